@@ -1,0 +1,6 @@
+"""`python -m vops`."""
+
+from vops.cli.app import main
+
+if __name__ == "__main__":
+    main()

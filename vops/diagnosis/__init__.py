@@ -1,0 +1,1 @@
+"""What is wrong, and why: rules over facts, with evidence. Pure: nothing here fetches."""

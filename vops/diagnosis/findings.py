@@ -1,0 +1,106 @@
+"""Findings: what a rule says, why it may be believed, and what would fix it.
+
+The shapes here are the `vops.report/v1` JSON of `vops diagnose -o json`; users script against it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from msgspec import field
+
+from vops.model.resources import Ref
+
+
+class Severity(StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+    @property
+    def rank(self) -> int:
+        return list(Severity).index(self)
+
+
+class Confidence(StrEnum):
+    """certain: object state alone proves it · strong: two independent signals · probable: one · possible: a hint."""
+
+    CERTAIN = "certain"
+    STRONG = "strong"
+    PROBABLE = "probable"
+    POSSIBLE = "possible"
+
+
+class Applicability(StrEnum):
+    """safe: apply after one confirmation · ask: costs something or needs a value · manual: vops only says how."""
+
+    SAFE = "safe"
+    ASK = "ask"
+    MANUAL = "manual"
+
+
+class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One thing that was read: `source` (pod, node, event, log, metrics…), `where` in it, and what it said."""
+
+    source: str
+    where: str
+    observed: str
+    expected: str = ""
+
+
+class Fix(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A runbook with its parameters filled in. There is no second engine: a fix is a runbook run.
+
+    A MANUAL fix has no runbook; `title` and `steps` say exactly what to do and where.
+    """
+
+    title: str
+    applicability: Applicability
+    runbook: str = ""
+    params: dict[str, Any] = field(default_factory=dict)
+    steps: tuple[str, ...] = ()
+
+    @property
+    def command(self) -> str:
+        """The command line that runs it; empty for a manual fix."""
+        if not self.runbook:
+            return ""
+        words = [f"-p {name}={value}" for name, value in self.params.items()]
+        return " ".join(["vops run", self.runbook, *words])
+
+
+class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One cause on one subject. `because` names the rules of the findings that this one follows from."""
+
+    rule: str
+    cause: str
+    severity: Severity
+    confidence: Confidence
+    subject: Ref
+    summary: str
+    evidence: tuple[Evidence, ...] = ()
+    because: tuple[str, ...] = ()
+    fixes: tuple[Fix, ...] = ()
+
+
+class Skipped(msgspec.Struct, frozen=True):
+    """A rule that could not be asked, because what it needs was not there."""
+
+    rule: str
+    needs: str
+    why: str
+
+
+class Report(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The answer for one subject: findings ranked, the root cause first."""
+
+    at: str
+    context: str
+    subject: Ref
+    state: str
+    summary: str
+    findings: tuple[Finding, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    schema: str = "vops.report/v1"

@@ -1,0 +1,1 @@
+"""What is: immutable typed data about a cluster and its vLLM servers. No I/O."""

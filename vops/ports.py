@@ -1,0 +1,168 @@
+"""What operations need from the outside world, as async Protocols.
+
+Adapters implement these (vops.adapters), the composition root joins them (vops.operations.session), and nothing
+else does either. Every method raises only the errors of vops.errors; text that comes back is already scrubbed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from vops.model.resources import Decoded, Kind, Ref
+from vops.model.serving import EngineSample, GpuSample
+from vops.model.snapshot import SourceStatus
+
+Document = dict[str, Any]
+"""A Kubernetes object, or a part of one, as plain JSON."""
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """A complete LIST (all its pages): decoded items and the version to watch from."""
+
+    items: tuple[Decoded, ...]
+    resource_version: str
+
+
+class Changed(msgspec.Struct, frozen=True):
+    """One step of a watched collection.
+
+    `replaced` holds the whole collection after a (re-)list and is None for a single change; then `item` is the
+    object and `deleted` tells whether it went. `status` is set when the state of the source changed.
+    """
+
+    status: SourceStatus | None = None
+    replaced: tuple[Decoded, ...] | None = None
+    item: Decoded | None = None
+    deleted: bool = False
+
+
+class ProxyAnswer(msgspec.Struct, frozen=True):
+    """What a pod answered through the API server, a forwarded port or its own address."""
+
+    status: int
+    body: bytes
+    elapsed_s: float
+
+
+class Cluster(Protocol):
+    """One context of one Kubernetes API server."""
+
+    @property
+    def context(self) -> str: ...
+
+    @property
+    def namespace(self) -> str:
+        """The context's default namespace."""
+        ...
+
+    @property
+    def readonly(self) -> bool: ...
+
+    async def version(self) -> str:
+        """The server's gitVersion, such as `v1.36.3`."""
+        ...
+
+    async def list(
+        self, kind: Kind, namespace: str = "", *, label_selector: str = "", field_selector: str = ""
+    ) -> Listing: ...
+
+    def watch(self, kind: Kind, namespace: str = "", *, field_selector: str = "") -> AsyncIterator[Changed]:
+        """LIST then WATCH for ever: relists on 410, retries with back-off, polls where `watch` is not granted.
+
+        Never ends and never raises for a failing server: failures are `Changed(status=…)`.
+        """
+        ...
+
+    async def get(self, kind: Kind, name: str, namespace: str = "") -> Document: ...
+
+    async def logs(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        previous: bool = False,
+        tail_lines: int = 2000,
+        limit_bytes: int = 2_000_000,
+    ) -> str: ...
+
+    def follow_logs(self, namespace: str, pod: str, container: str, *, tail_lines: int = 200) -> AsyncIterator[str]:
+        """Scrubbed lines as they are written; ends when the container does."""
+        ...
+
+    async def proxy(
+        self, namespace: str, pod: str, port: int, path: str, *, method: str = "GET", body: bytes | None = None
+    ) -> ProxyAnswer:
+        """An HTTP request to a pod: API server's pod proxy first, port-forward where that is refused."""
+        ...
+
+    async def patch(
+        self, kind: Kind, name: str, namespace: str, operations: Sequence[Document], *, dry_run: bool = False
+    ) -> Document:
+        """JSON Patch. A failed `test` raises Rejected (or Conflict)."""
+        ...
+
+    async def apply(
+        self, kind: Kind, document: Document, *, manager: str, dry_run: bool = False, force: bool = False
+    ) -> Document:
+        """Server-side apply of an object that vops owns wholly. Raises Conflict naming the other manager."""
+        ...
+
+    async def create(self, kind: Kind, document: Document, *, dry_run: bool = False) -> Document: ...
+
+    async def delete(self, kind: Kind, name: str, namespace: str, *, uid: str, dry_run: bool = False) -> None:
+        """Deletes exactly the incarnation `uid`."""
+        ...
+
+    async def can(self, verb: str, kind: Kind, namespace: str = "", *, subresource: str = "") -> bool:
+        """Whether the user may, by SelfSubjectAccessReview."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Engine(Protocol):
+    """vLLM servers, by whatever way their HTTP port can be reached."""
+
+    async def sample(self, namespace: str, pod: str, port: int) -> EngineSample:
+        """One scrape. Raises Unavailable when the server does not answer (it loads, or it hangs)."""
+        ...
+
+    async def get(self, namespace: str, pod: str, port: int, path: str) -> ProxyAnswer: ...
+
+
+class Gpus(Protocol):
+    """GPU telemetry."""
+
+    async def samples(self, namespace: str, pod: str, port: int) -> tuple[GpuSample, ...]:
+        """One scrape of one DCGM exporter pod."""
+        ...
+
+
+class Metrics(Protocol):
+    """A Prometheus server, where there is one."""
+
+    async def query(self, promql: str, at: datetime | None = None) -> Sequence[Mapping[str, Any]]:
+        """Instant query: `[{"metric": {labels}, "value": [unix_time, "number"]}, …]`."""
+        ...
+
+
+class Clock(Protocol):
+    """Time, so that tests and the lab can own it."""
+
+    def now(self) -> datetime:
+        """Aware UTC."""
+        ...
+
+    def monotonic(self) -> float: ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+__all__ = [
+    "Changed", "Clock", "Cluster", "Document", "Engine", "Gpus", "Listing", "Metrics", "ProxyAnswer", "Ref",
+]  # fmt: skip

@@ -1,0 +1,86 @@
+"""One frozen Settings, from the user's TOML file, the environment and the command line, in rising order.
+
+Leaves out everything that belongs to one command. The file is `$XDG_CONFIG_HOME/vops/config.toml`.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from vops.errors import InputError
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What a session needs to know; every field may be set in the file, by `VOPS_<FIELD>` or by a flag."""
+
+    context: str = ""
+    """The kubeconfig context; empty: the current one."""
+    kubeconfig: str = ""
+    """A kubeconfig path; empty: `$KUBECONFIG`, `~/.kube/config`, then the in-cluster service account."""
+    namespace: str = ""
+    """The namespace to look at; empty: all that the credentials allow."""
+    lab: str = ""
+    """The scenario of the embedded lab to use instead of a cluster; empty: a real cluster."""
+    readonly: bool = False
+    """Refuse every write in the transport."""
+    timeout_s: float = 10.0
+    """The longest that one request may take, in seconds."""
+    scrape_budget_per_s: float = 25.0
+    """Scrapes per second that may go through an API server; 0: no limit. Direct addresses have none."""
+    scrape_interval_s: float = 2.0
+    """Seconds between two scrapes of one replica, budget permitting."""
+    prometheus_url: str = ""
+    """A Prometheus server, as `http://host:port`; empty: none."""
+    direct: bool = False
+    """Scrape pods at their own addresses (vops runs inside the cluster's network)."""
+    state_dir: str = ""
+    """Where journals go; empty: `$XDG_STATE_HOME/vops`."""
+
+    @property
+    def state_path(self) -> Path:
+        if self.state_dir:
+            return Path(self.state_dir)
+        return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "vops"
+
+
+def config_path(environ: dict[str, str]) -> Path:
+    """The settings file of this user."""
+    return Path(environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "vops/config.toml"
+
+
+def load_settings(environ: dict[str, str], flags: dict[str, Any]) -> Settings:
+    """File, then `VOPS_*` variables, then `flags` that are not None. Raises InputError naming file or variable."""
+    values = _from_file(config_path(environ))
+    known = {name.upper(): name for name in Settings.__struct_fields__}
+    for name, value in environ.items():
+        if name.startswith("VOPS_") and name[5:] in known:
+            values[known[name[5:]]] = value
+    values |= {name: value for name, value in flags.items() if value is not None}
+    try:
+        return msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise InputError(
+            f"invalid setting: {error}", path=str(config_path(environ)), hint="see docs/reference/settings.md"
+        ) from error
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"cannot be read: {error}", path=str(path), hint="correct it or move it away") from error
+    unknown = sorted(set(values) - set(Settings.__struct_fields__))
+    if unknown:
+        raise InputError(
+            f"unknown setting: {', '.join(unknown)}",
+            path=str(path),
+            hint=f"known are: {', '.join(Settings.__struct_fields__)}",
+        )
+    return values
