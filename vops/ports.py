@@ -6,9 +6,9 @@ else does either. Every method raises only the errors of vops.errors; text that 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -38,6 +38,22 @@ class Changed(msgspec.Struct, frozen=True):
     replaced: tuple[Decoded, ...] | None = None
     item: Decoded | None = None
     deleted: bool = False
+
+
+class WriteRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One write as the journalled transport reports it, once before it is sent and once after the answer.
+
+    `status` is 0 in the record before, and stays 0 in the one after when no answer came (the write may have landed).
+    `body` is the request's body, left out for Secrets.
+    """
+
+    phase: Literal["before", "after"]
+    method: str
+    path: str
+    dry_run: bool = False
+    body: Any = None
+    status: int = 0
+    error: str = ""
 
 
 class ProxyAnswer(msgspec.Struct, frozen=True):
@@ -122,6 +138,14 @@ class Cluster(Protocol):
         """Whether the user may, by SelfSubjectAccessReview."""
         ...
 
+    def read_only(self) -> Cluster:
+        """The same connection, refusing (in the transport) all but GET, `dryRun=All` and access reviews."""
+        ...
+
+    def journalled(self, record: Callable[[WriteRecord], None]) -> Cluster:
+        """The same connection, reporting each write before and after."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -164,5 +188,5 @@ class Clock(Protocol):
 
 
 __all__ = [
-    "Changed", "Clock", "Cluster", "Document", "Engine", "Gpus", "Listing", "Metrics", "ProxyAnswer", "Ref",
+    "Changed", "Clock", "Cluster", "Document", "Engine", "Gpus", "Listing", "Metrics", "ProxyAnswer", "Ref", "WriteRecord",
 ]  # fmt: skip
