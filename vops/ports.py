@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from vops.model.resources import Decoded, Kind, Ref
+from vops.model.resources import Decoded, Kind
 from vops.model.serving import EngineSample, GpuSample
 from vops.model.snapshot import SourceStatus
 
@@ -185,8 +185,3 @@ class Clock(Protocol):
     def monotonic(self) -> float: ...
 
     async def sleep(self, seconds: float) -> None: ...
-
-
-__all__ = [
-    "Changed", "Clock", "Cluster", "Document", "Engine", "Gpus", "Listing", "Metrics", "ProxyAnswer", "Ref", "WriteRecord",
-]  # fmt: skip
