@@ -1,0 +1,93 @@
+"""The composition root: joins adapters to ports, for a real cluster or for the embedded lab.
+
+Only this module knows both. Everything else gets a Session and sees ports.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from vops.ports import Clock, Cluster, Engine, Gpus, Metrics
+from vops.settings import Settings
+
+
+class SystemClock:
+    """The machine's time."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+@dataclass(frozen=True)
+class Session:
+    """One context of one cluster, with every way to look at it."""
+
+    cluster: Cluster
+    engine: Engine
+    gpus: Gpus
+    metrics: Metrics | None
+    clock: Clock
+    settings: Settings
+
+
+@asynccontextmanager
+async def open_session(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Session]:
+    """Connects as `settings` say and closes everything afterwards.
+
+    Raises InputError (kubeconfig), UsageError (context, scenario); an unreachable server shows at the first request.
+    """
+    async with AsyncExitStack() as stack:
+        cluster = await _cluster(settings, stack)
+        yield _joined(cluster, settings, clock or SystemClock(), stack)
+
+
+async def _cluster(settings: Settings, stack: AsyncExitStack) -> Cluster:
+    if settings.lab:
+        return await _lab_cluster(settings, stack)
+    from vops.adapters.kube import connect
+
+    cluster = await connect(
+        settings.kubeconfig, settings.context, readonly=settings.readonly, timeout_s=settings.timeout_s
+    )
+    stack.push_async_callback(cluster.close)
+    return cluster
+
+
+async def _lab_cluster(settings: Settings, stack: AsyncExitStack) -> Cluster:
+    from vops.adapters.kube import KubeCluster
+    from vops.lab.world import Lab
+
+    lab = await Lab.start(settings.lab)
+    stack.push_async_callback(lab.stop)
+    cluster = KubeCluster.at(
+        lab.url, lab.token, context="lab", readonly=settings.readonly, timeout_s=settings.timeout_s
+    )
+    stack.push_async_callback(cluster.close)
+    return cluster
+
+
+def _joined(cluster: Cluster, settings: Settings, clock: Clock, stack: AsyncExitStack) -> Session:
+    from vops.adapters.vllm import VllmEngine
+
+    engine = VllmEngine(cluster.proxy)
+    stack.push_async_callback(engine.close)
+    return Session(cluster, engine, engine, _metrics(settings), clock, settings)
+
+
+def _metrics(settings: Settings) -> Metrics | None:
+    if not settings.prometheus_url:
+        return None
+    from vops.adapters.prometheus import PrometheusMetrics
+
+    return PrometheusMetrics(settings.prometheus_url, timeout_s=settings.timeout_s)
