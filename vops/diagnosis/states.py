@@ -1,0 +1,122 @@
+"""The state of a replica: one word for where its pod and its server are in their life.
+
+    pending → creating → loading → ready ⇄ not-ready → terminating
+                  ↑          │
+                  └──────────┴─→ crash-looping, failed, completed
+
+A server that loads is not a failure: as long as it is within its startup budget it is `loading`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from vops.model.resources import ContainerStatus, Pod
+
+if TYPE_CHECKING:
+    from vops.diagnosis.facts import Replica
+
+LOADING_LIMIT_S = 3600
+"""How long a server without a startup probe may take before it no longer counts as loading."""
+
+_RESTART_WITHIN = timedelta(minutes=6)
+"""The kubelet waits at most 5 minutes before it starts a crashed container again."""
+
+_CLOCK_SLACK = timedelta(seconds=3)
+
+
+class ReplicaState(StrEnum):
+    PENDING = "pending"  # no node yet
+    CREATING = "creating"  # on a node: image, volumes, configuration, init containers
+    LOADING = "loading"  # the process runs and is within its budget
+    READY = "ready"
+    NOT_READY = "not-ready"  # it served or should by now, and does not
+    CRASH_LOOPING = "crash-looping"  # it ends again and again, or has just ended and will be started again
+    TERMINATING = "terminating"
+    FAILED = "failed"
+    COMPLETED = "completed"
+
+
+def replica_state(replica: Replica) -> ReplicaState:
+    pod, status = replica.pod, replica.status
+    phase = {"Failed": ReplicaState.FAILED, "Succeeded": ReplicaState.COMPLETED}.get(pod.status.phase)
+    if pod.metadata.deletion_timestamp is not None:
+        return ReplicaState.TERMINATING
+    if phase is not None:
+        return phase
+    if not pod.spec.node_name:
+        return ReplicaState.PENDING
+    if status is None or status.state.waiting is not None:
+        return _waiting(status)
+    if status.state.running is None:
+        return ReplicaState.CRASH_LOOPING if status.state.terminated else ReplicaState.CREATING
+    if status.ready:
+        return ReplicaState.READY
+    return _running(replica, status)
+
+
+def _waiting(status: ContainerStatus | None) -> ReplicaState:
+    waiting = status.state.waiting if status else None
+    looping = waiting is not None and waiting.reason == "CrashLoopBackOff"
+    return ReplicaState.CRASH_LOOPING if looping else ReplicaState.CREATING
+
+
+def _running(replica: Replica, status: ContainerStatus) -> ReplicaState:
+    if served(replica) or answers(replica):
+        return ReplicaState.NOT_READY
+    if restarts_in_a_loop(status):
+        return ReplicaState.CRASH_LOOPING
+    return ReplicaState.LOADING if within_budget(replica) else ReplicaState.NOT_READY
+
+
+def started_at(replica: Replica) -> datetime | None:
+    """When the instance that runs now was started."""
+    running = replica.status.state.running if replica.status else None
+    return running.started_at if running else None
+
+
+def served(replica: Replica) -> bool:
+    """Whether the instance that runs now has been ready: its Ready condition fell after it started."""
+    ready, started = replica.pod.condition("Ready"), started_at(replica)
+    if ready is None or ready.last_transition_time is None or started is None:
+        return False
+    return ready.last_transition_time > started + _CLOCK_SLACK
+
+
+def answers(replica: Replica) -> bool:
+    """Whether the server of the instance that runs now has come up, by its log or by a scrape."""
+    started = started_at(replica)
+    latest = replica.samples.latest if replica.samples and not replica.samples.error else None
+    scraped = latest is not None and (started is None or latest.at > started)
+    return scraped or bool(replica.log and replica.log.ready)
+
+
+def restarts_in_a_loop(status: ContainerStatus) -> bool:
+    """Whether the container was started again, more than once, right after it died."""
+    died, running = status.last_state.terminated, status.state.running
+    if status.restart_count < 2 or died is None or running is None:
+        return False
+    if died.finished_at is None or running.started_at is None:
+        return True
+    return running.started_at - died.finished_at <= _RESTART_WITHIN
+
+
+def startup_budget_s(replica: Replica) -> int:
+    """How long a start may take: what the startup probe allows, else LOADING_LIMIT_S."""
+    probe = replica.container.startup_probe
+    return probe.budget_s if probe else LOADING_LIMIT_S
+
+
+def within_budget(replica: Replica) -> bool:
+    started = started_at(replica)
+    if started is None:
+        return True
+    age_s = (replica.facts.snapshot.at - started).total_seconds()
+    return age_s <= startup_budget_s(replica)
+
+
+def is_terminal(pod: Pod) -> bool:
+    """Whether a pod has ended, so that it holds nothing on its node any more."""
+    return pod.status.phase in ("Succeeded", "Failed")
