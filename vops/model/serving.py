@@ -5,10 +5,16 @@ Sources: the command lines and metric names of vLLM 0.8.5 to 0.33 (see vops.mode
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
+from decimal import Decimal
 
 import msgspec
 from msgspec import field
+
+from vops.model.commandline import CommandLine, Flag, command_line
+from vops.model.dialects import Version, version_of
+from vops.model.resources import Container, Pod
 
 Counters = dict[str, float]
 
@@ -79,3 +85,156 @@ class GpuSample(msgspec.Struct, frozen=True, omit_defaults=True):
     power_w: float | None = None
     temperature_c: float | None = None
     xid: float | None = None
+
+
+# --- how it was started -----------------------------------------------------------------------------------
+
+DEFAULT_PORT = 8000
+_NOT_SERVERS = frozenset({"ray", "sleep", "tail", "hf", "huggingface-cli"})
+_IMAGE = re.compile(
+    r"(?:^|/)vllm(?:-openai|-cpu|-tpu|-rocm|-neuron|-gaudi|-xpu|-dev|-nightly)*$|vllm-openai|/llm-d-\w+$"
+)
+_LENGTH = re.compile(r"(\d+(?:\.\d+)?)([kmgtKMGT]?)", re.ASCII)
+_SCALES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+class EngineArgs(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What vLLM was asked to do, from its command line and environment. None: not given, so vLLM's default holds.
+
+    `line` tells where each flag stands; it is None where vLLM is started in a way vops cannot read (a wrapper script).
+    """
+
+    model: str = ""
+    served_model_name: str = ""
+    tensor_parallel_size: int | None = None
+    pipeline_parallel_size: int | None = None
+    data_parallel_size: int | None = None
+    max_model_len: int | None = None
+    """Tokens; None also for `auto`."""
+    gpu_memory_utilization: float | None = None
+    max_num_seqs: int | None = None
+    max_num_batched_tokens: int | None = None
+    kv_cache_dtype: str = ""
+    quantization: str = ""
+    dtype: str = ""
+    load_format: str = ""
+    enforce_eager: bool = False
+    headless: bool = False
+    """A worker of a multi-node group: no HTTP server of its own."""
+    host: str = ""
+    port: int = DEFAULT_PORT
+    api_key: bool = False
+    """Whether a key is asked for; its value is never kept."""
+    version: Version | None = None
+    """From the image's tag."""
+    environment: dict[str, str] = field(default_factory=dict)
+    """Plain `VLLM_*` variables, the key's excepted."""
+    line: CommandLine | None = None
+
+    @classmethod
+    def of(cls, container: Container) -> EngineArgs:
+        """The arguments of a container that `vllm_container` accepted."""
+        line = command_line(container, assume_entrypoint=True)
+        given = {} if line is None else {flag.name: flag.value for flag in line.flags}
+        text = {name: value for name, value in given.items() if value}
+        environment = {item.name: item.value for item in container.env if item.name.startswith("VLLM_")}
+        keyed = environment.pop("VLLM_API_KEY", None) is not None
+        return cls(
+            model=line.model.text if line is not None and line.model is not None else text.get("model", ""),
+            served_model_name=text.get("served-model-name", "").partition(" ")[0],
+            tensor_parallel_size=_count(text.get("tensor-parallel-size")),
+            pipeline_parallel_size=_count(text.get("pipeline-parallel-size")),
+            data_parallel_size=_count(text.get("data-parallel-size")),
+            max_model_len=token_count(text.get("max-model-len", "")),
+            gpu_memory_utilization=_fraction(text.get("gpu-memory-utilization")),
+            max_num_seqs=_count(text.get("max-num-seqs")),
+            max_num_batched_tokens=token_count(text.get("max-num-batched-tokens", "")),
+            kv_cache_dtype=text.get("kv-cache-dtype", ""),
+            quantization=text.get("quantization", ""),
+            dtype=text.get("dtype", ""),
+            load_format=text.get("load-format", ""),
+            enforce_eager=_switched_on(given, "enforce-eager"),
+            headless=_switched_on(given, "headless"),
+            host=text.get("host", ""),
+            port=_count(text.get("port")) or _declared_port(container, line),
+            api_key="api-key" in given or keyed,
+            version=version_of(container.image),
+            environment=environment,
+            line=line,
+        )
+
+    @property
+    def raw(self) -> tuple[Flag, ...]:
+        """Every flag as given, in order, each with its place."""
+        return () if self.line is None else self.line.flags
+
+    @property
+    def name(self) -> str:
+        """What clients call the model by."""
+        return self.served_model_name or self.model
+
+    @property
+    def gpus(self) -> int:
+        """GPUs that one server needs in its pod: tensor × pipeline × data parallel."""
+        sizes = (self.tensor_parallel_size, self.pipeline_parallel_size, self.data_parallel_size)
+        return (sizes[0] or 1) * (sizes[1] or 1) * (sizes[2] or 1)
+
+    def location(self, flag: str) -> Flag | None:
+        """Where a flag stands (the one that counts, when it is repeated); None when it is not given."""
+        return None if self.line is None else self.line.flag(flag)
+
+
+def vllm_container(pod: Pod) -> Container | None:
+    """The container of `pod` that is a vLLM server, if one is.
+
+    Certain by its command line; else by its image, when nothing tells that it runs something else (a benchmark, a
+    download, a Ray worker) and it offers a port. A container named `vllm` wins over another candidate.
+    """
+    found = [container for container in pod.spec.containers if is_vllm_server(container)]
+    return next((container for container in found if container.name == "vllm"), found[0] if found else None)
+
+
+def is_vllm_server(container: Container) -> bool:
+    """Whether a container's command line, or its image and port, make it a vLLM server."""
+    if command_line(container) is not None:
+        return True
+    if not _IMAGE.search(_repository(container.image)):
+        return False
+    if not container.command:
+        return not container.args or command_line(container, assume_entrypoint=True) is not None
+    probes = (container.startup_probe, container.liveness_probe, container.readiness_probe)
+    offers = bool(container.ports) or any(probe is not None for probe in probes)
+    return offers and container.command[0].rpartition("/")[2] not in _NOT_SERVERS
+
+
+def token_count(text: str) -> int | None:
+    """`8192`, `8k` (8000) and `8K` (8192) as vLLM reads them; None for `auto`, `-1` and nonsense."""
+    match = _LENGTH.fullmatch(text.strip())
+    return None if match is None else int(Decimal(match[1]) * _SCALES[match[2]])
+
+
+def _repository(image: str) -> str:
+    head, slash, last = image.partition("@")[0].rpartition("/")
+    return head + slash + last.partition(":")[0]
+
+
+def _switched_on(given: dict[str, str | None], name: str) -> bool:
+    return name in given and (given[name] or "true").lower() in ("true", "1", "yes")
+
+
+def _count(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isascii() and text.isdigit() else None
+
+
+def _fraction(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None
+
+
+def _declared_port(container: Container, line: CommandLine | None) -> int:
+    """vLLM's default, or, where its arguments cannot be read, the first port that the container declares."""
+    if line is not None and line.flag("config") is None:
+        return DEFAULT_PORT
+    return next((port.container_port for port in container.ports if port.container_port), DEFAULT_PORT)

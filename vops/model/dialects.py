@@ -1,0 +1,180 @@
+"""What differs between the versions of vLLM: metric names, units, flags. One table; nothing is version-gated elsewhere.
+
+A scrape does not tell its version, so metrics are read by aliases: every name that any known version used for one
+meaning. Where a version is known (image tag, `/version`), `dialect` gives the newest entry that is not newer than it.
+Sources: the wheels 0.8.5, 0.12.0, 0.33.0 and recorded pages of 0.25.1 and 0.32.0.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+import msgspec
+
+Version = tuple[int, int, int]
+_TAG = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?", re.ASCII)
+
+
+class Unit(StrEnum):
+    """What a counter counts."""
+
+    BLOCKS = "blocks"
+    TOKENS = "tokens"
+
+
+class Dialect(msgspec.Struct, frozen=True):
+    """One generation of vLLM, from `since` until the next entry. Flags are long names without the dashes."""
+
+    since: Version
+    kv_usage_metric: str
+    itl_metric: str
+    prefix_metric: str
+    prefix_unit: Unit
+    reports_kv_tokens: bool
+    default_gpu_memory_utilization: float
+    serve_takes_model_flag: bool
+    added_flags: frozenset[str] = frozenset()
+    removed_flags: frozenset[str] = frozenset()
+
+
+DIALECTS: tuple[Dialect, ...] = (
+    Dialect(
+        since=(0, 8, 5),
+        kv_usage_metric="gpu_cache_usage_perc",
+        itl_metric="time_per_output_token_seconds",
+        prefix_metric="gpu_prefix_cache",
+        prefix_unit=Unit.BLOCKS,
+        reports_kv_tokens=False,
+        default_gpu_memory_utilization=0.90,
+        serve_takes_model_flag=False,
+    ),
+    Dialect(
+        since=(0, 12, 0),
+        kv_usage_metric="kv_cache_usage_perc",
+        itl_metric="inter_token_latency_seconds",
+        prefix_metric="prefix_cache",
+        prefix_unit=Unit.TOKENS,
+        reports_kv_tokens=False,
+        default_gpu_memory_utilization=0.90,
+        serve_takes_model_flag=True,
+        added_flags=frozenset({"kv-cache-memory-bytes", "optimization-level", "safetensors-load-strategy"}),
+        removed_flags=frozenset(
+            {
+                "device",
+                "num-scheduler-steps",
+                "preemption-mode",
+                "use-v2-block-manager",
+                "enable-reasoning",
+                "max-seq-len-to-capture",
+                "guided-decoding-backend",
+                "rope-scaling",
+            }
+        ),
+    ),
+    Dialect(
+        since=(0, 25, 0),
+        kv_usage_metric="kv_cache_usage_perc",
+        itl_metric="inter_token_latency_seconds",
+        prefix_metric="prefix_cache",
+        prefix_unit=Unit.TOKENS,
+        reports_kv_tokens=True,
+        default_gpu_memory_utilization=0.92,
+        serve_takes_model_flag=True,
+        added_flags=frozenset({"disable-access-log-for-endpoints", "shutdown-timeout"}),
+        removed_flags=frozenset({"swap-space"}),
+    ),
+    Dialect(
+        since=(0, 32, 0),
+        kv_usage_metric="kv_cache_usage_perc",
+        itl_metric="inter_token_latency_seconds",
+        prefix_metric="prefix_cache",
+        prefix_unit=Unit.TOKENS,
+        reports_kv_tokens=True,
+        default_gpu_memory_utilization=0.92,
+        serve_takes_model_flag=True,
+        added_flags=frozenset({"max-num-queued-reqs", "max-num-queued-tokens", "custom-histogram-buckets"}),
+        removed_flags=frozenset(
+            {"task", "disable-log-requests", "cuda-graph-sizes", "calculate-kv-scales", "max-num-partial-prefills"}
+        ),
+    ),
+)
+
+SHORT_FLAGS = {
+    "tp": "tensor-parallel-size",
+    "pp": "pipeline-parallel-size",
+    "dp": "data-parallel-size",
+    "dcp": "decode-context-parallel-size",
+    "dpn": "data-parallel-rank",
+    "dpr": "data-parallel-start-rank",
+    "dpl": "data-parallel-size-local",
+    "dpa": "data-parallel-address",
+    "dpp": "data-parallel-rpc-port",
+    "dpb": "data-parallel-backend",
+    "ep": "enable-expert-parallel",
+    "q": "quantization",
+    "n": "nnodes",
+    "r": "node-rank",
+    "O": "optimization-level",
+    "cc": "compilation-config",
+    "ac": "attention-config",
+}
+"""Short forms of flags; the value may be glued on to `-O` only."""
+
+MULTIPLE_VALUES = frozenset(
+    {
+        "served-model-name",
+        "api-key",
+        "lora-modules",
+        "prompt-adapters",
+        "allowed-local-media-path",
+        "middleware",
+        "cudagraph-capture-sizes",
+        "cuda-graph-sizes",
+        "custom-histogram-buckets",
+    }
+)
+"""Flags that take every word up to the next flag."""
+
+_SWITCHES = frozenset(
+    {
+        "enforce-eager",
+        "trust-remote-code",
+        "headless",
+        "async-scheduling",
+        "skip-tokenizer-init",
+        "return-tokens-as-token-ids",
+        "use-v2-block-manager",
+        "calculate-kv-scales",
+        "data-parallel-hybrid-lb",
+        "data-parallel-external-lb",
+        "language-model-only",
+        "fail-on-environ-validation",
+        "kv-cache-metrics",
+        "fully-sharded-loras",
+    }
+)
+_SWITCH_PREFIXES = ("enable-", "disable-", "no-")
+_NOT_SWITCHES = frozenset({"disable-access-log-for-endpoints", "disable-log-stats-interval"})
+
+SECRET_FLAGS = frozenset({"api-key", "hf-token", "ssl-keyfile-password"})
+"""Flags whose value vops never keeps."""
+
+
+def is_switch(flag: str) -> bool:
+    """Whether `flag` (long name, without dashes) stands alone, without a value."""
+    return flag in _SWITCHES or (flag.startswith(_SWITCH_PREFIXES) and flag not in _NOT_SWITCHES)
+
+
+def version_of(text: str) -> Version | None:
+    """The version in `0.25.1`, `v0.12.0rc1` or an image reference's tag; None for `latest` or a digest."""
+    tag = text.partition("@")[0].rpartition("/")[2]
+    match = _TAG.match(tag.partition(":")[2] or tag)
+    return None if match is None else (int(match[1]), int(match[2]), int(match[3] or 0))
+
+
+def dialect(version: Version | None) -> Dialect:
+    """The dialect that `version` speaks: the newest for unknown or newer ones, the oldest for older ones."""
+    if version is None:
+        return DIALECTS[-1]
+    return next((entry for entry in reversed(DIALECTS) if entry.since <= version), DIALECTS[0])
