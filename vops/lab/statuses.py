@@ -1,0 +1,100 @@
+"""Refusals as the Kubernetes API words them: an exception that carries a `Status` body.
+
+Texts, reasons and details follow k8s.io/apimachinery's `errors` package; nothing here decides whether to refuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vops.lab.kinds import ResourceType
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One entry of `details.causes`: what is wrong (`reason`, `message`) with which `field`."""
+
+    reason: str
+    message: str
+    field: str = ""
+
+    def document(self) -> dict[str, str]:
+        named = {"field": self.field} if self.field else {}
+        return {"reason": self.reason, "message": self.message, **named}
+
+
+class ApiError(Exception):
+    """A request that the API refuses; `status()` is the body that it answers with."""
+
+    def __init__(self, code: int, reason: str, message: str, details: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.reason = reason
+        self.message = message
+        self.details = details
+
+    def status(self) -> dict[str, Any]:
+        body: dict[str, Any] = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
+        if self.message:
+            body["message"] = self.message
+        if self.reason:
+            body["reason"] = self.reason
+        if self.details is not None:
+            body["details"] = self.details
+        return body | {"code": self.code}
+
+
+def _details(kind: ResourceType, name: str = "", **more: Any) -> dict[str, Any]:
+    named = {"name": name} if name else {}
+    grouped = {"group": kind.group} if kind.group else {}
+    return {**named, **grouped, "kind": kind.plural, **more}
+
+
+def not_found(kind: ResourceType, name: str) -> ApiError:
+    return ApiError(404, "NotFound", f'{kind.qualified} "{name}" not found', _details(kind, name))
+
+
+def no_such_path() -> ApiError:
+    """What the server says of a path or resource type that it does not serve."""
+    return ApiError(404, "NotFound", "the server could not find the requested resource", {})
+
+
+def already_exists(kind: ResourceType, name: str) -> ApiError:
+    return ApiError(409, "AlreadyExists", f'{kind.qualified} "{name}" already exists', _details(kind, name))
+
+
+def conflict(kind: ResourceType, name: str, why: str) -> ApiError:
+    message = f'Operation cannot be fulfilled on {kind.qualified} "{name}": {why}'
+    return ApiError(409, "Conflict", message, _details(kind, name))
+
+
+def modified_meanwhile(kind: ResourceType, name: str) -> ApiError:
+    why = "the object has been modified; please apply your changes to the latest version and try again"
+    return conflict(kind, name, why)
+
+
+def apply_conflict(message: str, causes: Sequence[Cause]) -> ApiError:
+    return ApiError(409, "Conflict", message, {"causes": [cause.document() for cause in causes]})
+
+
+def invalid(kind: ResourceType, name: str, causes: Sequence[Cause]) -> ApiError:
+    """422 with a cause per wrong field."""
+    texts = [f"{cause.field}: {cause.message}" for cause in causes]
+    listed = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+    grouped = {"group": kind.group} if kind.group else {}
+    details = {"name": name, **grouped, "kind": kind.kind, "causes": [cause.document() for cause in causes]}
+    return ApiError(422, "Invalid", f'{kind.singular_qualified} "{name}" is invalid: {listed}', details)
+
+
+def bad_request(message: str) -> ApiError:
+    return ApiError(400, "BadRequest", message)
+
+
+def unauthorized() -> ApiError:
+    return ApiError(401, "Unauthorized", "Unauthorized")
+
+
+def expired(message: str) -> ApiError:
+    return ApiError(410, "Expired", message)
