@@ -5,18 +5,32 @@ BIN := .venv/bin
 .PHONY: demo test check cluster bench docs
 
 .venv/.installed: pyproject.toml
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "vops needs Python 3.11 or newer; set PYTHON=/path/to/python3" >&2; exit 2; }
+	@echo "setting up .venv (once)" >&2
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
 demo: .venv/.installed  ## The TUI on the embedded lab
 	@$(BIN)/vops --lab healthy
 
 test: .venv/.installed  ## Every test that needs neither Go nor root
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 -q
 
 check: .venv/.installed  ## What CI checks beside the tests
-	$(BIN)/ruff format --check vops tests
-	$(BIN)/ruff check vops tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+cluster: .venv/.installed  ## The suite on a real control plane and a real node (needs root and Go)
+	tests/cluster/build.sh
+	tests/cluster/run.sh
+
+bench: .venv/.installed  ## Measurements against kubectl, printed (needs root and Go)
+	tests/cluster/build.sh
+	tests/bench/run.sh
+
+docs: .venv/.installed  ## Generated reference pages and screenshots
+	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/make_screenshots.py

@@ -5,6 +5,7 @@ The shapes here are the `vops.report/v1` JSON of `vops diagnose -o json`; users 
 
 from __future__ import annotations
 
+import shlex
 from enum import StrEnum
 from typing import Any
 
@@ -67,8 +68,13 @@ class Fix(msgspec.Struct, frozen=True, omit_defaults=True):
         """The command line that runs it; empty for a manual fix."""
         if not self.runbook:
             return ""
-        words = [f"-p {name}={value}" for name, value in self.params.items()]
+        words = [f"-p {shlex.quote(f'{name}={_as_word(value)}')}" for name, value in self.params.items()]
         return " ".join(["vops run", self.runbook, *words])
+
+
+def _as_word(value: Any) -> str:
+    """A parameter as it is typed on a command line: text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True):

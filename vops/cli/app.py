@@ -1,0 +1,103 @@
+"""The `vops` command: parses, starts the TUI when no command is given, and turns errors into exit codes.
+
+Imports nothing but typer at the top: `vops --help` must not pay for Kubernetes, HTTP or Textual.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from vops import __version__
+from vops.cli import diagnose, explain, fix, fleet, lab, runbooks, snapshot
+from vops.cli.diagnostics import ExitCode, report
+from vops.cli.options import Globals, hoisted
+from vops.errors import VopsError
+
+app = typer.Typer(
+    name="vops",
+    help="On-call operations for vLLM on Kubernetes: see every replica, name the cause, fix it, prove it.",
+    epilog="Global options work before and after a command. Without a command: the TUI.",
+    no_args_is_help=False,
+    add_completion=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+for module in (fleet, diagnose, fix, runbooks, snapshot, explain, lab):
+    module.register(app)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"vops {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    kube_context: Annotated[str | None, typer.Option("--context", help="kubeconfig context")] = None,
+    namespace: Annotated[str | None, typer.Option("--namespace", "-n", help="namespace to look at")] = None,
+    all_namespaces: Annotated[bool, typer.Option("--all-namespaces", "-A", help="look at all namespaces")] = False,
+    kubeconfig: Annotated[str | None, typer.Option(help="path of a kubeconfig file")] = None,
+    lab: Annotated[str | None, typer.Option(metavar="[SCENARIO]", help="use the embedded lab (healthy)")] = None,
+    output: Annotated[str, typer.Option("--output", "-o", help="output format; see the command")] = "",
+    readonly: Annotated[bool, typer.Option("--readonly", help="refuse every write")] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="no colours")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="no narration on stderr")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="more narration; tracebacks for bugs")] = False,
+    timeout: Annotated[float | None, typer.Option(help="seconds one request may take", min=0.1)] = None,
+    prometheus: Annotated[str | None, typer.Option(metavar="URL", help="a Prometheus server to ask as well")] = None,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version")
+    ] = False,
+) -> None:
+    context.obj = Globals(
+        context=kube_context,
+        namespace=namespace,
+        all_namespaces=all_namespaces,
+        kubeconfig=kubeconfig,
+        lab=lab,
+        output=output,
+        readonly=readonly,
+        no_color=no_color,
+        quiet=quiet,
+        verbose=verbose,
+        timeout=timeout,
+        prometheus=prometheus,
+    )
+    if context.invoked_subcommand is None:
+        _start(context.obj)
+
+
+def _start(options: Globals) -> None:
+    """The TUI on a terminal; elsewhere the fleet, once, since there is no screen to draw on."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        fleet.show(options)
+        return
+    from vops.cli.running import settings_of
+    from vops.tui.app import run_tui
+
+    run_tui(settings_of(options))
+
+
+def command_names() -> frozenset[str]:
+    """The names of all commands and groups."""
+    names = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
+    return frozenset(name for name in names if name)
+
+
+def main() -> None:
+    """The console script. A foreseeable failure is a sentence and an exit code, never a traceback."""
+    try:
+        app(args=hoisted(sys.argv[1:], command_names()), prog_name="vops")
+    except VopsError as error:
+        sys.exit(report(error))
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(ExitCode.OK)

@@ -1,0 +1,83 @@
+"""Everything that goes to stderr, and the exit codes that scripts rely on."""
+
+from __future__ import annotations
+
+import sys
+from enum import IntEnum
+
+from vops import errors
+from vops.model.text import scrub
+
+
+class ExitCode(IntEnum):
+    """What the process says when it ends; part of the command line's contract."""
+
+    OK = 0
+    """Fine, or nothing to do."""
+    FINDINGS = 1
+    """Findings at or above `--fail-on`; also a bug in vops, and then the message says so."""
+    USAGE = 2
+    """The request or an input file is wrong."""
+    CHANGES_PENDING = 3
+    """`--detailed-exitcode`: a plan that changes something."""
+    REFUSED = 4
+    """Refused: permissions, credentials, policy, read-only, or another owner of the field."""
+    PLAN_STALE = 5
+    """What the plan was made from has changed."""
+    LOCK_HELD = 6
+    """Another run holds the target."""
+    APPROVAL_NEEDED = 7
+    """A person must decide, and this session cannot ask."""
+    STEP_FAILED = 8
+    """A step failed and everything was undone."""
+    STATE_DIRTY = 9
+    """A step failed and its changes are still there."""
+    TIMED_OUT = 10
+    """A wait ran out; the run can be resumed."""
+    NOT_VERIFIED = 11
+    """Applied, and the cause is still there."""
+    UNREACHABLE = 12
+    """The cluster does not answer."""
+    INTERRUPTED = 130
+    """SIGINT."""
+    TERMINATED = 143
+    """SIGTERM."""
+
+
+_BY_ERROR: tuple[tuple[type[errors.VopsError], ExitCode], ...] = (
+    (errors.UsageError, ExitCode.USAGE),
+    (errors.NotFound, ExitCode.USAGE),
+    (errors.Unauthorized, ExitCode.REFUSED),
+    (errors.Forbidden, ExitCode.REFUSED),
+    (errors.Refused, ExitCode.REFUSED),
+    (errors.Rejected, ExitCode.REFUSED),
+    (errors.Conflict, ExitCode.PLAN_STALE),
+    (errors.PlanStale, ExitCode.PLAN_STALE),
+    (errors.LockHeld, ExitCode.LOCK_HELD),
+    (errors.ApprovalNeeded, ExitCode.APPROVAL_NEEDED),
+    (errors.TimedOut, ExitCode.TIMED_OUT),
+    (errors.NotVerified, ExitCode.NOT_VERIFIED),
+    (errors.ClusterError, ExitCode.UNREACHABLE),
+)
+
+
+def exit_code(error: errors.VopsError) -> ExitCode:
+    """The code that `error` ends the process with."""
+    if isinstance(error, errors.StepFailed):
+        return ExitCode.STATE_DIRTY if error.dirty else ExitCode.STEP_FAILED
+    return next((code for kind, code in _BY_ERROR if isinstance(error, kind)), ExitCode.FINDINGS)
+
+
+def report(error: errors.VopsError) -> ExitCode:
+    """Prints what happened and what to do next; returns the exit code."""
+    narrate(f"vops: {error.message}")
+    if error.hint:
+        narrate(f"  next: {error.hint}")
+    return exit_code(error)
+
+
+def narrate(text: str, *, quiet: bool = False) -> None:
+    """One line of narration, unless the user asked for quiet."""
+    if not quiet:
+        sys.stderr.write(scrub(text) + "\n")
+        sys.stderr.flush()
