@@ -1,0 +1,109 @@
+"""Tables as data: columns that turn a row into cells, and the arithmetic of fitting them into a width.
+
+A column owns everything about itself: its title, how a row becomes its cell, what it sorts by, how much room it
+needs and how soon it gives way. Widgets and the command line only draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from vops.render.text import Tone, cell_width
+
+R = TypeVar("R")
+GAP = 2
+
+
+class Cell(NamedTuple):
+    """What one column shows of one row; `level` (0..1) may be drawn as a bar beside the text."""
+
+    text: str
+    tone: Tone = Tone.PLAIN
+    level: float | None = None
+
+
+@dataclass(frozen=True)
+class Column(Generic[R]):
+    """One column: `width` cells at least, up to `limit` when room is left; a higher `rank` gives way sooner.
+
+    `order` is what the column sorts by, None last in either direction. `load` columns make room for a row's note
+    when the row has no numbers to show. `bar` cells are added for a level when the width allows.
+    """
+
+    key: str
+    title: str
+    width: int
+    cell: Callable[[R], Cell]
+    order: Callable[[R], Any]
+    right: bool = False
+    limit: int = 0
+    rank: int = 0
+    load: bool = False
+    bar: int = 0
+    about: str = ""
+
+
+class Placed(NamedTuple, Generic[R]):
+    """A column that fits: where it starts, how wide it is and how much of that is its bar."""
+
+    column: Column[R]
+    start: int
+    width: int
+    bar: int
+
+
+def widths(columns: Sequence[Column[R]], rows: Sequence[R]) -> dict[str, int]:
+    """The widest text of every column that may grow, by its key."""
+    return {
+        column.key: max((cell_width(column.cell(row).text) for row in rows), default=0)
+        for column in columns
+        if column.limit
+    }
+
+
+def arrange(columns: Sequence[Column[R]], width: int, wanted: dict[str, int]) -> tuple[Placed[R], ...]:
+    """The columns that fit into `width` cells, in order: the least important leave, then the rest share the room."""
+    kept = list(columns)
+    while len(kept) > 1 and _total([column.width for column in kept]) > width:
+        kept.remove(max(reversed(kept), key=lambda column: column.rank))
+    spare = max(0, width - _total([column.width for column in kept]))
+    final = {column.key: column.width for column in kept}
+    spare = _grow(kept, final, wanted, spare)
+    bars = _bars(kept, spare)
+    placed, start = [], 0
+    for column in kept:
+        size = final[column.key] + bars.get(column.key, 0)
+        placed.append(Placed(column, start, size, bars.get(column.key, 0)))
+        start += size + GAP
+    return tuple(placed)
+
+
+def _total(parts: Sequence[int]) -> int:
+    return sum(parts) + GAP * max(0, len(parts) - 1)
+
+
+def _grow(kept: Sequence[Column[R]], final: dict[str, int], wanted: dict[str, int], spare: int) -> int:
+    """Widens the columns that want more, the most important first; returns what is left."""
+    for column in sorted(kept, key=lambda column: column.rank):
+        more = min(spare, max(0, min(column.limit, wanted.get(column.key, 0)) - column.width))
+        final[column.key] += more
+        spare -= more
+    return spare
+
+
+def _bars(kept: Sequence[Column[R]], spare: int) -> dict[str, int]:
+    bars: dict[str, int] = {}
+    for column in kept:
+        if column.bar and column.bar + 1 <= spare:
+            bars[column.key] = column.bar + 1
+            spare -= column.bar + 1
+    return bars
+
+
+def ordered(rows: Sequence[R], column: Column[R], *, reverse: bool = False) -> list[R]:
+    """`rows` sorted by `column`, stable; what is not known comes last either way."""
+    known = [row for row in rows if column.order(row) is not None]
+    unknown = [row for row in rows if column.order(row) is None]
+    return [*sorted(known, key=column.order, reverse=reverse), *unknown]
