@@ -13,11 +13,10 @@ from functools import cached_property
 
 from vops.diagnosis.demands import gpu_request
 from vops.diagnosis.logs import LogReading, read_log
-from vops.diagnosis.shim import EngineArgs, vllm_container
 from vops.diagnosis.states import ReplicaState, replica_state
 from vops.model.rates import rates
 from vops.model.resources import Container, ContainerStatus, Event, Meta, Node, Pod, Ref, Terminated, Workload
-from vops.model.serving import EngineRates, GpuSample
+from vops.model.serving import EngineArgs, EngineRates, GpuSample, vllm_container
 from vops.model.snapshot import ClusterSnapshot, ContainerLog, EngineSamples
 
 _GPU_LABELS = (
@@ -27,6 +26,9 @@ _GPU_LABELS = (
     "k8s.amazonaws.com/accelerator",
     "amd.com/gpu.product-name",
 )
+
+_NO_LOG = ("unable to retrieve container logs for ", "failed to try resolving symlinks in path ", "Error from server")
+"""What the kubelet and kubectl say in place of a log that is gone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -337,4 +339,6 @@ def served_name(args: EngineArgs) -> str:
 
 
 def _reading(log: ContainerLog | None) -> LogReading | None:
-    return None if log is None else read_log(log.text)
+    if log is None or not log.text.strip() or log.text.startswith(_NO_LOG):
+        return None
+    return read_log(log.text)

@@ -1,61 +1,75 @@
 """Reads a vLLM log: the phases of a start, its numbers, and the root error under the wrapper errors.
 
-Knows the lines of vLLM 0.8.5 to 0.33 and the prefixes that containers, `--timestamps`, CRI and JSON loggers put
-before them. It decides nothing: rules compare a reading with the objects around it.
+Knows the lines of vLLM 0.8.5 to 0.33. It decides nothing: rules compare a reading with the objects around it.
+Reading takes time linear in the size of the log, whatever is in it.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+import re
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 from msgspec import field
+
+from vops.diagnosis.loglines import Line, log_lines
+from vops.diagnosis.tracebacks import LoggedError, chains, root_chain
 
 
 class Stage(StrEnum):
     """Where a start has got to, in the order in which vLLM goes through it."""
 
     BOOT = "boot"
-    CONFIG = "config"
+    CONFIG = "configuration"
     ENGINE = "engine start"
     DOWNLOAD = "download"
-    WEIGHTS = "weights"
-    COMPILE = "compile"
+    WEIGHTS = "weight loading"
+    COMPILE = "compilation"
     PROFILE = "memory profiling"
-    KV_CACHE = "kv cache"
-    CAPTURE = "graph capture"
+    KV_CACHE = "KV cache allocation"
+    CAPTURE = "CUDA graph capture"
     SERVER = "server start"
     SERVING = "serving"
 
+    @property
+    def rank(self) -> int:
+        return _ORDER[self]
+
+
+_ORDER = {stage: rank for rank, stage in enumerate(Stage)}
+
 
 class PhaseReading(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One phase of a start: `duration_s` is None while it runs, `progress` 0..1 where the log tells, `line` 1-based."""
+    """One phase of a start.
+
+    `start_s` counts from the first stamped line of the log; `duration_s` is None while the phase runs and where the
+    log has no clock; `progress` is 0..1 where the log tells; `line` is 1-based.
+    """
 
     stage: Stage
     line: int
-    started_at: datetime | None = None
+    start_s: float = 0.0
     duration_s: float | None = None
     progress: float | None = None
 
 
-class LoggedError(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One exception as logged: its class, its message (several lines folded to one), where it stands (1-based)."""
+class Refused(msgspec.Struct, frozen=True):
+    """GET requests of one path that the server answered with an error; `line` is the first of them."""
 
-    type: str
-    message: str
+    path: str
+    status: int
+    times: int
     line: int
-    process: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.type}: {self.message}" if self.message else self.type
 
 
 class LogReading(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one container's log says. Absent numbers are None; the clock of the log is taken as UTC.
+    """What one container's log says. Absent numbers are None.
 
-    `root` is the innermost exception worth showing, `chain` all exceptions of its traceback, innermost first.
-    `listening_port` is where the server said it listens; `ready_line` where it said that it serves.
+    `root` is the innermost exception worth showing, `chain` every exception of its traceback, innermost first.
+    `elapsed_s` is the time between the first and the last stamped line; `whole` tells that the log begins where the
+    process did, so that times count from its start.
     """
 
     lines: int = 0
@@ -64,13 +78,20 @@ class LogReading(msgspec.Struct, frozen=True, omit_defaults=True):
     arguments: dict[str, str] = field(default_factory=dict)
     phases: tuple[PhaseReading, ...] = ()
     stage: Stage = Stage.BOOT
+    whole: bool = False
+    elapsed_s: float = 0.0
     ready_line: int | None = None
     ready_after_s: float | None = None
     listening_port: int | None = None
     weights_gib: float | None = None
     kv_available_gib: float | None = None
     kv_tokens: int | None = None
+    refused: tuple[Refused, ...] = ()
+    stopped_line: int | None = None
+    engine_died_line: int | None = None
+    child_exit_code: int | None = None
     root: LoggedError | None = None
+    wrapper: LoggedError | None = None
     chain: tuple[LoggedError, ...] = ()
 
     @property
@@ -78,7 +99,231 @@ class LogReading(msgspec.Struct, frozen=True, omit_defaults=True):
         """The server said that it serves."""
         return self.ready_line is not None
 
+    @property
+    def progress(self) -> float | None:
+        """How far the present phase has got, 0..1, where the log tells."""
+        return self.phases[-1].progress if self.phases else None
+
+    @property
+    def terminated(self) -> bool:
+        """Whether it ends because something outside asked it to stop."""
+        interrupted = self.root is not None and self.root.short_type == "KeyboardInterrupt"
+        return interrupted or (self.stopped_line is not None and not self.engine_died)
+
+    @property
+    def engine_died(self) -> bool:
+        """Whether the engine's process ended under a server that nobody had asked to stop."""
+        died, stopped = self.engine_died_line, self.stopped_line
+        return died is not None and (stopped is None or died < stopped)
+
+    def error(self, pattern: re.Pattern[str]) -> tuple[LoggedError, re.Match[str]] | None:
+        """The innermost exception of the root's chain that `pattern` is found in, and the match."""
+        for item in self.chain:
+            match = pattern.search(str(item))
+            if match is not None:
+                return item, match
+        return None
+
+
+_MARKS = re.compile(
+    r"(?P<CONFIG>non-default args: |args: Namespace\(|Resolved architecture: |Using max model len )"
+    r"|(?P<ENGINE>Initializing an? V?\d? ?LLM engine |world_size=\d)"
+    r"|(?P<WEIGHTS>Starting to load model |Loading model from scratch|Loading \w+ checkpoint shards:)"
+    r"|(?P<DOWNLOAD>Time spent downloading weights for |Fetching \d+ files:"
+    r"|\S{1,200}\.(?:safetensors|bin|gguf|pt):? +\d+%)"
+    r"|(?P<COMPILE>Using cache directory: .{0,400} for vLLM's torch\.compile|Dynamo bytecode transform time"
+    r"|Directly load the compiled graph|Compiling a graph for )"
+    r"|(?P<PROFILE>Model loading took |torch\.compile took |torch\.compile takes |Initial profiling/warmup run took )"
+    r"|(?P<KV_CACHE>Available KV cache memory: |[GCX]PU KV cache size: |# \w+ blocks: )"
+    r"|(?P<CAPTURE>Capturing CUDA graph|Capturing the model for CUDA graphs|Graph capturing finished in )"
+    r"|(?P<SERVER>init engine \(profile, create kv cache, warmup model\) took |Starting vLLM (?:API )?server )"
+    r"|(?P<SERVING>INFO: +Application startup complete|Application startup complete)",
+    re.ASCII,
+)
+_INSERTED = {Stage.COMPILE: Stage.PROFILE, Stage.DOWNLOAD: Stage.WEIGHTS}
+"""Phases that show only after the one behind them was taken to have begun."""
+
+_PROGRESS = re.compile(r"[^%]{0,240}?(\d{1,3})%(?: Completed)? ?\|", re.ASCII)
+_VERSION = re.compile(
+    r"(?:vLLM API server |.{0,120}█ +)version (\d\S{0,40})|Initializing an? .{0,40}\(v(\d[^)\s]{0,40})\)"
+)
+_LOGO_MODEL = re.compile(r".{0,120}█ +model +(\S{1,400})$")
+_CONFIG_MODEL = re.compile(r"Initializing an? .{0,80}with config: model='([^']{1,400})'")
+_ARGUMENT = re.compile(r"'?(\w{1,60})'?[:=] ?('[^']{0,400}'|\[[^\]]{0,400}\]|[\w.+-]{1,60})", re.ASCII)
+_LISTENING = re.compile(r".{0,80}https?://[^\s/]{0,120}:(\d{1,5})", re.ASCII)
+_DOWNLOADED = re.compile(r"Time spent downloading weights for .{0,400}: ([\d.]{1,20}) seconds", re.ASCII)
+_WEIGHTS = re.compile(r"Model loading took ([\d.]{1,20}) ?(?:GiB|GB)", re.ASCII)
+_AVAILABLE = re.compile(r"Available KV cache memory: (-?[\d.]{1,20}) ?GiB", re.ASCII)
+_KV_TOKENS = re.compile(r"[GCX]PU KV cache size: ([\d,]{1,20}) tokens", re.ASCII)
+_KV_BLOCKS = re.compile(r"# \w+ blocks: (\d{1,12}), # CPU blocks", re.ASCII)
+_ACCESS = re.compile(r'INFO: +\S{1,80} - "GET (\S{1,200}) HTTP/[\d.]{1,4}" ([45]\d\d)', re.ASCII)
+_CHILD = re.compile(
+    r".{0,200}(?:died unexpectedly|exited unexpectedly)(?:.{0,80}\(?exit ?code:? ?(-?\d{1,4}))?", re.ASCII
+)
+_STOPPED = ("[shutdown] API server: shutdown triggered", "INFO:     Shutting down", "KeyboardInterrupt: terminated")
+_V0_BLOCK_TOKENS = 16
+_MOST_REFUSED = 32
+
 
 def read_log(text: str) -> LogReading:
     """What a scrubbed log says; never raises, whatever the text is."""
-    return LogReading(lines=text.count("\n") + 1)
+    reader = _Reader()
+    lines = tuple(log_lines(text))
+    for line in lines:
+        if line.text:
+            reader.read(line)
+    found = chains(lines)
+    cause = root_chain(found)
+    wrapper = next((error for chain in found for error in chain.errors if error.wrapper), None)
+    return reader.reading(
+        lines=len(lines),
+        root=cause.root if cause else None,
+        chain=cause.errors if cause else (),
+        wrapper=wrapper,
+    )
+
+
+class _Reader:
+    """Collects what the lines say, one after the other."""
+
+    def __init__(self) -> None:
+        self._first: datetime | None = None
+        self._last: datetime | None = None
+        self._phases: list[PhaseReading] = []
+        self._refused: dict[tuple[str, str], tuple[int, int]] = {}
+        self._values: dict[str, Any] = {}
+
+    def read(self, line: Line) -> None:
+        if line.at is not None:
+            self._first = self._first or line.at
+            self._last = line.at
+        if match := _MARKS.match(line.text):
+            self._mark(Stage[match.lastgroup or "BOOT"], line)
+        elif line.text.startswith("INFO: "):
+            self._access(line)
+        elif not self._phases:
+            self._phases.append(PhaseReading(Stage.BOOT, line.number))
+        self._numbers(line)
+        self._endings(line)
+
+    def reading(self, **more: Any) -> LogReading:
+        stage = self._phases[-1].stage if self._phases else Stage.BOOT
+        refused = tuple(
+            Refused(path, int(status), times, line) for (path, status), (times, line) in self._refused.items()
+        )
+        return msgspec.structs.replace(
+            LogReading(),
+            phases=tuple(self._phases),
+            stage=stage,
+            elapsed_s=self._clock(),
+            refused=refused,
+            **self._values,
+            **more,
+        )
+
+    # --- phases ---
+
+    def _clock(self) -> float:
+        """Seconds since the first stamped line."""
+        if self._first is None or self._last is None:
+            return 0.0
+        passed = self._last - self._first
+        return (passed if passed >= timedelta(0) else passed + timedelta(days=366)).total_seconds()
+
+    def _mark(self, stage: Stage, line: Line) -> None:
+        current = self._phases[-1].stage if self._phases else None
+        if current is not None and _INSERTED.get(stage) is current and self._unseen(stage):
+            self._phases[-1] = msgspec.structs.replace(self._phases[-1], stage=stage)
+            self._downloaded(line)
+        elif current is None or stage.rank > current.rank:
+            self._enter(stage, line)
+        if stage is Stage.SERVING:
+            self._values.setdefault("ready_line", line.number)
+            self._values.setdefault("ready_after_s", self._clock() if self._values.get("whole") else None)
+        if "%" in line.text and (match := _PROGRESS.match(line.text)) and self._phases[-1].stage is stage:
+            progress = min(int(match[1]), 100) / 100
+            self._phases[-1] = msgspec.structs.replace(self._phases[-1], progress=progress)
+
+    def _unseen(self, stage: Stage) -> bool:
+        return all(phase.stage is not stage for phase in self._phases)
+
+    def _enter(self, stage: Stage, line: Line) -> None:
+        now = self._clock()
+        if self._phases:
+            before = self._phases[-1]
+            duration = before.duration_s if before.duration_s is not None else now - before.start_s
+            self._phases[-1] = msgspec.structs.replace(before, duration_s=duration if self._first else None)
+        self._phases.append(PhaseReading(stage, line.number, now))
+
+    def _downloaded(self, line: Line) -> None:
+        """A download is told of when it is over: it ends here, and loading begins."""
+        match = _DOWNLOADED.match(line.text)
+        if match is None:
+            return
+        phase = self._phases[-1]
+        took_s = _number(match[1]) or 0.0
+        self._phases[-1] = msgspec.structs.replace(phase, duration_s=min(took_s, self._clock() - phase.start_s))
+        self._enter(Stage.WEIGHTS, line)
+
+    # --- single lines ---
+
+    def _access(self, line: Line) -> None:
+        match = _ACCESS.match(line.text)
+        if match is None:
+            return
+        key = (match[1], match[2])
+        times, first = self._refused.get(key, (0, line.number))
+        if times or len(self._refused) < _MOST_REFUSED:
+            self._refused[key] = (times + 1, first)
+
+    def _numbers(self, line: Line) -> None:
+        text = line.text
+        if "version" in text or "Initializing" in text:
+            self._identity(text)
+        elif "█" in text and (match := _LOGO_MODEL.match(text)):
+            self._values.setdefault("model", match[1])
+        elif text.startswith(("non-default args: ", "args: Namespace(")):
+            self._arguments(text)
+        elif text.startswith(("Starting vLLM", "INFO:     Uvicorn running on")) and (match := _LISTENING.match(text)):
+            self._values["listening_port"] = int(match[1])
+        elif match := _WEIGHTS.match(text):
+            self._values.setdefault("weights_gib", _number(match[1]))
+        elif match := _AVAILABLE.match(text):
+            self._values.setdefault("kv_available_gib", _number(match[1]))
+        elif match := _KV_TOKENS.match(text):
+            self._values.setdefault("kv_tokens", int(match[1].replace(",", "") or 0))
+        elif match := _KV_BLOCKS.match(text):
+            self._values.setdefault("kv_tokens", int(match[1]) * _V0_BLOCK_TOKENS)
+
+    def _identity(self, text: str) -> None:
+        if match := _VERSION.match(text):
+            self._values.setdefault("version", match[1] or match[2])
+            if not text.startswith("Initializing"):
+                self._values["whole"] = True
+        if match := _CONFIG_MODEL.match(text):
+            self._values.setdefault("model", match[1])
+
+    def _arguments(self, text: str) -> None:
+        if "arguments" in self._values:
+            return
+        given = {name: value.strip("'") for name, value in _ARGUMENT.findall(text.partition(" ")[2])}
+        self._values["arguments"] = given
+        if model := given.get("model") or given.get("model_tag"):
+            self._values["model"] = model
+
+    def _endings(self, line: Line) -> None:
+        if line.text.startswith(_STOPPED):
+            self._values.setdefault("stopped_line", line.number)
+        elif "unexpectedly" in line.text and (match := _CHILD.match(line.text)):
+            self._values.setdefault("engine_died_line", line.number)
+            if match[1]:
+                self._values.setdefault("child_exit_code", int(match[1]))
+        elif "EngineDeadError" in line.text:
+            self._values.setdefault("engine_died_line", line.number)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

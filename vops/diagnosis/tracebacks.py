@@ -1,0 +1,217 @@
+"""Exceptions in a log: chained tracebacks, wrappers told from causes, and the one error to show an engineer.
+
+vLLM logs one failure several times: in the process where it happened, again as that process dies, and wrapped in the
+processes above. The cause is in the lowest process, in its first traceback, at the inner end of the chain.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import msgspec
+
+from vops.diagnosis.loglines import Line
+
+_EXCEPTION = re.compile(
+    r"((?:[A-Za-z_]\w{0,60}\.){0,8}[A-Z]\w{0,60}(?:Error|Exception|Interrupt|Exit|Failure|Timeout|Died))(?:: (.*))?$",
+    re.ASCII | re.DOTALL,
+)
+_IN_TRACEBACK = re.compile(r"((?:[A-Za-z_]\w{0,60}\.){0,8}[A-Za-z_]\w{0,60})(?:: (.*))?$", re.ASCII | re.DOTALL)
+_ARGPARSE = re.compile(r"[\w.]{1,40}: error: (.{1,2000})$", re.ASCII)
+_TRACEBACK = "Traceback (most recent call last):"
+_DIRECT = "The above exception was the direct cause"
+_DURING = "During handling of the above exception"
+_WRAPPERS = (
+    "Engine core initialization failed",
+    "EngineCore encountered an issue",
+    "WorkerProc initialization failed due to an exception in a background process",
+    "WorkerProc failed to start",
+    "Executor failed",
+    "cancelled",
+)
+_WRAPPER_TYPES = ("EngineDeadError", "CancelledError", "SystemExit", "BrokenPipeError")
+_TRIVIAL = ("KeyError", "AttributeError", "StopIteration", "ModuleNotFoundError", "ImportError", "Empty", "IndexError")
+_NOT_A_MESSAGE = ("INFO:", "[rank", "Process ", "For more information check:")
+_MESSAGE_LINES = 12
+_MESSAGE_LENGTH = 1_500
+_MOST_CHAINS = 200
+
+
+class LoggedError(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One exception as logged: its class, its message folded to one line, and the 1-based line where it stands."""
+
+    type: str
+    message: str
+    line: int
+    process: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.short_type}: {self.message}" if self.message else self.short_type
+
+    @property
+    def short_type(self) -> str:
+        """The class without its module."""
+        return self.type.rpartition(".")[2]
+
+    @property
+    def wrapper(self) -> bool:
+        """Whether it only says that something below it failed."""
+        return self.short_type in _WRAPPER_TYPES or any(text in self.message for text in _WRAPPERS)
+
+
+class Chain(msgspec.Struct, frozen=True):
+    """Exceptions that led to each other, the innermost first; `during` marks those raised while handling another."""
+
+    errors: tuple[LoggedError, ...]
+    during: tuple[bool, ...]
+
+    @property
+    def process(self) -> str:
+        return self.errors[0].process
+
+    @property
+    def root(self) -> LoggedError | None:
+        """The innermost exception that says what happened; None when all only wrap something else.
+
+        A bare HTTP status gives way to the library's own words for it, and a lookup that failed on the way (KeyError,
+        ImportError…) to what was raised because of it.
+        """
+        errors = [error for error in self.errors if not error.wrapper]
+        while len(errors) > 1 and self._gives_way(errors[0], errors[1]):
+            errors.pop(0)
+        return errors[0] if errors else None
+
+    def _gives_way(self, error: LoggedError, outer: LoggedError) -> bool:
+        if error.short_type == "HTTPStatusError":
+            status = re.search(r"\b[45]\d\d\b", error.message)
+            return status is not None and status[0] in outer.message
+        during = self.during[self.errors.index(outer)]
+        return during and (error.short_type in _TRIVIAL or "invalid literal for int" in error.message)
+
+
+def chains(lines: Iterable[Line]) -> tuple[Chain, ...]:
+    """Every chain of exceptions in a log, in the order in which they end."""
+    readers: dict[str, _Reader] = {}
+    for line in lines:
+        reader = readers.get(line.process)
+        if reader is None:
+            reader = readers[line.process] = _Reader(line.process)
+        reader.read(line)
+    found = [chain for reader in readers.values() for chain in reader.finish()]
+    return tuple(sorted(found, key=lambda chain: chain.errors[0].line))
+
+
+def root_chain(found: Iterable[Chain]) -> Chain | None:
+    """The chain that holds the cause: first in time in the lowest process, wrappers left out."""
+    causes = [chain for chain in found if chain.root is not None]
+    return min(causes, key=lambda chain: (_height(chain.process), chain.errors[0].line), default=None)
+
+
+def _height(process: str) -> int:
+    name = process.lower()
+    if "worker" in name:
+        return 0
+    if name.startswith("enginecore"):
+        return 1
+    return 3 if name.startswith("apiserver") else 2
+
+
+class _Reader:
+    """Reads the lines of one process, one after the other, into chains of exceptions."""
+
+    def __init__(self, process: str) -> None:
+        self.process = process
+        self._chains: list[Chain] = []
+        self._errors: list[LoggedError] = []
+        self._during: list[bool] = []
+        self._message: list[str] = []
+        self._open: tuple[str, int, str] | None = None  # class, line and log place of the exception being read
+        self._traceback: str | None = None  # the log place of the traceback being read
+        self._linked = False
+        self._next_during = False
+
+    def read(self, line: Line) -> None:
+        text = line.text
+        if text.startswith(_TRACEBACK):
+            self._start_traceback(line.place)
+        elif text.startswith((_DIRECT, _DURING)):
+            self._link(during=text.startswith(_DURING))
+        elif self._traceback is not None:
+            self._read_frame(line, self._traceback)
+        elif self._continues(line):
+            self._message.append(text)
+        else:
+            self._read_plain(line)
+
+    def finish(self) -> list[Chain]:
+        self._close_error()
+        self._close_chain()
+        return self._chains
+
+    def _start_traceback(self, place: str) -> None:
+        self._close_error()
+        self._unchain()
+        self._traceback = place
+
+    def _link(self, *, during: bool) -> None:
+        self._close_error()
+        self._traceback = None
+        self._linked = bool(self._errors)
+        self._next_during = during
+
+    def _read_frame(self, line: Line, place: str) -> None:
+        if not line.text or line.text[0] in " \t|+" or line.place != place:
+            return
+        self._traceback = None
+        match = _IN_TRACEBACK.match(line.text)
+        if match is not None:
+            self._begin(match, line)
+
+    def _read_plain(self, line: Line) -> None:
+        self._close_error()
+        if not line.text or line.text[0] in " \t":
+            return
+        match = _ARGPARSE.match(line.text)
+        if match is not None:
+            self._unchain()
+            self._open = ("ArgumentError", line.number, line.place)
+            self._message = [match[1]]
+        elif (match := _EXCEPTION.match(line.text)) is not None:
+            self._unchain()
+            self._begin(match, line)
+        elif line.level or line.text.startswith("INFO:"):
+            self._unchain()
+
+    def _unchain(self) -> None:
+        if not self._linked:
+            self._close_chain()
+
+    def _begin(self, match: re.Match[str], line: Line) -> None:
+        self._open = (match[1], line.number, line.place)
+        self._message = [match[2] or ""]
+
+    def _continues(self, line: Line) -> bool:
+        """Whether a line belongs to the message of the exception being read."""
+        if self._open is None or line.place != self._open[2] or len(self._message) >= _MESSAGE_LINES:
+            return False
+        return not line.text.startswith(_NOT_A_MESSAGE) and not _EXCEPTION.match(line.text)
+
+    def _close_error(self) -> None:
+        if self._open is None:
+            return
+        type_, number, _ = self._open
+        self._errors.append(LoggedError(type_, _fold(self._message), number, self.process))
+        self._during.append(self._next_during)
+        self._open, self._message, self._linked, self._next_during = None, [], False, False
+
+    def _close_chain(self) -> None:
+        if self._errors and len(self._chains) < _MOST_CHAINS:
+            self._chains.append(Chain(tuple(self._errors), tuple(self._during)))
+        self._errors, self._during, self._linked, self._next_during = [], [], False, False
+
+
+def _fold(message: Iterable[str]) -> str:
+    """A message of several lines as one; pydantic's preamble and trailer are left out."""
+    text = " ".join(" ".join(message).split())[:_MESSAGE_LENGTH]
+    return re.sub(r" \[type=\w+, .*$", "", re.sub(r"^\d+ validation errors? for \w+ Value error, ", "", text))
