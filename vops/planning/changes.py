@@ -7,15 +7,17 @@ Every change carries its inverse, made from the same before-image.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any
 
 import msgspec
 from msgspec import field
 
-from vops.model.resources import Ref
+from vops.model.resources import KINDS, Kind, Ref
+from vops.planning.excerpts import excerpt
+from vops.planning.patches import Document, Edit, apply_operations, make_patch
 
-Document = dict[str, Any]
+_KINDS = {kind.kind: kind for kind in KINDS}
 
 
 class Verb(StrEnum):
@@ -30,7 +32,8 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `target.uid` is the incarnation that was planned for. `operations` is the JSON Patch (RFC 6902) including its
     tests; `document` the body of an apply or create. `before` and `after` are the touched part of the object, for
-    the diff; `undo` the JSON Patch that takes it back, guarded by tests on the after-values.
+    the diff, secrets masked; `undo` the JSON Patch that takes it back, guarded by tests on the after-values, and
+    `unrestorable` says in words what it will not bring back.
     """
 
     verb: Verb
@@ -42,3 +45,59 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
     before: Document = field(default_factory=dict)
     after: Document = field(default_factory=dict)
     undo: tuple[Document, ...] = ()
+    unrestorable: tuple[str, ...] = ()
+
+    @property
+    def touched(self) -> tuple[str, ...]:
+        """The paths that the operations write, as JSON pointers."""
+        written = (operation["path"] for operation in self.operations if operation["op"] != "test")
+        return tuple(dict.fromkeys(written))
+
+    @property
+    def kind(self) -> Kind:
+        """The resource type of the target."""
+        return kind_of(self.target)
+
+    def applied_to(self, document: Document) -> Document:
+        """The object once a patch is applied. Raises vops.planning.patches.TestFailed."""
+        return apply_operations(document, self.operations)
+
+
+def kind_of(ref: Ref) -> Kind:
+    """The resource type that a reference names. Raises KeyError for one that vops does not know."""
+    return _KINDS[ref.kind]
+
+
+def ref_of(document: Document) -> Ref:
+    """Names exactly this incarnation of an object."""
+    meta = document["metadata"]
+    return Ref(document["kind"], meta["name"], meta.get("namespace", ""), meta.get("uid", ""))
+
+
+def patch_change(document: Document, edits: Sequence[Edit], summary: str) -> Change | None:
+    """The guarded JSON Patch for `edits` on a live object; None when it is as wished already.
+
+    Raises Refused when an edit would have to copy a secret, ValueError when a path leads nowhere.
+    """
+    patch = make_patch(document, edits)
+    if not patch.operations:
+        return None
+    target = ref_of(document)
+    same_object = {"op": "test", "path": "/metadata/uid", "value": target.uid}
+    return Change(
+        verb=Verb.PATCH,
+        target=target,
+        summary=summary,
+        operations=(same_object, *patch.operations),
+        before=excerpt(document, patch.touched),
+        after=excerpt(patch.after, patch.touched),
+        undo=(same_object, *patch.undo) if patch.undo else (),
+        unrestorable=tuple(
+            f"{path}: the old value is a secret, which vops does not keep" for path in patch.unrestorable
+        ),
+    )
+
+
+def delete_change(target: Ref, summary: str, *, unrestorable: str) -> Change:
+    """The deletion of one incarnation of an object."""
+    return Change(Verb.DELETE, target, summary, unrestorable=(unrestorable,))

@@ -1,0 +1,84 @@
+"""What a change looks like: the touched part of the object before and after, as YAML, line by line.
+
+Both sides come masked from the change, so no secret can reach a diff.
+"""
+
+from __future__ import annotations
+
+import difflib
+import io
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple
+
+from ruamel.yaml import YAML
+
+from vops.planning.changes import Change, Verb
+from vops.planning.patches import Document
+
+Sign = Literal[" ", "-", "+"]
+
+
+class DiffLine(NamedTuple):
+    """One line of YAML: kept (` `), removed (`-`) or added (`+`)."""
+
+    sign: Sign
+    text: str
+
+
+def diff_lines(change: Change) -> tuple[DiffLine, ...]:
+    """Every line of the touched part; a deletion is one removed line."""
+    if change.verb is Verb.DELETE:
+        return (DiffLine("-", str(change.target)),)
+    before = yaml_text(change.before).splitlines() if change.before else []
+    after = yaml_text(change.after or change.document).splitlines()
+    return tuple(_lines(before, after))
+
+
+def unified(change: Change) -> str:
+    """The change as a unified diff, whole, with the object named on both sides."""
+    lines = [f"--- {change.target} (live)", f"+++ {change.target} (planned)"]
+    lines += [line.sign + line.text for line in diff_lines(change)]
+    return "\n".join(lines) + "\n"
+
+
+def _lines(before: list[str], after: list[str]) -> Iterator[DiffLine]:
+    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
+    for tag, start, stop, new_start, new_stop in matcher.get_opcodes():
+        if tag == "equal":
+            yield from (DiffLine(" ", text) for text in before[start:stop])
+            continue
+        yield from (DiffLine("-", text) for text in before[start:stop])
+        yield from (DiffLine("+", text) for text in after[new_start:new_stop])
+
+
+def yaml_text(value: Any) -> str:
+    """`value` as YAML in block style, keys in their own order."""
+    writer = YAML()
+    writer.width = 4096
+    out = io.StringIO()
+    writer.dump(value, out)
+    return out.getvalue()
+
+
+def repository_patch(change: Change) -> Document:
+    """The change as a strategic merge patch: what a repository (Kustomize, a chart's overlay) has to carry.
+
+    What the change removes is null; items of lists are found by their name. Masked words stay masked.
+    """
+    merged: Document = _merge(change.before, change.after)
+    return merged
+
+
+def _merge(before: Any, after: Any) -> Any:
+    if isinstance(before, dict) and isinstance(after, dict):
+        removed = {key: None for key in before if key not in after}
+        return {key: _merge(before.get(key), value) for key, value in after.items()} | removed
+    if _named(before) and _named(after):
+        old = {item["name"]: item for item in before}
+        removed_items = [{"name": name, "$patch": "delete"} for name in old if name not in {i["name"] for i in after}]
+        return [_merge(old.get(item["name"]), item) for item in after] + removed_items
+    return after
+
+
+def _named(items: Any) -> bool:
+    return isinstance(items, list) and bool(items) and all(isinstance(item, dict) and "name" in item for item in items)

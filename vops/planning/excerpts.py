@@ -1,0 +1,63 @@
+"""The touched part of an object: enough to recognise it, and the values at some paths. Secrets are masked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from vops.model.secrets import mask
+from vops.planning.patches import Document
+from vops.planning.pointers import ABSENT, index, split
+
+Wanted = dict[str, "Wanted"]
+"""Paths as a tree; an empty mapping stands for the whole value."""
+
+
+def excerpt(document: Document, pointers: Sequence[str]) -> Document:
+    """`document` cut down to its identity and the values at `pointers`; items of lists keep their name."""
+    part = _part(mask(document), _tree(pointers))
+    identity = {key: document["metadata"][key] for key in ("name", "namespace") if key in document["metadata"]}
+    return {
+        "apiVersion": document.get("apiVersion", ""),
+        "kind": document["kind"],
+        **part,
+        "metadata": {**identity, **part.get("metadata", {})},
+    }
+
+
+def _tree(pointers: Sequence[str]) -> Wanted:
+    root: Wanted = {}
+    whole: set[int] = set()
+    for pointer in sorted(pointers, key=len):
+        node = root
+        for token in split(pointer):
+            if id(node) in whole:
+                break
+            node = node.setdefault(token, {})
+        else:
+            whole.add(id(node))
+    return root
+
+
+def _part(value: Any, wanted: Wanted) -> Any:
+    if not wanted:
+        return value
+    if isinstance(value, dict):
+        return {key: _part(value[key], beneath) for key, beneath in wanted.items() if key in value}
+    if isinstance(value, list):
+        return _items(value, wanted)
+    return ABSENT
+
+
+def _items(items: list[Any], wanted: Wanted) -> list[Any]:
+    """The wanted items; a list of plain words is kept whole, since one word of a command line says nothing."""
+    if any(not isinstance(item, dict) for item in items):
+        return items
+    places = sorted((at, beneath) for token, beneath in wanted.items() if (at := index(token)) is not None)
+    return [_named(items[at], beneath) for at, beneath in places if at < len(items)]
+
+
+def _named(item: dict[str, Any], wanted: Wanted) -> dict[str, Any]:
+    name = {"name": item["name"]} if wanted and "name" in item else {}
+    part: dict[str, Any] = _part(item, wanted)
+    return {**name, **part}

@@ -1,0 +1,83 @@
+"""Guards: what has to hold before a change may be written, checked when it is planned and again when it is applied."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from vops.model.resources import Kind
+from vops.planning.changes import Change, Verb
+from vops.planning.ownership import Owner
+from vops.planning.patches import Document
+
+SYSTEM_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease", "gke-managed-system", "gmp-system"})
+
+
+class Guard(msgspec.Struct, frozen=True):
+    """One condition: what it is called, whether it holds, and the sentence that says so.
+
+    `instead` is what to do when it does not hold.
+    """
+
+    name: str
+    holds: bool
+    detail: str
+    instead: str = ""
+
+
+class Permission(msgspec.Struct, frozen=True):
+    """One permission that applying a plan needs."""
+
+    verb: str
+    kind: Kind
+    namespace: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.kind.plural}" + (f" in {self.namespace}" if self.namespace else "")
+
+
+def guards_for(document: Document, owners: Sequence[Owner]) -> tuple[Guard, ...]:
+    """The guards of a change to `document`: the object lives, is not the system's, and nobody will revert it."""
+    return (_not_terminating(document), _not_system(document), *(_owned_by(owner) for owner in owners))
+
+
+def permissions_for(changes: Sequence[Change]) -> tuple[Permission, ...]:
+    """Every permission that applying `changes` needs, each once."""
+    needed = []
+    for change in changes:
+        verbs = ("get", change.verb.value) if change.verb is not Verb.APPLY else ("get", "patch")
+        needed += [Permission(verb, change.kind, change.target.namespace) for verb in verbs]
+    return tuple(dict.fromkeys(needed))
+
+
+def permission_guard(permission: Permission, *, granted: bool) -> Guard:
+    """Whether the credentials allow it, as asked of the API server."""
+    words = "may" if granted else "may not"
+    return Guard(
+        name="rbac",
+        holds=granted,
+        detail=f"these credentials {words} {permission}",
+        instead="" if granted else f"ask for the verb {permission.verb!r} on {permission.kind.plural}",
+    )
+
+
+def _not_terminating(document: Document) -> Guard:
+    since = document["metadata"].get("deletionTimestamp")
+    detail = f"it is being deleted since {since}" if since else "it is not being deleted"
+    return Guard("alive", not since, detail)
+
+
+def _not_system(document: Document) -> Guard:
+    namespace = document["metadata"].get("namespace", "")
+    system = namespace in SYSTEM_NAMESPACES
+    return Guard(
+        name="namespace",
+        holds=not system,
+        detail=f"{namespace} belongs to the cluster itself" if system else f"{namespace} is not a system namespace",
+        instead="change system workloads by their own means" if system else "",
+    )
+
+
+def _owned_by(owner: Owner) -> Guard:
+    return Guard("owner", not owner.reverts, f"owned by {owner.kind} {owner.name}: {owner.effect}", owner.instead)

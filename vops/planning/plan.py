@@ -1,0 +1,155 @@
+"""A Plan: everything that a runbook will do, decided before anything is done.
+
+Made from one snapshot, shown to a person or written to a file, then applied once. It holds no secret, names the
+incarnation of everything it touches, and says which conditions have to hold, so that applying it later either does
+exactly what was shown or stops.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Literal
+
+import msgspec
+from msgspec import field
+
+from vops.errors import InputError
+from vops.model.resources import Ref
+from vops.planning.changes import Change
+from vops.planning.guards import Guard
+from vops.planning.ownership import Owner
+from vops.planning.patches import Document
+
+LIFETIME = timedelta(hours=1)
+
+
+class Risk(StrEnum):
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+class Gate(StrEnum):
+    """What a person has to do before a step: nothing, say yes, type the target's name, or do the thing oneself."""
+
+    NONE = "none"
+    CONFIRM = "confirm"
+    TYPE_NAME = "type-name"
+    INSTRUCT = "instruct"
+
+
+class OnFail(StrEnum):
+    STOP = "stop"
+    CONTINUE = "continue"
+    UNDO = "undo"
+
+
+class Decision(StrEnum):
+    """What planning decided about a step."""
+
+    DO = "do"  # to be done when the plan is applied
+    SEEN = "seen"  # a look: evaluated already
+    SKIPPED = "skipped"  # its condition does not hold
+    DONE = "done"  # things are as wished already
+
+
+class PlannedStep(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One step with its arguments evaluated.
+
+    `says` are sentences for whoever reads the plan; `because` why it is skipped or done; `outputs` what a look found.
+    """
+
+    id: str
+    kind: str
+    title: str
+    decision: Decision
+    why: str = ""
+    docs: str = ""
+    because: str = ""
+    says: tuple[str, ...] = ()
+    args: Document = field(default_factory=dict)
+    outputs: Document = field(default_factory=dict)
+    changes: tuple[Change, ...] = ()
+    gate: Gate = Gate.NONE
+    on_fail: OnFail = OnFail.STOP
+    undo: bool = True
+    timeout_s: float | None = None
+    retries: int = 0
+    retry_delay_s: float = 5.0
+    evidence: bool = False
+
+
+class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which cluster: the context's name, the server's version, and the uid of its `kube-system` namespace."""
+
+    context: str
+    server_version: str = ""
+    uid: str = ""
+
+
+class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a runbook comes to on one cluster at one time. `id` may be applied once, and not after `expires_at`.
+
+    `digest` is that of the runbook's file, so that a changed runbook is noticed.
+    """
+
+    id: str
+    runbook: str
+    digest: str
+    title: str
+    risk: Risk
+    cluster: Identity
+    created_at: datetime
+    expires_at: datetime
+    params: Document = field(default_factory=dict)
+    locks: tuple[Ref, ...] = ()
+    steps: tuple[PlannedStep, ...] = ()
+    guards: tuple[Guard, ...] = ()
+    owners: tuple[Owner, ...] = ()
+    schema: Literal["vops.plan/v1"] = "vops.plan/v1"
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """Every write, in order."""
+        return tuple(change for step in self.steps for change in step.changes)
+
+    @property
+    def instructions(self) -> tuple[PlannedStep, ...]:
+        """The steps that only a person can do."""
+        return tuple(step for step in self.steps if step.gate is Gate.INSTRUCT and step.decision is Decision.DO)
+
+    @property
+    def nothing_to_do(self) -> bool:
+        """Everything is as wished already."""
+        return not self.changes and not self.instructions
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know before saying yes: consequences, outages, what was decided and why."""
+        return tuple(text for step in self.steps for text in step.says if step.gate is not Gate.INSTRUCT)
+
+    @property
+    def blocked(self) -> tuple[Guard, ...]:
+        """The guards that do not hold: while there is one, the plan can be read but not applied."""
+        return tuple(guard for guard in self.guards if not guard.holds)
+
+    def to_json(self) -> bytes:
+        return msgspec.json.format(msgspec.json.encode(self), indent=2)
+
+
+def plan_from_json(data: bytes, *, path: str = "plan") -> Plan:
+    """The inverse of `Plan.to_json`. Raises InputError naming `path`."""
+    try:
+        return msgspec.json.decode(data, type=Plan)
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise InputError(f"this is not a plan of vops: {error}", path=path) from error
+
+
+def digest(value: Any) -> str:
+    """A short fingerprint of text, bytes or JSON data."""
+    data = value.encode() if isinstance(value, str) else value
+    if not isinstance(data, bytes):
+        data = msgspec.json.encode(data, order="sorted")
+    return hashlib.sha256(data).hexdigest()[:16]

@@ -1,0 +1,174 @@
+"""Whether a rolling update can end: a small model of the Deployment controller over GPU slots.
+
+The controller may only start `maxSurge` pods too many and stop pods as long as `replicas - maxUnavailable` are
+available (rolling.go of Kubernetes 1.36: new pods first, then unhealthy old ones, then healthy ones). With every GPU
+taken, a rounding of maxUnavailable to 0 means that the new pod never starts: the state repeats, and that is the proof.
+Leaves out CPU, memory and volumes: whoever counts the free GPUs of a node has looked at those.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from vops.model.resources import Strategy
+
+DEFAULT_BOUND = "25%"
+
+
+class Bounds(NamedTuple):
+    """A rolling update's strategy in pods: how many too many, how many too few."""
+
+    surge: int
+    unavailable: int
+
+
+class OldPod(msgspec.Struct, frozen=True):
+    """A pod of the old template: where it runs ("" when it has no node), and whether it serves."""
+
+    node: str = ""
+    available: bool = False
+
+
+class Fleet(msgspec.Struct, frozen=True):
+    """What a rollout starts from.
+
+    `free` are the GPUs that a new pod could take on each node it may run on; `gpus` what one new pod takes, `old_gpus`
+    what stopping an old one gives back. `new_nodes` are the nodes of new pods that exist already ("" when pending).
+    """
+
+    replicas: int
+    gpus: int
+    old_gpus: int
+    free: dict[str, int]
+    old: tuple[OldPod, ...] = ()
+    new_nodes: tuple[str, ...] = ()
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """One state of a rollout: pods of the old template, of the new one (and how many of these wait for a GPU)."""
+
+    old: int
+    new: int
+    pending: int
+    available: int
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How a rollout goes: whether it ends, every state on the way, and the fewest pods that serve meanwhile."""
+
+    ends: bool
+    moments: tuple[Moment, ...]
+    reason: str = ""
+
+    @property
+    def min_available(self) -> int:
+        return min(moment.available for moment in self.moments)
+
+
+def bounds(strategy: Strategy, replicas: int) -> Bounds | None:
+    """maxSurge (rounded up) and maxUnavailable (rounded down) in pods, never both 0; None for Recreate."""
+    if strategy.type == "Recreate":
+        return None
+    rolling = strategy.rolling_update
+    surge = _pods(rolling.max_surge if rolling else None, replicas, up=True)
+    unavailable = _pods(rolling.max_unavailable if rolling else None, replicas, up=False)
+    return Bounds(surge, unavailable if surge or unavailable else 1)
+
+
+def _pods(bound: int | str | None, replicas: int, *, up: bool) -> int:
+    value = DEFAULT_BOUND if bound is None else bound
+    if isinstance(value, int):
+        return value
+    share = int(value.rstrip("%")) * replicas
+    return math.ceil(share / 100) if up else share // 100
+
+
+def simulate(fleet: Fleet, limits: Bounds | None) -> Outcome:
+    """Runs the model until the rollout ends or repeats itself; `limits` None is the Recreate strategy."""
+    state = _State(fleet)
+    moments = [state.moment()]
+    while not state.finished:
+        state.reconcile(limits)
+        state.schedule()
+        moment = state.moment()
+        if moment == moments[-1]:
+            return Outcome(False, tuple(moments), _why_stuck(fleet, limits, moment))
+        moments.append(moment)
+    return Outcome(True, tuple(moments))
+
+
+class _State:
+    """The moving parts of one simulation."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet = fleet
+        self.free = dict(fleet.free)
+        self.old = sorted(fleet.old, key=lambda pod: (pod.available, bool(pod.node)))
+        self.new = [node for node in fleet.new_nodes if node]
+        self.pending = sum(not node for node in fleet.new_nodes)
+        self.available = sum(pod.available for pod in fleet.old)
+
+    @property
+    def finished(self) -> bool:
+        return not self.old and len(self.new) >= self.fleet.replicas and not self.pending
+
+    def moment(self) -> Moment:
+        return Moment(len(self.old), len(self.new) + self.pending, self.pending, self.available)
+
+    def reconcile(self, limits: Bounds | None) -> None:
+        """One pass of the controller: as many new pods and as few old ones as it may."""
+        if limits is None:
+            self._stop(len(self.old))
+            self.pending = self.fleet.replicas - len(self.new)
+            return
+        new = len(self.new) + self.pending
+        room = self.fleet.replicas + limits.surge - len(self.old) - new
+        self.pending += max(0, min(room, self.fleet.replicas - new))
+        self._stop_old(self.fleet.replicas - limits.unavailable)
+
+    def _stop_old(self, min_available: int) -> None:
+        """First the unhealthy, then as many healthy ones as the minimum lets go."""
+        total = len(self.old) + len(self.new) + self.pending
+        may_stop = total - min_available - self.pending
+        unhealthy = sum(not pod.available for pod in self.old)
+        stopped = max(0, min(may_stop, unhealthy))
+        self._stop(stopped)
+        healthy = min(len(self.old) - (unhealthy - stopped), self.available - min_available)
+        if may_stop > 0 and stopped == unhealthy:
+            self._stop(max(0, healthy))
+
+    def _stop(self, count: int) -> None:
+        for pod in self.old[:count]:
+            if pod.node in self.free:
+                self.free[pod.node] += self.fleet.old_gpus
+            self.available -= pod.available
+        self.old = self.old[count:]
+
+    def schedule(self) -> None:
+        """Pending new pods take whatever node has room, and then serve."""
+        for node in self.free:
+            while self.pending and self.free[node] >= self.fleet.gpus:
+                self.free[node] -= self.fleet.gpus
+                self.new.append(node)
+                self.pending -= 1
+                self.available += 1
+
+
+def _why_stuck(fleet: Fleet, limits: Bounds | None, moment: Moment) -> str:
+    """The counter-example in one sentence."""
+    need = f"{moment.pending} new pod(s) wait for {fleet.gpus} GPU(s) each"
+    if limits is None or not moment.old:
+        return f"{need} and no node that they may use has so many free"
+    return (
+        f"{need}, {moment.old} old pod(s) hold the GPUs, and with maxUnavailable {limits.unavailable} "
+        f"of {fleet.replicas} the controller may not stop one of them first"
+    )
+
+
+def replace_first() -> dict[str, object]:
+    """The cheapest strategy that frees a slot before it needs one: no pod too many, one too few."""
+    return {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
