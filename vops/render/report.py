@@ -11,10 +11,8 @@ from ruamel.yaml import YAML
 
 from vops.diagnosis.findings import Applicability, Evidence, Finding, Fix, Report, Severity, Skipped
 from vops.model.resources import Ref
+from vops.render.states import severity_look
 from vops.render.text import Line, Span, Tone, line
-
-_GLYPH = {Severity.ERROR: "✖", Severity.WARNING: "▲", Severity.INFO: "●"}
-_TONE = {Severity.ERROR: Tone.BAD, Severity.WARNING: Tone.WARN, Severity.INFO: Tone.ACCENT}
 
 
 def report_lines(report: Report) -> list[Line]:
@@ -37,15 +35,15 @@ def _skipped_line(item: Skipped) -> Line:
 
 def _state_tone(report: Report) -> Tone:
     worst = max((finding.severity.rank for finding in report.findings), default=-1)
-    return Tone.GOOD if worst < 0 else _TONE[list(Severity)[worst]]
+    return Tone.GOOD if worst < 0 else severity_look(list(Severity)[worst])[1]
 
 
 def _finding_lines(finding: Finding, subject: Ref) -> list[Line]:
-    tone = _TONE[finding.severity]
+    glyph, tone = severity_look(finding.severity)
     follows = f", follows from {', '.join(finding.because)}" if finding.because else ""
     lines = [
         line(
-            Span(f"{_GLYPH[finding.severity]} {finding.cause}", tone),
+            Span(f"{glyph} {finding.cause}", tone),
             Span(f"  {finding.severity}, {finding.confidence}{follows}", Tone.DIM),
         ),
         line(f"  {finding.summary}"),
