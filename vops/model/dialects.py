@@ -8,6 +8,7 @@ Sources: the wheels 0.8.5, 0.12.0, 0.33.0 and recorded pages of 0.25.1 and 0.32.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
@@ -99,6 +100,59 @@ DIALECTS: tuple[Dialect, ...] = (
         ),
     ),
 )
+
+
+def _spoken(values: Iterable[str]) -> tuple[str, ...]:
+    """What dialects call one thing, the newest name first."""
+    return tuple(dict.fromkeys(reversed(list(values))))
+
+
+class EngineMetrics(msgspec.Struct, frozen=True):
+    """The names (without `vllm:`) that stand for each field of EngineSample; the first one present counts."""
+
+    running: tuple[str, ...]
+    waiting: tuple[str, ...]
+    kv_usage: tuple[str, ...]
+    cache_config: tuple[str, ...]
+    generation_tokens: tuple[str, ...]
+    prompt_tokens: tuple[str, ...]
+    prefix_queries: tuple[str, ...]
+    prefix_hits: tuple[str, ...]
+    preemptions: tuple[str, ...]
+    steps: tuple[str, ...]
+    finished: tuple[str, ...]
+    ttft: tuple[str, ...]
+    itl: tuple[str, ...]
+    queue_time: tuple[str, ...]
+    e2e: tuple[str, ...]
+    process_start: tuple[str, ...]
+
+    def series_names(self) -> list[str]:
+        """Every series to look for on a page, histograms as their buckets and sums."""
+        histograms = (*self.ttft, *self.itl, *self.queue_time, *self.e2e)
+        plain = {name for field in msgspec.structs.astuple(self) for name in field} - set(histograms)
+        return sorted(plain) + [f"{name}_{part}" for name in histograms for part in ("bucket", "sum")]
+
+
+ENGINE_METRICS = EngineMetrics(
+    running=("num_requests_running",),
+    waiting=("num_requests_waiting",),
+    kv_usage=_spoken(entry.kv_usage_metric for entry in DIALECTS),
+    cache_config=("cache_config_info",),
+    generation_tokens=("generation_tokens_total",),
+    prompt_tokens=("prompt_tokens_total",),
+    prefix_queries=_spoken(f"{entry.prefix_metric}_queries_total" for entry in DIALECTS),
+    prefix_hits=_spoken(f"{entry.prefix_metric}_hits_total" for entry in DIALECTS),
+    preemptions=("num_preemptions_total",),
+    steps=("iteration_tokens_total_count",),
+    finished=("request_success_total",),
+    ttft=("time_to_first_token_seconds",),
+    itl=_spoken(entry.itl_metric for entry in DIALECTS),
+    queue_time=("request_queue_time_seconds",),
+    e2e=("e2e_request_latency_seconds",),
+    process_start=("process_start_time_seconds",),
+)
+"""One table for every version: a page is read by whichever names it holds."""
 
 SHORT_FLAGS = {
     "tp": "tensor-parallel-size",

@@ -6,8 +6,6 @@ None, never 0. Quantiles interpolate inside a bucket as PromQL's `histogram_quan
 
 from __future__ import annotations
 
-import math
-
 from vops.model.serving import EngineRates, EngineSample, Histogram
 
 _COUNTERS = ("generation_tokens", "prompt_tokens", "steps", "preemptions", "prefix_queries", "prefix_hits")
@@ -46,13 +44,13 @@ def quantile(histogram: Histogram | None, q: float) -> float | None:
 
     In the last bucket the answer is the largest finite bound, since nothing more is known.
     """
-    if histogram is None or len(histogram.bounds) < 2 or histogram.counts[-1] <= 0:
+    if histogram is None or not histogram.bounds or histogram.counts[-1] <= 0:
         return None
     rank = q * histogram.counts[-1]
-    index = next((at for at, count in enumerate(histogram.counts) if count >= rank), len(histogram.counts) - 1)
+    index = next(at for at, count in enumerate(histogram.counts) if count >= rank)
+    if index == len(histogram.bounds):
+        return histogram.bounds[-1]
     upper = histogram.bounds[index]
-    if math.isinf(upper):
-        return histogram.bounds[index - 1]
     lower, below = (histogram.bounds[index - 1], histogram.counts[index - 1]) if index else (min(0.0, upper), 0.0)
     inside = histogram.counts[index] - below
     return upper if inside <= 0 else lower + (upper - lower) * (rank - below) / inside

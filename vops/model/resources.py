@@ -389,13 +389,23 @@ class Event(Object, frozen=True):
         return self.first_timestamp or self.event_time or self.metadata.creation_timestamp
 
 
+# --- everything else --------------------------------------------------------------------------------------
+
+
+class Named(Object, frozen=True):
+    """An object of a kind that vops knows only by name; `kind` is filled in by whoever decodes it."""
+
+    kind: str = ""
+    metadata: Meta = field(default_factory=Meta)
+
+
 # --- kinds ------------------------------------------------------------------------------------------------
 
-Decoded: TypeAlias = Pod | Node | Workload | Event
+Decoded: TypeAlias = Pod | Node | Workload | Event | Named
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """A resource type: where the API serves it and what it decodes to (`None`: raw documents only)."""
+    """A resource type: where the API serves it and what its items decode to (`None`: Named, the metadata alone)."""
 
     api_version: str
     kind: str
@@ -420,7 +430,7 @@ EVENTS = Kind("v1", "Event", "events", decodes_to=Event)
 DEPLOYMENTS = Kind("apps/v1", "Deployment", "deployments", decodes_to=Workload)
 REPLICASETS = Kind("apps/v1", "ReplicaSet", "replicasets", decodes_to=Workload)
 STATEFULSETS = Kind("apps/v1", "StatefulSet", "statefulsets", decodes_to=Workload)
-NAMESPACES = Kind("v1", "Namespace", "namespaces", namespaced=False)
+NAMESPACES = Kind("v1", "Namespace", "namespaces", namespaced=False, decodes_to=Named)
 KINDS: tuple[Kind, ...] = (PODS, NODES, EVENTS, DEPLOYMENTS, REPLICASETS, STATEFULSETS, NAMESPACES)
 
 

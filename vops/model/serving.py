@@ -20,7 +20,10 @@ Counters = dict[str, float]
 
 
 class Histogram(msgspec.Struct, frozen=True):
-    """A cumulative histogram: `bounds` in seconds (the last is +inf) and observations at or below each."""
+    """A cumulative histogram: upper `bounds` in seconds, the observations at or below each, and last those of +Inf.
+
+    The infinite bound is not kept, since JSON has no infinity: `counts` is one longer than `bounds`.
+    """
 
     bounds: tuple[float, ...]
     counts: tuple[float, ...]

@@ -26,6 +26,7 @@ class Source(StrEnum):
     REPLICASETS = "replicasets"
     STATEFULSETS = "statefulsets"
     EVENTS = "events"
+    NAMESPACES = "namespaces"
     LOGS = "logs"
     METRICS = "metrics"
     DCGM = "dcgm"
