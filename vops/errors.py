@@ -89,8 +89,10 @@ class Rejected(ClusterError):
 class Unavailable(ClusterError):
     """429, 5xx or a timeout: worth another try; `retry_after_s` is the server's wish, if it gave one."""
 
-    def __init__(self, message: str, *, status: int = 0, retry_after_s: float | None = None, hint: str = "") -> None:
-        super().__init__(message, status=status, hint=hint)
+    def __init__(
+        self, message: str, *, status: int = 0, reason: str = "", retry_after_s: float | None = None, hint: str = ""
+    ) -> None:
+        super().__init__(message, status=status, reason=reason, hint=hint)
         self.retry_after_s = retry_after_s
 
 
