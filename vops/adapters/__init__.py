@@ -1,0 +1,1 @@
+"""Adapters: each satisfies a port and is the only importer of its library; none knows another."""
