@@ -5,28 +5,13 @@ Only this module knows both. Everything else gets a Session and sees ports.
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
+from vops.adapters.clock import MachineClock
 from vops.ports import Clock, Cluster, Engine, Gpus, Metrics
 from vops.settings import Settings
-
-
-class SystemClock:
-    """The machine's time."""
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        return time.monotonic()
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
 
 
 @dataclass(frozen=True)
@@ -49,7 +34,7 @@ async def open_session(settings: Settings, *, clock: Clock | None = None) -> Asy
     """
     async with AsyncExitStack() as stack:
         cluster = await _cluster(settings, stack)
-        yield _joined(cluster, settings, clock or SystemClock(), stack)
+        yield _joined(cluster, settings, clock or MachineClock(), stack)
 
 
 async def _cluster(settings: Settings, stack: AsyncExitStack) -> Cluster:
@@ -78,9 +63,10 @@ async def _lab_cluster(settings: Settings, stack: AsyncExitStack) -> Cluster:
 
 
 def _joined(cluster: Cluster, settings: Settings, clock: Clock, stack: AsyncExitStack) -> Session:
-    from vops.adapters.vllm import VllmEngine
+    from vops.adapters.vllm import DirectProxy, VllmEngine
 
-    engine = VllmEngine(cluster.proxy)
+    direct = DirectProxy(cluster.get, timeout_s=settings.timeout_s) if settings.direct else None
+    engine = VllmEngine(direct or cluster.proxy, now=clock.now)
     stack.push_async_callback(engine.close)
     return Session(cluster, engine, engine, _metrics(settings), clock, settings)
 
