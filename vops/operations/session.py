@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from vops.adapters.clock import MachineClock
+from vops.adapters.clock import MachineClock as MachineClock
 from vops.ports import Clock, Cluster, Engine, Gpus, Metrics
 from vops.settings import Settings
 
