@@ -15,7 +15,7 @@ Document = dict[str, Any]
 
 NAME = "llm"
 MIRROR = "NousResearch/Meta-Llama-3-8B-Instruct"
-SLOW_S = 25
+SLOW_S = 16
 """A start that outlasts the probes of a killed server."""
 CONTEXT_STEP = 256
 """A suggested context length is a multiple of this."""
