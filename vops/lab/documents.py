@@ -20,6 +20,11 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def key_of(document: Document) -> Key:
+    """Namespace and name of an object."""
+    return document["metadata"].get("namespace", ""), document["metadata"]["name"]
+
+
 def copy_of(document: Any) -> Any:
     """A deep copy of plain JSON, several times faster than `copy.deepcopy`."""
     if isinstance(document, dict):

@@ -75,6 +75,21 @@ def modified_meanwhile(kind: ResourceType, name: str) -> ApiError:
     return conflict(kind, name, why)
 
 
+def other_incarnation(kind: ResourceType, key: tuple[str, str], asked: str, stored: str) -> ApiError:
+    """409 for a PUT that names a uid which is not the stored one's."""
+    stored_at = "/".join(part for part in ("/registry", kind.plural, *key) if part)
+    precondition = f"Precondition failed: UID in precondition: {asked}, UID in object meta: {stored}"
+    why = f"StorageError: invalid object, Code: 4, Key: {stored_at}, ResourceVersion: 0, AdditionalErrorMsg: "
+    return conflict(kind, key[1], why + precondition)
+
+
+def precondition_failed(kind: ResourceType, name: str, why: str) -> ApiError:
+    """409 for a DELETE whose preconditions do not hold; it names the kind, not the resource."""
+    message = f'Operation cannot be fulfilled on {kind.singular_qualified} "{name}": {why}'
+    grouped = {"group": kind.group} if kind.group else {}
+    return ApiError(409, "Conflict", message, {"name": name, **grouped, "kind": kind.kind})
+
+
 def apply_conflict(message: str, causes: Sequence[Cause]) -> ApiError:
     return ApiError(409, "Conflict", message, {"causes": [cause.document() for cause in causes]})
 
@@ -84,12 +99,46 @@ def invalid(kind: ResourceType, name: str, causes: Sequence[Cause]) -> ApiError:
     texts = [f"{cause.field}: {cause.message}" for cause in causes]
     listed = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
     grouped = {"group": kind.group} if kind.group else {}
-    details = {"name": name, **grouped, "kind": kind.kind, "causes": [cause.document() for cause in causes]}
+    named = {"name": name} if name else {}
+    details = {**named, **grouped, "kind": kind.kind, "causes": [cause.document() for cause in causes]}
     return ApiError(422, "Invalid", f'{kind.singular_qualified} "{name}" is invalid: {listed}', details)
 
 
 def bad_request(message: str) -> ApiError:
     return ApiError(400, "BadRequest", message)
+
+
+def unprocessable() -> ApiError:
+    """422 without particulars, as for a JSON Patch that does not fit."""
+    return ApiError(422, "Invalid", "the server rejected our request due to an error in our request", {})
+
+
+def method_not_allowed() -> ApiError:
+    return ApiError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource", {})
+
+
+def unsupported_media_type(accepted: Sequence[str]) -> ApiError:
+    message = "the body of the request was in an unknown format - accepted media types include: " + ", ".join(accepted)
+    return ApiError(415, "UnsupportedMediaType", message)
+
+
+def invalid_option(options: str, cause: Cause) -> ApiError:
+    """422 for a query parameter; `options` is the type that it belongs to, such as `PatchOptions`."""
+    details = {"group": "meta.k8s.io", "kind": options, "causes": [cause.document()]}
+    return ApiError(422, "Invalid", f'{options}.meta.k8s.io "" is invalid: {cause.field}: {cause.message}', details)
+
+
+def forbidden(*, group: str, resource: str, name: str, why: str) -> ApiError:
+    plural = resource.partition("/")[0]
+    subject = f"{plural}.{group}" if group else plural
+    named = {"name": name} if name else {}
+    grouped = {"group": group} if group else {}
+    text = f'{subject} "{name}" is forbidden: {why}' if name else f"{subject} is forbidden: {why}"
+    return ApiError(403, "Forbidden", text, {**named, **grouped, "kind": plural})
+
+
+def unavailable(message: str) -> ApiError:
+    return ApiError(503, "ServiceUnavailable", message)
 
 
 def unauthorized() -> ApiError:

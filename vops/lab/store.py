@@ -12,12 +12,14 @@ import uuid
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import partial
 from typing import Protocol, TypeAlias
 
-from vops.lab import statuses
-from vops.lab.documents import Change, ChangeType, Document, Key, Record, copy_of, timestamp
+from vops.lab import ownership, statuses, strategy
+from vops.lab.documents import Change, ChangeType, Document, Key, Record, copy_of, key_of, timestamp
 from vops.lab.kinds import Catalog, ResourceType
+from vops.lab.ownership import Writer
 
 _SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 
@@ -34,6 +36,8 @@ Documents: TypeAlias = list[Document]
 Records: TypeAlias = list[Record]
 Changes: TypeAlias = list[Change]
 Subscriber: TypeAlias = Callable[[Change], None]
+Check: TypeAlias = Callable[[ResourceType, Document, Document | None], None]
+"""Looks at a new object and the one it replaces (None when it is created) before the write; raises ApiError."""
 
 
 class Store:
@@ -117,30 +121,39 @@ class Store:
 
     # --- writing ------------------------------------------------------------------------------------------
 
-    def create(self, document: Document, *, manager: str = "", dry_run: bool = False) -> Document:
+    def create(
+        self, document: Document, *, manager: str = "", dry_run: bool = False, check: Check | None = None
+    ) -> Document:
         """Stores a new object and returns it as stored (shared, read only).
 
         Fills in uid, timestamps, generation and the usual defaults; `generateName` is honoured; a `status` that is
-        given is kept. Raises ApiError 409 AlreadyExists, 422.
+        given is kept. Raises ApiError 409 AlreadyExists, and whatever `check` raises.
         """
         kind = self.type_of(document["apiVersion"], document["kind"])
-        new = copy_of(document)
-        self._prepare(kind, new)
-        key = (new["metadata"].get("namespace", ""), new["metadata"]["name"])
-        if key in self._objects.get(kind, {}):
-            raise statuses.already_exists(kind, key[1])
-        return self._commit("ADDED", kind, key, new, None, dry_run).document
+        new = self._prepared(kind, document)
+        if manager:
+            writer = Writer(manager, "Update", kind.api_version)
+            _set_owners(new, ownership.after_update(kind, None, new, writer, self._now()))
+        return self._add(kind, new, dry_run, check)
 
-    def update(self, document: Document, *, manager: str = "", dry_run: bool = False) -> Document:
+    def update(
+        self, document: Document, *, manager: str = "", dry_run: bool = False, check: Check | None = None
+    ) -> Document:
         """Replaces all but `status` and returns the object as stored (shared, read only).
 
-        A `resourceVersion` in the document must be the current one. Raises ApiError 404, 409, 422.
+        A `resourceVersion` in the document must be the current one. Raises ApiError 404, 409, and `check`'s.
         """
-        return self._update(document, "", manager, dry_run)
+        kind, record = self._current(document)
+        new = strategy.replaced(kind, record.document, document)
+        return self._replace(kind, record, new, Writer(manager, "Update", kind.api_version), dry_run, check)
 
-    def update_status(self, document: Document, *, manager: str = "", dry_run: bool = False) -> Document:
+    def update_status(
+        self, document: Document, *, manager: str = "", dry_run: bool = False, check: Check | None = None
+    ) -> Document:
         """Replaces only `status`, as a PUT on the status subresource does."""
-        return self._update(document, "status", manager, dry_run)
+        kind, record = self._current(document)
+        new = strategy.with_status(record.document, document)
+        return self._replace(kind, record, new, Writer(manager, "Update", kind.api_version, "status"), dry_run, check)
 
     def patch_status(
         self, api_version: str, kind: str, namespace: str, name: str, status: Document, *, manager: str = ""
@@ -151,6 +164,32 @@ class Store:
         document["status"] = {key: value for key, value in merged.items() if value is not None}
         return self.update_status(document, manager=manager)
 
+    def apply(
+        self,
+        document: Document,
+        *,
+        manager: str,
+        subresource: str = "",
+        force: bool = False,
+        dry_run: bool = False,
+        check: Check | None = None,
+    ) -> Document:
+        """Server-side apply; creates the object when it is not there. Raises ApiError 409 with the contested fields."""
+        kind = self.type_of(document["apiVersion"], document["kind"])
+        metadata = document["metadata"]
+        writer = Writer(manager, "Apply", kind.api_version, subresource)
+        live = self.find(kind.api_version, kind.kind, metadata.get("namespace", ""), metadata["name"])
+        if live is None:
+            new = self._prepared(kind, document)
+            _set_owners(new, ownership.new_by_apply(kind, document, writer, self._now()))
+            return self._add(kind, new, dry_run, check)
+        kind, record = self._current(document)
+        applied = ownership.apply(kind, live, document, writer, self._now(), force=force)
+        reshaped = strategy.with_status if subresource == "status" else partial(strategy.replaced, kind)
+        new = reshaped(live, applied.document)
+        _set_owners(new, applied.managed)
+        return self._exchange(kind, record, new, dry_run, check)
+
     def delete(
         self,
         api_version: str,
@@ -159,25 +198,32 @@ class Store:
         name: str,
         *,
         uid: str = "",
+        resource_version: str = "",
         grace_period_s: int | None = None,
+        finalizer: str = "",
         dry_run: bool = False,
     ) -> Document:
         """Deletes an object, or marks it as terminating, and returns its last state (shared, read only).
 
         A pod on a node is only marked (`deletionTimestamp`, `deletionGracePeriodSeconds`): its kubelet ends it with
-        `grace_period_s=0`. An object with finalizers goes when an update removes the last one.
-        Raises ApiError 404, and 409 when `uid` is another incarnation's.
+        `grace_period_s=0`. An object with finalizers goes when an update removes the last one; `finalizer` adds one
+        with the mark (`orphan`, `foregroundDeletion`). Raises ApiError 404, and 409 for another incarnation.
         """
         type_ = self.type_of(api_version, kind)
         record = self.record(type_, namespace, name)
+        _refuse_other_incarnation(type_, record, uid, resource_version)
+        grace_s = strategy.grace_period_s(type_, record.document, grace_period_s)
         metadata = record.document["metadata"]
-        if uid and uid != metadata["uid"]:
-            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {metadata['uid']}"
-            raise statuses.conflict(type_, name, why)
-        grace = self._grace(type_, record.document, grace_period_s)
-        if not grace and not metadata.get("finalizers"):
-            return self._commit("DELETED", type_, (namespace, name), copy_of(record.document), record, dry_run).document
-        return self._mark(type_, record, grace, dry_run)
+        if finalizer or grace_s or metadata.get("finalizers"):
+            sooner = grace_s < metadata.get("deletionGracePeriodSeconds", grace_s + 1)
+            if not sooner and not finalizer:
+                return record.document
+            new = strategy.terminating(record.document, self.clock.now(), grace_s, finalizer)
+            return self._commit("MODIFIED", type_, (namespace, name), new, record, dry_run)
+        new = dict(record.document)
+        if type_.kind == "Pod":
+            new = strategy.terminating(record.document, self.clock.now(), 0)
+        return self._commit("DELETED", type_, (namespace, name), new, record, dry_run)
 
     def subscribe(self, callback: Subscriber) -> Callable[[], None]:
         """Calls `callback` after every commit, in order; the result ends the subscription."""
@@ -192,74 +238,52 @@ class Store:
 
     # --- inside -------------------------------------------------------------------------------------------
 
-    def _prepare(self, kind: ResourceType, new: Document) -> None:
-        metadata = new.setdefault("metadata", {})
-        if "name" not in metadata:
-            metadata["name"] = metadata["generateName"] + "".join(self._random.choices(_SUFFIX_ALPHABET, k=5))
-        metadata["uid"] = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
-        metadata["creationTimestamp"] = timestamp(self.clock.now())
-        if kind.generation:
-            metadata["generation"] = 1
+    def _now(self) -> str:
+        return timestamp(self.clock.now())
 
-    def _update(self, document: Document, subresource: str, manager: str, dry_run: bool) -> Document:
+    def _prepared(self, kind: ResourceType, document: Document) -> Document:
+        new: Document = copy_of(document)
+        suffix = "".join(self._random.choices(_SUFFIX_ALPHABET, k=5))
+        uid = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+        strategy.prepare(kind, new, suffix=suffix, uid=uid, now=self.clock.now())
+        return new
+
+    def _add(self, kind: ResourceType, new: Document, dry_run: bool, check: Check | None) -> Document:
+        key = key_of(new)
+        if key in self._objects.get(kind, {}):
+            raise statuses.already_exists(kind, key[1])
+        if check:
+            check(kind, new, None)
+        return self._commit("ADDED", kind, key, new, None, dry_run)
+
+    def _current(self, document: Document) -> tuple[ResourceType, Record]:
+        """The type and stored version of an object to be changed, provided that the document is not outdated."""
         kind = self.type_of(document["apiVersion"], document["kind"])
         given = document["metadata"]
-        record = self.record(kind, given.get("namespace", ""), given["name"])
-        old = record.document
-        if given.get("resourceVersion", str(record.revision)) != str(record.revision):
+        record = self.record(kind, *key_of(document))
+        stored = record.document["metadata"]
+        if given.get("resourceVersion") not in (None, "", stored["resourceVersion"]):
             raise statuses.modified_meanwhile(kind, given["name"])
-        new = copy_of(document)
-        if subresource == "status":
-            new = {**copy_of(old), "status": new.get("status", {})}
-        elif kind.status:
-            self._keep_status(new, old)
-        self._carry_over(kind, new, old)
-        unchanged = {**new, "metadata": {**new["metadata"], "resourceVersion": str(record.revision)}} == old
-        if unchanged:
-            return old
-        key = (given.get("namespace", ""), given["name"])
-        gone = "deletionTimestamp" in new["metadata"] and not new["metadata"].get("finalizers")
-        done = gone and not new["metadata"].get("deletionGracePeriodSeconds")
-        return self._commit("DELETED" if done else "MODIFIED", kind, key, new, record, dry_run).document
+        if given.get("uid") not in (None, "", stored["uid"]):
+            raise statuses.other_incarnation(kind, key_of(document), given["uid"], stored["uid"])
+        return kind, record
 
-    @staticmethod
-    def _keep_status(new: Document, old: Document) -> None:
-        new.pop("status", None)
-        if "status" in old:
-            new["status"] = copy_of(old["status"])
+    def _replace(
+        self, kind: ResourceType, record: Record, new: Document, writer: Writer, dry_run: bool, check: Check | None
+    ) -> Document:
+        if writer.manager:
+            _set_owners(new, ownership.after_update(kind, record.document, new, writer, self._now()))
+        return self._exchange(kind, record, new, dry_run, check)
 
-    @staticmethod
-    def _carry_over(kind: ResourceType, new: Document, old: Document) -> None:
-        kept = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
-        metadata = new["metadata"]
-        for name in kept:
-            metadata.pop(name, None)
-            if name in old["metadata"]:
-                metadata[name] = old["metadata"][name]
-        outside = ("metadata", "status")
-        if kind.generation and any(
-            new.get(name) != old.get(name) for name in new.keys() | old.keys() if name not in outside
-        ):
-            metadata["generation"] = old["metadata"].get("generation", 0) + 1
-
-    def _grace(self, kind: ResourceType, document: Document, asked: int | None) -> int:
-        """Seconds that the object may still live; only pods on a node get any."""
-        pod = kind.builtin and kind.kind == "Pod"
-        if not pod or not document["spec"].get("nodeName"):
-            return 0
-        if document.get("status", {}).get("phase") in ("Succeeded", "Failed"):
-            return 0
-        return asked if asked is not None else int(document["spec"].get("terminationGracePeriodSeconds", 30))
-
-    def _mark(self, kind: ResourceType, record: Record, grace: int, dry_run: bool) -> Document:
-        metadata = record.document["metadata"]
-        if "deletionTimestamp" in metadata and metadata.get("deletionGracePeriodSeconds", 0) <= grace:
+    def _exchange(
+        self, kind: ResourceType, record: Record, new: Document, dry_run: bool, check: Check | None
+    ) -> Document:
+        if check:
+            check(kind, new, record.document)
+        if new == record.document:
             return record.document
-        new = copy_of(record.document)
-        end = datetime.fromtimestamp(self.clock.now().timestamp() + grace, UTC)
-        new["metadata"] |= {"deletionTimestamp": timestamp(end), "deletionGracePeriodSeconds": grace}
-        key = (metadata.get("namespace", ""), metadata["name"])
-        return self._commit("MODIFIED", kind, key, new, record, dry_run).document
+        change: ChangeType = "DELETED" if strategy.is_over(new) else "MODIFIED"
+        return self._commit(change, kind, key_of(new), new, record, dry_run)
 
     def _commit(
         self,
@@ -269,11 +293,11 @@ class Store:
         new: Document,
         old: Record | None,
         dry_run: bool,
-    ) -> Record:
+    ) -> Document:
         if dry_run:
-            return Record(new, self.revision)
+            return new
         self.revision += 1
-        new["metadata"]["resourceVersion"] = str(self.revision)
+        new["metadata"] = new["metadata"] | {"resourceVersion": str(self.revision)}
         record = Record(new, self.revision)
         objects = self._objects.setdefault(kind, {})
         if type_ == "DELETED":
@@ -283,7 +307,7 @@ class Store:
         if type_ != "MODIFIED":
             self._ordered.pop(kind, None)
         self._publish(Change(type_, kind, key, record, old))
-        return record
+        return new
 
     def _publish(self, change: Change) -> None:
         self._log.append(change)
@@ -303,3 +327,21 @@ class Store:
     def _deliver(change: Change, subscribers: Iterable[Subscriber]) -> None:
         for subscriber in subscribers:
             subscriber(change)
+
+
+def _set_owners(new: Document, managed: list[Document]) -> None:
+    if managed:
+        new["metadata"]["managedFields"] = managed
+    else:
+        new["metadata"].pop("managedFields", None)
+
+
+def _refuse_other_incarnation(kind: ResourceType, record: Record, uid: str, resource_version: str) -> None:
+    metadata = record.document["metadata"]
+    for what, asked, stored, might in (
+        ("UID", uid, metadata["uid"], "deleted and then recreated"),
+        ("ResourceVersion", resource_version, metadata["resourceVersion"], "modified"),
+    ):
+        if asked and asked != stored:
+            why = f"the {what} in the precondition ({asked}) does not match the {what} in record ({stored})"
+            raise statuses.precondition_failed(kind, metadata["name"], f"{why}. The object might have been {might}")

@@ -1,0 +1,147 @@
+"""Sets of fields, as managed fields record them: read from an object, compared, joined and taken apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from vops.lab.documents import Document
+from vops.lab.schema import Path, Schema, item_element, value_element
+
+
+@dataclass(slots=True)
+class FieldSet:
+    """A tree of path elements (`f:spec`, `k:{"name":"x"}`, `v:1`); `member` tells whether this very path is in it."""
+
+    member: bool = False
+    children: dict[str, FieldSet] = field(default_factory=dict)
+
+    @classmethod
+    def decode(cls, fields_v1: Document, *, root: bool = True) -> FieldSet:
+        """From the `fieldsV1` of a managed fields entry."""
+        children = {name: cls.decode(below, root=False) for name, below in fields_v1.items() if name != "."}
+        return cls("." in fields_v1 or (not root and not children), children)
+
+    def encode(self) -> Document:
+        """As `fieldsV1`, elements in the order in which the API writes them."""
+        below = {name: self.children[name].encode() for name in sorted(self.children)}
+        return {".": {}, **below} if self.member and below else below
+
+    def __bool__(self) -> bool:
+        return self.member or any(self.children.values())
+
+    def __or__(self, other: FieldSet) -> FieldSet:
+        return self._combine(other, lambda mine, theirs: mine or theirs)
+
+    def __and__(self, other: FieldSet) -> FieldSet:
+        return self._combine(other, lambda mine, theirs: mine and theirs)
+
+    def __sub__(self, other: FieldSet) -> FieldSet:
+        return self._combine(other, lambda mine, theirs: mine and not theirs)
+
+    def _combine(self, other: FieldSet, keep: Callable[[bool, bool], bool]) -> FieldSet:
+        none = FieldSet()
+        names = dict.fromkeys((*self.children, *other.children))
+        below = {name: self.children.get(name, none)._combine(other.children.get(name, none), keep) for name in names}
+        return FieldSet(keep(self.member, other.member), {name: child for name, child in below.items() if child})
+
+    def paths(self, prefix: str = "") -> Iterator[str]:
+        """Every member as the API prints it: `.spec.containers[name="x"].image`."""
+        if self.member:
+            yield prefix
+        for name in sorted(self.children):
+            yield from self.children[name].paths(prefix + _printed(name))
+
+
+def _printed(element: str) -> str:
+    kind, _, text = element.partition(":")
+    if kind == "f":
+        return f".{text}"
+    if kind == "v":
+        return f"[={text}]"
+    keys = msgspec.json.decode(text)
+    return "[" + ",".join(f"{key}={msgspec.json.encode(value).decode()}" for key, value in keys.items()) + "]"
+
+
+def elements(value: Any, schema: Schema, path: Path) -> dict[str, tuple[Path, Any]]:
+    """The parts of a map or keyed list or set by path element, each with its own path."""
+    if isinstance(value, dict):
+        return {f"f:{name}": ((*path, name), part) for name, part in value.items()}
+    keys = schema.keys(path)
+    if keys:
+        return {item_element(item, keys): (path, item) for item in value}
+    return {value_element(item): (path, item) for item in value}
+
+
+def is_leaf(value: Any, schema: Schema, path: Path, element: str = "") -> bool:
+    """Whether a value is owned as a whole; an item of a list is looked at by itself, not by its list's path."""
+    if element.startswith("v:"):
+        return True
+    if element.startswith("k:"):
+        return False
+    return schema.is_atomic(path, value)
+
+
+def fields_of(value: Any, schema: Schema, path: Path = (), element: str = "") -> FieldSet:
+    """The fields that an applied configuration lays claim to."""
+    if is_leaf(value, schema, path, element):
+        return FieldSet(True)
+    below = {
+        name: fields_of(part, schema, below_path, name)
+        for name, (below_path, part) in elements(value, schema, path).items()
+    }
+    empty_map = isinstance(value, dict) and not value
+    return FieldSet(element.startswith("k:") or empty_map, below)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What differs between two objects: fields set or changed, and fields gone."""
+
+    changed: FieldSet
+    removed: FieldSet
+
+
+def compare(old: Any, new: Any, schema: Schema) -> Comparison:
+    """The fields in which `new` differs from `old`; a part that is wholly new or gone counts itself, too."""
+    changed, removed = FieldSet(), FieldSet()
+    _compare(old, new, schema, (), "", changed, removed)
+    return Comparison(_pruned(changed), _pruned(removed))
+
+
+def _compare(
+    old: Any, new: Any, schema: Schema, path: Path, element: str, changed: FieldSet, removed: FieldSet
+) -> None:
+    some = old if new is None else new
+    if is_leaf(some, schema, path, element) or (not old and not new) or _differ_in_kind(old, new):
+        if new is None:
+            removed.member = old is not None
+        elif old != new:
+            changed.member = True
+        return
+    before = elements(old or type(some)(), schema, path)
+    after = elements(new or type(some)(), schema, path)
+    for name in dict.fromkeys((*before, *after)):
+        below = after.get(name) or before[name]
+        _compare(
+            before[name][1] if name in before else None,
+            after[name][1] if name in after else None,
+            schema,
+            below[0],
+            name,
+            changed.children.setdefault(name, FieldSet()),
+            removed.children.setdefault(name, FieldSet()),
+        )
+    changed.member = changed.member or old is None
+    removed.member = removed.member or new is None
+
+
+def _differ_in_kind(old: Any, new: Any) -> bool:
+    return old is not None and new is not None and isinstance(old, dict) != isinstance(new, dict)
+
+
+def _pruned(fields: FieldSet) -> FieldSet:
+    return fields | FieldSet()
