@@ -9,7 +9,6 @@ Leaves out CPU, memory and volumes: whoever counts the free GPUs of a node has l
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec

@@ -1,0 +1,153 @@
+"""One change carried out: looked at again, tried as a dry run, then written; and taken back.
+
+The API server refuses the write itself when a touched field is not what it was: that is in the patch. Looking first
+only gives a better sentence. A write whose answer was lost is settled by reading the object again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from typing import Any, TypeVar
+
+from vops.errors import (
+    ClusterError,
+    Conflict,
+    NotFound,
+    PlanStale,
+    Rejected,
+    Unavailable,
+    Unreachable,
+)
+from vops.model.secrets import mask
+from vops.planning.changes import Change, Verb
+from vops.planning.patches import Document, TestFailed, apply_operations
+from vops.planning.pointers import ABSENT
+from vops.ports import Cluster
+from vops.runbooks.kinds import StepFault
+
+T = TypeVar("T")
+
+
+class Unsettled(StepFault):
+    """Whether a write has landed is not known: its answer was lost, and so was the way to look."""
+
+
+_NO_DRY_RUN = "does not support dry run"
+
+
+async def carry_out(cluster: Cluster, change: Change) -> tuple[str, ...]:
+    """Writes `change`; the answer is what a reader should know besides.
+
+    Raises PlanStale when the object is not what was planned for, StepFault when the API server refuses the change.
+    """
+    if change.verb is Verb.DELETE:
+        return await _delete(cluster, change)
+    await _recheck(cluster, change)
+    remarks = await _try(cluster, change)
+    try:
+        await uninterrupted(_patch(cluster, change, change.operations))
+    except (Rejected, Conflict) as error:
+        await _recheck(cluster, change)
+        raise StepFault(f"{change.target}: the API server refused the change: {error}") from error
+    except (Unavailable, Unreachable) as error:
+        await _settle(cluster, change, error)
+    return remarks
+
+
+async def take_back(cluster: Cluster, change: Change) -> str:
+    """Undoes `change` by its reverse patch; the answer is empty, or says what could not be taken back and why."""
+    if change.verb is Verb.DELETE:
+        return ""
+    if change.undo:
+        try:
+            await uninterrupted(_patch(cluster, change, change.undo))
+        except ClusterError as error:
+            return f"{change.target}: {error}"
+    return "; ".join(f"{change.target} {loss}" for loss in change.unrestorable)
+
+
+async def uninterrupted(write: Awaitable[T]) -> T:
+    """The write's answer, waited for even when the run is cancelled meanwhile, which is raised afterwards."""
+    task = asyncio.ensure_future(write)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+async def _patch(
+    cluster: Cluster, change: Change, operations: Sequence[Document], *, dry_run: bool = False
+) -> Document:
+    target = change.target
+    return await cluster.patch(change.kind, target.name, target.namespace, operations, dry_run=dry_run)
+
+
+async def _recheck(cluster: Cluster, change: Change) -> None:
+    """Raises PlanStale unless the object is the one that was planned for and every touched field is as it was."""
+    document = await _read(cluster, change)
+    try:
+        change.applied_to(document)
+    except TestFailed as failed:
+        raise _stale(change, failed.pointer, failed.observed) from failed
+    except ValueError as error:
+        raise _stale(change, str(error), ABSENT) from error
+
+
+async def _read(cluster: Cluster, change: Change) -> Document:
+    target = change.target
+    try:
+        document = await cluster.get(change.kind, target.name, target.namespace)
+    except NotFound as error:
+        raise PlanStale(f"{target} is gone since the plan was made", hint="make a new plan") from error
+    meta = document["metadata"]
+    if meta.get("uid", "") != target.uid:
+        raise PlanStale(f"{target} was deleted and made anew since the plan was made", hint="make a new plan")
+    if meta.get("deletionTimestamp"):
+        raise PlanStale(f"{target} is being deleted", hint="make a new plan")
+    return document
+
+
+def _stale(change: Change, pointer: str, observed: Any) -> PlanStale:
+    shown = "nothing" if observed is ABSENT else repr(mask(observed))
+    if len(shown) > 200:
+        shown = shown[:200] + "…"
+    return PlanStale(
+        f"{change.target}: {pointer} has changed since the plan was made, it is now {shown}",
+        hint="nothing was changed by this step; make a new plan",
+    )
+
+
+async def _try(cluster: Cluster, change: Change) -> tuple[str, ...]:
+    """The server's dry run: validation and admission as in earnest."""
+    try:
+        await _patch(cluster, change, change.operations, dry_run=True)
+    except (Rejected, Conflict) as error:
+        if _NO_DRY_RUN in str(error):
+            return ("an admission webhook does not support dry runs, so the change was not tried first",)
+        await _recheck(cluster, change)
+        raise StepFault(f"{change.target}: the API server would refuse the change: {error}") from error
+    return ()
+
+
+async def _settle(cluster: Cluster, change: Change, lost: ClusterError) -> None:
+    """After a lost answer: returns when the change is there, raises the loss when it is not, Unsettled if unknown."""
+    try:
+        document = await _read(cluster, change)
+    except ClusterError as error:
+        raise Unsettled(f"{change.target}: the answer was lost ({lost}), it may have been changed") from error
+    try:
+        apply_operations(document, change.undo)
+    except (TestFailed, ValueError):
+        raise lost from None
+
+
+async def _delete(cluster: Cluster, change: Change) -> tuple[str, ...]:
+    """Deletes the planned incarnation; one that is gone already needs nothing."""
+    target = change.target
+    try:
+        await uninterrupted(cluster.delete(change.kind, target.name, target.namespace, uid=target.uid))
+    except (NotFound, Conflict):
+        return (f"{target} was gone already",)
+    return ()

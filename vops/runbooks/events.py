@@ -1,0 +1,61 @@
+"""What a run tells while it goes: questions to a person, events, and the record of each step."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from vops.model.resources import Ref
+from vops.planning.plan import Gate
+
+
+class StepState(StrEnum):
+    """planned → running → done | skipped | failed, and a done change may become undone; `unknown` is settled later."""
+
+    PLANNED = "planned"
+    RUNNING = "running"
+    DONE = "done"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    UNDONE = "undone"
+    UNKNOWN = "unknown"
+
+
+class RunEvent(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of a run's story. `step` is empty for what concerns the whole run."""
+
+    at: datetime
+    step: str
+    state: StepState
+    message: str = ""
+
+
+class StepRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How one step went."""
+
+    id: str
+    kind: str
+    title: str
+    state: StepState
+    message: str = ""
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+class Question(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a person has to agree to, or to do: `gate` says which (only `confirm` may be answered by `--yes`)."""
+
+    gate: Gate
+    title: str
+    text: str = ""
+    target: Ref | None = None
+    step: str = ""
+
+
+Approve = Callable[[Question], Awaitable[bool]]
+"""Asks a person; True: agreed, or done."""
+
+Progress = Callable[[RunEvent], None]

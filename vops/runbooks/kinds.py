@@ -1,0 +1,189 @@
+"""Step kinds: what a step of a runbook can be, found in vops.runbooks.steps, a file each.
+
+A module there has KIND (its name in YAML), GROUP, a frozen Args whose docstrings are its reference page, OUTPUTS (what
+later steps may read, by name and CEL type) and one function, which tells what it is:
+
+    look(args, view) -> Outcome            reads the snapshot while the plan is made
+    plan(args, view) -> Changes            says what it would change; the runner alone applies it
+    run(args, ports) -> Outcome            waits and looks while the plan is carried out; writes nothing
+    instruct(args) -> str                  what a person has to do
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache, cached_property
+from types import ModuleType
+from typing import Any, TypeVar
+
+import msgspec
+
+from vops.diagnosis.facts import Facts
+from vops.errors import TimedOut, Unavailable, Unreachable, VopsError
+from vops.model.resources import Ref
+from vops.model.snapshot import ClusterSnapshot
+from vops.planning.changes import Change
+from vops.planning.patches import Document
+from vops.ports import Clock, Cluster
+
+T = TypeVar("T")
+
+
+class Group(StrEnum):
+    LOOK = "look"
+    CHANGE = "change"
+    WAIT = "wait"
+    HUMAN = "human"
+
+
+class RefArg(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An object as a runbook names it: the value of a `k8s.ref` parameter."""
+
+    kind: str
+    name: str
+    namespace: str = ""
+    uid: str = ""
+
+    @property
+    def ref(self) -> Ref:
+        return Ref(self.kind, self.name, self.namespace, self.uid)
+
+
+class Result(StrEnum):
+    """What observing again shows."""
+
+    FIXED = "fixed"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+
+
+class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A verification: the cause is gone and all serve, it is gone and another is there, or it is still there."""
+
+    result: Result
+    summary: str
+    cause: str = ""
+
+
+class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a look or a wait found: `outputs` for later steps, `says` for the reader.
+
+    `verdict` is set by a verification only.
+    """
+
+    outputs: Document = msgspec.field(default_factory=dict)
+    says: tuple[str, ...] = ()
+    verdict: Verdict | None = None
+
+
+Changes = tuple[Change, ...]
+
+
+class StepFault(VopsError):
+    """A step cannot be planned or did not succeed; `reason` is a CamelCase word where Kubernetes has one."""
+
+    def __init__(self, message: str, *, reason: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason
+
+
+class Done(Exception):
+    """A look found that things are as wished: the steps after it are not needed."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What a step sees while a plan is made: facts, and the objects as the steps before it will leave them."""
+
+    snapshot: ClusterSnapshot
+    documents: Mapping[Ref, Document] = field(default_factory=dict)
+
+    @cached_property
+    def facts(self) -> Facts:
+        return Facts(self.snapshot)
+
+    def document(self, ref: Ref) -> Document:
+        """The object that a runbook's parameter names. Raises StepFault when it is not one of them."""
+        found = self.documents.get(Ref(ref.kind, ref.name, ref.namespace))
+        if found is None:
+            raise StepFault(f"{ref} is not a parameter of this runbook, so it was not read")
+        return found
+
+
+@dataclass(frozen=True)
+class Ports:
+    """What a waiting step may use: it reads the cluster, observes one target anew, and shows lines of progress.
+
+    `deadline` is on the clock's monotonic time.
+    """
+
+    cluster: Cluster
+    clock: Clock
+    observe: Callable[[Ref], Awaitable[ClusterSnapshot]]
+    say: Callable[[str], None]
+    deadline: float
+
+    async def patiently(self, look: Callable[[], Awaitable[T]], *, pause_s: float) -> T | None:
+        """`look`'s answer after a pause; None when the API server did not answer, which is said and waited out.
+
+        Raises TimedOut once the deadline has passed.
+        """
+        if self.clock.monotonic() >= self.deadline:
+            raise TimedOut(
+                "the time for this step ran out", hint="what was changed stays; look again with vops diagnose"
+            )
+        await self.clock.sleep(pause_s)
+        try:
+            return await look()
+        except (Unavailable, Unreachable) as error:
+            self.say(f"no answer from the API server, still waiting: {error}")
+            return None
+
+
+@dataclass(frozen=True)
+class StepKind:
+    """One kind of step, as its module declares it."""
+
+    name: str
+    group: Group
+    args: type[msgspec.Struct]
+    outputs: Mapping[str, str]
+    module: ModuleType
+
+    @property
+    def look(self) -> Callable[[Any, View], Outcome]:
+        return self._function("look")
+
+    @property
+    def plan(self) -> Callable[[Any, View], Changes]:
+        return self._function("plan")
+
+    @property
+    def run(self) -> Callable[[Any, Ports], Awaitable[Outcome]]:
+        return self._function("run")
+
+    @property
+    def instruct(self) -> Callable[[Any], str]:
+        return self._function("instruct")
+
+    def _function(self, name: str) -> Callable[..., Any]:
+        found: Callable[..., Any] = getattr(self.module, name)
+        return found
+
+
+@cache
+def discover() -> Mapping[str, StepKind]:
+    """Every step kind by its name in YAML."""
+    from vops.runbooks import steps
+
+    modules = (
+        importlib.import_module(f"{steps.__name__}.{found.name}") for found in pkgutil.iter_modules(steps.__path__)
+    )
+    kinds = [
+        StepKind(module.KIND, module.GROUP, module.Args, getattr(module, "OUTPUTS", {}), module) for module in modules
+    ]
+    return {kind.name: kind for kind in kinds}

@@ -1,0 +1,211 @@
+"""A runbook's file as data: every key known, every value of the right type, each complaint with file and line.
+
+Knows the shape of a runbook and the keys that all steps share. What the arguments of a step mean is its kind's
+matter, and whether expressions make sense is vops.runbooks.check's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from vops.errors import InputError
+from vops.planning.plan import Gate, OnFail, Risk, digest
+from vops.runbooks.kinds import StepKind, discover
+from vops.runbooks.params import TYPES, Param, seconds
+from vops.runbooks.positions import Path, Source
+
+VERSION = 1
+MAX_BYTES = 1_000_000
+
+
+class Retry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How often a step is tried again when the API server is unavailable, and the seconds in between."""
+
+    max: int
+    delay: str = "5s"
+
+
+class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The top of a runbook: everything but its steps.
+
+    `fixes` are the causes (see `vops explain`) that the runbook is a fix for; `lock` the objects that only one run
+    may hold at a time.
+    """
+
+    vops: int
+    id: str
+    title: str
+    risk: Risk
+    docs: str = ""
+    fixes: tuple[str, ...] = ()
+    params: dict[str, Param] = msgspec.field(default_factory=dict)
+    lock: tuple[str, ...] = ()
+
+
+class Common(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """The keys that every step may have.
+
+    `title` says what it does, `why` what for. `if` skips the step unless it holds; `done` says (on `obj`, the object
+    as it is) that there is nothing left to do. `timeout` bounds a wait. `gate` is what a person has to do first.
+    `undo: false` keeps a change when the run is undone. `onFail` stops, goes on, or undoes what the run has changed.
+    `evidence` keeps what is seen of the target when the step fails.
+    """
+
+    id: str
+    kind: str
+    title: str = ""
+    why: str = ""
+    docs: str = ""
+    if_: str = msgspec.field(default="", name="if")
+    done: str = ""
+    timeout: str | int = ""
+    retry: Retry | None = None
+    gate: Gate = Gate.NONE
+    undo: bool = True
+    on_fail: OnFail = OnFail.STOP
+    evidence: bool = False
+
+
+COMMON_KEYS = frozenset(name for name in Common.__struct_encode_fields__)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: the shared keys, its kind, and its own arguments as written."""
+
+    common: Common
+    kind: StepKind
+    args: Mapping[str, Any]
+    where: Path
+
+    @property
+    def id(self) -> str:
+        return self.common.id
+
+
+@dataclass(frozen=True)
+class Runbook:
+    """A runbook as its file says it, `source` knowing the lines."""
+
+    head: Head
+    steps: tuple[Step, ...]
+    source: Source
+    digest: str
+    text: str = field(repr=False)
+
+    @property
+    def id(self) -> str:
+        return self.head.id
+
+
+def read_runbook(text: str, path: str) -> Runbook:
+    """The runbook in `text`. Raises InputError with the line for whatever is not as the format wants it."""
+    if len(text) > MAX_BYTES:
+        raise InputError(f"larger than {MAX_BYTES} bytes, which no runbook is", path=path)
+    source = Source(text, path)
+    head = _head(source)
+    steps = source.value.get("steps")
+    if not isinstance(steps, list) or not steps:
+        source.fail("a runbook needs `steps`, a list of at least one", ("steps",))
+    found = tuple(_step(source, at, item) for at, item in enumerate(steps))
+    _reject_repeated_ids(source, found)
+    return Runbook(head, found, source, digest(text), text)
+
+
+def _head(source: Source) -> Head:
+    head: Head = _convert(source, (), {key: value for key, value in source.value.items() if key != "steps"}, Head)
+    if head.vops != VERSION:
+        source.fail(f"this vops reads version {VERSION} of the format, not {head.vops}", ("vops",))
+    for name, param in head.params.items():
+        if param.type not in TYPES:
+            hint = f"known are: {', '.join(TYPES)}"
+            source.fail(f"parameter {name} has the unknown type {param.type!r}", ("params", name, "type"), hint=hint)
+        if not name.isidentifier():
+            source.fail(f"parameter {name!r} is not a name that expressions can use", ("params", name))
+    return head
+
+
+def _step(source: Source, at: int, item: Any) -> Step:
+    where: Path = ("steps", at)
+    if not isinstance(item, dict):
+        source.fail("a step is a mapping", where)
+    common: Common = _convert(source, where, {key: item[key] for key in item if key in COMMON_KEYS}, Common)
+    kind = discover().get(common.kind)
+    if kind is None:
+        source.fail(
+            f"unknown kind of step: {common.kind!r}", (*where, "kind"), hint=f"known are: {', '.join(discover())}"
+        )
+    if not common.id.isidentifier():
+        source.fail(f"step id {common.id!r} is not a name that expressions can use", (*where, "id"))
+    args = {key: value for key, value in item.items() if key not in COMMON_KEYS}
+    _check_args(source, where, kind, args)
+    _check_timeout(source, where, common)
+    return Step(common, kind, args, where)
+
+
+def _check_args(source: Source, where: Path, kind: StepKind, args: Mapping[str, Any]) -> None:
+    fields = {item.encode_name: item for item in msgspec.structs.fields(kind.args)}
+    for key in args:
+        if key not in fields:
+            hint = f"known are: {', '.join((*fields, *sorted(COMMON_KEYS)))}"
+            source.fail(f"{kind.name} has no key {key!r}", (*where, key), hint=hint)
+    missing = [name for name, item in fields.items() if item.required and name not in args]
+    if missing:
+        source.fail(f"{kind.name} needs {', '.join(missing)}", where)
+
+
+def _check_timeout(source: Source, where: Path, common: Common) -> None:
+    if isinstance(common.timeout, str) and "${" in common.timeout:
+        return
+    try:
+        seconds(common.timeout or 0)
+    except ValueError as error:
+        source.fail(str(error), (*where, "timeout"))
+
+
+def _reject_repeated_ids(source: Source, steps: tuple[Step, ...]) -> None:
+    seen: set[str] = set()
+    for step in steps:
+        if step.id in seen:
+            source.fail(f"two steps have the id {step.id!r}", (*step.where, "id"))
+        seen.add(step.id)
+
+
+def _convert(source: Source, where: Path, value: Any, into: type[Any]) -> Any:
+    """`value` as a struct; msgspec's complaint with the line of the key that it is about."""
+    try:
+        return msgspec.convert(value, into)
+    except msgspec.ValidationError as error:
+        message, _, at = str(error).partition(" - at `$")
+        source.fail(message, (*where, *_keys(at, value, message)))
+
+
+def _keys(at: str, value: Any, message: str) -> Path:
+    """msgspec's `.params.tp.type` or `[0]` as keys, and the unknown key that its message may name."""
+    path: list[str | int] = []
+    for part in at.rstrip("`").replace("[", ".[").split("."):
+        if part.startswith("["):
+            inner = part.strip("[]")
+            path.append(int(inner) if inner.isdigit() else inner)
+        elif part:
+            path.append(part)
+    resolved = _resolve(path, value)
+    named = message.rpartition("`")[0].rpartition("`")[2]
+    return (*resolved, named) if "unknown field" in message else resolved
+
+
+def _resolve(path: list[str | int], value: Any) -> Path:
+    """`path` as far as it leads, msgspec's `...` (any key of a mapping) left out."""
+    found: list[str | int] = []
+    for key in path:
+        inside = isinstance(value, dict) and key in value
+        inside = inside or (isinstance(value, list) and isinstance(key, int) and key < len(value))
+        if not inside:
+            break
+        found.append(key)
+        value = value[key]
+    return tuple(found)

@@ -1,0 +1,1 @@
+"""Step kinds, a file each; see vops.runbooks.kinds for what such a file holds."""

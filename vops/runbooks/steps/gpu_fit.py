@@ -1,0 +1,183 @@
+"""`gpu.fit`: whether a rolling update of a workload can end on the GPUs that there are, and what it costs meanwhile.
+
+Counts the places for one more replica on every node (taints, selectors, affinity, CPU, memory and GPUs, as the
+scheduler would), then runs the model of vops.planning.rollout. Inter-pod affinity, topology spread and volumes are
+not part of it, and it says so where a pod has them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from vops.diagnosis.facts import Replica, WorkloadFacts
+from vops.diagnosis.placement import NodeFit, Placement, node_usage
+from vops.diagnosis.states import ReplicaState
+from vops.model.resources import Meta, Pod, Toleration
+from vops.planning.patches import Document
+from vops.planning.progress import new_pods
+from vops.planning.rollout import Bounds, Fleet, OldPod, bounds, simulate
+from vops.planning.rollout import Outcome as Course
+from vops.runbooks.kinds import Group, Outcome, RefArg, StepFault, View
+
+KIND = "gpu.fit"
+GROUP = Group.LOOK
+OUTPUTS = {
+    "ends": "bool",
+    "endsStoppingFirst": "bool",
+    "reason": "string",
+    "kind": "string",
+    "replicas": "int",
+    "serving": "int",
+    "minServing": "int",
+    "minServingStoppingFirst": "int",
+    "freePlaces": "int",
+    "loadSeconds": "any",
+    "waitsFor": "list",
+}
+STOPPING_FIRST = Bounds(surge=0, unavailable=1)
+
+
+class Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    ref: RefArg
+    """The Deployment or StatefulSet."""
+    tolerations: list[dict[str, Any]] = msgspec.field(default_factory=list)
+    """Tolerations that the new pods will have besides those of the template."""
+    template: bool = True
+    """Whether the pod template is about to change, so that every pod is replaced; else a rollout under way goes on."""
+
+
+def look(args: Args, view: View) -> Outcome:
+    """`ends` with the present strategy, `endsStoppingFirst` with maxSurge 0 and maxUnavailable 1, and the cost."""
+    workload = _workload(args, view)
+    replicas = workload.desired
+    serving = sum(replica.state is ReplicaState.READY for replica in workload.replicas)
+    load_s = _load_seconds(workload)
+    common = {
+        "kind": workload.ref.kind,
+        "replicas": replicas,
+        "serving": serving,
+        "loadSeconds": load_s,
+    }
+    if workload.ref.kind == "StatefulSet":
+        return _ordered(workload, view.document(args.ref.ref), common, args)
+    fleet, unchecked = _fleet(args, workload, view)
+    present = simulate(fleet, bounds(workload.workload.spec.strategy, replicas))
+    first = simulate(fleet, STOPPING_FIRST)
+    outputs = {
+        **common,
+        "ends": present.ends,
+        "endsStoppingFirst": first.ends,
+        "reason": present.reason or first.reason,
+        "minServing": present.min_available,
+        "minServingStoppingFirst": first.min_available,
+        "freePlaces": sum(free // fleet.gpus for free in fleet.free.values()),
+        "waitsFor": [],
+    }
+    course = present if present.ends else first
+    return Outcome(outputs, (*_cost(args, course, common), *_doubts(unchecked)))
+
+
+def _workload(args: Args, view: View) -> WorkloadFacts:
+    found = view.facts.workload(args.ref.kind, args.ref.namespace, args.ref.name)
+    if found is None:
+        raise StepFault(f"{args.ref.ref} runs no vLLM server that can be seen")
+    return found
+
+
+def _fleet(args: Args, workload: WorkloadFacts, view: View) -> tuple[Fleet, tuple[str, ...]]:
+    """The rollout's start, in places for a pod when it asks for no GPU, and what placement did not check."""
+    pod = _new_pod(args, workload)
+    placement = Placement(pod, view.snapshot.nodes, node_usage(view.snapshot.pods))
+    gpus = placement.gpus or 1
+    free = {fit.name: _free(placement, fit, gpus) for fit in placement.fits if fit.allowed and not fit.full}
+    young = _young(args, workload, view)
+    replicas = [item for item in workload.replicas if item.state is not ReplicaState.TERMINATING]
+    for item in workload.replicas:
+        if item.state is ReplicaState.TERMINATING and item.node and item.node.metadata.name in free:
+            free[item.node.metadata.name] += item.gpu_count or 1
+    old = [item for item in replicas if item.pod.metadata.uid not in young]
+    fleet = Fleet(
+        replicas=workload.desired,
+        gpus=gpus,
+        old_gpus=max((item.gpu_count for item in old), default=0) or 1,
+        free=free,
+        old=tuple(OldPod(item.pod.spec.node_name, item.state is ReplicaState.READY) for item in old),
+        new_nodes=tuple(item.pod.spec.node_name for item in replicas if item.pod.metadata.uid in young),
+    )
+    return fleet, placement.unchecked
+
+
+def _new_pod(args: Args, workload: WorkloadFacts) -> Pod:
+    spec = workload.workload.spec.template.spec
+    more = tuple(msgspec.convert(item, Toleration) for item in args.tolerations)
+    return Pod(metadata=Meta(), spec=msgspec.structs.replace(spec, tolerations=(*spec.tolerations, *more)))
+
+
+def _young(args: Args, workload: WorkloadFacts, view: View) -> frozenset[str]:
+    """The uids of pods that already have the template to be rolled out; none when the template is about to change."""
+    if args.template:
+        return frozenset()
+    pods = new_pods(workload.workload, view.snapshot.replicasets, view.snapshot.pods)
+    return frozenset(pod.metadata.uid for pod in pods)
+
+
+def _free(placement: Placement, fit: NodeFit, gpus: int) -> int:
+    """GPUs on a node that new pods could take, bounded by what else they need there."""
+    places = [int(placement.free(fit.node, name) // wanted) for name, wanted in placement.wanted.items()]
+    return max(0, min(places, default=len(placement.wanted))) * gpus
+
+
+def _load_seconds(workload: WorkloadFacts) -> int | None:
+    """The longest that a replica which serves now took from its start to Ready; None when nothing tells."""
+    return max((took for replica in workload.replicas if (took := _loaded_in(replica)) is not None), default=None)
+
+
+def _loaded_in(replica: Replica) -> int | None:
+    ready = replica.pod.condition("Ready")
+    running = replica.status.state.running if replica.status else None
+    if ready is None or ready.status != "True" or running is None:
+        return None
+    if ready.last_transition_time is None or running.started_at is None:
+        return None
+    return max(0, round((ready.last_transition_time - running.started_at).total_seconds()))
+
+
+def _ordered(workload: WorkloadFacts, document: Document, common: Document, args: Args) -> Outcome:
+    """A StatefulSet: one pod after the other, and with ordered management none while one is not ready."""
+    ordered = document["spec"].get("podManagementPolicy", "OrderedReady") == "OrderedReady"
+    broken = [item for item in workload.replicas if item.state is not ReplicaState.READY]
+    waits = [
+        {"kind": "Pod", "name": item.name, "namespace": item.namespace, "uid": item.pod.metadata.uid} for item in broken
+    ]
+    least = max(0, common["serving"] - 1)
+    outputs = {
+        **common,
+        "ends": not (ordered and waits),
+        "endsStoppingFirst": False,
+        "reason": "an ordered StatefulSet does not update past a pod that is not ready" if ordered and waits else "",
+        "minServing": least,
+        "minServingStoppingFirst": least,
+        "freePlaces": 0,
+        "waitsFor": waits if ordered else [],
+    }
+    return Outcome(outputs, _cost(args, None, common))
+
+
+def _cost(args: Args, course: Course | None, common: Document) -> tuple[str, ...]:
+    """The blast radius in a sentence or two."""
+    replicas, serving, load_s = common["replicas"], common["serving"], common["loadSeconds"]
+    least = course.min_available if course is not None else max(0, serving - 1)
+    each = "" if load_s is None else f"; the last start took {load_s} s"
+    what = f"Replaces all {replicas} replica(s)" if args.template else "Lets the rollout under way go on"
+    if not serving:
+        return (f"{what}; none of them serves now, so nothing is lost{each}.",)
+    if least >= serving:
+        return (f"{what} while all {serving} that serve now go on serving{each}.",)
+    outage = " That is an outage until a new one is ready." if least == 0 else ""
+    return (f"{what}; meanwhile {least} of {serving} serve{each}.{outage}",)
+
+
+def _doubts(unchecked: tuple[str, ...]) -> tuple[str, ...]:
+    return (f"Not part of the capacity proof: {', '.join(unchecked)}.",) if unchecked else ()
