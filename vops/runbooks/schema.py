@@ -12,14 +12,12 @@ from typing import Any
 
 import msgspec
 
-from vops.errors import InputError
 from vops.planning.plan import Gate, OnFail, Risk, digest
 from vops.runbooks.kinds import StepKind, discover
 from vops.runbooks.params import TYPES, Param, seconds
 from vops.runbooks.positions import Path, Source
 
 VERSION = 1
-MAX_BYTES = 1_000_000
 
 
 class Retry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -104,8 +102,6 @@ class Runbook:
 
 def read_runbook(text: str, path: str) -> Runbook:
     """The runbook in `text`. Raises InputError with the line for whatever is not as the format wants it."""
-    if len(text) > MAX_BYTES:
-        raise InputError(f"larger than {MAX_BYTES} bytes, which no runbook is", path=path)
     source = Source(text, path)
     head = _head(source)
     steps = source.value.get("steps")

@@ -30,14 +30,14 @@ SETTLE_S = 60.0
 class Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ref: RefArg
     """The Deployment or StatefulSet that shall serve."""
-    cause: str
-    """The cause that was to be removed."""
+    causes: tuple[str, ...]
+    """The causes that were to be removed."""
 
 
 async def run(args: Args, ports: Ports) -> Outcome:
     """The verdict. Raises TimedOut when there is none in time."""
     ref = args.ref.ref
-    watch = _Watch(args.cause)
+    watch = _Watch(args.causes)
 
     async def look() -> ClusterSnapshot:
         return await ports.observe(ref)
@@ -58,8 +58,8 @@ class _Watch:
     A crash-looping pod looks as if it loaded between two crashes, so a fault that is gone is not forgotten.
     """
 
-    def __init__(self, cause: str) -> None:
-        self._cause = cause
+    def __init__(self, causes: tuple[str, ...]) -> None:
+        self._causes = causes
         self._since: dict[tuple[str, str], datetime] = {}
         self.state = ""
 
@@ -71,7 +71,7 @@ class _Watch:
             raise StepFault(f"{ref} is gone")
         faults = _faults(facts, workload)
         if not faults and _serves(workload):
-            return Verdict(Result.FIXED, f"{ref}: {workload.ready} of {workload.desired} ready, {self._cause} is gone")
+            return Verdict(Result.FIXED, f"{ref}: {workload.ready} of {workload.desired} serve")
         self.state = _state(workload, faults)
         return self._lasting(faults, snapshot.at)
 
@@ -81,8 +81,7 @@ class _Watch:
             since = self._since.setdefault((item.subject.uid, item.cause), at)
             if (at - since).total_seconds() < SETTLE_S:
                 continue
-            same = item.cause == self._cause
-            result = Result.UNCHANGED if same else Result.CHANGED
+            result = Result.UNCHANGED if item.cause in self._causes else Result.CHANGED
             return Verdict(result, f"{item.subject}: {item.summary}", item.cause)
         return None
 

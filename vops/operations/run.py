@@ -1,0 +1,224 @@
+"""The verb run: makes a plan from a runbook without a single write, and carries a plan out.
+
+Planning goes through the read-only transport, so a dry run cannot change anything whatever a step's author forgot.
+Carrying out goes through the journalled one, under a lock on every target.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from vops.errors import ApprovalNeeded, Forbidden, NotFound, PlanStale, Refused, VopsError
+from vops.library import read_runbook_file
+from vops.model.resources import NAMESPACES, Ref
+from vops.model.snapshot import ClusterSnapshot
+from vops.operations.journal import Journal, claim_plan
+from vops.operations.locks import locked
+from vops.operations.observe import observe
+from vops.operations.session import Session
+from vops.planning.changes import kind_of
+from vops.planning.guards import permission_guard, permissions_for
+from vops.planning.patches import Document
+from vops.planning.plan import Gate, Identity, Plan
+from vops.runbooks.events import Approve, Progress, Question, RunEvent, StepRecord, StepState
+from vops.runbooks.kinds import Result, Verdict
+from vops.runbooks.planner import World, bound_params, make_plan, references
+from vops.runbooks.runner import Host, Outcome, execute
+from vops.runbooks.script import load_script
+
+
+class Ending(StrEnum):
+    """How a run ended."""
+
+    NOTHING = "nothing"  # everything was as wished already
+    APPLIED = "applied"  # every step is done; the runbook verifies nothing
+    FIXED = "fixed"  # observed again: the cause is gone and all serve
+    CHANGED = "changed"  # the cause is gone, another stands in the way
+    UNCHANGED = "unchanged"  # the cause is still there
+    FAILED = "failed"  # `error` says what stopped it
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What came of a run. `error` is None for NOTHING, APPLIED and FIXED."""
+
+    run_id: str
+    outcome: Ending
+    steps: tuple[StepRecord, ...] = ()
+    verification: Verdict | None = None
+    error: VopsError | None = None
+    journal: str = ""
+
+    def raise_for_outcome(self) -> None:
+        """Raises the error that ended the run, if one did: its class decides the exit code."""
+        if self.error is not None:
+            raise self.error
+
+
+async def plan_run(
+    session: Session, runbook: str, params: Mapping[str, Any], *, snapshot: ClusterSnapshot | None = None
+) -> Plan:
+    """The plan of a runbook, by name or path. Issues reads, dry runs and access reviews only.
+
+    Raises UsageError (runbook, parameters), InputError (the file), NotFound (a target), Refused (an assertion).
+    """
+    script = load_script(*read_runbook_file(runbook))
+    values = bound_params(script, params)
+    looking = replace(session, cluster=session.cluster.read_only())
+    targets = references(script, values)
+    identity, documents = await asyncio.gather(_identity(looking), _documents(looking, targets))
+    if snapshot is None:
+        snapshot = await observe(looking, target=targets[0] if targets else None, window_s=0)
+    plan = make_plan(script, values, World(snapshot, identity, documents), plan_id=secrets.token_hex(6))
+    return await _with_permissions(looking, plan)
+
+
+async def run_plan(
+    session: Session,
+    plan: Plan,
+    *,
+    approve: Approve,
+    progress: Progress = lambda event: None,
+    timeout_s: float | None = None,
+) -> RunResult:
+    """Carries out a plan, once.
+
+    What keeps it from starting is raised: Refused (read-only, a guard, another cluster), PlanStale (expired, applied
+    before), ApprovalNeeded, LockHeld. What happens afterwards is in the result, whose `raise_for_outcome` raises it.
+    `approve` is asked once for all changes, and for every step with a gate of its own.
+    """
+    await _check_startable(session, plan)
+    if plan.nothing_to_do:
+        return RunResult("", Ending.NOTHING)
+    await _agree(plan, approve)
+    run = _Run(session, plan, f"{session.clock.now():%Y%m%d-%H%M%S}-{plan.id[:6]}", approve, progress, timeout_s)
+    async with locked(session.cluster, session.clock, plan.locks, run.id, run.warn) as still_mine:
+        claim_plan(session.settings.state_path, plan.id)
+        with Journal(session.settings.state_path, run.id, session.clock) as journal:
+            return await run.carry_out(journal, still_mine)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One run under its lock, with its journal open."""
+
+    session: Session
+    plan: Plan
+    id: str
+    approve: Approve
+    progress: Progress
+    timeout_s: float | None
+
+    async def carry_out(self, journal: Journal, still_mine: Callable[[], None]) -> RunResult:
+        """Executes the plan; everything that happens is in the journal before anybody is told."""
+        journal.note("run", {"run": self.id, "plan": self.plan})
+
+        def tell(event: RunEvent) -> None:
+            journal.note("event", event)
+            self.progress(event)
+
+        host = Host(
+            cluster=self.session.cluster.journalled(journal.record),
+            clock=self.session.clock,
+            observe=self._look,
+            approve=self.approve,
+            progress=tell,
+            still_mine=still_mine,
+            keep=journal.keep,
+            timeout_s=self.timeout_s,
+        )
+        try:
+            outcome = await execute(self.plan, host)
+        except asyncio.CancelledError:
+            journal.note("interrupted", {})
+            raise
+        result = _result(self.id, outcome, str(journal.path))
+        journal.note("end", {"outcome": result.outcome, "error": str(result.error or "")})
+        return result
+
+    def warn(self, message: str) -> None:
+        """One line about the run as a whole."""
+        self.progress(RunEvent(self.session.clock.now(), "", StepState.RUNNING, message))
+
+    async def _look(self, ref: Ref) -> ClusterSnapshot:
+        return await observe(self.session, target=ref, window_s=0)
+
+
+async def _identity(session: Session) -> Identity:
+    """Which cluster this is, as far as the credentials let one know."""
+    version = await session.cluster.version()
+    try:
+        system = await session.cluster.get(NAMESPACES, "kube-system")
+    except (Forbidden, NotFound):
+        return Identity(session.cluster.context, version)
+    return Identity(session.cluster.context, version, system["metadata"]["uid"])
+
+
+async def _documents(session: Session, refs: Sequence[Ref]) -> dict[Ref, Document]:
+    """The objects as they are, whole."""
+    found = await asyncio.gather(*(_document(session, ref) for ref in refs))
+    return dict(zip(refs, found, strict=True))
+
+
+async def _document(session: Session, ref: Ref) -> Document:
+    kind = kind_of(ref)
+    found = await session.cluster.get(kind, ref.name, ref.namespace)
+    return {"apiVersion": kind.api_version, "kind": kind.kind, **found}
+
+
+async def _with_permissions(session: Session, plan: Plan) -> Plan:
+    """The plan with a guard for each permission that it needs, as the API server answers now."""
+    needed = permissions_for(plan.changes)
+    granted = await asyncio.gather(*(session.cluster.can(item.verb, item.kind, item.namespace) for item in needed))
+    guards = (permission_guard(item, granted=yes) for item, yes in zip(needed, granted, strict=True))
+    return msgspec.structs.replace(plan, guards=(*plan.guards, *guards))
+
+
+async def _check_startable(session: Session, plan: Plan) -> None:
+    if session.cluster.readonly:
+        raise Refused("this session is read-only, so nothing is changed", hint="start vops without --readonly")
+    if plan.blocked:
+        guard = plan.blocked[0]
+        raise Refused(f"{plan.title}: {guard.detail}", hint=guard.instead)
+    _check_age(plan, session.clock.now())
+    here = await _identity(session)
+    other = here.uid != plan.cluster.uid if here.uid and plan.cluster.uid else here.context != plan.cluster.context
+    if other:
+        raise Refused(
+            f"the plan is for the cluster of context {plan.cluster.context!r}, this is {here.context!r}",
+            hint=f"use --context {plan.cluster.context}",
+        )
+
+
+def _check_age(plan: Plan, now: datetime) -> None:
+    if now > plan.expires_at:
+        raise PlanStale(f"the plan has expired at {plan.expires_at:%H:%M:%S} UTC", hint="make a new plan")
+
+
+async def _agree(plan: Plan, approve: Approve) -> None:
+    """Asks once for everything that the plan will write."""
+    if not plan.changes:
+        return
+    text = "\n".join((*(change.summary for change in plan.changes), *plan.notes))
+    question = Question(Gate.CONFIRM, plan.title, text, plan.locks[0] if plan.locks else None)
+    if not await approve(question):
+        raise ApprovalNeeded(f"{plan.title}: not agreed to, so nothing was changed", hint="add --yes to agree")
+
+
+def _result(run_id: str, outcome: Outcome, journal: str) -> RunResult:
+    return RunResult(run_id, _ending(outcome), tuple(outcome.steps), outcome.verdict, outcome.error, journal)
+
+
+def _ending(outcome: Outcome) -> Ending:
+    if outcome.verdict is not None:
+        endings = {Result.FIXED: Ending.FIXED, Result.CHANGED: Ending.CHANGED, Result.UNCHANGED: Ending.UNCHANGED}
+        return endings[outcome.verdict.result]
+    return Ending.APPLIED if outcome.error is None else Ending.FAILED
