@@ -1,0 +1,136 @@
+"""One pod on one node: its sandbox, its containers one after the other, its end, and its status all along."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from vops.lab.chance import chance
+from vops.lab.controllers.base import key_of, terminating
+from vops.lab.controllers.container import ContainerUnit
+from vops.lab.controllers.placement import requests_of
+from vops.lab.controllers.podstatus import PodReport
+from vops.lab.documents import Document, copy_of
+from vops.lab.machine import GPU, Machine
+from vops.lab.timeline import Timer
+
+if TYPE_CHECKING:
+    from vops.lab.world import World
+
+_SANDBOX_S = (0.8, 1.8)
+
+
+class PodWorker:
+    """Kubelet's view of a pod; `stopping` once it is to end."""
+
+    def __init__(self, world: World, pod: Document, machine: Machine) -> None:
+        self.world = world
+        self.pod = pod
+        self.machine = machine
+        self.uid: str = pod["metadata"]["uid"]
+        self.key = key_of(pod)
+        self.chance = chance(world.seed, "pod", self.uid)
+        self.gpus = machine.take("/".join(self.key), requests_of(pod).get(GPU, 0))
+        self.ip = ""
+        self.stopping = False
+        self.rejection = ""
+        self.inits = [ContainerUnit(self, spec, init=True) for spec in pod["spec"].get("initContainers", ())]
+        self.units = [ContainerUnit(self, spec, init=False) for spec in pod["spec"]["containers"]]
+        self._report = PodReport(self)
+        self._timers: list[Timer] = []
+        self._gone = False
+
+    # --- life ---------------------------------------------------------------------------------------------
+
+    def admit(self) -> None:
+        """Takes the pod on, or rejects it when its GPUs are not there."""
+        if self.gpus is None:
+            self._reject()
+            return
+        self.write()
+        self.plan(self.chance.uniform(*_SANDBOX_S), self._sandbox_ready)
+
+    def _reject(self) -> None:
+        wanted = requests_of(self.pod)[GPU]
+        self.rejection = (
+            f"Pod was rejected: Allocate failed due to requested number of devices unavailable for {GPU}. "
+            f"Requested: {wanted}, Available: 0, which is unexpected"
+        )
+        self.event("Warning", "UnexpectedAdmissionError", self.rejection.removeprefix("Pod was rejected: "))
+        self.write()
+
+    def _sandbox_ready(self) -> None:
+        self.ip = self.machine.address()
+        self.advance()
+
+    def advance(self) -> None:
+        """Begins the next init container, or all containers when the init containers are done."""
+        waiting = next((unit for unit in self.inits if not unit.succeeded), None)
+        if waiting is not None:
+            waiting.begin()
+        else:
+            for unit in self.units:
+                unit.begin()
+        self.write()
+
+    def update(self, pod: Document) -> None:
+        """The object changed: remember it, and end the pod when it is to go."""
+        self.pod = pod
+        if terminating(pod) and not self.stopping:
+            self.stopping = True
+            self._stop(pod["metadata"].get("deletionGracePeriodSeconds", 30))
+
+    def _stop(self, grace_s: float) -> None:
+        running = [unit for unit in (*self.inits, *self.units) if unit.process is not None]
+        for timer in self._timers:
+            timer.cancel()
+        for unit in running:
+            unit.stop(f"Stopping container {unit.name}", grace_s)
+        if not running:
+            self.plan(0.3, self.check_gone)
+
+    def check_gone(self) -> None:
+        """Removes the object once everything in it has ended."""
+        if not self.stopping or self._gone or any(unit.process for unit in (*self.inits, *self.units)):
+            return
+        self._gone = True
+        self.write()
+        self.machine.give_back("/".join(self.key))
+        self.world.store.delete("v1", "Pod", *self.key, uid=self.uid, grace_period_s=0)
+
+    def vanish(self) -> None:
+        """The object is gone: end everything at once, silently."""
+        self._gone = True
+        for timer in self._timers:
+            timer.cancel()
+        for unit in (*self.inits, *self.units):
+            unit.vanish()
+        self.machine.give_back("/".join(self.key))
+
+    # --- for its containers -------------------------------------------------------------------------------
+
+    def unit(self, name: str) -> ContainerUnit | None:
+        return next((unit for unit in (*self.inits, *self.units) if unit.name == name), None)
+
+    def plan(self, seconds: float, action: Callable[[], None]) -> Timer:
+        timer = self.world.after(seconds, action)
+        self._timers = [known for known in self._timers if known.when >= self.world.now and not known.cancelled]
+        self._timers.append(timer)
+        return timer
+
+    def event(self, type_: str, reason: str, message: str, *, container: str = "", init: bool = False) -> None:
+        list_ = "initContainers" if init else "containers"
+        field_path = f"spec.{list_}{{{container}}}" if container else ""
+        self.world.events.record(
+            self.pod, type_, reason, message, by="kubelet", host=self.machine.name, field_path=field_path
+        )
+
+    def write(self) -> None:
+        """Reports the pod's status, if the object is still there."""
+        current = self.world.store.find("v1", "Pod", *self.key)
+        if current is None or current["metadata"]["uid"] != self.uid:
+            return
+        status = self._report.status(current)
+        if status == current.get("status"):
+            return
+        self.pod = self.world.store.update_status(copy_of(current) | {"status": status}, manager="kubelet")

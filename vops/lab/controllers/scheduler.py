@@ -1,0 +1,165 @@
+"""The scheduler: binds pending pods, and tells of those it cannot place in the exact words of kube-scheduler."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vops.lab.controllers.base import Controller, condition, key_of, terminating
+from vops.lab.controllers.placement import Amounts, amounts, refusal, requests_of, unschedulable_message, used_on
+from vops.lab.documents import Change, Document, Key, copy_of, timestamp
+from vops.lab.timeline import Timer
+
+if TYPE_CHECKING:
+    from vops.lab.world import World
+
+_FIRST_BACK_OFF_S = 1.0
+_LAST_BACK_OFF_S = 10.0
+_FLUSH_S = 300.0
+"""A pod that nothing happens to is tried again after five minutes."""
+
+
+@dataclass
+class _Pending:
+    """One waiting pod: how often it was tried, when it may be tried again, and when it will be anyway."""
+
+    tries: int = 0
+    not_before: float = 0.0
+    next_try: Timer | None = None
+
+    def forget(self) -> None:
+        if self.next_try:
+            self.next_try.cancel()
+
+
+class Scheduler(Controller):
+    """One queue; pods are tried in order of creation, again when a node or pod changes, and backed off between."""
+
+    name = "default-scheduler"
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._pending: dict[Key, _Pending] = {}
+
+    def notice(self, change: Change) -> None:
+        if change.kind.kind == "Pod":
+            self._notice_pod(change)
+        elif change.kind.kind == "Node":
+            self._wake_all()
+
+    def _notice_pod(self, change: Change) -> None:
+        pod = change.document
+        if change.type == "DELETED":
+            self._drop(change.key)
+            self._wake_all()
+        elif self._waits(pod) and (change.old is None or change.old.document["spec"] != pod["spec"]):
+            self._pending.setdefault(change.key, _Pending()).not_before = 0.0
+            self.mark(change.key)
+        elif pod.get("status", {}).get("phase") in ("Succeeded", "Failed"):
+            self._wake_all()
+
+    def _waits(self, pod: Document) -> bool:
+        spec = pod["spec"]
+        mine = spec.get("schedulerName", self.name) == self.name
+        return mine and not spec.get("nodeName") and not terminating(pod)
+
+    def _wake_all(self) -> None:
+        for key in self._pending:
+            self.mark(key)
+
+    def reconcile(self, key: Key) -> None:
+        pod = self.store.find("v1", "Pod", *key)
+        pending = self._pending.get(key)
+        if pod is None or pending is None or not self._waits(pod):
+            self._drop(key)
+            return
+        if self.world.now < pending.not_before:
+            self._try_at(key, pending, pending.not_before)
+            return
+        if gates := pod["spec"].get("schedulingGates"):
+            self._say_gated(pod, [gate["name"] for gate in gates])
+            return
+        self._schedule(pod, pending)
+
+    def _drop(self, key: Key) -> None:
+        if pending := self._pending.pop(key, None):
+            pending.forget()
+
+    def _try_at(self, key: Key, pending: _Pending, when: float) -> None:
+        if pending.next_try and pending.next_try.when == when:
+            return
+        pending.forget()
+        pending.next_try = self.world.at(when, lambda: self.mark(key))
+
+    def _schedule(self, pod: Document, pending: _Pending) -> None:
+        used = used_on(self.store.list("v1", "Pod"))
+        nodes = self.store.list("v1", "Node")
+        refusals = {
+            node["metadata"]["name"]: refusal(pod, node, used.get(node["metadata"]["name"], {})) for node in nodes
+        }
+        fitting = [node for node in nodes if refusals[node["metadata"]["name"]] is None]
+        if fitting:
+            self._bind(pod, max(fitting, key=lambda node: _score(pod, node, used.get(node["metadata"]["name"], {}))))
+            return
+        self._refuse(
+            pod,
+            unschedulable_message(
+                [item for item in refusals.values() if item],
+                may_preempt=pod["spec"].get("preemptionPolicy") != "Never",
+            ),
+        )
+        pending.tries += 1
+        back_off = min(_FIRST_BACK_OFF_S * 2 ** (pending.tries - 1), _LAST_BACK_OFF_S)
+        pending.not_before = self.world.now + back_off
+        self._try_at(key_of(pod), pending, self.world.now + _FLUSH_S)
+
+    def _bind(self, pod: Document, node: Document) -> None:
+        key = key_of(pod)
+        name = node["metadata"]["name"]
+        bound = copy_of(pod)
+        bound["spec"]["nodeName"] = name
+        self._drop(key)
+        self.store.update(bound, manager="kube-scheduler")
+        self._set_scheduled(key, {"status": "True"})
+        message = f"Successfully assigned {key[0]}/{key[1]} to {name}"
+        self.world.events.record_new(
+            self.store.get("v1", "Pod", *key), "Normal", "Scheduled", message, by=self.name, action="Binding"
+        )
+
+    def _refuse(self, pod: Document, message: str) -> None:
+        self.world.events.record_new(pod, "Warning", "FailedScheduling", message, by=self.name, action="Scheduling")
+        self._set_scheduled(key_of(pod), {"status": "False", "reason": "Unschedulable", "message": message})
+
+    def _say_gated(self, pod: Document, gates: list[str]) -> None:
+        message = f"Scheduling is blocked due to non-empty scheduling gates: {gates}".replace("'", "")
+        self._set_scheduled(key_of(pod), {"status": "False", "reason": "SchedulingGated", "message": message})
+
+    def _set_scheduled(self, key: Key, members: Document) -> None:
+        pod = copy_of(self.store.get("v1", "Pod", *key))
+        before = condition(pod, "PodScheduled")
+        same_side = before is not None and before["status"] == members["status"]
+        since = before["lastTransitionTime"] if before and same_side else timestamp(self.world.clock.now())
+        scheduled = {
+            "type": "PodScheduled",
+            "observedGeneration": pod["metadata"].get("generation", 1),
+            "lastProbeTime": None,
+            "lastTransitionTime": since,
+            **members,
+        }
+        status = pod.setdefault("status", {"phase": "Pending"})
+        others = [item for item in status.get("conditions", ()) if item["type"] != "PodScheduled"]
+        status["conditions"] = [*others, scheduled]
+        self.store.update_status(pod, manager="kube-scheduler")
+
+
+def _score(pod: Document, node: Document, used: Amounts) -> tuple[float, str]:
+    """More is better: the share of cpu and memory that stays free; equal nodes go by name."""
+    allocatable = amounts(node["status"].get("allocatable", {}))
+    wanted = requests_of(pod)
+    free = [
+        1 - (used.get(name, 0) + wanted.get(name, 0)) / allocatable[name]
+        for name in ("cpu", "memory")
+        if allocatable.get(name)
+    ]
+    tie = "".join(chr(0x10FFFF - ord(letter)) for letter in node["metadata"]["name"])
+    return (round(sum(free) / max(1, len(free)), 6), tie)

@@ -1,0 +1,214 @@
+"""vLLM as a process: it starts as `startup` says, serves as `serving` says, and answers on its port."""
+
+from __future__ import annotations
+
+from functools import partial
+from math import inf
+
+from vops.lab.chance import chance
+from vops.lab.controllers.placement import amounts
+from vops.lab.engine import texts
+from vops.lab.engine.endpoints import answer
+from vops.lab.engine.exposition import Page, bounds, numbers_of, page_values
+from vops.lab.engine.histogram import Histogram
+from vops.lab.engine.memory import GIB
+from vops.lab.engine.serving import Serving, Speed, steps_between
+from vops.lab.engine.startup import Conditions, Start, start
+from vops.lab.engine.versions import version_of
+from vops.lab.process import Process
+from vops.lab.providers import ProxyRequest, ProxyResponse
+
+_KEEP_UP_S = 10.0
+_PAST_S = 600.0
+_STATS_S = 10.0
+_HUB_CACHE = "/root/.cache/huggingface"
+_COMPILE_CACHE = "/root/.cache/vllm"
+
+
+class VllmServer(Process):
+    """One run of one server; refuses connections until it serves."""
+
+    def begin(self) -> None:
+        around = self.around
+        self.namespace: str = around.pod["metadata"]["namespace"]
+        self.version = version_of(around.container["image"])
+        self.serving: Serving | None = None
+        self._page: Page | None = None
+        self._stats_at = 0.0
+        self._stats_prompt = self._stats_generated = 0.0
+        self._terminated = False
+        self.dice = chance(self.world.seed, "vllm", around.pod["metadata"]["uid"], around.runs)
+        self.answers = chance(self.world.seed, "answers", around.pod["metadata"]["uid"], around.runs)
+        self.start: Start = start(self._conditions())
+        self.served = self.start.arguments.served
+        for seconds, text in self.start.lines:
+            self.output.write(self.started_at + seconds, text)
+        self._plan_start()
+
+    def _conditions(self) -> Conditions:
+        around = self.around
+        limit = amounts(around.container.get("resources", {}).get("limits", {})).get("memory")
+        model_cache, compile_cache = self._cache(_HUB_CACHE, "HF_HOME"), self._cache(_COMPILE_CACHE, "VLLM_CACHE_ROOT")
+        return Conditions(
+            command=around.command,
+            version=self.version,
+            hub=self.world.hub,
+            token=around.env.get("HF_TOKEN", around.env.get("HUGGING_FACE_HUB_TOKEN", "")).strip(),
+            gpus=tuple(gpu.kind for gpu in around.gpus),
+            host_limit_gib=limit / GIB if limit else inf,
+            on_disk=self._model_key() in around.machine.models.get(model_cache, ()),
+            compiled=self._model_key() in around.machine.models.get(compile_cache, ()),
+            ip=around.ip,
+            begins=self.started_at,
+            dice=self.dice,
+        )
+
+    def _model_key(self) -> str:
+        """The command line names the model; anything that tells two of them apart will do."""
+        return next((word for word in self.around.command if "/" in word and not word.startswith(("-", "/"))), "")
+
+    def _cache(self, path: str, variable: str) -> str:
+        """Where the files under `path` live: a volume of the node or the pod, or nowhere that outlives this run."""
+        path = self.around.env.get(variable, path)
+        mounts = self.around.container.get("volumeMounts", ())
+        mount = next((item for item in mounts if path.startswith(item["mountPath"])), None)
+        pod = self.around.pod
+        if mount is None:
+            return f"run/{pod['metadata']['uid']}/{self.around.runs}{path}"
+        volume = next(item for item in pod["spec"].get("volumes", ()) if item["name"] == mount["name"])
+        if "hostPath" in volume:
+            return f"{volume['hostPath']['path']}{path}"
+        if "persistentVolumeClaim" in volume:
+            return f"claim/{self.namespace}/{volume['persistentVolumeClaim']['claimName']}{path}"
+        return f"pod/{pod['metadata']['uid']}/{mount['name']}{path}"
+
+    def _plan_start(self) -> None:
+        for at, path, variable in (
+            (self.start.downloaded_at, _HUB_CACHE, "HF_HOME"),
+            (self.start.compiled_at, _COMPILE_CACHE, "VLLM_CACHE_ROOT"),
+        ):
+            if at is not None:
+                self._plan(at, partial(self._keep, self._cache(path, variable)))
+        code, reason = self.start.exit_code, self.start.exit_reason
+        if code is None:
+            self._plan(self.start.seconds, self._serve)
+        else:
+            self._plan(self.start.seconds, lambda: self.exit(code, reason))
+
+    def _keep(self, cache: str) -> None:
+        """What was downloaded or compiled is on disk now."""
+        self.around.machine.models.setdefault(cache, set()).add(self._model_key())
+
+    # --- serving ------------------------------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        model, memory, arguments = self.start.model, self.start.memory, self.start.arguments
+        if model is None or memory is None:
+            raise RuntimeError("a start that serves has a model and a memory plan")
+        traffic = self.world.traffic
+        dialect = self.version.dialect
+        self.serving = Serving(
+            self.world.now,
+            Speed.of(model, self.around.gpus[0].kind, memory),
+            memory,
+            lambda: traffic.load_of(self.namespace, self.served),
+            lambda at, over_s: traffic.rate(self.namespace, self.served, at, over_s),
+            {name: Histogram(values) for name, values in bounds(dialect).items()},
+            self.dice,
+            prefix_caching=arguments.prefix_caching,
+        )
+        self._page = Page(
+            dialect,
+            page_values(self.served, memory, arguments.kv_cache_dtype, prefix_caching=arguments.prefix_caching),
+        )
+        self._stats_at = self.world.now
+        traffic.join(self)
+        self._on_change()
+        self._keep_up()
+
+    def _keep_up(self) -> None:
+        if self.world.live:
+            self.catch_up()
+        self._plan(_KEEP_UP_S if self.world.live else _PAST_S, self._keep_up)
+
+    def catch_up(self) -> None:
+        """Brings the engine to the present."""
+        serving = self.serving
+        if serving is None:
+            return
+        for seconds in steps_between(serving.now, self.world.now):
+            serving.step(seconds)
+            if seconds <= _STATS_S:
+                self._log_stats(serving)
+
+    def _log_stats(self, serving: Serving) -> None:
+        """vLLM's line of statistics, every ten seconds while there is something to tell."""
+        passed = serving.now - self._stats_at
+        if passed < _STATS_S:
+            return
+        counters = serving.counters
+        prompt, generated = counters.prompt - self._stats_prompt, counters.generated - self._stats_generated
+        self._stats_at, self._stats_prompt, self._stats_generated = serving.now, counters.prompt, counters.generated
+        if not prompt and not generated:
+            return
+        values = {
+            "t": texts.stamp(serving.now),
+            "prompt": f"{prompt / passed:.1f}",
+            "generation": f"{generated / passed:.1f}",
+            "running": round(serving.running),
+            "waiting": round(serving.waiting),
+            "usage": f"{serving.kv_usage * 100:.1f}",
+            "hits": f"{100 * counters.cached / max(1.0, counters.prompt):.1f}",
+        }
+        line = texts.phases(self.version.dialect)["stats"][0]
+        self.output.write(serving.now, texts.fill(line, values))
+
+    # --- the outside --------------------------------------------------------------------------------------
+
+    def respond(self, request: ProxyRequest) -> ProxyResponse | None:
+        if self.serving is None or self.ended or request.port != self.start.arguments.port:
+            return None
+        self.catch_up()
+        return answer(self, request)
+
+    def metrics(self) -> bytes:
+        """The text of /metrics."""
+        if self.serving is None or self._page is None:
+            raise RuntimeError("only a serving engine has metrics")
+        numbers = numbers_of(self.serving, self.version.dialect, self.started_at)
+        return self._page.render(numbers, self.serving.histograms, self.started_at)
+
+    def memory_used_gib(self) -> float:
+        """GPU memory that the process holds on each of its GPUs."""
+        memory, now = self.start.memory, self.world.now - self.started_at
+        if memory is None or now < self.start.weights_from:
+            return 0.0
+        if self.serving is not None:
+            return memory.utilization * memory.total_gib + memory.graphs_gib
+        span = max(0.1, self.start.weights_until - self.start.weights_from)
+        return 0.4 + memory.weights_gib * min(1.0, (now - self.start.weights_from) / span)
+
+    @property
+    def gpu_busy(self) -> float:
+        """The part of the time in which its GPUs work, 0 to 1."""
+        if self.serving is not None:
+            self.catch_up()
+            return self.serving.busy
+        loading = self.start.weights_until and self.world.now - self.started_at > self.start.weights_until
+        return 0.35 if loading else 0.0
+
+    def terminate(self) -> None:
+        """SIGTERM: a server stops; a start, being process 1 without a handler yet, does not notice."""
+        if self._terminated or self.serving is None:
+            return
+        self._terminated = True
+        self.catch_up()
+        values = {"t": texts.stamp(self.world.now), "core": "(EngineCore pid=217)"}
+        for line in texts.ending(self.version.dialect, "stop"):
+            self.output.write(self.world.now, texts.fill(line, values))
+        self._plan(0.8, lambda: self.exit(0))
+
+    def exit(self, code: int, reason: str = "") -> None:
+        if self.serving is not None and not self.ended:
+            self.world.traffic.leave(self)
+        super().exit(code, reason)

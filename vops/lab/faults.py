@@ -1,0 +1,40 @@
+"""Faults: small changes that turn a manifest which would serve into one that does not. Each returns what it changed."""
+
+from __future__ import annotations
+
+from vops.lab.documents import Document
+from vops.lab.manifests import container_of
+
+
+def without_tolerations(deployment: Document) -> Document:
+    """Nobody told the pods to tolerate the GPU nodes' taint."""
+    deployment["spec"]["template"]["spec"]["tolerations"] = []
+    return deployment
+
+
+def with_default_surge(deployment: Document) -> Document:
+    """Kubernetes' own defaults: a quarter more pods during a rollout, which for one replica is a whole one."""
+    deployment["spec"]["strategy"] = {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"},
+    }
+    return deployment
+
+
+def with_impatient_liveness(deployment: Document, *, delay_s: int, period_s: int, failures: int) -> Document:
+    """A liveness probe that starts before the server can answer, and no startup probe to hold it back."""
+    container = container_of(deployment)
+    del container["startupProbe"]
+    container["livenessProbe"] |= {
+        "initialDelaySeconds": delay_s,
+        "periodSeconds": period_s,
+        "failureThreshold": failures,
+    }
+    return deployment
+
+
+def with_token(deployment: Document, secret: str) -> Document:
+    """The servers ask the hub with the token of this Secret."""
+    reference = {"secretKeyRef": {"name": secret, "key": "token"}}
+    container_of(deployment)["env"] = [{"name": "HF_TOKEN", "valueFrom": reference}]
+    return deployment

@@ -1,0 +1,77 @@
+"""The machine behind a node: its GPUs, its images, and what models it has on disk."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+
+from vops.lab.chance import chance
+from vops.lab.documents import Document
+from vops.lab.engine.gpus import GpuKind, gpu_kind
+
+GPU = "nvidia.com/gpu"
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU of one machine."""
+
+    index: int
+    uuid: str
+    pci: str
+    kind: GpuKind
+
+
+@dataclass
+class Machine:
+    """Mutable: images and models arrive, GPUs and addresses are taken and given back."""
+
+    name: str
+    number: int
+    gpus: tuple[Gpu, ...]
+    images: set[str]
+    models: dict[str, set[str]] = field(default_factory=dict)
+    """Models on disk by cache: a path on the node, or a pod's own volume."""
+    taken: dict[str, tuple[Gpu, ...]] = field(default_factory=dict)
+    """GPUs by the pod (namespace/name) that has them."""
+    _addresses: int = 1
+
+    @classmethod
+    def of(cls, node: Document, number: int) -> Machine:
+        """The machine that a Node object describes."""
+        name = node["metadata"]["name"]
+        kind = gpu_kind(node["metadata"].get("labels", {}))
+        count = int(node["status"].get("capacity", {}).get(GPU, "0"))
+        dice = chance("machine", name)
+        gpus = tuple(
+            Gpu(
+                index,
+                f"GPU-{uuid.UUID(int=dice.getrandbits(128), version=4)}",
+                f"00000000:{0x3B + index * 16:02X}:00.0",
+                kind,
+            )
+            for index in range(count)
+        )
+        images = {name for image in node["status"].get("images", ()) for name in image["names"]}
+        return cls(name, number, gpus, images)
+
+    @property
+    def host_ip(self) -> str:
+        return f"10.0.{self.number // 250}.{self.number % 250 + 10}"
+
+    def address(self) -> str:
+        """A pod address that was not given out before."""
+        self._addresses += 1
+        return f"10.244.{self.number}.{self._addresses % 250 + 2}"
+
+    def take(self, pod: str, count: int) -> tuple[Gpu, ...] | None:
+        """Gives `count` GPUs to a pod, or None when there are not as many free."""
+        busy = {gpu.index for gpus in self.taken.values() for gpu in gpus}
+        free = [gpu for gpu in self.gpus if gpu.index not in busy]
+        if count > len(free):
+            return None
+        self.taken[pod] = tuple(free[:count])
+        return self.taken[pod]
+
+    def give_back(self, pod: str) -> None:
+        self.taken.pop(pod, None)
