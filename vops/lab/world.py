@@ -156,7 +156,7 @@ class Lab:
         self.scenario = scenario
         self.url = url
         self.token = token
-        self._server = server
+        self.server = server
         self._driver: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
 
@@ -222,7 +222,7 @@ class Lab:
             with contextlib.suppress(asyncio.CancelledError):
                 await driver
         self.world.on_change = lambda: None
-        await self._server.stop()
+        await self.server.stop()
 
     async def _drive(self, speed: float) -> None:
         """Follows real time: acts when something is due or was written, and a few times a second anyway."""

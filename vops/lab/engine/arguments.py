@@ -64,6 +64,8 @@ def parse(command: Sequence[str], version: Version) -> Arguments:
     for flag, value in flags.items():
         given[flag.lstrip("-").replace("-", "_")] = _plain(value)
     given["model"] = model
+    if "--served-model-name" in flags:
+        given["served_model_name"] = flags["--served-model-name"].split()
     return Arguments(
         model=model,
         served=served,
