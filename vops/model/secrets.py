@@ -18,7 +18,9 @@ _FLAG = re.compile(
     rf"--(?:{'|'.join(sorted(SECRET_FLAGS))}|(?:[\w-]+[-_])?(?:api[-_]key|token|secret|password))(?=$|[=\s])",
     re.IGNORECASE,
 )
-_TOKEN = re.compile(r"\b(?:hf_[A-Za-z0-9]{16,}|sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|Bearer\s+\S{16,})")
+_TOKEN = re.compile(
+    r"\b(?:hf_[A-Za-z0-9]{16,}|sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|Bearer\s+[^\s'\"]{16,})"
+)
 
 
 def holds_secret(value: Any) -> bool:

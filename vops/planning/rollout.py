@@ -48,11 +48,13 @@ class Fleet(msgspec.Struct, frozen=True):
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """One state of a rollout: pods of the old template, of the new one (and how many of these wait for a GPU)."""
+    """One state of a rollout: pods of the old template and of the new one, how many of these wait for a GPU or load,
+    and how many pods of either serve."""
 
     old: int
     new: int
     pending: int
+    loading: int
     available: int
 
 
@@ -91,6 +93,7 @@ def simulate(fleet: Fleet, limits: Bounds | None) -> Outcome:
     state = _State(fleet)
     moments = [state.moment()]
     while not state.finished:
+        state.load()
         state.reconcile(limits)
         state.schedule()
         moment = state.moment()
@@ -109,14 +112,20 @@ class _State:
         self.old = sorted(fleet.old, key=lambda pod: (pod.available, bool(pod.node)))
         self.new = [node for node in fleet.new_nodes if node]
         self.pending = sum(not node for node in fleet.new_nodes)
+        self.loading = len(self.new)
         self.available = sum(pod.available for pod in fleet.old)
 
     @property
     def finished(self) -> bool:
-        return not self.old and len(self.new) >= self.fleet.replicas and not self.pending
+        return not self.old and len(self.new) >= self.fleet.replicas and not self.pending and not self.loading
 
     def moment(self) -> Moment:
-        return Moment(len(self.old), len(self.new) + self.pending, self.pending, self.available)
+        return Moment(len(self.old), len(self.new) + self.pending, self.pending, self.loading, self.available)
+
+    def load(self) -> None:
+        """The pods that have a node serve."""
+        self.available += self.loading
+        self.loading = 0
 
     def reconcile(self, limits: Bounds | None) -> None:
         """One pass of the controller: as many new pods and as few old ones as it may."""
@@ -148,13 +157,13 @@ class _State:
         self.old = self.old[count:]
 
     def schedule(self) -> None:
-        """Pending new pods take whatever node has room, and then serve."""
+        """Pending new pods take whatever node has room."""
         for node in self.free:
             while self.pending and self.free[node] >= self.fleet.gpus:
                 self.free[node] -= self.fleet.gpus
                 self.new.append(node)
                 self.pending -= 1
-                self.available += 1
+                self.loading += 1
 
 
 def _why_stuck(fleet: Fleet, limits: Bounds | None, moment: Moment) -> str:
