@@ -94,7 +94,7 @@ def fields_of(value: Any, schema: Schema, path: Path = (), element: str = "") ->
         for name, (below_path, part) in elements(value, schema, path).items()
     }
     empty_map = isinstance(value, dict) and not value
-    return FieldSet(element.startswith("k:") or empty_map, below)
+    return FieldSet(element.startswith("k:") or empty_map or schema.is_free(path), below)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ Custom resources join at run time: by a CustomResourceDefinition, or when the si
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,28 @@ BUILTIN = (
 )
 
 
+def types_of(definition: Mapping[str, Any]) -> list[ResourceType]:
+    """The resource types that a CustomResourceDefinition has served."""
+    spec = definition["spec"]
+    names = spec["names"]
+    return [
+        ResourceType(
+            spec["group"],
+            version["name"],
+            names["kind"],
+            names["plural"],
+            spec.get("scope", "Namespaced") == "Namespaced",
+            tuple(names.get("shortNames", ())),
+            status="status" in version.get("subresources", {}),
+            scale="scale" in version.get("subresources", {}),
+            generation=True,
+            builtin=False,
+        )
+        for version in spec.get("versions", [])
+        if version.get("served", True)
+    ]
+
+
 class Catalog:
     """The resource types served at this moment, found by kind or by plural."""
 
@@ -106,6 +129,10 @@ class Catalog:
         self._by_kind[kind.api_version, kind.kind] = kind
         self._by_plural[kind.group, kind.version, kind.plural] = kind
         return kind
+
+    def remove(self, kind: ResourceType) -> None:
+        self._by_kind.pop((kind.api_version, kind.kind), None)
+        self._by_plural.pop((kind.group, kind.version, kind.plural), None)
 
     def by_kind(self, api_version: str, kind: str) -> ResourceType | None:
         return self._by_kind.get((api_version, kind))

@@ -39,14 +39,13 @@ class Writer:
     api_version: str
     subresource: str = ""
 
-    def printed(self, time: str) -> str:
+    @property
+    def printed(self) -> str:
         """As conflict messages name it."""
         text = f'"{self.manager}"'
         if self.subresource:
             text += f' with subresource "{self.subresource}"'
-        if self.operation == "Update":
-            text += f" using {self.api_version}" + (f" at {time}" if time else "")
-        return text
+        return f"{text} using {self.api_version}" if self.operation == "Update" else text
 
 
 @dataclass(slots=True)
@@ -73,8 +72,9 @@ def blank(kind: ResourceType) -> Document:
     """What an object is compared with when it is new: the structs that every object of its type has."""
     if not kind.builtin:
         return {"metadata": {}}
-    template: Document = {"metadata": {}, "spec": {}}
-    return {"metadata": {}, "spec": {"strategy": {}, "updateStrategy": {}, "template": template}, "status": {}}
+    pod: Document = {"metadata": {}, "spec": {"containers": []}}
+    spec = {"containers": [], "strategy": {}, "updateStrategy": {}, "template": pod}
+    return {"metadata": {}, "spec": spec, "status": {}}
 
 
 def claims(document: Document) -> list[Claim]:
@@ -109,8 +109,11 @@ def _entry(claim: Claim) -> Document:
 
 def after_update(kind: ResourceType, old: Document | None, new: Document, writer: Writer, now: str) -> list[Document]:
     """Managed fields once `writer` has turned `old` into `new`."""
-    before = tracked(old) if old else _present(blank(kind), tracked(new))
-    difference = compare(before, tracked(new), schema_of(kind))
+    after = tracked(new)
+    if old is None and kind.status:
+        after.pop("status", None)
+    before = _present(blank(kind), after) if old is None else tracked(old)
+    difference = compare(before, after, schema_of(kind))
     kept = claims(old) if old else []
     if not difference.changed and not difference.removed:
         return entries(kept)
@@ -127,7 +130,9 @@ def after_update(kind: ResourceType, old: Document | None, new: Document, writer
 def _present(struct: Document, document: Document) -> Document:
     """The parts of a blank that a document has, so that absent ones do not count as removed."""
     return {
-        name: _present(part, document[name]) for name, part in struct.items() if isinstance(document.get(name), dict)
+        name: _present(part, document[name]) if isinstance(part, dict) else part
+        for name, part in struct.items()
+        if name in document
     }
 
 
@@ -179,9 +184,7 @@ def _before_first_apply(kind: ResourceType, live: Document, schema: Schema, now:
 
 def _refuse_conflicts(others: list[Claim], contested: FieldSet) -> None:
     by_manager = {
-        claim.writer.printed(claim.time): list((claim.fields & contested).paths())
-        for claim in others
-        if claim.fields & contested
+        claim.writer.printed: list((claim.fields & contested).paths()) for claim in others if claim.fields & contested
     }
     causes = [
         Cause("FieldManagerConflict", f"conflict with {manager}", path)

@@ -68,9 +68,13 @@ class Schema:
 
     def keys(self, path: Path) -> Path:
         """The fields that identify an item of the list at `path`; empty when the list is not keyed."""
-        if not self.builtin and path[:1] != ("metadata",):
+        if self.is_free(path):
             return ()
         return _KEYED.get(path[-2:], ())
+
+    def is_free(self, path: Path) -> bool:
+        """Whether `path` is in the part of a custom resource that no type describes."""
+        return not self.builtin and bool(path) and path[0] != "metadata"
 
     def is_set(self, path: Path) -> bool:
         return path[-2:] in _SETS

@@ -1,24 +1,144 @@
-"""The lab's API server: serves a store over loopback HTTP, and can be made to misbehave for tests."""
+"""The lab's API server on a loopback port: token check, request log, and trouble on demand around the API."""
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
+
+from aiohttp import web
+
+from vops.lab import statuses
+from vops.lab.access import Access
+from vops.lab.api import Api, json_response
+from vops.lab.disturbances import Disturbance, Disturbances, Received
 from vops.lab.providers import LogsProvider, ProxyProvider
+from vops.lab.statuses import ApiError
 from vops.lab.store import Store
+
+_HOST = "127.0.0.1"
+_LARGEST_BODY = 32 << 20
+_REMEMBERED = 50_000
+_RECEIVED = web.RequestKey("received", Received)
 
 
 class LabServer:
-    """`url = await server.start()` … `await server.stop()`; `token=""` lets everybody in."""
+    """Serves a store until it is stopped: `url = await server.start()` … `await server.stop()`.
+
+    `token=""` lets everybody in. `requests` is everything that came, oldest first; `access` is the editable deny
+    list; `trouble` is what befalls coming requests.
+    """
 
     def __init__(
-        self, store: Store, *, token: str = "", logs: LogsProvider | None = None, proxy: ProxyProvider | None = None
+        self,
+        store: Store,
+        *,
+        token: str = "",
+        logs: LogsProvider | None = None,
+        proxy: ProxyProvider | None = None,
+        port: int = 0,
     ) -> None:
         self.store = store
         self.token = token
-        self._logs = logs
-        self._proxy = proxy
+        self.access = Access()
+        self.trouble = Disturbances()
+        self.requests: deque[Received] = deque(maxlen=_REMEMBERED)
+        self._api = Api(store, self.access, logs, proxy)
+        self._port = port
+        self._runner: web.AppRunner | None = None
+        self._transports: set[asyncio.Transport] = set()
+
+    @property
+    def url(self) -> str:
+        return f"http://{_HOST}:{self._port}"
+
+    @property
+    def writes(self) -> list[Received]:
+        """The requests so far that were meant to change something."""
+        return [request for request in self.requests if request.is_write]
 
     async def start(self) -> str:
-        raise NotImplementedError
+        """Begins to listen; the port stays the same when it is started again."""
+        app = web.Application(client_max_size=_LARGEST_BODY)
+        app.on_response_prepare.append(_note_status)
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, _HOST, self._port).start()
+        self._port = self._runner.addresses[0][1]
+        return self.url
 
     async def stop(self) -> None:
-        raise NotImplementedError
+        """Closes everything."""
+        await self.outage()
+
+    async def outage(self) -> None:
+        """Breaks every connection and refuses new ones until `start` is called again."""
+        for transport in tuple(self._transports):
+            transport.abort()
+        self._api.close_watches()
+        if self._runner is not None:
+            runner, self._runner = self._runner, None
+            await runner.cleanup()
+
+    def end_watches(self, *, expired: bool = False) -> None:
+        """Ends every open watch: quietly, or, when `expired`, after an ERROR event with 410."""
+        error = statuses.expired(f"too old resource version: 1 ({self.store.revision})") if expired else None
+        self._api.close_watches(error)
+
+    def send_bookmarks(self) -> None:
+        """Sends a bookmark on every watch that asked for them."""
+        self._api.send_bookmarks()
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        transport = request.transport
+        if not isinstance(transport, asyncio.Transport):
+            return web.Response()
+        self._transports.add(transport)
+        try:
+            return await self._answer(request, await request.read())
+        finally:
+            self._transports.discard(transport)
+
+    async def _answer(self, request: web.Request, body: bytes) -> web.StreamResponse:
+        request[_RECEIVED] = received = _received(request, body)
+        self.requests.append(received)
+        if self.trouble.latency_s:
+            await asyncio.sleep(self.trouble.latency_s)
+        trouble = self.trouble.take(request.method, received.path)
+        if trouble and not trouble.after_write:
+            return _befall(request, trouble)
+        if self.token and request.headers.get("Authorization") != f"Bearer {self.token}":
+            refusal = statuses.unauthorized()
+            return json_response(refusal.code, refusal.status())
+        response = await self._api.answer(request, body)
+        return _drop(request) if trouble else response
+
+
+def _received(request: web.Request, body: bytes) -> Received:
+    return Received(
+        request.method,
+        request.rel_url.raw_path,
+        dict(request.rel_url.query),
+        request.content_type,
+        request.headers.get("User-Agent", ""),
+        body,
+    )
+
+
+async def _note_status(request: web.Request, response: web.StreamResponse) -> None:
+    if _RECEIVED in request and request.transport is not None and not request.transport.is_closing():
+        request[_RECEIVED].status = response.status
+
+
+def _befall(request: web.Request, trouble: Disturbance) -> web.StreamResponse:
+    if not trouble.status:
+        return _drop(request)
+    response = json_response(trouble.status, ApiError(trouble.status, trouble.reason, trouble.message).status())
+    response.headers.update(trouble.headers)
+    return response
+
+
+def _drop(request: web.Request) -> web.StreamResponse:
+    if isinstance(request.transport, asyncio.Transport):
+        request.transport.abort()
+    return web.Response()

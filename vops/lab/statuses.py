@@ -28,15 +28,24 @@ class Cause:
 class ApiError(Exception):
     """A request that the API refuses; `status()` is the body that it answers with."""
 
-    def __init__(self, code: int, reason: str, message: str, details: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        code: int,
+        reason: str,
+        message: str,
+        details: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.reason = reason
         self.message = message
         self.details = details
+        self.metadata = metadata or {}
 
     def status(self) -> dict[str, Any]:
-        body: dict[str, Any] = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
+        body: dict[str, Any] = {"kind": "Status", "apiVersion": "v1", "metadata": self.metadata}
+        body["status"] = "Failure"
         if self.message:
             body["message"] = self.message
         if self.reason:
@@ -141,9 +150,28 @@ def unavailable(message: str) -> ApiError:
     return ApiError(503, "ServiceUnavailable", message)
 
 
+def undecodable(kind: ResourceType, why: str) -> ApiError:
+    """400 for a body that does not decode as its type."""
+    return bad_request(f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {why}')
+
+
+def unpatchable(why: str) -> ApiError:
+    """422 for a patch whose outcome does not decode as its type."""
+    cause = Cause("FieldValueInvalid", f"Invalid value: {why}", "patch")
+    details = {"causes": [cause.document()]}
+    return ApiError(422, "Invalid", f' "" is invalid: patch: {cause.message}', details)
+
+
 def unauthorized() -> ApiError:
     return ApiError(401, "Unauthorized", "Unauthorized")
 
 
-def expired(message: str) -> ApiError:
-    return ApiError(410, "Expired", message)
+def expired(message: str, *, continue_: str = "") -> ApiError:
+    """410; `continue_` is the token with which an inconsistent list can go on."""
+    return ApiError(410, "Expired", message, metadata={"continue": continue_} if continue_ else {})
+
+
+def version_too_large(asked: int, current: int) -> ApiError:
+    cause = Cause("ResourceVersionTooLarge", "Too large resource version")
+    details = {"causes": [cause.document()], "retryAfterSeconds": 1}
+    return ApiError(504, "Timeout", f"Timeout: Too large resource version: {asked}, current: {current}", details)

@@ -18,7 +18,7 @@ from typing import Protocol, TypeAlias
 
 from vops.lab import ownership, statuses, strategy
 from vops.lab.documents import Change, ChangeType, Document, Key, Record, copy_of, key_of, timestamp
-from vops.lab.kinds import Catalog, ResourceType
+from vops.lab.kinds import Catalog, ResourceType, types_of
 from vops.lab.ownership import Writer
 
 _SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
@@ -60,6 +60,7 @@ class Store:
         self._subscribers: list[Subscriber] = []
         self._undelivered: deque[Change] = deque()
         self._delivering = False
+        self.subscribe(self._serve_custom_types)
 
     # --- reading ------------------------------------------------------------------------------------------
 
@@ -240,6 +241,15 @@ class Store:
 
     def _now(self) -> str:
         return timestamp(self.clock.now())
+
+    def _serve_custom_types(self, change: Change) -> None:
+        if change.kind.kind != "CustomResourceDefinition":
+            return
+        for kind in types_of(change.document):
+            if change.type == "DELETED":
+                self.catalog.remove(kind)
+            else:
+                self.catalog.register(kind)
 
     def _prepared(self, kind: ResourceType, document: Document) -> Document:
         new: Document = copy_of(document)

@@ -1,0 +1,100 @@
+"""Trouble on purpose: what a test can make the lab's API server do to the requests that come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Received:
+    """One request as it reached the server; `status` stays 0 when it was not answered."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    content_type: str
+    user_agent: str
+    body: bytes
+    status: int = 0
+
+    @property
+    def is_write(self) -> bool:
+        """Whether it was meant to change something: no read, no dry run, no access review."""
+        reviewed = "/authorization.k8s.io/" in self.path
+        return self.method not in ("GET", "HEAD") and "dryRun" not in self.query and not reviewed
+
+
+@dataclass(slots=True)
+class Disturbance:
+    """What happens to the next `times` requests whose method and path match.
+
+    `status` 0 drops the connection: before the request is handled, or, with `after_write`, once it has taken effect.
+    """
+
+    times: int
+    status: int = 0
+    after_write: bool = False
+    method: str = ""
+    path: str = ""
+    reason: str = ""
+    message: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def matches(self, method: str, path: str) -> bool:
+        return self.times > 0 and self.method in ("", method) and self.path in path
+
+
+_REASONS = {
+    400: "BadRequest",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "NotFound",
+    409: "Conflict",
+    410: "Expired",
+    422: "Invalid",
+    429: "TooManyRequests",
+    500: "InternalError",
+    503: "ServiceUnavailable",
+    504: "Timeout",
+}
+
+
+class Disturbances:
+    """The trouble that is planned; the oldest that matches a request is used up first."""
+
+    def __init__(self) -> None:
+        self.latency_s = 0.0
+        self._planned: list[Disturbance] = []
+
+    def fail(
+        self,
+        status: int,
+        *,
+        times: int = 1,
+        method: str = "",
+        path: str = "",
+        message: str = "",
+        retry_after_s: int | None = None,
+    ) -> None:
+        """Answers the next `times` requests (of that method, with `path` in theirs) with an error Status."""
+        headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
+        reason = _REASONS.get(status, "")
+        planned = Disturbance(times, status, False, method, path, reason, message or f"planned {status}", headers)
+        self._planned.append(planned)
+
+    def drop(self, *, times: int = 1, after_write: bool = False, method: str = "", path: str = "") -> None:
+        """Closes the connection instead of answering; with `after_write` the request takes effect all the same."""
+        self._planned.append(Disturbance(times, 0, after_write, method, path))
+
+    def clear(self) -> None:
+        self.latency_s = 0.0
+        self._planned.clear()
+
+    def take(self, method: str, path: str) -> Disturbance | None:
+        """The disturbance that befalls this request, used up by one."""
+        for planned in self._planned:
+            if planned.matches(method, path):
+                planned.times -= 1
+                return planned
+        return None
