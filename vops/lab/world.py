@@ -125,12 +125,13 @@ class World:
             self.on_change()
 
     def go_live(self) -> None:
-        """Ends the past: brings every engine to the present."""
+        """Ends the past: brings every engine and node to the present."""
         for worker in self.kubelet.workers:
             for unit in worker.units:
                 if unit.process is not None:
                     unit.process.catch_up()
         self.live = True
+        self.kubelet.beat_all()
 
     # --- watching the world -------------------------------------------------------------------------------
 

@@ -60,7 +60,7 @@ class DaemonSetController(Controller):
             "updatedNumberScheduled": len(pods),
             "observedGeneration": daemonset["metadata"].get("generation", 1),
         }
-        self.store.update_status(copy_of(daemonset) | {"status": status}, manager="kube-controller-manager")
+        self.store.update_status(copy_of(daemonset) | {"status": status})
 
 
 def fits(daemonset: Document, node: Document) -> bool:

@@ -142,9 +142,12 @@ class DeploymentController(Controller):
         self._annotate(deployment, number)
 
     def _annotate(self, deployment: Document, number: str) -> None:
-        current = copy_of(self.store.get("apps/v1", "Deployment", *key_of(deployment)))
-        current["metadata"].setdefault("annotations", {})[REVISION] = number
-        self.store.update(current, manager="kube-controller-manager")
+        current = self.store.get("apps/v1", "Deployment", *key_of(deployment))
+        if current["metadata"].get("annotations", {}).get(REVISION) == number:
+            return
+        changed = copy_of(current)
+        changed["metadata"].setdefault("annotations", {})[REVISION] = number
+        self.store.update(changed, manager="kube-controller-manager")
 
     def _scale_all(self, deployment: Document, replicasets: Documents, size: int) -> None:
         for replicaset in replicasets:
@@ -181,7 +184,7 @@ class DeploymentController(Controller):
         status = _status(deployment, replicasets, new)
         failure = next((found for item in replicasets if (found := condition(item, "ReplicaFailure"))), None)
         status["conditions"] = progress_conditions(deployment, status, new, failure, self.world.clock.now())
-        self.store.update_status(copy_of(deployment) | {"status": status}, manager="kube-controller-manager")
+        self.store.update_status(copy_of(deployment) | {"status": status})
         self._watch_deadline(key, status)
 
     def _watch_deadline(self, key: Key, status: Document) -> None:

@@ -8,11 +8,13 @@ from vops.lab.controllers.base import Controller, condition
 from vops.lab.controllers.container import ContainerUnit
 from vops.lab.controllers.podworker import PodWorker
 from vops.lab.controllers.rollout import moment
-from vops.lab.documents import Change, Document, Key
+from vops.lab.documents import Change, Document, Key, copy_of, timestamp
 from vops.lab.machine import Machine
 
 if TYPE_CHECKING:
     from vops.lab.world import World
+
+_HEARTBEAT_S = 300.0
 
 
 class Kubelet(Controller):
@@ -28,6 +30,8 @@ class Kubelet(Controller):
     def notice(self, change: Change) -> None:
         if change.kind.kind == "Pod":
             self.mark(change.key)
+        elif change.kind.kind == "Node" and change.type == "ADDED":
+            self._register(change.document)
 
     def reconcile(self, key: Key) -> None:
         pod = self.store.find("v1", "Pod", *key)
@@ -49,6 +53,33 @@ class Kubelet(Controller):
             return
         self._workers[key] = PodWorker(self.world, pod, machine)
         self._workers[key].admit()
+
+    # --- nodes --------------------------------------------------------------------------------------------
+
+    def _register(self, node: Document) -> None:
+        """A kubelet takes over a node: says where it is reached, and that it is well from now on."""
+        name = node["metadata"]["name"]
+        self.world.after(0.0, lambda: self._beat(name))
+
+    def beat_all(self) -> None:
+        for node in self.store.list("v1", "Node"):
+            self._beat(node["metadata"]["name"])
+
+    def _beat(self, name: str) -> None:
+        """Reports the node's status, and does so again in five minutes once the past is over."""
+        machine = self.machine(name)
+        if machine is None:
+            return
+        node = copy_of(self.store.get("v1", "Node", "", name))
+        now = timestamp(self.world.clock.now())
+        for item in node["status"].get("conditions", ()):
+            item["lastHeartbeatTime"] = now
+            item.setdefault("lastTransitionTime", now)
+        addresses = [item for item in node["status"].get("addresses", ()) if item["type"] != "InternalIP"]
+        node["status"]["addresses"] = [{"type": "InternalIP", "address": machine.host_ip}, *addresses]
+        self.store.update_status(node)
+        if self.world.live:
+            self.world.after(_HEARTBEAT_S, lambda: self._beat(name))
 
     # --- for the rest of the world ------------------------------------------------------------------------
 

@@ -133,4 +133,4 @@ class PodWorker:
         status = self._report.status(current)
         if status == current.get("status"):
             return
-        self.pod = self.world.store.update_status(copy_of(current) | {"status": status}, manager="kubelet")
+        self.pod = self.world.store.update_status(copy_of(current) | {"status": status})

@@ -78,7 +78,7 @@ class ReplicaSetController(Controller):
         if conditions:
             status["conditions"] = conditions
         changed = copy_of(replicaset) | {"status": status}
-        self.store.update_status(changed, manager="kube-controller-manager")
+        self.store.update_status(changed)
 
     def _available(self, replicaset: Document, ready: Documents) -> Documents:
         """The ready pods that have been so for `minReadySeconds`; looks again when the next one will be."""

@@ -149,7 +149,7 @@ class Scheduler(Controller):
         status = pod.setdefault("status", {"phase": "Pending"})
         others = [item for item in status.get("conditions", ()) if item["type"] != "PodScheduled"]
         status["conditions"] = [*others, scheduled]
-        self.store.update_status(pod, manager="kube-scheduler")
+        self.store.update_status(pod)
 
 
 def _score(pod: Document, node: Document, used: Amounts) -> tuple[float, str]:

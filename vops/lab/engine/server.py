@@ -18,6 +18,7 @@ from vops.lab.engine.versions import version_of
 from vops.lab.process import Process
 from vops.lab.providers import ProxyRequest, ProxyResponse
 
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _KEEP_UP_S = 10.0
 _PAST_S = 600.0
 _STATS_S = 10.0
@@ -166,7 +167,9 @@ class VllmServer(Process):
     # --- the outside --------------------------------------------------------------------------------------
 
     def respond(self, request: ProxyRequest) -> ProxyResponse | None:
-        if self.serving is None or self.ended or request.port != self.start.arguments.port:
+        arguments = self.start.arguments
+        reachable = request.port == arguments.port and arguments.host not in _LOOPBACK
+        if self.serving is None or self.ended or not reachable:
             return None
         self.catch_up()
         return answer(self, request)

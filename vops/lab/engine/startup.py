@@ -91,9 +91,8 @@ class _Starter:
             "version": conditions.version.number,
             "ip": conditions.ip,
             "request": f"Root=1-{conditions.dice.getrandbits(32):08x}-{conditions.dice.getrandbits(96):024x}",
-            "core": f"(EngineCore pid={conditions.dice.randint(180, 320)})",
         }
-        self._values["worker"] = self._values["core"]
+        self._values["core"] = self._values["worker"] = self._signature(conditions.version.engine_process, 180)
 
     def run(self) -> Start:
         try:
@@ -118,7 +117,7 @@ class _Starter:
             raise Failed("bad-arguments", 2, complaint=str(bad)) from bad
         self._start.arguments = arguments
         if arguments.tensor_parallel > 1:
-            self._values["worker"] = f"(Worker_TP0 pid={self._conditions.dice.randint(330, 400)})"
+            self._values["worker"] = self._signature("Worker_TP0", 330)
         shown = ", ".join(f"{name!r}: {value!r}" for name, value in arguments.given.items())
         self._values |= {"model": arguments.model, "served": arguments.served, "tp": arguments.tensor_parallel}
         self._phase("boot", 0.2, args=shown)
@@ -231,6 +230,11 @@ class _Starter:
             needed = round(memory.needed_gib, 2)
             raise Failed("kv-too-small", needed=needed, available=available, estimate=memory.kv_tokens)
 
+    def _signature(self, process: str, lowest_pid: int) -> str:
+        """How a process signs its log lines."""
+        pid = self._conditions.dice.randint(lowest_pid, lowest_pid + 90)
+        return f"({process} pid={pid})" if self._conditions.version.engine_process else ""
+
     # --- writing ------------------------------------------------------------------------------------------
 
     def _pass(self, seconds: float) -> float:
@@ -242,14 +246,17 @@ class _Starter:
     def _phase(self, name: str, seconds: float, **values: object) -> None:
         """Writes the lines of a phase, spread over `seconds`."""
         lines = self._phases[name]
-        for line in lines:
-            self._at += seconds / len(lines)
+        begun = self._at
+        for number, line in enumerate(lines, 1):
+            self._at = begun + seconds * number / len(lines)
             self._write(line, values)
+        self._at = begun + seconds
 
     def _write(self, line: str, values: Mapping[str, object]) -> None:
         at = self._conditions.begins + self._at
         times = {"t": texts.stamp(at), "w": datetime.fromtimestamp(at, UTC).strftime("%m%d %H:%M:%S.%f000")}
-        self._start.lines.append((self._at, texts.fill(line, {**self._values, **times, **values})))
+        text = texts.fill(line, {**self._values, **times, **values})
+        self._start.lines.append((self._at, text.removeprefix(" ")))
 
     def _fail(self, failed: Failed) -> None:
         if failed.ending:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 _LOGS = Path(__file__).parent.parent / "data" / "logs"
 _FALLBACKS = {"0.32": ("0.32", "0.25"), "0.25": ("0.25",), "0.12": ("0.12", "0.25"), "0.8": ("0.8", "0.12", "0.25")}
+_UNSIGNED = ("0.8",)
+"""Dialects whose lines do not tell which process wrote them."""
 _OPEN = re.compile(r"<<(\w+)>>")
 
 
@@ -49,5 +51,6 @@ def _read(dialect: str, name: str) -> str:
     for folder in _FALLBACKS[dialect]:
         path = _LOGS / folder / f"{name}.txt"
         if path.is_file():
-            return path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8")
+            return text.replace("(APIServer pid=1) ", "") if dialect in _UNSIGNED else text
     raise FileNotFoundError(f"no recorded text {name!r} for vLLM {dialect}")

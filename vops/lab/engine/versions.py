@@ -12,7 +12,10 @@ NEWEST_IMAGE = "0.25.1"
 
 @dataclass(frozen=True)
 class Version:
-    """A release and the dialect that it speaks: the newest one of the table that is not newer."""
+    """A release and the dialect that it speaks: the newest one of the table that is not newer.
+
+    `engine_process` is how log lines name the engine's process; the oldest dialect does not sign its lines.
+    """
 
     number: str
     dialect: str
@@ -20,6 +23,7 @@ class Version:
     overhead_gib: float
     default_utilization: float
     tells_estimate: bool
+    engine_process: str
 
 
 @dataclass(frozen=True)
@@ -30,14 +34,15 @@ class _Dialect:
     overhead_gib: float
     default_utilization: float = 0.9
     tells_estimate: bool = True
+    engine_process: str = "EngineCore"
 
 
 _GONE_BY_12 = ("--device", "--num-scheduler-steps", "--preemption-mode", "--use-v2-block-manager", "--rope-scaling")
 _GONE_BY_18 = (*_GONE_BY_12, "--swap-space")
 _GONE_BY_32 = (*_GONE_BY_18, "--task", "--disable-log-requests", "--cuda-graph-sizes", "--max-num-partial-prefills")
 _DIALECTS = (
-    _Dialect((0, 0), "0.8", (), 1.10, tells_estimate=False),
-    _Dialect((0, 12), "0.12", _GONE_BY_12, 1.05),
+    _Dialect((0, 0), "0.8", (), 1.10, tells_estimate=False, engine_process=""),
+    _Dialect((0, 12), "0.12", _GONE_BY_12, 1.05, engine_process="EngineCore_DP0"),
     _Dialect((0, 18), "0.25", _GONE_BY_18, 0.98),
     _Dialect((0, 32), "0.32", _GONE_BY_32, 0.98, 0.92),
 )
@@ -58,4 +63,5 @@ def version_of(image: str) -> Version:
         dialect.overhead_gib,
         dialect.default_utilization,
         dialect.tells_estimate,
+        dialect.engine_process,
     )
