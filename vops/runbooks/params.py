@@ -128,7 +128,7 @@ def _json(kind: type, what: str) -> Callable[[Any, Param], Any]:
                 decoded = json.loads(value)
             except json.JSONDecodeError as error:
                 raise ValueError(f"{value!r} is not JSON: {error.msg}") from error
-        decoded = msgspec.to_builtins(decoded)
+        decoded = msgspec.json.decode(msgspec.json.encode(decoded))
         if not isinstance(decoded, kind):
             raise ValueError(f"{value!r} is not {what}")
         return decoded
