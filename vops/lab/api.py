@@ -13,6 +13,7 @@ from multidict import CIMultiDict
 
 from vops.lab import calls, discovery, listing, podlogs, podproxy, statuses
 from vops.lab.access import Access
+from vops.lab.bodies import decoded
 from vops.lab.calls import Call
 from vops.lab.documents import Document
 from vops.lab.objects import Objects
@@ -65,16 +66,18 @@ class Api:
         if path.startswith(_PROBES):
             return web.Response(text="ok")
         if path.startswith(_REVIEWS) and request.method == "POST":
-            return self._review(path.removeprefix(_REVIEWS), body)
+            return self._review(path.removeprefix(_REVIEWS), request, body)
         call = calls.parse(request.method, path, dict(request.rel_url.query), self._store.catalog)
         if call is None:
             document = discovery.answer(path, self._store.catalog)
-            return json_response(200, document) if document else web.Response(status=404, text="404 page not found\n")
+            return json_response(200, document) if document else _no_page()
         self._access.check(call.attributes)
+        if call.kind is None and not self._store.catalog.serves(call.group, call.version):
+            return _no_page()
         return await self._serve(call, request, body)
 
-    def _review(self, resource: str, body: bytes) -> web.Response:
-        review: Document = msgspec.json.decode(body)
+    def _review(self, resource: str, request: web.Request, body: bytes) -> web.Response:
+        review = decoded(request.content_type, body, resource)
         if resource == "selfsubjectaccessreviews":
             return json_response(201, self._access.review(review))
         if resource == "selfsubjectrulesreviews":
@@ -99,12 +102,13 @@ class Api:
 
     def _change(self, call: Call, request: web.Request, body: bytes) -> tuple[int, Document]:
         manager = call.query.get("fieldManager") or _client(request)
+        content_type, kind = request.content_type, call.served.kind
         verbs: dict[str, Callable[[], tuple[int, Document]]] = {
             "get": lambda: self._objects.get(call),
-            "create": lambda: self._objects.create(call, body, manager),
-            "update": lambda: self._objects.update(call, body, manager),
-            "patch": lambda: self._objects.patch(call, body, request.content_type, manager),
-            "delete": lambda: self._objects.delete(call, body),
+            "create": lambda: self._objects.create(call, decoded(content_type, body, kind), manager),
+            "update": lambda: self._objects.update(call, decoded(content_type, body, kind), manager),
+            "patch": lambda: self._objects.patch(call, body, content_type, manager),
+            "delete": lambda: self._objects.delete(call, decoded(content_type, body, kind) if body.strip() else {}),
         }
         if call.verb not in verbs:
             raise statuses.method_not_allowed()
@@ -138,6 +142,11 @@ class Api:
 def _client(request: web.Request) -> str:
     """The field manager of a client that names none: the program in its user agent."""
     return request.headers.get("User-Agent", "unknown").split("/")[0]
+
+
+def _no_page() -> web.Response:
+    """What the server says of a path outside of every group that it serves."""
+    return web.Response(status=404, text="404 page not found\n")
 
 
 def json_response(status: int, document: Document) -> web.Response:

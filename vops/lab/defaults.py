@@ -29,14 +29,21 @@ def _pod(pod: Document) -> None:
         if "limits" in resources:
             resources["requests"] = resources["limits"] | resources.get("requests", {})
     spec.setdefault("enableServiceLinks", True)
+    status = pod.setdefault("status", {})
+    status.setdefault("phase", "Pending")
+    status.setdefault("qosClass", qos_class(spec))
+
+
+def admit(document: Document) -> None:
+    """What the admission plugins add to a new object, in place; nobody owns these fields."""
+    if document["kind"] != "Pod":
+        return
+    spec = document["spec"]
     spec.setdefault("serviceAccountName", "default")
     spec.setdefault("serviceAccount", spec["serviceAccountName"])
     spec.setdefault("priority", 0)
     spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
     _eviction_tolerations(spec)
-    status = pod.setdefault("status", {})
-    status.setdefault("phase", "Pending")
-    status.setdefault("qosClass", qos_class(spec))
 
 
 def _eviction_tolerations(spec: Document) -> None:
@@ -138,6 +145,7 @@ def _volume(volume: Document) -> None:
 def _template(document: Document) -> None:
     spec = document.setdefault("spec", {})
     _pod_spec(spec.setdefault("template", {}).setdefault("spec", {}))
+    document.setdefault("status", {})
 
 
 def _deployment(deployment: Document) -> None:

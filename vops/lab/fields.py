@@ -93,7 +93,7 @@ def fields_of(value: Any, schema: Schema, path: Path = (), element: str = "") ->
         name: fields_of(part, schema, below_path, name)
         for name, (below_path, part) in elements(value, schema, path).items()
     }
-    empty_map = isinstance(value, dict) and not value
+    empty_map = bool(path) and isinstance(value, dict) and not value
     return FieldSet(element.startswith("k:") or empty_map or schema.is_free(path), below)
 
 

@@ -134,6 +134,10 @@ class Catalog:
         self._by_kind.pop((kind.api_version, kind.kind), None)
         self._by_plural.pop((kind.group, kind.version, kind.plural), None)
 
+    def serves(self, group: str, version: str) -> bool:
+        """Whether there is any type of that group and version."""
+        return any((kind.group, kind.version) == (group, version) for kind in self)
+
     def by_kind(self, api_version: str, kind: str) -> ResourceType | None:
         return self._by_kind.get((api_version, kind))
 

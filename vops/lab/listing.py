@@ -62,6 +62,8 @@ def page(store: Store, call: Call) -> bytes:
     chosen = _after(records, token.after if token else None)
     shown, following, remaining = _cut(chosen, selector, limit)
     metadata: dict[str, object] = {"resourceVersion": str(revision)}
+    if not kind.builtin:
+        metadata["continue"] = ""
     if following is not None:
         start = "/".join(_key(following))
         metadata["continue"] = Token("meta.k8s.io/v1", revision, f"{start}\0").encode()

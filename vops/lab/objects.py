@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import msgspec
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from vops.lab import patches, statuses, validation
+from vops.lab.bodies import cleaned, decoded_patch, decoded_yaml, refuse_mistyped, typed
 from vops.lab.calls import Call
 from vops.lab.documents import Document
 from vops.lab.kinds import ResourceType
@@ -19,24 +17,12 @@ from vops.lab.ownership import schema_of
 from vops.lab.scale import change_scale, scale_of
 from vops.lab.statuses import Cause
 from vops.lab.store import Store
-from vops.model.resources import Event, Meta, Node, Pod, Workload
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 _FINALIZERS = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
-_STRUCTS: dict[str, type] = {
-    "Pod": Pod,
-    "Node": Node,
-    "Deployment": Workload,
-    "ReplicaSet": Workload,
-    "StatefulSet": Workload,
-    "Event": Event,
-}
-_GO_NAMES = {"int": "int32", "str": "string", "array": "array", "object": "object", "bool": "bool"}
-_AMOUNTS = {"limits", "requests", "capacity", "allocatable", "hard"}
-_KEPT_EMPTY = {"containers", "endpoints", "subsets", "rules", "items"}
 
 
 class Objects:
@@ -49,12 +35,12 @@ class Objects:
         document = self._store.record(call.served, call.namespace, call.name).document
         return 200, scale_of(document) if call.subresource == "scale" else document
 
-    def create(self, call: Call, body: bytes, manager: str) -> tuple[int, Document]:
+    def create(self, call: Call, body: Document, manager: str) -> tuple[int, Document]:
         kind = call.served
         if call.name:
             raise statuses.method_not_allowed()
-        document = _cleaned(kind, _typed(kind, _decoded(kind, body)))
-        _refuse_mistyped(kind, document, partial(statuses.undecodable, kind))
+        document = cleaned(kind, typed(kind, body))
+        refuse_mistyped(kind, document, partial(statuses.undecodable, kind))
         self._place(call, document)
         metadata = document["metadata"]
         if metadata.get("resourceVersion"):
@@ -66,15 +52,14 @@ class Objects:
         created = self._store.create(document, manager=manager, dry_run=call.dry_run, check=validation.check)
         return 201, created
 
-    def update(self, call: Call, body: bytes, manager: str) -> tuple[int, Document]:
+    def update(self, call: Call, document: Document, manager: str) -> tuple[int, Document]:
         kind = call.served
         if not call.name:
             raise statuses.method_not_allowed()
-        document = _decoded(kind, body)
         if call.subresource == "scale":
             return 200, self._rescale(call, document, manager)
-        document = _cleaned(kind, _typed(kind, document))
-        _refuse_mistyped(kind, document, partial(statuses.undecodable, kind))
+        document = cleaned(kind, typed(kind, document))
+        refuse_mistyped(kind, document, partial(statuses.undecodable, kind))
         self._place(call, document)
         return 200, self._write(call, document, manager)
 
@@ -90,18 +75,17 @@ class Objects:
         compute = _computing(kind, content_type)
         live = self._store.record(kind, call.namespace, call.name).document
         current = scale_of(live) if call.subresource == "scale" else live
-        patched = compute(current, _decoded_patch(body))
+        patched = compute(current, decoded_patch(body))
         if call.subresource == "scale":
             return 200, self._rescale(call, patched, manager)
-        patched = _cleaned(kind, patched)
-        _refuse_mistyped(kind, patched, statuses.unpatchable)
+        patched = cleaned(kind, patched)
+        refuse_mistyped(kind, patched, statuses.unpatchable)
         self._place(call, patched)
         _refuse_new_identity(kind, live, patched)
         return 200, self._write(call, patched, manager)
 
-    def delete(self, call: Call, body: bytes) -> tuple[int, Document]:
+    def delete(self, call: Call, options: Document) -> tuple[int, Document]:
         kind = call.served
-        options = msgspec.json.decode(body) if body.strip() else {}
         preconditions = options.get("preconditions") or {}
         grace_s = call.number("gracePeriodSeconds")
         last = self._store.delete(
@@ -132,7 +116,9 @@ class Objects:
     def _rescale(self, call: Call, scale: Document, manager: str) -> Document:
         live = self._store.record(call.served, call.namespace, call.name).document
         changed = change_scale(live, scale, call.name)
-        written = self._store.update(changed, manager=manager, dry_run=call.dry_run, check=validation.check)
+        written = self._store.update(
+            changed, manager=manager, subresource="scale", dry_run=call.dry_run, check=validation.check
+        )
         return scale_of(written)
 
     def _apply(self, call: Call, body: bytes) -> tuple[int, Document]:
@@ -140,13 +126,13 @@ class Objects:
         if not manager:
             why = Cause("FieldValueRequired", "Required value: is required for apply patch", "fieldManager")
             raise statuses.invalid_option("PatchOptions", why)
-        config = _decoded_yaml(body)
+        config = decoded_yaml(body)
         stated = (config.get("apiVersion"), config.get("kind"))
         if stated != (kind.api_version, kind.kind):
             group, _, version = str(config.get("apiVersion", "")).rpartition("/")
             raise statuses.bad_request(f"invalid object type: {group}/{version}, Kind={config.get('kind', '')}")
-        config = _cleaned(kind, config)
-        _refuse_mistyped(kind, config, partial(statuses.undecodable, kind))
+        config = cleaned(kind, config)
+        refuse_mistyped(kind, config, partial(statuses.undecodable, kind))
         self._place(call, config)
         if kind.status and call.subresource != "status":
             config.pop("status", None)
@@ -201,93 +187,8 @@ def _computing(kind: ResourceType, content_type: str) -> Callable[[Document, Any
     return functions[content_type]
 
 
-def _decoded(kind: ResourceType, body: bytes) -> Document:
-    try:
-        document = msgspec.json.decode(body, type=dict[str, Any])
-    except msgspec.MsgspecError as error:
-        why = f"couldn't get version/kind; json parse error: {error}"
-        raise statuses.bad_request(
-            f"the object provided is unrecognized (must be of type {kind.kind}): {why}"
-        ) from error
-    return document
-
-
-def _decoded_patch(body: bytes) -> Any:
-    try:
-        return msgspec.json.decode(body)
-    except msgspec.MsgspecError as error:
-        raise statuses.bad_request(f"error decoding patch: {error}") from error
-
-
-def _decoded_yaml(body: bytes) -> Document:
-    try:
-        config = YAML(typ="safe", pure=True).load(body)
-    except YAMLError as error:
-        first = str(error).splitlines()[0]
-        raise statuses.bad_request(f"error decoding YAML: error converting YAML to JSON: yaml: {first}") from error
-    if not isinstance(config, dict):
-        raise statuses.bad_request("error decoding YAML: not an object")
-    return config
-
-
-def _typed(kind: ResourceType, document: Document) -> Document:
-    """The document with its type filled in. Raises ApiError 400 when it is of another type."""
-    stated_version, stated_kind = document.get("apiVersion", kind.api_version), document.get("kind", kind.kind)
-    if (stated_version, stated_kind) != (kind.api_version, kind.kind):
-        said = f'{stated_kind} in version "{stated_version.rpartition("/")[2]}" cannot be handled as a {kind.kind}'
-        raise statuses.bad_request(f"{said}: {kind.api_version}, Kind={kind.kind} expected")
-    return {"apiVersion": kind.api_version, "kind": kind.kind, **document}
-
-
-def _refuse_mistyped(kind: ResourceType, document: Document, refusal: Callable[[str], statuses.ApiError]) -> None:
-    """Raises what `refusal` makes of the first field whose value has the wrong JSON type."""
-    try:
-        msgspec.convert(document.get("metadata", {}), Meta)
-        if kind.builtin and kind.kind in _STRUCTS:
-            msgspec.convert(document, _STRUCTS[kind.kind])
-    except msgspec.ValidationError as error:
-        raise refusal(_in_go(str(error))) from error
-
-
-def _in_go(why: str) -> str:
-    """A type error in the words of Go's decoder."""
-    found = re.fullmatch(r"Expected `(?P<wanted>.+)`, got `(?P<got>\w+)` - at `\$\.?(?P<field>.*)`", why)
-    if found is None:
-        return f"json: {why}"
-    wanted, got = (_GO_NAMES.get(found[name].split(" ")[0], found[name]) for name in ("wanted", "got"))
-    field = re.sub(r"\[[^]]*\]", "", found["field"])
-    return (
-        f"json: cannot unmarshal {'number' if got == 'int32' else got} into Go struct field .{field} of type {wanted}"
-    )
-
-
 def _refuse_new_identity(kind: ResourceType, live: Document, patched: Document) -> None:
     asked, stored = patched["metadata"].get("uid"), live["metadata"]["uid"]
     if asked not in (None, "", stored):
         why = f"Invalid value: {msgspec.json.encode(asked).decode()}: field is immutable"
         raise statuses.invalid(kind, live["metadata"]["name"], [Cause("FieldValueInvalid", why, "metadata.uid")])
-
-
-def _cleaned(kind: ResourceType, document: Document) -> Document:
-    """A copy without nulls and, for typed objects, without the empty lists that a typed server does not keep."""
-    cleaned: Document = _without_nulls(document, drop_empty_lists=kind.builtin)
-    return cleaned
-
-
-def _without_nulls(value: Any, *, drop_empty_lists: bool) -> Any:
-    if isinstance(value, dict):
-        return {
-            name: _amounts(part) if name in _AMOUNTS else _without_nulls(part, drop_empty_lists=drop_empty_lists)
-            for name, part in value.items()
-            if part is not None and not (drop_empty_lists and part == [] and name not in _KEPT_EMPTY)
-        }
-    if isinstance(value, list):
-        return [_without_nulls(part, drop_empty_lists=drop_empty_lists) for part in value]
-    return value
-
-
-def _amounts(value: Any) -> Any:
-    """Quantities as strings, which is how they are kept however they were written."""
-    if not isinstance(value, dict):
-        return value
-    return {name: str(part) if isinstance(part, int | float) else part for name, part in value.items()}

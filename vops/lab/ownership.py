@@ -90,25 +90,23 @@ def claims(document: Document) -> list[Claim]:
 
 def entries(kept: Iterable[Claim]) -> list[Document]:
     """Claims as managed fields, ordered as the API orders them; empty ones are left out."""
-    ordered = sorted(kept, key=lambda claim: (claim.writer.operation, claim.time, claim.writer.manager))
+    ordered = sorted(
+        kept, key=lambda claim: (claim.writer.operation, claim.time, claim.writer.manager, claim.writer.subresource)
+    )
     return [_entry(claim) for claim in ordered if claim.fields]
 
 
 def _entry(claim: Claim) -> Document:
     writer = claim.writer
-    entry = {
-        "manager": writer.manager,
-        "operation": writer.operation,
-        "apiVersion": writer.api_version,
-        "time": claim.time,
-        "fieldsType": "FieldsV1",
-        "fieldsV1": claim.fields.encode(),
-    }
+    entry: Document = {"manager": writer.manager, "operation": writer.operation, "apiVersion": writer.api_version}
+    if claim.time:
+        entry["time"] = claim.time
+    entry |= {"fieldsType": "FieldsV1", "fieldsV1": claim.fields.encode()}
     return entry | {"subresource": writer.subresource} if writer.subresource else entry
 
 
 def after_update(kind: ResourceType, old: Document | None, new: Document, writer: Writer, now: str) -> list[Document]:
-    """Managed fields once `writer` has turned `old` into `new`."""
+    """Managed fields once `writer` has turned `old` into `new`; the API server notes no time for a scale."""
     after = tracked(new)
     if old is None and kind.status:
         after.pop("status", None)
@@ -124,7 +122,8 @@ def after_update(kind: ResourceType, old: Document | None, new: Document, writer
         if claim is not mine
     ]
     own = (mine.fields if mine else FieldSet()) - difference.removed
-    return entries([*others, Claim(writer, own | difference.changed, now)])
+    time = "" if writer.subresource == "scale" else now
+    return entries([*others, Claim(writer, own | difference.changed, time)])
 
 
 def _present(struct: Document, document: Document) -> Document:
@@ -162,8 +161,9 @@ def apply(kind: ResourceType, live: Document, config: Document, writer: Writer, 
         owned_by_others |= claim.fields
     merged = _prune(merged, dropped, owned_by_others, schema)
     result = _restored(live, merged)
-    unchanged = mine is not None and mine.fields == stated and tracked(result) == tracked(live)
-    return Applied(result, entries([*others, Claim(writer, stated, mine.time if mine and unchanged else now)]))
+    before = mine.time if mine else ""
+    time = before if tracked(result) == tracked(live) else now
+    return Applied(result, entries([*others, Claim(writer, stated, time)]))
 
 
 def new_by_apply(kind: ResourceType, config: Document, writer: Writer, now: str) -> list[Document]:

@@ -66,55 +66,55 @@ def strategic_merge_patch(value: Any, patch: Any, schema: Schema, path: Path = (
     if "$retainKeys" in patch:
         merged = {name: part for name, part in merged.items() if name in patch["$retainKeys"]}
     for name, part in patch.items():
-        if name.startswith("$deleteFromPrimitiveList/"):
-            target = name.partition("/")[2]
+        directive, _, target = name.partition("/")
+        if directive == "$deleteFromPrimitiveList":
             merged[target] = [item for item in merged.get(target, []) if item not in part]
         elif name.startswith("$"):
             continue
         elif part is None:
             merged.pop(name, None)
         else:
-            merged[name] = _strategic_value(merged.get(name), part, schema, (*path, name))
-    return _ordered(merged, patch, schema, path)
+            order = patch.get(f"$setElementOrder/{name}")
+            merged[name] = _strategic_value(merged.get(name), part, order, schema, (*path, name))
+    return merged
 
 
-def _strategic_value(value: Any, patch: Any, schema: Schema, path: Path) -> Any:
+def _strategic_value(value: Any, patch: Any, order: Any, schema: Schema, path: Path) -> Any:
     keys = schema.keys(path)
     if isinstance(patch, list) and keys:
-        return _strategic_list(value or [], patch, keys[0], schema, path)
+        return _strategic_list(value or [], patch, order or patch, keys[0], schema, path)
     if isinstance(patch, list) and schema.is_set(path):
         return [*(value or []), *(item for item in patch if item not in (value or []))]
     return strategic_merge_patch(value, patch, schema, path)
 
 
-def _strategic_list(items: list[Any], patch: list[Any], key: str, schema: Schema, path: Path) -> list[Any]:
-    """Items merged by their merge key; new ones go to the end."""
+def _strategic_list(
+    items: list[Any], patch: list[Any], order: list[Any], key: str, schema: Schema, path: Path
+) -> list[Any]:
+    """Items merged by their merge key, those that `order` names in that order."""
     if any(item.get("$patch") == "replace" for item in patch):
         return [_without_directives(item) for item in patch if "$patch" not in item]
-    merged: list[Any] = list(items)
+    merged = {item.get(key): item for item in items}
+    places = {name: index for index, name in enumerate(merged)}
     for item in patch:
-        same = [index for index, known in enumerate(merged) if known.get(key) == item.get(key)]
         if item.get("$patch") == "delete":
-            merged = [known for known in merged if known.get(key) != item.get(key)]
-        elif same:
-            merged[same[0]] = strategic_merge_patch(merged[same[0]], item, schema, path)
+            merged.pop(item.get(key), None)
         else:
-            merged.append(strategic_merge_patch({}, item, schema, path))
-    return merged
+            merged[item.get(key)] = strategic_merge_patch(merged.get(item.get(key)), item, schema, path)
+    named = [item.get(key) for item in order if item.get(key) in merged]
+    return [merged[name] for name in _interleaved(named, [name for name in merged if name not in named], places)]
+
+
+def _interleaved(named: list[Any], others: list[Any], places: dict[Any, int]) -> list[Any]:
+    """The named ones in their order, the others where they were among them; new ones come before."""
+    result: list[Any] = []
+    others = list(others)
+    for name in named:
+        while others and name in places and places[others[0]] < places[name]:
+            result.append(others.pop(0))
+        result.append(name)
+    return result + others
 
 
 def _without_directives(patch: dict[str, Any]) -> dict[str, Any]:
     return {name: copy_of(part) for name, part in patch.items() if name not in _DIRECTIVES and part is not None}
-
-
-def _ordered(merged: dict[str, Any], patch: dict[str, Any], schema: Schema, path: Path) -> dict[str, Any]:
-    """Lists put in the order that `$setElementOrder/…` asks for; items it does not name stay at the end."""
-    for name, order in patch.items():
-        prefix, _, target = name.partition("/")
-        keys = schema.keys((*path, target))
-        if prefix != "$setElementOrder" or not keys or target not in merged:
-            continue
-        wanted = [item.get(keys[0]) for item in order]
-        rank = {value: index for index, value in enumerate(wanted)}
-        merged[target] = sorted(merged[target], key=lambda item: rank.get(item.get(keys[0]), len(rank)))
-    return merged

@@ -17,6 +17,7 @@ from functools import partial
 from typing import Protocol, TypeAlias
 
 from vops.lab import ownership, statuses, strategy
+from vops.lab.defaults import admit
 from vops.lab.documents import Change, ChangeType, Document, Key, Record, copy_of, key_of, timestamp
 from vops.lab.kinds import Catalog, ResourceType, types_of
 from vops.lab.ownership import Writer
@@ -138,15 +139,23 @@ class Store:
         return self._add(kind, new, dry_run, check)
 
     def update(
-        self, document: Document, *, manager: str = "", dry_run: bool = False, check: Check | None = None
+        self,
+        document: Document,
+        *,
+        manager: str = "",
+        subresource: str = "",
+        dry_run: bool = False,
+        check: Check | None = None,
     ) -> Document:
         """Replaces all but `status` and returns the object as stored (shared, read only).
 
-        A `resourceVersion` in the document must be the current one. Raises ApiError 404, 409, and `check`'s.
+        A `resourceVersion` in the document must be the current one. `subresource` only tells by which way the write
+        came. Raises ApiError 404, 409, and `check`'s.
         """
         kind, record = self._current(document)
         new = strategy.replaced(kind, record.document, document)
-        return self._replace(kind, record, new, Writer(manager, "Update", kind.api_version), dry_run, check)
+        writer = Writer(manager, "Update", kind.api_version, subresource)
+        return self._replace(kind, record, new, writer, dry_run, check)
 
     def update_status(
         self, document: Document, *, manager: str = "", dry_run: bool = False, check: Check | None = None
@@ -262,6 +271,8 @@ class Store:
         key = key_of(new)
         if key in self._objects.get(kind, {}):
             raise statuses.already_exists(kind, key[1])
+        if kind.builtin:
+            admit(new)
         if check:
             check(kind, new, None)
         return self._commit("ADDED", kind, key, new, None, dry_run)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from vops.lab.defaults import apply_defaults
+from vops.lab.defaults import admit, apply_defaults
 from vops.lab.documents import Document, copy_of, timestamp
 from vops.lab.kinds import ResourceType
 
@@ -46,6 +46,7 @@ def replaced(kind: ResourceType, old: Document, document: Document) -> Document:
     _keep_server_owned(new, old)
     if kind.builtin:
         apply_defaults(new)
+        admit(new)
     counted = [name for name in new.keys() | old.keys() if name not in _NOT_COUNTED]
     if kind.generation and any(new.get(name) != old.get(name) for name in counted):
         new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
@@ -53,8 +54,11 @@ def replaced(kind: ResourceType, old: Document, document: Document) -> Document:
 
 
 def with_status(old: Document, document: Document) -> Document:
-    """`old` with the status of `document`."""
-    return {**old, "metadata": dict(old["metadata"]), "status": copy_of(document.get("status", {}))}
+    """`old` with the status of `document`; a pod keeps its QoS class."""
+    status = copy_of(document.get("status", {}))
+    if "qosClass" in old.get("status", {}):
+        status["qosClass"] = old["status"]["qosClass"]
+    return {**old, "metadata": dict(old["metadata"]), "status": status}
 
 
 def _keep_server_owned(new: Document, old: Document) -> None:

@@ -101,8 +101,9 @@ def _strategy(strategy: Document) -> Iterator[Cause]:
         why = "Forbidden: may not be specified when strategy `type` is 'Recreate'"
         yield Cause("FieldValueForbidden", why, "spec.strategy.rollingUpdate")
     elif kind not in ("Recreate", "RollingUpdate"):
-        why = f'Unsupported value: {msgspec.json.encode(kind).decode()}: supported values: "Recreate", "RollingUpdate"'
-        yield Cause("FieldValueNotSupported", why, "spec.strategy.type")
+        given = msgspec.json.encode({"Type": kind, "RollingUpdate": rolling}).decode()
+        why = f'Unsupported value: {given}: supported values: "Recreate", "RollingUpdate"'
+        yield Cause("FieldValueNotSupported", why, "spec.strategy")
     elif kind == "RollingUpdate" and _is_zero(rolling, "maxSurge") and _is_zero(rolling, "maxUnavailable"):
         field = "spec.strategy.rollingUpdate.maxUnavailable"
         yield Invalid((rolling or {}).get("maxUnavailable"), "may not be 0 when `maxSurge` is 0").at(field)
