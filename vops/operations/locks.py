@@ -65,7 +65,9 @@ class Lock:
         """Deletes the lease if it still is this run's; an unreachable server lets it expire."""
         meta = self._lease["metadata"]
         with suppress(ClusterError):
-            await self._cluster.delete(LEASES, meta["name"], meta["namespace"], uid=meta["uid"])
+            current = await self._cluster.get(LEASES, meta["name"], meta["namespace"])
+            if current["metadata"]["resourceVersion"] == meta["resourceVersion"]:
+                await self._cluster.delete(LEASES, meta["name"], meta["namespace"], uid=meta["uid"])
 
 
 @asynccontextmanager

@@ -1,0 +1,224 @@
+"""Carrying out a plan: rechecked, tried, written once, and taken back when a later step fails."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.conftest import StartLab
+from tests.lab.fixing import NAMESPACE, Person, SteppingClock, deployment
+from tests.unit.runbooks.runbook_world import planned, script
+from vops.adapters.kube import KubeCluster
+from vops.errors import ApprovalNeeded, PlanStale, StepFailed, TimedOut, Unavailable, Unreachable, VopsError
+from vops.lab.disturbances import Disturbance
+from vops.lab.world import Lab
+from vops.model.snapshot import ClusterSnapshot
+from vops.planning.plan import Identity, Plan
+from vops.runbooks.events import StepState
+from vops.runbooks.planner import World
+from vops.runbooks.runner import Host, Outcome, execute
+
+TARGET = deployment("llama3-8b")
+DEADLINE = """\
+  - {id: a, kind: k8s.patch, title: Wait longer, ref: '${params.target}', set: {/spec/progressDeadlineSeconds: 900}}
+"""
+PATH = f"/deployments/{TARGET.name}"
+
+
+class Place:
+    """A lab, a way to it, and plans for its Deployment."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.clock = SteppingClock(lab)
+        self.cluster = KubeCluster.at(lab.url, lab.token)
+        self.person = Person()
+        self.kept: list[str] = []
+
+    def live(self) -> dict[str, Any]:
+        return self.lab.store.get("apps/v1", "Deployment", NAMESPACE, TARGET.name)
+
+    @property
+    def deadline(self) -> int:
+        return int(self.live()["spec"]["progressDeadlineSeconds"])
+
+    def edit(self, change: Callable[[dict[str, Any]], object]) -> None:
+        """What somebody else does meanwhile."""
+        document = self.live()
+        change(document["spec"])
+        self.lab.store.update(document)
+
+    def plan(self, steps: str) -> Plan:
+        world = World(ClusterSnapshot(self.clock.now()), Identity("lab"), {TARGET: self.live()})
+        return planned(script(steps), world, namespace=NAMESPACE, target="deployment/llama3-8b")
+
+    async def execute(self, plan: Plan) -> Outcome:
+        async def observe(_: object) -> ClusterSnapshot:
+            return ClusterSnapshot(self.clock.now())
+
+        host = Host(
+            cluster=self.cluster,
+            clock=self.clock,
+            observe=observe,
+            approve=self.person.approve,
+            progress=self.person.progress,
+            still_mine=lambda: None,
+            keep=lambda step, snapshot: self.kept.append(step),
+        )
+        return await self.clock.run(execute(plan, host))
+
+    def lose_answers(self, *, first: int, after_write: bool) -> None:
+        """Drops the connection of every PATCH from the `first` on (the first one is the dry run)."""
+        seen = 0
+
+        def take(method: str, path: str) -> Disturbance | None:
+            nonlocal seen
+            seen += method == "PATCH"
+            lost = method == "PATCH" and seen >= first
+            return Disturbance(1, after_write=after_write) if lost else None
+
+        self.lab.server.trouble.take = take  # type: ignore[method-assign]
+
+
+@pytest_asyncio.fixture
+async def place(start_lab: StartLab) -> AsyncIterator[Place]:
+    found = Place(await start_lab("healthy"))
+    yield found
+    await found.cluster.close()
+
+
+async def test_a_change_is_tried_first_and_then_written_once(place: Place) -> None:
+    plan = place.plan(DEADLINE)
+    outcome = await place.execute(plan)
+    patches = [request for request in place.lab.server.requests if request.method == "PATCH"]
+    assert ["dryRun" in request.query for request in patches] == [True, False]
+    assert (place.deadline, outcome.error) == (900, None)
+    assert [(record.id, record.state, record.message) for record in outcome.steps] == [
+        ("a", StepState.DONE, "Wait longer")
+    ]
+
+
+async def test_a_newer_edit_of_a_touched_field_makes_the_plan_stale(place: Place) -> None:
+    plan = place.plan(DEADLINE)
+    place.edit(lambda spec: spec.update(progressDeadlineSeconds=700))
+    outcome = await place.execute(plan)
+    assert isinstance(outcome.error, PlanStale)
+    assert "/spec/progressDeadlineSeconds has changed since the plan was made, it is now 700" in str(outcome.error)
+    assert not place.lab.server.writes
+
+
+async def test_a_newer_edit_elsewhere_does_not(place: Place) -> None:
+    plan = place.plan(DEADLINE)
+    place.edit(lambda spec: spec.update(minReadySeconds=3))
+    outcome = await place.execute(plan)
+    assert (outcome.error, place.deadline) == (None, 900)
+
+
+async def test_another_object_of_the_same_name_makes_the_plan_stale(place: Place) -> None:
+    plan = place.plan(DEADLINE)
+    document = place.live()
+    place.lab.store.delete("apps/v1", "Deployment", NAMESPACE, TARGET.name)
+    for key in ("uid", "resourceVersion", "creationTimestamp", "deletionTimestamp"):
+        document["metadata"].pop(key, None)
+    place.lab.store.create(document)
+    outcome = await place.execute(plan)
+    assert isinstance(outcome.error, PlanStale)
+    assert "made anew" in str(outcome.error)
+
+
+async def test_a_change_that_the_server_refuses_fails_clean(place: Place) -> None:
+    outcome = await place.execute(place.plan(REFUSED))
+    assert isinstance(outcome.error, StepFailed)
+    assert "must be greater than or equal to 0" in str(outcome.error)
+    assert not outcome.error.dirty
+    assert not place.lab.server.writes
+
+
+async def test_a_write_whose_answer_is_lost_is_found_to_have_landed(place: Place) -> None:
+    plan = place.plan(DEADLINE)
+    place.lose_answers(first=2, after_write=True)
+    outcome = await place.execute(plan)
+    assert (outcome.error, place.deadline) == (None, 900)
+
+
+async def test_a_write_that_was_lost_before_it_landed_ends_the_run(place: Place) -> None:
+    plan = place.plan(DEADLINE)
+    place.lose_answers(first=2, after_write=False)
+    outcome = await place.execute(plan)
+    assert isinstance(outcome.error, (Unavailable, Unreachable))
+    assert place.deadline == 600
+
+
+async def test_an_unavailable_server_is_tried_again_as_often_as_the_step_says(place: Place) -> None:
+    plan = place.plan(DEADLINE.replace("title", "retry: {max: 2, delay: 3s}, title"))
+    place.lab.server.trouble.fail(503, times=2, method="PATCH", path=PATH)
+    outcome = await place.execute(plan)
+    assert (outcome.error, place.deadline) == (None, 900)
+
+
+REFUSED = """\
+  - {id: b, kind: k8s.patch, title: Break it, ref: '${params.target}', set: {/spec/replicas: -1}, onFail: undo}
+"""
+
+
+async def test_a_failing_step_takes_back_what_was_done(place: Place) -> None:
+    outcome = await place.execute(place.plan(DEADLINE + REFUSED))
+    assert isinstance(outcome.error, StepFailed)
+    assert (outcome.error.dirty, place.deadline) == (False, 600)
+    assert [record.state for record in outcome.steps] == [StepState.UNDONE, StepState.FAILED]
+
+
+async def test_undo_leaves_alone_what_somebody_changed_since(place: Place) -> None:
+    plan = place.plan(DEADLINE + "  - {id: h, kind: instruct, say: Look}\n" + REFUSED)
+
+    async def edit_meanwhile(question: object) -> bool:
+        place.edit(lambda spec: spec.update(progressDeadlineSeconds=1234))
+        return True
+
+    place.person.approve = edit_meanwhile  # type: ignore[method-assign]
+    outcome = await place.execute(plan)
+    assert isinstance(outcome.error, StepFailed)
+    assert (outcome.error.dirty, place.deadline) == (True, 1234)
+
+
+async def test_what_a_runbook_keeps_is_not_taken_back(place: Place) -> None:
+    outcome = await place.execute(place.plan(DEADLINE.replace("title", "undo: false, title") + REFUSED))
+    assert isinstance(outcome.error, StepFailed)
+    assert (outcome.error.dirty, place.deadline) == (True, 900)
+
+
+WAIT = """\
+  - {id: w, kind: k8s.rolloutStatus, title: Wait, ref: '${params.target}', timeout: TIME, evidence: true, onFail: FAIL}
+"""
+BROKEN = "  - {id: a, kind: k8s.patch, ref: '${params.target}', set: {'@vllm/image': 'vllm/vllm-openai:v0.0.0'}}\n"
+
+
+async def test_a_failed_wait_undoes_the_change_and_keeps_the_evidence(place: Place) -> None:
+    before = place.live()["spec"]
+    outcome = await place.execute(place.plan(BROKEN + WAIT.replace("TIME", "1h").replace("FAIL", "undo")))
+    assert isinstance(outcome.error, StepFailed)
+    assert "v0.0.0" in str(outcome.error)
+    assert (place.live()["spec"], place.kept) == (before, ["w"])
+
+
+@pytest.mark.parametrize(("on_fail", "error"), [("stop", TimedOut), ("continue", type(None))])
+async def test_a_wait_ends_with_its_time(place: Place, on_fail: str, error: type[VopsError]) -> None:
+    outcome = await place.execute(place.plan(BROKEN + WAIT.replace("TIME", "20s").replace("FAIL", on_fail)))
+    assert isinstance(outcome.error, error)
+    assert outcome.steps[-1].state is StepState.FAILED
+
+
+async def test_an_instruction_that_nobody_follows_ends_the_run(place: Place) -> None:
+    place.person.agrees = False
+    outcome = await place.execute(place.plan("  - {id: h, kind: instruct, say: Ask for access}\n" + DEADLINE))
+    assert isinstance(outcome.error, ApprovalNeeded)
+    assert (outcome.error.hint, place.deadline) == ("Ask for access", 600)
+
+
+async def test_a_gate_asks_before_the_step(place: Place) -> None:
+    await place.execute(place.plan(DEADLINE.replace("title", "gate: type-name, title")))
+    (question,) = place.person.questions
+    assert (question.gate, str(question.target)) == ("type-name", "deployment/llama3-8b in inference")
