@@ -40,20 +40,13 @@ class Machine:
     def of(cls, node: Document, number: int) -> Machine:
         """The machine that a Node object describes."""
         name = node["metadata"]["name"]
-        kind = gpu_kind(node["metadata"].get("labels", {}))
-        count = int(node["status"].get("capacity", {}).get(GPU, "0"))
-        dice = chance("machine", name)
-        gpus = tuple(
-            Gpu(
-                index,
-                f"GPU-{uuid.UUID(int=dice.getrandbits(128), version=4)}",
-                f"00000000:{0x3B + index * 16:02X}:00.0",
-                kind,
-            )
-            for index in range(count)
-        )
         images = {name for image in node["status"].get("images", ()) for name in image["names"]}
-        return cls(name, number, gpus, images)
+        return cls(name, number, _gpus_of(node), images)
+
+    def refit(self, node: Document) -> None:
+        """Takes over how many GPUs the Node object has by now."""
+        if len(self.gpus) != _gpu_count(node):
+            self.gpus = _gpus_of(node)
 
     @property
     def host_ip(self) -> str:
@@ -75,3 +68,21 @@ class Machine:
 
     def give_back(self, pod: str) -> None:
         self.taken.pop(pod, None)
+
+
+def _gpu_count(node: Document) -> int:
+    return int(node["status"].get("capacity", {}).get(GPU, "0"))
+
+
+def _gpus_of(node: Document) -> tuple[Gpu, ...]:
+    kind = gpu_kind(node["metadata"].get("labels", {}))
+    dice = chance("machine", node["metadata"]["name"])
+    return tuple(
+        Gpu(
+            index,
+            f"GPU-{uuid.UUID(int=dice.getrandbits(128), version=4)}",
+            f"00000000:{0x3B + index * 16:02X}:00.0",
+            kind,
+        )
+        for index in range(_gpu_count(node))
+    )

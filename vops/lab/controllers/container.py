@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _FIRST_S, _LAST_S = 10.0, 300.0
 _SYNC_S = 12.0
 """How often kubelet looks at a pod that it can do nothing for."""
+_RESYNC_S = 1.0
+"""How soon it looks again after something happened."""
 
 
 @dataclass
@@ -162,7 +164,7 @@ class ContainerUnit:
         self._tell("Warning", "Failed", "Error: ErrImagePull")
         self._wait("ErrImagePull", refusal)
         self._pull.lengthen(now, now)
-        self.worker.plan(_SYNC_S, lambda: self._pull_backs_off(now, refusal))
+        self.worker.plan(_RESYNC_S, lambda: self._pull_backs_off(now, refusal))
 
     def _pull_backs_off(self, failed_at: float, refusal: str) -> None:
         image, now = self.spec["image"], self.worker.world.now
@@ -261,7 +263,7 @@ class ContainerUnit:
         if self.worker.stopping:
             self.worker.check_gone()
         else:
-            self.worker.plan(1.0, self._after_exit)
+            self.worker.plan(_RESYNC_S, self._after_exit)
 
     def _last_words(self, code: int) -> str:
         """The end of the log, where the container asks for it as its termination message."""

@@ -90,6 +90,7 @@ class Kubelet(Controller):
             return None
         if node not in self._machines:
             self._machines[node] = Machine.of(found, len(self._machines))
+        self._machines[node].refit(found)
         return self._machines[node]
 
     @property

@@ -17,6 +17,7 @@ from vops.lab.timeline import Timer
 if TYPE_CHECKING:
     from vops.lab.world import World
 
+_ADMISSION_S = 0.3
 _SANDBOX_S = (0.8, 1.8)
 
 
@@ -44,10 +45,10 @@ class PodWorker:
 
     def admit(self) -> None:
         """Takes the pod on, or rejects it when its GPUs are not there."""
-        if self.gpus is None:
-            self._reject()
-            return
         self.write()
+        if self.gpus is None:
+            self.plan(_ADMISSION_S, self._reject)
+            return
         self.plan(self.chance.uniform(*_SANDBOX_S), self._sandbox_ready)
 
     def _reject(self) -> None:
