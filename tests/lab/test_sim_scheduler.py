@@ -21,7 +21,7 @@ def _pod(gpus: int = 1, **spec: Any) -> Document:
     return {"spec": {"containers": [container], **spec}}
 
 
-_TOLERANT = {"tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}]}
+_TOLERANT: dict[str, Any] = {"tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}]}
 _AFFINITY = {
     "nodeAffinity": {
         "requiredDuringSchedulingIgnoredDuringExecution": {

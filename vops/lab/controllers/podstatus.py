@@ -71,7 +71,8 @@ class PodReport:
             self._condition(pod, "ContainersReady", not ready, *ready),
         ]
         current = pod.get("status", {}).get("conditions", ())
-        return conditions + [item for item in current if item["type"] == "PodScheduled"]
+        scheduled = next((item for item in current if item["type"] == "PodScheduled"), None)
+        return [*conditions, scheduled or self._condition(pod, "PodScheduled", True)]
 
     def _readiness(self, phase: str) -> tuple[str, ...]:
         """Why the pod is not ready, as reason and perhaps message; empty when it is."""

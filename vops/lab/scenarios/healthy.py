@@ -22,7 +22,7 @@ PAST = timedelta(days=2)
 
 def build(world: World) -> None:
     base(world, gpu_nodes={"gpu-l4-1": (L4, 4), "gpu-l4-2": (L4, 2), "gpu-a100-1": (A100, 4), "gpu-h100-1": (H100, 8)})
-    world.traffic.set(INFERENCE, "llama3-8b", Traffic(5.2, prompt_tokens=720, output_tokens=180, swing=0.45))
+    world.traffic.set(INFERENCE, "llama3-8b", Traffic(4.4, prompt_tokens=720, output_tokens=180, swing=0.45))
     world.traffic.set(INFERENCE, "qwen3-14b", Traffic(6.0, 1100, 240, swing=0.5, period_s=300, prefix_share=0.65))
     world.traffic.set(INFERENCE, "llama3-70b", Traffic(7.0, 900, 210, swing=0.35, period_s=540, prefix_share=0.3))
     llama = vllm(
