@@ -65,19 +65,31 @@ def repository_patch(change: Change) -> Document:
 
     What the change removes is null; items of lists are found by their name. Masked words stay masked.
     """
-    merged: Document = _merge(change.before, change.after)
-    return merged
+    identity = {key: change.after[key] for key in ("apiVersion", "kind", "metadata")}
+    return identity | (_difference(change.before, change.after) or {})
 
 
-def _merge(before: Any, after: Any) -> Any:
+def _difference(before: Any, after: Any) -> Any:
+    """What has to be merged into `before` to get `after`; None when they are the same."""
+    if before == after:
+        return None
     if isinstance(before, dict) and isinstance(after, dict):
-        removed = {key: None for key in before if key not in after}
-        return {key: _merge(before.get(key), value) for key, value in after.items()} | removed
+        changed = {key: _difference(before.get(key), value) for key, value in after.items() if before.get(key) != value}
+        return changed | {key: None for key in before if key not in after}
     if _named(before) and _named(after):
-        old = {item["name"]: item for item in before}
-        removed_items = [{"name": name, "$patch": "delete"} for name in old if name not in {i["name"] for i in after}]
-        return [_merge(old.get(item["name"]), item) for item in after] + removed_items
+        return _item_differences(before, after)
     return after
+
+
+def _item_differences(before: list[Any], after: list[Any]) -> list[Any]:
+    old = {item["name"]: item for item in before}
+    kept = {item["name"] for item in after}
+    changed = [
+        {"name": item["name"], **(_difference(old.get(item["name"]), item) or {})}
+        for item in after
+        if old.get(item["name"]) != item
+    ]
+    return changed + [{"name": name, "$patch": "delete"} for name in old if name not in kept]
 
 
 def _named(items: Any) -> bool:

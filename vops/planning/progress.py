@@ -21,6 +21,7 @@ PATIENCE_S = 120.0
 CRASHES = 3
 """Restarts of one container after which a pod of the new template counts as crash-looping."""
 
+DEADLINE = "ProgressDeadlineExceeded"
 REVISION = "deployment.kubernetes.io/revision"
 _STUCK_WAITING = frozenset(
     {
@@ -54,7 +55,18 @@ def rollout_progress(workload: Workload) -> Progress:
     return _statefulset(workload) if workload.kind == "StatefulSet" else _deployment(workload)
 
 
-def judge(workload: Workload, new_pods: Sequence[Pod], at: datetime, *, terminating: bool = False) -> Progress:
+class Wait(msgspec.Struct, frozen=True):
+    """How long a rollout has been waited for: what was wrong before `since` may just be going away."""
+
+    since: datetime
+    now: datetime
+
+    def seconds(self, start: datetime | None) -> float:
+        """For how long something has been so, as far as this wait has seen."""
+        return (self.now - max(start or self.since, self.since)).total_seconds()
+
+
+def judge(workload: Workload, new_pods: Sequence[Pod], wait: Wait, *, terminating: bool = False) -> Progress:
     """kubectl's verdict, plus what it lacks: pods that will never start end the wait, loading ones extend it.
 
     `terminating`: pods of the workload are still going, so that a new one may well wait for their GPUs.
@@ -64,11 +76,21 @@ def judge(workload: Workload, new_pods: Sequence[Pod], at: datetime, *, terminat
         return progress
     if stopped := _stopped(workload):
         return stopped
-    stuck = next((found for pod in new_pods if (found := _stuck(pod, at, terminating=terminating))), None)
+    stuck = next((found for pod in new_pods if (found := _stuck(pod, wait, terminating=terminating))), None)
     if stuck:
         return stuck
-    if progress.phase is Phase.FAILED and any(is_loading(pod, at) for pod in new_pods):
+    if progress.reason == DEADLINE:
+        return _overdue(progress, workload, new_pods, wait)
+    return progress
+
+
+def _overdue(progress: Progress, workload: Workload, new_pods: Sequence[Pod], wait: Wait) -> Progress:
+    """An exceeded deadline is no verdict while a new pod loads, nor right after the change that is to end it."""
+    if any(is_loading(pod, wait.now) for pod in new_pods):
         return Progress(Phase.WAITING, f"{progress.message}, but a new pod still loads within its startup budget")
+    condition = workload.condition("Progressing")
+    if condition is not None and wait.seconds(condition.last_transition_time) <= PATIENCE_S:
+        return Progress(Phase.WAITING, f"{progress.message} before the change")
     return progress
 
 
@@ -111,7 +133,7 @@ def _deployment(workload: Workload) -> Progress:
     if workload.metadata.generation > status.observed_generation:
         return Progress(Phase.WAITING, "waiting for the deployment's new spec to be observed")
     progressing = workload.condition("Progressing")
-    if progressing is not None and progressing.reason == "ProgressDeadlineExceeded":
+    if progressing is not None and progressing.reason == DEADLINE:
         return Progress(Phase.FAILED, f"deployment {name} exceeded its progress deadline", progressing.reason)
     if status.updated_replicas < replicas:
         return Progress(Phase.WAITING, f"{status.updated_replicas} of {replicas} new replicas have been updated")
@@ -152,37 +174,30 @@ def _stopped(workload: Workload) -> Progress | None:
     return None
 
 
-def _stuck(pod: Pod, at: datetime, *, terminating: bool) -> Progress | None:
+def _stuck(pod: Pod, wait: Wait, *, terminating: bool) -> Progress | None:
     """Why a pod of the new template will not start, as far as that can be said already."""
-    age_s = _age_s(pod.metadata.creation_timestamp, at)
+    name, created = pod.metadata.name, pod.metadata.creation_timestamp
     scheduled = pod.condition("PodScheduled")
-    if scheduled is not None and scheduled.status == "False" and not terminating:
-        waited_s = _age_s(scheduled.last_transition_time or pod.metadata.creation_timestamp, at)
-        if scheduled.reason == "Unschedulable" and waited_s > PATIENCE_S:
-            return Progress(Phase.FAILED, f"pod {pod.metadata.name}: {scheduled.message}", scheduled.reason)
-    if pod.status.phase == "Failed" and age_s > PATIENCE_S:
-        return Progress(Phase.FAILED, f"pod {pod.metadata.name} failed: {pod.status.message}", pod.status.reason)
-    for status in (*pod.status.init_container_statuses, *pod.status.container_statuses):
-        if found := _stuck_container(pod.metadata.name, status, age_s):
-            return found
-    return None
+    if scheduled is not None and scheduled.reason == "Unschedulable" and scheduled.status == "False":
+        patient = terminating or wait.seconds(scheduled.last_transition_time or created) <= PATIENCE_S
+        return None if patient else Progress(Phase.FAILED, f"pod {name}: {scheduled.message}", scheduled.reason)
+    if pod.status.phase == "Failed" and wait.seconds(created) > PATIENCE_S:
+        return Progress(Phase.FAILED, f"pod {name} failed: {pod.status.message}", pod.status.reason)
+    statuses = (*pod.status.init_container_statuses, *pod.status.container_statuses)
+    return next((found for status in statuses if (found := _stuck_container(pod, status, wait))), None)
 
 
-def _stuck_container(pod: str, status: ContainerStatus, age_s: float) -> Progress | None:
-    waiting = status.state.waiting
-    if waiting is not None and waiting.reason in _STUCK_WAITING and age_s > PATIENCE_S:
-        return Progress(Phase.FAILED, f"pod {pod}: {waiting.message or waiting.reason}", waiting.reason)
-    if status.restart_count < CRASHES or status.ready:
+def _stuck_container(pod: Pod, status: ContainerStatus, wait: Wait) -> Progress | None:
+    name, waiting, died = pod.metadata.name, status.state.waiting, status.last_state.terminated
+    if waiting is not None and waiting.reason in _STUCK_WAITING:
+        patient = wait.seconds(pod.metadata.creation_timestamp) <= PATIENCE_S
+        return None if patient else Progress(Phase.FAILED, f"pod {name}: {waiting.message}", waiting.reason)
+    if status.ready or died is None or status.restart_count < CRASHES:
         return None
-    died = status.last_state.terminated
-    how = f", last with exit code {died.exit_code} ({died.reason})" if died else ""
-    return Progress(
-        Phase.FAILED, f"pod {pod}: {status.name} ended {status.restart_count} times{how}", "CrashLoopBackOff"
-    )
-
-
-def _age_s(since: datetime | None, at: datetime) -> float:
-    return (at - since).total_seconds() if since else 0.0
+    if died.finished_at is not None and died.finished_at < wait.since:
+        return None
+    how = f"ended {status.restart_count} times, last with exit code {died.exit_code} ({died.reason})"
+    return Progress(Phase.FAILED, f"pod {name}: {status.name} {how}", "CrashLoopBackOff")
 
 
 def _template_hash(workload: Workload, replicasets: Sequence[Workload]) -> str:

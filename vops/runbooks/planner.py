@@ -142,7 +142,7 @@ class _Planning:
             for change in item.step.kind.plan(args, view)
         )
         if not changes:
-            return _planned(item, Decision.DONE, because=f"{ref} is as wished already")
+            return _planned(item, Decision.DONE, because="nothing to do")
         for change in changes:
             if change.verb is Verb.PATCH:
                 self._documents[ref] = change.applied_to(self._documents[ref])

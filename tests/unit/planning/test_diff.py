@@ -52,17 +52,17 @@ def test_the_diff_shows_the_touched_part_and_where_it_is() -> None:
         "+++ deployment/llama in serving (planned)",
         " apiVersion: apps/v1",
         " kind: Deployment",
+        " metadata:",
+        "   name: llama",
+        "   namespace: serving",
         " spec:",
         "   template:",
         "     spec:",
         "       containers:",
         "       - name: vllm",
-        "-        livenessProbe:",
+        "         livenessProbe:",
         "-          initialDelaySeconds: 60",
-        "+        livenessProbe: {}",
-        " metadata:",
-        "   name: llama",
-        "   namespace: serving",
+        "           timeoutSeconds: 1",
     ]
 
 

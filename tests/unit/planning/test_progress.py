@@ -21,12 +21,13 @@ from vops.model.resources import (
     RollingUpdate,
     Running,
     Strategy,
+    Terminated,
     Waiting,
     Workload,
     WorkloadSpec,
     WorkloadStatus,
 )
-from vops.planning.progress import REVISION, Phase, judge, new_pods, rollout_progress
+from vops.planning.progress import REVISION, Phase, Wait, judge, new_pods, rollout_progress
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LATE = Condition("Progressing", "False", "ProgressDeadlineExceeded")
@@ -85,6 +86,9 @@ def test_statefulsets_are_judged_as_kubectl_does(workload: Workload, phase: Phas
     assert rollout_progress(workload).phase is phase
 
 
+WAIT = Wait(NOW - timedelta(hours=1), NOW)
+"""An hour has been waited."""
+
 WAITING = deployment({"available_replicas": 0})
 OVERDUE = deployment({"available_replicas": 0, "conditions": (LATE,)})
 
@@ -109,6 +113,10 @@ def running(for_s: float) -> ContainerState:
     return ContainerState(running=Running(NOW - timedelta(seconds=for_s)))
 
 
+def died(ago_s: float) -> ContainerState:
+    return ContainerState(terminated=Terminated(1, reason="Error", finished_at=NOW - timedelta(seconds=ago_s)))
+
+
 @pytest.mark.parametrize(
     ("workload", "new", "reason"),
     [
@@ -116,8 +124,10 @@ def running(for_s: float) -> ContainerState:
         pytest.param(WAITING, pod(state=waiting("ImagePullBackOff"), age_s=60), "", id="image, not long yet"),
         pytest.param(WAITING, pod(conditions=(unschedulable(200),)), "Unschedulable", id="unschedulable"),
         pytest.param(WAITING, pod(conditions=(unschedulable(60),)), "", id="unschedulable, not long yet"),
-        pytest.param(WAITING, pod(restart_count=3, state=running(5)), "CrashLoopBackOff", id="crash loop"),
-        pytest.param(WAITING, pod(restart_count=1, state=running(5)), "", id="one restart"),
+        pytest.param(
+            WAITING, pod(restart_count=3, state=running(5), last_state=died(9)), "CrashLoopBackOff", id="crash loop"
+        ),
+        pytest.param(WAITING, pod(restart_count=1, state=running(5), last_state=died(9)), "", id="one restart"),
         pytest.param(OVERDUE, pod(state=running(500)), "", id="loads within its startup budget"),
         pytest.param(OVERDUE, pod(state=running(700)), "ProgressDeadlineExceeded", id="loads beyond its budget"),
     ],
@@ -125,18 +135,32 @@ def running(for_s: float) -> ContainerState:
 def test_a_rollout_fails_when_a_new_pod_cannot_start_and_not_while_it_loads(
     workload: Workload, new: Pod, reason: str
 ) -> None:
-    progress = judge(workload, [new], NOW)
+    progress = judge(workload, [new], WAIT)
     assert (progress.phase is Phase.FAILED, progress.reason) == (bool(reason), reason)
 
 
 def test_a_pod_may_wait_for_its_terminating_predecessor() -> None:
-    assert judge(WAITING, [pod(conditions=(unschedulable(600),))], NOW, terminating=True).phase is Phase.WAITING
+    assert judge(WAITING, [pod(conditions=(unschedulable(600),))], WAIT, terminating=True).phase is Phase.WAITING
+
+
+@pytest.mark.parametrize(
+    ("workload", "new"),
+    [
+        (WAITING, pod(conditions=(unschedulable(9000),))),
+        (WAITING, pod(state=waiting("ImagePullBackOff"), age_s=9000)),
+        (WAITING, pod(restart_count=30, state=waiting("CrashLoopBackOff"), last_state=died(90))),
+        (OVERDUE, pod()),
+    ],
+)
+def test_what_was_wrong_before_the_wait_began_may_just_be_going_away(workload: Workload, new: Pod) -> None:
+    just_begun = Wait(NOW - timedelta(seconds=2), NOW)
+    assert judge(workload, [new], just_begun).phase is Phase.WAITING
 
 
 def test_paused_and_forbidden_rollouts_end_the_wait() -> None:
     quota = Condition("ReplicaFailure", "True", "FailedCreate", "exceeded quota")
-    assert judge(deployment({"updated_replicas": 0}, paused=True), [], NOW).reason == "Paused"
-    assert judge(deployment({"updated_replicas": 0, "conditions": (quota,)}), [], NOW).reason == "FailedCreate"
+    assert judge(deployment({"updated_replicas": 0}, paused=True), [], WAIT).reason == "Paused"
+    assert judge(deployment({"updated_replicas": 0, "conditions": (quota,)}), [], WAIT).reason == "FailedCreate"
 
 
 def replicaset(uid: str, revision: str, template: str) -> Workload:

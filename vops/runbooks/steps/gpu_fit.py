@@ -170,9 +170,10 @@ def _cost(args: Args, course: Course | None, common: Document) -> tuple[str, ...
     replicas, serving, load_s = common["replicas"], common["serving"], common["loadSeconds"]
     least = course.min_available if course is not None else max(0, serving - 1)
     each = "" if load_s is None else f"; the last start took {load_s} s"
-    what = f"Replaces all {replicas} replica(s)" if args.template else "Lets the rollout under way go on"
+    every = "the only replica" if replicas == 1 else f"all {replicas} replicas"
+    what = f"Replaces {every}" if args.template else "Lets the rollout under way go on"
     if not serving:
-        return (f"{what}; none of them serves now, so nothing is lost{each}.",)
+        return (f"{what}; none serves now, so nothing is lost{each}.",)
     if least >= serving:
         return (f"{what} while all {serving} that serve now go on serving{each}.",)
     outage = " That is an outage until a new one is ready." if least == 0 else ""

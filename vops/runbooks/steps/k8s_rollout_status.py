@@ -8,7 +8,7 @@ import msgspec
 
 from vops.model.resources import PODS, REPLICASETS, Pod, Workload
 from vops.planning.changes import kind_of
-from vops.planning.progress import Phase, Progress, judge, new_pods
+from vops.planning.progress import Phase, Progress, Wait, judge, new_pods
 from vops.runbooks.kinds import Group, Outcome, Ports, RefArg, StepFault
 
 KIND = "k8s.rolloutStatus"
@@ -25,8 +25,10 @@ class Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def run(args: Args, ports: Ports) -> Outcome:
     """Returns once it is rolled out. Raises StepFault with the reason when it cannot be, TimedOut at the deadline."""
 
+    since = ports.clock.now()
+
     async def look() -> Progress:
-        return await _progress(args, ports)
+        return await _progress(args, ports, since)
 
     while True:
         progress = await ports.patiently(look, pause_s=PAUSE_S)
@@ -39,7 +41,7 @@ async def run(args: Args, ports: Ports) -> Outcome:
         ports.say(progress.message)
 
 
-async def _progress(args: Args, ports: Ports) -> Progress:
+async def _progress(args: Args, ports: Ports, since: datetime) -> Progress:
     ref, cluster = args.ref.ref, ports.cluster
     document = await cluster.get(kind_of(ref), ref.name, ref.namespace)
     workload = msgspec.structs.replace(msgspec.convert(document, Workload), kind=ref.kind)
@@ -51,9 +53,6 @@ async def _progress(args: Args, ports: Ports) -> Progress:
     if ref.kind == "Deployment":
         sets = await cluster.list(REPLICASETS, ref.namespace, label_selector=selector)
         replicasets = [item for item in sets.items if isinstance(item, Workload)]
-    return _judged(workload, replicasets, pods, ports.clock.now())
-
-
-def _judged(workload: Workload, replicasets: list[Workload], pods: list[Pod], at: datetime) -> Progress:
     going = any(pod.metadata.deletion_timestamp is not None for pod in pods)
-    return judge(workload, new_pods(workload, replicasets, pods), at, terminating=going)
+    wait = Wait(since, ports.clock.now())
+    return judge(workload, new_pods(workload, replicasets, pods), wait, terminating=going)
