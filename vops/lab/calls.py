@@ -33,7 +33,7 @@ class Call:
     @property
     def attributes(self) -> Attributes:
         resource = f"{self.resource}/{self.subresource}" if self.subresource else self.resource
-        return Attributes(self.verb, self.group, resource, self.namespace, self.name.split(":")[0])
+        return Attributes(self.verb, self.group, resource, self.namespace, self.name)
 
     @property
     def served(self) -> ResourceType:
