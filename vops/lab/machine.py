@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from vops.lab.chance import chance
 from vops.lab.documents import Document
 from vops.lab.engine.gpus import GpuKind, gpu_kind
+from vops.lab.registry import Registry
 
 GPU = "nvidia.com/gpu"
 
@@ -24,7 +25,7 @@ class Gpu:
 
 @dataclass
 class Machine:
-    """Mutable: images and models arrive, GPUs and addresses are taken and given back."""
+    """Mutable: images (by full name) and models arrive, GPUs and addresses are taken and given back."""
 
     name: str
     number: int
@@ -40,7 +41,7 @@ class Machine:
     def of(cls, node: Document, number: int) -> Machine:
         """The machine that a Node object describes."""
         name = node["metadata"]["name"]
-        images = {name for image in node["status"].get("images", ()) for name in image["names"]}
+        images = {Registry.full_name(name) for image in node["status"].get("images", ()) for name in image["names"]}
         return cls(name, number, _gpus_of(node), images)
 
     def refit(self, node: Document) -> None:

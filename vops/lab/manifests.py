@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from vops.lab.documents import Document, copy_of
+from vops.lab.documents import Document
 from vops.lab.engine.gpus import GpuKind
 
 INFERENCE = "inference"
@@ -219,10 +219,3 @@ def container_of(document: Document) -> Document:
     """The first container of a Deployment's template, to be changed in place."""
     found: Document = document["spec"]["template"]["spec"]["containers"][0]
     return found
-
-
-def changed(document: Document, **members: Any) -> Document:
-    """A copy of a Deployment with other members in its spec."""
-    other: Document = copy_of(document)
-    other["spec"] |= members
-    return other

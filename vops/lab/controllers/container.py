@@ -131,7 +131,7 @@ class ContainerUnit:
     def begin(self) -> None:
         """Makes sure of the image, then starts the container."""
         worker, image = self.worker, self.spec["image"]
-        present = image in worker.machine.images
+        present = worker.world.registry.full_name(image) in worker.machine.images
         if present and self._pull_policy() != "Always":
             text = f'Container image "{image}" already present on machine and can be accessed by the pod'
             self._tell("Normal", "Pulled", text)
@@ -151,7 +151,7 @@ class ContainerUnit:
 
     def _pulled(self, seconds: float, size: int) -> None:
         image = self.spec["image"]
-        self.worker.machine.images.add(image)
+        self.worker.machine.images.add(self.worker.world.registry.full_name(image))
         took = f"{seconds:.3f}s".replace(".000s", "s")
         text = f'Successfully pulled image "{image}" in {took} ({took} including waiting). Image size: {size} bytes.'
         self._tell("Normal", "Pulled", text)

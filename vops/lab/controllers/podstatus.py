@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vops.lab.defaults import qos_class
 from vops.lab.documents import Document, timestamp
 from vops.lab.store import Documents
 
@@ -38,7 +39,7 @@ class PodReport:
             status["initContainerStatuses"] = [unit.report() for unit in worker.inits]
         if not worker.rejection:
             status["containerStatuses"] = [unit.report() for unit in worker.units]
-        status["qosClass"] = quality_of_service(pod)
+        status["qosClass"] = qos_class(pod["spec"])
         return status
 
     def _phase(self) -> str:
@@ -99,15 +100,3 @@ class PodReport:
         if not holds and message:
             found["message"] = message
         return found
-
-
-def quality_of_service(pod: Document) -> str:
-    """Guaranteed, Burstable or BestEffort, by cpu and memory alone."""
-    pairs = []
-    for container in pod["spec"]["containers"]:
-        resources = container.get("resources", {})
-        limits, requests = resources.get("limits", {}), resources.get("requests", {})
-        pairs += [(requests.get(name, limits.get(name)), limits.get(name)) for name in ("cpu", "memory")]
-    if all(request is None and limit is None for request, limit in pairs):
-        return "BestEffort"
-    return "Guaranteed" if all(limit is not None and request == limit for request, limit in pairs) else "Burstable"
