@@ -37,6 +37,11 @@ def create(world: World, document: Document) -> None:
     world.store.create(document, manager="kubectl-client-side-apply")
 
 
+def delete(world: World, name: str) -> None:
+    """Deletes a Deployment in the inference namespace, and so its pods."""
+    world.store.delete("apps/v1", "Deployment", INFERENCE, name)
+
+
 def edit(world: World, name: str, document: Document) -> None:
     """Replaces the spec of a Deployment in the inference namespace, as `kubectl apply` would."""
     current = copy_of(world.store.get("apps/v1", "Deployment", INFERENCE, name))
