@@ -32,6 +32,11 @@ async def test_the_next_requests_fail_as_planned(api: Api, server: LabServer) ->
     assert statuses[0].json["reason"] == "ServiceUnavailable"
 
 
+async def test_trouble_can_wait_for_a_later_request(api: Api, server: LabServer) -> None:
+    server.trouble.fail(500, after=1, method="GET", path="/configmaps")
+    assert [(await api("GET", CONFIG_MAPS)).status for _ in range(3)] == [200, 500, 200]
+
+
 async def test_a_write_can_land_without_an_answer(api: Api, store: Store, server: LabServer) -> None:
     server.trouble.drop(method="POST", after_write=True)
     with pytest.raises(aiohttp.ClientError):

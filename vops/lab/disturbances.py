@@ -27,13 +27,14 @@ class Received:
 
 @dataclass(slots=True)
 class Disturbance:
-    """What happens to the next `times` requests whose method and path match.
+    """What happens to `times` requests whose method and path match, once `after` of them have passed untouched.
 
     `status` 0 drops the connection: before the request is handled, or, with `after_write`, once it has taken effect.
     """
 
     times: int
     status: int = 0
+    after: int = 0
     after_write: bool = False
     method: str = ""
     path: str = ""
@@ -41,8 +42,15 @@ class Disturbance:
     message: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def matches(self, method: str, path: str) -> bool:
-        return self.times > 0 and self.method in ("", method) and self.path in path
+    def strikes(self, method: str, path: str) -> bool:
+        """Whether it befalls this request; counts the request, if it is one of those meant."""
+        if self.times == 0 or self.method not in ("", method) or self.path not in path:
+            return False
+        if self.after > 0:
+            self.after -= 1
+            return False
+        self.times -= 1
+        return True
 
 
 _REASONS = {
@@ -61,7 +69,7 @@ _REASONS = {
 
 
 class Disturbances:
-    """The trouble that is planned; the oldest that matches a request is used up first."""
+    """The trouble that is planned; the oldest that is meant for a request strikes first."""
 
     def __init__(self) -> None:
         self.latency_s = 0.0
@@ -72,20 +80,34 @@ class Disturbances:
         status: int,
         *,
         times: int = 1,
+        after: int = 0,
         method: str = "",
         path: str = "",
         message: str = "",
         retry_after_s: int | None = None,
     ) -> None:
-        """Answers the next `times` requests (of that method, with `path` in theirs) with an error Status."""
-        headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
-        reason = _REASONS.get(status, "")
-        planned = Disturbance(times, status, False, method, path, reason, message or f"planned {status}", headers)
-        self._planned.append(planned)
+        """Answers the next `times` requests (of that method, with `path` in theirs) with an error Status.
 
-    def drop(self, *, times: int = 1, after_write: bool = False, method: str = "", path: str = "") -> None:
+        The first `after` such requests pass.
+        """
+        self._planned.append(
+            Disturbance(
+                times,
+                status,
+                after,
+                method=method,
+                path=path,
+                reason=_REASONS.get(status, ""),
+                message=message or f"planned {status}",
+                headers={} if retry_after_s is None else {"Retry-After": str(retry_after_s)},
+            )
+        )
+
+    def drop(
+        self, *, times: int = 1, after: int = 0, after_write: bool = False, method: str = "", path: str = ""
+    ) -> None:
         """Closes the connection instead of answering; with `after_write` the request takes effect all the same."""
-        self._planned.append(Disturbance(times, 0, after_write, method, path))
+        self._planned.append(Disturbance(times, 0, after, after_write, method, path))
 
     def clear(self) -> None:
         self.latency_s = 0.0
@@ -93,8 +115,4 @@ class Disturbances:
 
     def take(self, method: str, path: str) -> Disturbance | None:
         """The disturbance that befalls this request, used up by one."""
-        for planned in self._planned:
-            if planned.matches(method, path):
-                planned.times -= 1
-                return planned
-        return None
+        return next((planned for planned in self._planned if planned.strikes(method, path)), None)

@@ -17,7 +17,7 @@ from vops.lab.store import Store
 
 _HOST = "127.0.0.1"
 _LARGEST_BODY = 32 << 20
-_REMEMBERED = 50_000
+_REMEMBERED = 10_000
 _RECEIVED = web.RequestKey("received", Received)
 
 
