@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -222,3 +223,10 @@ async def test_a_gate_asks_before_the_step(place: Place) -> None:
     await place.execute(place.plan(DEADLINE.replace("title", "gate: type-name, title")))
     (question,) = place.person.questions
     assert (question.gate, str(question.target)) == ("type-name", "deployment/llama3-8b in inference")
+
+
+async def test_a_long_wait_shows_that_it_lives(place: Place) -> None:
+    """CI kills a job that says nothing; half a minute is what it has to wait at most."""
+    await place.execute(place.plan(BROKEN + WAIT.replace("TIME", "100s").replace("FAIL", "stop")))
+    spoken = [event.at.timestamp() for event in place.person.events if event.step == "w"]
+    assert max(later - earlier for earlier, later in pairwise(spoken)) <= 32

@@ -29,7 +29,7 @@ from vops.planning.guards import permission_guard, permissions_for
 from vops.planning.patches import Document
 from vops.planning.plan import Gate, Identity, Plan
 from vops.runbooks.events import Approve, Progress, Question, RunEvent, StepRecord, StepState
-from vops.runbooks.kinds import Result, Verdict
+from vops.runbooks.kinds import Result, Verdict, discover
 from vops.runbooks.planner import World, bound_params, make_plan, references
 from vops.runbooks.runner import Host, Outcome, execute
 from vops.runbooks.script import load_script
@@ -188,7 +188,7 @@ async def _check_startable(session: Session, plan: Plan) -> None:
     if plan.blocked:
         guard = plan.blocked[0]
         raise Refused(f"{plan.title}: {guard.detail}", hint=guard.instead)
-    _check_age(plan, session.clock.now())
+    _check_usable(plan, session.clock.now())
     here = await _identity(session)
     other = here.uid != plan.cluster.uid if here.uid and plan.cluster.uid else here.context != plan.cluster.context
     if other:
@@ -198,9 +198,13 @@ async def _check_startable(session: Session, plan: Plan) -> None:
         )
 
 
-def _check_age(plan: Plan, now: datetime) -> None:
+def _check_usable(plan: Plan, now: datetime) -> None:
     if now > plan.expires_at:
         raise PlanStale(f"the plan has expired at {plan.expires_at:%H:%M:%S} UTC", hint="make a new plan")
+    if unknown := sorted({step.kind for step in plan.steps} - discover().keys()):
+        raise PlanStale(
+            f"the plan needs steps that this vops does not have: {', '.join(unknown)}", hint="make a new plan"
+        )
 
 
 async def _agree(plan: Plan, approve: Approve) -> None:

@@ -69,6 +69,8 @@ class _Watch:
         workload = facts.workload(ref.kind, ref.namespace, ref.name)
         if workload is None:
             raise StepFault(f"{ref} is gone")
+        if not workload.desired:
+            raise StepFault(f"{ref} asks for no replicas, so nothing can show whether it serves")
         faults = _faults(facts, workload)
         if not faults and _serves(workload):
             return Verdict(Result.FIXED, f"{ref}: {workload.ready} of {workload.desired} serve")
@@ -88,7 +90,7 @@ class _Watch:
 
 def _serves(workload: WorkloadFacts) -> bool:
     rolled_out = rollout_progress(workload.workload).phase is Phase.DONE
-    return rolled_out and workload.ready >= workload.desired > 0
+    return rolled_out and workload.ready >= workload.desired
 
 
 def _faults(facts: Facts, workload: WorkloadFacts) -> tuple[Finding, ...]:
