@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 
 import msgspec
 from msgspec import field
 
 from vops.model.commandline import CommandLine, Flag, command_line
 from vops.model.dialects import Version, version_of
-from vops.model.resources import Container, Pod
+from vops.model.resources import Container, EnvSource, EnvVar, Pod
 
 Counters = dict[str, float]
 
@@ -137,34 +138,9 @@ class EngineArgs(msgspec.Struct, frozen=True, omit_defaults=True):
     @classmethod
     def of(cls, container: Container) -> EngineArgs:
         """The arguments of a container that `vllm_container` accepted."""
-        line = command_line(container, assume_entrypoint=True)
-        given = {} if line is None else {flag.name: flag.value for flag in line.flags}
-        text = {name: value for name, value in given.items() if value}
-        environment = {item.name: item.value for item in container.env if item.name.startswith("VLLM_")}
-        keyed = environment.pop("VLLM_API_KEY", None) is not None
-        return cls(
-            model=line.model.text if line is not None and line.model is not None else text.get("model", ""),
-            served_model_name=text.get("served-model-name", "").partition(" ")[0],
-            tensor_parallel_size=_count(text.get("tensor-parallel-size")),
-            pipeline_parallel_size=_count(text.get("pipeline-parallel-size")),
-            data_parallel_size=_count(text.get("data-parallel-size")),
-            max_model_len=token_count(text.get("max-model-len", "")),
-            gpu_memory_utilization=_fraction(text.get("gpu-memory-utilization")),
-            max_num_seqs=_count(text.get("max-num-seqs")),
-            max_num_batched_tokens=token_count(text.get("max-num-batched-tokens", "")),
-            kv_cache_dtype=text.get("kv-cache-dtype", ""),
-            quantization=text.get("quantization", ""),
-            dtype=text.get("dtype", ""),
-            load_format=text.get("load-format", ""),
-            enforce_eager=_switched_on(given, "enforce-eager"),
-            headless=_switched_on(given, "headless"),
-            host=text.get("host", ""),
-            port=_count(text.get("port")) or _declared_port(container, line),
-            api_key="api-key" in given or keyed,
-            version=version_of(container.image),
-            environment=environment,
-            line=line,
-        )
+        variables = tuple((item.name, item.value, item.value_from is None) for item in container.env)
+        port = next((port.container_port for port in container.ports if port.container_port), DEFAULT_PORT)
+        return _engine_args(container.image, container.command, container.args, variables, port)
 
     @property
     def raw(self) -> tuple[Flag, ...]:
@@ -187,6 +163,48 @@ class EngineArgs(msgspec.Struct, frozen=True, omit_defaults=True):
         return None if self.line is None else self.line.flag(flag)
 
 
+@lru_cache(maxsize=2048)
+def _engine_args(
+    image: str,
+    command: tuple[str, ...],
+    args: tuple[str, ...],
+    variables: tuple[tuple[str, str, bool], ...],
+    declared_port: int,
+) -> EngineArgs:
+    """`EngineArgs.of`, remembered: a fleet has few command lines, and every picture of it asks for all of them."""
+    env = tuple(EnvVar(name, value, None if plain else EnvSource()) for name, value, plain in variables)
+    line = command_line(Container(image=image, command=command, args=args, env=env), assume_entrypoint=True)
+    given = {} if line is None else {flag.name: flag.value for flag in line.flags}
+    text = {name: value for name, value in given.items() if value}
+    environment = {name: value for name, value, _ in variables if name.startswith("VLLM_")}
+    keyed = environment.pop("VLLM_API_KEY", None) is not None
+    if line is not None and line.flag("config") is None:
+        declared_port = DEFAULT_PORT
+    return EngineArgs(
+        model=line.model.text if line is not None and line.model is not None else text.get("model", ""),
+        served_model_name=text.get("served-model-name", "").partition(" ")[0],
+        tensor_parallel_size=_count(text.get("tensor-parallel-size")),
+        pipeline_parallel_size=_count(text.get("pipeline-parallel-size")),
+        data_parallel_size=_count(text.get("data-parallel-size")),
+        max_model_len=token_count(text.get("max-model-len", "")),
+        gpu_memory_utilization=_fraction(text.get("gpu-memory-utilization")),
+        max_num_seqs=_count(text.get("max-num-seqs")),
+        max_num_batched_tokens=token_count(text.get("max-num-batched-tokens", "")),
+        kv_cache_dtype=text.get("kv-cache-dtype", ""),
+        quantization=text.get("quantization", ""),
+        dtype=text.get("dtype", ""),
+        load_format=text.get("load-format", ""),
+        enforce_eager=_switched_on(given, "enforce-eager"),
+        headless=_switched_on(given, "headless"),
+        host=text.get("host", ""),
+        port=_count(text.get("port")) or declared_port,
+        api_key="api-key" in given or keyed,
+        version=version_of(image),
+        environment=environment,
+        line=line,
+    )
+
+
 def vllm_container(pod: Pod) -> Container | None:
     """The container of `pod` that is a vLLM server, if one is.
 
@@ -199,15 +217,21 @@ def vllm_container(pod: Pod) -> Container | None:
 
 def is_vllm_server(container: Container) -> bool:
     """Whether a container's command line, or its image and port, make it a vLLM server."""
+    probes = (container.startup_probe, container.liveness_probe, container.readiness_probe)
+    offers_port = bool(container.ports) or any(probe is not None for probe in probes)
+    return _serves_vllm(container.image, container.command, container.args, offers_port)
+
+
+@lru_cache(maxsize=4096)
+def _serves_vllm(image: str, command: tuple[str, ...], args: tuple[str, ...], offers_port: bool) -> bool:
+    container = Container(image=image, command=command, args=args)
     if command_line(container) is not None:
         return True
-    if not _IMAGE.search(_repository(container.image)):
+    if not _IMAGE.search(_repository(image)):
         return False
-    if not container.command:
-        return not container.args or command_line(container, assume_entrypoint=True) is not None
-    probes = (container.startup_probe, container.liveness_probe, container.readiness_probe)
-    offers = bool(container.ports) or any(probe is not None for probe in probes)
-    return offers and container.command[0].rpartition("/")[2] not in _NOT_SERVERS
+    if not command:
+        return command_line(container, assume_entrypoint=True) is not None
+    return offers_port and command[0].rpartition("/")[2] not in _NOT_SERVERS
 
 
 def token_count(text: str) -> int | None:
@@ -234,10 +258,3 @@ def _fraction(text: str | None) -> float | None:
         return None if text is None else float(text)
     except ValueError:
         return None
-
-
-def _declared_port(container: Container, line: CommandLine | None) -> int:
-    """vLLM's default, or, where its arguments cannot be read, the first port that the container declares."""
-    if line is not None and line.flag("config") is None:
-        return DEFAULT_PORT
-    return next((port.container_port for port in container.ports if port.container_port), DEFAULT_PORT)

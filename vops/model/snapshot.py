@@ -78,6 +78,9 @@ class EngineSamples(msgspec.Struct, frozen=True, omit_defaults=True):
     latest: EngineSample | None = None
     earlier: EngineSample | None = None
     error: str = ""
+    """Why the last scrape failed; empty when it did not."""
+    stale: bool = False
+    """`latest` is older than a reader of live numbers should be shown without being told."""
 
 
 class ClusterSnapshot(msgspec.Struct, frozen=True, omit_defaults=True):

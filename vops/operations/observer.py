@@ -1,0 +1,261 @@
+"""Observer: watches a cluster for as long as somebody looks, and can say at any time what it knows.
+
+One task per watched kind, the scraper's within the budget, one that keeps time (ages, states) and one for Prometheus
+where there is one. No failure ends any of them: a source that fails shows it and is tried again, and
+nothing but cancellation ends the observer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeAlias
+
+from msgspec.structs import replace
+
+from vops.errors import Forbidden, VopsError
+from vops.model.resources import (
+    DEPLOYMENTS,
+    EVENTS,
+    NODES,
+    PODS,
+    REPLICASETS,
+    STATEFULSETS,
+    Decoded,
+    Event,
+    Node,
+    Pod,
+    Workload,
+)
+from vops.model.snapshot import ClusterSnapshot, Source, SourceState, SourceStatus
+from vops.model.text import one_line
+from vops.operations.budget import Budget
+from vops.operations.collection import Collection
+from vops.operations.endpoints import EndpointKind, PodKey, endpoint_of
+from vops.operations.samples import SHORTEST_STALE_S
+from vops.operations.scope import scope_of
+from vops.operations.scraper import Scraper
+from vops.operations.scraping import GPU_INTERVAL_S, Schedule
+from vops.operations.session import Session
+from vops.operations.telemetry import Telemetry
+from vops.ports import Changed
+
+TRY_AGAIN_S = 5.0
+Followed: TypeAlias = Collection[Pod] | Collection[Node] | Collection[Workload] | Collection[Event]
+
+
+class Observer:
+    """What a session sees, kept current. `revision` rises with every change; `snapshot()` costs next to nothing."""
+
+    def __init__(self, session: Session, *, namespace: str = "", selector: str = "") -> None:
+        self._session = session
+        self._clock = session.clock
+        self._scope = scope_of(namespace, selector)
+        self._pods = Collection(PODS, Pod, self._scope.seen)
+        self._nodes = Collection(NODES, Node)
+        self._workloads = tuple(Collection(kind, Workload) for kind in (DEPLOYMENTS, REPLICASETS, STATEFULSETS))
+        self._events = Collection(EVENTS, Event)
+        budget_per_s = 0.0 if session.settings.direct else session.settings.scrape_budget_per_s
+        self._budget = Budget(budget_per_s, self._clock)
+        self._schedule = Schedule(session.settings.scrape_interval_s, budget_per_s)
+        self._telemetry = Telemetry()
+        self._scraper = Scraper(
+            session, self._schedule, self._telemetry, self._budget, namespace=namespace, changed=self._changed
+        )
+        self._version = ""
+        self._revision = 1
+        self._news = asyncio.Event()
+        self._cached: tuple[int, ClusterSnapshot] | None = None
+        self._states: tuple[tuple[SourceState, str], ...] = ()
+
+    # --- reading it ---
+
+    @property
+    def revision(self) -> int:
+        return self._revision
+
+    async def wait(self, revision: int) -> int:
+        """Returns the present revision as soon as it is beyond `revision`."""
+        while self._revision <= revision:
+            await self._news.wait()
+        return self._revision
+
+    def snapshot(self) -> ClusterSnapshot:
+        """What is known now; unchanged parts are the same objects as last time."""
+        now = self._clock.now()
+        if self._cached is None or self._cached[0] != self._revision:
+            deployments, replicasets, statefulsets = (collection.items for collection in self._workloads)
+            self._cached = (
+                self._revision,
+                ClusterSnapshot(
+                    at=now,
+                    context=self._session.cluster.context,
+                    server_version=self._version,
+                    pods=self._pods.items,
+                    nodes=self._nodes.items,
+                    deployments=deployments,
+                    replicasets=replicasets,
+                    statefulsets=statefulsets,
+                    events=self._events.items,
+                    samples=self._telemetry.samples(),
+                    gpus=self._telemetry.gpus(now, max(SHORTEST_STALE_S, 3 * GPU_INTERVAL_S)),
+                ),
+            )
+        return replace(self._cached[1], at=now, sources=self._sources())
+
+    def focus(self, visible: set[PodKey]) -> None:
+        """The replicas that somebody looks at now: they are scraped first."""
+        self._schedule.focus(frozenset(visible))
+
+    @property
+    def watches(self) -> int:
+        """How many watches stand."""
+        return sum(item.status.state is SourceState.LIVE for item in self._collections)
+
+    @property
+    def requests_per_s(self) -> float:
+        """Scrapes a second over the last 10 s; through the API server unless pods are asked directly."""
+        return self._budget.spent_per_s
+
+    # --- running it ---
+
+    async def run(self) -> None:
+        """Observes until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for collection in self._collections:
+                tasks.create_task(self._follow(collection))
+            tasks.create_task(self._scraper.run())
+            tasks.create_task(self._for_ever(self._keep_time, 1.0))
+            tasks.create_task(self._for_ever(self._ask_version, 30.0))
+            if self._session.metrics is not None:
+                tasks.create_task(self._scraper.ask_prometheus(self._session.metrics))
+
+    @property
+    def _collections(self) -> tuple[Followed, ...]:
+        return (self._pods, self._nodes, *self._workloads, self._events)
+
+    def _changed(self) -> None:
+        self._revision += 1
+        self._news.set()
+        self._news = asyncio.Event()
+
+    async def _for_ever(self, step: Callable[[], Awaitable[None]], pause_s: float) -> None:
+        while True:
+            await step()
+            await self._clock.sleep(pause_s)
+
+    # --- watching ---
+
+    async def _follow(self, collection: Followed) -> None:
+        """Watches everywhere or, where that is not granted, in one namespace."""
+        home = self._scope.namespace or self._session.cluster.namespace
+        namespace = "" if collection.kind in (PODS, NODES) else self._scope.namespace
+        while True:
+            try:
+                denied = await self._watch(collection, namespace)
+            except VopsError as error:
+                denied = isinstance(error, Forbidden)
+                self._broke(collection, SourceState.DENIED if denied else SourceState.RETRYING, error.message)
+            except Exception as error:  # the task's edge: a source that breaks is shown and must not end the others
+                denied = False
+                self._broke(collection, SourceState.RETRYING, f"{type(error).__name__}: {error}")
+            if denied and not namespace and collection.kind.namespaced:
+                namespace = home
+                collection.note = f"only namespace {home}: the credentials do not allow more"
+                continue
+            await self._clock.sleep(TRY_AGAIN_S)
+
+    async def _watch(self, collection: Followed, namespace: str) -> bool:
+        """Follows one watch; returns whether it ended for want of permission, when another namespace could be tried."""
+        stream = self._session.cluster.watch(collection.kind, namespace)
+        try:
+            async for changed in stream:
+                self._take(collection, changed)
+                if collection.status.state is SourceState.DENIED and not namespace and collection.kind.namespaced:
+                    return True
+        finally:
+            close = getattr(stream, "aclose", None)
+            if close is not None:
+                await close()
+        return False
+
+    def _take(
+        self,
+        collection: Followed,
+        changed: Changed,
+    ) -> None:
+        before = collection.status.state, collection.status.detail
+        collection.apply(changed)
+        if collection is self._pods:
+            self._take_pods(changed)
+        news = changed.replaced is not None or changed.item is not None
+        if news or (collection.status.state, collection.status.detail) != before:
+            self._changed()
+
+    def _broke(
+        self,
+        collection: Followed,
+        state: SourceState,
+        words: str,
+    ) -> None:
+        collection.failed(state, one_line(words))
+        self._changed()
+
+    def _take_pods(self, changed: Changed) -> None:
+        if changed.replaced is not None:
+            there = {(pod.metadata.namespace, pod.metadata.name) for pod in changed.replaced}
+            for key in self._schedule.slots.keys() - there:
+                self._drop(key)
+            self._take_each(changed.replaced)
+        if isinstance(changed.item, Pod):
+            if changed.deleted:
+                self._drop((changed.item.metadata.namespace, changed.item.metadata.name))
+            else:
+                self._take_each((changed.item,))
+
+    def _take_each(self, pods: Iterable[Decoded]) -> None:
+        for pod in pods:
+            if not isinstance(pod, Pod):
+                continue
+            endpoint = endpoint_of(pod)
+            if endpoint is None or (endpoint.kind is EndpointKind.ENGINE and not self._scope.holds(pod)):
+                self._drop((pod.metadata.namespace, pod.metadata.name))
+            elif self._schedule.put(endpoint):
+                self._telemetry.forget(endpoint.key)
+
+    def _drop(self, key: PodKey) -> None:
+        if self._schedule.drop(key):
+            self._telemetry.forget(key)
+
+    # --- time and version ---
+
+    async def _keep_time(self) -> None:
+        """Marks what has grown too old; says so once."""
+        now = self._clock.now()
+        pace = self._schedule.pace()
+        aged = False
+        for key, history in self._telemetry.histories.items():
+            slot = self._schedule.slots.get(key)
+            aged |= slot is not None and history.age(now, self._schedule.interval_of(slot, pace))
+        states = tuple((status.state, status.detail) for status in self._sources())
+        if aged or states != self._states:
+            self._states = states
+            self._changed()
+
+    async def _ask_version(self) -> None:
+        if self._version:
+            return
+        try:
+            self._version = await self._session.cluster.version()
+        except VopsError:
+            return  # the sources say that the server does not answer
+        self._changed()
+
+    def _sources(self) -> tuple[SourceStatus, ...]:
+        now = self._clock.now()
+        statuses = [collection.status_at(now) for collection in self._collections]
+        endpoints = (slot.endpoint for slot in self._schedule.slots.values())
+        statuses += self._telemetry.status(endpoints, now, loading=not self._pods.loaded)
+        if self._session.metrics is not None:
+            statuses.append(self._telemetry.prometheus.status(Source.PROMETHEUS, now, 1, 1))
+        return tuple(statuses)

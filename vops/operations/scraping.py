@@ -1,0 +1,152 @@
+"""Whose turn it is to be scraped: what somebody looks at and what is not well first, everything else in its turn.
+
+A fifth of a scarce budget is kept for the rest, so that no replica is ever forgotten. A replica that does not answer
+is asked less and less often until its pod changes. Leaves out the asking itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+
+from vops.operations.endpoints import Endpoint, EndpointKind, PodKey
+
+GPU_INTERVAL_S = 10.0
+LONGEST_BACKOFF_S = 10.0
+REST_TURN = 5
+COVERED_S = 60.0
+
+
+@dataclass
+class Slot:
+    """One endpoint's place in the schedule; times by the monotonic clock."""
+
+    endpoint: Endpoint
+    due_at: float = -math.inf
+    started_at: float = -math.inf
+    failures: int = 0
+    in_flight: bool = False
+    covered_until: float = -math.inf
+    """Prometheus answers for it until then."""
+
+    @property
+    def fresh(self) -> bool:
+        """Never asked yet."""
+        return self.started_at == -math.inf
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds between two samples of one endpoint: of what is urgent, and of the rest."""
+
+    urgent_s: float
+    rest_s: float
+
+
+@dataclass
+class Schedule:
+    """All endpoints; `interval_s` is what each replica would get without a budget."""
+
+    interval_s: float
+    budget_per_s: float
+    slots: dict[PodKey, Slot] = field(default_factory=dict)
+    visible: frozenset[PodKey] = frozenset()
+    _turn: int = 0
+
+    def put(self, endpoint: Endpoint) -> bool:
+        """Adds or renews an endpoint. True when another incarnation of it was there: what that one said is void."""
+        slot = self.slots.get(endpoint.key)
+        if slot is None or slot.endpoint.incarnation != endpoint.incarnation:
+            self.slots[endpoint.key] = Slot(endpoint)
+            return slot is not None
+        if slot.endpoint.ready != endpoint.ready:
+            slot.failures, slot.due_at = 0, -math.inf
+        slot.endpoint = endpoint
+        return False
+
+    def holds(self, slot: Slot) -> bool:
+        """Whether the pod that a slot stands for is still the one that is there."""
+        return self.slots.get(slot.endpoint.key) is slot
+
+    def drop(self, key: PodKey) -> bool:
+        return self.slots.pop(key, None) is not None
+
+    def focus(self, visible: frozenset[PodKey]) -> None:
+        """What is newly looked at is asked at once, if its last answer is older than its interval."""
+        nodes = {self.slots[key].endpoint.node for key in visible if key in self.slots}
+        exporters = (slot.endpoint for slot in self.slots.values() if slot.endpoint.kind is EndpointKind.GPUS)
+        wanted = visible | {endpoint.key for endpoint in exporters if endpoint.node in nodes}
+        for key in wanted - self.visible:
+            slot = self.slots.get(key)
+            if slot is not None and not slot.failures and not slot.in_flight:
+                slot.due_at = min(slot.due_at, slot.started_at + self.interval_s)
+        self.visible = wanted
+
+    def urgent(self, slot: Slot) -> bool:
+        """Looked at, or a replica that is not well."""
+        if slot.endpoint.kind is EndpointKind.GPUS:
+            return slot.endpoint.key in self.visible
+        return slot.endpoint.key in self.visible or not slot.endpoint.ready or slot.failures > 0
+
+    def due(self, now: float) -> list[Slot]:
+        """Everything whose time has come, in the order in which to ask."""
+        ready = [slot for slot in self._wanted() if slot.due_at <= now and not slot.in_flight]
+        ready.sort(key=lambda slot: slot.due_at)
+        urgent = deque(slot for slot in ready if self.urgent(slot))
+        rest = deque(slot for slot in ready if not self.urgent(slot) and slot.covered_until <= now)
+        ordered = []
+        turn = self._turn
+        while urgent or rest:
+            turn += 1
+            from_rest = bool(rest) and (not urgent or turn % REST_TURN == 0)
+            ordered.append(rest.popleft() if from_rest else urgent.popleft())
+        return ordered
+
+    def _wanted(self) -> list[Slot]:
+        """All replicas, and the exporters of the nodes that they are on."""
+        engines = [slot for slot in self.slots.values() if slot.endpoint.kind is EndpointKind.ENGINE]
+        nodes = {slot.endpoint.node for slot in engines}
+        gpus = [slot for slot in self.slots.values() if slot.endpoint.kind is EndpointKind.GPUS]
+        return engines + [slot for slot in gpus if slot.endpoint.node in nodes]
+
+    def started(self, slot: Slot, now: float) -> None:
+        self._turn += 1
+        slot.in_flight, slot.started_at, slot.due_at = True, now, math.inf
+
+    def ended(self, slot: Slot, *, answered: bool) -> None:
+        """Settles when it is asked again: after its interval, or later and later while it does not answer."""
+        slot.in_flight = False
+        slot.failures = 0 if answered else slot.failures + 1
+        interval_s = GPU_INTERVAL_S if slot.endpoint.kind is EndpointKind.GPUS else self.interval_s
+        if slot.failures:
+            interval_s = min(interval_s * 2 ** min(slot.failures, 8), max(LONGEST_BACKOFF_S, interval_s))
+        slot.due_at = slot.started_at + interval_s
+
+    def pace(self) -> Pace:
+        """How far apart the samples will be, given the budget and everyone's share of it."""
+        if not self.scarce:
+            return Pace(self.interval_s, self.interval_s)
+        urgent = sum(self.urgent(slot) for slot in self.slots.values())
+        rest = len(self.slots) - urgent
+        for_rest = max(self.budget_per_s / REST_TURN, self.budget_per_s - urgent / self.interval_s)
+        for_urgent = self.budget_per_s - (self.budget_per_s / REST_TURN if rest else 0.0)
+        return Pace(max(self.interval_s, urgent / for_urgent), max(self.interval_s, rest / for_rest))
+
+    def interval_of(self, slot: Slot, pace: Pace) -> float:
+        expected_s = pace.urgent_s if self.urgent(slot) else pace.rest_s
+        return max(GPU_INTERVAL_S, expected_s) if slot.endpoint.kind is EndpointKind.GPUS else expected_s
+
+    @property
+    def scarce(self) -> bool:
+        """There are more replicas than the budget can keep fresh."""
+        return 0 < self.budget_per_s < len(self.slots) / self.interval_s
+
+    @property
+    def has_exporters(self) -> bool:
+        return any(slot.endpoint.kind is EndpointKind.GPUS for slot in self.slots.values())
+
+    @property
+    def most_starts_per_s(self) -> float:
+        """Starts are spread over the interval, so that a fleet's answers do not come all at once."""
+        return 2 * len(self.slots) / self.interval_s
