@@ -53,7 +53,7 @@ class KubeCluster:
     ) -> KubeCluster:
         """The server at `url`, without a kubeconfig."""
         headers = (("Authorization", f"Bearer {token}"),) if token else ()
-        endpoint = Endpoint(url=url, context=context, namespace=namespace, headers=headers)
+        endpoint = Endpoint(url=url, context=context, namespace=namespace, headers=headers, flags=f"--server {url}")
         return cls.over(endpoint, readonly=readonly, timeout_s=timeout_s, clock=clock)
 
     @classmethod

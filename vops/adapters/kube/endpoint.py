@@ -6,7 +6,6 @@ import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from shlex import quote
 from urllib.parse import urlsplit
 
 
@@ -16,7 +15,7 @@ class Endpoint:
 
     `headers` authenticate (and impersonate) and are kept out of every repr; `certificate` tells one client
     certificate from the next; `expires` is when the credentials stop working, if that is known; `login` is what a
-    person does to log in again.
+    person does to log in again; `flags` are those that lead kubectl to the same server as the same user.
     """
 
     url: str
@@ -26,6 +25,7 @@ class Endpoint:
     tls: ssl.SSLContext | None = field(default=None, repr=False)
     certificate: str = ""
     server_name: str = ""
+    flags: str = ""
     proxy: str = field(default="", repr=False)
     expires: datetime | None = None
     login: str = ""
@@ -39,7 +39,7 @@ class Endpoint:
 
     def kubectl(self, command: str) -> str:
         """The kubectl command line that asks the same server as the same user."""
-        return f"kubectl {command} --context {quote(self.context)}" if self.context else f"kubectl {command}"
+        return f"kubectl {command} {self.flags}".rstrip()
 
 
 Renew = Callable[[], Awaitable[Endpoint]]

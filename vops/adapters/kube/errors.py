@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import ssl
 from collections.abc import Mapping, Sequence
 
@@ -26,6 +27,14 @@ from vops.errors import (
 from vops.model.text import one_line, scrub_json
 
 MESSAGE_LIMIT = 600
+_DUMP = re.compile(r'"\{.{100,}\}"')
+"""A whole object in a message hides what it says about it, and may hold secrets."""
+_EXPLAINED = {
+    "the server rejected our request due to an error in our request": (
+        "the object is not as the patch expects it: a value that it tests has changed, or a path is not there"
+    ),
+}
+"""All that an API server says of a JSON Patch that does not fit."""
 
 
 class Cause(msgspec.Struct, frozen=True):
@@ -96,7 +105,7 @@ def error_of_status(
 
 def _why(status: Status) -> str:
     """The server's words; a cause that the message does not repeat is appended (a failed JSON Patch test)."""
-    why = status.message or status.reason or "no reason given"
+    why = _DUMP.sub('"…"', _EXPLAINED.get(status.message, status.message)) or status.reason or "no reason given"
     more = [cause.message for cause in status.causes if cause.message and cause.message not in why]
     return one_line("; ".join([why, *more]), MESSAGE_LIMIT)
 

@@ -10,6 +10,7 @@ import asyncio
 import binascii
 import hashlib
 import os
+import shlex
 import ssl
 from datetime import datetime
 from pathlib import Path
@@ -50,7 +51,9 @@ async def log_in(kubeconfig: str, context: str) -> Endpoint:
     """
     merged = files.merge(kubeconfig, os.environ)
     if merged is not None:
-        return await _from_kubeconfig(merged, files.choose_context(merged, context))
+        name = files.choose_context(merged, context)
+        file = f" --kubeconfig {shlex.quote(kubeconfig)}" if kubeconfig else ""
+        return await _from_kubeconfig(merged, name, f"--context {shlex.quote(name)}{file}")
     if os.environ.get(incluster_config.SERVICE_HOST_ENV_NAME) and context in ("", IN_CLUSTER):
         return _in_cluster()
     raise UsageError(
@@ -59,7 +62,7 @@ async def log_in(kubeconfig: str, context: str) -> Endpoint:
     )
 
 
-async def _from_kubeconfig(merged: Any, name: str) -> Endpoint:
+async def _from_kubeconfig(merged: Any, name: str, flags: str) -> Endpoint:
     context = files.section_of(merged, "contexts", name)
     cluster = files.section_of(merged, "clusters", str(context.safe_get("cluster") or ""))
     user_name = str(context.safe_get("user") or "")
@@ -95,6 +98,7 @@ async def _from_kubeconfig(merged: Any, name: str) -> Endpoint:
         proxy=proxy_for(configuration.host, configuration.proxy or "", os.environ),
         expires=getattr(loader, "exec_plugin_expiry", None),
         login=_login(user),
+        flags=flags,
     )
 
 

@@ -85,6 +85,8 @@ class PodProxy:
         try:
             answer = await send_forwarded(self._transport, namespace, pod, port, path, method, body)
         except ClusterError as error:
+            if isinstance(refusal, Rejected):
+                raise Unavailable(f"pod {pod} in namespace {namespace} has no address to reach it at") from refusal
             if isinstance(refusal, Forbidden) and isinstance(error, Forbidden):
                 self._routes[namespace] = _Route(until, denied=refusal)
             raise refusal from error

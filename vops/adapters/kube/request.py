@@ -92,10 +92,9 @@ class Subject(msgspec.Struct, frozen=True):
         return f"{self.verb} {resource}{subresource}{scope}"
 
     def __str__(self) -> str:
-        what = self.resource + (f"/{self.subresource}" if self.subresource else "")
-        name = f" {self.name}" if self.name else ""
+        what = "/".join(part for part in (self.resource, self.name, self.subresource) if part)
         scope = f" in namespace {self.namespace}" if self.namespace else ""
-        return f"{self.verb} {what or 'the server'}{name}{scope}"
+        return f"{self.verb} {what or 'what the server says of itself'}{scope}"
 
 
 def subject_of(method: str, path: str, *, watching: bool = False) -> Subject:
