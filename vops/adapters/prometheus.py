@@ -8,24 +8,31 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from vops.errors import Forbidden, Rejected, Unauthorized, Unavailable, Unreachable
 from vops.model.text import one_line, scrub
 
-Query = Callable[[str, dict[str, str]], list[dict[str, Any]]]
+
+class Client(Protocol):
+    """What is used of `prometheus_api_client.PrometheusConnect`."""
+
+    def custom_query(self, query: str, params: dict[str, str]) -> list[dict[str, Any]]: ...
+
+    def close(self) -> None: ...
 
 
 class PrometheusMetrics:
-    """vops.ports.Metrics. `connect` makes the blocking query function; by default prometheus_api_client's."""
+    """vops.ports.Metrics. `connect` makes the blocking client; by default prometheus_api_client's."""
 
     def __init__(
-        self, url: str, *, timeout_s: float = 10.0, connect: Callable[[str, float], Query] | None = None
+        self, url: str, *, timeout_s: float = 10.0, connect: Callable[[str, float], Client] | None = None
     ) -> None:
         self._url = url.rstrip("/")
         self._timeout_s = timeout_s
         self._connect = connect or _connect
-        self._query: Query | None = None
+        self._client: Client | None = None
+        self._one_at_a_time = asyncio.Lock()
 
     async def query(self, promql: str, at: datetime | None = None) -> Sequence[Mapping[str, Any]]:
         """Instant query; labels come back scrubbed.
@@ -33,28 +40,30 @@ class PrometheusMetrics:
         Raises Unreachable, Unavailable (5xx, 429, timeouts), Unauthorized, Forbidden, or Rejected for a bad query.
         """
         params = {} if at is None else {"time": f"{at.timestamp():.3f}"}
-        try:
-            found = await asyncio.to_thread(self._ask, promql, params)
-        except _failures() as error:
-            raise _mapped(error, self._url) from error
+        async with self._one_at_a_time:
+            try:
+                found = await asyncio.to_thread(self._ask, promql, params)
+            except _failures() as error:
+                raise _mapped(error, self._url) from error
         return [_scrubbed(item) for item in found if isinstance(item, dict)]
 
+    async def close(self) -> None:
+        """Lets go of the connections."""
+        if self._client is not None:
+            await asyncio.to_thread(self._client.close)
+
     def _ask(self, promql: str, params: dict[str, str]) -> list[dict[str, Any]]:
-        if self._query is None:
-            self._query = self._connect(self._url, self._timeout_s)
-        return self._query(promql, params)
+        if self._client is None:
+            self._client = self._connect(self._url, self._timeout_s)
+        return list(self._client.custom_query(promql, params=params))
 
 
-def _connect(url: str, timeout_s: float) -> Query:
+def _connect(url: str, timeout_s: float) -> Client:
     from prometheus_api_client import PrometheusConnect
     from urllib3.util.retry import Retry
 
-    client = PrometheusConnect(url=url, timeout=timeout_s, retry=Retry(total=0), method="POST")
-
-    def query(promql: str, params: dict[str, str]) -> list[dict[str, Any]]:
-        return list(client.custom_query(promql, params=params))
-
-    return query
+    client: Client = PrometheusConnect(url=url, timeout=timeout_s, retry=Retry(total=0))
+    return client
 
 
 def _failures() -> tuple[type[Exception], ...]:

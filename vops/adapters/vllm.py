@@ -8,6 +8,7 @@ vLLM does, `timeout` what a hung one does.
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -26,9 +27,11 @@ from vops.ports import ProxyAnswer
 METRICS_PATH = "/metrics"
 LONGEST_BODY = 16_000_000
 ADDRESS_VALID_S = 60.0
+REASONS = frozenset({"refused", "timeout", "unreachable"})
+"""How a server can fail to answer at all."""
 
 _REFUSED = ("connection refused", "connect: connection reset")
-_TIMED_OUT = ("deadline exceeded", "i/o timeout", "timed out", "timeout")
+_TIMED_OUT = ("deadline exceeded", "i/o timeout", "timed out", "timeout", "does not answer")
 
 
 class Proxy(Protocol):
@@ -66,6 +69,8 @@ class VllmEngine:
         try:
             answer = await self._proxy(namespace, pod, port, path)
         except Unavailable as error:
+            if error.reason in REASONS:
+                raise
             raise _unavailable(namespace, pod, port, error.message, error.status) from error
         if answer.status in (502, 503, 504) and (words := _proxys_own_words(answer.body)):
             raise _unavailable(namespace, pod, port, words, answer.status)
@@ -140,7 +145,9 @@ class DirectProxy:
             raise Unavailable(f"{namespace}/{pod}:{port} timed out", reason="timeout") from error
         except (aiohttp.ClientError, OSError) as error:
             self._addresses.pop((namespace, pod), None)
-            raise Unavailable(f"{namespace}/{pod}:{port}: {one_line(str(error))}") from error
+            refused = isinstance(error, aiohttp.ClientConnectorError) and error.errno == errno.ECONNREFUSED
+            words = "connection refused" if refused else str(error)
+            raise _unavailable(namespace, pod, port, words, 0) from error
 
     async def close(self) -> None:
         if self._session is not None:
