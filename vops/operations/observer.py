@@ -107,15 +107,10 @@ class Observer:
         """The replicas that somebody looks at now: they are scraped first."""
         self._schedule.focus(frozenset(visible))
 
-    @property
-    def watches(self) -> int:
-        """How many watches stand."""
-        return sum(item.status.state is SourceState.LIVE for item in self._collections)
-
-    @property
-    def requests_per_s(self) -> float:
-        """Scrapes a second over the last 10 s; through the API server unless pods are asked directly."""
-        return self._budget.spent_per_s
+    def cost(self) -> tuple[int, float]:
+        """What looking costs: watches that stand, and scrapes a second over the last 10 s."""
+        watches = sum(item.status.state is SourceState.LIVE for item in self._collections)
+        return watches, self._budget.spent_per_s
 
     # --- running it ---
 

@@ -79,7 +79,7 @@ async def test_scrapes_stay_within_the_budget_and_forget_nobody() -> None:
         await world.advance(20)
         assert len(world.engines.asked) <= 25 * 20 + 25
         assert len(set(world.engines.asked_pods())) == 200
-        assert observer.requests_per_s == pytest.approx(25, abs=1)
+        assert observer.cost()[1] == pytest.approx(25, abs=1)
 
 
 async def test_what_is_visible_or_not_well_is_scraped_first() -> None:
@@ -308,7 +308,7 @@ async def test_a_live_source_is_current_and_watches_are_counted() -> None:
     async with world.observed() as observer:
         await world.advance(60)
         assert observer.snapshot().source(Source.EVENTS).at == world.clock.now()
-        assert observer.watches == 6
+        assert observer.cost()[0] == 6
         assert observer.snapshot().server_version == "v1.36.3"
 
 
