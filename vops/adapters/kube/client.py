@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 import msgspec
 
@@ -127,7 +127,7 @@ class KubeCluster:
                 return Listing(tuple(items), meta.resource_version)
             query = query | {"continue": meta.continue_}
 
-    def watch(self, kind: Kind, namespace: str = "", *, field_selector: str = "") -> AsyncIterator[Changed]:
+    def watch(self, kind: Kind, namespace: str = "", *, field_selector: str = "") -> AsyncGenerator[Changed, None]:
         return Watcher(
             self._transport,
             kind,

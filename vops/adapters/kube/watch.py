@@ -7,7 +7,7 @@ granted the collection is polled, and says so.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from datetime import datetime
 
@@ -66,7 +66,7 @@ class Watcher:
         self._heard = False
         self._poll_until = float("-inf")
 
-    async def changes(self) -> AsyncIterator[Changed]:
+    async def changes(self) -> AsyncGenerator[Changed, None]:
         """Changes without end; failures are statuses."""
         yield Changed(status=self._status(SourceState.LOADING))
         while True:
