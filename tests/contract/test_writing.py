@@ -45,10 +45,15 @@ async def test_a_patch_to_an_invalid_value_names_the_field(cluster: KubeCluster,
 
 
 async def test_a_field_that_does_not_exist_is_refused_and_not_dropped(cluster: KubeCluster, namespace: str) -> None:
-    document = deployment(namespace, "d")
-    document["spec"]["template"]["spec"]["tolerationz"] = []
-    with pytest.raises(Rejected, match="tolerationz"):
-        await cluster.create(DEPLOYMENTS, document)
+    wrong = deployment(namespace, "wrong")
+    wrong["spec"]["template"]["spec"]["containers"][0]["argz"] = ["--model"]
+    with pytest.raises(Rejected, match=r'unknown field "spec\.template\.spec\.containers\[0\]\.argz"'):
+        await cluster.create(DEPLOYMENTS, wrong)
+    with pytest.raises(Rejected, match=r"containers.*\.argz: field not declared in schema"):
+        await cluster.apply(DEPLOYMENTS, wrong, manager="vops-test")
+    await cluster.create(DEPLOYMENTS, deployment(namespace, "d"))
+    with pytest.raises(Rejected, match=r'unknown field "spec\.nope"'):
+        await cluster.patch(DEPLOYMENTS, "d", namespace, [{"op": "add", "path": "/spec/nope", "value": 1}])
 
 
 async def test_an_apply_against_another_manager_names_it_and_the_field(cluster: KubeCluster, namespace: str) -> None:

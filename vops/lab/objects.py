@@ -17,6 +17,7 @@ from vops.lab.ownership import schema_of
 from vops.lab.scale import change_scale, scale_of
 from vops.lab.statuses import Cause
 from vops.lab.store import Store
+from vops.lab.strict import refuse_undeclared_fields, refuse_unknown_fields, refuse_unknown_patched_fields
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -39,6 +40,7 @@ class Objects:
         kind = call.served
         if call.name:
             raise statuses.method_not_allowed()
+        refuse_unknown_fields(call, body)
         document = cleaned(kind, typed(kind, body))
         refuse_mistyped(kind, document, partial(statuses.undecodable, kind))
         self._place(call, document)
@@ -58,6 +60,7 @@ class Objects:
             raise statuses.method_not_allowed()
         if call.subresource == "scale":
             return 200, self._rescale(call, document, manager)
+        refuse_unknown_fields(call, document)
         document = cleaned(kind, typed(kind, document))
         refuse_mistyped(kind, document, partial(statuses.undecodable, kind))
         self._place(call, document)
@@ -78,6 +81,7 @@ class Objects:
         patched = compute(current, decoded_patch(body))
         if call.subresource == "scale":
             return 200, self._rescale(call, patched, manager)
+        refuse_unknown_patched_fields(call, patched)
         patched = cleaned(kind, patched)
         refuse_mistyped(kind, patched, statuses.unpatchable)
         self._place(call, patched)
@@ -131,6 +135,7 @@ class Objects:
         if stated != (kind.api_version, kind.kind):
             group, _, version = str(config.get("apiVersion", "")).rpartition("/")
             raise statuses.bad_request(f"invalid object type: {group}/{version}, Kind={config.get('kind', '')}")
+        refuse_undeclared_fields(call, config)
         config = cleaned(kind, config)
         refuse_mistyped(kind, config, partial(statuses.undecodable, kind))
         self._place(call, config)

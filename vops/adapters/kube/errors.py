@@ -35,6 +35,8 @@ _EXPLAINED = {
     ),
 }
 """All that an API server says of a JSON Patch that does not fit."""
+_NO_SUCH_FIELD = "failed to create typed patch object"
+"""A refused apply, which the API server answers with 500: it would fail again."""
 
 
 class Cause(msgspec.Struct, frozen=True):
@@ -93,7 +95,7 @@ def error_of_status(
     known = _BY_CODE.get(code)
     if known is not None:
         return known(message, code, status, subject, endpoint)
-    if code == 408 or code == 429 or code >= 500:
+    if (code in (408, 429) or code >= 500) and _NO_SUCH_FIELD not in status.message:
         return Unavailable(
             message,
             status=code,
@@ -105,9 +107,9 @@ def error_of_status(
 
 def _why(status: Status) -> str:
     """The server's words; a cause that the message does not repeat is appended (a failed JSON Patch test)."""
-    why = _DUMP.sub('"…"', _EXPLAINED.get(status.message, status.message)) or status.reason or "no reason given"
+    why = _EXPLAINED.get(status.message, status.message) or status.reason or "no reason given"
     more = [cause.message for cause in status.causes if cause.message and cause.message not in why]
-    return one_line("; ".join([why, *more]), MESSAGE_LIMIT)
+    return one_line(_DUMP.sub('"…"', "; ".join([why, *more])), MESSAGE_LIMIT)
 
 
 def _unauthorized(message: str, code: int, status: Status, subject: Subject, endpoint: Endpoint) -> ClusterError:
