@@ -107,9 +107,9 @@ def error_of_status(
 
 def _why(status: Status) -> str:
     """The server's words; a cause that the message does not repeat is appended (a failed JSON Patch test)."""
-    why = _EXPLAINED.get(status.message, status.message) or status.reason or "no reason given"
-    more = [cause.message for cause in status.causes if cause.message and cause.message not in why]
-    return one_line(_DUMP.sub('"…"', "; ".join([why, *more])), MESSAGE_LIMIT)
+    why = _DUMP.sub('"…"', _EXPLAINED.get(status.message, status.message)) or status.reason or "no reason given"
+    causes = [_DUMP.sub('"…"', cause.message) for cause in status.causes]
+    return one_line("; ".join([why, *(cause for cause in causes if cause not in why)]), MESSAGE_LIMIT)
 
 
 def _unauthorized(message: str, code: int, status: Status, subject: Subject, endpoint: Endpoint) -> ClusterError:

@@ -41,7 +41,7 @@ PLUGIN_LOGINS = {
     "tsh": "tsh login",
 }
 """How a person logs in again, by the name of the exec plugin."""
-_SERVICE_ACCOUNT_NAMESPACE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+SERVICE_ACCOUNT_NAMESPACE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
 
 async def log_in(kubeconfig: str, context: str) -> Endpoint:
@@ -108,7 +108,7 @@ def _in_cluster() -> Endpoint:
     try:
         incluster_config.load_incluster_config(configuration, try_refresh_token=False)
         tls = tls_context(configuration)
-        namespace = Path(_SERVICE_ACCOUNT_NAMESPACE).read_text("utf-8").strip()
+        namespace = Path(SERVICE_ACCOUNT_NAMESPACE).read_text("utf-8").strip()
     except (ConfigException, OSError) as error:
         raise UsageError(
             f"this pod's service account cannot be used: {_reason(error)}",

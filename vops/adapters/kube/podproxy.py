@@ -87,7 +87,13 @@ class PodProxy:
         except ClusterError as error:
             if isinstance(refusal, Rejected):
                 raise Unavailable(f"pod {pod} in namespace {namespace} has no address to reach it at") from refusal
-            if isinstance(refusal, Forbidden) and isinstance(error, Forbidden):
+            if not isinstance(refusal, Forbidden):
+                raise refusal from error
+            if isinstance(error, Unavailable):
+                # This way is allowed, and the pod does not listen.
+                self._routes[namespace] = _Route(until)
+                raise
+            if isinstance(error, Forbidden):
                 self._routes[namespace] = _Route(until, denied=refusal)
             raise refusal from error
         if isinstance(refusal, Forbidden):

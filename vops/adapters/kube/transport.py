@@ -163,10 +163,7 @@ class HttpTransport:
 
     def _url(self, request: Request) -> URL:
         # The path comes quoted; anything that quotes it again would change which object is meant.
-        path, _, query = request.path.partition("?")
-        url = URL(self._endpoint.url.rstrip("/") + path, encoded=True)
-        if query:
-            url = url.with_query(query)
+        url = URL(self._endpoint.url.rstrip("/") + request.path, encoded=True)
         return url.update_query(request.query) if request.query else url
 
     def _timeout(self, request: Request) -> aiohttp.ClientTimeout:
