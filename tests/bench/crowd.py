@@ -19,7 +19,7 @@ def gather(plane: ControlPlane, kwok: Kwok) -> int:
     """Makes everything, waits until it runs and listens, and returns how many pods there are."""
     kwok.add_nodes(NODES)
     for namespace in (NAMESPACE, "web"):
-        plane.kubectl("create", "namespace", namespace)
+        plane.make_namespace(namespace)
     plane.apply(*map(_model, range(MODELS)), *map(_service, range(SERVICES)), *exporters(NAMESPACE, kwok.nodes))
     expected = REPLICAS + SERVICES * PODS_EACH + NODES
     wait_for("all pods to run", lambda: _running(plane) == expected, within_s=180, every_s=1)

@@ -26,7 +26,7 @@ def main() -> None:
     try:
         plane.start()
         node.start()
-        plane.kubectl("create", "namespace", NAMESPACE)
+        plane.make_namespace(NAMESPACE)
         _compare(plane, Workload(plane, NAMESPACE).bring_about(FAILURES["kv-cache-too-small"]))
     finally:
         node.stop()

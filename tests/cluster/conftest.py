@@ -6,6 +6,7 @@ servers' logs are shown; all of them stay in the folder that is named there.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from tests.cluster.kwok import Kwok
 from tests.cluster.node import GpuNode
 from tests.cluster.processes import NotEntered, Workspace, tail, wait_for
 
+_NUMBERS = itertools.count(1)
 _CONTROL_PLANE = pytest.StashKey[ControlPlane]()
 
 
@@ -80,9 +82,9 @@ def kwok(control_plane: ControlPlane) -> Iterator[Kwok]:
 @pytest.fixture
 def namespace(control_plane: ControlPlane, request: pytest.FixtureRequest) -> Iterator[str]:
     """A namespace of the test's own; afterwards its pods are gone, so that their GPUs are free again."""
-    name = re.sub("[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())[:60].strip("-")
-    control_plane.kubectl("create", "namespace", name)
-    wait_for("its service account", lambda: control_plane.get("serviceaccounts", "-n", name)["items"])
+    words = re.sub("[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())
+    name = f"{words[:40].strip('-')}-{next(_NUMBERS)}"
+    control_plane.make_namespace(name)
     yield name
     control_plane.kubectl("delete", "deployments,replicasets,pods", "--all", "-n", name, "--wait=false")
     wait_for("its pods to be gone", lambda: not control_plane.get("pods", "-n", name)["items"], within_s=60)

@@ -126,6 +126,11 @@ class ControlPlane:
         answer: Document = json.loads(self.kubectl("get", *arguments, "--show-managed-fields", "-o", "json"))
         return answer
 
+    def make_namespace(self, name: str) -> None:
+        """Returns when pods can be made in it."""
+        self.kubectl("create", "namespace", name)
+        wait_for("its service account", lambda: self._service_account_exists(name))
+
     def apply(self, *documents: Document) -> None:
         listing = {"apiVersion": "v1", "kind": "List", "items": list(documents)}
         self.kubectl("apply", "--server-side", "--field-manager=kubectl", "-f", "-", given=json.dumps(listing))
@@ -224,9 +229,9 @@ class ControlPlane:
         finally:
             connection.close()
 
-    def _service_account_exists(self) -> bool:
+    def _service_account_exists(self, namespace: str = "default") -> bool:
         try:
-            self.kubectl("get", "serviceaccount", "default")
+            self.kubectl("get", "serviceaccount", "default", "-n", namespace)
         except KubectlFailed:
             return False
         return True

@@ -40,7 +40,7 @@ def fleet(control_plane: ControlPlane, kwok: Kwok) -> None:
     """Two GPU nodes with a Deployment for each recorded load, a loading one and one for each way to fail."""
     kwok.add_nodes(2)
     for name in (SERVING, LOADING, *FAILURES):
-        control_plane.kubectl("create", "namespace", name)
+        control_plane.make_namespace(name)
     deployments = [_deployment(SERVING, load, lifecycle("ready", load=load), REPLICAS) for load in LOADS]
     deployments += [_deployment(name, name, lifecycle(name)) for name in (LOADING, *FAILURES)]
     control_plane.apply(*deployments, *exporters(SERVING, kwok.nodes))
@@ -71,7 +71,7 @@ def test_each_replica_shows_the_state_of_its_pod(rows: list[Document], namespace
 def test_a_ready_replica_shows_what_its_engine_and_gpus_say(rows: list[Document]) -> None:
     row = next(row for row in rows if row["model"] == "models/saturated")
 
-    assert row["gpu"] == "H100-80GB-HBM3"
+    assert row["gpu"] == PRODUCT
     assert (row["running"], row["waiting"]) == (10, 69)
     assert row["kv_usage"] == pytest.approx(0.9125, abs=0.001)
     assert 0.4 <= row["gpu_util"] <= 1.0
