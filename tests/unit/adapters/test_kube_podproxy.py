@@ -86,7 +86,11 @@ async def test_what_the_pod_says_is_its_answer_whatever_the_status(status: int, 
 
 @pytest.mark.parametrize(
     ("script", "kind"),
-    [(refusal(404, message='pods "p" not found'), NotFound), (refusal(503, message=REFUSED), Unavailable)],
+    [
+        (refusal(404, message='pods "p" not found'), NotFound),
+        (refusal(503, message=REFUSED), Unavailable),
+        (Scripted(503, f"E{REFUSED[1:]}".encode()), Unavailable),
+    ],
 )
 async def test_what_the_api_server_says_of_the_pod_is_an_error(script: Scripted, kind: type[VopsError]) -> None:
     pods = Pods(script)

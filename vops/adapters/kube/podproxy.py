@@ -14,9 +14,11 @@ from vops.adapters.kube.request import Answer, Request, path_of
 from vops.adapters.kube.transport import Transport
 from vops.errors import ClusterError, Forbidden, Rejected, Unavailable, Unreachable
 from vops.model.resources import PODS
+from vops.model.text import one_line
 from vops.ports import Clock, ProxyAnswer
 
 REMEMBER_S = 60.0
+_UNREACHED = "error trying to reach service: "
 
 
 class _Route(msgspec.Struct, frozen=True):
@@ -69,10 +71,18 @@ class PodProxy:
             cause = error.__cause__
             if isinstance(cause, TimeoutError) and not isinstance(cause, aiohttp.ConnectionTimeoutError):
                 raise Unavailable(
-                    f"pod {pod} in namespace {namespace} does not answer on port {port} within {self._timeout_s:g} s"
+                    f"pod {pod} in namespace {namespace} does not answer on port {port} within {self._timeout_s:g} s",
+                    reason="timeout",
                 ) from error
             raise
         # The pod's own refusals are answers; only the API server speaks in Status objects.
+        unreached = _unreached(answer)
+        if unreached:
+            raise Unavailable(
+                f"pod {pod} in namespace {namespace} cannot be reached on port {port}: {unreached}",
+                status=answer.status,
+                reason="refused" if "connection refused" in unreached else "unreachable",
+            )
         if answer.status >= 300 and status_in(answer.body) is not None:
             raise error_of(answer, request, self._transport.endpoint)
         return answer
@@ -108,6 +118,14 @@ def _leads_elsewhere(error: ClusterError) -> bool:
     """
     if isinstance(error, Rejected):
         return "not allowed" in error.message
-    return isinstance(error, Forbidden) or (
-        "error trying to reach service" in error.message and "connection refused" not in error.message
-    )
+    return isinstance(error, Forbidden) or error.reason == "unreachable"
+
+
+def _unreached(answer: Answer) -> str:
+    """Why the API server did not reach the pod; empty when it did. It says so in a Status or, at times, plainly."""
+    if answer.status < 500:
+        return ""
+    status = status_in(answer.body)
+    words = status.message if status else answer.body[:1000].decode("utf-8", "replace")
+    start = words[: len(_UNREACHED)].lower()
+    return one_line(words[len(_UNREACHED) :]) if start == _UNREACHED else ""

@@ -35,8 +35,7 @@ async def send_forwarded(
             await socket.send_bytes(bytes([_DATA]) + _http_request(pod, port, path, method, body))
             return _http_answer(await _received(socket, method), method)
     except aiohttp.WSServerHandshakeError as error:
-        refusal = Answer(error.status, {}, error.message.encode())
-        raise error_of(refusal, request, transport.endpoint) from error
+        raise error_of(Answer(error.status, {}, b""), request, transport.endpoint) from error
     except (aiohttp.ClientError, OSError) as error:
         raise unreachable(error, transport.endpoint) from error
 
@@ -60,12 +59,17 @@ async def _received(socket: aiohttp.ClientWebSocketResponse, method: str) -> byt
             seen.add(channel)
             data = data[_PORT_BYTES:]
         if channel == _ERROR and data:
-            raise Unavailable(f"the pod's port cannot be forwarded: {one_line(data.decode('utf-8', 'replace'))}")
+            raise Unavailable(f"its port cannot be forwarded: {_reason(data.decode('utf-8', 'replace'))}")
         if channel == _DATA:
             received += data
         if is_whole(received, method) or len(received) > LARGEST_ANSWER:
             break
     return bytes(received)
+
+
+def _reason(text: str) -> str:
+    """Why a port cannot be forwarded; a kubelet wraps the usual reason in ids and paths of the node."""
+    return "connection refused" if "connection refused" in text else one_line(text)
 
 
 def is_whole(received: bytes | bytearray, method: str = "GET") -> bool:
