@@ -13,6 +13,7 @@ from functools import cached_property
 
 from vops.diagnosis.demands import gpu_request
 from vops.diagnosis.logs import LogReading, read_log
+from vops.diagnosis.placement import Placement, Usage, node_usage
 from vops.diagnosis.states import ReplicaState, replica_state
 from vops.model.rates import rates
 from vops.model.resources import Container, ContainerStatus, Event, Meta, Node, Pod, Ref, Terminated, Workload
@@ -96,6 +97,11 @@ class Replica:
         return next((gpu.model for gpu in self.gpus if gpu.model), "")
 
     @cached_property
+    def placement(self) -> Placement:
+        """The pod against every node that was observed."""
+        return self.facts.placement(self.pod)
+
+    @cached_property
     def events(self) -> tuple[Event, ...]:
         """Events about this incarnation of the pod, oldest first."""
         return self.facts.events_of(self.ref)
@@ -120,6 +126,24 @@ class Replica:
         if self.status is None:
             return None
         return self.status.state.terminated or self.status.last_state.terminated
+
+    @property
+    def runs(self) -> bool:
+        """Whether an instance of the container runs at this moment."""
+        return self.status is not None and self.status.state.running is not None
+
+    @cached_property
+    def death_log(self) -> LogReading | None:
+        """The log of the instance that `last_death` is about.
+
+        Between two instances the kubelet serves the dead one's log as the current log.
+        """
+        return self.previous_log if self.runs else self.log or self.previous_log
+
+    @property
+    def death_log_name(self) -> str:
+        """Which of the two logs `death_log` is, in words."""
+        return "previous log" if self.runs or self.log is None else "log"
 
     @property
     def restarts(self) -> int:
@@ -289,6 +313,17 @@ class Facts:
             if gpu.pod:
                 found[gpu.namespace, gpu.pod].append(gpu)
         return found
+
+    # --- scheduling ---
+
+    @cached_property
+    def usage(self) -> dict[str, Usage]:
+        """What the pods of each node hold."""
+        return node_usage(self.snapshot.pods)
+
+    def placement(self, pod: Pod) -> Placement:
+        """A pod against every node."""
+        return Placement(pod, self.snapshot.nodes, self.usage)
 
     # --- events ---
 

@@ -24,6 +24,9 @@ LOADING_LIMIT_S = 3600
 _RESTART_WITHIN = timedelta(minutes=6)
 """The kubelet waits at most 5 minutes before it starts a crashed container again."""
 
+_BACKOFF_RESET = timedelta(minutes=10)
+"""The kubelet takes a container that ran this long for cured."""
+
 _CLOCK_SLACK = timedelta(seconds=3)
 
 
@@ -52,9 +55,19 @@ def replica_state(replica: Replica) -> ReplicaState:
         return _waiting(status)
     if status.state.running is None:
         return ReplicaState.CRASH_LOOPING if status.state.terminated else ReplicaState.CREATING
-    if status.ready:
+    if status.ready and not _ready_in_name_only(replica, status):
         return ReplicaState.READY
     return _running(replica, status)
+
+
+def _ready_in_name_only(replica: Replica, status: ContainerStatus) -> bool:
+    """Without a readiness probe a container is Ready from its first moment, even between two crashes."""
+    container = replica.container
+    if container.readiness_probe or container.startup_probe or not restarts_in_a_loop(status):
+        return False
+    started = started_at(replica)
+    young = started is None or replica.facts.snapshot.at - started < _BACKOFF_RESET
+    return young and not answers(replica)
 
 
 def _waiting(status: ContainerStatus | None) -> ReplicaState:

@@ -1,0 +1,73 @@
+"""Ways to say where something was read: fields of objects, lines of logs, events."""
+
+from __future__ import annotations
+
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Evidence
+from vops.diagnosis.tracebacks import LoggedError
+from vops.model.resources import Event, Node
+from vops.model.text import one_line
+
+LONGEST = 400
+
+
+def pod_field(path: str, observed: object, expected: str = "") -> Evidence:
+    """A field of the pod, by its JSON path."""
+    return Evidence("pod", path, one_line(str(observed), LONGEST), expected)
+
+
+def container_field(replica: Replica, path: str, observed: object, expected: str = "") -> Evidence:
+    """A field of the replica's container in the pod's spec."""
+    return pod_field(f"spec.containers[{replica.container.name}].{path}", observed, expected)
+
+
+def status_field(replica: Replica, path: str, observed: object, expected: str = "") -> Evidence:
+    """A field of the container's status."""
+    return pod_field(f"status.containerStatuses[{replica.container.name}].{path}", observed, expected)
+
+
+def node_field(node: Node, path: str, observed: object, expected: str = "") -> Evidence:
+    """A field of a node, by its JSON path."""
+    return Evidence("node", f"{node.metadata.name} {path}", one_line(str(observed), LONGEST), expected)
+
+
+def owner_field(replica: Replica, path: str, observed: object, expected: str = "") -> Evidence:
+    """A field of the workload that the replica belongs to."""
+    owner = replica.owner
+    source = owner.kind.lower() if owner else "workload"
+    return Evidence(source, f"{owner.name if owner else '?'} {path}", one_line(str(observed), LONGEST), expected)
+
+
+def event(found: Event) -> Evidence:
+    """An event: how often, and what it said."""
+    times = f" ×{found.times}" if found.times > 1 else ""
+    return Evidence("event", f"{found.reason}{times}", one_line(found.message, LONGEST))
+
+
+def logged(replica: Replica, error: LoggedError, expected: str = "") -> Evidence:
+    """An exception in the log of the instance that died."""
+    return Evidence("log", f"{replica.death_log_name} line {error.line}", one_line(str(error), LONGEST), expected)
+
+
+def log_line(name: str, number: int, observed: str) -> Evidence:
+    return Evidence("log", f"{name} line {number}", one_line(observed, LONGEST))
+
+
+def scheduler(replica: Replica) -> tuple[Evidence, ...]:
+    """The scheduler's own words, where it has said anything."""
+    said = replica.placement.scheduler
+    if said is None:
+        return ()
+    return (pod_field("status.conditions[PodScheduled].message", said.text),)
+
+
+def exit_status(replica: Replica) -> tuple[Evidence, ...]:
+    """How the last instance ended."""
+    death, status = replica.last_death, replica.status
+    if death is None or status is None:
+        return ()
+    path = "state.terminated" if status.state.terminated else "lastState.terminated"
+    words = [f"exit code {death.exit_code}", death.reason or ""]
+    if death.started_at and death.finished_at:
+        words.append(f"after {(death.finished_at - death.started_at).total_seconds():.0f} s")
+    return (status_field(replica, path, ", ".join(word for word in words if word)),)

@@ -1,0 +1,56 @@
+"""Fixes as rules offer them: a runbook on the workload that owns the replica, or exact steps where there is none.
+
+Only Deployments and StatefulSets are changed by runbooks. A bare pod cannot be changed at all, and a pod of another
+controller must be changed at that controller: both get steps instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Applicability, Fix
+
+_CHANGEABLE = ("Deployment", "StatefulSet")
+
+
+def runbook(
+    replica: Replica,
+    name: str,
+    title: str,
+    applicability: Applicability,
+    params: dict[str, Any],
+    *,
+    by_hand: Iterable[str],
+    notes: Iterable[str] = (),
+) -> Fix:
+    """The runbook `name` on the replica's workload; `by_hand` says the same change in words, for every other owner."""
+    owner = replica.owner
+    if owner is None or owner.kind not in _CHANGEABLE:
+        return by_steps(replica, title, by_hand)
+    target = {"namespace": replica.namespace, "target": f"{owner.kind.lower()}/{owner.name}"}
+    return Fix(title, applicability, name, {**target, **params}, tuple(notes))
+
+
+def by_steps(replica: Replica, title: str, steps: Iterable[str]) -> Fix:
+    """What to do by hand, beginning with where."""
+    return Fix(title, Applicability.MANUAL, steps=(_where(replica), *steps))
+
+
+def advice(title: str, *steps: str) -> Fix:
+    """What to do by hand somewhere else than on the workload."""
+    return Fix(title, Applicability.MANUAL, steps=steps)
+
+
+def _where(replica: Replica) -> str:
+    owner = replica.owner
+    if owner is None:
+        read = f"kubectl -n {replica.namespace} get pod {replica.name} -o yaml"
+        return (
+            f"Pod {replica.name} has no controller, and a pod cannot be changed: save it ({read}), "
+            "change it as below, delete it, create it again."
+        )
+    if owner.kind in _CHANGEABLE:
+        return f"Edit it: kubectl -n {replica.namespace} edit {owner.kind.lower()}/{owner.name}"
+    return f"Change it at its owner, {owner.kind} {owner.name} in {replica.namespace}, not at the pod."

@@ -1,0 +1,86 @@
+"""What is said when no rule recognises a failure: the innermost exception and the last stage, and never a guess."""
+
+from __future__ import annotations
+
+from vops.diagnosis import evidence
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Confidence, Evidence, Finding, Severity
+from vops.diagnosis.states import ReplicaState
+
+_SPEAKS = (
+    ReplicaState.PENDING,
+    ReplicaState.CREATING,
+    ReplicaState.CRASH_LOOPING,
+    ReplicaState.FAILED,
+    ReplicaState.NOT_READY,
+    ReplicaState.LOADING,
+)
+_WARNINGS_SHOWN = 3
+
+
+def unknown(replica: Replica) -> Finding | None:
+    """A finding without a cause for a replica that is in trouble; None for one that is not."""
+    said = _says(replica) if replica.state in _SPEAKS else None
+    if said is None:
+        return None
+    summary, found = said
+    return Finding(
+        rule="unknown",
+        cause="unknown",
+        severity=Severity.WARNING if replica.state is ReplicaState.LOADING else Severity.ERROR,
+        confidence=Confidence.POSSIBLE,
+        subject=replica.ref,
+        summary=summary,
+        evidence=(*found, *_warnings(replica)),
+    )
+
+
+def _says(replica: Replica) -> tuple[str, tuple[Evidence, ...]] | None:
+    match replica.state:
+        case ReplicaState.PENDING:
+            return _unplaced(replica)
+        case ReplicaState.CREATING if replica.last_death is None:
+            return _stuck(replica)
+        case ReplicaState.NOT_READY if replica.last_death is None:
+            return f"{replica.name} runs and is not Ready, for a reason that no rule knows", ()
+        case _:
+            return _died(replica)
+
+
+def _unplaced(replica: Replica) -> tuple[str, tuple[Evidence, ...]] | None:
+    found = evidence.scheduler(replica)
+    if not found:
+        return None
+    return f"{replica.name} cannot be scheduled, for a reason that no rule knows", found
+
+
+def _stuck(replica: Replica) -> tuple[str, tuple[Evidence, ...]] | None:
+    waiting = replica.status.state.waiting if replica.status else None
+    if waiting is None or waiting.reason in ("", "ContainerCreating", "PodInitializing"):
+        return (f"{replica.name} cannot be created", ()) if _warnings(replica) else None
+    found = evidence.status_field(replica, "state.waiting", f"{waiting.reason}: {waiting.message}")
+    return f"{replica.name} cannot be created: {waiting.reason}", (found,)
+
+
+def _died(replica: Replica) -> tuple[str, tuple[Evidence, ...]] | None:
+    death, log = replica.last_death, replica.death_log
+    if death is None and replica.state is ReplicaState.LOADING:
+        return None
+    ended = evidence.exit_status(replica)
+    if log is None:
+        how = f" with exit code {death.exit_code}" if death else ""
+        return f"{replica.name} ended{how}, and its log is not there", ended
+    error = log.root or log.wrapper
+    if error is None:
+        return f"{replica.name} ended during {log.stage}, with no error in its log", ended
+    return f"{replica.name} ended during {log.stage}: {error.short_type}", (evidence.logged(replica, error), *ended)
+
+
+def _warnings(replica: Replica) -> tuple[Evidence, ...]:
+    """The latest warnings about what keeps it from starting; scheduling is over once it has a node."""
+    warnings = [
+        item
+        for item in replica.events
+        if item.type == "Warning" and not (item.reason == "FailedScheduling" and replica.pod.spec.node_name)
+    ]
+    return tuple(evidence.event(item) for item in warnings[-_WARNINGS_SHOWN:])
