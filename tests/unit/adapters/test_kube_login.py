@@ -241,3 +241,24 @@ async def test_without_any_configuration_the_lab_is_offered(tmp_path: Path, monk
     with pytest.raises(UsageError, match="there is no kubeconfig") as raised:
         await log_in("", "")
     assert "vops --lab" in raised.value.hint
+
+
+def oidc(expires: int) -> dict[str, Any]:
+    """The `user` of an OIDC login whose token expires at a Unix time."""
+    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode() for part in ({}, {"exp": expires})]
+    config = {
+        "id-token": ".".join([*parts, "signature"]),
+        "refresh-token": "r",
+        "idp-issuer-url": "https://idp.example",
+    }
+    return {"auth-provider": {"name": "oidc", "config": config | {"client-id": "c", "client-secret": "s"}}}
+
+
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utc:DeprecationWarning")  # the package, on Python 3.12
+async def test_an_oidc_token_is_used_until_it_expires(tmp_path: Path) -> None:
+    user = oidc(expires=4_000_000_000)
+    endpoint = await log_in(kubeconfig(tmp_path, user=user), "")
+    assert endpoint.headers == (("Authorization", f"Bearer {user['auth-provider']['config']['id-token']}"),)
+    with pytest.raises(Unauthorized, match="OIDC token in the kubeconfig has expired") as raised:
+        await log_in(kubeconfig(tmp_path, user=oidc(expires=1_000_000_000)), "")
+    assert "kubelogin" in raised.value.hint

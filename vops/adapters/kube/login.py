@@ -17,8 +17,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote as url_quote
 
-import aiohttp
-
 from vops.adapters.kube import kubeconfig as files
 from vops.adapters.kube.endpoint import Endpoint
 from vops.adapters.kube.package import ConfigException, Configuration, exec_provider, incluster_config, kube_config
@@ -78,11 +76,6 @@ async def _from_kubeconfig(merged: Any, name: str, flags: str) -> Endpoint:
     except (ConfigException, OSError, ValueError, KeyError, binascii.Error) as error:
         raise InputError(
             f"context {name!r}: {_reason(error)}", path=str(merged.path), hint="check with: kubectl config view --raw"
-        ) from error
-    except aiohttp.ClientError as error:
-        raise Unauthorized(
-            f"context {name!r}: its OIDC token could not be refreshed: {_reason(error)}",
-            hint="log in again with the tool that wrote the token into the kubeconfig",
         ) from error
     finally:
         # The package writes embedded certificates and keys to files for the TLS library; nobody needs them any more.
@@ -185,6 +178,13 @@ class _Loader(kube_config.KubeConfigLoader):  # type: ignore[misc]  # the packag
         super().set_active_context(context_name)
         if self._user is None:  # type: ignore[has-type]
             self._user = kube_config.ConfigNode("users", {})
+
+    async def _refresh_oidc(self, provider: Any) -> None:
+        # The package would send the refresh token and the client's secret without verifying who gets them.
+        raise Unauthorized(
+            "the OIDC token in the kubeconfig has expired",
+            hint="log in again with the tool that wrote it, or use an exec plugin such as kubelogin",
+        )
 
     async def load_from_exec_plugin(self) -> bool:
         plugin = self._user["exec"].value
