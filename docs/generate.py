@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 from vops.cli import app as cli
 from vops.cli.diagnostics import ExitCode
 from vops.diagnosis.rule import discover
-from vops.library import library_runbooks
+from vops.library import read_runbook_file, runbooks
+from vops.runbooks.schema import read_runbook
 from vops.settings import Settings
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -42,13 +43,13 @@ def rules_page() -> str:
 
 def runbooks_page() -> str:
     parts = ["# Runbooks\n\nRun one with `vops run NAME -p parameter=value`; see `vops run NAME --dry-run` first.\n"]
-    for runbook in library_runbooks():
-        parts.append(
-            f"## {runbook.id}\n\n{runbook.title}. Risk: {runbook.risk}.\n\n| parameter | type | |\n|---|---|---|"
-        )
-        parts += [f"| `{name}` | {param.type} | {param.help} |" for name, param in runbook.params.items()]
+    for name in sorted(runbooks({})):
+        runbook = read_runbook(*read_runbook_file(name, {}))
+        head = runbook.head
+        parts.append(f"## {name}\n\n{head.title}. Risk: {head.risk}.\n\n| parameter | type | |\n|---|---|---|")
+        parts += [f"| `{key}` | {param.type} | {param.help} |" for key, param in head.params.items()]
         parts.append("\nSteps:\n")
-        parts += [f"{number}. `{step.kind}` {step.title or step.id}" for number, step in enumerate(runbook.steps, 1)]
+        parts += [f"{at}. `{step.common.kind}` {step.common.title}" for at, step in enumerate(runbook.steps, 1)]
         parts.append("")
     return "\n".join(parts)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
-from vops.errors import UsageError
+from vops.errors import InputError, UsageError
 from vops.render.text import Line, Tone, plain
 
 _ANSI = {
@@ -53,3 +54,13 @@ def chosen(output: str, allowed: tuple[str, ...]) -> str:
     if output not in allowed:
         raise UsageError(f"output format {output!r} is not known here", hint=f"use -o {'|'.join(allowed)}")
     return output
+
+
+def write_file(path: Path, data: bytes, option: str) -> None:
+    """Writes a file that the user asked for with `option`. Raises InputError naming both."""
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise InputError(
+            f"cannot be written: {error.strerror}", path=str(path), hint=f"choose another {option}"
+        ) from error

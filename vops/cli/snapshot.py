@@ -14,13 +14,13 @@ def register(app: typer.Typer) -> None:
 
 
 def snapshot(context: typer.Context) -> None:
-    from vops.cli.output import emit
+    from vops.cli.output import emit, write_file
     from vops.cli.running import run
 
     options: Globals = context.obj
     data = run(_observed(options))
     if options.output:
-        _write(Path(options.output), data)
+        write_file(Path(options.output), data, "-o FILE")
     else:
         emit(data)
 
@@ -33,14 +33,3 @@ async def _observed(options: Globals) -> bytes:
     settings = settings_of(options)
     async with open_session(settings) as session:
         return (await observe(session, namespace=settings.namespace)).to_json()
-
-
-def _write(path: Path, data: bytes) -> None:
-    from vops.errors import InputError
-
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise InputError(
-            f"cannot be written: {error.strerror}", path=str(path), hint="choose another -o FILE"
-        ) from error

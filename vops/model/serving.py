@@ -73,7 +73,10 @@ class EngineRates(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class GpuSample(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One GPU as a DCGM exporter sees it; the pod fields are empty where it cannot attribute it."""
+    """One GPU as a DCGM exporter sees it; the pod fields are empty where it cannot attribute it.
+
+    `utilisation` is 0..1.
+    """
 
     at: datetime
     node: str = ""

@@ -68,12 +68,14 @@ def _joined(cluster: Cluster, settings: Settings, clock: Clock, stack: AsyncExit
     direct = DirectProxy(cluster.get, timeout_s=settings.timeout_s) if settings.direct else None
     engine = VllmEngine(direct or cluster.proxy, now=clock.now)
     stack.push_async_callback(engine.close)
-    return Session(cluster, engine, engine, _metrics(settings), clock, settings)
+    return Session(cluster, engine, engine, _metrics(settings, stack), clock, settings)
 
 
-def _metrics(settings: Settings) -> Metrics | None:
+def _metrics(settings: Settings, stack: AsyncExitStack) -> Metrics | None:
     if not settings.prometheus_url:
         return None
     from vops.adapters.prometheus import PrometheusMetrics
 
-    return PrometheusMetrics(settings.prometheus_url, timeout_s=settings.timeout_s)
+    metrics = PrometheusMetrics(settings.prometheus_url, timeout_s=settings.timeout_s)
+    stack.push_async_callback(metrics.close)
+    return metrics

@@ -1,0 +1,105 @@
+"""`vops fix`: the fix of what is wrong with a target, planned, shown, applied, verified."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vops.cli.options import Globals
+from vops.errors import ApprovalNeeded, UsageError
+
+if TYPE_CHECKING:
+    from vops.operations.fix import FixPlan
+    from vops.planning.plan import Plan
+
+FORMATS = ("text", "json", "yaml")
+
+
+def register(app: typer.Typer) -> None:
+    app.command("fix", help=f"Plan the fix of a target, show it, apply it, observe again. -o {'|'.join(FORMATS)}")(fix)
+
+
+def fix(
+    context: typer.Context,
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="POD, deploy/NAME or sts/NAME")],
+    cause: Annotated[str, typer.Option(help="fix this finding, not the first")] = "",
+    parameter: Annotated[list[str] | None, typer.Option("-p", metavar="NAME=VALUE", help="a value of yours")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="show the plan and change nothing")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="agree to the plan without being asked")] = False,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="with --dry-run: exit 3 when something would change")
+    ] = False,
+) -> None:
+    from vops.cli.carrying import parameters
+    from vops.cli.output import chosen
+    from vops.cli.running import run
+
+    options: Globals = context.obj
+    output = chosen(options.output, FORMATS)
+    values = parameters(parameter or [])
+    run(_fix(options, target, cause, values, output=output, dry_run=dry_run, yes=yes, detailed=detailed_exitcode))
+
+
+async def _fix(
+    options: Globals,
+    text: str,
+    cause: str,
+    values: dict[str, str],
+    *,
+    output: str,
+    dry_run: bool,
+    yes: bool,
+    detailed: bool,
+) -> None:
+    from vops.cli.carrying import carry_out, pending
+    from vops.cli.running import settings_of
+    from vops.operations.fix import plan_fix
+    from vops.operations.session import open_session
+    from vops.operations.targets import locate, parse_target
+
+    target = parse_target(text)
+    if not target.is_one:
+        raise UsageError(f"{text!r} is more than one object", hint="fix one POD, deploy/NAME or sts/NAME at a time")
+    async with open_session(settings_of(options)) as session:
+        planned = await plan_fix(session, await locate(session, target), cause=cause, params=values)
+        _show(planned, options, output)
+        plan = _applicable(planned)
+        # A printed patch is for a repository: applying it here as well would be a surprise.
+        if plan is None or output == "yaml":
+            return
+        if dry_run:
+            pending(plan, detailed=detailed)
+            return
+        await carry_out(session, plan, options, yes=yes)
+
+
+def _show(planned: FixPlan, options: Globals, output: str) -> None:
+    from vops.cli.carrying import show_plan
+    from vops.cli.output import emit, emit_lines
+    from vops.render.plan import plan_document, plan_yaml
+    from vops.render.report import report_document, report_lines
+
+    if output == "json":
+        emit(plan_document(planned.plan, report_document(planned.report)))
+    elif output == "yaml" and planned.plan:
+        emit(plan_yaml(planned.plan))
+    elif planned.plan:
+        show_plan(planned.plan, options)
+    else:
+        emit_lines(report_lines(planned.report), no_color=options.no_color)
+
+
+def _applicable(planned: FixPlan) -> Plan | None:
+    """The plan; None when nothing is wrong. Raises ApprovalNeeded when only a person can do it."""
+    if planned.plan is not None or planned.finding is None:
+        return planned.plan
+    if planned.fix is None:
+        raise ApprovalNeeded(
+            f"{planned.finding.cause} has no fix that vops can make: {planned.finding.summary}",
+            hint=f"vops explain {planned.finding.rule}",
+        )
+    raise ApprovalNeeded(
+        f"{planned.fix.title}: this is for you to do\n" + "\n".join(f"  - {step}" for step in planned.fix.steps),
+        hint="then run vops diagnose again",
+    )
