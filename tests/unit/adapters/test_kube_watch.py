@@ -8,6 +8,7 @@ import pytest
 
 from tests.unit.adapters.kube_scripts import START, Scripted, ScriptedTransport, SleepClock, event, page, pod, refusal
 from vops.adapters.kube.client import KubeCluster
+from vops.adapters.kube.request import Request
 from vops.errors import Forbidden, Unauthorized, Unreachable, VopsError
 from vops.model.resources import EVENTS, PODS
 from vops.model.snapshot import SourceState
@@ -30,8 +31,10 @@ def silent() -> Unreachable:
     return error
 
 
-async def watched(*script: Scripted | VopsError, until: Callable[[list[Changed]], bool]) -> Watched:
-    transport = ScriptedTransport(*script)
+async def watched(
+    *script: Scripted | VopsError, until: Callable[[list[Changed]], bool], over: ScriptedTransport | None = None
+) -> Watched:
+    transport = over or ScriptedTransport(*script)
     cluster = KubeCluster(transport, clock=transport.clock, timeout_s=10, chance=lambda: 0.5)
     changes: list[Changed] = []
     async for change in cluster.watch(PODS):
@@ -180,16 +183,39 @@ async def test_a_kind_that_the_server_does_not_have_is_absent() -> None:
     assert seen.states == [LOADING, ABSENT]
 
 
+class NoWatch(ScriptedTransport):
+    """Every LIST is answered, every WATCH is denied."""
+
+    def _next(self, request: Request) -> Scripted:
+        self.requests.append(request)
+        return refusal(403) if "watch" in request.query else page(pod("a"))
+
+
 async def test_without_the_watch_verb_it_polls_and_says_so() -> None:
-    seen = await watched(page(pod("a")), refusal(403), page(pod("b")), until=count(5))
-    assert seen.states == [LOADING, LIVE, POLLED, POLLED, POLLED]
-    assert [item.metadata.name for item in seen.changes[-1].replaced or ()] == ["b"]
-    assert seen.clock.slept == [5.0, 5.0]
+    seen = await watched(over=NoWatch(), until=lambda changes: len(changes) == 40)
+    assert seen.states[:3] == [LOADING, LIVE, POLLED]
+    assert set(seen.states[3:]) == {POLLED}
+    assert max(seen.clock.slept) == 5.0
+    assert seen.changes[-1].replaced or seen.changes[-2].replaced
 
 
-async def test_while_polling_the_watch_is_tried_again_every_minute() -> None:
-    seen = await watched(page(), refusal(403), *[page()] * 12, Scripted(lasts_s=5), until=states(POLLED, POLLED, LIVE))
-    assert seen.clock.elapsed == 60.0
+async def test_while_polling_the_watch_is_tried_again_ever_more_rarely() -> None:
+    transport = NoWatch()
+    seen = await watched(over=transport, until=lambda changes: transport.clock.elapsed > 250)
+    attempts = [query for query in seen.queries if "watch" in query]
+    assert len(attempts) == 10
+    assert len(seen.queries) - len(attempts) >= 45
+
+
+async def test_a_watch_that_is_denied_for_a_moment_is_live_again_at_once() -> None:
+    seen = await watched(
+        page(),
+        Scripted(chunks=[event("ADDED", pod("a"))], lasts_s=9, ends=CUT),
+        refusal(403),
+        Scripted(lasts_s=9),
+        until=states(POLLED, LIVE),
+    )
+    assert seen.clock.slept == [0.25, 1.0]
 
 
 async def test_rejected_credentials_show_how_to_log_in() -> None:
@@ -207,9 +233,10 @@ async def test_a_stream_that_ends_at_once_does_not_spin() -> None:
 
 async def test_an_error_event_is_retried_from_the_last_version() -> None:
     error = event("ERROR", {"kind": "Status", "code": 500, "message": "etcd is gone"})
-    seen = await watched(page(version=7), Scripted(chunks=[error]), until=count(3))
+    seen = await watched(page(version=7), Scripted(chunks=[error]), until=count(9))
     assert seen.changes[-1].status is not None
     assert "etcd is gone" in seen.changes[-1].status.detail
+    assert seen.clock.slept[:3] == [0.25, 0.5, 1.0]
 
 
 async def test_lines_that_are_no_events_are_an_error_and_no_crash() -> None:

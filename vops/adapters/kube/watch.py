@@ -30,7 +30,9 @@ SILENCE_S = 90.0
 SHORTEST_WATCH_S = 1.0
 """A stream that ends sooner without a line is a failure, or the loop would spin."""
 POLL_S = 5.0
-TRY_WATCH_AGAIN_S = 60.0
+FIRST_WINDOW_S = 1.0
+LONGEST_WINDOW_S = 60.0
+"""How long is polled before the watch is tried again: a server that has just started denies what its roles allow."""
 LONGEST_LINE = 16 << 20
 
 List = Callable[[], Awaitable[Listing]]
@@ -65,6 +67,7 @@ class Watcher:
         self._version = ""
         self._heard = False
         self._poll_until = float("-inf")
+        self._window_s = FIRST_WINDOW_S
 
     async def changes(self) -> AsyncGenerator[Changed, None]:
         """Changes without end; failures are statuses."""
@@ -78,9 +81,10 @@ class Watcher:
                 self._version = ""
                 await self._clock.sleep(self._backoff.delay_s(error))
             except _WatchDenied:
-                self._poll_until = self._clock.monotonic() + TRY_WATCH_AGAIN_S
-                yield Changed(status=self._current(SourceState.POLLED))
-                await self._clock.sleep(POLL_S)
+                self._poll_until = self._clock.monotonic() + self._window_s
+                self._window_s = min(self._window_s * 2, LONGEST_WINDOW_S)
+                yield Changed(status=self._status(SourceState.POLLED))
+                await self._pause()
             except VopsError as error:
                 failure = error if isinstance(error, ClusterError) else Unavailable(error.message, hint=error.hint)
                 yield Changed(status=self._failed(failure))
@@ -96,11 +100,15 @@ class Watcher:
             yield Changed(status=self._current(state), replaced=listing.items)
         if polling:
             self._backoff.reset()
-            await self._clock.sleep(POLL_S)
+            await self._pause()
             return
         async with aclosing(self._watch()) as changes:
             async for change in changes:
                 yield change
+
+    async def _pause(self) -> None:
+        """Until the next poll, or until the watch is to be tried again."""
+        await self._clock.sleep(max(0.0, min(POLL_S, self._poll_until - self._clock.monotonic())))
 
     # --- one stream ---
 
@@ -108,13 +116,12 @@ class Watcher:
         started, self._heard = self._clock.monotonic(), False
         async with self._transport.open(self._watch_request()) as stream:
             await self._check(stream)
+            self._window_s = FIRST_WINDOW_S
             if self._state is not SourceState.LIVE:
                 yield Changed(status=self._current(SourceState.LIVE))
             async with aclosing(self._lines(stream)) as lines:
                 async for line in lines:
-                    change = self._change(line)
-                    if change is not None:
-                        yield change
+                    yield self._change(line)
         if self._clock.monotonic() - started >= SHORTEST_WATCH_S:
             self._backoff.reset()
         elif not self._heard:
@@ -125,9 +132,7 @@ class Watcher:
         try:
             async with aclosing(_line_batches(stream)) as batches:
                 async for batch in batches:
-                    self._heard = True
                     self._current_at = self._clock.now()
-                    self._backoff.reset()
                     for line in batch:
                         yield line
         except Unreachable as error:
@@ -156,19 +161,22 @@ class Watcher:
             raise _WatchDenied(error.message) from error
         raise error
 
-    def _change(self, line: bytes) -> Changed | None:
-        """What one line says; None for a line that says nothing new. Raises the error that an ERROR event holds."""
+    def _change(self, line: bytes) -> Changed:
+        """What one line says. Raises the error that an ERROR event holds."""
         try:
             event = decode_line(line)
             if event.type == "ERROR":
                 raise self._error(event)
-            if event.type == "BOOKMARK":
-                self._version = resource_version(event.object) or self._version
-                return Changed(status=self._current(SourceState.LIVE))
-            item = decode_object(self._kind, event.object)
+            bookmark = event.type == "BOOKMARK"
+            item = None if bookmark else decode_object(self._kind, event.object)
+            version = item.metadata.resource_version if item else resource_version(event.object)
         except msgspec.MsgspecError as error:
             raise not_kubernetes(self._transport.endpoint, 200, "lines that are no watch events") from error
-        self._version = item.metadata.resource_version or self._version
+        self._heard = True
+        self._backoff.reset()
+        self._version = version or self._version
+        if bookmark:
+            return Changed(status=self._current(SourceState.LIVE))
         return Changed(item=item, deleted=event.type == "DELETED")
 
     def _error(self, event: WatchLine) -> ClusterError:
