@@ -75,7 +75,7 @@ async def _from_kubeconfig(merged: Any, name: str, flags: str) -> Endpoint:
         certificate = _fingerprint(configuration.cert_file)
     except (ConfigException, OSError, ValueError, KeyError, binascii.Error) as error:
         raise InputError(
-            f"context {name!r}: {_reason(error)}", path=str(merged.path), hint="check with: kubectl config view --raw"
+            f"context {name!r}: {_reason(error)}", path=str(merged.path), hint="check with: kubectl config view"
         ) from error
     finally:
         # The package writes embedded certificates and keys to files for the TLS library; nobody needs them any more.
