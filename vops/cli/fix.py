@@ -56,13 +56,14 @@ async def _fix(
     from vops.cli.running import settings_of
     from vops.operations.fix import plan_fix
     from vops.operations.session import open_session
-    from vops.operations.targets import locate, parse_target
+    from vops.operations.targets import locate, parse_target, present
 
     target = parse_target(text)
     if not target.is_one:
         raise UsageError(f"{text!r} is more than one object", hint="fix one POD, deploy/NAME or sts/NAME at a time")
     async with open_session(settings_of(options)) as session:
         planned = await plan_fix(session, await locate(session, target), cause=cause, params=values)
+        present(planned.report)
         _show(planned, options, output)
         plan = _applicable(planned)
         # A printed patch is for a repository: applying it here as well would be a surprise.

@@ -9,7 +9,7 @@ from vops.diagnosis.facts import Facts
 from vops.diagnosis.findings import Report
 from vops.operations.observe import observe
 from vops.operations.session import Session
-from vops.operations.targets import Target, locate, parse_target
+from vops.operations.targets import Target, locate, parse_target, present
 
 
 async def diagnose_targets(session: Session, texts: Sequence[str]) -> list[Report]:
@@ -27,7 +27,7 @@ async def diagnose_targets(session: Session, texts: Sequence[str]) -> list[Repor
 async def _reports(session: Session, target: Target) -> list[Report]:
     if target.is_one:
         ref = await locate(session, target)
-        return [diagnose(Facts(await observe(session, target=ref)), ref)]
+        return [present(diagnose(Facts(await observe(session, target=ref, window_s=0)), ref))]
     namespace = target.name or session.settings.namespace
     facts = Facts(await observe(session, namespace=namespace))
     return [diagnose(facts, replica.ref) for replica in facts.replicas]

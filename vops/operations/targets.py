@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vops.diagnosis.findings import Report
 from vops.errors import Forbidden, NotFound, UsageError
-from vops.model.resources import PODS, Pod, Ref
+from vops.model.resources import DEPLOYMENTS, PODS, STATEFULSETS, Ref
 from vops.operations.session import Session
 
 _KINDS = {
@@ -23,6 +24,8 @@ _KINDS = {
     "namespace": "Namespace",
 }
 
+_SEARCHED = {"Pod": PODS, "Deployment": DEPLOYMENTS, "StatefulSet": STATEFULSETS}
+
 
 @dataclass(frozen=True)
 class Target:
@@ -33,7 +36,7 @@ class Target:
 
     @property
     def is_one(self) -> bool:
-        return self.kind in ("Pod", "Deployment", "StatefulSet")
+        return self.kind in _SEARCHED
 
 
 def parse_target(text: str) -> Target:
@@ -50,23 +53,39 @@ def parse_target(text: str) -> Target:
 
 
 async def locate(session: Session, target: Target) -> Ref:
-    """Where a single target is: in the chosen namespace, or, when none was chosen, wherever its pod is
+    """Where a single target is: in the chosen namespace, or, when none was chosen, wherever an object of its name is
     (in the context's namespace where the credentials cannot list all of them).
 
-    Raises NotFound when there is no such pod, UsageError when several namespaces have one.
+    Raises NotFound when there is none, UsageError when several namespaces have one.
     """
     chosen = session.settings.namespace
-    if chosen or target.kind != "Pod":
-        return Ref(target.kind, target.name, chosen or session.cluster.namespace)
+    if chosen:
+        return Ref(target.kind, target.name, chosen)
     try:
-        found = await session.cluster.list(PODS, field_selector=f"metadata.name={target.name}")
+        found = await session.cluster.list(_SEARCHED[target.kind], field_selector=f"metadata.name={target.name}")
     except Forbidden:
-        return Ref("Pod", target.name, session.cluster.namespace)
-    namespaces = sorted(pod.metadata.namespace for pod in found.items if isinstance(pod, Pod))
+        return Ref(target.kind, target.name, session.cluster.namespace)
+    namespaces = sorted(item.metadata.namespace for item in found.items)
     if not namespaces:
-        raise NotFound(f"there is no pod {target.name!r}", status=404, hint="vops fleet -A shows the vLLM replicas")
+        raise not_there(target.kind, target.name)
     if len(namespaces) > 1:
         raise UsageError(
-            f"pod {target.name!r} exists in {', '.join(namespaces)}", hint=f"add -n {namespaces[0]} (or another)"
+            f"{target.kind.lower()} {target.name!r} exists in {', '.join(namespaces)}",
+            hint=f"add -n {namespaces[0]} (or another)",
         )
-    return Ref("Pod", target.name, namespaces[0])
+    return Ref(target.kind, target.name, namespaces[0])
+
+
+def present(report: Report) -> Report:
+    """`report`, if its subject was there. Raises NotFound for one that is absent, or was never there."""
+    if report.state == "absent":
+        raise not_there(report.subject.kind, report.subject.name, report.subject.namespace)
+    return report
+
+
+def not_there(kind: str, name: str, namespace: str = "") -> NotFound:
+    """The error for an object that nobody has."""
+    place = f" in namespace {namespace}" if namespace else ""
+    return NotFound(
+        f"there is no {kind.lower()} {name!r}{place}", status=404, hint="vops fleet -A shows the vLLM replicas"
+    )
