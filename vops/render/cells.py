@@ -13,7 +13,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from vops.render.text import Tone, cell_width
 
 R = TypeVar("R")
-GAP = 2
+CRAMPED = 100
+"""Below this width columns stand one cell apart, above it two."""
 
 
 class Cell(NamedTuple):
@@ -46,12 +47,13 @@ class Column(Generic[R]):
 
 
 class Placed(NamedTuple, Generic[R]):
-    """A column that fits: where it starts, how wide it is and how much of that is its bar."""
+    """A column that fits: where it starts, how wide it is, how much of that is its bar, and the gap after it."""
 
     column: Column[R]
     start: int
     width: int
     bar: int
+    gap: int
 
 
 def widths(columns: Sequence[Column[R]], rows: Sequence[R]) -> dict[str, int]:
@@ -65,23 +67,23 @@ def widths(columns: Sequence[Column[R]], rows: Sequence[R]) -> dict[str, int]:
 
 def arrange(columns: Sequence[Column[R]], width: int, wanted: dict[str, int]) -> tuple[Placed[R], ...]:
     """The columns that fit into `width` cells, in order: the least important leave, then the rest share the room."""
-    kept = list(columns)
-    while len(kept) > 1 and _total([column.width for column in kept]) > width:
+    kept, gap = list(columns), 1 if width < CRAMPED else 2
+    while len(kept) > 1 and _total(kept, gap) > width:
         kept.remove(max(reversed(kept), key=lambda column: column.rank))
-    spare = max(0, width - _total([column.width for column in kept]))
+    spare = max(0, width - _total(kept, gap))
     final = {column.key: column.width for column in kept}
     spare = _grow(kept, final, wanted, spare)
     bars = _bars(kept, spare)
     placed, start = [], 0
     for column in kept:
-        size = final[column.key] + bars.get(column.key, 0)
-        placed.append(Placed(column, start, size, bars.get(column.key, 0)))
-        start += size + GAP
+        bar = bars.get(column.key, 0)
+        placed.append(Placed(column, start, final[column.key] + bar, bar, gap))
+        start += final[column.key] + bar + gap
     return tuple(placed)
 
 
-def _total(parts: Sequence[int]) -> int:
-    return sum(parts) + GAP * max(0, len(parts) - 1)
+def _total(kept: Sequence[Column[R]], gap: int) -> int:
+    return sum(column.width for column in kept) + gap * max(0, len(kept) - 1)
 
 
 def _grow(kept: Sequence[Column[R]], final: dict[str, int], wanted: dict[str, int], spare: int) -> int:

@@ -41,19 +41,17 @@ class Match(NamedTuple):
 def chosen_replicas(rows: Sequence[ReplicaRow], match: Match, namespace: str = "") -> list[ReplicaRow]:
     """The replicas of `namespace` (all when empty) that `match` keeps."""
     here = [row for row in rows if not namespace or row.namespace == namespace]
-    if not match.typed:
-        return here
-    return [row for row in here if match.keeps(_replica_text(row))]
+    return [row for row in here if match.keeps(_text(row))] if match.typed else here
 
 
-def _replica_text(row: ReplicaRow) -> str:
+def _text(row: ReplicaRow) -> str:
     return f"{row.namespace} {row.pod} {row.model} {row.state} {row.node} {row.gpu} {row.workload} {row.cause}"
 
 
 def chosen_workloads(rows: Sequence[WorkloadRow], namespace: str = "") -> list[WorkloadRow]:
-    """The workloads of `namespace` (all when empty), by name."""
+    """The workloads of `namespace` (all when empty): those short of replicas first, then by name."""
     here = [row for row in rows if not namespace or row.namespace == namespace]
-    return sorted(here, key=lambda row: (row.namespace, row.name))
+    return sorted(here, key=lambda row: (row.ready >= row.desired, row.namespace, row.name))
 
 
 def namespaces(view: FleetView) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ What is not known stays None. How rows look is in vops.render.fleet_table, how t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
@@ -21,8 +20,8 @@ from vops.render import units
 from vops.render.states import state_span
 from vops.render.text import Span, Tone
 
-STALE_AFTER_S = 15.0
-"""Numbers older than this are no longer shown as current."""
+STALE_AFTER_S = 30.0
+"""Numbers older than this are not shown as current, whatever the pace of the scrapes."""
 
 _TROUBLED = (SourceState.RETRYING, SourceState.STALE)
 
@@ -171,7 +170,7 @@ def replica_row(replica: Replica, verdict: Verdict | None = None, *, stale: bool
         node=replica.pod.spec.node_name,
         model=replica.model,
         state=replica.state,
-        gpu=gpu_name(replica.gpu_product),
+        gpu=replica.gpu_product,
         gpu_count=replica.gpu_count,
         gpu_util=_gpu_util(replica),
         kv_usage=latest.kv_usage if latest else None,
@@ -186,22 +185,17 @@ def replica_row(replica: Replica, verdict: Verdict | None = None, *, stale: bool
         restarts=replica.restarts,
         age_s=units.age_s(meta.creation_timestamp, now),
         metrics_age_s=metrics_age_s,
-        stale=stale or (metrics_age_s or 0.0) > STALE_AFTER_S,
+        stale=stale or bool(replica.samples and replica.samples.stale) or (metrics_age_s or 0.0) > STALE_AFTER_S,
         findings=verdict.findings if verdict else 0,
         cause=verdict.cause if verdict else "",
-        note=verdict.summary if verdict and verdict.summary else plain_note(replica),
+        note=(verdict.summary if verdict else "").removeprefix(f"{meta.name} ") or plain_note(replica),
     )
 
 
 def _gpu_util(replica: Replica) -> float | None:
-    """The mean utilisation (0..1) of the replica's GPUs; DCGM counts in percent."""
+    """The mean utilisation (0..1) of the replica's GPUs."""
     known = [gpu.utilisation for gpu in replica.gpus if gpu.utilisation is not None]
-    return sum(known) / len(known) / 100 if known else None
-
-
-def gpu_name(product: str) -> str:
-    """A GPU product without its maker: `NVIDIA-H100-80GB-HBM3` is `H100-80GB-HBM3`."""
-    return re.sub(r"^(NVIDIA|AMD|Tesla|nvidia)[- ](tesla-)?", "", product)
+    return sum(known) / len(known) if known else None
 
 
 def plain_note(replica: Replica) -> str:

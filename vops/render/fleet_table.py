@@ -41,7 +41,7 @@ def _gpu_cell(row: ReplicaRow) -> Cell:
     if not row.gpu and not row.gpu_count:
         return Cell(units.UNKNOWN, Tone.DIM)
     many = f"{row.gpu_count}×" if row.gpu_count > 1 or not row.gpu else ""
-    return Cell(many + (row.gpu or "GPU"), Tone.DIM if row.dim else Tone.PLAIN)
+    return Cell(many + (units.gpu_name(row.gpu) or "GPU"), Tone.DIM if row.dim else Tone.PLAIN)
 
 
 def _text(value: str, row: ReplicaRow | WorkloadRow, tone: Tone = Tone.PLAIN) -> Cell:
@@ -70,7 +70,7 @@ REPLICA_COLUMNS: tuple[Column[ReplicaRow], ...] = (
         about="node it is bound to",
     ),
     Column(
-        "gpu", "GPU", 8, _gpu_cell, lambda row: row.gpu or None, limit=18, rank=6, about="GPUs: count × type",
+        "gpu", "GPU", 9, _gpu_cell, lambda row: row.gpu or None, limit=18, rank=6, about="GPUs: count × type",
     ),
     Column(
         "util", "UTIL", 4, lambda row: _share(row.gpu_util, Tone.PLAIN, row), lambda row: row.gpu_util, right=True,
@@ -100,6 +100,17 @@ REPLICA_COLUMNS: tuple[Column[ReplicaRow], ...] = (
         ),
         lambda row: row.ttft_p95_s, right=True, rank=2, load=True,
         about="time to the first token, 95th percentile of the last window",
+    ),
+    Column(
+        "hits", "HIT", 4, lambda row: _number(row.prefix_hit_rate, units.percent(row.prefix_hit_rate), stale=row.stale),
+        lambda row: row.prefix_hit_rate, right=True, rank=9, load=True,
+        about="prefix cache hits, share of the last window",
+    ),
+    Column(
+        "preemptions", "PREEM", 5,
+        lambda row: _number(row.preemptions, units.count(row.preemptions), stale=row.stale),
+        lambda row: row.preemptions, right=True, rank=10, load=True,
+        about="preemptions since the server started",
     ),
     Column(
         "restarts", "RST", 3,
@@ -192,4 +203,17 @@ def cursor_line(row: ReplicaRow) -> Line:
         spans.append(Span(f"  +{row.findings - 1} more", Tone.DIM))
     if row.stale and row.metrics_age_s is not None:
         spans.append(Span(f"  numbers {units.duration(row.metrics_age_s)} old", Tone.WARN))
+    return tuple(spans)
+
+
+def workload_cursor_line(row: WorkloadRow) -> Line:
+    """The workload under the cursor in full."""
+    ready = _ready_cell(row)
+    spans = [
+        Span(f"{row.ready} of {row.desired} ready", ready.tone),
+        Span(f"  {row.kind.lower()}/{row.name}", Tone.STRONG),
+    ]
+    spans.append(Span(f" in {row.namespace}  {row.strategy}", Tone.DIM))
+    if row.note:
+        spans.append(Span(f"  {row.note}", Tone.WARN))
     return tuple(spans)

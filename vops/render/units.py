@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 UNKNOWN = "–"
@@ -86,3 +87,11 @@ def bar(level: float, width: int) -> tuple[str, str]:
     full, rest = divmod(eighths, 8)
     filled = "█" * full + (_EIGHTHS[rest] if rest else "")
     return filled, " " * (width - len(filled))
+
+
+_MAKERS = re.compile(r"(NVIDIA|AMD|Tesla|Instinct|GeForce|SXM\d?|PCIe|OAM|HBM\w*)([- ]|$)", re.IGNORECASE)
+
+
+def gpu_name(product: str) -> str:
+    """A GPU product in short: `NVIDIA-H100-80GB-HBM3` is `H100 80GB`."""
+    return _MAKERS.sub("", product).replace("-", " ").strip() or product

@@ -1,0 +1,75 @@
+"""The truth line: how far each source can be believed right now, and what looking costs the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from vops.model.snapshot import Source, SourceState, SourceStatus
+from vops.model.text import one_line
+from vops.render import units
+from vops.render.states import source_look
+from vops.render.text import Line, Span, Tone
+
+_SHORT = {Source.DEPLOYMENTS: "deploy", Source.REPLICASETS: "rs", Source.STATEFULSETS: "sts"}
+_TROUBLED = (SourceState.RETRYING, SourceState.STALE, SourceState.DENIED)
+_SHOWS_AGE = (SourceState.POLLED, SourceState.RETRYING, SourceState.STALE)
+
+
+def truth_line(sources: Sequence[SourceStatus], now: datetime) -> Line:
+    """Every source that was asked: what fails comes first and says what happened, the rest is grouped by state."""
+    if not sources:
+        return (Span(" ◌ CONNECTING", Tone.ACCENT),)
+    spans: list[Span] = [Span(" ")]
+    for status in sources:
+        if status.state in _TROUBLED:
+            spans += _troubled(status, now)
+    for state in (SourceState.LOADING, SourceState.LIVE, SourceState.POLLED):
+        spans += _group(state, [item for item in sources if item.state is state], now)
+    return tuple(spans)
+
+
+def _troubled(status: SourceStatus, now: datetime) -> list[Span]:
+    glyph, tone = source_look(status.state)
+    age = f" {units.duration(units.age_s(status.at, now))}" if status.at and status.state in _SHOWS_AGE else ""
+    return [Span(f"{glyph} {str(status.state).upper()}{age} {_short(status)}", tone), Span("  ")]
+
+
+def _group(state: SourceState, members: Sequence[SourceStatus], now: datetime) -> list[Span]:
+    if not members:
+        return []
+    glyph, tone = source_look(state)
+    oldest = max((units.age_s(item.at, now) or 0.0 for item in members), default=0.0)
+    age = f" {units.duration(oldest)}" if state in _SHOWS_AGE else ""
+    names = " ".join(_short(item) for item in members)
+    return [Span(f"{glyph} {str(state).upper()}{age} ", tone), Span(f"{names}  ", Tone.DIM)]
+
+
+def _short(status: SourceStatus) -> str:
+    """The name that kubectl knows a source by."""
+    return _SHORT.get(status.source, str(status.source))
+
+
+def outage_line(sources: Sequence[SourceStatus], now: datetime) -> Line:
+    """What fails, since when and with which words; empty when nothing does."""
+    failing = [item for item in sources if item.state in (SourceState.RETRYING, SourceState.STALE)]
+    if not failing:
+        return ()
+    first = min(failing, key=lambda item: item.at.timestamp() if item.at else 0.0)
+    age = units.age_s(first.at, now)
+    since = f"since {units.clock(first.at)}, {units.duration(age)} ago" if first.at else "from the start"
+    names = ", ".join(_short(item) for item in failing)
+    detail = one_line(first.detail, 200)
+    return (
+        Span(f" ↻ no fresh {names} {since} ", Tone.WARN),
+        Span(f" {detail}" if detail else "", Tone.PLAIN),
+        Span("  what is shown is the last that was known", Tone.DIM),
+    )
+
+
+def cost_line(watches: int | None, requests_per_s: float | None) -> Line:
+    """What looking costs the API server."""
+    if watches is None and requests_per_s is None:
+        return ()
+    rate = units.UNKNOWN if requests_per_s is None else f"{requests_per_s:.0f}"
+    return (Span(f"{units.count(watches)} watches · {rate} req/s ", Tone.DIM),)

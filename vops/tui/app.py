@@ -1,0 +1,376 @@
+"""The app: wires a session, its observer and the screens together, and outlives every failure of theirs.
+
+It draws first and connects afterwards. A context switch starts the new connection and lets go of the old one
+without waiting for it. Screens read the newest picture from here and post what they want done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+
+import msgspec
+from textual import work
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.worker import Worker
+
+from vops.errors import VopsError
+from vops.model.resources import Ref
+from vops.model.snapshot import Source, SourceState
+from vops.operations.session import MachineClock, Session, open_session
+from vops.planning.plan import Gate
+from vops.render.text import Span, Tone
+from vops.runbooks.events import Question
+from vops.settings import Settings
+from vops.tui import commands
+from vops.tui.connection import Connection, Opener
+from vops.tui.contexts import context_value, known_contexts, settings_for
+from vops.tui.feed import Observing, Picture
+from vops.tui.messages import (
+    Connected,
+    ContextChosen,
+    DiagnosisAsked,
+    Failed,
+    FixAsked,
+    LogsAsked,
+    NamespaceChosen,
+    Pictured,
+    ReplicaAsked,
+    RunAgreed,
+    RunStopAsked,
+)
+from vops.tui.running import Run
+from vops.tui.screens.base import OpsScreen
+from vops.tui.screens.confirm import ConfirmScreen
+from vops.tui.screens.diagnosis import DiagnosisScreen
+from vops.tui.screens.fix import FixScreen
+from vops.tui.screens.fleet import FleetScreen
+from vops.tui.screens.help import HelpScreen
+from vops.tui.screens.logs import LogsScreen
+from vops.tui.screens.pick import PickScreen
+from vops.tui.screens.replica import ReplicaScreen
+from vops.tui.screens.run import RunScreen
+from vops.tui.theme import NIGHT
+
+
+class VopsApp(App[None]):
+    """The TUI over one session at a time; opens one by `settings` when none is given."""
+
+    TITLE = "vops"
+    CSS_PATH: ClassVar[Any] = ["app.tcss", "screens/fleet.tcss"]  # the first screen's own CSS_PATH is not read
+    ENABLE_COMMAND_PALETTE = False
+    NOTIFICATION_TIMEOUT = 6
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark", "help", "Help", key_display="?", id="app.help"),
+        Binding("w", "watch_run", "Watch the run", show=False, id="app.watch"),
+        Binding("q", "leave", "Quit", id="app.quit"),
+        Binding("ctrl+c", "leave", "Quit", show=False, priority=True, id="app.quit_always"),
+    ]
+
+    def __init__(
+        self,
+        session: Session | None = None,
+        observer: Observing | None = None,
+        *,
+        settings: Settings | None = None,
+        opener: Opener = open_session,
+    ) -> None:
+        super().__init__()
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-normal"), (170, "-wide")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
+        self.settings = settings or (session.settings if session else Settings())
+        self.namespace = self.settings.namespace
+        self.picture: Picture | None = None
+        self.failure: VopsError | None = None
+        self.run_going: Run | None = None
+        self._run_worker: Worker[None] | None = None
+        self._opener = opener
+        self._clock = session.clock if session else MachineClock()
+        self._connection = Connection(self.settings, self.post_message, session=session, observer=observer)
+        if session is None:
+            self._connection = self._new_connection()
+        self.register_theme(NIGHT)
+        self.theme = NIGHT.name
+
+    def get_default_screen(self) -> Screen[Any]:
+        return FleetScreen()
+
+    def on_mount(self) -> None:
+        self._connect()
+
+    # --- what screens ask for ---
+
+    @property
+    def session(self) -> Session | None:
+        """The open session; None while connecting."""
+        return self._connection.session
+
+    @property
+    def context_name(self) -> str:
+        if self.settings.lab:
+            return f"lab · {self.settings.lab}"
+        return self.session.cluster.context if self.session else self.settings.context
+
+    def now(self) -> datetime:
+        """The session's time."""
+        return self._clock.now()
+
+    def badges(self) -> Sequence[tuple[str, Tone]]:
+        """What must not be overlooked about where one is."""
+        found = [("LAB", Tone.GOOD)] if self.settings.lab else []
+        readonly = self.session.cluster.readonly if self.session else self.settings.readonly
+        if readonly:
+            found.append(("READ-ONLY", Tone.WARN))
+        if self.run_going and not self.run_going.ended:
+            found.append(("◐ RUN GOING ON (w)", Tone.ACCENT))
+        return found
+
+    def cost(self) -> tuple[int | None, float | None]:
+        """Open watches, and requests a second, as far as the connection counts them."""
+        return self._connection.cost()
+
+    def container_of(self, ref: Ref) -> str:
+        """The name of the vLLM container of a pod; empty (the API's choice) when it is not known."""
+        replica = self.picture.facts.replica(ref.namespace, ref.name) if self.picture else None
+        return replica.container.name if replica else ""
+
+    def focus_scrapes(self, visible: set[tuple[str, str]]) -> None:
+        self._connection.focus(visible)
+
+    # --- the connection ---
+
+    def _new_connection(self) -> Connection:
+        return Connection(self.settings, self.post_message, opener=self._opener)
+
+    def _connect(self) -> None:
+        self.failure = None
+        self.run_worker(self._connection.run(), group="connection", exclusive=True, exit_on_error=False)
+
+    def _reconnect(self, settings: Settings) -> None:
+        """Lets go of the present connection and opens another; nothing waits for the old one."""
+        self.settings, self.namespace = settings, settings.namespace
+        self.picture = None
+        self._connection = self._new_connection()
+        self._connect()
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        self._repaint()
+
+    def on_connected(self, event: Connected) -> None:
+        if event.connection is self._connection and self.session is not None:
+            self._clock = self.session.clock
+            self._tick()
+
+    def on_pictured(self, event: Pictured) -> None:
+        if event.connection is not self._connection:
+            return
+        self.picture = event.picture
+        self._repaint()
+
+    def on_failed(self, event: Failed) -> None:
+        if event.connection is not self._connection:
+            return
+        error = event.error
+        self.failure = (
+            error if isinstance(error, VopsError) else VopsError(f"vops failed: {error!r}", hint="r connects again")
+        )
+        self._repaint()
+
+    def _repaint(self) -> None:
+        screen = self.screen
+        self._tick()
+        if not isinstance(screen, OpsScreen) or not screen.is_mounted:
+            return
+        if self.picture is not None:
+            screen.repaint(self.picture)
+        else:
+            screen.forget()
+
+    def _tick(self) -> None:
+        if isinstance(self.screen, OpsScreen) and self.screen.is_mounted:
+            self.screen.tick()
+
+    # --- what screens post ---
+
+    def on_replica_asked(self, event: ReplicaAsked) -> None:
+        self.push_screen(ReplicaScreen(event.ref))
+
+    def on_diagnosis_asked(self, event: DiagnosisAsked) -> None:
+        self.push_screen(DiagnosisScreen(event.ref))
+
+    def on_fix_asked(self, event: FixAsked) -> None:
+        self.push_screen(FixScreen(event.ref, event.cause))
+
+    def on_logs_asked(self, event: LogsAsked) -> None:
+        self.push_screen(LogsScreen(event.ref))
+
+    def on_namespace_chosen(self, event: NamespaceChosen) -> None:
+        """Narrows the view, or connects again where the credentials only allow one namespace at a time."""
+        pods = self.picture.facts.snapshot.source(Source.PODS) if self.picture else None
+        if self.settings.namespace or (pods and pods.state is SourceState.DENIED):
+            if not self._busy():
+                self._reconnect(msgspec.structs.replace(self.settings, namespace=event.name))
+            return
+        self.namespace = event.name
+        self._repaint()
+
+    def on_context_chosen(self, event: ContextChosen) -> None:
+        if not self._busy():
+            self._reconnect(settings_for(self.settings, event.context))
+
+    # --- runs ---
+
+    def on_run_agreed(self, event: RunAgreed) -> None:
+        """Starts the run in the app's own name, so that it outlives the screen that asked for it."""
+        if self.session is None or self._busy():
+            return
+        self.run_going = run = Run(event.plan, self._ask, self._run_changed)
+        self.action_go_back()
+        self.push_screen(RunScreen(run))
+        self._run_worker = self.run_worker(run.carry_out(self.session), group="run", exit_on_error=False)
+
+    def _busy(self) -> bool:
+        """Says so when a run is going on, which must not be lost."""
+        going = self.run_going is not None and not self.run_going.ended
+        if going:
+            self.notify("a run is going on: w watches it, x there stops it", severity="warning", markup=False)
+        return going
+
+    async def _ask(self, question: Question) -> bool:
+        """A question that a step of the run asks by itself."""
+        name = question.target.name if question.target and question.gate is Gate.TYPE_NAME else ""
+        verb = "It is done" if question.gate is Gate.INSTRUCT else "Go on"
+        lines = [(Span(text),) for text in question.text.splitlines()]
+        return await self.push_screen_wait(ConfirmScreen(question.title, lines, verb, type_this=name))
+
+    def _run_changed(self) -> None:
+        if isinstance(self.screen, RunScreen):
+            self.screen.show_run()
+        elif self.run_going and self.run_going.ended:
+            self.notify(f"the run has ended: {self.run_going.plan.title} · w shows how", markup=False, timeout=15)
+        self._tick()
+
+    def on_run_stop_asked(self, event: RunStopAsked) -> None:
+        question = (Span("Changes that are written stay; the journal says which. The run can be planned again."),)
+        self.push_screen(ConfirmScreen("Stop the run?", [question], "Stop it"), self._stop_decided)
+
+    def _stop_decided(self, agreed: bool | None) -> None:
+        if agreed and self._run_worker is not None:
+            self._run_worker.cancel()
+
+    def action_watch_run(self) -> None:
+        if self.run_going is None:
+            self.notify("there is no run to watch", markup=False, timeout=3)
+        elif not isinstance(self.screen, RunScreen):
+            self.push_screen(RunScreen(self.run_going))
+
+    # --- keys that every screen has ---
+
+    def action_leave(self) -> None:
+        """Quits, but not out of a run without asking."""
+        if self.run_going is None or self.run_going.ended:
+            self.exit()
+            return
+        question = (Span("A run is going on. Changes that are written stay, nobody will verify them."),)
+        self.push_screen(ConfirmScreen("Quit and stop the run?", [question], "Quit"), self._leave_decided)
+
+    def _leave_decided(self, agreed: bool | None) -> None:
+        if agreed:
+            self.exit()
+
+    def action_go_back(self) -> None:
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def action_help(self) -> None:
+        bindings = list(self.screen.active_bindings.values())
+        displays = {item.binding.key: self.get_key_display(item.binding) for item in bindings}
+        self.push_screen(HelpScreen(bindings, displays))
+
+    def action_refresh_now(self) -> None:
+        if self.failure is not None:
+            self._reconnect(self.settings)
+        else:
+            self._connection.nudge()
+
+    def action_all_namespaces(self) -> None:
+        self.post_message(NamespaceChosen(""))
+
+    def action_namespaces(self) -> None:
+        pods = self.picture.facts.snapshot.pods if self.picture else ()
+        names = sorted({pod.metadata.namespace for pod in pods})
+        choices = [("", "all namespaces"), *((name, name) for name in names)]
+        self.push_screen(PickScreen("Namespace", choices, self.namespace), self._namespace_picked)
+
+    def _namespace_picked(self, name: str | None) -> None:
+        if name is not None:
+            self.post_message(NamespaceChosen(name))
+
+    @work(thread=True, exclusive=True, group="contexts", exit_on_error=False)
+    def action_contexts(self) -> None:
+        """Reads the kubeconfig in a thread, then lets one choose."""
+        try:
+            found = known_contexts(self.settings)
+        except VopsError as error:
+            self.call_from_thread(self.say, error)
+            return
+        self.call_from_thread(self._choose_context, found)
+
+    def _choose_context(self, found: Sequence[tuple[str, str]]) -> None:
+        current = context_value(self.settings, self.context_name)
+        self.push_screen(PickScreen("Context", found, current), self._context_picked)
+
+    def _context_picked(self, name: str | None) -> None:
+        if name:
+            self.post_message(ContextChosen(name))
+
+    def say(self, error: VopsError) -> None:
+        """Shows an error in a corner: what happened, then what to try."""
+        self.notify("\n".join(filter(None, (error.message, error.hint))), severity="error", markup=False)
+
+    # --- the : prompt ---
+
+    def completions(self, typed: str, arguments: Mapping[str, Sequence[str]]) -> Iterable[str]:
+        return commands.completions(typed, {"ctx": (), **arguments})
+
+    def obey(self, text: str) -> None:
+        """Does what was typed after `:`; what is no command is said to be none."""
+        if not text.strip():
+            return
+        try:
+            command = commands.parse(text)
+        except VopsError as error:
+            self.say(error)
+            return
+        getattr(self, f"_obey_{command.name}")(command.argument)
+
+    def _obey_ns(self, name: str) -> None:
+        self.post_message(NamespaceChosen("" if name in ("", "all") else name))
+
+    def _obey_ctx(self, name: str) -> None:
+        if name:
+            self.post_message(ContextChosen(name))
+        else:
+            self.action_contexts()
+
+    def _obey_sort(self, column: str) -> None:
+        screen = self.screen
+        if isinstance(screen, FleetScreen):
+            screen.sort_by(column)
+
+    def _obey_help(self, _: str) -> None:
+        self.action_help()
+
+    def _obey_refresh(self, _: str) -> None:
+        self.action_refresh_now()
+
+    def _obey_quit(self, _: str) -> None:
+        self.action_leave()
+
+
+def run_tui(settings: Settings) -> None:
+    """Runs the TUI until it is quit."""
+    VopsApp(settings=settings).run()

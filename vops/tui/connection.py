@@ -1,0 +1,85 @@
+"""One connection from being asked for to being let go: opens the session, runs its observer, feeds the app.
+
+It reports what happens and never raises: whatever fails is a message, since no failure may end the TUI.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+
+from vops.operations.session import Session, open_session
+from vops.settings import Settings
+from vops.tui.feed import Feed, Observing, Picture
+from vops.tui.messages import Connected, Failed, Pictured
+from vops.tui.peek import LogPeek
+
+Opener = Callable[[Settings], AbstractAsyncContextManager[Session]]
+Tell = Callable[[Connected | Failed | Pictured], object]
+
+
+class Connection:
+    """`session` and `observer` are None until they are there."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        tell: Tell,
+        *,
+        session: Session | None = None,
+        observer: Observing | None = None,
+        opener: Opener = open_session,
+    ) -> None:
+        self.settings = settings
+        self.session = session
+        self.observer = observer
+        self._given, self._tell, self._open = session, tell, opener
+        self._feed: Feed | None = None
+
+    def nudge(self) -> None:
+        """Asks for a new picture now."""
+        if self._feed is not None:
+            self._feed.nudge()
+
+    def focus(self, visible: set[tuple[str, str]]) -> None:
+        """Tells the observer which replicas somebody is looking at."""
+        if self.observer is not None:
+            self.observer.focus(visible)
+
+    def cost(self) -> tuple[int | None, float | None]:
+        """Open watches, and scrapes a second; None while there is no observer."""
+        return self.observer.cost() if self.observer else (None, None)
+
+    async def run(self) -> None:
+        """Lives until it is cancelled or cannot go on."""
+        try:
+            async with nullcontext(self._given) if self._given else self._open(self.settings) as session:
+                await self._serve(session)
+        except Exception as error:  # the edge of a task: whatever it is, it is shown, and the TUI goes on
+            self._tell(Failed(first_of(error), connection=self))
+
+    async def _serve(self, session: Session) -> None:
+        self.session = session
+        self.observer = self.observer or _observer(session)
+        self._feed = Feed(self.observer, LogPeek(session.cluster, session.clock), session.clock, self._publish)
+        self._tell(Connected(self))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.observer.run())
+            tasks.create_task(self._feed.run())
+
+    def _publish(self, picture: Picture) -> None:
+        self._tell(Pictured(picture, self))
+
+
+def _observer(session: Session) -> Observing:
+    from vops.operations.observe import Observer
+
+    return Observer(session, namespace=session.settings.namespace)
+
+
+def first_of(error: BaseException) -> BaseException:
+    """The first error inside of groups of them."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

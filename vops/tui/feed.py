@@ -1,0 +1,181 @@
+"""From an observer to pictures: reads it when it has news, joins it off the loop, at a pace the machine can keep.
+
+Joining 1,000 pods takes tens of milliseconds of Python. It happens in a thread, and never more than a quarter of
+the time, so that a key press finds the loop free.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from vops.diagnosis.diagnose import diagnose
+from vops.diagnosis.facts import Facts, Replica
+from vops.diagnosis.states import ReplicaState
+from vops.model.snapshot import ClusterSnapshot
+from vops.ports import Clock
+from vops.render.fleet_rows import FleetView, ReplicaRow, Verdict, fleet_view
+from vops.render.replica import History
+from vops.tui.peek import ROUND_S, LogPeek
+
+SHORTEST_PAUSE_S = 0.15
+LONGEST_PAUSE_S = 1.0
+REST_FACTOR = 3.0
+HISTORY = 120
+VERDICTS_A_ROUND = 10
+
+_FAILING = frozenset(ReplicaState) - {
+    ReplicaState.READY,
+    ReplicaState.LOADING,
+    ReplicaState.TERMINATING,
+    ReplicaState.COMPLETED,
+}
+
+
+class Observing(Protocol):
+    """What the TUI needs of an observer."""
+
+    @property
+    def revision(self) -> int: ...
+
+    async def run(self) -> None: ...
+
+    async def wait(self, revision: int) -> int: ...
+
+    def snapshot(self) -> ClusterSnapshot: ...
+
+    def focus(self, visible: set[tuple[str, str]]) -> None: ...
+
+    def cost(self) -> tuple[int, float]: ...
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One instant, joined and turned into rows; `pasts` by the key of a replica's row."""
+
+    facts: Facts
+    view: FleetView
+    pasts: Mapping[str, Past] = field(default_factory=dict)
+
+    def history(self, key: str) -> History:
+        """The recent numbers of one replica."""
+        return self.pasts[key].history if key in self.pasts else History()
+
+
+class Feed:
+    """Publishes a picture whenever the observer has news, and once a second so that ages stay true."""
+
+    def __init__(self, observer: Observing, peek: LogPeek, clock: Clock, publish: Callable[[Picture], None]) -> None:
+        self._observer, self._peek, self._clock, self._publish = observer, peek, clock, publish
+        self._painter = Painter()
+        self._nudge = asyncio.Event()
+
+    def nudge(self) -> None:
+        """Asks for a picture now."""
+        self._nudge.set()
+
+    async def run(self) -> None:
+        """Publishes for ever, and reads the logs of what does not serve beside it."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._publish_all())
+            tasks.create_task(self._peek_all())
+
+    async def _peek_all(self) -> None:
+        while True:
+            if await self._peek.look(self._observer.snapshot().pods):
+                self.nudge()
+            await self._clock.sleep(ROUND_S)
+
+    async def _publish_all(self) -> None:
+        seen = -1
+        while True:
+            seen = await self._news(seen)
+            began = self._clock.monotonic()
+            picture = await asyncio.to_thread(self._painter.picture, self._peek.onto(self._observer.snapshot()))
+            self._publish(picture)
+            spent_s = self._clock.monotonic() - began
+            await asyncio.sleep(max(SHORTEST_PAUSE_S, REST_FACTOR * spent_s))
+
+    async def _news(self, seen: int) -> int:
+        self._nudge.clear()
+        waiting = {asyncio.ensure_future(self._observer.wait(seen)), asyncio.ensure_future(self._nudge.wait())}
+        try:
+            await asyncio.wait(waiting, timeout=LONGEST_PAUSE_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+        return self._observer.revision
+
+
+class Painter:
+    """Joins snapshots into pictures and remembers what one snapshot does not hold: verdicts and the recent past."""
+
+    def __init__(self) -> None:
+        self._verdicts: dict[str, tuple[object, Verdict]] = {}
+        self._pasts: dict[str, Past] = {}
+
+    def picture(self, snapshot: ClusterSnapshot) -> Picture:
+        """Everything that the screens show of one snapshot."""
+        facts = Facts(snapshot)
+        replicas = facts.replicas
+        self._judge(replicas)
+        view = fleet_view(facts, {uid: verdict for uid, (_, verdict) in self._verdicts.items()})
+        return Picture(facts, view, self._remember(view.replicas))
+
+    def _judge(self, replicas: tuple[Replica, ...]) -> None:
+        """Diagnoses those that fail, each again only when it changed, a few a round."""
+        failing = {item.pod.metadata.uid: item for item in replicas if item.state in _FAILING}
+        self._verdicts = {uid: known for uid, known in self._verdicts.items() if uid in failing}
+        budget = VERDICTS_A_ROUND
+        for uid, replica in failing.items():
+            stamp = _stamp(replica)
+            if budget and self._verdicts.get(uid, (None,))[0] != stamp:
+                budget -= 1
+                self._verdicts[uid] = (stamp, verdict_of(replica))
+
+    def _remember(self, rows: tuple[ReplicaRow, ...]) -> Mapping[str, Past]:
+        self._pasts = {row.key: self._pasts.get(row.key) or Past() for row in rows}
+        for row in rows:
+            self._pasts[row.key].add(row)
+        return self._pasts
+
+
+def _stamp(replica: Replica) -> object:
+    """Changes when there may be something new to say about a replica."""
+    log, previous = replica.log_source(previous=False), replica.log_source(previous=True)
+    return (
+        replica.pod.metadata.resource_version,
+        len(replica.events),
+        len(log.text) if log else None,
+        len(previous.text) if previous else None,
+    )
+
+
+def verdict_of(replica: Replica) -> Verdict:
+    """What diagnosing says about a replica, in one line."""
+    report = diagnose(replica.facts, replica.ref)
+    first = report.findings[0] if report.findings else None
+    return Verdict(len(report.findings), first.cause if first else "", first.summary if first else "")
+
+
+class Past:
+    """The recent numbers of one replica: one entry per scrape, not per picture."""
+
+    def __init__(self) -> None:
+        self._entries: deque[tuple[float | None, ...]] = deque(maxlen=HISTORY)
+        self._age_s: float | None = None
+
+    def add(self, row: ReplicaRow) -> None:
+        fresh = self._age_s is None or row.metrics_age_s is None or row.metrics_age_s < self._age_s
+        self._age_s = row.metrics_age_s
+        if fresh:
+            self._entries.append((row.kv_usage, row.tokens_per_s, row.running, row.gpu_util))
+
+    @property
+    def history(self) -> History:
+        entries = tuple(self._entries)
+        kv, tokens, running, util = zip(*entries, strict=True) if entries else ((), (), (), ())
+        return History(kv, tokens, running, util)

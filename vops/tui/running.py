@@ -1,0 +1,52 @@
+"""A run as the app holds it: it outlives the screen that started it, and any screen may watch it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from vops.errors import VopsError
+from vops.operations.run import RunResult, run_plan
+from vops.operations.session import Session
+from vops.planning.plan import Gate, Plan
+from vops.runbooks.events import Question, RunEvent
+from vops.tui.connection import first_of
+
+Ask = Callable[[Question], Awaitable[bool]]
+
+
+class Run:
+    """One plan being carried out. `result` or `error` is set when it has ended; `told` holds the last of each step."""
+
+    def __init__(self, plan: Plan, ask: Ask, changed: Callable[[], None]) -> None:
+        self.plan = plan
+        self.told: dict[str, tuple[str, str]] = {}
+        self.remarks: list[str] = []
+        self.result: RunResult | None = None
+        self.error: VopsError | None = None
+        self._ask, self._changed = ask, changed
+
+    @property
+    def ended(self) -> bool:
+        return self.result is not None or self.error is not None
+
+    async def carry_out(self, session: Session) -> None:
+        """Never raises but for cancellation: how it ended is kept, to be shown."""
+        try:
+            self.result = await run_plan(session, self.plan, approve=self._approve, progress=self._progress)
+        except VopsError as error:
+            self.error = error
+        except Exception as error:  # the edge of a task: a bug is shown like any other end
+            self.error = VopsError(f"vops failed: {first_of(error)!r}", hint="see the journal: vops runs")
+        finally:
+            self._changed()
+
+    async def _approve(self, question: Question) -> bool:
+        """The plan as a whole was agreed to before the run began; a step's own gate asks again."""
+        return True if question.gate is Gate.CONFIRM and not question.step else await self._ask(question)
+
+    def _progress(self, event: RunEvent) -> None:
+        if event.step:
+            self.told[event.step] = (str(event.state), event.message)
+        else:
+            self.remarks.append(event.message)
+        self._changed()

@@ -1,0 +1,64 @@
+"""A form for what a runbook asks for and nobody can know: a mirror, a Secret's name, another value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Horizontal, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Static
+
+from vops.model.text import one_line
+from vops.runbooks.params import Param
+from vops.tui.screens.base import titled
+
+Values = dict[str, str]
+
+
+class ParamsScreen(ModalScreen[Values | None]):
+    """Gives back what was filled in, as text; None when left. No value here is ever a secret, only its name."""
+
+    CSS_PATH = "params.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave", id="params.leave")]
+
+    def __init__(self, runbook: str, declared: Mapping[str, Param], values: Mapping[str, Any]) -> None:
+        super().__init__(id="params")
+        self._runbook, self._declared, self._values = runbook, declared, values
+
+    def compose(self) -> ComposeResult:
+        with Container(id="box"):
+            with VerticalScroll(can_focus=False):
+                for name, param in self._declared.items():
+                    needed = " (needed)" if param.required else ""
+                    about = f"{name}{needed}  {param.help or param.type}"
+                    yield Static(Content(one_line(about, 160)), classes="about")
+                    value = self._values.get(name)
+                    text = "" if value is None else str(value)
+                    yield Input(one_line(text, 253), compact=True, id=f"param-{name}", classes="param")
+            with Horizontal(id="buttons"):
+                yield Button(Content("Cancel"), id="cancel", compact=True)
+                yield Button(Content("Plan with these"), id="go", compact=True)
+
+    def on_mount(self) -> None:
+        titled(self.query_one("#box"), f"Parameters of {self._runbook}", "tab next · enter plans · esc leaves")
+        self.query(Input).first().focus()
+
+    def on_input_submitted(self) -> None:
+        self._finish()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        if event.button.id == "go":
+            self._finish()
+        else:
+            self.dismiss(None)
+
+    def _finish(self) -> None:
+        typed = {name: self.query_one(f"#param-{name}", Input).value.strip() for name in self._declared}
+        self.dismiss({name: value for name, value in typed.items() if value})
+
+    def action_leave(self) -> None:
+        self.dismiss(None)

@@ -1,0 +1,174 @@
+"""One replica: its state in a sentence, what is wrong, how its start went, its numbers, events and log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.widget import Widget
+
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.states import ReplicaState
+from vops.errors import VopsError
+from vops.model.resources import Ref
+from vops.render.fleet_rows import ReplicaRow
+from vops.render.replica import event_lines, identity_line, load_lines, number_lines, state_sentence
+from vops.render.report import report_lines
+from vops.render.text import Line, Span, Tone
+from vops.tui.examine import Examined, examine
+from vops.tui.feed import Picture
+from vops.tui.messages import DiagnosisAsked, FixAsked, LogsAsked
+from vops.tui.screens.base import BACK, OpsScreen, error_lines, titled
+from vops.tui.tail import tail
+from vops.tui.widgets.bar import Bar
+from vops.tui.widgets.lines import Lines
+from vops.tui.widgets.log import LogPane
+
+PANES = ("findings", "load", "numbers", "events", "log")
+LOOK_AGAIN_S = {ReplicaState.LOADING: 4.0, ReplicaState.READY: 60.0}
+LOOK_AGAIN_OTHERWISE_S = 10.0
+
+
+class ReplicaScreen(OpsScreen):
+    """Numbers and events follow every picture; findings and the start's phases a close look now and then.
+
+    Where there is little room, the upper panes take turns (1 to 4, or tab) over the log.
+    """
+
+    CSS_PATH = "replica.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("d", "diagnose", "Diagnose", id="replica.diagnose"),
+        Binding("f", "fix", "Fix", id="replica.fix"),
+        Binding("l", "logs", "Full log", id="replica.logs"),
+        Binding("p", "previous", "Previous log", id="replica.previous"),
+        Binding("1", "pane('findings')", "Findings", show=False, id="replica.findings"),
+        Binding("2", "pane('load')", "Start", show=False, id="replica.load"),
+        Binding("3", "pane('numbers')", "Numbers", show=False, id="replica.numbers"),
+        Binding("4", "pane('events')", "Events", show=False, id="replica.events"),
+        Binding("5", "pane('log')", "Log", show=False, id="replica.log"),
+        Binding("tab", "turn(1)", "Next pane", show=False, id="replica.next"),
+        Binding("shift+tab", "turn(-1)", "Previous pane", show=False, id="replica.back"),
+        Binding("r", "look", "Look again", show=False, id="replica.look"),
+        BACK,
+    ]
+
+    def __init__(self, ref: Ref) -> None:
+        super().__init__()
+        self._ref = ref
+        self._row: ReplicaRow | None = None
+        self._close: Replica | None = None
+        self._previous = False
+
+    def body(self) -> Iterable[Widget]:
+        yield Bar(widget_id="state")
+        yield Bar(widget_id="identity")
+        yield Container(*self._panes(), id="panes")
+
+    def _panes(self) -> ComposeResult:
+        yield Container(*(Lines(widget_id=name) for name in ("findings", "load", "events", "numbers")), id="upper")
+        yield LogPane(widget_id="log")
+
+    def heading(self) -> Line:
+        return (Span(f"{self._ref.namespace}/", Tone.DIM), Span(self._ref.name, Tone.STRONG))
+
+    def on_mount(self) -> None:
+        titled(self.query_one("#findings"), "1 Findings", "looking…")
+        titled(self.query_one("#load"), "2 Start")
+        titled(self.query_one("#numbers"), "3 Numbers")
+        titled(self.query_one("#events"), "4 Events")
+        super().on_mount()
+        self.action_pane("findings")
+        self._look()
+        self._tail()
+
+    # --- painting ---
+
+    def repaint(self, picture: Picture) -> None:
+        replica = picture.facts.replica(self._ref.namespace, self._ref.name)
+        row = next((row for row in picture.view.replicas if (row.namespace, row.pod) == self._names), None)
+        if replica is None or row is None or (self._ref.uid and row.uid != self._ref.uid):
+            self._gone()
+            return
+        self._row = row
+        self.query_one("#state", Bar).show((Span(" "), *state_sentence(replica, row)))
+        self.query_one("#identity", Bar).show((Span(" "), *identity_line(replica, row)))
+        width = max(10, self.query_one("#numbers").size.width - 32)
+        self._lines("numbers", number_lines(replica, row, picture.history(row.key), width))
+        events = event_lines(replica.events, picture.view.at)
+        titled(self.query_one("#events"), f"4 Events {len(events)}")
+        self._lines("events", events or [(Span("no events", Tone.DIM),)])
+        self._lines("load", load_lines(self._close or replica))
+
+    @property
+    def _names(self) -> tuple[str, str]:
+        return self._ref.namespace, self._ref.name
+
+    def _gone(self) -> None:
+        told = (Span(" ↓ gone", Tone.WARN), Span("  this pod is no longer there; what is shown is the last of it"))
+        self.query_one("#state", Bar).show(told)
+
+    def _lines(self, pane: str, lines: list[Line]) -> None:
+        self.query_one(f"#{pane}", Lines).show(lines)
+
+    # --- the close look ---
+
+    @work(exclusive=True, exit_on_error=False, group="look")
+    async def _look(self) -> None:
+        """Looks again and again: often while it loads, rarely while it serves."""
+        while (session := self.ops.session) is not None:
+            try:
+                self._show(await examine(session, self._ref))
+            except VopsError as error:
+                self._lines("findings", error_lines(error))
+                titled(self.query_one("#findings"), "1 Findings", "could not look")
+            state = self._row.state if self._row else None
+            await session.clock.sleep(LOOK_AGAIN_S.get(state, LOOK_AGAIN_OTHERWISE_S) if state else 1.0)
+
+    def _show(self, found: Examined) -> None:
+        self._close = found.facts.replica(*self._names)
+        count = len(found.report.findings)
+        titled(self.query_one("#findings"), f"1 Findings {count}", "f plans the fix" if count else "")
+        self._lines("findings", report_lines(found.report)[1:])
+        if self._close is not None:
+            self._lines("load", load_lines(self._close))
+
+    @work(exclusive=True, exit_on_error=False, group="tail")
+    async def _tail(self) -> None:
+        session, container = self.ops.session, self.ops.container_of(self._ref)
+        if session is not None:
+            await tail(session, self._ref, container, self.query_one(LogPane), previous=self._previous)
+
+    # --- keys ---
+
+    def action_pane(self, name: str) -> None:
+        """Goes to a pane; where panes take turns, it is the one to be seen."""
+        for pane in PANES:
+            self.query_one(f"#{pane}").set_class(pane == name, "-chosen")
+        self.query_one("#upper").set_class(name == "log", "-left")
+        self.query_one(f"#{name}").focus()
+
+    def action_turn(self, step: int) -> None:
+        focused = self.focused.id if self.focused else None
+        place = PANES.index(focused) if focused in PANES else -1
+        self.action_pane(PANES[(place + step) % len(PANES)])
+
+    def action_look(self) -> None:
+        titled(self.query_one("#findings"), "1 Findings", "looking…")
+        self._look()
+
+    def action_previous(self) -> None:
+        self._previous = not self._previous
+        self._tail()
+
+    def action_diagnose(self) -> None:
+        self.post_message(DiagnosisAsked(self._ref))
+
+    def action_fix(self) -> None:
+        self.post_message(FixAsked(self._ref))
+
+    def action_logs(self) -> None:
+        self.post_message(LogsAsked(self._ref))

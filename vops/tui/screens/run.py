@@ -1,0 +1,67 @@
+"""A run while it goes, and how it ended. Leaving the screen leaves the run going; `w` comes back to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+
+from vops.render.flow import ending_lines, run_lines
+from vops.render.text import Line, Span, Tone
+from vops.tui.messages import RunStopAsked
+from vops.tui.running import Run
+from vops.tui.screens.base import BACK, OpsScreen, titled
+from vops.tui.widgets.lines import Lines
+
+
+class RunScreen(OpsScreen):
+    """Steps with their states, repainted whenever the run says something."""
+
+    CSS_PATH = "fix.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("x", "stop", "Stop the run", id="run.stop"),
+        BACK,
+    ]
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self._run = run
+
+    def body(self) -> Iterable[Widget]:
+        yield Lines(widget_id="steps")
+        yield Lines(widget_id="ending")
+
+    def heading(self) -> Line:
+        return (Span("run "), Span(self._run.plan.title, Tone.STRONG))
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one("#steps").focus()
+        self.show_run()
+
+    def show_run(self) -> None:
+        """Shows the run as it is now."""
+        run, steps = self._run, self.query_one("#steps", Lines)
+        remarks: list[Line] = [(Span("▲ ", Tone.WARN), Span(text)) for text in run.remarks]
+        titled(steps, "Run", "ended" if run.ended else "going on · esc leaves it going · x stops it")
+        steps.show([*remarks, *run_lines(run.plan, run.told)])
+        ending = self.query_one("#ending", Lines)
+        ending.display = run.ended
+        if run.ended:
+            titled(ending, "Ending", "esc goes back")
+            ending.show(_ending(run))
+
+    def action_stop(self) -> None:
+        if not self._run.ended:
+            self.post_message(RunStopAsked())
+
+
+def _ending(run: Run) -> list[Line]:
+    result = run.result
+    if result is None:
+        return ending_lines("failed", "", run.error)
+    notes = [f"journal: {result.journal}"] if result.journal else []
+    summary = result.verification.summary if result.verification else ""
+    return ending_lines(str(result.outcome), summary, result.error, notes)

@@ -1,0 +1,52 @@
+"""Follows a replica's log into a pane: current or previous instance, started again when the container is."""
+
+from __future__ import annotations
+
+from vops.errors import NotFound, VopsError
+from vops.model.resources import Ref
+from vops.model.text import one_line
+from vops.operations.session import Session
+from vops.tui.widgets.log import LogPane
+
+TAIL_LINES = 1000
+AGAIN_AFTER_S = 2.0
+
+
+async def tail(session: Session, ref: Ref, container: str, pane: LogPane, *, previous: bool) -> None:
+    """Runs until it is cancelled, or until the previous instance's log is read; errors show in the pane's title."""
+    if previous:
+        pane.clear("previous log")
+        await _previous(session, ref, container, pane)
+        return
+    pane.clear("log")
+    while True:
+        await _follow(session, ref, container, pane)
+        await session.clock.sleep(AGAIN_AFTER_S)
+
+
+async def _previous(session: Session, ref: Ref, container: str, pane: LogPane) -> None:
+    try:
+        text = await session.cluster.logs(ref.namespace, ref.name, container, previous=True, tail_lines=TAIL_LINES)
+    except NotFound:
+        pane.note("there is no previous instance")
+    except VopsError as error:
+        pane.note(one_line(error.message, 120))
+    else:
+        pane.feed(text.splitlines())
+        pane.note("ended")
+
+
+async def _follow(session: Session, ref: Ref, container: str, pane: LogPane) -> None:
+    """One stream from its tail on; a new stream replaces what an older one left, so that no line shows twice."""
+    first = True
+    try:
+        async for text in session.cluster.follow_logs(ref.namespace, ref.name, container, tail_lines=TAIL_LINES):
+            if first:
+                pane.clear("log")
+                pane.note("following")
+                first = False
+            pane.feed((text,))
+    except VopsError as error:
+        pane.note(one_line(error.message, 120))
+    else:
+        pane.note("ended, asking again")

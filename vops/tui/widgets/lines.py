@@ -1,0 +1,120 @@
+"""Scrollable lines of spans, wrapped to the width or cut at it, drawn only where they are visible."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from vops.render.text import Line, Span, Tone, cell_width
+from vops.tui.widgets.tones import TONE_CLASSES, drawable, line_strip, line_width
+
+_WORDS = re.compile(r"\s+|[^\s]+")
+_INDENT_LIMIT = 16
+
+
+class Lines(ScrollView, can_focus=True):
+    """Lines to read: `wrap` folds them at words with a hanging indent, otherwise they scroll sideways."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES | {"lines--added", "lines--removed"}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "scroll_down", "Down", show=False),
+        Binding("k", "scroll_up", "Up", show=False),
+        Binding("g", "scroll_home", "Top", show=False),
+        Binding("G", "scroll_end", "End", show=False),
+    ]
+
+    def __init__(self, *, wrap: bool = True, widget_id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=widget_id, classes=classes)
+        self._wrap = wrap
+        self._lines: list[Line] = []
+        self._folded: list[Line] = []
+        self._folded_for = -1
+
+    @property
+    def lines(self) -> Sequence[Line]:
+        return self._lines
+
+    def show(self, lines: Iterable[Line]) -> None:
+        """Shows these lines instead; keeps the place where the reader is."""
+        fresh = list(lines)
+        if fresh == self._lines:
+            return
+        self._lines = fresh
+        self._fold(force=True)
+        self.refresh()
+
+    def height_for(self, width: int) -> int:
+        """How many rows the lines take at `width` cells."""
+        return sum(len(fold(spans, width)) for spans in self._lines) if self._wrap else len(self._lines)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._fold()
+
+    def _fold(self, *, force: bool = False) -> None:
+        width = self.scrollable_content_region.width
+        if width <= 0 or (not force and self._folded_for == width):
+            return
+        self._folded_for = width
+        self._folded = [part for spans in self._lines for part in fold(spans, width)] if self._wrap else self._lines
+        wide = 0 if self._wrap else max((line_width(spans) for spans in self._folded), default=0)
+        self.virtual_size = Size(wide, len(self._folded))
+
+    def render_line(self, y: int) -> Strip:
+        offset, width, base = self.scroll_offset, self.size.width, self.rich_style
+        place = y + offset.y
+        if place >= len(self._folded):
+            return Strip.blank(width, base)
+        spans = self._folded[place]
+        for tone, name in ((Tone.ADDED, "lines--added"), (Tone.REMOVED, "lines--removed")):
+            if spans and spans[0].tone is tone:
+                base = base + self.get_component_rich_style(name, partial=True)
+        return line_strip(self, spans, base).crop_extend(offset.x, offset.x + width, base)
+
+
+def fold(spans: Line, width: int) -> list[Line]:
+    """A line folded at words to `width` cells; what follows hangs two cells under where the text began."""
+    spans = tuple(Span(drawable(span.text), span.tone) for span in spans)
+    if line_width(spans) <= width:
+        return [spans]
+    text = "".join(span.text for span in spans)
+    indent = min(len(text) - len(text.lstrip()) + 2, _INDENT_LIMIT, max(0, width // 2))
+    rows: list[list[Span]] = [[]]
+    used = 0
+    for span in spans:
+        for word in _WORDS.findall(span.text):
+            for piece in _pieces(word, max(1, width - indent)):
+                step = cell_width(piece)
+                if used + step > width and used > 0:
+                    rows.append([Span(" " * indent)])
+                    used = indent
+                    if piece.isspace():
+                        continue
+                rows[-1].append(Span(piece, span.tone))
+                used += step
+    return [_joined(row) for row in rows]
+
+
+def _pieces(word: str, width: int) -> Iterable[str]:
+    """`word`, cut where it is wider than a whole row."""
+    if cell_width(word) <= width:
+        return (word,)
+    step = max(1, width // 2) if cell_width(word) > len(word) else width
+    return (word[start : start + step] for start in range(0, len(word), step))
+
+
+def _joined(row: Sequence[Span]) -> Line:
+    """Neighbours of one tone as one span."""
+    merged: list[Span] = []
+    for span in row:
+        if merged and merged[-1].tone is span.tone:
+            merged[-1] = Span(merged[-1].text + span.text, span.tone)
+        else:
+            merged.append(span)
+    return tuple(merged)

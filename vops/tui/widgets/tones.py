@@ -1,0 +1,49 @@
+"""Turns render's tones into terminal styles, through the theme; the only place in the TUI that does.
+
+The text of a span never meets a markup parser: it goes from the span into a segment, with tabs widened and
+whatever could move the cursor left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+from textual.widget import Widget
+
+from vops.model.text import scrub
+from vops.render.text import Line, Span, Tone, cell_width
+
+TONE_CLASSES = {f"tone--{tone}" for tone in Tone}
+LONGEST_LINE = 4000
+"""Characters of one line that are drawn; the rest is counted."""
+
+
+def tone_style(widget: Widget, tone: Tone) -> Style:
+    """The theme's style of `tone`, without a background of its own."""
+    return widget.get_component_rich_style(f"tone--{tone}", partial=True)
+
+
+@lru_cache(maxsize=8192)
+def drawable(text: str) -> str:
+    """`text` as one line that a terminal draws and does not obey."""
+    if text.isascii() and text.isprintable() and len(text) <= LONGEST_LINE:
+        return text
+    more = len(text) - LONGEST_LINE
+    shown = scrub(text[:LONGEST_LINE]).expandtabs(4).replace("\n", " ")
+    return f"{shown} … {more:,} more characters" if more > 0 else shown
+
+
+def line_strip(widget: Widget, spans: Iterable[Span], base: Style) -> Strip:
+    """A line as segments over `base`, as wide as its text."""
+    return Strip(
+        [Segment(drawable(span.text), base + tone_style(widget, span.tone)) for span in spans if span.text],
+    )
+
+
+def line_width(spans: Line) -> int:
+    """Cells that a line takes when drawn."""
+    return sum(cell_width(drawable(span.text)) for span in spans)
