@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.bench.measure import process, side_by_side, tell
 from tests.cluster.command import VOPS
 
-FORBIDDEN = ("kubernetes", "aiohttp", "httpx", "textual", "msgspec", "ruamel", "cel_expr_python")
+FORBIDDEN = ("kubernetes", "aiohttp", "httpx", "textual", "requests", "ruamel", "cel_expr_python")
 TIMES = 15
 BARE = """import typer
 app = typer.Typer()

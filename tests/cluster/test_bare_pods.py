@@ -11,7 +11,7 @@ from tests.cluster.failures import FAILURES
 from tests.cluster.node import GpuNode
 from tests.cluster.processes import wait_for
 
-REFUSALS = (2, 4)
+BY_HAND = 7
 
 
 @pytest.mark.parametrize("name", ["untolerated-taint", "startup-probe-kills-a-loading-server", "kv-cache-too-small"])
@@ -26,7 +26,8 @@ def test_a_bare_pod_is_diagnosed_and_its_fix_is_not_forced(
 
     before = control_plane.get("pod", "llm", "-n", namespace)["spec"]
     done = vops("fix", "llm", "--yes")
-    assert done.code in REFUSALS, done
+    assert done.code == BY_HAND, done
+    assert "this is for you to do" in done.err
     assert control_plane.get("pod", "llm", "-n", namespace)["spec"] == before
 
 

@@ -11,6 +11,8 @@ import pytest
 from tests.cluster import vllm_pods
 from tests.cluster.command import Vops
 from tests.cluster.controlplane import ControlPlane
+from tests.cluster.failures import FAILURES, Workload
+from tests.cluster.node import GpuNode
 from tests.cluster.processes import wait_for
 
 Document = dict[str, Any]
@@ -76,17 +78,17 @@ def test_one_denied_resource_disables_one_source_only(
 
 
 def test_a_write_without_permission_is_refused_and_nothing_is_written(
-    control_plane: ControlPlane, user: Callable[..., Vops], namespace: str
+    control_plane: ControlPlane, gpu_node: GpuNode, user: Callable[..., Vops], namespace: str
 ) -> None:
     _grant(control_plane, "reader", *READS, "events")
-    deployment = vllm_pods.deployment(namespace, "llm", vllm_pods.pod_spec(flags=("--max-model-len", "8192")))
-    control_plane.apply(deployment)
-    pod = wait_for("the pod", lambda: control_plane.get("pods", "-n", namespace)["items"])[0]["metadata"]["name"]
+    workload = Workload(control_plane, namespace)
+    pod = workload.bring_about(FAILURES["untolerated-taint"])
 
     done = user("reader")("fix", pod, "--yes")
 
-    assert done.code in (REFUSED, USAGE), done
-    assert control_plane.get("deployment", "llm", "-n", namespace)["metadata"]["generation"] == 1
+    assert done.code == REFUSED, done
+    assert "deployments" in done.err
+    assert workload.deployment()["metadata"]["generation"] == 1
 
 
 @pytest.mark.parametrize("command", [("fleet",), ("diagnose", "llm"), ("fix", "llm", "--yes")])
