@@ -3,6 +3,7 @@
 import pytest
 
 from vops import errors
+from vops.cli import app as cli
 from vops.cli.diagnostics import ExitCode, exit_code, report
 
 
@@ -45,3 +46,16 @@ def test_a_report_says_what_happened_and_what_is_next(capsys: pytest.CaptureFixt
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == "vops: no answer from \ufffd[31mhost\n  next: check the VPN\n"
+
+
+def test_a_bug_is_called_a_bug(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def broken(**_: object) -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr(cli, "app", broken)
+    monkeypatch.setattr(cli, "command_names", frozenset)
+    monkeypatch.setattr("sys.argv", ["vops", "fleet"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    assert "this is a bug in vops: ZeroDivisionError: oops" in capsys.readouterr().err

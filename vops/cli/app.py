@@ -5,6 +5,7 @@ Imports nothing but typer at the top: `vops --help` must not pay for Kubernetes,
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -12,7 +13,7 @@ import typer
 
 from vops import __version__
 from vops.cli import diagnose, explain, fix, fleet, lab, runbooks, snapshot
-from vops.cli.diagnostics import ExitCode, report
+from vops.cli.diagnostics import ExitCode, bug, report
 from vops.cli.options import Globals, hoisted
 from vops.errors import VopsError
 
@@ -99,5 +100,11 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
     except BrokenPipeError:
-        sys.stderr.close()
+        # Whoever read our output has gone; writing the rest, or complaining, would only fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.OK)
+    except Exception as error:
+        # The edge of the process: whatever arrives here is a mistake of ours, and is called one.
+        if "--verbose" in sys.argv:
+            raise
+        sys.exit(report(bug(error)))

@@ -28,7 +28,7 @@ def diagnose(
     context: typer.Context,
     targets: Annotated[
         list[str] | None,
-        typer.Argument(metavar="TARGET...", help="POD, deploy/NAME, sts/NAME, ns/NAME or all; or - for stdin"),
+        typer.Argument(metavar="TARGET", help="POD, deploy/NAME, sts/NAME, ns/NAME or all; or - for stdin"),
     ] = None,
     bundle: Annotated[
         list[Path] | None, typer.Option("--from", metavar="PATH", help="read files or folders instead of a cluster")

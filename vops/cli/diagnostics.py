@@ -76,6 +76,14 @@ def report(error: errors.VopsError) -> ExitCode:
     return exit_code(error)
 
 
+def bug(error: Exception) -> errors.VopsError:
+    """An error that nobody foresaw, said as such."""
+    return errors.VopsError(
+        f"this is a bug in vops: {type(error).__name__}: {error}",
+        hint="run it again with --verbose and report what it prints",
+    )
+
+
 def narrate(text: str, *, quiet: bool = False) -> None:
     """One line of narration, unless the user asked for quiet."""
     if not quiet:
