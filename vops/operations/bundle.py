@@ -1,0 +1,69 @@
+"""Diagnosis without a cluster: a bundle of objects, events, logs and metrics becomes a snapshot like any other.
+
+What is not in the bundle is absent, never empty; what cannot be read is told of, and the rest is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from vops.diagnosis.diagnose import diagnose
+from vops.diagnosis.facts import Facts
+from vops.diagnosis.findings import Report
+from vops.errors import InputError
+from vops.model.snapshot import ClusterSnapshot
+from vops.operations.bundle_contents import Contents
+from vops.operations.bundle_files import STDIN, Content, printable, read_files
+from vops.operations.bundle_pods import STAND_IN
+
+
+def diagnose_bundle(paths: Sequence[Path], stdin: bytes | None) -> tuple[list[Report], list[str]]:
+    """A report for each vLLM replica of a bundle (each pod, when none is one), and what could not be used.
+
+    Raises InputError for a path that does not exist and for a bundle without anything that can be used.
+    """
+    snapshot, problems = read_bundle(paths, stdin)
+    facts = Facts(snapshot)
+    replicas = facts.replicas or tuple(filter(None, map(facts.replica_of_pod, snapshot.pods)))
+    reports = []
+    for replica in replicas:
+        report = diagnose(facts, replica.ref)
+        reports.append(_seen_only(report) if STAND_IN in replica.pod.metadata.annotations else report)
+    if not reports:
+        problems.append("the bundle holds no pod and no log of one: there is nothing to diagnose")
+    return reports, problems
+
+
+def read_bundle(paths: Sequence[Path], stdin: bytes | None = None) -> tuple[ClusterSnapshot, list[str]]:
+    """Files, folders and standard input as one snapshot, and what could not be used of them."""
+    files, problems = read_files(paths, stdin)
+    contents = Contents(problems)
+    for file in files:
+        if file.content is Content.OBJECTS:
+            contents.add_objects(file)
+    if not contents.nodes:
+        contents.add_nodes_above(paths)
+    at = contents.newest or datetime.now(UTC)
+    for file in files:
+        if file.content is Content.LOG:
+            contents.add_log(file, at)
+        elif file.content is Content.METRICS:
+            contents.add_metrics(file, at)
+    snapshot = contents.snapshot(at)
+    if not any(status.usable for status in snapshot.sources):
+        where = ", ".join([*map(printable, paths), *([STDIN] if stdin is not None else [])])
+        raise InputError("; ".join(problems) or "holds nothing that can be diagnosed", path=where)
+    return snapshot, problems
+
+
+def _seen_only(report: Report) -> Report:
+    """A report about a pod that was made up for a log: what its object says was seen by nobody."""
+    findings = tuple(
+        msgspec.structs.replace(item, evidence=tuple(part for part in item.evidence if part.source != "pod"))
+        for item in report.findings
+    )
+    return msgspec.structs.replace(report, findings=findings)

@@ -1,0 +1,182 @@
+"""Contents of a bundle while its files are read: objects, logs and metrics are put where they belong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from vops.model.dcgm import parse_gpus
+from vops.model.exposition import parse_sample
+from vops.model.resources import Event, Node, Pod, Workload
+from vops.model.serving import GpuSample
+from vops.model.snapshot import ClusterSnapshot, ContainerLog, EngineSamples, Source, SourceState, SourceStatus
+from vops.model.text import scrub
+from vops.operations.bundle_files import BundleFile, read_files
+from vops.operations.bundle_objects import SOURCES, Objects, newer, read_objects
+from vops.operations.bundle_pods import PodFile, main_container, owners, split_previous, stand_in
+
+NOT_THERE = "not in the bundle"
+_NODE_FILES = ("nodes.json", "nodes.yaml", "nodes.yml")
+
+
+class Contents:
+    """Collects what the files hold; an object that comes twice counts once, as it was read last."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        self.newest: datetime | None = None
+        self.nodes: dict[str, Node] = {}
+        self._pods: dict[tuple[str, str], PodFile] = {}
+        self._stand_ins: dict[str, Pod] = {}
+        self._workloads: dict[tuple[str, str, str], Workload] = {}
+        self._events: dict[object, Event] = {}
+        self._logs: dict[tuple[str, str, str, bool], ContainerLog] = {}
+        self._samples: dict[tuple[str, str], EngineSamples] = {}
+        self._gpus: list[GpuSample] = []
+        self._held: set[Source] = set()
+        self._snapshots: list[ClusterSnapshot] = []
+
+    # --- objects ---
+
+    def add_objects(self, file: BundleFile) -> None:
+        objects = read_objects(file.body.decode("utf-8-sig", "replace"), file.name)
+        self.problems += objects.problems
+        self.newest = newer(self.newest, objects.newest)
+        self._held |= objects.listed
+        for kind, item in objects.found:
+            self._held.add(SOURCES[kind])
+            self._add(item, kind, file.folder)
+        for snapshot in objects.snapshots:
+            self._add_snapshot(snapshot, file.folder)
+
+    def add_nodes_above(self, paths: Iterable[Path]) -> None:
+        """The nodes beside a folder, where several folders of pods share them."""
+        parents = {path.resolve().parent for path in paths if path.is_dir()}
+        found = [parent / name for parent in sorted(parents) for name in _NODE_FILES if (parent / name).is_file()]
+        files, problems = read_files(found, None)
+        self.problems += problems
+        for file in files:
+            objects = read_objects(file.body.decode("utf-8-sig", "replace"), file.name)
+            self._add_nodes(objects)
+
+    def _add_nodes(self, objects: Objects) -> None:
+        self.problems += objects.problems
+        for _, item in objects.found:
+            if isinstance(item, Node):
+                self._held.add(Source.NODES)
+                self._add(item, "Node", None)
+
+    def _add(self, item: Pod | Node | Event | Workload, kind: str, folder: Path | None) -> None:
+        meta = item.metadata
+        if isinstance(item, Pod):
+            self._pods[meta.namespace, meta.name] = PodFile(item, folder)
+        elif isinstance(item, Node):
+            self.nodes[meta.name] = item
+        elif isinstance(item, Event):
+            self._events[meta.uid or (meta.namespace, meta.name) if meta.name else len(self._events)] = item
+        else:
+            named = msgspec.structs.replace(item, kind=kind)
+            self._workloads[kind, meta.namespace, meta.name] = named
+
+    def _add_snapshot(self, snapshot: ClusterSnapshot, folder: Path | None) -> None:
+        self._snapshots.append(snapshot)
+        self.newest = newer(self.newest, snapshot.at if snapshot.at.tzinfo else None)
+        for pod in snapshot.pods:
+            self._add(pod, "Pod", folder)
+        for node in snapshot.nodes:
+            self._add(node, "Node", folder)
+        for event in snapshot.events:
+            self._add(event, "Event", folder)
+        for workload in (*snapshot.deployments, *snapshot.replicasets, *snapshot.statefulsets):
+            self._add(workload, workload.kind, folder)
+        self._logs.update({(log.namespace, log.pod, log.container, log.previous): log for log in snapshot.logs})
+        self._samples.update({(item.namespace, item.pod): item for item in snapshot.samples})
+        self._gpus += snapshot.gpus
+
+    # --- logs and metrics ---
+
+    def add_log(self, file: BundleFile, at: datetime) -> None:
+        name, previous = split_previous(scrub(file.stem))
+        text = scrub(file.body.decode("utf-8-sig", "replace"))
+        if not text.strip():
+            return
+        if not self._pods:
+            self._stand_in(name, file.name, text, at, previous)
+        owner = self._owner(name, file)
+        if owner is None:
+            return
+        pod, container = owner
+        meta = pod.metadata
+        self._held.add(Source.LOGS)
+        log = ContainerLog(meta.namespace, meta.name, container, text, previous, truncated=file.cut)
+        self._logs[meta.namespace, meta.name, container, previous] = log
+
+    def add_metrics(self, file: BundleFile, at: datetime) -> None:
+        sample = parse_sample(file.body, at)
+        gpus = parse_gpus(file.body, at)
+        if gpus:
+            self._held.add(Source.DCGM)
+            self._gpus += gpus
+        if not sample.engines:
+            if not gpus:
+                self.problems.append(f"{file.name}: holds no metrics of vLLM or of a GPU")
+            return
+        name = scrub(file.stem)
+        if not self._pods and name not in self._stand_ins:
+            self._stand_ins[name] = stand_in(name, file.name, None, at)
+        owner = self._owner(name, file)
+        if owner is not None:
+            meta = owner[0].metadata
+            self._held.add(Source.METRICS)
+            self._samples[meta.namespace, meta.name] = EngineSamples(meta.namespace, meta.name, latest=sample)
+
+    def _stand_in(self, name: str, source: str, text: str, at: datetime, previous: bool) -> None:
+        """The pod of a log on its own; the log of the present instance tells its state, where there are two."""
+        if name not in self._stand_ins or not previous:
+            self._stand_ins[name] = stand_in(name, source, text, at, previous=previous)
+
+    def _owner(self, name: str, file: BundleFile) -> tuple[Pod, str] | None:
+        if not self._pods:
+            pod = self._stand_ins[name]
+            return pod, main_container(pod)
+        found = owners(name, file.folder, list(self._pods.values()))
+        if len(found) == 1:
+            return found[0]
+        why = "more than one pod of the bundle has such a container" if found else "no pod of the bundle is called so"
+        self.problems.append(f"{file.name}: not used: {why}; call it POD_CONTAINER")
+        return None
+
+    # --- the whole ---
+
+    def snapshot(self, at: datetime) -> ClusterSnapshot:
+        pods = (*(item.pod for item in self._pods.values()), *self._stand_ins.values())
+        held = self._held | ({Source.PODS} if self._stand_ins else set())
+        first = self._snapshots[0] if self._snapshots else None
+        return ClusterSnapshot(
+            at=at,
+            context=first.context if first else "",
+            server_version=first.server_version if first else "",
+            sources=tuple(self._status(source, held, at) for source in Source),
+            pods=pods,
+            nodes=tuple(self.nodes.values()),
+            deployments=self._of_kind("Deployment"),
+            replicasets=self._of_kind("ReplicaSet"),
+            statefulsets=self._of_kind("StatefulSet"),
+            events=tuple(self._events.values()),
+            logs=tuple(self._logs.values()),
+            samples=tuple(self._samples.values()),
+            gpus=tuple(self._gpus),
+        )
+
+    def _of_kind(self, kind: str) -> tuple[Workload, ...]:
+        return tuple(item for (known, _, _), item in self._workloads.items() if known == kind)
+
+    def _status(self, source: Source, held: set[Source], at: datetime) -> SourceStatus:
+        """From the files when they hold it; else as the snapshot of the bundle saw it."""
+        if source in held:
+            return SourceStatus(source, SourceState.LIVE, at=at)
+        seen = (status for item in self._snapshots for status in item.sources if status.source is source)
+        return next(seen, SourceStatus(source, SourceState.ABSENT, detail=NOT_THERE))
