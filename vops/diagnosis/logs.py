@@ -83,6 +83,7 @@ class LogReading(msgspec.Struct, frozen=True, omit_defaults=True):
     ready_line: int | None = None
     ready_after_s: float | None = None
     listening_port: int | None = None
+    listening_host: str = ""
     weights_gib: float | None = None
     kv_available_gib: float | None = None
     kv_tokens: int | None = None
@@ -150,7 +151,7 @@ _VERSION = re.compile(
 _LOGO_MODEL = re.compile(r".{0,120}█ +model +(\S{1,400})$")
 _CONFIG_MODEL = re.compile(r"Initializing an? .{0,80}with config: model='([^']{1,400})'")
 _ARGUMENT = re.compile(r"'?(\w{1,60})'?[:=] ?('[^']{0,400}'|\[[^\]]{0,400}\]|[\w.+-]{1,60})", re.ASCII)
-_LISTENING = re.compile(r".{0,80}https?://[^\s/]{0,120}:(\d{1,5})", re.ASCII)
+_LISTENING = re.compile(r".{0,80}https?://([^\s/]{0,120}):(\d{1,5})", re.ASCII)
 _DOWNLOADED = re.compile(r"Time spent downloading weights for .{0,400}: ([\d.]{1,20}) seconds", re.ASCII)
 _WEIGHTS = re.compile(r"Model loading took ([\d.]{1,20}) ?(?:GiB|GB)", re.ASCII)
 _AVAILABLE = re.compile(r"Available KV cache memory: (-?[\d.]{1,20}) ?GiB", re.ASCII)
@@ -285,7 +286,7 @@ class _Reader:
         elif text.startswith(("non-default args: ", "args: Namespace(")):
             self._arguments(text)
         elif text.startswith(("Starting vLLM", "INFO:     Uvicorn running on")) and (match := _LISTENING.match(text)):
-            self._values["listening_port"] = int(match[1])
+            self._values.update(listening_host=match[1], listening_port=int(match[2]))
         elif match := _WEIGHTS.match(text):
             self._values.setdefault("weights_gib", _number(match[1]))
         elif match := _AVAILABLE.match(text):

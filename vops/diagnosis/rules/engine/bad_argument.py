@@ -1,0 +1,94 @@
+"""vLLM refuses its command line: an unknown flag, a value out of range, a length the model does not have.
+
+What it finds
+    argparse's words (exit code 2) and the validation of values.
+
+Why it matters
+    Flags come and go between versions: a manifest that worked with one image fails with the next.
+
+Evidence
+    vLLM's own words, and the version that runs; a flag that this version has dropped is named as such.
+
+Fix
+    By hand: correct or remove the flag; the nearest known one is named.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+
+from vops.diagnosis import deaths, evidence, remedies
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.dialects import DIALECTS, MULTIPLE_VALUES, SHORT_FLAGS, dialect, version_of
+from vops.model.snapshot import Source
+
+_REFUSED = re.compile(
+    r"unrecognized arguments: (?P<unknown>--?[\w-]{1,80})|invalid choice: |expected (?:one|at least one|\d+) argument"
+    r"|the following arguments are required|invalid \w{1,20} value|not allowed with argument|conflicting option"
+    r"|User-specified max_model_len \((?P<asked>\d{1,9})\) is greater than the derived max_model_len "
+    r"\((?:max_position_embeddings=)?(?P<derived>\d{1,9})"
+    r"|Input should be |Extra inputs are not permitted"
+)
+_COMMON = (
+    "model",
+    "served-model-name",
+    "max-model-len",
+    "gpu-memory-utilization",
+    "max-num-seqs",
+    "max-num-batched-tokens",
+    "enforce-eager",
+    "kv-cache-dtype",
+    "dtype",
+    "load-format",
+    "download-dir",
+    "tokenizer",
+    "trust-remote-code",
+    "port",
+    "host",
+    "api-key",
+    "chat-template",
+    "enable-prefix-caching",
+    "enable-auto-tool-choice",
+    "tool-call-parser",
+    "revision",
+)
+
+
+@rule(cause="bad-argument", branch=Branch.DIED, needs={Source.LOGS}, order=24)
+def bad_argument(replica: Replica) -> Verdict | None:
+    hit = deaths.error(replica, _REFUSED)
+    if hit is None:
+        return None
+    error, match = hit
+    return Verdict(
+        summary=f"vLLM refuses its arguments: {error.message[:200]}",
+        evidence=(
+            *deaths.shown(replica, hit),
+            evidence.container_field(replica, "image", replica.container.image),
+        ),
+        confidence=deaths.confidence(replica),
+        fixes=(remedies.by_steps(replica, "Correct the argument", (_advice(replica, match),)),),
+    )
+
+
+def _advice(replica: Replica, match: re.Match[str]) -> str:
+    if match["derived"]:
+        return (
+            f"Lower --max-model-len from {match['asked']} to {match['derived']}, the most that the model was made for."
+        )
+    if not match["unknown"]:
+        return "Give the argument a value that the message allows."
+    flag = match["unknown"].lstrip("-")
+    log = replica.death_log
+    version = version_of(log.version) if log is not None and log.version else replica.args.version
+    if any(flag in item.removed_flags for item in DIALECTS if item.since <= dialect(version).since):
+        return f"Remove --{flag}: vLLM dropped it before this version."
+    near = difflib.get_close_matches(flag, _known_flags(), n=1)
+    return f"Replace --{flag} by --{near[0]}." if near else f"Remove --{flag}: this version does not know it."
+
+
+def _known_flags() -> list[str]:
+    added = {flag for item in DIALECTS for flag in item.added_flags}
+    return sorted({*_COMMON, *SHORT_FLAGS.values(), *MULTIPLE_VALUES, *added})

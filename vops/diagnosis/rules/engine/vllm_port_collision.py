@@ -1,0 +1,48 @@
+"""Kubernetes set VLLM_PORT: a Service named `vllm` injects it, and vLLM takes it for a setting of its own.
+
+What it finds
+    vLLM's complaint that VLLM_PORT looks like a URI (`tcp://…`), or its failure to read it as a number.
+
+Why it matters
+    It appears when a Service is created or renamed, at the next restart: nothing about the pod had changed.
+
+Evidence
+    The error, and Pod.spec.enableServiceLinks.
+
+Fix
+    By hand: enableServiceLinks: false.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vops.diagnosis import deaths, evidence, remedies
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.snapshot import Source
+
+_COLLISION = re.compile(
+    r"VLLM_PORT '?tcp://\S{1,120} appears to be a URI|invalid literal for int\(\) with base 10: 'tcp://"
+)
+
+
+@rule(cause="vllm-port-collision", branch=Branch.DIED, needs={Source.LOGS}, order=20)
+def vllm_port_collision(replica: Replica) -> Verdict | None:
+    hit = deaths.error(replica, _COLLISION)
+    if hit is None:
+        return None
+    links = replica.pod.spec.enable_service_links
+    return Verdict(
+        summary=f"A Service named vllm sets VLLM_PORT in {replica.name}, and vLLM cannot read it",
+        evidence=(
+            *deaths.shown(replica, hit),
+            evidence.pod_field("spec.enableServiceLinks", str(links).lower(), expected="false"),
+        ),
+        confidence=deaths.confidence(replica),
+        fixes=(
+            remedies.by_steps(
+                replica, "Keep Services out of the environment", ("Set enableServiceLinks: false in the pod's spec.",)
+            ),
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Rules about pods that were ended from outside."""

@@ -1,0 +1,1 @@
+"""Rules about host memory, GPU memory and the KV cache."""

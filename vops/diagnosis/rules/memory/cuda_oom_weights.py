@@ -1,0 +1,50 @@
+"""The model's weights do not fit the GPU's memory.
+
+What it finds
+    CUDA runs out of memory before the weights are loaded, with no other process holding a share that matters.
+
+Why it matters
+    It is a Python exception and exit code 1, never OOMKilled; the memory limit of the container has no part in it.
+
+Evidence
+    PyTorch's numbers, and the stage that the log had reached.
+
+Fix
+    By hand: more GPUs per replica, a quantized model, or a larger GPU.
+"""
+
+from __future__ import annotations
+
+from vops.diagnosis import deaths, remedies
+from vops.diagnosis.cuda_memory import OUT_OF_MEMORY, device_memory
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.logs import Stage
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.snapshot import Source
+
+
+@rule(cause="cuda-oom-weights", branch=Branch.DIED, needs={Source.LOGS}, order=26)
+def cuda_oom_weights(replica: Replica) -> Verdict | None:
+    hit, log = deaths.error(replica, OUT_OF_MEMORY), replica.death_log
+    if hit is None or log is None or log.stage.rank > Stage.WEIGHTS.rank:
+        return None
+    memory = device_memory(hit[0].message)
+    if memory is not None and memory.taken_by_others:
+        return None
+    size = f"{memory.total_gib:g} GiB of GPU memory" if memory is not None else "the GPU's memory"
+    gpus = replica.args.tensor_parallel_size or 1
+    return Verdict(
+        summary=f"The weights of {deaths.model_of(replica)} do not fit into {size}",
+        evidence=deaths.shown(replica, hit),
+        confidence=deaths.confidence(replica),
+        fixes=(
+            remedies.by_steps(
+                replica,
+                "Spread or shrink the weights",
+                (
+                    f"Raise --tensor-parallel-size (now {gpus}) and the GPU limit with it, to a divisor of the heads;",
+                    "or load a quantized model (AWQ, FP8), or use a GPU with more memory.",
+                ),
+            ),
+        ),
+    )

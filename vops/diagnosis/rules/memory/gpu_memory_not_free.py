@@ -1,0 +1,88 @@
+"""Somebody else holds memory of the GPU when vLLM starts.
+
+What it finds
+    vLLM's comparison of free memory with its budget, a change of free memory while it profiles, or an out-of-memory
+    error in which other processes hold a share that matters.
+
+Why it matters
+    The flag is innocent: the previous pod may still be ending, the GPU may be shared, or a process was left behind.
+
+Evidence
+    The sizes that vLLM printed, and the other pods with GPUs on the node.
+
+Fix
+    By hand: end or move the neighbour; lower --gpu-memory-utilization only where sharing is intended.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+from vops.diagnosis import blockers, deaths, evidence, remedies
+from vops.diagnosis.cuda_memory import OUT_OF_MEMORY, device_memory
+from vops.diagnosis.deaths import Hit
+from vops.diagnosis.demands import gpu_request
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Evidence
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.snapshot import Source
+
+_NOT_FREE = re.compile(
+    r"Free memory on device.{0,60}\(([\d.]{1,12})/([\d.]{1,12}) GiB\) on startup is less than desired",
+    re.ASCII,
+)
+_CHANGED = re.compile(r"Error in memory profiling\. Initial free memory")
+_SPARE = 0.02
+
+
+@rule(cause="gpu-memory-not-free", branch=Branch.DIED, needs={Source.LOGS}, order=25)
+def gpu_memory_not_free(replica: Replica) -> Verdict | None:
+    found = _taken(replica)
+    if found is None:
+        return None
+    hit, sizes, share = found
+    neighbours = _neighbours(replica)
+    step = f"set --gpu-memory-utilization {share:g}" if share is not None else "lower --gpu-memory-utilization"
+    return Verdict(
+        summary=f"Other processes hold memory of the GPU of {replica.name}{sizes}",
+        evidence=(*deaths.shown(replica, hit), *neighbours),
+        confidence=deaths.confidence(replica),
+        fixes=(
+            remedies.by_steps(
+                replica,
+                "Let go of the GPU, or share it on purpose",
+                (
+                    "Wait for a pod that is still ending, or end the process that holds it (nvidia-smi on the node).",
+                    f"Where sharing is intended: {step}.",
+                ),
+            ),
+        ),
+    )
+
+
+def _taken(replica: Replica) -> tuple[Hit, str, float | None] | None:
+    """The error, the sizes in words, and the utilization that would still fit."""
+    if hit := deaths.error(replica, _NOT_FREE):
+        free, total = float(hit[1][1]), float(hit[1][2])
+        share = math.floor((free / total - _SPARE) * 100) / 100 if total else None
+        return hit, f": {free:g} of {total:g} GiB are free", share
+    if hit := deaths.error(replica, _CHANGED):
+        return hit, ", and it changed while vLLM measured", None
+    hit = deaths.error(replica, OUT_OF_MEMORY)
+    memory = device_memory(hit[0].message) if hit is not None else None
+    if hit is None or memory is None or not memory.taken_by_others:
+        return None
+    return hit, f": {memory.foreign_gib:.1f} of {memory.total_gib:g} GiB", None
+
+
+def _neighbours(replica: Replica) -> tuple[Evidence, ...]:
+    """Other pods on the node that have GPUs."""
+    node = replica.node
+    usage = replica.facts.usage.get(node.metadata.name) if node is not None else None
+    if node is None or usage is None:
+        return ()
+    others = [pod for pod in usage.pods if pod.metadata.uid != replica.pod.metadata.uid and gpu_request(pod)]
+    if not others:
+        return ()
+    return (evidence.node_field(node, "pods", blockers.named(blockers.pod_in_words(pod) for pod in others)),)

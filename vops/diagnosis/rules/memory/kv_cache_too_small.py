@@ -1,0 +1,151 @@
+"""After the weights, too little GPU memory is left for a KV cache that holds one request of full length.
+
+What it finds
+    vLLM's refusal to start, in the words of every version: with an estimate of what would fit, without one (0.8.5 never
+    prints it), or with no room for any cache at all.
+
+Why it matters
+    It fails after minutes of loading, on every restart.
+
+Evidence
+    The sizes that vLLM printed: what the context needs, what is there, and the largest context that fits.
+
+Fix
+    `fix-kv-cache` lowers --max-model-len to what fits, rounded down to a multiple of 256. Longer requests are then
+    refused. With no room at all only more memory helps, and that is said instead.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from vops.diagnosis import deaths, evidence, remedies
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Applicability, Evidence, Fix
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.snapshot import Source
+
+STEP = 256
+_ROUNDING = 0.005
+
+_TOO_SMALL = re.compile(
+    r"max seq len \((\d{1,9})\),? \(?([\d.]{1,12}) GiB KV cache is needed,? which is larger than the available "
+    r"KV cache memory \(([\d.]{1,12}) GiB\)",
+    re.ASCII,
+)
+_ESTIMATE = re.compile(r"estimated maximum model length is (\d{1,9})", re.ASCII)
+_V0 = re.compile(
+    r"max seq len \((\d{1,9})\) is larger than the maximum number of tokens that can be stored in KV cache "
+    r"\((\d{1,9})\)",
+    re.ASCII,
+)
+_NONE = re.compile(r"No available memory for the cache blocks")
+_ANY = re.compile(f"{_TOO_SMALL.pattern}|{_V0.pattern}|{_NONE.pattern}", re.ASCII)
+
+
+class Shortage(msgspec.Struct, frozen=True):
+    """Tokens asked for and tokens that fit (None: vLLM found no room at all); GiB where it printed them."""
+
+    wanted: int = 0
+    fits: int | None = None
+    needed_gib: float | None = None
+    available_gib: float | None = None
+    printed: bool = True
+
+
+@rule(cause="kv-cache-too-small", branch=Branch.DIED, needs={Source.LOGS}, order=28)
+def kv_cache_too_small(replica: Replica) -> Verdict | None:
+    hit = deaths.error(replica, _ANY)
+    if hit is None:
+        return None
+    shortage = read_shortage(hit[0].message)
+    return Verdict(
+        summary=_summary(replica, shortage),
+        evidence=(*deaths.shown(replica, hit), *_evidence(replica, shortage)),
+        confidence=deaths.confidence(replica),
+        fixes=(_fix(replica, shortage),),
+    )
+
+
+def read_shortage(message: str) -> Shortage:
+    """The numbers in vLLM's message; where it prints no estimate, the one that its sizes give, on the safe side."""
+    if match := _V0.search(message):
+        return Shortage(int(match[1]), int(match[2]))
+    match = _TOO_SMALL.search(message)
+    if match is None:
+        return Shortage()
+    wanted, needed, available = int(match[1]), _gib(match[2]), _gib(match[3])
+    estimate = _ESTIMATE.search(message)
+    if estimate is not None:
+        return Shortage(wanted, int(estimate[1]), needed, available)
+    per_token = (needed + _ROUNDING) / wanted if wanted else 0.0
+    fits = int(max(available - _ROUNDING, 0.0) / per_token) if per_token else 0
+    return Shortage(wanted, fits, needed, available, printed=False)
+
+
+def _gib(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
+def rounded(tokens: int) -> int:
+    """Tokens rounded down to a multiple of STEP."""
+    return tokens // STEP * STEP
+
+
+def _summary(replica: Replica, shortage: Shortage) -> str:
+    if shortage.fits is None:
+        return f"{replica.name} has no GPU memory left for a KV cache after loading the model"
+    sizes = ""
+    if shortage.needed_gib is not None and shortage.available_gib is not None:
+        sizes = f" needs {shortage.needed_gib:g} GiB of KV cache and {shortage.available_gib:g} GiB is there"
+    else:
+        sizes = " does not fit the KV cache"
+    about = "" if shortage.printed else "about "
+    return f"A context of {shortage.wanted:,} tokens{sizes}: {about}{shortage.fits:,} tokens fit"
+
+
+def _evidence(replica: Replica, shortage: Shortage) -> tuple[Evidence, ...]:
+    asked = replica.args.max_model_len
+    given = str(asked) if asked is not None else "not given: the model's own maximum"
+    fits = f"at most {rounded(shortage.fits)}" if shortage.fits else "nothing fits"
+    found = [evidence.container_field(replica, "args --max-model-len", given, expected=fits)]
+    if shortage.fits is not None and not shortage.printed:
+        found.append(
+            Evidence(
+                "log",
+                "computed",
+                f"this version prints no estimate; {shortage.available_gib:g} GiB at the printed size of "
+                f"{shortage.needed_gib:g} GiB for {shortage.wanted} tokens hold {shortage.fits}",
+            )
+        )
+    return tuple(found)
+
+
+def _fix(replica: Replica, shortage: Shortage) -> Fix:
+    fits = rounded(shortage.fits or 0)
+    if fits < STEP:
+        utilization = replica.args.gpu_memory_utilization
+        raise_it = f" (now {utilization:g})" if utilization is not None else ""
+        return remedies.by_steps(
+            replica,
+            "Leave more GPU memory to the KV cache",
+            (
+                f"Raise --gpu-memory-utilization{raise_it}, if nothing else uses the GPU; or lower --max-num-seqs;",
+                "or use a quantized model, a larger GPU, or more of them (--tensor-parallel-size).",
+            ),
+        )
+    return remedies.runbook(
+        replica,
+        "fix-kv-cache",
+        f"Lower --max-model-len from {shortage.wanted} to {fits} (longer requests will be refused)",
+        Applicability.SAFE,
+        {"container": replica.container.name, "max_model_len": fits},
+        by_hand=(
+            f"Set --max-model-len {fits} on container {replica.container.name}; longer requests will be refused.",
+        ),
+    )

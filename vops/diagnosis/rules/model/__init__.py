@@ -1,0 +1,1 @@
+"""Rules about models that cannot be had or read."""

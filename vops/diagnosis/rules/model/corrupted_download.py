@@ -1,0 +1,48 @@
+"""The model's files are there and cannot be read: truncated, corrupt, or without weights.
+
+What it finds
+    A safetensors file whose header or length is wrong, or a folder without any weights.
+
+Why it matters
+    A download that was cut off stays in the cache: every restart reads the same broken file.
+
+Evidence
+    The innermost error with its stage.
+
+Fix
+    By hand: remove the broken files from the cache and load them again.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vops.diagnosis import deaths, remedies
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.snapshot import Source
+
+_BROKEN = re.compile(
+    r"SafetensorError|Error while deserializing header|Cannot find any model weights|PytorchStreamReader failed"
+    r"|Consistency check failed|unexpected EOF"
+)
+
+
+@rule(cause="corrupted-download", branch=Branch.DIED, needs={Source.LOGS}, order=26)
+def corrupted_download(replica: Replica) -> Verdict | None:
+    hit = deaths.error(replica, _BROKEN)
+    if hit is None:
+        return None
+    model = deaths.model_of(replica)
+    return Verdict(
+        summary=f"The files of {model} cannot be read: {hit[0].message[:120]}",
+        evidence=deaths.shown(replica, hit),
+        confidence=deaths.confidence(replica),
+        fixes=(
+            remedies.by_steps(
+                replica,
+                "Load the files again",
+                (f"Remove {model} from the cache (HF_HOME) or the volume, and compare sizes with the repository's.",),
+            ),
+        ),
+    )

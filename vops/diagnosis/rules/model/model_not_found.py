@@ -1,0 +1,53 @@
+"""The model is not where vLLM looks: no such repository, revision or folder.
+
+What it finds
+    The hub's 401 or 404 for a repository (without a token it answers 401 for what does not exist, too), or a path that
+    is not in the container, which vLLM then takes for a malformed repository name.
+
+Why it matters
+    The log's last line blames an invalid repository or folder in all of these cases, and in others too.
+
+Evidence
+    The innermost error and the model argument.
+
+Fix
+    By hand: correct the name, or mount what the path should hold.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vops.diagnosis import deaths, hub, remedies
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Confidence
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.snapshot import Source
+
+_MISSING = re.compile(
+    r"RepositoryNotFoundError|RevisionNotFoundError|Repository Not Found for url|Revision Not Found for url"
+    r"|HFValidationError: Repo id must|404 Client Error.*(?:Entry|Repository) Not Found|EntryNotFoundError: 404"
+)
+
+
+@rule(cause="model-not-found", branch=Branch.DIED, needs={Source.LOGS}, order=22)
+def model_not_found(replica: Replica) -> Verdict | None:
+    hit = deaths.error(replica, _MISSING)
+    if hit is None:
+        return None
+    model = deaths.model_of(replica)
+    is_path = model.startswith(("/", ".", "~")) or hit[0].short_type == "HFValidationError"
+    ambiguous = not is_path and "401" in hit[0].message
+    if is_path:
+        summary = f"{model} is not a folder in the container of {replica.name}"
+        steps = (f"See that a volume with the model is mounted and holds {model}, with config.json in it.",)
+    else:
+        private = ", or is private and asked for without a token that may see it" if ambiguous else ""
+        summary = f"The hub has no {model}{private}"
+        steps = (f"Correct the model's name: see https://huggingface.co/{model}",)
+    return Verdict(
+        summary=summary,
+        evidence=(*deaths.shown(replica, hit), *(() if is_path else (hub.token_evidence(replica),))),
+        confidence=Confidence.PROBABLE if ambiguous else deaths.confidence(replica),
+        fixes=(remedies.by_steps(replica, "Name a model that is there", steps),),
+    )

@@ -1,0 +1,55 @@
+"""The hub wants to know who asks, and gets no token, or one that it does not accept: 401.
+
+What it finds
+    A 401 for a gated repository, or the hub's word that the credentials are invalid.
+
+Why it matters
+    A Secret that is empty, ends in a newline or is not mounted looks exactly like this.
+
+Evidence
+    The hub's answer in the log, and whether and from where the container gets a token (never its value).
+
+Fix
+    `fix-gated-model` with a Secret that the user names; its content is never read or written by vops.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vops.diagnosis import deaths, hub, remedies
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Applicability
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.snapshot import Source
+
+_UNKNOWN = re.compile(
+    r"401 Client Error.*(?:gated repo|must have access to it and be authenticated|Please log in)"
+    r"|GatedRepoError: 401|Invalid credentials in Authorization header|Invalid user token",
+    re.DOTALL,
+)
+
+
+@rule(cause="token-missing", branch=Branch.DIED, needs={Source.LOGS}, order=20)
+def token_missing(replica: Replica) -> Verdict | None:
+    hit = deaths.error(replica, _UNKNOWN)
+    if hit is None:
+        return None
+    model, source = deaths.model_of(replica), hub.token_source(replica)
+    why = f"the hub does not accept the token ({source})" if source else "the container sends no token"
+    return Verdict(
+        summary=f"{model} needs a login to the hub, and {why} (401)",
+        evidence=(*deaths.shown(replica, hit), hub.token_evidence(replica)),
+        confidence=deaths.confidence(replica),
+        fixes=(
+            remedies.runbook(
+                replica,
+                "fix-gated-model",
+                "Give the container a token that the hub accepts",
+                Applicability.ASK,
+                {"container": replica.container.name, "model": model},
+                by_hand=("Set env HF_TOKEN from a Secret whose token has access to the model.",),
+                notes=("Add -p token_secret=SECRET/KEY. See that the Secret's value has no newline at its end.",),
+            ),
+        ),
+    )

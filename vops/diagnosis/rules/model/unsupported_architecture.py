@@ -1,0 +1,46 @@
+"""This version of vLLM (or of transformers in its image) does not know the model's architecture.
+
+What it finds
+    The loader's word that the architecture or model type is not supported or not recognised.
+
+Why it matters
+    No flag helps: the image is too old for the model, or too new for an old one.
+
+Evidence
+    The error and the version that runs.
+
+Fix
+    By hand: an image that supports the architecture.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vops.diagnosis import deaths, evidence, remedies
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.snapshot import Source
+
+_UNSUPPORTED = re.compile(
+    r"does not recognize this architecture|Model architectures .{1,200} (?:are|is) not supported"
+    r"|was supported in vLLM until|has no vLLM implementation"
+)
+
+
+@rule(cause="unsupported-architecture", branch=Branch.DIED, needs={Source.LOGS}, order=26)
+def unsupported_architecture(replica: Replica) -> Verdict | None:
+    hit, log = deaths.error(replica, _UNSUPPORTED), replica.death_log
+    if hit is None or log is None:
+        return None
+    version = log.version or "this version"
+    return Verdict(
+        summary=f"vLLM {version} does not support the architecture of {deaths.model_of(replica)}",
+        evidence=(*deaths.shown(replica, hit), evidence.container_field(replica, "image", replica.container.image)),
+        confidence=deaths.confidence(replica),
+        fixes=(
+            remedies.by_steps(
+                replica, "Use an image that supports it", ("Set an image tag whose vLLM lists the model.",)
+            ),
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Rules about rollouts that cannot end."""

@@ -1,0 +1,91 @@
+"""A node has the GPUs free, and too little CPU, memory, disk or room for one more pod.
+
+What it finds
+    On the nodes that the pod may use, a resource other than the GPU falls short; by how much is computed.
+
+Why it matters
+    GPUs stand idle while small pods, or a generous memory request, keep the model out.
+
+Evidence
+    For each such node: asked, free and allocatable, and the pods without a GPU that hold most of it.
+
+Fix
+    By hand: lower the request to what is free but not below what the server really uses, or move the small pods away.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from vops.diagnosis import blockers, evidence, remedies
+from vops.diagnosis.demands import gpu_request
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Evidence
+from vops.diagnosis.placement import NodeFit, Shortfall
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.scheduler_text import Obstacle
+from vops.model.quantities import format_bytes
+from vops.model.snapshot import Source
+
+_BYTES = ("memory", "ephemeral-storage", "hugepages-")
+_HOLDERS_SHOWN = 3
+
+
+@rule(cause="cpu-memory-short", branch=Branch.SCHEDULE, needs={Source.NODES}, order=30)
+def cpu_memory_short(replica: Replica) -> Verdict | None:
+    placement = replica.placement
+    tight = tuple(fit for fit in placement.nearest if (fit.short_of_other or fit.full) and not fit.unavailable)
+    if not tight or any(not fit.short and not fit.full for fit in placement.nearest):
+        return None
+    best = min(tight, key=lambda fit: len(fit.short))
+    lacks = ", ".join(_lack(item) for item in best.short_of_other) or "no room for one more pod"
+    return Verdict(
+        summary=f"{replica.name} does not fit on {best.name}: {lacks}",
+        evidence=(
+            *(item for fit in tight[: blockers.NODES_SHOWN] for item in _evidence(replica, fit)),
+            *blockers.scheduled_by(replica),
+        ),
+        confidence=blockers.confidence(placement, Obstacle.RESOURCE, tight),
+        fixes=(
+            remedies.by_steps(
+                replica,
+                "Ask for what is free, or make room",
+                tuple(_step(item) for item in best.short_of_other)
+                or (f"Move small pods away from {best.name}; it has as many pods as it may.",),
+            ),
+        ),
+    )
+
+
+def amount(resource: str, value: Decimal) -> str:
+    """A quantity in words: bytes with a unit, anything else as a number."""
+    if resource.startswith(_BYTES):
+        return format_bytes(float(value))
+    return f"{value.normalize():f}"
+
+
+def _lack(item: Shortfall) -> str:
+    return f"asks {amount(item.resource, item.wanted)} {item.resource}, {amount(item.resource, item.free)} free"
+
+
+def _evidence(replica: Replica, fit: NodeFit) -> list[Evidence]:
+    found = []
+    for item in fit.short_of_other:
+        others = [pod for pod in replica.placement.holders(fit.name, item.resource) if not gpu_request(pod)]
+        held = blockers.named((blockers.pod_in_words(pod) for pod in others), _HOLDERS_SHOWN)
+        offered = amount(item.resource, item.allocatable)
+        observed = f"{offered}, {amount(item.resource, item.free)} free" + (f"; without a GPU: {held}" if held else "")
+        path = f"status.allocatable[{item.resource}]"
+        found.append(evidence.node_field(fit.node, path, observed, expected=amount(item.resource, item.wanted)))
+    if fit.full:
+        found.append(evidence.node_field(fit.node, "status.allocatable[pods]", "all in use"))
+    return found
+
+
+def _step(item: Shortfall) -> str:
+    if item.hopeless:
+        most = amount(item.resource, item.allocatable)
+        return f"Ask for at most {most} {item.resource}: even an empty node has no more."
+    return (
+        f"Lower the {item.resource} request to {amount(item.resource, item.free)} or less, or free as much on the node."
+    )

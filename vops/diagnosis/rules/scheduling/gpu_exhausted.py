@@ -1,0 +1,76 @@
+"""Nodes with enough GPUs are there and would take the pod, and all their GPUs are held.
+
+What it finds
+    allocatable minus the requests of every pod that has not ended is less than the pod asks for, on each node that it
+    may use.
+
+Why it matters
+    Waiting helps only if somebody lets go or a node comes. Who holds the GPUs is the first question on call.
+
+Evidence
+    Node.status.allocatable, the holders with namespace and priority, and the scheduler's own words.
+
+Fix
+    None is automatic: other people's pods are not vops's to move. The holders are named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vops.diagnosis import blockers, evidence, remedies
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Evidence
+from vops.diagnosis.placement import NodeFit, allocatable
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.scheduler_text import Obstacle
+from vops.model.snapshot import Source
+
+
+@rule(cause="gpu-exhausted", branch=Branch.SCHEDULE, needs={Source.NODES}, order=40)
+def gpu_exhausted(replica: Replica) -> Verdict | None:
+    full = full_nodes(replica)
+    if not full:
+        return None
+    placement = replica.placement
+    asks = f"{placement.gpus} {placement.gpu_resource}"
+    return Verdict(
+        summary=f"{replica.name} asks for {asks}, and all are taken on {blockers.nodes_in_words(full)}",
+        evidence=(blockers.request(replica), *holder_evidence(replica, full), *blockers.scheduled_by(replica)),
+        confidence=blockers.confidence(placement, Obstacle.RESOURCE, full),
+        fixes=(
+            remedies.advice(
+                "Free a GPU or add one",
+                "Scale down or move one of the holders named in the evidence, if it is yours to move.",
+                "Or add a GPU node of the same kind.",
+                "Or give this workload a higher priority (priorityClassName), if it matters more than the holders.",
+            ),
+        ),
+    )
+
+
+def full_nodes(replica: Replica) -> Sequence[NodeFit]:
+    """The nodes that it could run on were it not for their GPUs being held; empty when one has enough free."""
+    placement = replica.placement
+    nearest = placement.nearest
+    if not placement.gpus or not nearest or not all(fit.short_of_gpu for fit in nearest):
+        return ()
+    return placement.allowed or nearest
+
+
+def holder_evidence(replica: Replica, full: Sequence[NodeFit]) -> tuple[Evidence, ...]:
+    """For each node: how many GPUs it offers, and who holds them."""
+    placement, resource = replica.placement, replica.placement.gpu_resource
+    found = []
+    for fit in full[: blockers.NODES_SHOWN]:
+        holders = blockers.named(blockers.pod_in_words(pod) for pod in placement.holders(fit.name, resource))
+        offered = allocatable(fit.node, resource)
+        found.append(
+            evidence.node_field(
+                fit.node,
+                f"status.allocatable[{resource}]",
+                f"{offered}, {placement.free(fit.node, resource)} free; held by {holders or 'nobody'}",
+                expected=f"{placement.gpus} free",
+            )
+        )
+    return tuple(found)

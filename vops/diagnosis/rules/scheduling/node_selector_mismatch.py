@@ -1,0 +1,64 @@
+"""No node with enough GPUs has the labels that the pod asks for.
+
+What it finds
+    nodeSelector or required node affinity (every operator) rules out the nodes that could take the pod; the nearest
+    node and the key in which it differs are named.
+
+Why it matters
+    A label that no node has (a renamed GPU product, another zone) makes the pod wait for ever.
+
+Evidence
+    The labels of the nearest nodes against what is asked, and the scheduler's own words.
+
+Fix
+    By hand, since it changes the hardware: ask for a value that a node has.
+"""
+
+from __future__ import annotations
+
+from vops.diagnosis import blockers, evidence, remedies
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.placement import Mismatch
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.scheduler_text import Obstacle
+from vops.model.snapshot import Source
+
+
+@rule(cause="node-selector-mismatch", branch=Branch.SCHEDULE, needs={Source.NODES}, order=30)
+def node_selector_mismatch(replica: Replica) -> Verdict | None:
+    placement = replica.placement
+    off = tuple(fit for fit in placement.nearest if fit.mismatches and not fit.unavailable)
+    if placement.allowed or not off:
+        return None
+    nearest = min(off, key=lambda fit: len(fit.mismatches))
+    differs = "; ".join(_in_words(item) for item in nearest.mismatches)
+    return Verdict(
+        summary=f"No node has the labels that {replica.name} asks for; nearest is {nearest.name}: {differs}",
+        evidence=(
+            *(
+                evidence.node_field(
+                    nearest.node, f"metadata.labels[{item.key}]", item.has or "none", expected=item.wanted
+                )
+                for item in nearest.mismatches
+            ),
+            *blockers.scheduled_by(replica),
+        ),
+        confidence=blockers.confidence(placement, Obstacle.SELECTOR, off),
+        fixes=(
+            remedies.by_steps(
+                replica,
+                "Ask for labels that a node has",
+                tuple(_step(item) for item in nearest.mismatches),
+            ),
+        ),
+    )
+
+
+def _in_words(item: Mismatch) -> str:
+    return f"{item.key} is {item.has or 'not set'}, wanted {item.wanted}"
+
+
+def _step(item: Mismatch) -> str:
+    if item.has:
+        return f"Set {item.key} in nodeSelector (or affinity) to {item.has}, if that hardware is right for the model."
+    return f"Remove {item.key} from nodeSelector (or affinity), or label the nodes that are meant."

@@ -1,0 +1,1 @@
+"""Rules about servers that are not given the chance to start."""

@@ -1,0 +1,57 @@
+"""vLLM itself gave up waiting for its engine: VLLM_ENGINE_READY_TIMEOUT_S (600 s) ran out.
+
+What it finds
+    `Timed out waiting for engine core processes to start` in the log.
+
+Why it matters
+    It is vLLM's own limit, not a probe's: a longer startup probe alone does not help. Both must be raised together.
+
+Evidence
+    The error, the stage that was reached, and the variable where it is set.
+
+Fix
+    By hand: set VLLM_ENGINE_READY_TIMEOUT_S to one and a half times the time that a start takes.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vops.diagnosis import evidence, remedies
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Confidence
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.startup import estimate
+from vops.model.snapshot import Source
+
+_TIMED_OUT = re.compile(r"Timed out waiting for engine (?:core )?process", re.IGNORECASE)
+
+
+@rule(cause="engine-start-timeout", branch=Branch.DIED, needs={Source.LOGS}, order=30)
+def engine_start_timeout(replica: Replica) -> Verdict | None:
+    log = replica.death_log
+    hit = log.error(_TIMED_OUT) if log is not None else None
+    if log is None or hit is None:
+        return None
+    budget_s = estimate(replica).budget_s
+    limit = replica.args.environment.get("VLLM_ENGINE_READY_TIMEOUT_S", "not set: 600")
+    return Verdict(
+        summary=f"vLLM gave up waiting for its engine during {log.stage}, by its own limit and not by a probe",
+        evidence=(
+            evidence.logged(replica, hit[0]),
+            evidence.container_field(
+                replica, "env[VLLM_ENGINE_READY_TIMEOUT_S]", limit, expected=f"{budget_s} or more"
+            ),
+        ),
+        confidence=Confidence.STRONG,
+        fixes=(
+            remedies.by_steps(
+                replica,
+                f"Allow the engine {budget_s} s",
+                (
+                    f"Set env VLLM_ENGINE_READY_TIMEOUT_S to {budget_s} on container {replica.container.name}.",
+                    f"Let the startup probe allow as long: periodSeconds 10, failureThreshold {budget_s // 10}.",
+                ),
+            ),
+        ),
+    )

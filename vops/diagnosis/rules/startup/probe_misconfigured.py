@@ -1,0 +1,91 @@
+"""The server is up, and a probe asks it at another port, another path or without the key.
+
+What it finds
+    The log says where the server listens, and a probe asks elsewhere or gets 401, 403 or 404.
+
+Why it matters
+    It looks like a server that does not start, and more patience would be the wrong cure: it never succeeds. Of the
+    probes only readiness keeps the pod out of its Service; startup and liveness get it killed.
+
+Evidence
+    The probe, the address in the log, the server's answers to the probe, and the kubelet's `Unhealthy` event.
+
+Fix
+    By hand: point the probe at /health on the port that the server listens on; /health needs no API key.
+"""
+
+from __future__ import annotations
+
+from vops.diagnosis import evidence, remedies
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Confidence, Evidence
+from vops.diagnosis.probes import Misdirection, answered_status, failures, misdirected, port_number
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.states import ReplicaState, answers
+from vops.model.resources import Probe
+
+_KINDS = ("startup", "liveness", "readiness")
+
+
+@rule(cause="probe-misconfigured", branch=Branch.SERVE, order=10)
+def probe_misconfigured(replica: Replica) -> Verdict | None:
+    return _verdict(replica)
+
+
+@rule(cause="probe-misconfigured", branch=Branch.DIED, order=8)
+def probe_misconfigured_kills(replica: Replica) -> Verdict | None:
+    return _verdict(replica, kinds=_KINDS[:2])
+
+
+def _verdict(replica: Replica, kinds: tuple[str, ...] = _KINDS) -> Verdict | None:
+    for kind in kinds:
+        probe: Probe | None = getattr(replica.container, f"{kind}_probe")
+        wrong = _wrong(replica, kind, probe) if probe is not None else None
+        if probe is not None and wrong is not None:
+            return _says(replica, kind, probe, wrong)
+    return None
+
+
+def _wrong(replica: Replica, kind: str, probe: Probe) -> Misdirection | None:
+    """What is wrong with a probe, by the log, or by the status that the kubelet got from a server that is up."""
+    found = misdirected(replica, probe)
+    event = failures(replica, kind.capitalize())
+    status = answered_status(event)
+    if found is not None:
+        return found if event is not None or replica.state is not ReplicaState.READY else None
+    if status in (401, 403, 404) and probe.http_get is not None:
+        where = f"{probe.http_get.path} on port {probe.http_get.port}"
+        return Misdirection(where, f"{probe.http_get.path} answers {status}", status)
+    port = port_number(replica, probe.http_get.port) if probe.http_get is not None else None
+    if port not in (None, replica.args.port) and event is not None and answers(replica):
+        return Misdirection(f"port {port}", f"port {replica.args.port}")
+    return None
+
+
+def _says(replica: Replica, kind: str, probe: Probe, wrong: Misdirection) -> Verdict:
+    event = failures(replica, kind.capitalize())
+    get = probe.http_get
+    asked = f"{get.path} port {get.port}" if get is not None else ""
+    found: list[Evidence] = [evidence.container_field(replica, f"{kind}Probe.httpGet", asked, expected=wrong.there)]
+    if event is not None:
+        found.append(evidence.event(event))
+    if wrong.line:
+        found.append(evidence.log_line("log", wrong.line, f"the server is up: {wrong.there}"))
+    reading = replica.log or replica.death_log
+    port = reading.listening_port if reading is not None else None
+    return Verdict(
+        summary=f"The {kind} probe of {replica.name} asks {wrong.asks}, but the server has {wrong.there}",
+        evidence=tuple(found),
+        confidence=Confidence.CERTAIN if event is not None else Confidence.STRONG,
+        fixes=(
+            remedies.by_steps(
+                replica,
+                f"Point the {kind} probe at the server",
+                (f"Set {kind}Probe.httpGet to path /health, port {port or replica.args.port}.", *_key(wrong)),
+            ),
+        ),
+    )
+
+
+def _key(wrong: Misdirection) -> tuple[str, ...]:
+    return ("/health needs no API key; /v1/* does.",) if wrong.status in (401, 403) else ()

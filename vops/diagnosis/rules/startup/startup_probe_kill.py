@@ -1,0 +1,95 @@
+"""The kubelet kills the server while it is still loading, because a startup or liveness probe runs out of patience.
+
+What it finds
+    Instances end when a probe's budget (initialDelay + period × threshold) is spent, by the kubelet's `Killing` event
+    or, since such events are often dropped, by the time of death; and the dead instance's log never got to serving.
+
+Why it matters
+    Loading takes minutes and every restart begins anew, so it never ends. A failing readiness probe never restarts a
+    container: with only a readiness probe this cannot be the cause, and initialDelaySeconds is not the cure.
+
+Evidence
+    The event, the probe's budget, how long instances ran, and the stage that the log had reached.
+
+Fix
+    `fix-startup-probe` sets a startup probe with a computed budget: one and a half times the longest start that was
+    seen to succeed (else extrapolated from the log), in periods of 10 s, and never less than 600 s.
+"""
+
+from __future__ import annotations
+
+from vops.diagnosis import evidence, remedies
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
+from vops.diagnosis.probes import misdirected
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.startup import PERIOD_S, ROLLOUT_MARGIN_S, ProbeKill, StartEstimate, estimate, probe_kill
+from vops.model.quantities import format_duration
+
+
+@rule(cause="startup-probe-kill", branch=Branch.DIED, order=10)
+def startup_probe_kill(replica: Replica) -> Verdict | None:
+    kill, log = probe_kill(replica), replica.death_log
+    if kill is None or misdirected(replica, kill.probe) is not None:
+        return None
+    if log is not None and (log.ready or (log.root is not None and not log.terminated)):
+        return None
+    ran = format_duration(kill.ran_s) if kill.ran_s else "each start"
+    stage = f" during {log.stage}" if log is not None else ""
+    return Verdict(
+        summary=f"The {kill.kind} probe kills {replica.name} after {ran}, while it is still loading{stage}",
+        evidence=_evidence(replica, kill),
+        confidence=_confidence(replica, kill),
+        fixes=(_fix(replica, kill, estimate(replica)),),
+    )
+
+
+def _confidence(replica: Replica, kill: ProbeKill) -> Confidence:
+    """The kubelet's word and the log together are certain; timing counts for more when it repeats."""
+    if replica.death_log is None:
+        return Confidence.PROBABLE
+    if kill.event is not None:
+        return Confidence.CERTAIN
+    return Confidence.STRONG if replica.restarts >= 2 else Confidence.PROBABLE
+
+
+def _evidence(replica: Replica, kill: ProbeKill) -> tuple[Evidence, ...]:
+    probe, log = kill.probe, replica.death_log
+    budget = (
+        f"initialDelay {probe.initial_delay_seconds} + period {probe.period_seconds} × threshold "
+        f"{probe.failure_threshold} = {probe.budget_s} s"
+    )
+    found = [evidence.event(kill.event)] if kill.event is not None else []
+    found.append(evidence.container_field(replica, f"{kill.kind}Probe", budget, expected=estimate(replica).basis))
+    found += evidence.exit_status(replica)
+    if log is not None and log.phases:
+        phase = log.phases[-1]
+        progress = f" {phase.progress:.0%}" if phase.progress is not None else ""
+        reached = f"reached {log.stage}{progress}; no 'Application startup complete'"
+        found.append(evidence.log_line(replica.death_log_name, phase.line, reached))
+    return tuple(found)
+
+
+def _fix(replica: Replica, kill: ProbeKill, start: StartEstimate) -> Fix:
+    get = kill.probe.http_get
+    path, port = (get.path, get.port) if get is not None else ("/health", replica.args.port)
+    allowed = format_duration(start.budget_s)
+    return remedies.runbook(
+        replica,
+        "fix-startup-probe",
+        f"Allow a start {allowed} by a startup probe ({start.basis})",
+        Applicability.SAFE,
+        {
+            "container": replica.container.name,
+            "path": path or "/health",
+            "port": port,
+            "period_seconds": PERIOD_S,
+            "failure_threshold": start.failure_threshold,
+            "progress_deadline_seconds": start.budget_s + ROLLOUT_MARGIN_S,
+        },
+        by_hand=(
+            f"Set startupProbe on container {replica.container.name}: httpGet {path or '/health'} port {port}, "
+            f"periodSeconds {PERIOD_S}, failureThreshold {start.failure_threshold}, timeoutSeconds 5.",
+            "Remove livenessProbe.initialDelaySeconds: liveness waits for the startup probe.",
+        ),
+    )
