@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import StartLab
 from tests.lab.fixing import NAMESPACE, Person, deployment, session_on
 from vops.diagnosis.findings import Applicability
-from vops.errors import ApprovalNeeded, NotVerified
+from vops.errors import ApprovalNeeded, NotVerified, UsageError
 from vops.lab.world import Lab
 from vops.model.resources import PODS, Pod, Ref
 from vops.operations.fix import FixPlan, plan_fix
@@ -135,6 +135,29 @@ async def test_a_fix_that_changes_nothing_for_the_better_says_so(start_lab: Star
     assert result.outcome is Ending.UNCHANGED
     with pytest.raises(NotVerified, match="still there"):
         result.raise_for_outcome()
+
+
+async def test_a_fix_that_uncovers_the_next_cause_names_it(start_lab: StartLab, tmp_path: Path) -> None:
+    lab = await start_lab("untolerated-taint")
+    document = live(lab, "llama3-8b")
+    document["spec"]["template"]["spec"]["containers"][0]["args"][0] = "meta-llama/Meta-Llama-3-8B-Instruct"
+    lab.store.update(document)
+    lab.world.settle()
+    async with session_on(lab, tmp_path) as session:
+        plan = the_plan(await plan_fix(session, deployment("llama3-8b")))
+        result = await carried_out(session, plan, Person())
+    assert result.verification is not None
+    assert (result.outcome, result.verification.cause) == (Ending.CHANGED, "token-missing")
+    with pytest.raises(NotVerified, match="another stands in the way"):
+        result.raise_for_outcome()
+
+
+async def test_a_cause_that_is_not_there_cannot_be_fixed(start_lab: StartLab, tmp_path: Path) -> None:
+    lab = await start_lab("untolerated-taint")
+    async with session_on(lab, tmp_path) as session:
+        with pytest.raises(UsageError) as caught:
+            await plan_fix(session, deployment("llama3-8b"), cause="host-oom")
+    assert "untolerated-taint" in caught.value.hint
 
 
 async def test_what_is_well_needs_no_fix(start_lab: StartLab, tmp_path: Path) -> None:
