@@ -19,7 +19,7 @@ import re
 
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence
+from vops.diagnosis.findings import Confidence, Evidence
 from vops.diagnosis.rule import Branch, Verdict, rule
 
 _VOLUME = re.compile(r'EmptyDir volume "(?P<name>[\w.-]{1,63})" exceeds the limit "(?P<limit>[^"]{1,40})"')
@@ -32,6 +32,7 @@ def evicted(replica: Replica) -> Verdict | None:
         return None
     volume = _VOLUME.search(status.message)
     about = [item for item in replica.events if item.reason == "Evicted"]
+    limit: tuple[Evidence, ...] = ()
     if volume is not None:
         summary = f"{replica.name} was evicted: its volume {volume['name']} outgrew its limit of {volume['limit']}"
         step = f"Raise sizeLimit of {volume['name']} to 1.2 times the weights, or keep the cache on a PVC."
@@ -39,7 +40,6 @@ def evicted(replica: Replica) -> Verdict | None:
     else:
         summary = f"{replica.name} was evicted: {status.message.strip()[:160]}"
         step = "Request what the pod really uses (memory, ephemeral-storage), or keep its cache on a PVC."
-        limit = ()
     return Verdict(
         summary=summary,
         evidence=(

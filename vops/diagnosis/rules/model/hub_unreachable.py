@@ -31,6 +31,7 @@ _DOWN = re.compile(r"\b5\d\d (?:Server Error|Service Unavailable|Bad Gateway|Gat
 _NO_WAY = re.compile(
     r"ConnectError|ConnectTimeout|ReadTimeout|ConnectionError|MaxRetryError|ProxyError|We couldn't connect to"
 )
+_HUB = ("huggingface", "We couldn't connect", "/resolve/")
 _WAYS = (
     (_OFFLINE, "offline mode is on (HF_HUB_OFFLINE) and the model is not in the cache"),
     (_DNS, "its name cannot be resolved"),
@@ -70,10 +71,4 @@ def _about_the_hub(replica: Replica) -> bool:
     """Whether the failure came from asking the hub: its library, or the wrapper around it, is in the chain."""
     log = replica.death_log
     chain = log.chain if log is not None else ()
-    return any(
-        "huggingface" in item.type
-        or "huggingface" in item.message
-        or "We couldn't connect" in item.message
-        or "resolve/" in item.message
-        for item in chain
-    )
+    return any(sign in f"{item.type} {item.message}" for item in chain for sign in _HUB)

@@ -23,7 +23,8 @@ from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 
 _MISMATCH = re.compile(
-    r"Quantization method specified in the model config|quantization method \S{1,60} is not supported|Unknown quantization method"
+    r"Quantization method specified in the model config|Unknown quantization method"
+    r"|quantization method \S{1,60} is not supported"
 )
 
 

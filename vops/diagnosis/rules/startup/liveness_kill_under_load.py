@@ -38,7 +38,7 @@ def liveness_kill_under_load(replica: Replica) -> Verdict | None:
     timed_out = late is not None and any(text in late.message for text in _LATE)
     limits = f"timeout {kill.probe.timeout_seconds} s, threshold {kill.probe.failure_threshold}"
     return Verdict(
-        summary=f"The liveness probe kills {replica.name} while it serves, after waiting {kill.probe.timeout_seconds} s",
+        summary=f"The liveness probe kills {replica.name} while it serves: it waits {kill.probe.timeout_seconds} s",
         evidence=(
             evidence.event(kill.event),
             *((evidence.event(late),) if late is not None else ()),

@@ -4,7 +4,8 @@ What it finds
     The `Multi-Attach` error on a pod whose container is still being created.
 
 Why it matters
-    A ReadWriteOnce claim and a rolling update do not go together: the old pod keeps the volume until the new one is ready.
+    A ReadWriteOnce claim and a rolling update do not go together: the old pod keeps the volume until the new one is
+    ready.
 
 Evidence
     The kubelet's event, which names the holder where it can.
@@ -35,9 +36,7 @@ def multi_attach(replica: Replica) -> Verdict | None:
             remedies.by_steps(
                 replica,
                 "Let the old pod go first, or share the volume",
-                (
-                    "Set strategy Recreate (or maxSurge 0, maxUnavailable 1), or use a ReadOnlyMany/ReadWriteMany volume.",
-                ),
+                ("Set strategy Recreate (or maxSurge 0, maxUnavailable 1), or use a volume that many may read.",),
             ),
         ),
     )

@@ -22,9 +22,7 @@ from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 
-_DENIED = re.compile(
-    r"(?:\[Errno (?:13|30)\]|Permission denied|Read-only file system).{0,20}?(?:'(?P<path>/[^']{0,300})')?$|PermissionError"
-)
+_DENIED = re.compile(r"PermissionError|\[Errno (?:13|30)\]|Permission denied|Read-only file system")
 _PATH = re.compile(r"'(/[^']{1,300})'")
 
 

@@ -4,8 +4,8 @@ What it finds
     The scheduler's word that a PersistentVolumeClaim is missing or unbound, which rules out every node at once.
 
 Why it matters
-    The scheduler then says nothing about nodes: other obstacles may follow. A claim with WaitForFirstConsumer is not the
-    fault, it waits for the pod.
+    The scheduler then says nothing about nodes: other obstacles may follow. A claim with WaitForFirstConsumer is not
+    the fault, it waits for the pod.
 
 Evidence
     The scheduler's words, and the pod's claims.
