@@ -43,7 +43,10 @@ def _targets(refs: Iterable[Ref]) -> str:
 def _step_lines(step: PlannedStep) -> list[Line]:
     if step.decision is Decision.SKIPPED:
         return []
-    lines = [line(Span(f"{_MARK[step.decision]} ", Tone.ACCENT), step.title or step.id)]
+    title = step.title or step.id
+    if step.decision is Decision.DONE:
+        return [line(Span(f"{_MARK[step.decision]} {title}: as wished already", Tone.DIM))]
+    lines = [line(Span(f"{_MARK[step.decision]} ", Tone.ACCENT), title)]
     if step.why and step.changes:
         lines.append(line(Span(f"    because {step.why[:1].lower()}{step.why[1:]}", Tone.DIM)))
     lines += [line(f"    {text}") for said in step.says for text in said.splitlines()]
