@@ -177,7 +177,6 @@ LONE_LOGS = {
     "an exception": (LOG, "crash-looping"),
     "a refused argument": ((KUBELET / "bad-arg" / "vllm.log").read_bytes(), "crash-looping"),
     "serving": (b"".join(SERVING[:2]) + b"\n", "ready"),
-    "served and stopped": (b"".join(SERVING), "crash-looping"),
     "loading": (SERVING[0][:2000], "loading"),
 }
 
