@@ -11,6 +11,7 @@ from tests.conftest import StartLab
 from tests.lab.fixing import NAMESPACE, Person, deployment, session_on
 from vops.diagnosis.findings import Applicability
 from vops.errors import ApprovalNeeded, NotVerified, UsageError
+from vops.lab.manifests import token_secret
 from vops.lab.world import Lab
 from vops.model.resources import PODS, Pod, Ref
 from vops.operations.fix import FixPlan, plan_fix
@@ -126,10 +127,11 @@ async def test_a_token_that_has_access_fixes_it_too(start_lab: StartLab, tmp_pat
 
 
 async def test_a_fix_that_changes_nothing_for_the_better_says_so(start_lab: StartLab, tmp_path: Path) -> None:
-    """The mirror is gated as well, so the same cause comes back."""
+    """The other token has no access either, so the same cause comes back."""
     lab = await start_lab("gated-model")
+    lab.store.create(token_secret("hf-other", "hf_lab_newcomer"))
     async with session_on(lab, tmp_path) as session:
-        given = {"mirror": "meta-llama/Meta-Llama-3-70B-Instruct"}
+        given = {"token_secret": "hf-other/token"}
         plan = the_plan(await plan_fix(session, deployment("llama3-8b"), params=given))
         result = await carried_out(session, plan, Person())
     assert result.outcome is Ending.UNCHANGED

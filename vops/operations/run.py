@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -24,6 +24,7 @@ from vops.operations.journal import Journal, claim_plan
 from vops.operations.locks import locked
 from vops.operations.observe import observe
 from vops.operations.session import Session
+from vops.operations.together import together
 from vops.planning.changes import kind_of
 from vops.planning.guards import permission_guard, permissions_for
 from vops.planning.patches import Document
@@ -74,10 +75,14 @@ async def plan_run(
     values = bound_params(script, params)
     looking = replace(session, cluster=session.cluster.read_only())
     targets = references(script, values)
-    identity, documents = await asyncio.gather(_identity(looking), _documents(looking, targets))
-    if snapshot is None:
-        snapshot = await observe(looking, target=targets[0] if targets else None, window_s=0)
-    plan = make_plan(script, values, World(snapshot, identity, documents), plan_id=secrets.token_hex(6))
+    async with together() as tasks:
+        identity = tasks.create_task(_identity(looking))
+        documents = [tasks.create_task(_document(looking, ref)) for ref in targets]
+        if snapshot is None:
+            snapshot = await observe(looking, target=targets[0] if targets else None, window_s=0)
+    found = (task.result() for task in documents)
+    world = World(snapshot, identity.result(), dict(zip(targets, found, strict=True)))
+    plan = make_plan(script, values, world, plan_id=secrets.token_hex(6))
     return await _with_permissions(looking, plan)
 
 
@@ -162,12 +167,6 @@ async def _identity(session: Session) -> Identity:
     return Identity(session.cluster.context, version, system["metadata"]["uid"])
 
 
-async def _documents(session: Session, refs: Sequence[Ref]) -> dict[Ref, Document]:
-    """The objects as they are, whole."""
-    found = await asyncio.gather(*(_document(session, ref) for ref in refs))
-    return dict(zip(refs, found, strict=True))
-
-
 async def _document(session: Session, ref: Ref) -> Document:
     kind = kind_of(ref)
     found = await session.cluster.get(kind, ref.name, ref.namespace)
@@ -177,8 +176,9 @@ async def _document(session: Session, ref: Ref) -> Document:
 async def _with_permissions(session: Session, plan: Plan) -> Plan:
     """The plan with a guard for each permission that it needs, as the API server answers now."""
     needed = permissions_for(plan.changes)
-    granted = await asyncio.gather(*(session.cluster.can(item.verb, item.kind, item.namespace) for item in needed))
-    guards = (permission_guard(item, granted=yes) for item, yes in zip(needed, granted, strict=True))
+    async with together() as tasks:
+        asked = [tasks.create_task(session.cluster.can(item.verb, item.kind, item.namespace)) for item in needed]
+    guards = (permission_guard(item, granted=task.result()) for item, task in zip(needed, asked, strict=True))
     return msgspec.structs.replace(plan, guards=(*plan.guards, *guards))
 
 
