@@ -20,7 +20,7 @@ def error(replica: Replica, pattern: re.Pattern[str]) -> Hit | None:
 
 def confidence(replica: Replica) -> Confidence:
     """An error in the log is one signal; that the container ended unsuccessfully is the second."""
-    death = replica.last_death
+    death = replica.last_death if replica.observed else None
     return Confidence.STRONG if death is not None and (death.exit_code or death.signal) else Confidence.PROBABLE
 
 

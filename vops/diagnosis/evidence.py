@@ -64,7 +64,7 @@ def scheduler(replica: Replica) -> tuple[Evidence, ...]:
 def exit_status(replica: Replica) -> tuple[Evidence, ...]:
     """How the last instance ended."""
     death, status = replica.last_death, replica.status
-    if death is None or status is None:
+    if death is None or status is None or not replica.observed:
         return ()
     path = "state.terminated" if status.state.terminated else "lastState.terminated"
     words = [f"exit code {death.exit_code}", death.reason or ""]

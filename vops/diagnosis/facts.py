@@ -28,6 +28,9 @@ _GPU_LABELS = (
     "amd.com/gpu.product-name",
 )
 
+STAND_IN = "vops.stands-in-for"
+"""The annotation of a pod that was made up for a log or a scrape that came without one."""
+
 _NO_LOG = ("unable to retrieve container logs for ", "failed to try resolving symlinks in path ", "Error from server")
 """What the kubelet and kubectl say in place of a log that is gone."""
 
@@ -138,12 +141,30 @@ class Replica:
 
         Between two instances the kubelet serves the dead one's log as the current log.
         """
-        return self.previous_log if self.runs else self.log or self.previous_log
+        return self.previous_log if self._died_in_previous_log else self.log or self.previous_log
 
     @property
     def death_log_name(self) -> str:
         """Which of the two logs `death_log` is, in words."""
-        return "previous log" if self.runs or self.log is None else "log"
+        return "previous log" if self._died_in_previous_log or self.log is None else "log"
+
+    @cached_property
+    def _died_in_previous_log(self) -> bool:
+        """Whether the dead instance's log is the previous one: a new instance runs, or began while the logs were read.
+
+        The latter shows as an exit code of Python's with no error in the current log, and one in the previous log.
+        """
+        if self.runs:
+            return True
+        if self.log is None or self.log.root is not None or self.previous_log is None:
+            return False
+        failed = self.last_death is not None and self.last_death.exit_code in (1, 2)
+        return failed and self.previous_log.root is not None
+
+    @property
+    def observed(self) -> bool:
+        """Whether the pod's own object was seen; a log that came alone has a pod that only stands for it."""
+        return STAND_IN not in self.pod.metadata.annotations
 
     @property
     def restarts(self) -> int:

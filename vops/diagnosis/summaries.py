@@ -30,6 +30,8 @@ def state_summary(replica: Replica) -> str:
             return f"{replica.name} is being created{_on_node(replica)}"
         case ReplicaState.PENDING:
             return f"{replica.name} waits for a node"
+        case ReplicaState.COMPLETED:
+            return f"{replica.name} has ended, and nothing went wrong"
         case state:
             return f"{replica.name} is {state}"
 

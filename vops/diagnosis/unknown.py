@@ -67,6 +67,8 @@ def _died(replica: Replica) -> tuple[str, tuple[Evidence, ...]] | None:
     if death is None and replica.state is ReplicaState.LOADING:
         return None
     ended = evidence.exit_status(replica)
+    if log is not None and log.ready and log.terminated:
+        return f"{replica.name} was asked to stop while it served, by something that no rule knows", ended
     if log is None:
         how = f" with exit code {death.exit_code}" if death else ""
         return f"{replica.name} ended{how}, and its log is not there", ended

@@ -12,13 +12,12 @@ from pathlib import Path
 import msgspec
 
 from vops.diagnosis.diagnose import diagnose
-from vops.diagnosis.facts import Facts
+from vops.diagnosis.facts import STAND_IN, Facts
 from vops.diagnosis.findings import Report
 from vops.errors import InputError
 from vops.model.snapshot import ClusterSnapshot
 from vops.operations.bundle_contents import Contents
 from vops.operations.bundle_files import STDIN, Content, printable, read_files
-from vops.operations.bundle_pods import STAND_IN
 
 
 def diagnose_bundle(paths: Sequence[Path], stdin: bytes | None) -> tuple[list[Report], list[str]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from vops.diagnosis.facts import STAND_IN
 from vops.diagnosis.logs import read_log
 from vops.model.resources import (
     Condition,
@@ -25,9 +26,6 @@ from vops.model.resources import (
     Terminated,
 )
 from vops.model.serving import vllm_container
-
-STAND_IN = "vops.stands-in-for"
-"""The annotation of a pod that was made up, with the file that it stands for."""
 
 _PREVIOUS = ".previous"
 _ERRORS = ("error:", "Error:", "Exception:")
@@ -94,8 +92,9 @@ def stand_in(name: str, source: str, log: str | None, at: datetime, *, previous:
     """
     pod_name, _, container = name.partition("_")
     container = container or "vllm"
-    ended, ready = (False, True) if log is None else _ended(log, previous)
-    state = ContainerState(terminated=Terminated(exit_code=1)) if ended else ContainerState(running=Running())
+    ended, ready, asked = (False, True, False) if log is None else _ended(log, previous)
+    died = Terminated(exit_code=0 if asked else 1)
+    state = ContainerState(terminated=died) if ended else ContainerState(running=Running())
     status = ContainerStatus(name=container, state=state, ready=ready and not ended)
     return Pod(
         metadata=Meta(name=pod_name, annotations={STAND_IN: source}),
@@ -104,17 +103,17 @@ def stand_in(name: str, source: str, log: str | None, at: datetime, *, previous:
             node_name="unknown",
         ),
         status=PodStatus(
-            phase="Running",
+            phase="Succeeded" if asked else "Running",
             conditions=(Condition("PodScheduled", "True", last_transition_time=at),),
             container_statuses=(status,),
         ),
     )
 
 
-def _ended(log: str, previous: bool) -> tuple[bool, bool]:
-    """Whether the process that wrote a log has ended, and whether it served."""
+def _ended(log: str, previous: bool) -> tuple[bool, bool, bool]:
+    """Whether the process that wrote a log has ended, whether it served, and whether it was asked to stop serving."""
     reading = read_log(log)
     last = log.rstrip().splitlines()[-_LAST_LINES:]
     failed = reading.root is not None or any(word in line for line in last for word in _ERRORS)
     died = previous or reading.engine_died or reading.terminated or (failed and not reading.ready)
-    return died, reading.ready
+    return died, reading.ready, reading.ready and reading.terminated

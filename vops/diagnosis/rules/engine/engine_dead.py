@@ -29,7 +29,7 @@ def engine_dead(replica: Replica) -> Verdict | None:
     if log is None or not log.ready or not log.engine_died or log.root is not None:
         return None
     code = f", exit code {log.child_exit_code}" if log.child_exit_code is not None else ""
-    ended = f", and the server ended with code {death.exit_code}" if death is not None else ""
+    ended = f", and the server ended with code {death.exit_code}" if death is not None and replica.observed else ""
     return Verdict(
         summary=f"The engine of {replica.name} died while it served{code}{ended}",
         evidence=(

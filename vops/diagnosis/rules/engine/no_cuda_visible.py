@@ -36,11 +36,11 @@ def no_cuda_visible(replica: Replica) -> Verdict | None:
     asks = replica.gpu_count
     step = (
         "See that the node's container runtime hands GPUs on (runtimeClassName, CDI), and unset CUDA_VISIBLE_DEVICES."
-        if asks
+        if asks or not replica.observed
         else "Add a GPU to resources.limits (nvidia.com/gpu: 1), and the toleration that GPU nodes need."
     )
     return Verdict(
-        summary=f"{replica.name} sees no GPU" + ("" if asks else ": it does not ask for one"),
+        summary=f"{replica.name} sees no GPU" + (": it does not ask for one" if replica.observed and not asks else ""),
         evidence=(*deaths.shown(replica, hit), evidence.container_field(replica, "resources.limits", f"{asks} GPUs")),
         confidence=deaths.confidence(replica),
         fixes=(remedies.by_steps(replica, "Give the container a GPU", (step,)),),

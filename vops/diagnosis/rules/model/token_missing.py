@@ -24,7 +24,7 @@ from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 
 _UNKNOWN = re.compile(
-    r"401 Client Error.*(?:gated repo|must have access to it and be authenticated|Please log in)"
+    r"401 Client Error.*(?:Cannot access gated repo|must have access to it and be authenticated|Please log in)"
     r"|GatedRepoError: 401|Invalid credentials in Authorization header|Invalid user token",
     re.DOTALL,
 )
@@ -36,7 +36,9 @@ def token_missing(replica: Replica) -> Verdict | None:
     if hit is None:
         return None
     model, source = deaths.model_of(replica), hub.token_source(replica)
-    why = f"the hub does not accept the token ({source})" if source else "the container sends no token"
+    why = "the container sends no token" if replica.observed else "no token is sent that it accepts"
+    if source:
+        why = f"the hub does not accept the token ({source})"
     return Verdict(
         summary=f"{model} needs a login to the hub, and {why} (401)",
         evidence=(*deaths.shown(replica, hit), hub.token_evidence(replica)),
