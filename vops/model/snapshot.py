@@ -83,7 +83,7 @@ class EngineSamples(msgspec.Struct, frozen=True, omit_defaults=True):
     """`latest` is older than a reader of live numbers should be shown without being told."""
 
 
-class ClusterSnapshot(msgspec.Struct, frozen=True, omit_defaults=True):
+class ClusterSnapshot(msgspec.Struct, frozen=True):
     """One instant of one context."""
 
     at: datetime
