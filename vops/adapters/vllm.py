@@ -11,9 +11,8 @@ import asyncio
 import errno
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import aiohttp
 import msgspec
 
 from vops.errors import NotFound, Unavailable
@@ -23,6 +22,10 @@ from vops.model.resources import PODS, Kind
 from vops.model.serving import EngineSample, GpuSample
 from vops.model.text import one_line, scrub_json
 from vops.ports import ProxyAnswer
+
+if TYPE_CHECKING:
+    # Loaded where it is used: a command that goes through the API server ends without it.
+    import aiohttp
 
 METRICS_PATH = "/metrics"
 LONGEST_BODY = 16_000_000
@@ -125,7 +128,7 @@ class DirectProxy:
 
     def __init__(self, get: Callable[[Kind, str, str], Awaitable[dict[str, Any]]], *, timeout_s: float = 10.0) -> None:
         self._get = get
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._timeout_s = timeout_s
         self._addresses: dict[tuple[str, str], tuple[str, float]] = {}
         self._session: aiohttp.ClientSession | None = None
 
@@ -133,6 +136,8 @@ class DirectProxy:
         self, namespace: str, pod: str, port: int, path: str, *, method: str = "GET", body: bytes | None = None
     ) -> ProxyAnswer:
         """Raises Unavailable when the address does not answer, NotFound for a pod without an address."""
+        import aiohttp
+
         url = f"http://{await self._address(namespace, pod)}:{port}{path}"
         begun = asyncio.get_running_loop().time()
         try:
@@ -154,8 +159,10 @@ class DirectProxy:
             await self._session.close()
 
     def _client(self) -> aiohttp.ClientSession:
+        import aiohttp
+
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=self._timeout)
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._timeout_s))
         return self._session
 
     async def _address(self, namespace: str, pod: str) -> str:

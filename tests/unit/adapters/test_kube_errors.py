@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import socket
 import ssl
 from typing import Any
 from unittest.mock import Mock
@@ -13,7 +14,8 @@ import pytest
 
 from tests.unit.adapters.kube_scripts import ENDPOINT, refusal
 from vops.adapters.kube.endpoint import Endpoint
-from vops.adapters.kube.errors import error_of, unreachable
+from vops.adapters.kube.errors import Failure, error_of
+from vops.adapters.kube.pooled import lost
 from vops.adapters.kube.request import Answer, Request
 from vops.errors import (
     ClusterError,
@@ -127,24 +129,33 @@ def _connector(error: OSError) -> aiohttp.ClientConnectorError:
 
 CERTIFICATE = ssl.SSLCertVerificationError(1, "certificate verify failed")
 CERTIFICATE.verify_message = "self-signed certificate"
+DNS = socket.gaierror(-2, "Name or service not known")
 
 
 @pytest.mark.parametrize(
-    ("error", "reason"),
+    ("error", "failure", "reason"),
     [
-        (_connector(OSError(errno.ECONNREFUSED, "Connect call failed ('10.0.0.1', 6443)")), "connection refused"),
-        (aiohttp.ClientConnectorDNSError(Mock(), OSError(None, "Name or service not known")), "cannot be resolved"),
-        (aiohttp.ClientConnectorCertificateError(Mock(), CERTIFICATE), "not trusted (self-signed certificate)"),
-        (aiohttp.ConnectionTimeoutError(), "no connection in time"),
-        (aiohttp.SocketTimeoutError(), "no answer in time"),
-        (TimeoutError(), "no answer in time"),
-        (aiohttp.ServerDisconnectedError(), "the connection was cut"),
-        (aiohttp.ClientProxyConnectionError(Mock(), OSError(errno.ECONNREFUSED, "")), "the proxy does not answer"),
-        (ConnectionResetError(errno.ECONNRESET, "reset"), "connection reset by peer"),
+        (_connector(OSError(errno.ECONNREFUSED, "Connect call failed")), Failure.OTHER, "connection refused"),
+        (aiohttp.ClientConnectorDNSError(Mock(), DNS), Failure.DNS, "cannot be resolved (Name or service not known)"),
+        (
+            aiohttp.ClientConnectorCertificateError(Mock(), CERTIFICATE),
+            Failure.CERTIFICATE,
+            "not trusted (self-signed certificate)",
+        ),
+        (aiohttp.ConnectionTimeoutError(), Failure.CONNECT_TIMEOUT, "no connection in time"),
+        (aiohttp.SocketTimeoutError(), Failure.TIMEOUT, "no answer in time"),
+        (TimeoutError(), Failure.TIMEOUT, "no answer in time"),
+        (aiohttp.ServerDisconnectedError(), Failure.CUT, "the connection was cut"),
+        (aiohttp.ClientPayloadError(), Failure.CUT, "the connection was cut"),
+        (aiohttp.ClientProxyConnectionError(Mock(), OSError(errno.ECONNREFUSED, "")), Failure.PROXY, "the proxy"),
+        (ConnectionResetError(errno.ECONNRESET, "reset"), Failure.OTHER, "connection reset by peer"),
+        (DNS, Failure.DNS, "cannot be resolved"),
+        (CERTIFICATE, Failure.CERTIFICATE, "self-signed certificate"),
     ],
 )
-def test_no_answer_names_server_and_reason(error: Exception, reason: str) -> None:
-    failure = unreachable(error, ENDPOINT)
-    assert "api.example:6443" in failure.message
-    assert reason in failure.message
-    assert failure.hint
+def test_no_answer_names_server_and_reason(error: Exception, failure: Failure, reason: str) -> None:
+    unreachable = lost(error, ENDPOINT)
+    assert "api.example:6443" in unreachable.message
+    assert reason in unreachable.message
+    assert unreachable.reason == failure
+    assert unreachable.hint

@@ -103,12 +103,12 @@ def test_without_a_current_context_one_has_to_be_named(tmp_path: Path) -> None:
     assert "--context a" in raised.value.hint
 
 
-def test_reading_a_kubeconfig_loads_neither_the_clients_nor_their_models(tmp_path: Path) -> None:
+def test_reading_a_kubeconfig_loads_neither_clients_nor_their_models(tmp_path: Path) -> None:
     program = (
         "import sys; from vops.adapters.kube import list_contexts; import vops.adapters.kube.login;"
         f"print(list_contexts({str(write(tmp_path / 'k', 'a'))!r})[0]);"
         "print(sorted({name.partition('.')[0] for name in sys.modules}"
-        " & {'kubernetes', 'requests', 'pydantic', 'urllib3', 'oauthlib', 'dateutil'}))"
+        " & {'kubernetes', 'requests', 'pydantic', 'urllib3', 'oauthlib', 'dateutil', 'aiohttp'}))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["('a',)", "[]"]

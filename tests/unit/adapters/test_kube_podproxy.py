@@ -167,9 +167,7 @@ async def test_a_pod_without_an_address_is_unavailable() -> None:
 
 
 async def test_a_pod_that_hangs_is_unavailable_and_not_the_api_server() -> None:
-    silent = Unreachable("no answer in time")
-    silent.__cause__ = TimeoutError()
-    transport = ScriptedTransport(silent)
+    transport = ScriptedTransport(Unreachable("no answer in time", reason="timeout"))
     cluster = KubeCluster(transport, clock=transport.clock, timeout_s=10)
     with pytest.raises(Unavailable, match="pod p in namespace ml does not answer on port 8000 within 10 s"):
         await cluster.proxy("ml", "p", 8000, "/metrics")

@@ -17,6 +17,7 @@ from aiohttp import web
 from tests.unit.adapters.kube_scripts import START, SleepClock
 from tests.unit.adapters.kube_servers import Handler, serving
 from vops import __version__
+from vops.adapters.kube import transport
 from vops.adapters.kube.endpoint import Endpoint, Renew
 from vops.adapters.kube.request import Request
 from vops.adapters.kube.transport import HttpTransport
@@ -40,15 +41,24 @@ def renewing(*endpoints: Endpoint) -> tuple[Renew, list[Endpoint]]:
     return renew, given
 
 
+@pytest.fixture(params=["brief", "pooled"], autouse=True)
+def connections(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Every test is made with both kinds of connections."""
+    kind = str(request.param)
+    if kind == "pooled":
+        monkeypatch.setattr(transport, "ENOUGH", 0)
+    return kind
+
+
 @asynccontextmanager
 async def transport_to(
     endpoint: Endpoint, *, renew: Renew | None = None, clock: SleepClock | None = None, timeout_s: float = 5.0
 ) -> AsyncIterator[HttpTransport]:
-    transport = HttpTransport(endpoint, clock=clock or SleepClock(), timeout_s=timeout_s, renew=renew)
+    made = HttpTransport(endpoint, clock=clock or SleepClock(), timeout_s=timeout_s, renew=renew)
     try:
-        yield transport
+        yield made
     finally:
-        await transport.close()
+        await made.close()
 
 
 def accepting(good: str, seen: list[str]) -> Handler:
@@ -69,11 +79,11 @@ async def test_a_request_carries_what_was_asked_for_and_who_asks() -> None:
         return web.json_response({"body": (await request.read()).decode()})
 
     headers = (*token("t"), ("Impersonate-Group", "a"), ("Impersonate-Group", "b"))
-    async with serving(handle) as url, transport_to(Endpoint(f"{url}/k8s/c-1", "prod", headers=headers)) as transport:
+    async with serving(handle) as url, transport_to(Endpoint(f"{url}/k8s/c-1", "prod", headers=headers)) as carrier:
         request = Request(
             "PATCH", "/api/v1/x%2Fy", {"labelSelector": "a in (b, c)"}, b"[]", "application/json-patch+json"
         )
-        answer = await transport.send(request)
+        answer = await carrier.send(request)
     assert answer.body == b'{"body": "[]"}'
     assert seen[0].rel_url.raw_path == "/k8s/c-1/api/v1/x%2Fy"
     assert seen[0].query == {"labelSelector": "a in (b, c)"}
@@ -86,8 +96,8 @@ async def test_a_query_in_the_path_of_a_proxied_request_is_kept() -> None:
     async def handle(request: web.Request) -> web.Response:
         return web.Response(text=request.rel_url.raw_query_string)
 
-    async with serving(handle) as url, transport_to(Endpoint(url, "prod")) as transport:
-        answer = await transport.send(Request("GET", "/api/v1/namespaces/ml/pods/p:1/proxy/x?a=b%20c"))
+    async with serving(handle) as url, transport_to(Endpoint(url, "prod")) as carrier:
+        answer = await carrier.send(Request("GET", "/api/v1/namespaces/ml/pods/p:1/proxy/x?a=b%20c"))
     assert answer.body in (b"a=b%20c", b"a=b+c")
 
 
@@ -96,8 +106,8 @@ async def test_expired_credentials_are_renewed_before_they_are_used() -> None:
     async with serving(accepting("new", seen)) as url:
         old = Endpoint(url, "prod", headers=token("old"), expires=START + timedelta(seconds=10))
         renew, given = renewing(dataclasses.replace(old, headers=token("new"), expires=START + timedelta(hours=1)))
-        async with transport_to(old, renew=renew) as transport:
-            await asyncio.gather(*(transport.send(VERSION) for _ in range(6)))
+        async with transport_to(old, renew=renew) as carrier:
+            await asyncio.gather(*(carrier.send(VERSION) for _ in range(6)))
     assert set(seen) == {"new"}
     assert len(given) == 1
 
@@ -107,8 +117,8 @@ async def test_refused_credentials_are_renewed_once_for_all_who_wait() -> None:
     async with serving(accepting("new", seen)) as url:
         old = Endpoint(url, "prod", headers=token("old"))
         renew, given = renewing(dataclasses.replace(old, headers=token("new")))
-        async with transport_to(old, renew=renew) as transport:
-            answers = await asyncio.gather(*(transport.send(VERSION) for _ in range(6)))
+        async with transport_to(old, renew=renew) as carrier:
+            answers = await asyncio.gather(*(carrier.send(VERSION) for _ in range(6)))
     assert {answer.status for answer in answers} == {200}
     assert len(given) == 1
 
@@ -119,12 +129,12 @@ async def test_a_login_that_gives_the_same_again_is_not_repeated_at_once() -> No
     async with serving(accepting("new", seen)) as url:
         old = Endpoint(url, "prod", headers=token("old"))
         renew, given = renewing(old)
-        async with transport_to(old, renew=renew, clock=clock) as transport:
+        async with transport_to(old, renew=renew, clock=clock) as carrier:
             for _ in range(3):
-                assert (await transport.send(VERSION)).status == 401
+                assert (await carrier.send(VERSION)).status == 401
             assert (seen, len(given)) == (["old"] * 3, 1)
             await clock.sleep(5)
-            await transport.send(VERSION)
+            await carrier.send(VERSION)
     assert len(given) == 2
 
 
@@ -134,10 +144,10 @@ async def test_a_login_that_fails_is_the_error_of_the_request() -> None:
 
     async with (
         serving(accepting("new", [])) as url,
-        transport_to(Endpoint(url, "prod", headers=token("old")), renew=renew) as transport,
+        transport_to(Endpoint(url, "prod", headers=token("old")), renew=renew) as carrier,
     ):
         with pytest.raises(Unauthorized, match="'aws' failed"):
-            await transport.send(VERSION)
+            await carrier.send(VERSION)
 
 
 @pytest.fixture(scope="module")
@@ -166,38 +176,38 @@ async def _fine(request: web.Request) -> web.Response:
 async def test_a_certificate_is_checked_against_the_server_name(certificate: tuple[str, str]) -> None:
     trusting = ssl.create_default_context(cafile=certificate[0])
     async with serving(_fine, tls=serving_tls(certificate)) as url:
-        async with transport_to(Endpoint(url, "prod", tls=trusting, server_name="inner.example")) as transport:
-            assert (await transport.send(VERSION)).status == 200
-        async with transport_to(Endpoint(url, "prod", tls=trusting)) as transport:
+        async with transport_to(Endpoint(url, "prod", tls=trusting, server_name="inner.example")) as carrier:
+            assert (await carrier.send(VERSION)).status == 200
+        async with transport_to(Endpoint(url, "prod", tls=trusting)) as carrier:
             with pytest.raises(Unreachable, match="certificate is not trusted"):
-                await transport.send(VERSION)
+                await carrier.send(VERSION)
 
 
 async def test_an_unknown_certificate_is_not_trusted(certificate: tuple[str, str]) -> None:
     endpoint = Endpoint("", "prod", tls=ssl.create_default_context(), server_name="inner.example")
     async with (
         serving(_fine, tls=serving_tls(certificate)) as url,
-        transport_to(dataclasses.replace(endpoint, url=url)) as transport,
+        transport_to(dataclasses.replace(endpoint, url=url)) as carrier,
     ):
         with pytest.raises(Unreachable, match="self-signed certificate"):
-            await transport.send(VERSION)
+            await carrier.send(VERSION)
 
 
 async def test_a_closed_port_is_refused_by_name() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
-        async with transport_to(Endpoint(f"http://127.0.0.1:{port}", "prod")) as transport:
+        async with transport_to(Endpoint(f"http://127.0.0.1:{port}", "prod")) as carrier:
             with pytest.raises(Unreachable, match=f"'prod' at 127.0.0.1:{port}: connection refused"):
-                await transport.send(VERSION)
+                await carrier.send(VERSION)
 
 
 async def test_a_server_that_accepts_and_says_nothing_times_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         endpoint = Endpoint(f"http://127.0.0.1:{mute.getsockname()[1]}", "prod")
-        async with transport_to(endpoint, timeout_s=0.05) as transport:
+        async with transport_to(endpoint, timeout_s=0.05) as carrier:
             with pytest.raises(Unreachable, match="no answer in time"):
-                await transport.send(VERSION)
+                await carrier.send(VERSION)
 
 
 def _cut(request: web.Request) -> None:
@@ -213,17 +223,17 @@ async def test_an_answer_that_is_cut_is_unreachable() -> None:
         _cut(request)
         return response
 
-    async with serving(handle) as url, transport_to(Endpoint(url, "prod")) as transport:
+    async with serving(handle) as url, transport_to(Endpoint(url, "prod")) as carrier:
         with pytest.raises(Unreachable, match=r"the connection was cut|reset"):
-            await transport.send(VERSION)
+            await carrier.send(VERSION)
 
 
 async def test_redirects_are_not_followed_with_credentials() -> None:
     async def handle(request: web.Request) -> web.Response:
         return web.Response(status=302, headers={"Location": "http://elsewhere.example/"})
 
-    async with serving(handle) as url, transport_to(Endpoint(url, "prod", headers=token("t"))) as transport:
-        assert (await transport.send(VERSION)).status == 302
+    async with serving(handle) as url, transport_to(Endpoint(url, "prod", headers=token("t"))) as carrier:
+        assert (await carrier.send(VERSION)).status == 302
 
 
 @pytest.mark.parametrize("leave", ["close", "abandon"])
@@ -241,8 +251,8 @@ async def test_a_stream_that_is_left_gives_its_connection_back(leave: str) -> No
             ended.set()
         return response
 
-    async with serving(handle) as url, transport_to(Endpoint(url, "prod")) as transport:
-        async with transport.open(Request("GET", "/logs", total_s=0)) as stream:
+    async with serving(handle) as url, transport_to(Endpoint(url, "prod")) as carrier:
+        async with carrier.open(Request("GET", "/logs", total_s=0)) as stream:
             chunks = stream.chunks()
             assert (await anext(chunks)).startswith(b"line")
             if leave == "close":

@@ -26,9 +26,7 @@ CUT = Unreachable("the connection was cut")
 
 
 def silent() -> Unreachable:
-    error = Unreachable("no answer in time")
-    error.__cause__ = TimeoutError()
-    return error
+    return Unreachable("no answer in time", reason="timeout")
 
 
 async def watched(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import ssl
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 
-import aiohttp
 import msgspec
 from msgspec import field
 
@@ -176,45 +177,58 @@ def not_kubernetes(endpoint: Endpoint, status: int, content_type: str) -> Unreac
 # --- no answer --------------------------------------------------------------------------------------------
 
 
-def unreachable(error: Exception, endpoint: Endpoint) -> Unreachable:
+class Failure(StrEnum):
+    """Why there was no answer; the value becomes the error's `reason`."""
+
+    PROXY = "proxy"
+    DNS = "dns"
+    CERTIFICATE = "certificate"
+    TLS = "tls"
+    CONNECT_TIMEOUT = "connect-timeout"
+    TIMEOUT = "timeout"
+    ADDRESS = "address"
+    CUT = "cut"
+    OTHER = "other"
+
+
+_SERVER_LINE = "check `server:` and certificate-authority: kubectl config view --minify"
+_WORDS = {
+    Failure.PROXY: ("the proxy does not let it through ({detail})", "check HTTPS_PROXY and NO_PROXY"),
+    Failure.DNS: (
+        "its name cannot be resolved ({detail})",
+        "is the VPN up? kubectl config view --minify shows the name",
+    ),
+    Failure.CERTIFICATE: ("its TLS certificate is not trusted ({detail})", _SERVER_LINE),
+    Failure.TLS: ("TLS failed ({detail})", _SERVER_LINE),
+    Failure.CONNECT_TIMEOUT: ("no connection in time", ""),
+    Failure.TIMEOUT: ("no answer in time", ""),
+    Failure.ADDRESS: ("its address is not valid ({detail})", _SERVER_LINE),
+    Failure.CUT: ("the connection was cut", ""),
+    Failure.OTHER: ("{detail}", ""),
+}
+
+
+def unreachable(failure: Failure, detail: str, endpoint: Endpoint) -> Unreachable:
     """The error for a request that got no answer, or lost it half-way."""
-    reason, hint = _reason(error)
+    words, hint = _WORDS[failure]
     return Unreachable(
-        f"cannot reach the API server of context {endpoint.context!r} at {endpoint.address}: {reason}",
+        f"cannot reach the API server of context {endpoint.context!r} at {endpoint.address}: "
+        + words.format(detail=one_line(detail)),
+        reason=failure.value,
         hint=hint or endpoint.kubectl("cluster-info"),
     )
 
 
-def _reason(error: Exception) -> tuple[str, str]:
-    """What went wrong on the way, and a hint where it is another than to try again."""
-    for kind, reason, hint in _REASONS:
-        if isinstance(error, kind):
-            return reason.format(detail=one_line(_detail(error))), hint
-    return one_line(_detail(error)) or type(error).__name__, ""
-
-
-def _detail(error: Exception) -> str:
-    cause = getattr(error, "os_error", None) or error
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return str(cause.verify_message)
-    if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError) and (cause.errno or 0) > 0:
-        return os.strerror(cause.errno or 0).lower()
-    return str(getattr(cause, "strerror", "") or getattr(cause, "reason", "") or cause)
-
-
-_SERVER_LINE = "check `server:` and certificate-authority: kubectl config view --minify"
-_REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, str], ...] = (
-    (aiohttp.ClientProxyConnectionError, "the proxy does not answer ({detail})", "check HTTPS_PROXY and NO_PROXY"),
-    (aiohttp.ClientHttpProxyError, "the proxy refuses ({detail})", "check HTTPS_PROXY and NO_PROXY"),
-    (
-        aiohttp.ClientConnectorDNSError,
-        "its name cannot be resolved ({detail})",
-        "is the VPN up? kubectl config view --minify shows the name",
-    ),
-    (aiohttp.ClientConnectorCertificateError, "its TLS certificate is not trusted ({detail})", _SERVER_LINE),
-    (aiohttp.ClientSSLError, "TLS failed ({detail})", _SERVER_LINE),
-    (aiohttp.ConnectionTimeoutError, "no connection in time", ""),
-    (TimeoutError, "no answer in time", ""),
-    (aiohttp.InvalidURL, "its address is not valid ({detail})", _SERVER_LINE),
-    ((aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError), "the connection was cut", ""),
-)
+def failure_of(error: Exception) -> tuple[Failure, str]:
+    """What an error of the standard library means, and its detail."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Failure.CERTIFICATE, str(error.verify_message)
+    if isinstance(error, ssl.SSLError):
+        return Failure.TLS, str(error.reason or error)
+    if isinstance(error, socket.gaierror):
+        return Failure.DNS, str(error.strerror or error)
+    if isinstance(error, TimeoutError):
+        return Failure.TIMEOUT, ""
+    if isinstance(error, OSError) and (error.errno or 0) > 0:
+        return Failure.OTHER, os.strerror(error.errno or 0).lower()
+    return Failure.OTHER, str(error) or type(error).__name__

@@ -5,11 +5,9 @@ Which way works is remembered per namespace for a while, so that a hundred scrap
 
 from __future__ import annotations
 
-import aiohttp
 import msgspec
 
-from vops.adapters.kube.errors import error_of, status_in
-from vops.adapters.kube.portforward import send_forwarded
+from vops.adapters.kube.errors import Failure, error_of, status_in
 from vops.adapters.kube.request import Answer, Request, path_of
 from vops.adapters.kube.transport import Transport
 from vops.errors import ClusterError, Forbidden, Rejected, Unavailable, Unreachable
@@ -56,7 +54,7 @@ class PodProxy:
                     raise
                 status, content = await self._forwarded_after(error, namespace, pod, port, path, method, body)
         else:
-            status, content = await send_forwarded(self._transport, namespace, pod, port, path, method, body)
+            status, content = await self._forwarded(namespace, pod, port, path, method, body)
         return ProxyAnswer(status, content, self._clock.monotonic() - started)
 
     def _route(self, namespace: str) -> _Route | None:
@@ -68,8 +66,7 @@ class PodProxy:
         try:
             answer = await self._transport.send(request)
         except Unreachable as error:
-            cause = error.__cause__
-            if isinstance(cause, TimeoutError) and not isinstance(cause, aiohttp.ConnectionTimeoutError):
+            if error.reason == Failure.TIMEOUT:
                 raise Unavailable(
                     f"pod {pod} in namespace {namespace} does not answer on port {port} within {self._timeout_s:g} s",
                     reason="timeout",
@@ -87,13 +84,22 @@ class PodProxy:
             raise error_of(answer, request, self._transport.endpoint)
         return answer
 
+    async def _forwarded(
+        self, namespace: str, pod: str, port: int, path: str, method: str, body: bytes | None
+    ) -> tuple[int, bytes]:
+        # Imported where it is needed, with the WebSockets: short commands seldom are.
+        from vops.adapters.kube.portforward import send_forwarded
+
+        timeout_s = self._timeout_s
+        return await send_forwarded(self._transport, namespace, pod, port, path, method, body, timeout_s=timeout_s)
+
     async def _forwarded_after(
         self, refusal: ClusterError, namespace: str, pod: str, port: int, path: str, method: str, body: bytes | None
     ) -> tuple[int, bytes]:
         """By port-forward, after the pod proxy refused; remembers what came of it."""
         until = self._clock.monotonic() + REMEMBER_S
         try:
-            answer = await send_forwarded(self._transport, namespace, pod, port, path, method, body)
+            answer = await self._forwarded(namespace, pod, port, path, method, body)
         except ClusterError as error:
             if isinstance(refusal, Rejected):
                 raise Unavailable(f"pod {pod} in namespace {namespace} has no address to reach it at") from refusal

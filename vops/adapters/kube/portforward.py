@@ -6,6 +6,7 @@ the port and 1 for errors, and the first message of each channel is the port num
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import io
 import socket
@@ -13,9 +14,10 @@ from typing import cast
 
 import aiohttp
 
-from vops.adapters.kube.errors import error_of, unreachable
-from vops.adapters.kube.request import Answer, Request, path_of
-from vops.adapters.kube.transport import LARGEST_ANSWER, Transport
+from vops.adapters.kube.errors import Failure
+from vops.adapters.kube.pooled import lost
+from vops.adapters.kube.request import LARGEST_ANSWER, Request, path_of
+from vops.adapters.kube.transport import Transport
 from vops.errors import Unavailable
 from vops.model.resources import PODS
 from vops.model.text import one_line
@@ -26,18 +28,29 @@ _PORT_BYTES = 2
 
 
 async def send_forwarded(
-    transport: Transport, namespace: str, pod: str, port: int, path: str, method: str, body: bytes | None
+    transport: Transport,
+    namespace: str,
+    pod: str,
+    port: int,
+    path: str,
+    method: str,
+    body: bytes | None,
+    *,
+    timeout_s: float,
 ) -> tuple[int, bytes]:
-    """Status and body of the pod's answer. Raises Unavailable when the pod does not listen, Forbidden, Unreachable."""
+    """Status and body of the pod's answer. Raises Unavailable when the pod does not answer, Forbidden, Unreachable."""
     request = Request("GET", f"{path_of(PODS, namespace, pod)}/portforward", {"ports": str(port)})
     try:
-        async with transport.websocket(request, (PROTOCOL,)) as socket:
+        async with asyncio.timeout(timeout_s), transport.websocket(request, (PROTOCOL,)) as socket:
             await socket.send_bytes(bytes([_DATA]) + _http_request(pod, port, path, method, body))
             return _http_answer(await _received(socket, method), method)
-    except aiohttp.WSServerHandshakeError as error:
-        raise error_of(Answer(error.status, {}, b""), request, transport.endpoint) from error
+    except TimeoutError as error:
+        raise Unavailable(
+            f"pod {pod} in namespace {namespace} does not answer on its forwarded port {port} within {timeout_s:g} s",
+            reason=Failure.TIMEOUT,
+        ) from error
     except (aiohttp.ClientError, OSError) as error:
-        raise unreachable(error, transport.endpoint) from error
+        raise lost(error, transport.endpoint) from error
 
 
 def _http_request(pod: str, port: int, path: str, method: str, body: bytes | None) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlencode
 
 import msgspec
 from msgspec import field
@@ -13,13 +13,16 @@ from vops.model.resources import Kind
 
 CONNECTING = frozenset({"proxy", "portforward", "exec", "attach"})
 """Subresources that reach into a pod: the API server hands the request on, `dryRun` and all."""
+CONNECT_TIMEOUT_S = 5.0
+LARGEST_ANSWER = 64 << 20
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
 class Request(msgspec.Struct, frozen=True):
     """`path` is quoted; `body` is encoded as `content_type` says.
 
-    `total_s` and `read_s` bound the whole request and the silence between two chunks; None: the transport's default.
+    `total_s` and `read_s` bound the whole request and the silence between two chunks; with neither the transport's
+    timeout bounds the whole, and 0 is no bound.
     """
 
     method: str
@@ -31,9 +34,21 @@ class Request(msgspec.Struct, frozen=True):
     total_s: float | None = None
     read_s: float | None = None
 
+    def url(self, prefix: str) -> str:
+        """`path` and `query` below the URL (or URL path) of the server."""
+        joint = "&" if "?" in self.path else "?"
+        query = f"{joint}{urlencode(self.query)}" if self.query else ""
+        return f"{prefix.rstrip('/')}{self.path}{query}"
+
     @property
     def subject(self) -> Subject:
         return subject_of(self.method, self.path, watching=self.query.get("watch") == "true")
+
+    def bounds(self, timeout_s: float) -> Bounds:
+        """Its own, or `timeout_s` in all."""
+        unbounded = self.total_s is None and self.read_s is None
+        total_s = timeout_s if unbounded else self.total_s or None
+        return Bounds(min(CONNECT_TIMEOUT_S, timeout_s), self.read_s, total_s)
 
     @property
     def is_dry_run(self) -> bool:
@@ -61,6 +76,14 @@ class Request(msgspec.Struct, frozen=True):
     def writes(self) -> bool:
         """Something may be different afterwards (were it not a dry run)."""
         return self.method not in ("GET", "HEAD") and not self.is_access_review
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """How long a request may take, in seconds: to connect, between two chunks, and in all; None: for ever."""
+
+    connect_s: float
+    read_s: float | None
+    total_s: float | None
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ import msgspec
 
 from vops.adapters.kube.backoff import Backoff
 from vops.adapters.kube.decoding import WatchLine, decode_line, decode_object, resource_version
-from vops.adapters.kube.errors import Status, error_of, error_of_status, not_kubernetes
+from vops.adapters.kube.errors import Failure, Status, error_of, error_of_status, not_kubernetes
 from vops.adapters.kube.request import Request
 from vops.adapters.kube.transport import Stream, Transport
 from vops.errors import ClusterError, Forbidden, Gone, NotFound, Rejected, Unavailable, Unreachable, VopsError
@@ -136,7 +136,7 @@ class Watcher:
                     for line in batch:
                         yield line
         except Unreachable as error:
-            if isinstance(error.__cause__, TimeoutError):
+            if error.reason == Failure.TIMEOUT:
                 return
             self._current_at = self._clock.now()
             raise

@@ -8,9 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import aiohttp
 import msgspec
 
 from vops.adapters.kube.endpoint import Endpoint
@@ -20,6 +19,9 @@ from vops.adapters.kube.transport import Stream, Transport
 from vops.errors import Refused, VopsError
 from vops.model.secrets import mask
 from vops.ports import WriteRecord
+
+if TYPE_CHECKING:
+    from aiohttp import ClientWebSocketResponse
 
 
 class ReadOnly:
@@ -46,7 +48,7 @@ class ReadOnly:
 
     def websocket(
         self, request: Request, protocols: tuple[str, ...]
-    ) -> AbstractAsyncContextManager[aiohttp.ClientWebSocketResponse]:
+    ) -> AbstractAsyncContextManager[ClientWebSocketResponse]:
         # A GET may open a shell (exec, attach); a forwarded port carries only what the pod proxy was refused for.
         if request.subject.subresource != "portforward":
             raise _refused(request)
@@ -103,7 +105,7 @@ class Journalled:
 
     def websocket(
         self, request: Request, protocols: tuple[str, ...]
-    ) -> AbstractAsyncContextManager[aiohttp.ClientWebSocketResponse]:
+    ) -> AbstractAsyncContextManager[ClientWebSocketResponse]:
         return self._inner.websocket(request, protocols)
 
     async def close(self) -> None:
