@@ -7,6 +7,7 @@ A replica that is ready, or loading within its budget, has no findings.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 
 import msgspec
 
@@ -20,6 +21,10 @@ from vops.model.resources import Ref
 from vops.model.snapshot import Source
 
 _CONFIDENCES = tuple(Confidence)
+_LAST = len(Branch)
+
+_RECENT = timedelta(hours=1)
+"""How long the last death of a server that is ready again is worth a word."""
 
 
 def diagnose(facts: Facts, subject: Ref, rules: Sequence[Rule] | None = None) -> Report:
@@ -68,24 +73,36 @@ def _report(
 def examine(replica: Replica, rules: Iterable[Rule]) -> tuple[tuple[Finding, ...], tuple[Skipped, ...]]:
     """Every finding about one replica, the root cause first, and the rules that could not be asked."""
     verdicts: list[tuple[Rule, Verdict]] = []
-    skipped: list[Skipped] = []
+    skipped: list[tuple[Rule, Skipped]] = []
     for item in applicable(replica, rules):
         missing = _missing(replica, item)
         if missing is not None:
-            skipped.append(missing)
+            skipped.append((item, missing))
         elif (verdict := item.check(replica)) is not None:
             verdicts.append((item, verdict))
     findings = _ranked(replica, _one_per_cause(verdicts))
     if not findings and (fallback := unknown(replica)) is not None:
         findings = (fallback,)
-    return findings, tuple(skipped)
+    proven = min(
+        (item.branch.rank for item, verdict in verdicts if verdict.confidence is Confidence.CERTAIN), default=_LAST
+    )
+    return findings, tuple(missing for item, missing in skipped if item.branch.rank <= proven)
 
 
 def applicable(replica: Replica, rules: Iterable[Rule]) -> tuple[Rule, ...]:
-    """The rules of the branches that apply; a server that is ready again hears only those about its last death."""
+    """The rules of the branches that apply; a server that is ready again hears only those about a recent death."""
     active = branches(replica)
-    ready = replica.state is ReplicaState.READY
-    return tuple(item for item in rules if item.branch in active and (item.even_when_ready or not ready))
+    if replica.state is ReplicaState.READY:
+        active = active if _died_lately(replica) else frozenset()
+        return tuple(item for item in rules if item.branch in active and item.even_when_ready)
+    return tuple(item for item in rules if item.branch in active)
+
+
+def _died_lately(replica: Replica) -> bool:
+    death = replica.last_death
+    if death is None or death.finished_at is None:
+        return False
+    return replica.facts.snapshot.at - death.finished_at <= _RECENT
 
 
 def _missing(replica: Replica, item: Rule) -> Skipped | None:

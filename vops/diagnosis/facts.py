@@ -13,7 +13,7 @@ from functools import cached_property
 
 from vops.diagnosis.demands import gpu_request
 from vops.diagnosis.logs import LogReading, read_log
-from vops.diagnosis.placement import Placement, Usage, node_usage
+from vops.diagnosis.placement import Placement, Room, rooms
 from vops.diagnosis.states import ReplicaState, replica_state
 from vops.model.rates import rates
 from vops.model.resources import Container, ContainerStatus, Event, Meta, Node, Pod, Ref, Terminated, Workload
@@ -338,13 +338,13 @@ class Facts:
     # --- scheduling ---
 
     @cached_property
-    def usage(self) -> dict[str, Usage]:
-        """What the pods of each node hold."""
-        return node_usage(self.snapshot.pods)
+    def rooms(self) -> dict[str, Room]:
+        """Every node by name, with what the pods on it hold."""
+        return rooms(self.snapshot.nodes, self.snapshot.pods)
 
     def placement(self, pod: Pod) -> Placement:
         """A pod against every node."""
-        return Placement(pod, self.snapshot.nodes, self.usage)
+        return Placement(pod, self.rooms)
 
     # --- events ---
 

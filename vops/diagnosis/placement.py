@@ -35,6 +35,7 @@ _NEVER_TOLERATED = (
 )
 """Taints that say a node is broken, leaving or reclaimable: tolerating them is never a fix."""
 
+_NOTHING = Decimal()
 _UNAVAILABLE = ("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/", "ToBeDeletedByClusterAutoscaler")
 
 
@@ -100,40 +101,51 @@ class NodeFit(msgspec.Struct, frozen=True):
         return frozenset(kind for kind, there in present.items() if there)
 
 
-class Usage(msgspec.Struct, frozen=True):
-    """What the pods of one node hold: amounts by resource, and the pods themselves."""
+class Room(msgspec.Struct, frozen=True):
+    """One node as every pod finds it: what it offers, what is held of it, and by whom."""
 
-    amounts: Amounts
+    node: Node
+    allocatable: Amounts
+    used: Amounts
     pods: tuple[Pod, ...]
+
+    @property
+    def full(self) -> bool:
+        """Whether it has as many pods as it may."""
+        most = self.allocatable.get("pods")
+        return most is not None and len(self.pods) >= most
+
+    def free(self, resource: str) -> Decimal:
+        return self.allocatable.get(resource, _NOTHING) - self.used.get(resource, _NOTHING)
 
 
 class Placement:
     """One pod against every node."""
 
-    def __init__(self, pod: Pod, nodes: Iterable[Node], usage: Mapping[str, Usage]) -> None:
+    def __init__(self, pod: Pod, rooms: Mapping[str, Room]) -> None:
         self.pod = pod
-        self.wanted = pod_requests(pod.spec)
-        self._nodes = tuple(nodes)
-        self._usage = usage
+        self.wanted = dict(sorted(pod_requests(pod.spec).items()))
+        self._rooms = rooms
 
     @cached_property
     def fits(self) -> tuple[NodeFit, ...]:
         """Each node with everything that keeps the pod away from it."""
-        return tuple(self._fit(node) for node in self._nodes)
+        return tuple(self._fit(room) for room in self._rooms.values())
 
     @cached_property
     def gpu_resource(self) -> str:
         """The GPU resource that the pod asks for; empty when it asks for none."""
-        return next((name for name in sorted(self.wanted) if is_gpu(name)), "")
+        return next((name for name in self.wanted if is_gpu(name)), "")
 
     @property
     def gpus(self) -> int:
-        return int(self.wanted.get(self.gpu_resource, Decimal()))
+        return int(self.wanted.get(self.gpu_resource, _NOTHING))
 
     @cached_property
     def large_enough(self) -> tuple[NodeFit, ...]:
         """Nodes with as many GPUs as the pod asks for, free or not (every node when it asks for none)."""
-        return tuple(fit for fit in self.fits if allocatable(fit.node, self.gpu_resource) >= self.gpus)
+        resource, wanted = self.gpu_resource, self.gpus
+        return tuple(fit for fit in self.fits if self.offered(fit.node, resource) >= wanted)
 
     @cached_property
     def allowed(self) -> tuple[NodeFit, ...]:
@@ -144,8 +156,9 @@ class Placement:
     def nearest(self) -> tuple[NodeFit, ...]:
         """The nodes that it takes least to make fit: those that only lack room, else those with the least to change."""
         candidates = self.allowed or self.large_enough
-        best = min((_distance(fit) for fit in candidates), default=None)
-        return tuple(fit for fit in candidates if _distance(fit) == best)
+        distances = [_distance(fit) for fit in candidates]
+        best = min(distances, default=None)
+        return tuple(fit for fit, distance in zip(candidates, distances, strict=True) if distance == best)
 
     @cached_property
     def scheduler(self) -> SchedulerText | None:
@@ -169,37 +182,35 @@ class Placement:
 
     def holders(self, node: str, resource: str) -> tuple[Pod, ...]:
         """The pods that hold a resource on a node, the largest share first."""
-        shares = [(pod_requests(pod.spec).get(resource, Decimal()), pod) for pod in self._pods_on(node)]
+        shares = [(pod_requests(pod.spec).get(resource, Decimal()), pod) for pod in self._rooms[node].pods]
         held = sorted((item for item in shares if item[0] > 0), key=lambda item: (-item[0], item[1].metadata.name))
         return tuple(pod for _, pod in held)
 
+    def offered(self, node: Node, resource: str) -> Decimal:
+        """How much of a resource a node offers to pods; 0 when it does not advertise it."""
+        return self._rooms[node.metadata.name].allocatable.get(resource, _NOTHING)
+
     def free(self, node: Node, resource: str) -> Decimal:
-        usage = self._usage.get(node.metadata.name)
-        used = usage.amounts.get(resource, Decimal()) if usage else Decimal()
-        return allocatable(node, resource) - used
+        """How much of it nobody holds."""
+        return self._rooms[node.metadata.name].free(resource)
 
-    def _pods_on(self, node: str) -> tuple[Pod, ...]:
-        usage = self._usage.get(node)
-        return usage.pods if usage else ()
-
-    def _fit(self, node: Node) -> NodeFit:
-        spec = self.pod.spec
-        untolerated = tuple(taint for taint in node.spec.taints if blocks(taint, spec.tolerations))
-        room = amounts(node.status.allocatable).get("pods")
+    def _fit(self, room: Room) -> NodeFit:
+        spec, node = self.pod.spec, room.node
+        taints = tuple(taint for taint in node.spec.taints if blocks(taint, spec.tolerations))
         return NodeFit(
             node=node,
             unavailable=_unavailable(node, spec.tolerations),
-            taints=tuple(taint for taint in untolerated if not taint.key.startswith(_UNAVAILABLE)),
+            taints=tuple(taint for taint in taints if not taint.key.startswith(_UNAVAILABLE)),
             mismatches=(*_selector_mismatches(node, spec.node_selector), *_affinity_mismatches(node, spec.affinity)),
-            short=tuple(self._shortfalls(node)),
-            full=room is not None and len(self._pods_on(node.metadata.name)) >= room,
+            short=tuple(self._shortfalls(room)),
+            full=room.full,
         )
 
-    def _shortfalls(self, node: Node) -> Iterable[Shortfall]:
-        for resource, wanted in sorted(self.wanted.items()):
-            free = self.free(node, resource)
+    def _shortfalls(self, room: Room) -> Iterable[Shortfall]:
+        for resource, wanted in self.wanted.items():
+            free = room.free(resource)
             if wanted > free:
-                yield Shortfall(resource, wanted, max(free, Decimal()), allocatable(node, resource))
+                yield Shortfall(resource, wanted, max(free, _NOTHING), room.allocatable.get(resource, _NOTHING))
 
 
 def _distance(fit: NodeFit) -> tuple[bool, int, int]:
@@ -221,18 +232,18 @@ def _weight(fit: NodeFit, obstacle: Obstacle) -> int:
             return 2
 
 
-def node_usage(pods: Iterable[Pod]) -> dict[str, Usage]:
-    """What is held on every node by pods that have not ended."""
+def rooms(nodes: Iterable[Node], pods: Iterable[Pod]) -> dict[str, Room]:
+    """Every node by name, with what the pods on it hold that have not ended."""
     held: dict[str, list[Pod]] = defaultdict(list)
     for pod in pods:
         if pod.spec.node_name and not is_terminal(pod):
             held[pod.spec.node_name].append(pod)
-    return {node: Usage(_sum(pod_requests(pod.spec) for pod in here), tuple(here)) for node, here in held.items()}
-
-
-def allocatable(node: Node, resource: str) -> Decimal:
-    """How much of a resource a node offers to pods; 0 when it does not advertise it."""
-    return amounts({resource: node.status.allocatable.get(resource, "0")}).get(resource, Decimal())
+    found = {}
+    for node in nodes:
+        here = tuple(held.get(node.metadata.name, ()))
+        used = _sum(pod_requests(pod.spec) for pod in here)
+        found[node.metadata.name] = Room(node, amounts(node.status.allocatable), used, here)
+    return found
 
 
 def capacity(node: Node, resource: str) -> Decimal:

@@ -45,6 +45,8 @@ def advice(title: str, *steps: str) -> Fix:
 
 def _where(replica: Replica) -> str:
     owner = replica.owner
+    if not replica.observed:
+        return "Change it at the workload that this log came from."
     if owner is None:
         read = f"kubectl -n {replica.namespace} get pod {replica.name} -o yaml"
         return (

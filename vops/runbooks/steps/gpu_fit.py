@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from vops.diagnosis.facts import Replica, WorkloadFacts
-from vops.diagnosis.placement import NodeFit, Placement, node_usage
+from vops.diagnosis.placement import NodeFit, Placement
 from vops.diagnosis.states import ReplicaState
 from vops.model.resources import Meta, Pod, Toleration
 from vops.planning.patches import Document
@@ -89,7 +89,7 @@ def _workload(args: Args, view: View) -> WorkloadFacts:
 def _fleet(args: Args, workload: WorkloadFacts, view: View) -> tuple[Fleet, tuple[str, ...]]:
     """The rollout's start, in places for a pod when it asks for no GPU, and what placement did not check."""
     pod = _new_pod(args, workload)
-    placement = Placement(pod, view.snapshot.nodes, node_usage(view.snapshot.pods))
+    placement = view.facts.placement(pod)
     gpus = placement.gpus or 1
     free = {fit.name: _free(placement, fit, gpus) for fit in placement.fits if fit.allowed and not fit.full}
     young = _young(args, workload, view)

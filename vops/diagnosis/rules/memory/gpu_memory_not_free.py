@@ -79,10 +79,10 @@ def _taken(replica: Replica) -> tuple[Hit, str, float | None] | None:
 def _neighbours(replica: Replica) -> tuple[Evidence, ...]:
     """Other pods on the node that have GPUs."""
     node = replica.node
-    usage = replica.facts.usage.get(node.metadata.name) if node is not None else None
-    if node is None or usage is None:
+    if node is None:
         return ()
-    others = [pod for pod in usage.pods if pod.metadata.uid != replica.pod.metadata.uid and gpu_request(pod)]
+    here = replica.facts.rooms[node.metadata.name].pods
+    others = [pod for pod in here if pod.metadata.uid != replica.pod.metadata.uid and gpu_request(pod)]
     if not others:
         return ()
     return (evidence.node_field(node, "pods", blockers.named(blockers.pod_in_words(pod) for pod in others)),)

@@ -110,7 +110,8 @@ def _summary(replica: Replica, shortage: Shortage) -> str:
 
 
 def _evidence(replica: Replica, shortage: Shortage) -> tuple[Evidence, ...]:
-    asked = replica.args.max_model_len
+    log = replica.death_log
+    asked = replica.args.max_model_len or (log.arguments.get("max_model_len") if log is not None else None)
     given = str(asked) if asked is not None else "not given: the model's own maximum"
     fits = f"at most {rounded(shortage.fits)}" if shortage.fits else "nothing fits"
     found = [evidence.container_field(replica, "args --max-model-len", given, expected=fits)]

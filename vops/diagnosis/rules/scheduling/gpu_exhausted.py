@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from vops.diagnosis import blockers, evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Evidence
-from vops.diagnosis.placement import NodeFit, allocatable
+from vops.diagnosis.placement import NodeFit
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.scheduler_text import Obstacle
 from vops.model.snapshot import Source
@@ -64,7 +64,7 @@ def holder_evidence(replica: Replica, full: Sequence[NodeFit]) -> tuple[Evidence
     found = []
     for fit in full[: blockers.NODES_SHOWN]:
         holders = blockers.named(blockers.pod_in_words(pod) for pod in placement.holders(fit.name, resource))
-        offered = allocatable(fit.node, resource)
+        offered = placement.offered(fit.node, resource)
         found.append(
             evidence.node_field(
                 fit.node,

@@ -18,7 +18,7 @@ from __future__ import annotations
 from vops.diagnosis import blockers, evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence
-from vops.diagnosis.placement import allocatable, capacity
+from vops.diagnosis.placement import capacity
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 
@@ -28,10 +28,17 @@ def gpu_request_too_large(replica: Replica) -> Verdict | None:
     placement, resource = replica.placement, replica.placement.gpu_resource
     if not placement.gpus or placement.large_enough:
         return None
-    largest = max((fit.node for fit in placement.fits), key=lambda node: allocatable(node, resource), default=None)
-    if largest is None or not allocatable(largest, resource):
+    largest = max(
+        (fit.node for fit in placement.fits),
+        key=lambda node: placement.offered(node, resource),
+        default=None,
+    )
+    if largest is None or not placement.offered(largest, resource):
         return None
-    most, there = allocatable(largest, resource), max(capacity(fit.node, resource) for fit in placement.fits)
+    most, there = (
+        placement.offered(largest, resource),
+        max(capacity(fit.node, resource) for fit in placement.fits),
+    )
     needs = replica.args.gpus
     lower = (f"vLLM needs {needs}: ask for {needs}.",) if replica.args.line and needs < placement.gpus else ()
     step = f"Set resources.limits[{resource}] and --tensor-parallel-size to at most {most}, or use larger nodes."

@@ -18,7 +18,10 @@ Fix
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+
+import msgspec
 
 from vops.diagnosis import blockers, evidence, remedies
 from vops.diagnosis.facts import Replica
@@ -69,8 +72,8 @@ def _vendor(placement: Placement) -> str:
 
 def _cheapest(tainted: Sequence[NodeFit]) -> tuple[Taint, ...]:
     """The smallest set of taints that opens a node; among equal ones the set that most nodes have."""
-    sets = [fit.taints for fit in tainted]
-    return min(sets, key=lambda taints: (len(taints), -sets.count(taints), taints[0].key))
+    sets = Counter(fit.taints for fit in tainted)
+    return min(sets, key=lambda taints: (len(taints), -sets[taints], taints[0].key))
 
 
 def _node_evidence(tainted: Sequence[NodeFit]) -> tuple[Evidence, ...]:
@@ -102,5 +105,5 @@ def _fix(replica: Replica, taints: Sequence[Taint]) -> Fix:
         title,
         Applicability.SAFE,
         {"tolerations": wanted},
-        by_hand=(f"Add to spec.tolerations: {wanted}",),
+        by_hand=(f"Add to spec.tolerations: {msgspec.json.encode(wanted).decode()}",),
     )
