@@ -28,11 +28,12 @@ unshare --net --mount --pid --fork true 2>/dev/null || fail "this machine does n
 
 VOPS_CLUSTER_STATE=$(mktemp -d "${TMPDIR:-/tmp}/vops-cluster.XXXXXX")
 VOPS_CLUSTER_CGROUP=/$(basename "$VOPS_CLUSTER_STATE" | tr . -)
-VOPS_CLUSTER_LOGS=${VOPS_CLUSTER_LOGS:-$VOPS_CLUSTER_CACHE/logs}
+VOPS_CLUSTER_LOGS=${VOPS_CLUSTER_LOGS:-$VOPS_CLUSTER_CACHE/logs/$(basename "$VOPS_CLUSTER_STATE")}
 export VOPS_CLUSTER_STATE VOPS_CLUSTER_CGROUP VOPS_CLUSTER_LOGS
 export PATH=$VOPS_CLUSTER_CACHE/bin:$root/.venv/bin:/usr/sbin:/sbin:$PATH
-rm -rf "$VOPS_CLUSTER_LOGS"
 mkdir -p "$VOPS_CLUSTER_LOGS"
+# Several runs may go on at once; the logs of those that ended hours ago are of no use.
+find "$VOPS_CLUSTER_CACHE/logs" -mindepth 1 -maxdepth 1 -mmin +240 -exec rm -rf {} + 2>/dev/null || true
 
 clean_up() {
   for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/*; do

@@ -29,7 +29,7 @@ class Ended(RuntimeError):
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where one run keeps what its parts need: `state` goes at the end, `logs` stay until the next run."""
+    """Where one run keeps what its parts need: `state` goes at the end, `logs` stay for some hours."""
 
     state: Path
     logs: Path
