@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from vops.errors import NotFound
+from vops.diagnosis.findings import Applicability, Confidence, Finding, Fix, Report, Severity
+from vops.errors import NotFound, Unreachable
 from vops.model.resources import (
     Condition,
     Container,
@@ -29,6 +30,7 @@ from vops.model.resources import (
     PodStatus,
     PodTemplate,
     Probe,
+    Ref,
     Requirements,
     RollingUpdate,
     Running,
@@ -42,7 +44,12 @@ from vops.model.resources import (
 )
 from vops.model.serving import EngineSample, GpuSample, Histogram
 from vops.model.snapshot import ClusterSnapshot, ContainerLog, EngineSamples, Source, SourceState, SourceStatus
+from vops.operations.fix import FixPlan
 from vops.operations.session import Session
+from vops.planning.changes import patch_change
+from vops.planning.guards import Guard
+from vops.planning.patches import Edit
+from vops.planning.plan import Decision, Identity, Plan, PlannedStep, Risk
 from vops.settings import Settings
 
 NOW = datetime(2026, 3, 14, 3, 12, 45, tzinfo=UTC)
@@ -152,11 +159,11 @@ def samples(of: Pod, *, kv: float, running: int, waiting: int = 0, tokens_per_s:
     model = of.spec.containers[0].args[3]
     at = NOW - timedelta(seconds=age_s)
     latest = EngineSample(
-        at, model, 1, running, waiting, kv, 412_160, 1e6 + tokens_per_s * 10, 4e6 + 30_000, 9e5, 4e5 + 21_000, 3.0,
+        at, model, 1, running, waiting, kv, 412_160, 1e6 + tokens_per_s * 10, 4e6 + 30_000, 9e5, 4e5, 3.0,
         5_000, ttft=Histogram(BOUNDS, counts, 20.0), itl=Histogram(BOUNDS, counts, 4.0), process_start=1.0,
     )  # fmt: skip
     earlier = EngineSample(
-        at - timedelta(seconds=10), model, 1, running, waiting, kv, 412_160, 1e6, 4e6, 8.7e5, 3.8e5, 3.0, 4_000,
+        at - timedelta(seconds=10), model, 1, running, waiting, kv, 412_160, 1e6, 4e6, 8.7e5, 3.79e5, 3.0, 4_000,
         ttft=Histogram(BOUNDS, before), itl=Histogram(BOUNDS, before), process_start=1.0,
     )  # fmt: skip
     return EngineSamples(of.metadata.namespace, of.metadata.name, latest, earlier)
@@ -165,7 +172,7 @@ def samples(of: Pod, *, kv: float, running: int, waiting: int = 0, tokens_per_s:
 def gpu(of: Pod, percent: float) -> GpuSample:
     return GpuSample(
         NOW, of.spec.node_name, "GPU-1", "0", "NVIDIA H100 80GB HBM3", of.metadata.namespace, of.metadata.name, "vllm",
-        percent,
+        percent / 100,
     )  # fmt: skip
 
 
@@ -189,6 +196,9 @@ def sources(state: SourceState = SourceState.LIVE, detail: str = "", age_s: floa
 
 
 UNTOLERATED = "0/3 nodes are available: 3 node(s) had untolerated taint(s). preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling."  # noqa: E501
+
+
+GPU_NODES = ("gpu-a-1", "gpu-a-2", "gpu-a-3", "gpu-b-1", "gpu-b-2")
 
 
 def fleet_snapshot() -> ClusterSnapshot:
@@ -232,8 +242,7 @@ def fleet_snapshot() -> ClusterSnapshot:
         server_version="v1.36.3",
         sources=sources(),
         pods=(*qwen, *llama, loading, gated, pending, embedding),
-        nodes=(*(node(f"gpu-a-{n}") for n in (1, 2, 3)), node("gpu-b-1"), node("gpu-b-2"),
-               node("gpu-c-1", taint="nvidia.com/gpu")),  # fmt: skip
+        nodes=(*(node(name) for name in GPU_NODES), node("gpu-c-1", taint="nvidia.com/gpu")),
         deployments=deployments,
         replicasets=replicasets,
         events=(
@@ -243,7 +252,7 @@ def fleet_snapshot() -> ClusterSnapshot:
         ),
         samples=serving,
         gpus=gpus,
-    )  # fmt: skip
+    )
 
 
 def big_snapshot(replicas: int = 1000) -> ClusterSnapshot:
@@ -351,3 +360,71 @@ def with_log(snapshot: ClusterSnapshot, of: str, text: str, *, previous: bool = 
 
 def with_pods(snapshot: ClusterSnapshot, pods: Sequence[Pod]) -> ClusterSnapshot:
     return msgspec.structs.replace(snapshot, pods=tuple(pods))
+
+
+def deployment_document() -> dict[str, Any]:
+    """The Deployment that the builders' plan changes, as the API serves it."""
+    template = {
+        "spec": {"containers": [{"name": "vllm", "image": "vllm/vllm-openai:v0.25.1", "args": ["--model", "m"]}]}
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "mixtral", "namespace": "research", "uid": "5ac4b6c7-a310-44dd-8c4b-91fe6c148fc6"},
+        "spec": {"replicas": 1, "template": template},
+    }
+
+
+def toleration_plan() -> Plan:
+    """A plan that adds one toleration, with something to expect and two guards."""
+    toleration = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
+    edit = Edit("/spec/template/spec/tolerations", [toleration])
+    change = patch_change(deployment_document(), [edit], "add the toleration that the GPU nodes ask for")
+    assert change is not None
+    return Plan(
+        id="0123456789ab",
+        runbook="fix-untolerated-taint",
+        digest="d",
+        title="Tolerate the taint of the GPU nodes",
+        risk=Risk.LOW,
+        cluster=Identity("prod-eu-1", "v1.36.3"),
+        created_at=NOW,
+        expires_at=NOW + timedelta(hours=1),
+        locks=(change.target,),
+        steps=(
+            PlannedStep("tolerate", "k8s.patch", "Add the toleration", Decision.DO, changes=(change,),
+                        says=("Replaces the only replica; none serves now, so nothing is lost.",)),
+            PlannedStep("rollout", "k8s.rolloutStatus", "Wait for the rollout", Decision.DO, timeout_s=600),
+            PlannedStep("verify", "verify", "See whether it serves now", Decision.DO, timeout_s=600),
+        ),
+        guards=(Guard("alive", True, "it is not being deleted"), Guard("rbac", True, "these credentials may patch")),
+    )  # fmt: skip
+
+
+def fix_plan(subject: Ref, plan: Plan | None = None) -> FixPlan:
+    """What planning a fix of `subject` gives."""
+    fix = Fix("Tolerate the taint", Applicability.SAFE, "fix-untolerated-taint")
+    finding = Finding(
+        "untolerated-taint", "untolerated-taint", Severity.ERROR, Confidence.CERTAIN, subject,
+        f"{subject.name} does not tolerate nvidia.com/gpu:NoSchedule", fixes=(fix,),
+    )  # fmt: skip
+    report = Report(NOW.isoformat(), "prod-eu-1", subject, "pending", finding.summary, (finding,))
+    return FixPlan(report, finding, fix, plan or toleration_plan())
+
+
+def status(source: Source, state: SourceState, detail: str = "", age_s: float = 1.0) -> SourceStatus:
+    return SourceStatus(source, state, ago(seconds=age_s), detail)
+
+
+def with_sources(snapshot: ClusterSnapshot, statuses: Sequence[SourceStatus]) -> ClusterSnapshot:
+    return msgspec.structs.replace(snapshot, sources=tuple(statuses))
+
+
+class Broken:
+    """A session that cannot be opened."""
+
+    async def __aenter__(self) -> Session:
+        raise Unreachable("no route to the API server of context gone", hint="try: vops doctor")
+
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing was opened."""

@@ -15,6 +15,8 @@ from vops.render.text import Tone, cell_width
 R = TypeVar("R")
 CRAMPED = 100
 """Below this width columns stand one cell apart, above it two."""
+ROOMY = 36
+"""What a column that names the row may take before others get any room."""
 
 
 class Cell(NamedTuple):
@@ -27,8 +29,10 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Column(Generic[R]):
-    """One column: `width` cells at least, up to `limit` when room is left; a higher `rank` gives way sooner.
+    """One column: `width` cells, less when nothing in it needs them, up to `limit` when there is room.
 
+    A higher `rank` gives way sooner. `keep_end` columns name the row: they are cut in the middle and late, since it is
+    their ends that tell rows apart.
     `order` is what the column sorts by, None last in either direction. `load` columns make room for a row's note
     when the row has no numbers to show. `bar` cells are added for a level when the width allows.
     """
@@ -44,6 +48,7 @@ class Column(Generic[R]):
     load: bool = False
     bar: int = 0
     about: str = ""
+    keep_end: bool = False
 
 
 class Placed(NamedTuple, Generic[R]):
@@ -68,11 +73,10 @@ def widths(columns: Sequence[Column[R]], rows: Sequence[R]) -> dict[str, int]:
 def arrange(columns: Sequence[Column[R]], width: int, wanted: dict[str, int]) -> tuple[Placed[R], ...]:
     """The columns that fit into `width` cells, in order: the least important leave, then the rest share the room."""
     kept, gap = list(columns), 1 if width < CRAMPED else 2
-    while len(kept) > 1 and _total(kept, gap) > width:
+    final = {column.key: _least(column, wanted, cramped=width < CRAMPED) for column in kept}
+    while len(kept) > 1 and _total(kept, final, gap) > width:
         kept.remove(max(reversed(kept), key=lambda column: column.rank))
-    spare = max(0, width - _total(kept, gap))
-    final = {column.key: column.width for column in kept}
-    spare = _grow(kept, final, wanted, spare)
+    spare = _grow(kept, final, wanted, max(0, width - _total(kept, final, gap)))
     bars = _bars(kept, spare)
     placed, start = [], 0
     for column in kept:
@@ -82,14 +86,22 @@ def arrange(columns: Sequence[Column[R]], width: int, wanted: dict[str, int]) ->
     return tuple(placed)
 
 
-def _total(kept: Sequence[Column[R]], gap: int) -> int:
-    return sum(column.width for column in kept) + gap * max(0, len(kept) - 1)
+def _least(column: Column[R], wanted: dict[str, int], *, cramped: bool) -> int:
+    """What a column has to have; one that may grow may also shrink to its title or its widest text."""
+    if not column.limit:
+        return column.width
+    needed = max(wanted.get(column.key, column.width), len(column.title) + 1)
+    return min(needed, ROOMY) if column.keep_end and not cramped else min(column.width, needed)
+
+
+def _total(kept: Sequence[Column[R]], final: dict[str, int], gap: int) -> int:
+    return sum(final[column.key] for column in kept) + gap * max(0, len(kept) - 1)
 
 
 def _grow(kept: Sequence[Column[R]], final: dict[str, int], wanted: dict[str, int], spare: int) -> int:
     """Widens the columns that want more, the most important first; returns what is left."""
     for column in sorted(kept, key=lambda column: column.rank):
-        more = min(spare, max(0, min(column.limit, wanted.get(column.key, 0)) - column.width))
+        more = min(spare, max(0, min(column.limit, wanted.get(column.key, 0)) - final[column.key]))
         final[column.key] += more
         spare -= more
     return spare
@@ -109,3 +121,11 @@ def ordered(rows: Sequence[R], column: Column[R], *, reverse: bool = False) -> l
     known = [row for row in rows if column.order(row) is not None]
     unknown = [row for row in rows if column.order(row) is None]
     return [*sorted(known, key=column.order, reverse=reverse), *unknown]
+
+
+def cut_middle(text: str, width: int) -> str:
+    """`text` in at most `width` cells, its middle left out: the ends of pod names are what tells them apart."""
+    if cell_width(text) <= width or not text.isascii() or width < 9:
+        return text
+    tail = min(8, width // 3)
+    return f"{text[: width - tail - 1]}…{text[-tail:]}"

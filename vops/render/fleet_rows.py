@@ -82,7 +82,8 @@ class ReplicaRow(msgspec.Struct, frozen=True, gc=False):
         """What to show in place of numbers that do not exist."""
         if not self.note or self.running is not None or self.state is ReplicaState.READY:
             return None
-        return Span(self.note, Tone.DIM if self.dim else state_span(self.state).tone)
+        named = f"{self.cause}: {self.note}" if self.cause else self.note
+        return Span(named, Tone.DIM if self.dim else state_span(self.state).tone)
 
 
 class WorkloadRow(msgspec.Struct, frozen=True, gc=False):

@@ -55,7 +55,7 @@ NAMESPACE: Column[ReplicaRow] = Column(
 REPLICA_COLUMNS: tuple[Column[ReplicaRow], ...] = (
     Column(
         "pod", "POD", 22, lambda row: _text(row.pod, row, Tone.STRONG), lambda row: (row.namespace, row.pod), limit=52,
-        about="pod that runs the server",
+        about="pod that runs the server", keep_end=True,
     ),
     Column(
         "model", "MODEL", 12, lambda row: _text(row.model, row), lambda row: row.model or None, limit=40, rank=4,
@@ -148,7 +148,7 @@ WORKLOAD_COLUMNS: tuple[Column[WorkloadRow], ...] = (
     ),
     Column("model", "MODEL", 12, lambda row: _text(row.model, row), lambda row: row.model, limit=40, rank=2),
     Column(
-        "strategy", "STRATEGY", 13, lambda row: _text(row.strategy, row), lambda row: row.strategy, limit=32, rank=4,
+        "strategy", "STRATEGY", 19, lambda row: _text(row.strategy, row), lambda row: row.strategy, limit=32, rank=4,
     ),
     Column("namespace", "NAMESPACE", 10, lambda row: _text(row.namespace, row, Tone.DIM), lambda row: row.namespace,
         limit=24, rank=5),
@@ -198,7 +198,8 @@ def cursor_line(row: ReplicaRow) -> Line:
     where = f" on {row.node}" if row.node else ""
     spans = [Span(look.text, look.tone), Span(f"  {row.namespace}/{row.pod}", Tone.STRONG), Span(where, Tone.DIM)]
     if row.note:
-        spans += [Span("  "), Span(one_line(row.note, 400), look.tone)]
+        cause = f"{row.cause}: " if row.cause else ""
+        spans += [Span("  "), Span(cause + one_line(row.note, 400), look.tone)]
     if row.findings > 1:
         spans.append(Span(f"  +{row.findings - 1} more", Tone.DIM))
     if row.stale and row.metrics_age_s is not None:

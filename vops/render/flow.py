@@ -75,7 +75,7 @@ def run_lines(plan: Plan, states: dict[str, tuple[str, str]]) -> list[Line]:
         glyph, tone = _STEP[state]
         title = Span(step.title or step.kind, Tone.DIM if state == "planned" else Tone.STRONG)
         lines.append(line(Span(f"{glyph} {state:<8} ", tone), title))
-        if message:
+        if message and message != step.title:
             lines.append(line(Span(f"           {message}", Tone.DIM if state != "failed" else Tone.BAD)))
     return lines
 

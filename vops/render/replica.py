@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from vops.diagnosis.facts import Replica
+from vops.diagnosis.logs import Stage
 from vops.diagnosis.states import ReplicaState
 from vops.model.resources import Event
 from vops.model.text import one_line
@@ -18,9 +19,6 @@ from vops.render import units
 from vops.render.fleet_rows import ReplicaRow, loading_note
 from vops.render.states import state_span
 from vops.render.text import Line, Span, Tone, line
-
-_BAR_WIDTH = 20
-
 
 # --- the state in a sentence ------------------------------------------------------------------------------
 
@@ -117,6 +115,8 @@ def _log_steps(replica: Replica) -> list[Step]:
         return []
     steps = []
     for phase in reading.phases:
+        if phase.stage is Stage.SERVING:
+            continue
         running = phase.duration_s is None and not reading.ready and replica.state is ReplicaState.LOADING
         steps.append(Step(str(phase.stage), phase.duration_s, phase.progress, running))
     return steps
@@ -126,31 +126,30 @@ def _between(start: datetime | None, end: datetime | None) -> float | None:
     return max(0.0, (end - start).total_seconds()) if start and end else None
 
 
-def load_lines(replica: Replica) -> list[Line]:
-    """The start as bars, as long as each phase took."""
+def load_lines(replica: Replica, width: int = 20) -> list[Line]:
+    """The start as bars of at most `width` cells, as long as each phase took."""
     steps = load_steps(replica)
     longest = max((step.duration_s or 0.0 for step in steps), default=0.0)
-    lines = [_step_line(step, longest) for step in steps]
+    lines = [_step_line(step, longest, width) for step in steps]
     known = [step.duration_s for step in steps if step.duration_s is not None]
     if known:
-        lines.append(line(Span(f"{'total':<18}", Tone.DIM), Span(f"{_seconds(sum(known)):>7}", Tone.STRONG)))
+        lines.append(line(Span(f"{'total':<20}", Tone.DIM), Span(f"{_seconds(sum(known)):>7}", Tone.STRONG)))
     if replica.log is None:
         lines.append(line(Span("no log read yet: phases of the server are not known", Tone.DIM)))
     return lines
 
 
-def _step_line(step: Step, longest: float) -> Line:
+def _step_line(step: Step, longest: float, width: int) -> Line:
     level = (step.duration_s or 0.0) / longest if longest else 0.0
-    filled, empty = units.bar(level, _BAR_WIDTH)
+    filled, _ = units.bar(level, max(1, width))
     tone = Tone.ACCENT if step.running else Tone.GOOD
     progress = f" {units.percent(step.progress)}" if step.running and step.progress is not None else ""
     marker = " running" if step.running else ""
     return line(
-        Span(f"{step.name:<18}", Tone.PLAIN if step.running else Tone.DIM),
+        Span(f"{step.name:<20}", Tone.PLAIN if step.running else Tone.DIM),
         Span(f"{_seconds(step.duration_s):>7}  ", Tone.STRONG if step.running else Tone.PLAIN),
         Span(filled, tone),
-        Span(empty),
-        Span(f" {marker}{progress}".rstrip(), Tone.ACCENT),
+        Span(f"{marker}{progress}", Tone.ACCENT),
     )
 
 
@@ -179,25 +178,31 @@ def number_lines(replica: Replica, row: ReplicaRow, history: History, width: int
         ("tokens/s", units.count(row.tokens_per_s), history.tokens_per_s, None),
         ("GPU", units.percent(row.gpu_util), history.gpu_util, 1.0),
     )
-    plain = (
-        ("waiting", units.count(row.waiting)),
-        ("TTFT p50 · p95", f"{units.latency(row.ttft_p50_s)} · {units.latency(row.ttft_p95_s)}"),
-        ("ITL p95", units.latency(rates.itl_p95_s if rates else None)),
-        ("prefix cache hits", units.percent(row.prefix_hit_rate)),
-        ("KV cache tokens", units.count(row.kv_tokens)),
-        ("preemptions", units.count(row.preemptions)),
+    pairs = (
+        (("waiting", units.count(row.waiting)), ("preemptions", units.count(row.preemptions))),
+        (("TTFT p50", units.latency(row.ttft_p50_s)), ("p95", units.latency(row.ttft_p95_s))),
+        (("ITL p95", units.latency(rates.itl_p95_s if rates else None)), ("KV tokens", units.count(row.kv_tokens))),
+        (("prefix hits", units.percent(row.prefix_hit_rate)), ("restarts", units.count(row.restarts))),
     )
-    dim = Tone.DIM if row.stale else Tone.STRONG
+    tone = Tone.DIM if row.stale else Tone.STRONG
     lines = [
         line(
-            Span(f"{title:<18}", Tone.DIM),
-            Span(f"{text:>7}", dim),
+            Span(f"{title:<12}", Tone.DIM),
+            Span(f"{text:>7}", tone),
             "  ",
             Span(units.sparkline(list(values), width, top), Tone.DIM if row.stale else Tone.ACCENT),
         )
         for title, text, values, top in curved
     ]
-    lines += [line(Span(f"{title:<18}", Tone.DIM), Span(f"{text:>7}", dim)) for title, text in plain]
+    for (title, text), (other, value) in pairs:
+        lines.append(
+            line(
+                Span(f"{title:<12}", Tone.DIM),
+                Span(f"{text:>7}", tone),
+                Span(f"   {other:<12}", Tone.DIM),
+                Span(f"{value:>7}", tone),
+            )
+        )
     return [*lines, _source_line(replica, row)]
 
 

@@ -71,8 +71,10 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 def sparkline(values: list[float | None], width: int, top: float | None = None) -> str:
     """The last `width` values as block characters scaled to `top` (their own maximum by default); unknown is `·`."""
     shown = values[-width:]
+    if all(value is None for value in shown):
+        return ""
     high = top or max((value for value in shown if value is not None), default=0.0)
-    return "".join(_block(value, high) for value in shown).rjust(width, " ")
+    return "".join(_block(value, high) for value in shown)
 
 
 def _block(value: float | None, high: float) -> str:

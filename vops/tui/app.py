@@ -182,7 +182,7 @@ class VopsApp(App[None]):
     def _repaint(self) -> None:
         screen = self.screen
         self._tick()
-        if not isinstance(screen, OpsScreen) or not screen.is_mounted:
+        if not isinstance(screen, OpsScreen) or not screen.is_drawn:
             return
         if self.picture is not None:
             screen.repaint(self.picture)
@@ -190,7 +190,7 @@ class VopsApp(App[None]):
             screen.forget()
 
     def _tick(self) -> None:
-        if isinstance(self.screen, OpsScreen) and self.screen.is_mounted:
+        if isinstance(self.screen, OpsScreen) and self.screen.is_drawn:
             self.screen.tick()
 
     # --- what screens post ---

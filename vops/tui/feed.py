@@ -17,7 +17,9 @@ from vops.diagnosis.facts import Facts, Replica
 from vops.diagnosis.states import ReplicaState
 from vops.model.snapshot import ClusterSnapshot
 from vops.ports import Clock
+from vops.render.cells import widths
 from vops.render.fleet_rows import FleetView, ReplicaRow, Verdict, fleet_view
+from vops.render.fleet_table import ALL_REPLICA_COLUMNS
 from vops.render.replica import History
 from vops.tui.peek import ROUND_S, LogPeek
 
@@ -54,10 +56,11 @@ class Observing(Protocol):
 
 @dataclass(frozen=True)
 class Picture:
-    """One instant, joined and turned into rows; `pasts` by the key of a replica's row."""
+    """One instant, joined and turned into rows; `widths` of the replicas' columns, `pasts` by the key of a row."""
 
     facts: Facts
     view: FleetView
+    widths: dict[str, int] = field(default_factory=dict)
     pasts: Mapping[str, Past] = field(default_factory=dict)
 
     def history(self, key: str) -> History:
@@ -123,7 +126,7 @@ class Painter:
         replicas = facts.replicas
         self._judge(replicas)
         view = fleet_view(facts, {uid: verdict for uid, (_, verdict) in self._verdicts.items()})
-        return Picture(facts, view, self._remember(view.replicas))
+        return Picture(facts, view, widths(ALL_REPLICA_COLUMNS, view.replicas), self._remember(view.replicas))
 
     def _judge(self, replicas: tuple[Replica, ...]) -> None:
         """Diagnoses those that fail, each again only when it changed, a few a round."""

@@ -37,14 +37,18 @@ async def _previous(session: Session, ref: Ref, container: str, pane: LogPane) -
 
 
 async def _follow(session: Session, ref: Ref, container: str, pane: LogPane) -> None:
-    """One stream from its tail on; a new stream replaces what an older one left, so that no line shows twice."""
-    first = True
+    """One stream from its tail on. What is held already is passed over; another log replaces it."""
+    held, passed = pane.texts, 0
     try:
         async for text in session.cluster.follow_logs(ref.namespace, ref.name, container, tail_lines=TAIL_LINES):
-            if first:
+            pane.note("following")
+            if passed < len(held) and text == held[passed]:
+                passed += 1
+                continue
+            if passed < len(held):
                 pane.clear("log")
-                pane.note("following")
-                first = False
+                pane.feed(held[:passed])
+                passed = len(held)
             pane.feed((text,))
     except VopsError as error:
         pane.note(one_line(error.message, 120))

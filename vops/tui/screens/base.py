@@ -60,10 +60,15 @@ class OpsScreen(Screen[None]):
         if self.ops.picture is not None:
             self.repaint(self.ops.picture)
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether its widgets are there: composed already, and not taken down yet."""
+        return self.is_mounted and bool(self.query("#header"))
+
     def tick(self) -> None:
         """Header, outage and truth: they age even when nothing arrives."""
         now = self.ops.now()
-        self.query_one("#header", Bar).show(self._header(), (Span(f"{now:%H:%M:%S} UTC ", Tone.DIM),))
+        self.query_one("#header", Bar).show(self._header(), (Span(f" {now:%H:%M:%S} UTC ", Tone.DIM),))
         view = self.ops.picture.view if self.ops.picture else None
         failure = self.ops.failure
         sources = view.sources if view else ()
@@ -94,10 +99,10 @@ def failure_line(error: VopsError) -> Line:
     return (Span(f" ✗ {error.message}", Tone.BAD), *hint)
 
 
-def titled(widget: Widget, title: str, subtitle: str = "") -> None:
-    """Sets a border title as text, never as markup."""
-    widget.border_title = Content(title)
-    widget.border_subtitle = Content(subtitle)
+def titled(widget: Widget, title: str, note: str = "", *, hint: str = "") -> None:
+    """Sets what stands in a border as text, never as markup: title and note above, a hint below."""
+    widget.border_title = Content.assemble(title, (f"  {note}", "not bold $warning")) if note else Content(title)
+    widget.border_subtitle = Content(hint)
 
 
 BACK = Binding("escape", "app.go_back", "Back", id="back")

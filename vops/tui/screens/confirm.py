@@ -41,7 +41,7 @@ class ConfirmScreen(ModalScreen[bool]):
                 yield Button(Content(self._verb), id="go", variant="warning", compact=True)
 
     def on_mount(self) -> None:
-        titled(self.query_one("#box"), self._title, "esc cancels · ←→ chooses · enter presses")
+        titled(self.query_one("#box"), self._title, hint="esc cancels · ←→ chooses · enter presses")
         what = self.query_one(Lines)
         what.can_focus = False
         what.show(self._lines)

@@ -45,7 +45,7 @@ class FleetScreen(OpsScreen):
         Binding("S", "reverse", "Reverse the order", show=False, id="fleet.reverse"),
         Binding("n", "app.namespaces", "NS", tooltip="Choose the namespace", id="fleet.namespace"),
         Binding("0", "app.all_namespaces", "All namespaces", show=False, id="fleet.all_namespaces"),
-        Binding("c", "app.contexts", "Ctx", tooltip="Go to another context", id="fleet.context"),
+        Binding("c", "app.contexts", "Go to another context", show=False, id="fleet.context"),
         Binding("colon", "command", "Command", key_display=":", show=False, id="fleet.command"),
         Binding("r", "app.refresh_now", "Refresh, or connect again", show=False, id="fleet.refresh"),
         Binding("tab", "swap", "Workloads ⇄ replicas", show=False, id="fleet.swap"),
@@ -109,6 +109,7 @@ class FleetScreen(OpsScreen):
             rows,
             columns=ALL_REPLICA_COLUMNS if many else REPLICA_COLUMNS,
             sorted_by=(self._sort, self._reverse),
+            wanted=self.ops.picture.widths if self.ops.picture else None,
             placeholder=self._placeholder(of, view),
         )
 
@@ -204,6 +205,10 @@ class FleetScreen(OpsScreen):
             self.repaint(self.ops.picture)
 
     # --- filter and commands ---
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While the prompt has the focus, its keys are the only ones to be offered."""
+        return action != "filter" or not self.is_mounted or not self.query_one(Prompt).is_open
 
     def action_filter(self) -> None:
         self.query_one(Prompt).open("/", self._match.typed)

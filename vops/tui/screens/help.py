@@ -36,6 +36,10 @@ _COMMANDS = (
 )
 
 
+_RANK = {"app": 1, "table": 2, "log": 2}
+"""The screen's own keys come first, then those of the app, then those that move about."""
+
+
 class HelpScreen(ModalScreen[None]):
     """A box of keys over the screen it explains."""
 
@@ -46,14 +50,15 @@ class HelpScreen(ModalScreen[None]):
 
     def __init__(self, bindings: Iterable[ActiveBinding], displays: dict[str, str]) -> None:
         super().__init__(id="help")
-        self._keys = [(displays[item.binding.key], item.tooltip or item.binding.description) for item in bindings]
+        own = sorted((item for item in bindings if item.binding.id), key=lambda item: _RANK.get(_area(item), 0))
+        self._keys = [(displays[item.binding.key], item.tooltip or item.binding.description) for item in own]
 
     def compose(self) -> ComposeResult:
         with Container(id="box"):
             yield Lines(widget_id="keys")
 
     def on_mount(self) -> None:
-        titled(self.query_one("#box"), "Help", "esc closes · ↑↓ scrolls")
+        titled(self.query_one("#box"), "Help", hint="esc closes · ↑↓ scrolls")
         self.query_one(Lines).show(self._lines())
         self.query_one(Lines).focus()
 
@@ -71,6 +76,10 @@ class HelpScreen(ModalScreen[None]):
             line(Span(f"  {column.title:<14}", Tone.ACCENT), Span(column.about)) for column in ALL_REPLICA_COLUMNS
         ]
         return lines
+
+
+def _area(item: ActiveBinding) -> str:
+    return (item.binding.id or "").partition(".")[0]
 
 
 def _title(text: str) -> Line:

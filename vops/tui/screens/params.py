@@ -20,22 +20,25 @@ Values = dict[str, str]
 
 
 class ParamsScreen(ModalScreen[Values | None]):
-    """Gives back what was filled in, as text; None when left. No value here is ever a secret, only its name."""
+    """Gives back what was filled in, as text; None when left. No value here is ever a secret, only its name.
+
+    What has no value yet comes first.
+    """
 
     CSS_PATH = "params.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave", id="params.leave")]
 
     def __init__(self, runbook: str, declared: Mapping[str, Param], values: Mapping[str, Any]) -> None:
         super().__init__(id="params")
-        self._runbook, self._declared, self._values = runbook, declared, values
+        self._runbook, self._values = runbook, values
+        self._declared = dict(sorted(declared.items(), key=lambda item: values.get(item[0]) is not None))
 
     def compose(self) -> ComposeResult:
         with Container(id="box"):
             with VerticalScroll(can_focus=False):
                 for name, param in self._declared.items():
-                    needed = " (needed)" if param.required else ""
-                    about = f"{name}{needed}  {param.help or param.type}"
-                    yield Static(Content(one_line(about, 160)), classes="about")
+                    about = one_line(f"  {param.help or param.type}" + ("" if param.required else ", optional"), 160)
+                    yield Static(Content.assemble((name, "bold $foreground"), "  ", about), classes="about")
                     value = self._values.get(name)
                     text = "" if value is None else str(value)
                     yield Input(one_line(text, 253), compact=True, id=f"param-{name}", classes="param")
@@ -44,7 +47,7 @@ class ParamsScreen(ModalScreen[Values | None]):
                 yield Button(Content("Plan with these"), id="go", compact=True)
 
     def on_mount(self) -> None:
-        titled(self.query_one("#box"), f"Parameters of {self._runbook}", "tab next · enter plans · esc leaves")
+        titled(self.query_one("#box"), f"Parameters of {self._runbook}", hint="tab next · enter plans · esc leaves")
         self.query(Input).first().focus()
 
     def on_input_submitted(self) -> None:

@@ -50,7 +50,7 @@ class PickScreen(ModalScreen[str | None]):
             yield options
 
     def on_mount(self) -> None:
-        titled(self.query_one("#box"), self._title, "enter picks · esc leaves")
+        titled(self.query_one("#box"), self._title, hint="enter picks · esc leaves")
         self._narrow("")
         self.query_one(Input).focus()
 

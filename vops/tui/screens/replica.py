@@ -96,12 +96,17 @@ class ReplicaScreen(OpsScreen):
         self._row = row
         self.query_one("#state", Bar).show((Span(" "), *state_sentence(replica, row)))
         self.query_one("#identity", Bar).show((Span(" "), *identity_line(replica, row)))
-        width = max(10, self.query_one("#numbers").size.width - 32)
+        width = max(8, self.query_one("#numbers").size.width - 24)
         self._lines("numbers", number_lines(replica, row, picture.history(row.key), width))
         events = event_lines(replica.events, picture.view.at)
         titled(self.query_one("#events"), f"4 Events {len(events)}")
         self._lines("events", events or [(Span("no events", Tone.DIM),)])
-        self._lines("load", load_lines(self._close or replica))
+        self._lines("load", load_lines(self._close or replica, self._bar_width))
+
+    @property
+    def _bar_width(self) -> int:
+        """Room for the bars of the start, beside names, durations and progress."""
+        return max(4, self.query_one("#load").size.width - 45)
 
     @property
     def _names(self) -> tuple[str, str]:
@@ -132,9 +137,9 @@ class ReplicaScreen(OpsScreen):
         self._close = found.facts.replica(*self._names)
         count = len(found.report.findings)
         titled(self.query_one("#findings"), f"1 Findings {count}", "f plans the fix" if count else "")
-        self._lines("findings", report_lines(found.report)[1:])
+        self._lines("findings", report_lines(found.report)[3 if count else 1 :])
         if self._close is not None:
-            self._lines("load", load_lines(self._close))
+            self._lines("load", load_lines(self._close, self._bar_width))
 
     @work(exclusive=True, exit_on_error=False, group="tail")
     async def _tail(self) -> None:

@@ -50,8 +50,12 @@ class RunScreen(OpsScreen):
         ending = self.query_one("#ending", Lines)
         ending.display = run.ended
         if run.ended:
+            self.refresh_bindings()
             titled(ending, "Ending", "esc goes back")
             ending.show(_ending(run))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action != "stop" or not self._run.ended
 
     def action_stop(self) -> None:
         if not self._run.ended:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.segment import Segment
 from textual.strip import Strip
 from textual.widget import Widget
 
-from vops.render.text import Line
-from vops.tui.widgets.tones import TONE_CLASSES, line_strip, line_width
+from vops.render.text import Line, Tone
+from vops.tui.widgets.tones import TONE_CLASSES, Palette, line_strip, line_width
 
 
 class Bar(Widget):
@@ -38,11 +39,18 @@ class Bar(Widget):
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        base, width = self.rich_style, self.size.width
+        palette, width = Palette(self), self.size.width
         if y:
-            return Strip.blank(width, base)
-        left = line_strip(self, self._left, base)
+            return Strip.blank(width, palette.base)
+        left = line_strip(palette, self._left)
         room = width - line_width(self._right)
         if not self._right or room < min(left.cell_length, width // 2):
-            return left.adjust_cell_length(width, base)
-        return Strip.join([left.adjust_cell_length(room, base), line_strip(self, self._right, base)])
+            return _cut(left, width, palette)
+        return Strip.join([_cut(left, room, palette), line_strip(palette, self._right)])
+
+
+def _cut(strip: Strip, width: int, palette: Palette) -> Strip:
+    """`strip` in exactly `width` cells, saying so where something is left out."""
+    if strip.cell_length <= width or width < 2:
+        return strip.adjust_cell_length(width, palette.base)
+    return Strip.join([strip.crop(0, width - 1), Strip([Segment("…", palette.tones[Tone.DIM])])])

@@ -8,12 +8,12 @@ from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from vops.render.text import Line, Span, Tone, cell_width
-from vops.tui.widgets.tones import TONE_CLASSES, drawable, line_strip, line_width
+from vops.tui.widgets.tones import TONE_CLASSES, Palette, drawable, line_strip, line_width
 
 _WORDS = re.compile(r"\s+|[^\s]+")
 _INDENT_LIMIT = 16
@@ -36,6 +36,8 @@ class Lines(ScrollView, can_focus=True):
         self._lines: list[Line] = []
         self._folded: list[Line] = []
         self._folded_for = -1
+        self._palette: Palette
+        self._changed: dict[Tone, Palette] = {}
 
     @property
     def lines(self) -> Sequence[Line]:
@@ -66,25 +68,33 @@ class Lines(ScrollView, can_focus=True):
         wide = 0 if self._wrap else max((line_width(spans) for spans in self._folded), default=0)
         self.virtual_size = Size(wide, len(self._folded))
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self._palette = Palette(self)
+        self._changed = {tone: Palette(self, over=f"lines--{tone}") for tone in (Tone.ADDED, Tone.REMOVED)}
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
-        offset, width, base = self.scroll_offset, self.size.width, self.rich_style
+        offset, width = self.scroll_offset, self.size.width
         place = y + offset.y
-        if place >= len(self._folded):
-            return Strip.blank(width, base)
-        spans = self._folded[place]
-        for tone, name in ((Tone.ADDED, "lines--added"), (Tone.REMOVED, "lines--removed")):
-            if spans and spans[0].tone is tone:
-                base = base + self.get_component_rich_style(name, partial=True)
-        return line_strip(self, spans, base).crop_extend(offset.x, offset.x + width, base)
+        spans = self._line_at(place)
+        palette = self._changed.get(spans[0].tone, self._palette) if spans else self._palette
+        return line_strip(palette, spans).crop_extend(offset.x, offset.x + width, palette.base)
+
+    def _line_at(self, place: int) -> Line:
+        """What is drawn in row `place` of the whole."""
+        return self._folded[place] if place < len(self._folded) else ()
 
 
 def fold(spans: Line, width: int) -> list[Line]:
-    """A line folded at words to `width` cells; what follows hangs two cells under where the text began."""
+    """A line folded at words to `width` cells.
+
+    What follows hangs two cells under where the text began, or under the second span when the first is a column of
+    its own (it ends in two spaces).
+    """
     spans = tuple(Span(drawable(span.text), span.tone) for span in spans)
     if line_width(spans) <= width:
         return [spans]
-    text = "".join(span.text for span in spans)
-    indent = min(len(text) - len(text.lstrip()) + 2, _INDENT_LIMIT, max(0, width // 2))
+    indent = min(_hang(spans), _INDENT_LIMIT, max(0, width // 2))
     rows: list[list[Span]] = [[]]
     used = 0
     for span in spans:
@@ -99,6 +109,14 @@ def fold(spans: Line, width: int) -> list[Line]:
                 rows[-1].append(Span(piece, span.tone))
                 used += step
     return [_joined(row) for row in rows]
+
+
+def _hang(spans: Line) -> int:
+    first = spans[0].text
+    if len(spans) > 1 and first.strip() and first.endswith("  "):
+        return cell_width(first)
+    text = "".join(span.text for span in spans)
+    return len(text) - len(text.lstrip()) + 2
 
 
 def _pieces(word: str, width: int) -> Iterable[str]:

@@ -9,12 +9,11 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.geometry import Size
-from textual.strip import Strip
 
 from vops.render.replica import log_line
 from vops.render.text import Line, Span, Tone
 from vops.tui.widgets.lines import Lines
-from vops.tui.widgets.tones import LONGEST_LINE, line_strip
+from vops.tui.widgets.tones import LONGEST_LINE
 
 KEPT_LINES = 5000
 FLUSH_EVERY_S = 0.1
@@ -44,8 +43,8 @@ class LogPane(Lines):
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The lines that are held."""
-        return tuple(self._texts)
+        """The lines that are held, those that are not drawn yet among them."""
+        return (*self._texts, *self._waiting)
 
     @property
     def dropped(self) -> int:
@@ -60,8 +59,9 @@ class LogPane(Lines):
 
     def note(self, text: str) -> None:
         """Says in the title how the log is doing."""
-        self._note = text
-        self._entitle()
+        if text != self._note:
+            self._note = text
+            self._entitle()
 
     def clear(self, title: str) -> None:
         """Starts over with another log."""
@@ -98,8 +98,8 @@ class LogPane(Lines):
 
     def _entitle(self) -> None:
         dropped = f" · {self.dropped:,} older dropped" if self.dropped else ""
-        self.border_title = Content(f"{self._title} · {len(self._texts):,} lines{dropped}")
-        self.border_subtitle = Content(self._note)
+        counted = f"{self._title} · {len(self._texts):,} lines{dropped}"
+        self.border_title = Content.assemble(counted, (f"  {self._note}", "not bold"))
 
     def action_follow(self) -> None:
         self.scroll_end(animate=False)
@@ -107,13 +107,10 @@ class LogPane(Lines):
     def _fold(self, *, force: bool = False) -> None:
         """Log lines are never folded."""
 
-    def render_line(self, y: int) -> Strip:
-        offset, width, base = self.scroll_offset, self.size.width, self.rich_style
-        place = y + offset.y
+    def _line_at(self, place: int) -> Line:
         if place >= len(self._texts):
-            empty: Line = (Span("no line yet", Tone.DIM),) if not self._texts and y == 0 else ()
-            return line_strip(self, empty, base).adjust_cell_length(width, base)
+            return (Span("no line yet", Tone.DIM),) if not self._texts and place == 0 else ()
         number = self._first + place
         if number not in self._drawn:
             self._drawn[number] = log_line(self._texts[place])
-        return line_strip(self, self._drawn[number], base).crop_extend(offset.x, offset.x + width, base)
+        return self._drawn[number]

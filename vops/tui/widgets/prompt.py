@@ -34,8 +34,9 @@ class PromptInput(Input):
     """An input whose tab key accepts the completion."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "accept", "Complete", show=False),
-        Binding("escape", "leave", "Leave", show=False),
+        Binding("enter", "submit", "Done", id="prompt.done"),
+        Binding("tab", "accept", "Complete", id="prompt.accept"),
+        Binding("escape", "leave", "Clear", id="prompt.leave"),
     ]
 
     class Left(Message):

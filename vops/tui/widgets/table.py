@@ -19,10 +19,10 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from vops.render.cells import Cell, Column, Placed, arrange, widths
+from vops.render.cells import Cell, Column, Placed, arrange, cut_middle, widths
 from vops.render.text import Line, Span, Tone, fit
 from vops.render.units import bar
-from vops.tui.widgets.tones import TONE_CLASSES, drawable, line_strip, tone_style
+from vops.tui.widgets.tones import TONE_CLASSES, Palette, drawable, line_strip
 
 
 class TableRow(Protocol):
@@ -40,19 +40,13 @@ class TableRow(Protocol):
 
 R = TypeVar("R", bound=TableRow)
 GUTTER = 2
+_PARTS = ("table--header", "table--sorted", "table--track", "table--bar", "table--mark")
 
 
 class Table(ScrollView, Generic[R], can_focus=True):
     """Rows under a fixed header; posts Opened, Moved and HeaderClicked."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES | {
-        "table--header",
-        "table--sorted",
-        "table--cursor",
-        "table--track",
-        "table--bar",
-        "table--mark",
-    }
+    COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES | set(_PARTS) | {"table--cursor"}
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,j", "move(1)", "Down", show=False, id="table.down"),
@@ -96,6 +90,8 @@ class Table(ScrollView, Generic[R], can_focus=True):
         self._has_cursor = cursor
         self._cursor_key = ""
         self._cursor = 0
+        self._plain: Palette
+        self._chosen: Palette
 
     # --- what is shown ---
 
@@ -119,12 +115,16 @@ class Table(ScrollView, Generic[R], can_focus=True):
         *,
         columns: Sequence[Column[R]] | None = None,
         sorted_by: tuple[str, bool] = ("", False),
+        wanted: dict[str, int] | None = None,
         placeholder: Line = (),
     ) -> None:
-        """Shows these rows; the cursor stays on its key, or on its place when that row has gone."""
+        """Shows these rows; the cursor stays on its key, or on its place when that row has gone.
+
+        `wanted` are the columns' widths as vops.render.cells.widths gives them, when somebody has them already.
+        """
         if columns is not None:
             self._columns = tuple(columns)
-        grown = widths(self._columns, rows)
+        grown = widths(self._columns, rows) if wanted is None else wanted
         self._wanted = {key: max(width, self._wanted.get(key, 0)) for key, width in grown.items()}
         self._layout_of = (-1, ())
         self._rows, self._sorted, self._placeholder = rows, sorted_by, placeholder
@@ -161,10 +161,11 @@ class Table(ScrollView, Generic[R], can_focus=True):
     def _go(self, place: int) -> None:
         if not self._rows:
             return
-        self._cursor = max(0, min(place, len(self._rows) - 1))
+        before, self._cursor = self._cursor, max(0, min(place, len(self._rows) - 1))
         self._cursor_key = self._rows[self._cursor].key
+        for changed in (before, self._cursor):
+            self.refresh_line(changed + 1)
         self._reveal()
-        self.refresh()
         self.post_message(self.Moved(self))
 
     def action_move(self, rows: int) -> None:
@@ -179,12 +180,15 @@ class Table(ScrollView, Generic[R], can_focus=True):
     def on_click(self, event: events.Click) -> None:
         """A title sorts, a row gets the cursor, a second click on it opens it."""
         event.stop()
-        if event.y == 0:
-            hit = next((item for item in self._placed() if 0 <= event.x - GUTTER - item.start < item.width + 1), None)
+        at = event.get_content_offset(self)
+        if at is None:
+            return
+        if at.y == 0:
+            hit = next((item for item in self._placed() if 0 <= at.x - GUTTER - item.start < item.width + 1), None)
             if hit is not None:
                 self.post_message(self.HeaderClicked(self, hit.column.key))
             return
-        place = event.y - 1 + self.scroll_offset.y
+        place = at.y - 1 + self.scroll_offset.y
         if place < len(self._rows):
             self._go(place)
             if event.chain == 2:
@@ -198,56 +202,53 @@ class Table(ScrollView, Generic[R], can_focus=True):
             self._layout_of = (width, arrange(self._columns, width, self._wanted))
         return self._layout_of[1]
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self._plain = Palette(self, *_PARTS)
+        self._chosen = Palette(self, *_PARTS, over="table--cursor")
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
-        width, base = self.size.width, self.rich_style
+        width, base = self.size.width, self._plain.base
         if y == 0:
-            return self._header_strip(base).adjust_cell_length(width, base)
+            return self._header_strip().adjust_cell_length(width, base)
         if not self._rows:
-            return self._placeholder_strip(y, base).adjust_cell_length(width, base)
+            return self._placeholder_strip(y).adjust_cell_length(width, base)
         place = y - 1 + self.scroll_offset.y
         if place >= len(self._rows):
             return Strip.blank(width, base)
-        return self._row_strip(place, base).adjust_cell_length(width, self._row_base(place, base))
+        palette = self._chosen if self._has_cursor and place == self._cursor else self._plain
+        return self._row_strip(self._rows[place], palette).adjust_cell_length(width, palette.base)
 
-    def _placeholder_strip(self, y: int, base: Style) -> Strip:
+    def _placeholder_strip(self, y: int) -> Strip:
         if y != min(2, self.size.height - 1):
             return Strip([])
-        return Strip.join([Strip([Segment("  ", base)]), line_strip(self, self._placeholder, base)])
+        return Strip.join([Strip([Segment("  ", self._plain.base)]), line_strip(self._plain, self._placeholder)])
 
-    def _header_strip(self, base: Style) -> Strip:
-        style = base + self.get_component_rich_style("table--header", partial=True)
-        chosen = base + self.get_component_rich_style("table--sorted", partial=True)
+    def _header_strip(self) -> Strip:
         key, reverse = self._sorted
-        segments = [Segment(" " * GUTTER, base)]
+        segments = [Segment(" " * GUTTER, self._plain.base)]
         for item in self._placed():
             column = item.column
-            title = column.title
-            if column.key == key:
-                title = f"{title}{'▼' if reverse else '▲'}" if len(title) < item.width else title
-            text = fit(title, item.width, right=column.right)
-            segments.append(Segment(text + " " * item.gap, chosen if column.key == key else style))
+            arrow = ("▼" if reverse else "▲") if column.key == key else ""
+            style = self._plain.named["table--sorted" if arrow else "table--header"]
+            if len(column.title + arrow) > item.width:  # the arrow may stand in the gap
+                segments.append(Segment(f"{column.title}{arrow}{' ' * (item.gap - 1)}", style))
+                continue
+            text = fit(column.title + arrow, item.width, right=column.right)
+            segments.append(Segment(text + " " * item.gap, style))
         return Strip(segments)
 
-    def _row_base(self, place: int, base: Style) -> Style:
-        if not self._has_cursor or place != self._cursor:
-            return base
-        return base + self.get_component_rich_style("table--cursor", partial=True)
-
-    def _row_strip(self, place: int, base: Style) -> Strip:
-        row, style = self._rows[place], self._row_base(place, base)
-        at_cursor = self._has_cursor and place == self._cursor
-        mark = style + self.get_component_rich_style("table--mark", partial=True)
-        segments = [Segment("▌" if at_cursor and self.has_focus else " ", mark), Segment(" " * (GUTTER - 1), style)]
+    def _row_strip(self, row: R, palette: Palette) -> Strip:
+        marked = palette is self._chosen and self.has_focus
+        segments = [Segment("▌ " if marked else "  ", palette.named["table--mark"])]
         remark = row.remark
         for item in self._placed():
-            if remark is not None and item.column.load:
-                continue_at = self._remark_width(item)
-                if continue_at:
-                    text = fit(drawable(remark.text), continue_at)
-                    segments.append(Segment(text + " " * item.gap, style + tone_style(self, remark.tone)))
-                continue
-            segments += self._cell_segments(item, item.column.cell(row), style)
-            segments.append(Segment(" " * item.gap, style))
+            if remark is None or not item.column.load:
+                segments += _cell_segments(item, item.column.cell(row), palette)
+                segments.append(Segment(" " * item.gap, palette.base))
+            elif width := self._remark_width(item):
+                text = fit(drawable(remark.text), width)
+                segments.append(Segment(text + " " * item.gap, palette.tones[remark.tone]))
         return Strip(segments)
 
     def _remark_width(self, item: Placed[R]) -> int:
@@ -255,19 +256,17 @@ class Table(ScrollView, Generic[R], can_focus=True):
         loads = [other for other in self._placed() if other.column.load]
         return loads[-1].start + loads[-1].width - item.start if loads[0] is item else 0
 
-    def _cell_segments(self, item: Placed[R], cell: Cell, style: Style) -> list[Segment]:
-        toned = style + tone_style(self, cell.tone)
-        text = fit(drawable(cell.text), item.width - item.bar, right=item.column.right)
-        if not item.bar:
-            return [Segment(text, toned)]
-        if cell.level is None:
-            return [Segment(" " * item.bar, style), Segment(text, toned)]
-        filled, empty = bar(cell.level, item.bar - 1)
-        track = style + self.get_component_rich_style("table--track", partial=True)
-        calm = self.get_component_rich_style("table--bar", partial=True)
-        colour = calm if cell.tone is Tone.PLAIN else tone_style(self, cell.tone)
-        return [
-            Segment(filled, track + Style(color=colour.color)),
-            Segment(empty, track),
-            Segment(" " + text, toned),
-        ]
+
+def _cell_segments(item: Placed[R], cell: Cell, palette: Palette) -> list[Segment]:
+    width = item.width - item.bar
+    shown = drawable(cell.text)
+    text = fit(cut_middle(shown, width) if item.column.keep_end else shown, width, right=item.column.right)
+    toned = palette.tones[cell.tone]
+    if not item.bar:
+        return [Segment(text, toned)]
+    if cell.level is None:
+        return [Segment(" " * item.bar, palette.base), Segment(text, toned)]
+    filled, empty = bar(cell.level, item.bar - 1)
+    track = palette.named["table--track"]
+    colour = palette.named["table--bar"] if cell.tone is Tone.PLAIN else toned
+    return [Segment(filled, track + Style(color=colour.color)), Segment(empty, track), Segment(" " + text, toned)]

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from rich.segment import Segment
-from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -22,9 +21,16 @@ LONGEST_LINE = 4000
 """Characters of one line that are drawn; the rest is counted."""
 
 
-def tone_style(widget: Widget, tone: Tone) -> Style:
-    """The theme's style of `tone`, without a background of its own."""
-    return widget.get_component_rich_style(f"tone--{tone}", partial=True)
+class Palette:
+    """The styles of one widget for one frame: looked up once, not once per segment."""
+
+    def __init__(self, widget: Widget, *names: str, over: str = "") -> None:
+        base = widget.rich_style
+        if over:
+            base += widget.get_component_rich_style(over, partial=True)
+        self.base = base
+        self.tones = {tone: base + widget.get_component_rich_style(f"tone--{tone}", partial=True) for tone in Tone}
+        self.named = {name: base + widget.get_component_rich_style(name, partial=True) for name in names}
 
 
 @lru_cache(maxsize=8192)
@@ -37,11 +43,9 @@ def drawable(text: str) -> str:
     return f"{shown} … {more:,} more characters" if more > 0 else shown
 
 
-def line_strip(widget: Widget, spans: Iterable[Span], base: Style) -> Strip:
-    """A line as segments over `base`, as wide as its text."""
-    return Strip(
-        [Segment(drawable(span.text), base + tone_style(widget, span.tone)) for span in spans if span.text],
-    )
+def line_strip(palette: Palette, spans: Iterable[Span]) -> Strip:
+    """A line as segments, as wide as its text."""
+    return Strip([Segment(drawable(span.text), palette.tones[span.tone]) for span in spans if span.text])
 
 
 def line_width(spans: Line) -> int:

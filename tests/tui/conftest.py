@@ -1,0 +1,83 @@
+"""An app over a cluster that stands still, and ways to wait for what it does instead of for time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.tui import builders
+from vops.model.resources import Ref
+from vops.model.snapshot import ClusterSnapshot
+from vops.operations.fix import FixPlan
+from vops.tui.app import VopsApp
+from vops.tui.widgets.bar import Bar
+
+Apps = Callable[..., VopsApp]
+
+
+@pytest.fixture(autouse=True)
+def quiet_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No animation and no blinking cursor: a frame depends on the data alone."""
+    monkeypatch.setattr("textual.widgets.Input._toggle_cursor", lambda self: None)
+    monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+
+
+@pytest.fixture
+def looking(monkeypatch: pytest.MonkeyPatch) -> list[Ref]:
+    """Close looks see the fleet of the builders, with a log for the gated pod; returns what was looked at."""
+    looked: list[Ref] = []
+    snapshot = builders.with_log(builders.fleet_snapshot(), GATED, builders.LOG)
+    snapshot = builders.with_log(snapshot, GATED, builders.LOG, previous=True)
+
+    async def observe(_: Any, *, target: Ref) -> ClusterSnapshot:
+        looked.append(target)
+        return snapshot
+
+    monkeypatch.setattr("vops.tui.examine.observe", observe)
+    return looked
+
+
+@pytest.fixture
+def planned(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    """Plans are the one of the builders; returns the parameters that each was made with."""
+    asked: list[dict[str, str]] = []
+
+    async def plan_fix(_: Any, subject: Ref, *, cause: str, params: dict[str, str]) -> FixPlan:
+        asked.append(dict(params))
+        return builders.fix_plan(subject)
+
+    monkeypatch.setattr("vops.tui.screens.fix.plan_fix", plan_fix)
+    return asked
+
+
+GATED = "gemma-3-27b-6f9c4-x7dlw"
+
+
+def app_on(snapshot: ClusterSnapshot | None = None, **session: Any) -> VopsApp:
+    observer = builders.StubObserver(builders.fleet_snapshot() if snapshot is None else snapshot)
+    return VopsApp(builders.session(**session), observer)
+
+
+async def until(pilot: Pilot[Any], claim: Callable[[], bool]) -> None:
+    """Lets the app work until `claim` holds."""
+    for _ in range(300):
+        await pilot.pause(0.01)
+        if claim():
+            await pilot.pause()
+            return
+    raise AssertionError("it never came true")
+
+
+async def painted(pilot: Pilot[Any]) -> None:
+    """Lets the app work until the first picture is on the screen."""
+    app = pilot.app
+    assert isinstance(app, VopsApp)
+    await until(pilot, lambda: app.picture is not None and bool(app.screen.query_one("#truth", Bar).left))
+
+
+def screen_text(app: Any) -> str:
+    """Everything that is on the screen, line by line."""
+    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
