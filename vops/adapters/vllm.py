@@ -25,7 +25,7 @@ from vops.ports import ProxyAnswer
 
 if TYPE_CHECKING:
     # Loaded where it is used: a command that goes through the API server ends without it.
-    import aiohttp
+    import httpx
 
 METRICS_PATH = "/metrics"
 LONGEST_BODY = 16_000_000
@@ -130,39 +130,41 @@ class DirectProxy:
         self._get = get
         self._timeout_s = timeout_s
         self._addresses: dict[tuple[str, str], tuple[str, float]] = {}
-        self._session: aiohttp.ClientSession | None = None
+        self._session: httpx.AsyncClient | None = None
 
     async def __call__(
         self, namespace: str, pod: str, port: int, path: str, *, method: str = "GET", body: bytes | None = None
     ) -> ProxyAnswer:
         """Raises Unavailable when the address does not answer, NotFound for a pod without an address."""
-        import aiohttp
+        import httpx
 
         url = f"http://{await self._address(namespace, pod)}:{port}{path}"
         begun = asyncio.get_running_loop().time()
         try:
-            async with self._client().request(method, url, data=body, allow_redirects=False) as response:
-                content = await response.content.read(LONGEST_BODY)
-                while len(content) < LONGEST_BODY and (more := await response.content.read(LONGEST_BODY)):
-                    content += more
-                return ProxyAnswer(response.status, content, asyncio.get_running_loop().time() - begun)
-        except TimeoutError as error:
+            async with asyncio.timeout(self._timeout_s), self._client().stream(method, url, content=body) as response:
+                content = bytearray()
+                async for piece in response.aiter_bytes():
+                    content += piece[: LONGEST_BODY - len(content)]
+                    if len(content) >= LONGEST_BODY:
+                        break
+                return ProxyAnswer(response.status_code, bytes(content), asyncio.get_running_loop().time() - begun)
+        except (TimeoutError, httpx.TimeoutException) as error:
             raise Unavailable(f"{namespace}/{pod}:{port} timed out", reason="timeout") from error
-        except (aiohttp.ClientError, OSError) as error:
+        except (httpx.HTTPError, OSError) as error:
             self._addresses.pop((namespace, pod), None)
-            refused = isinstance(error, aiohttp.ClientConnectorError) and error.errno == errno.ECONNREFUSED
-            words = "connection refused" if refused else str(error)
+            words = "connection refused" if _is_refusal(error) else str(error)
             raise _unavailable(namespace, pod, port, words, 0) from error
 
     async def close(self) -> None:
         if self._session is not None:
-            await self._session.close()
+            await self._session.aclose()
 
-    def _client(self) -> aiohttp.ClientSession:
-        import aiohttp
+    def _client(self) -> httpx.AsyncClient:
+        import httpx
 
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._timeout_s))
+            # Pods are reached as they are: a proxy of the environment is for the world outside the cluster.
+            self._session = httpx.AsyncClient(timeout=self._timeout_s, trust_env=False)
         return self._session
 
     async def _address(self, namespace: str, pod: str) -> str:
@@ -177,6 +179,17 @@ class DirectProxy:
         address = f"[{address}]" if ":" in address else address
         self._addresses[namespace, pod] = (address, now + ADDRESS_VALID_S)
         return address
+
+
+def _is_refusal(error: BaseException) -> bool:
+    """Whether `error`, or what it came from, is the peer's refusal to be connected to."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.errno == errno.ECONNREFUSED:
+            return True
+        seen = seen.__cause__ or seen.__context__
+    # With several addresses to try, the errors are folded into this sentence.
+    return "connection attempts failed" in str(error).lower()
 
 
 def _unavailable(namespace: str, pod: str, port: int, words: str, status: int) -> Unavailable:
