@@ -38,7 +38,7 @@ def evicted(replica: Replica) -> Verdict | None:
         step = f"Raise sizeLimit of {volume['name']} to 1.2 times the weights, or keep the cache on a PVC."
         limit = (evidence.pod_field(f"spec.volumes[{volume['name']}].emptyDir.sizeLimit", volume["limit"]),)
     else:
-        summary = f"{replica.name} was evicted: {status.message.strip()[:160]}"
+        summary = f"{replica.name} was evicted: {status.message.strip(' .')[:160]}"
         step = "Request what the pod really uses (memory, ephemeral-storage), or keep its cache on a PVC."
     return Verdict(
         summary=summary,
