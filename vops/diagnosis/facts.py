@@ -13,6 +13,7 @@ from functools import cached_property
 
 from vops.diagnosis.demands import gpu_request
 from vops.diagnosis.logs import LogReading, read_log
+from vops.diagnosis.owners import Owners
 from vops.diagnosis.placement import Placement, Room, rooms
 from vops.diagnosis.states import ReplicaState, replica_state
 from vops.model.rates import rates
@@ -259,7 +260,7 @@ class Facts:
 
     def _replica_of(self, pod: Pod, container: Container) -> Replica:
         key = (pod.metadata.namespace, pod.metadata.name)
-        workload, owner = self.owner_of(pod)
+        workload, owner = self.owners.of(pod)
         return Replica(
             pod=pod,
             container=container,
@@ -284,44 +285,9 @@ class Facts:
         return {(pod.metadata.namespace, pod.metadata.name): pod for pod in self.snapshot.pods}
 
     @cached_property
-    def _controllers(self) -> dict[str, Workload]:
-        snapshot = self.snapshot
-        everything = (*snapshot.deployments, *snapshot.statefulsets, *snapshot.replicasets)
-        return {workload.metadata.uid: workload for workload in everything}
-
-    def owner_of(self, pod: Pod) -> tuple[Workload | None, Ref | None]:
-        """The topmost controller of a pod: as an object when it was observed, and by name in any case.
-
-        A ReplicaSet that was not observed is taken to belong to the Deployment that its name and the pod's
-        `pod-template-hash` label give.
-        """
-        reference = pod.metadata.controller
-        if reference is None:
-            return None, None
-        namespace = pod.metadata.namespace
-        direct = self._controllers.get(reference.uid)
-        if direct is None or direct.metadata.controller is None:
-            if reference.kind == "ReplicaSet":
-                return self._deployment_by_hash(pod, reference.name)
-            return direct, Ref(reference.kind, reference.name, namespace, reference.uid)
-        above = direct.metadata.controller
-        ref = Ref(above.kind, above.name, namespace, above.uid)
-        return self._controllers.get(above.uid), ref
-
-    def _deployment_by_hash(self, pod: Pod, replicaset: str) -> tuple[Workload | None, Ref]:
-        namespace, suffix = pod.metadata.namespace, "-" + pod.metadata.labels.get("pod-template-hash", "?")
-        if not replicaset.endswith(suffix):
-            return None, Ref("ReplicaSet", replicaset, namespace)
-        name = replicaset.removesuffix(suffix)
-        known = next(
-            (
-                item
-                for item in self.snapshot.deployments
-                if (item.metadata.namespace, item.metadata.name) == (namespace, name)
-            ),
-            None,
-        )
-        return known, Ref("Deployment", name, namespace, known.metadata.uid if known else "")
+    def owners(self) -> Owners:
+        """Who controls which pod."""
+        return Owners(self.snapshot)
 
     @cached_property
     def _samples(self) -> dict[tuple[str, str], EngineSamples]:

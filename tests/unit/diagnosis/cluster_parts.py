@@ -103,7 +103,8 @@ def pod(
 def pending(message: str = "", **more: Any) -> Pod:
     """A pod without a node, and what the scheduler says about it."""
     said = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
-    return pod(**({"node": "", "phase": "Pending", "conditions": [said], "age_s": 60} | more))
+    defaults: Document = {"node": "", "phase": "Pending", "conditions": [said], "age_s": 60}
+    return pod(**(defaults | more))
 
 
 def ready(name: str = "llama-1", *, started_s: float = 600, took_s: float = 90, **more: Any) -> Pod:

@@ -77,7 +77,7 @@ def may_stop_one(deployment: Workload) -> bool:
 def old_holders(replica: Replica, node: str) -> Iterator[Pod]:
     """Pods of the same Deployment and an older template that hold GPUs on a node and are not on their way out."""
     for pod in replica.placement.holders(node, replica.placement.gpu_resource):
-        _, owner = replica.facts.owner_of(pod)
+        _, owner = replica.facts.owners.of(pod)
         same = owner is not None and owner == replica.owner
         if same and pod.metadata.deletion_timestamp is None and _older(pod, replica.pod):
             yield pod
