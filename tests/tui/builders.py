@@ -355,7 +355,9 @@ def session(*, cluster: StubCluster | None = None, settings: Settings | None = N
 def with_log(snapshot: ClusterSnapshot, of: str, text: str, *, previous: bool = False) -> ClusterSnapshot:
     found = next(item for item in snapshot.pods if item.metadata.name == of)
     log = ContainerLog(found.metadata.namespace, of, "vllm", text, previous)
-    return msgspec.structs.replace(snapshot, logs=(*snapshot.logs, log))
+    read = SourceStatus(Source.LOGS, SourceState.LIVE, snapshot.at)
+    statuses = (*(item for item in snapshot.sources if item.source is not Source.LOGS), read)
+    return msgspec.structs.replace(snapshot, logs=(*snapshot.logs, log), sources=statuses)
 
 
 def with_pods(snapshot: ClusterSnapshot, pods: Sequence[Pod]) -> ClusterSnapshot:

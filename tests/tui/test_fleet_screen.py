@@ -268,7 +268,7 @@ async def test_a_failed_connection_says_what_to_try_and_r_tries_again() -> None:
 async def test_a_context_switch_does_not_wait_for_the_old_connection() -> None:
     opened: list[str] = []
     app = app_on()
-    app._opener = lambda settings: opened.append(settings.context) or builders.Broken()  # type: ignore[func-returns-value,assignment]
+    app._opener = lambda settings: opened.append(settings.context) or builders.Broken()  # type: ignore[func-returns-value]
     async with app.run_test() as pilot:
         await painted(pilot)
         await pilot.press("colon", *"ctx green", "enter")

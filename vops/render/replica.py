@@ -6,17 +6,22 @@ Everything is lines of spans over facts; no layout is decided here but the order
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+import msgspec
+
 from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Report
 from vops.diagnosis.logs import Stage
 from vops.diagnosis.states import ReplicaState
 from vops.model.resources import Event
 from vops.model.text import one_line
 from vops.render import units
 from vops.render.fleet_rows import ReplicaRow, loading_note
+from vops.render.report import report_lines
 from vops.render.states import state_span
 from vops.render.text import Line, Span, Tone, line
 
@@ -74,6 +79,16 @@ def identity_line(replica: Replica, row: ReplicaRow) -> Line:
         if text:
             spans += [Span(f"{title} ", Tone.DIM), Span(one_line(text, 80)), Span("   ")]
     return tuple(spans)
+
+
+def report_pane(report: Report) -> list[Line]:
+    """A report with the rules that could not be asked folded into a line for each reason."""
+    skipped = Counter((item.needs, item.why) for item in report.skipped)
+    folded = [
+        line(Span(f"not checked, for want of {needs}: {count} rule{'s' if count > 1 else ''} ({why})", Tone.DIM))
+        for (needs, why), count in skipped.items()
+    ]
+    return [*report_lines(msgspec.structs.replace(report, skipped=())), *([(), *folded] if folded else [])]
 
 
 # --- the start --------------------------------------------------------------------------------------------

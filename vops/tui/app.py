@@ -43,7 +43,7 @@ from vops.tui.messages import (
     RunStopAsked,
 )
 from vops.tui.running import Run
-from vops.tui.screens.base import OpsScreen
+from vops.tui.screens.base import OpsScreen, SubjectScreen
 from vops.tui.screens.confirm import ConfirmScreen
 from vops.tui.screens.diagnosis import DiagnosisScreen
 from vops.tui.screens.fix import FixScreen
@@ -196,16 +196,23 @@ class VopsApp(App[None]):
     # --- what screens post ---
 
     def on_replica_asked(self, event: ReplicaAsked) -> None:
-        self.push_screen(ReplicaScreen(event.ref))
+        self._show(ReplicaScreen(event.ref))
 
     def on_diagnosis_asked(self, event: DiagnosisAsked) -> None:
-        self.push_screen(DiagnosisScreen(event.ref))
+        self._show(DiagnosisScreen(event.ref))
 
     def on_fix_asked(self, event: FixAsked) -> None:
-        self.push_screen(FixScreen(event.ref, event.cause))
+        self._show(FixScreen(event.ref, event.cause))
 
     def on_logs_asked(self, event: LogsAsked) -> None:
-        self.push_screen(LogsScreen(event.ref))
+        self._show(LogsScreen(event.ref))
+
+    def _show(self, screen: SubjectScreen) -> None:
+        """Goes to a screen, once: a key that is pressed twice in a hurry does not stack two of them."""
+        present = self.screen
+        if isinstance(present, SubjectScreen) and type(present) is type(screen) and present.ref == screen.ref:
+            return
+        self.push_screen(screen)
 
     def on_namespace_chosen(self, event: NamespaceChosen) -> None:
         """Narrows the view, or connects again where the credentials only allow one namespace at a time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from vops.errors import VopsError
@@ -33,6 +34,9 @@ class Run:
         """Never raises but for cancellation: how it ended is kept, to be shown."""
         try:
             self.result = await run_plan(session, self.plan, approve=self._approve, progress=self._progress)
+        except asyncio.CancelledError:
+            self.error = VopsError(f"stopped: {self.plan.title}", hint="what is written stays; plan again to go on")
+            raise
         except VopsError as error:
             self.error = error
         except Exception as error:  # the edge of a task: a bug is shown like any other end

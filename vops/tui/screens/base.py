@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Footer
 
 from vops.errors import VopsError
+from vops.model.resources import Ref
 from vops.render.text import Line, Span, Tone
 from vops.render.truth import cost_line, outage_line, truth_line
 from vops.tui.feed import Picture
@@ -91,6 +92,14 @@ class OpsScreen(Screen[None]):
     def heading(self) -> Line:
         """What this screen is about, after the context."""
         return ()
+
+
+class SubjectScreen(OpsScreen):
+    """A screen about one object, as it was when it was asked for."""
+
+    def __init__(self, ref: Ref) -> None:
+        super().__init__()
+        self.ref = ref
 
 
 def failure_line(error: VopsError) -> Line:

@@ -12,15 +12,15 @@ from textual.widget import Widget
 from vops.diagnosis.findings import Report
 from vops.errors import VopsError
 from vops.model.resources import Ref
-from vops.render.report import report_lines
+from vops.render.replica import report_pane
 from vops.render.text import Line, Span, Tone
 from vops.tui.examine import examine
 from vops.tui.messages import FixAsked, LogsAsked, ReplicaAsked
-from vops.tui.screens.base import BACK, OpsScreen, error_lines, titled
+from vops.tui.screens.base import BACK, SubjectScreen, error_lines, titled
 from vops.tui.widgets.lines import Lines
 
 
-class DiagnosisScreen(OpsScreen):
+class DiagnosisScreen(SubjectScreen):
     """Looks when it opens, and again on `r`."""
 
     CSS_PATH = "diagnosis.tcss"
@@ -34,15 +34,14 @@ class DiagnosisScreen(OpsScreen):
     ]
 
     def __init__(self, ref: Ref) -> None:
-        super().__init__()
-        self._ref = ref
+        super().__init__(ref)
         self._report: Report | None = None
 
     def body(self) -> Iterable[Widget]:
         yield Lines(widget_id="report")
 
     def heading(self) -> Line:
-        return (Span("diagnosis "), Span(f"{self._ref.namespace}/{self._ref.name}", Tone.STRONG))
+        return (Span("diagnosis "), Span(f"{self.ref.namespace}/{self.ref.name}", Tone.STRONG))
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -59,12 +58,12 @@ class DiagnosisScreen(OpsScreen):
         if session is None:
             return
         try:
-            found = await examine(session, self._ref)
+            found = await examine(session, self.ref)
         except VopsError as error:
             self._show([*error_lines(error)], "could not look")
             return
         self._report = found.report
-        self._show(report_lines(found.report), "")
+        self._show(report_pane(found.report), "")
 
     def _show(self, lines: list[Line], subtitle: str) -> None:
         count = len(self._report.findings) if self._report else 0
@@ -72,16 +71,16 @@ class DiagnosisScreen(OpsScreen):
         self.query_one(Lines).show(lines)
 
     def action_fix(self) -> None:
-        subject = self._report.subject if self._report else self._ref
+        subject = self._report.subject if self._report else self.ref
         self.post_message(FixAsked(subject))
 
     def action_open(self) -> None:
-        if self._ref.kind == "Pod":
-            self.post_message(ReplicaAsked(self._ref))
+        if self.ref.kind == "Pod":
+            self.post_message(ReplicaAsked(self.ref))
 
     def action_logs(self) -> None:
-        if self._ref.kind == "Pod":
-            self.post_message(LogsAsked(self._ref))
+        if self.ref.kind == "Pod":
+            self.post_message(LogsAsked(self.ref))
 
     def action_copy(self) -> None:
         """The command that plans the first fix goes to the clipboard."""

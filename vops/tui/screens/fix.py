@@ -21,13 +21,13 @@ from vops.render.text import Line, Span, Tone
 from vops.runbooks.params import Param
 from vops.runbooks.script import load_script
 from vops.tui.messages import RunAgreed
-from vops.tui.screens.base import BACK, OpsScreen, error_lines, titled
+from vops.tui.screens.base import BACK, SubjectScreen, error_lines, titled
 from vops.tui.screens.confirm import ConfirmScreen
 from vops.tui.screens.params import ParamsScreen, Values
 from vops.tui.widgets.lines import Lines
 
 
-class FixScreen(OpsScreen):
+class FixScreen(SubjectScreen):
     """Plans when it opens; nothing is written before the confirmation."""
 
     CSS_PATH = "fix.tcss"
@@ -40,8 +40,8 @@ class FixScreen(OpsScreen):
     ]
 
     def __init__(self, ref: Ref, cause: str = "") -> None:
-        super().__init__()
-        self._ref, self._cause = ref, cause
+        super().__init__(ref)
+        self._cause = cause
         self._given: Values = {}
         self._planned: FixPlan | None = None
         self._declared: dict[str, Param] = {}
@@ -50,7 +50,7 @@ class FixScreen(OpsScreen):
         yield Lines(widget_id="plan")
 
     def heading(self) -> Line:
-        return (Span("fix "), Span(f"{self._ref.namespace}/{self._ref.name}", Tone.STRONG))
+        return (Span("fix "), Span(f"{self.ref.namespace}/{self.ref.name}", Tone.STRONG))
 
     @property
     def plan(self) -> Plan | None:
@@ -76,7 +76,7 @@ class FixScreen(OpsScreen):
             self._show([(Span("not connected", Tone.WARN),)], "")
             return
         try:
-            planned = await plan_fix(session, self._ref, cause=self._cause, params=self._given)
+            planned = await plan_fix(session, self.ref, cause=self._cause, params=self._given)
             self._check_same(planned)
         except VopsError as error:
             self._show(error_lines(error), "no plan")
@@ -88,8 +88,8 @@ class FixScreen(OpsScreen):
     def _check_same(self, planned: FixPlan) -> None:
         """What the key was pressed on is what the plan is for. Raises PlanStale."""
         seen = planned.report.subject.uid
-        if self._ref.uid and seen and seen != self._ref.uid:
-            raise PlanStale(f"{self._ref} has been replaced by another of its name", hint="go back and look again")
+        if self.ref.uid and seen and seen != self.ref.uid:
+            raise PlanStale(f"{self.ref} has been replaced by another of its name", hint="go back and look again")
 
     def _lines(self, planned: FixPlan) -> list[Line]:
         lines = finding_lines(planned.finding) if planned.finding else report_lines(planned.report)

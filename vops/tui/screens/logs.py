@@ -12,12 +12,12 @@ from textual.widget import Widget
 from vops.model.resources import Ref
 from vops.render.text import Line, Span, Tone
 from vops.tui.messages import DiagnosisAsked
-from vops.tui.screens.base import BACK, OpsScreen
+from vops.tui.screens.base import BACK, SubjectScreen
 from vops.tui.tail import tail
 from vops.tui.widgets.log import LogPane
 
 
-class LogsScreen(OpsScreen):
+class LogsScreen(SubjectScreen):
     """Follows while it is open; stays where the reader scrolled to."""
 
     CSS_PATH = "logs.tcss"
@@ -28,15 +28,14 @@ class LogsScreen(OpsScreen):
     ]
 
     def __init__(self, ref: Ref) -> None:
-        super().__init__()
-        self._ref = ref
+        super().__init__(ref)
         self._previous = False
 
     def body(self) -> Iterable[Widget]:
         yield LogPane(widget_id="log")
 
     def heading(self) -> Line:
-        return (Span("log "), Span(f"{self._ref.namespace}/{self._ref.name}", Tone.STRONG))
+        return (Span("log "), Span(f"{self.ref.namespace}/{self.ref.name}", Tone.STRONG))
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -45,13 +44,13 @@ class LogsScreen(OpsScreen):
 
     @work(exclusive=True, exit_on_error=False, group="tail")
     async def _tail(self) -> None:
-        session, container = self.ops.session, self.ops.container_of(self._ref)
+        session, container = self.ops.session, self.ops.container_of(self.ref)
         if session is not None:
-            await tail(session, self._ref, container, self.query_one(LogPane), previous=self._previous)
+            await tail(session, self.ref, container, self.query_one(LogPane), previous=self._previous)
 
     def action_previous(self) -> None:
         self._previous = not self._previous
         self._tail()
 
     def action_diagnose(self) -> None:
-        self.post_message(DiagnosisAsked(self._ref))
+        self.post_message(DiagnosisAsked(self.ref))

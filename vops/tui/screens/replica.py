@@ -16,13 +16,12 @@ from vops.diagnosis.states import ReplicaState
 from vops.errors import VopsError
 from vops.model.resources import Ref
 from vops.render.fleet_rows import ReplicaRow
-from vops.render.replica import event_lines, identity_line, load_lines, number_lines, state_sentence
-from vops.render.report import report_lines
+from vops.render.replica import event_lines, identity_line, load_lines, number_lines, report_pane, state_sentence
 from vops.render.text import Line, Span, Tone
 from vops.tui.examine import Examined, examine
 from vops.tui.feed import Picture
 from vops.tui.messages import DiagnosisAsked, FixAsked, LogsAsked
-from vops.tui.screens.base import BACK, OpsScreen, error_lines, titled
+from vops.tui.screens.base import BACK, SubjectScreen, error_lines, titled
 from vops.tui.tail import tail
 from vops.tui.widgets.bar import Bar
 from vops.tui.widgets.lines import Lines
@@ -33,7 +32,7 @@ LOOK_AGAIN_S = {ReplicaState.LOADING: 4.0, ReplicaState.READY: 60.0}
 LOOK_AGAIN_OTHERWISE_S = 10.0
 
 
-class ReplicaScreen(OpsScreen):
+class ReplicaScreen(SubjectScreen):
     """Numbers and events follow every picture; findings and the start's phases a close look now and then.
 
     Where there is little room, the upper panes take turns (1 to 4, or tab) over the log.
@@ -57,8 +56,7 @@ class ReplicaScreen(OpsScreen):
     ]
 
     def __init__(self, ref: Ref) -> None:
-        super().__init__()
-        self._ref = ref
+        super().__init__(ref)
         self._row: ReplicaRow | None = None
         self._close: Replica | None = None
         self._previous = False
@@ -73,7 +71,7 @@ class ReplicaScreen(OpsScreen):
         yield LogPane(widget_id="log")
 
     def heading(self) -> Line:
-        return (Span(f"{self._ref.namespace}/", Tone.DIM), Span(self._ref.name, Tone.STRONG))
+        return (Span(f"{self.ref.namespace}/", Tone.DIM), Span(self.ref.name, Tone.STRONG))
 
     def on_mount(self) -> None:
         titled(self.query_one("#findings"), "1 Findings", "looking…")
@@ -88,9 +86,9 @@ class ReplicaScreen(OpsScreen):
     # --- painting ---
 
     def repaint(self, picture: Picture) -> None:
-        replica = picture.facts.replica(self._ref.namespace, self._ref.name)
+        replica = picture.facts.replica(self.ref.namespace, self.ref.name)
         row = next((row for row in picture.view.replicas if (row.namespace, row.pod) == self._names), None)
-        if replica is None or row is None or (self._ref.uid and row.uid != self._ref.uid):
+        if replica is None or row is None or (self.ref.uid and row.uid != self.ref.uid):
             self._gone()
             return
         self._row = row
@@ -110,7 +108,7 @@ class ReplicaScreen(OpsScreen):
 
     @property
     def _names(self) -> tuple[str, str]:
-        return self._ref.namespace, self._ref.name
+        return self.ref.namespace, self.ref.name
 
     def _gone(self) -> None:
         told = (Span(" ↓ gone", Tone.WARN), Span("  this pod is no longer there; what is shown is the last of it"))
@@ -126,7 +124,7 @@ class ReplicaScreen(OpsScreen):
         """Looks again and again: often while it loads, rarely while it serves."""
         while (session := self.ops.session) is not None:
             try:
-                self._show(await examine(session, self._ref))
+                self._show(await examine(session, self.ref))
             except VopsError as error:
                 self._lines("findings", error_lines(error))
                 titled(self.query_one("#findings"), "1 Findings", "could not look")
@@ -137,15 +135,15 @@ class ReplicaScreen(OpsScreen):
         self._close = found.facts.replica(*self._names)
         count = len(found.report.findings)
         titled(self.query_one("#findings"), f"1 Findings {count}", "f plans the fix" if count else "")
-        self._lines("findings", report_lines(found.report)[3 if count else 1 :])
+        self._lines("findings", report_pane(found.report)[3 if count else 1 :])
         if self._close is not None:
             self._lines("load", load_lines(self._close, self._bar_width))
 
     @work(exclusive=True, exit_on_error=False, group="tail")
     async def _tail(self) -> None:
-        session, container = self.ops.session, self.ops.container_of(self._ref)
+        session, container = self.ops.session, self.ops.container_of(self.ref)
         if session is not None:
-            await tail(session, self._ref, container, self.query_one(LogPane), previous=self._previous)
+            await tail(session, self.ref, container, self.query_one(LogPane), previous=self._previous)
 
     # --- keys ---
 
@@ -170,10 +168,10 @@ class ReplicaScreen(OpsScreen):
         self._tail()
 
     def action_diagnose(self) -> None:
-        self.post_message(DiagnosisAsked(self._ref))
+        self.post_message(DiagnosisAsked(self.ref))
 
     def action_fix(self) -> None:
-        self.post_message(FixAsked(self._ref))
+        self.post_message(FixAsked(self.ref))
 
     def action_logs(self) -> None:
-        self.post_message(LogsAsked(self._ref))
+        self.post_message(LogsAsked(self.ref))
