@@ -1,4 +1,4 @@
-"""`python -m tests.bench [NAME…]`: runs the named benchmarks, or all, and prints what they measured."""
+"""`python -m tests.bench NAME`: runs one benchmark and prints what it measured."""
 
 from __future__ import annotations
 
@@ -6,25 +6,24 @@ import importlib
 import os
 import platform
 import sys
-from collections.abc import Sequence
 
 from tests.bench.measure import say
 
 NAMES = ("metrics", "cli_help", "diagnose", "fleet")
 
 
-def main(names: Sequence[str]) -> int:
-    unknown = sorted(set(names) - set(NAMES))
-    if unknown:
-        sys.stderr.write(f"no benchmark {', '.join(unknown)}; there are {', '.join(NAMES)}\n")
+def main(name: str) -> int:
+    if name not in NAMES:
+        sys.stderr.write(f"no benchmark {name!r}; there are {', '.join(NAMES)}\n")
         return 2
-    say(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    for name in names or NAMES:
-        module = importlib.import_module(f"tests.bench.{name}")
-        say(f"\n{name}: {(module.__doc__ or '').strip().splitlines()[0]}")
-        module.main()
+    module = importlib.import_module(f"tests.bench.{name}")
+    summary = (module.__doc__ or "").strip().splitlines()[0]
+    load = os.getloadavg()[0]
+    say(f"{name}: {summary}")
+    say(f"  ({platform.machine()}, {os.cpu_count()} cores at load {load:.1f}, Python {platform.python_version()})")
+    module.main()
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1] if len(sys.argv) == 2 else ""))

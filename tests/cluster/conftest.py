@@ -24,6 +24,11 @@ _NUMBERS = itertools.count(1)
 _CONTROL_PLANE = pytest.StashKey[ControlPlane]()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts outages last: kubelet and controllers take up to half a minute to come back after one."""
+    items.sort(key=lambda item: "test_outage" in item.nodeid)
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     if session.config.option.collectonly:
         return
