@@ -234,5 +234,7 @@ class Lab:
             self.world.run_until(origin + (loop.time() - begun) * speed)
             due = self.world.next_due
             wait = _STEP_S if due is None else min(_STEP_S, max(0.0, due - self.clock.time()) / speed)
+            # Not wait_for: before Python 3.12 it loses a cancellation that arrives together with the wake-up.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), max(wait, _SHORTEST_S))
+                async with asyncio.timeout(max(wait, _SHORTEST_S)):
+                    await self._wake.wait()

@@ -1,0 +1,13 @@
+"""A lab ends when it is told to, whatever happens at that moment."""
+
+import asyncio
+
+from vops.lab.world import Lab
+
+
+async def test_a_lab_that_is_written_to_while_it_stops_still_ends() -> None:
+    lab = await Lab.start("untolerated-taint")
+    await asyncio.sleep(0)
+    lab.world.on_change()
+    async with asyncio.timeout(5):
+        await lab.stop()
