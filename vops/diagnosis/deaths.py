@@ -27,11 +27,7 @@ def confidence(replica: Replica) -> Confidence:
 def shown(replica: Replica, hit: Hit) -> tuple[Evidence, ...]:
     """The error's line, how the instance ended, and in which stage."""
     log = replica.death_log
-    stage = (
-        (evidence.log_line(replica.death_log_name, log.phases[-1].line, f"stage: {log.stage}"),)
-        if log and log.phases
-        else ()
-    )
+    stage = (evidence.death_line(replica, log.phases[-1].line, f"stage: {log.stage}"),) if log and log.phases else ()
     return (evidence.logged(replica, hit[0]), *evidence.exit_status(replica), *stage)
 
 

@@ -46,11 +46,22 @@ def event(found: Event) -> Evidence:
 
 def logged(replica: Replica, error: LoggedError, expected: str = "") -> Evidence:
     """An exception in the log of the instance that died."""
-    return Evidence("log", f"{replica.death_log_name} line {error.line}", one_line(str(error), LONGEST), expected)
+    where = f"line {error.line}{_of_which(replica)}"
+    return Evidence("log", where, one_line(str(error), LONGEST), expected)
 
 
-def log_line(name: str, number: int, observed: str) -> Evidence:
-    return Evidence("log", f"{name} line {number}", one_line(observed, LONGEST))
+def death_line(replica: Replica, number: int, observed: str) -> Evidence:
+    """A line of the log of the instance that died."""
+    return Evidence("log", f"line {number}{_of_which(replica)}", one_line(observed, LONGEST))
+
+
+def log_line(number: int, observed: str) -> Evidence:
+    """A line of the present instance's log."""
+    return Evidence("log", f"line {number}", one_line(observed, LONGEST))
+
+
+def _of_which(replica: Replica) -> str:
+    return " of the previous log" if replica.death_log_is_previous else ""
 
 
 def scheduler(replica: Replica) -> tuple[Evidence, ...]:

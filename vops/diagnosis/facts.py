@@ -145,9 +145,9 @@ class Replica:
         return self.previous_log if self._died_in_previous_log else self.log or self.previous_log
 
     @property
-    def death_log_name(self) -> str:
-        """Which of the two logs `death_log` is, in words."""
-        return "previous log" if self._died_in_previous_log or self.log is None else "log"
+    def death_log_is_previous(self) -> bool:
+        """Whether `death_log` is what `kubectl logs --previous` shows."""
+        return self._died_in_previous_log or self.log is None
 
     @cached_property
     def _died_in_previous_log(self) -> bool:

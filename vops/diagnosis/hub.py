@@ -22,6 +22,16 @@ def token_source(replica: Replica) -> str:
     return ""
 
 
+def sends_no_token(replica: Replica) -> bool:
+    """Whether the container is certainly given no token: a whole Secret taken with envFrom may hold one."""
+    return replica.observed and not token_source(replica) and not replica.container.env_from
+
+
 def token_evidence(replica: Replica) -> Evidence:
-    """The token's source, or that there is none."""
-    return evidence.container_field(replica, "env", token_source(replica) or f"no {' or '.join(TOKEN_VARIABLES)}")
+    """The token's source, that there is none, or where one may be."""
+    source = token_source(replica)
+    if source:
+        return evidence.container_field(replica, "env", source)
+    whole = [str(item["secretRef"].get("name")) for item in replica.container.env_from if item.get("secretRef")]
+    perhaps = f", but all of Secret {', '.join(whole)}" if whole else ""
+    return evidence.container_field(replica, "env", f"no {' or '.join(TOKEN_VARIABLES)}{perhaps}")

@@ -132,6 +132,7 @@ class Container(Object, frozen=True):
     command: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
     env: tuple[EnvVar, ...] = ()
+    env_from: tuple[dict[str, Any], ...] = ()
     ports: tuple[ContainerPort, ...] = ()
     resources: Requirements = field(default_factory=Requirements)
     volume_mounts: tuple[VolumeMount, ...] = ()

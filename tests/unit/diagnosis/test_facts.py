@@ -81,7 +81,12 @@ def test_the_log_of_a_dead_instance_is_found_whichever_it_is() -> None:
     assert str(dead.death_log.root if dead.death_log else "") == "ValueError: dead"
     back = the_replica(world(pod(status=crashed(back=True)), log="new", previous="ValueError: before"))
     assert str(back.death_log.root if back.death_log else "") == "ValueError: before"
-    assert (dead.death_log_name, back.death_log_name) == ("log", "previous log")
+    assert (dead.death_log_is_previous, back.death_log_is_previous) == (False, True)
+
+
+def test_a_new_instance_that_began_while_the_logs_were_read_is_not_the_dead_one() -> None:
+    replica = the_replica(world(pod(status=crashed()), log="just started", previous="ValueError: before"))
+    assert str(replica.death_log.root if replica.death_log else "") == "ValueError: before"
 
 
 def test_the_kubelets_apology_is_not_a_log() -> None:

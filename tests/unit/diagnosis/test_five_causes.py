@@ -305,6 +305,17 @@ def test_a_tokens_value_is_never_repeated() -> None:
     assert "hf_secret" not in repr(diagnose(facts, facts.replicas[0].ref))
 
 
+def test_a_token_may_come_with_a_whole_secret() -> None:
+    def said(**container: Any) -> str:
+        facts = world(pod(status=crashed(), container=container), node(), log=log_text("fail-gated401.log"))
+        return repr(first(facts))
+
+    assert "sends no token" in said()
+    whole = said(envFrom=[{"secretRef": {"name": "hub"}}])
+    assert "sends no token" not in whole
+    assert "all of Secret hub" in whole
+
+
 @pytest.mark.parametrize("library", ["requests.exceptions.HTTPError", "httpx.HTTPStatusError"])
 def test_the_words_of_older_hub_libraries(library: str) -> None:
     log = f"""\

@@ -33,9 +33,7 @@ def engine_dead(replica: Replica) -> Verdict | None:
     return Verdict(
         summary=f"The engine of {replica.name} died while it served{code}{ended}",
         evidence=(
-            evidence.log_line(
-                replica.death_log_name, log.engine_died_line or 0, "the engine's process ended unexpectedly"
-            ),
+            evidence.death_line(replica, log.engine_died_line or 0, "the engine's process ended unexpectedly"),
             *evidence.exit_status(replica),
         ),
         confidence=Confidence.STRONG,

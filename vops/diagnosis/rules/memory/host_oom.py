@@ -40,9 +40,7 @@ def host_oom(replica: Replica) -> Verdict | None:
     stage = f" during {log.stage}" if log is not None else ""
     found = list(evidence.exit_status(replica))
     if by_signal and log is not None and log.engine_died_line:
-        found.append(
-            evidence.log_line(replica.death_log_name, log.engine_died_line, "a process of vLLM ended: exit code -9")
-        )
+        found.append(evidence.death_line(replica, log.engine_died_line, "a process of vLLM ended: exit code -9"))
     found.append(
         evidence.container_field(replica, "resources.limits.memory", limit or "none", expected=_wanted(replica))
     )

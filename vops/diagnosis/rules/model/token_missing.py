@@ -36,7 +36,7 @@ def token_missing(replica: Replica) -> Verdict | None:
     if hit is None:
         return None
     model, source = deaths.model_of(replica), hub.token_source(replica)
-    why = "the container sends no token" if replica.observed else "no token is sent that it accepts"
+    why = "the container sends no token" if hub.sends_no_token(replica) else "no token is sent that it accepts"
     if source:
         why = f"the hub does not accept the token ({source})"
     return Verdict(

@@ -43,7 +43,7 @@ def liveness_kill_under_load(replica: Replica) -> Verdict | None:
             evidence.event(kill.event),
             *((evidence.event(late),) if late is not None else ()),
             evidence.container_field(replica, "livenessProbe", limits, expected="timeout 5 s, threshold 3 or more"),
-            evidence.log_line(replica.death_log_name, log.ready_line or 0, "the server had come up"),
+            evidence.death_line(replica, log.ready_line or 0, "the server had come up"),
         ),
         confidence=Confidence.CERTAIN if timed_out else Confidence.PROBABLE,
         fixes=(

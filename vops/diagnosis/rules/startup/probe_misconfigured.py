@@ -70,7 +70,7 @@ def _says(replica: Replica, kind: str, probe: Probe, wrong: Misdirection) -> Ver
     if event is not None:
         found.append(evidence.event(event))
     if wrong.line:
-        found.append(evidence.log_line("log", wrong.line, f"the server is up: {wrong.there}"))
+        found.append(evidence.log_line(wrong.line, f"the server is up: {wrong.there}"))
     reading = replica.log or replica.death_log
     port = reading.listening_port if reading is not None else None
     return Verdict(

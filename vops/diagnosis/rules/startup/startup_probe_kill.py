@@ -66,7 +66,7 @@ def _evidence(replica: Replica, kill: ProbeKill) -> tuple[Evidence, ...]:
         phase = log.phases[-1]
         progress = f" {phase.progress:.0%}" if phase.progress is not None else ""
         reached = f"reached {log.stage}{progress}; no 'Application startup complete'"
-        found.append(evidence.log_line(replica.death_log_name, phase.line, reached))
+        found.append(evidence.death_line(replica, phase.line, reached))
     return tuple(found)
 
 
