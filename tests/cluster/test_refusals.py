@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from tests.cluster import vllm_pods
-from tests.cluster.command import Vops
+from tests.cluster.command import VOPS, Vops
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.failures import FAILURES, Workload
 from tests.cluster.node import GpuNode
 from tests.cluster.processes import wait_for
+from tests.cluster.terminal import Terminal
 
 Document = dict[str, Any]
 REFUSED, USAGE, UNREACHABLE = 4, 2, 12
@@ -75,6 +76,17 @@ def test_one_denied_resource_disables_one_source_only(
     denied = {skipped["needs"] for skipped in report["skipped"] if "events" in skipped["why"]}
     assert report["findings"]
     assert denied <= {"events"}
+
+
+def test_one_denied_resource_leaves_the_rest_of_the_tui_alive(
+    control_plane: ControlPlane, user: Callable[..., Vops], namespace: str, pod: str
+) -> None:
+    _grant(control_plane, "reader", *READS)
+    reader = user("reader")
+    command = [str(VOPS), "--kubeconfig", str(reader.kubeconfig), "--namespace", namespace]
+    with Terminal(command, reader.environment()) as terminal:
+        terminal.wait_until("the pod", lambda text: pod in text and "LIVE pods" in text)
+        terminal.wait_until("what is denied", lambda text: "DENIED events" in text)
 
 
 def test_a_write_without_permission_is_refused_and_nothing_is_written(
