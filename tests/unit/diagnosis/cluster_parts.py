@@ -9,7 +9,9 @@ from typing import Any
 
 import msgspec
 
+from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.facts import Facts, Replica
+from vops.diagnosis.findings import Finding, Fix
 from vops.model.resources import Event, Node, Pod, Workload
 from vops.model.serving import EngineSample
 from vops.model.snapshot import (
@@ -251,3 +253,12 @@ def the_replica(facts: Facts) -> Replica:
     found = facts.replica_of_pod(facts.snapshot.pods[0])
     assert found is not None
     return found
+
+
+def first_finding(facts: Facts) -> Finding:
+    """What is wrong with the first replica of a world, the root cause."""
+    return diagnose(facts, facts.replicas[0].ref).findings[0]
+
+
+def first_fix(facts: Facts) -> Fix:
+    return first_finding(facts).fixes[0]
