@@ -129,6 +129,15 @@ def test_liveness_does_not_count_while_a_startup_probe_runs() -> None:
     assert first_finding(facts).cause == "unknown"
 
 
+def test_a_probe_that_asks_elsewhere_is_not_blamed_for_a_death_of_another_kind() -> None:
+    facts = world(
+        pod(status=crashed(0, reason="Completed"), container={"livenessProbe": HEALTH}),
+        node(),
+        log=log_text("dead-engine.log"),
+    )
+    assert first_finding(facts).cause == "engine-dead"
+
+
 def test_a_probe_that_asks_a_server_that_is_up_elsewhere_is_misconfigured() -> None:
     facts = killed("startup", SERVING_LOG)()
     finding = first_finding(facts)

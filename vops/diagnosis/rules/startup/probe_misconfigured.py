@@ -21,6 +21,7 @@ from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence
 from vops.diagnosis.probes import Misdirection, answered_status, failures, misdirected, port_number
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.startup import probe_kill
 from vops.diagnosis.states import ReplicaState, answers
 from vops.model.resources import Probe
 
@@ -34,7 +35,8 @@ def probe_misconfigured(replica: Replica) -> Verdict | None:
 
 @rule(cause="probe-misconfigured", branch=Branch.DIED, order=8)
 def probe_misconfigured_kills(replica: Replica) -> Verdict | None:
-    return _verdict(replica, kinds=_KINDS[:2])
+    kill = probe_kill(replica)
+    return _verdict(replica, kinds=(kill.kind,)) if kill is not None else None
 
 
 def _verdict(replica: Replica, kinds: tuple[str, ...] = _KINDS) -> Verdict | None:
