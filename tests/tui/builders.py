@@ -195,7 +195,7 @@ def sources(state: SourceState = SourceState.LIVE, detail: str = "", age_s: floa
     return (*(SourceStatus(item, state, at, detail) for item in (*WATCHED, Source.METRICS, Source.DCGM)),)
 
 
-UNTOLERATED = "0/3 nodes are available: 3 node(s) had untolerated taint(s). preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling."  # noqa: E501
+UNTOLERATED = "0/5 nodes are available: 5 node(s) had untolerated taint(s). preemption: 0/5 nodes are available: 5 Preemption is not helpful for scheduling."  # noqa: E501
 
 
 GPU_NODES = ("gpu-a-1", "gpu-a-2", "gpu-a-3", "gpu-b-1", "gpu-b-2")
@@ -242,7 +242,7 @@ def fleet_snapshot() -> ClusterSnapshot:
         server_version="v1.36.3",
         sources=sources(),
         pods=(*qwen, *llama, loading, gated, pending, embedding),
-        nodes=(*(node(name) for name in GPU_NODES), node("gpu-c-1", taint="nvidia.com/gpu")),
+        nodes=tuple(node(name, taint="nvidia.com/gpu") for name in GPU_NODES),
         deployments=deployments,
         replicasets=replicasets,
         events=(

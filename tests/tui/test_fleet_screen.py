@@ -37,6 +37,7 @@ async def test_it_draws_before_there_is_any_data() -> None:
     async with app.run_test() as pilot:
         await pilot.pause()
         assert "LOADING" in screen_text(app)
+        assert "Replicas 0" not in screen_text(app)
 
 
 async def test_what_needs_a_person_comes_first_with_its_cause() -> None:

@@ -109,7 +109,7 @@ def _grow(kept: Sequence[Column[R]], final: dict[str, int], wanted: dict[str, in
 
 def _bars(kept: Sequence[Column[R]], spare: int) -> dict[str, int]:
     bars: dict[str, int] = {}
-    for column in kept:
+    for column in sorted(kept, key=lambda column: column.rank):
         if column.bar and column.bar + 1 <= spare:
             bars[column.key] = column.bar + 1
             spare -= column.bar + 1

@@ -26,6 +26,10 @@ STALE_AFTER_S = 30.0
 _TROUBLED = (SourceState.RETRYING, SourceState.STALE)
 
 
+UNKNOWN_CAUSE = "unknown"
+"""The cause of findings for which no rule has a name."""
+
+
 class Verdict(NamedTuple):
     """What diagnosing a replica said, in one line: how many findings, and the first of them."""
 
@@ -82,8 +86,12 @@ class ReplicaRow(msgspec.Struct, frozen=True, gc=False):
         """What to show in place of numbers that do not exist."""
         if not self.note or self.running is not None or self.state is ReplicaState.READY:
             return None
-        named = f"{self.cause}: {self.note}" if self.cause else self.note
-        return Span(named, Tone.DIM if self.dim else state_span(self.state).tone)
+        return Span(self.complaint, Tone.DIM if self.dim else state_span(self.state).tone)
+
+    @property
+    def complaint(self) -> str:
+        """Cause and note; what has no name goes without one."""
+        return self.note if self.cause in ("", UNKNOWN_CAUSE) else f"{self.cause}: {self.note}"
 
 
 class WorkloadRow(msgspec.Struct, frozen=True, gc=False):

@@ -193,17 +193,18 @@ def _sum(values: Sequence[float | None]) -> float | None:
 
 
 def cursor_line(row: ReplicaRow) -> Line:
-    """The row under the cursor in full: what its columns had to cut, and why it is not serving."""
+    """The row under the cursor in full: why it is not serving, then what its columns had to cut."""
     look = state_span(row.state)
-    where = f" on {row.node}" if row.node else ""
-    spans = [Span(look.text, look.tone), Span(f"  {row.namespace}/{row.pod}", Tone.STRONG), Span(where, Tone.DIM)]
+    spans = [Span(look.text, look.tone)]
     if row.note:
-        cause = f"{row.cause}: " if row.cause else ""
-        spans += [Span("  "), Span(cause + one_line(row.note, 400), look.tone)]
+        spans.append(Span(f"  {one_line(row.complaint, 400)}", look.tone))
     if row.findings > 1:
-        spans.append(Span(f"  +{row.findings - 1} more", Tone.DIM))
+        spans.append(Span(f" +{row.findings - 1} more", Tone.DIM))
     if row.stale and row.metrics_age_s is not None:
         spans.append(Span(f"  numbers {units.duration(row.metrics_age_s)} old", Tone.WARN))
+    spans.append(Span(f"  {row.namespace}/{row.pod}", Tone.STRONG))
+    if row.node:
+        spans.append(Span(f" on {row.node}", Tone.DIM))
     return tuple(spans)
 
 

@@ -49,6 +49,8 @@ def _state_began(replica: Replica) -> datetime | None:
     if state in (ReplicaState.READY, ReplicaState.NOT_READY):
         ready = pod.condition("Ready")
         return ready.last_transition_time if ready else None
+    if state is not ReplicaState.LOADING:
+        return None
     running = replica.status.state.running if replica.status else None
     return running.started_at if running else None
 

@@ -13,6 +13,7 @@ from vops.render.text import Line, Span, Tone
 
 _SHORT = {Source.DEPLOYMENTS: "deploy", Source.REPLICASETS: "rs", Source.STATEFULSETS: "sts"}
 _TROUBLED = (SourceState.RETRYING, SourceState.STALE, SourceState.DENIED)
+_ORDER = (*_TROUBLED, SourceState.LOADING, SourceState.LIVE, SourceState.POLLED)
 _SHOWS_AGE = (SourceState.POLLED, SourceState.RETRYING, SourceState.STALE)
 
 
@@ -21,28 +22,23 @@ def truth_line(sources: Sequence[SourceStatus], now: datetime) -> Line:
     if not sources:
         return (Span(" ◌ CONNECTING", Tone.ACCENT),)
     spans: list[Span] = [Span(" ")]
-    for status in sources:
-        if status.state in _TROUBLED:
-            spans += _troubled(status, now)
-    for state in (SourceState.LOADING, SourceState.LIVE, SourceState.POLLED):
+    for state in _ORDER:
         spans += _group(state, [item for item in sources if item.state is state], now)
     return tuple(spans)
 
 
-def _troubled(status: SourceStatus, now: datetime) -> list[Span]:
-    glyph, tone = source_look(status.state)
-    age = f" {units.duration(units.age_s(status.at, now))}" if status.at and status.state in _SHOWS_AGE else ""
-    return [Span(f"{glyph} {str(status.state).upper()}{age} {_short(status)}", tone), Span("  ")]
-
-
 def _group(state: SourceState, members: Sequence[SourceStatus], now: datetime) -> list[Span]:
+    """All sources of one state, with the age of the oldest where age matters."""
     if not members:
         return []
     glyph, tone = source_look(state)
     oldest = max((units.age_s(item.at, now) or 0.0 for item in members), default=0.0)
-    age = f" {units.duration(oldest)}" if state in _SHOWS_AGE else ""
+    age = f" {units.duration(oldest)}" if state in _SHOWS_AGE and any(item.at for item in members) else ""
     names = " ".join(_short(item) for item in members)
-    return [Span(f"{glyph} {str(state).upper()}{age} ", tone), Span(f"{names}  ", Tone.DIM)]
+    return [
+        Span(f"{glyph} {str(state).upper()}{age} ", tone),
+        Span(f"{names}  ", tone if state in _TROUBLED else Tone.DIM),
+    ]
 
 
 def _short(status: SourceStatus) -> str:

@@ -14,12 +14,14 @@ import msgspec
 from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.worker import Worker
 
 from vops.errors import VopsError
 from vops.model.resources import Ref
 from vops.model.snapshot import Source, SourceState
+from vops.model.text import scrub
 from vops.operations.session import MachineClock, Session, open_session
 from vops.planning.plan import Gate
 from vops.render.text import Span, Tone
@@ -54,6 +56,7 @@ from vops.tui.screens.pick import PickScreen
 from vops.tui.screens.replica import ReplicaScreen
 from vops.tui.screens.run import RunScreen
 from vops.tui.theme import NIGHT
+from vops.tui.widgets.tones import drawable
 
 
 class VopsApp(App[None]):
@@ -243,7 +246,7 @@ class VopsApp(App[None]):
         """Says so when a run is going on, which must not be lost."""
         going = self.run_going is not None and not self.run_going.ended
         if going:
-            self.notify("a run is going on: w watches it, x there stops it", severity="warning", markup=False)
+            self.tell("a run is going on: w watches it, x there stops it", severity="warning")
         return going
 
     async def _ask(self, question: Question) -> bool:
@@ -257,7 +260,7 @@ class VopsApp(App[None]):
         if isinstance(self.screen, RunScreen):
             self.screen.show_run()
         elif self.run_going and self.run_going.ended:
-            self.notify(f"the run has ended: {self.run_going.plan.title} · w shows how", markup=False, timeout=15)
+            self.tell(f"the run has ended: {self.run_going.plan.title} · w shows how", timeout_s=15)
         self._tick()
 
     def on_run_stop_asked(self, event: RunStopAsked) -> None:
@@ -270,7 +273,7 @@ class VopsApp(App[None]):
 
     def action_watch_run(self) -> None:
         if self.run_going is None:
-            self.notify("there is no run to watch", markup=False, timeout=3)
+            self.tell("there is no run to watch")
         elif not isinstance(self.screen, RunScreen):
             self.push_screen(RunScreen(self.run_going))
 
@@ -336,7 +339,11 @@ class VopsApp(App[None]):
 
     def say(self, error: VopsError) -> None:
         """Shows an error in a corner: what happened, then what to try."""
-        self.notify("\n".join(filter(None, (error.message, error.hint))), severity="error", markup=False)
+        self.tell("\n".join(map(drawable, filter(None, (error.message, error.hint)))), severity="error")
+
+    def tell(self, text: str, *, severity: SeverityLevel = "information", timeout_s: float = 5.0) -> None:
+        """Shows a remark in a corner, as text and never as markup."""
+        self.notify(scrub(text), severity=severity, timeout=timeout_s, markup=False)
 
     # --- the : prompt ---
 

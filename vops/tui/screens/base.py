@@ -18,6 +18,7 @@ from vops.render.text import Line, Span, Tone
 from vops.render.truth import cost_line, outage_line, truth_line
 from vops.tui.feed import Picture
 from vops.tui.widgets.bar import Bar
+from vops.tui.widgets.tones import content, drawable
 
 if TYPE_CHECKING:
     from vops.tui.app import VopsApp
@@ -110,8 +111,9 @@ def failure_line(error: VopsError) -> Line:
 
 def titled(widget: Widget, title: str, note: str = "", *, hint: str = "") -> None:
     """Sets what stands in a border as text, never as markup: title and note above, a hint below."""
-    widget.border_title = Content.assemble(title, (f"  {note}", "not bold $warning")) if note else Content(title)
-    widget.border_subtitle = Content(hint)
+    noted = ("  " + drawable(note), "not bold $warning") if note else ""
+    widget.border_title = Content.assemble(drawable(title), noted)
+    widget.border_subtitle = content(hint)
 
 
 BACK = Binding("escape", "app.go_back", "Back", id="back")

@@ -9,13 +9,13 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal
-from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input
 
 from vops.render.text import Line
 from vops.tui.screens.base import titled
 from vops.tui.widgets.lines import Lines
+from vops.tui.widgets.tones import content, drawable
 
 
 class ConfirmScreen(ModalScreen[bool]):
@@ -35,10 +35,10 @@ class ConfirmScreen(ModalScreen[bool]):
         with Container(id="box"):
             yield Lines(widget_id="what")
             if self._type_this:
-                yield Input(placeholder=f"type {self._type_this} to go on", compact=True, id="typed")
+                yield Input(placeholder=drawable(f"type {self._type_this} to go on"), compact=True, id="typed")
             with Horizontal(id="buttons"):
-                yield Button(Content("Cancel"), id="cancel", compact=True)
-                yield Button(Content(self._verb), id="go", variant="warning", compact=True)
+                yield Button(content("Cancel"), id="cancel", compact=True)
+                yield Button(content(self._verb), id="go", variant="warning", compact=True)
 
     def on_mount(self) -> None:
         titled(self.query_one("#box"), self._title, hint="esc cancels · ←→ chooses · enter presses")

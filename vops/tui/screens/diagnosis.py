@@ -87,4 +87,4 @@ class DiagnosisScreen(SubjectScreen):
         commands = [fix.command for finding in self._report.findings for fix in finding.fixes] if self._report else []
         if commands and commands[0]:
             self.app.copy_to_clipboard(commands[0])
-            self.notify(f"copied: {commands[0]}", markup=False)
+            self.ops.tell(f"copied: {commands[0]}")

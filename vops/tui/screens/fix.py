@@ -35,7 +35,7 @@ class FixScreen(SubjectScreen):
         Binding("a,enter", "agree", "Apply…", id="fix.apply"),
         Binding("p", "params", "Parameters", id="fix.params"),
         Binding("r", "plan", "Plan again", id="fix.plan"),
-        Binding("y", "copy", "Copy the patch", id="fix.copy"),
+        Binding("y", "copy", "Copy", tooltip="Copy the patch", id="fix.copy"),
         BACK,
     ]
 
@@ -129,7 +129,7 @@ class FixScreen(SubjectScreen):
         """Asks for what the runbook lets one choose, then plans again."""
         planned = self._planned
         if planned is None or planned.fix is None or not self._declared:
-            self.notify("there is nothing to fill in", markup=False, timeout=3)
+            self.ops.tell("there is nothing to fill in")
             return
         values = {**planned.fix.params, **self._given}
         self.app.push_screen(ParamsScreen(planned.fix.runbook, self._declared, values), self._filled_in)
@@ -143,7 +143,7 @@ class FixScreen(SubjectScreen):
         """Asks once more, showing exactly what will be written to what."""
         plan = self.plan
         if refusal := self._refusal():
-            self.notify(refusal, markup=False, severity="warning", timeout=4)
+            self.ops.tell(refusal, severity="warning")
             return
         if plan is not None:
             question = ConfirmScreen(f"Apply: {plan.title}?", agreement_lines(plan), "Apply")
@@ -157,7 +157,7 @@ class FixScreen(SubjectScreen):
         """The change as a patch for a repository goes to the clipboard."""
         if self.plan is not None and self.plan.changes:
             self.app.copy_to_clipboard(plan_yaml(self.plan))
-            self.notify("the patch is in the clipboard", markup=False, timeout=3)
+            self.ops.tell("the patch is in the clipboard")
 
 
 def _declared(planned: FixPlan) -> dict[str, Param]:

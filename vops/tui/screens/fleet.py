@@ -84,7 +84,7 @@ class FleetScreen(OpsScreen):
         view = picture.view
         here = chosen_replicas(view.replicas, Match(), self.ops.namespace)
         rows = chosen_replicas(here, self._match)
-        self.query_one("#totals", Bar).show((Span(" "), *totals_line(here)))
+        self.query_one("#totals", Bar).show(() if view.loading else (Span(" "), *totals_line(here)))
         self._show_workloads(chosen_workloads(view.workloads, self.ops.namespace))
         self._show_replicas(ordered(rows, _SORTABLE[self._sort], reverse=self._reverse), of=len(here), view=view)
 
@@ -104,7 +104,8 @@ class FleetScreen(OpsScreen):
     def _show_replicas(self, rows: Sequence[ReplicaRow], *, of: int = 0, view: FleetView | None = None) -> None:
         many = view is not None and not self.ops.namespace and len({row.namespace for row in view.replicas}) > 1
         filtered = f" of {of} · {self._filter_title()}" if self._match.typed else ""
-        titled(self.replicas, f"Replicas {len(rows)}{filtered}", "")
+        counted = "" if view is None or view.loading else f" {len(rows)}"
+        titled(self.replicas, f"Replicas{counted}{filtered}")
         self.replicas.show(
             rows,
             columns=ALL_REPLICA_COLUMNS if many else REPLICA_COLUMNS,
@@ -149,7 +150,7 @@ class FleetScreen(OpsScreen):
         table: Table[Any] = self.workloads if self.focused is self.workloads else self.replicas
         row: ReplicaRow | WorkloadRow | None = table.current
         if row is None:
-            self.notify("no row under the cursor", markup=False, timeout=2)
+            self.ops.tell("no row under the cursor")
         return row.ref if row else None
 
     def action_open(self) -> None:

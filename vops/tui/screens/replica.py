@@ -28,6 +28,7 @@ from vops.tui.widgets.lines import Lines
 from vops.tui.widgets.log import LogPane
 
 PANES = ("findings", "load", "numbers", "events", "log")
+_TITLES = ("Findings", "Start", "Numbers", "Events", "Log")
 LOOK_AGAIN_S = {ReplicaState.LOADING: 4.0, ReplicaState.READY: 60.0}
 LOOK_AGAIN_OTHERWISE_S = 10.0
 
@@ -64,6 +65,7 @@ class ReplicaScreen(SubjectScreen):
     def body(self) -> Iterable[Widget]:
         yield Bar(widget_id="state")
         yield Bar(widget_id="identity")
+        yield Bar(widget_id="tabs")
         yield Container(*self._panes(), id="panes")
 
     def _panes(self) -> ComposeResult:
@@ -152,6 +154,10 @@ class ReplicaScreen(SubjectScreen):
         for pane in PANES:
             self.query_one(f"#{pane}").set_class(pane == name, "-chosen")
         self.query_one("#upper").set_class(name == "log", "-left")
+        tabs = zip(range(1, len(PANES) + 1), PANES, _TITLES, strict=True)
+        self.query_one("#tabs", Bar).show(
+            tuple(Span(f" {key} {title} ", Tone.STRONG if pane == name else Tone.DIM) for key, pane, title in tabs)
+        )
         self.query_one(f"#{name}").focus()
 
     def action_turn(self, step: int) -> None:

@@ -13,7 +13,7 @@ from textual.geometry import Size
 from vops.render.replica import log_line
 from vops.render.text import Line, Span, Tone
 from vops.tui.widgets.lines import Lines
-from vops.tui.widgets.tones import LONGEST_LINE
+from vops.tui.widgets.tones import LONGEST_LINE, drawable
 
 KEPT_LINES = 5000
 FLUSH_EVERY_S = 0.1
@@ -99,7 +99,7 @@ class LogPane(Lines):
     def _entitle(self) -> None:
         dropped = f" · {self.dropped:,} older dropped" if self.dropped else ""
         counted = f"{self._title} · {len(self._texts):,} lines{dropped}"
-        self.border_title = Content.assemble(counted, (f"  {self._note}", "not bold"))
+        self.border_title = Content.assemble(counted, ("  " + drawable(self._note), "not bold"))
 
     def action_follow(self) -> None:
         self.scroll_end(animate=False)

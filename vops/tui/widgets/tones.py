@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from rich.segment import Segment
+from textual.content import Content
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -41,6 +42,11 @@ def drawable(text: str) -> str:
     more = len(text) - LONGEST_LINE
     shown = scrub(text[:LONGEST_LINE]).expandtabs(4).replace("\n", " ")
     return f"{shown} … {more:,} more characters" if more > 0 else shown
+
+
+def content(text: str) -> Content:
+    """`text` for a widget of Textual's own: as it is, never as markup, and safe to draw."""
+    return Content(drawable(text))
 
 
 def line_strip(palette: Palette, spans: Iterable[Span]) -> Strip:

@@ -1,0 +1,57 @@
+"""What the screens look like, at three sizes, on data and a clock that stand still. `--snapshot-update` redraws."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.tui.conftest import GATED, app_on, painted, screen_text, until
+from vops.model.resources import Ref
+from vops.tui.screens.confirm import ConfirmScreen
+from vops.tui.screens.fix import FixScreen
+from vops.tui.screens.help import HelpScreen
+from vops.tui.screens.replica import ReplicaScreen
+
+SIZES = [(80, 24), (120, 34), (200, 50)]
+Draw = Callable[[Pilot[Any]], Awaitable[None]]
+
+
+async def fleet(pilot: Pilot[Any]) -> None:
+    await painted(pilot)
+    await until(pilot, lambda: "gated-model" in screen_text(pilot.app))
+
+
+async def replica(pilot: Pilot[Any]) -> None:
+    await fleet(pilot)
+    pilot.app.push_screen(ReplicaScreen(Ref("Pod", GATED, "research", f"uid-{GATED}")))
+    await until(pilot, lambda: "✗ gated-model" in screen_text(pilot.app) and "following" in screen_text(pilot.app))
+
+
+async def confirmation(pilot: Pilot[Any]) -> None:
+    await fleet(pilot)
+    pilot.app.push_screen(FixScreen(Ref("Pod", "mixtral-6f9c4-4hnvq", "research", "uid-mixtral-6f9c4-4hnvq")))
+    await until(pilot, lambda: "Tolerate the taint" in screen_text(pilot.app))
+    await pilot.press("a")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
+
+
+async def plan(pilot: Pilot[Any]) -> None:
+    await confirmation(pilot)
+    await pilot.press("escape")
+    await pilot.pause()
+
+
+async def help_(pilot: Pilot[Any]) -> None:
+    await fleet(pilot)
+    await pilot.press("question_mark")
+    await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
+
+
+@pytest.mark.usefixtures("looking", "planned")
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("draw", [fleet, replica, plan, confirmation, help_])
+def test_it_looks_as_it_did(snap_compare: Any, draw: Draw, size: tuple[int, int]) -> None:
+    assert snap_compare(app_on(), run_before=draw, terminal_size=size)

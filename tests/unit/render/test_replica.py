@@ -1,0 +1,130 @@
+"""One replica in words, and the truth about the sources."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.tui import builders
+from vops.diagnosis.diagnose import diagnose
+from vops.diagnosis.facts import Facts, Replica
+from vops.model.snapshot import ClusterSnapshot, Source, SourceState
+from vops.render.fleet_rows import replica_row
+from vops.render.replica import (
+    History,
+    event_lines,
+    load_lines,
+    load_steps,
+    log_line,
+    number_lines,
+    report_pane,
+    state_sentence,
+)
+from vops.render.text import Tone, plain
+from vops.render.truth import cost_line, outage_line, truth_line
+
+LOADING = "llama-3-3-70b-6f9c4-zz9p1"
+SERVING = "qwen3-8b-6f9c4-k2x8p"
+
+
+def replica_of(name: str, snapshot: ClusterSnapshot | None = None) -> Replica:
+    facts = Facts(snapshot or builders.fleet_snapshot())
+    return next(item for item in facts.replicas if item.name == name)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        (SERVING, "● ready for 6h57m"),
+        (LOADING, "◐ loading for 1m1s"),
+        ("mixtral-6f9c4-4hnvq", "○ pending for 4m"),
+        ("gemma-3-27b-6f9c4-x7dlw", "CrashLoopBackOff: last exit 1 Error"),
+    ],
+)
+def test_the_state_is_a_sentence(name: str, told: str) -> None:
+    replica = replica_of(name)
+    assert told in plain([state_sentence(replica, replica_row(replica))])
+
+
+def test_a_start_is_told_in_its_phases_and_the_running_one_has_its_progress() -> None:
+    log = "INFO 03-14 03:11:50 [api_server.py:1] vLLM API server version 0.25.1\n"
+    replica = replica_of(LOADING, builders.with_log(builders.fleet_snapshot(), LOADING, log))
+    steps = load_steps(replica)
+    assert [step.name for step in steps[:2]] == ["scheduling", "image, volumes"]
+    assert steps[-1].running
+    assert "running" in plain(load_lines(replica))
+
+
+def test_without_a_log_the_phases_are_said_to_be_unknown() -> None:
+    assert "not known" in plain(load_lines(replica_of(LOADING)))
+
+
+def test_numbers_tell_their_age_and_unknown_ones_stay_unknown() -> None:
+    serving = replica_of(SERVING)
+    text = plain(number_lines(serving, replica_row(serving), History((0.5, 0.62), (1.0, 2.0), (1.0, 41.0), (0.7,))))
+    assert "scraped 1s ago" in text
+    assert "62%" in text
+    pending = replica_of("mixtral-6f9c4-4hnvq")
+    assert "no metrics: not scraped yet" in plain(number_lines(pending, replica_row(pending), History()))
+
+
+def test_the_same_event_is_told_once_with_all_its_times() -> None:
+    about = builders.fleet_snapshot().pods[0]
+    events = [
+        builders.event(about, "BackOff", "again", times=3, seen=90),
+        builders.event(about, "BackOff", "again", seen=5),
+    ]
+    lines = event_lines(events, builders.NOW)
+    assert len(lines) == 1
+    assert "BackOff ×4" in plain(lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "tone"),
+    [
+        ("ERROR 03-14 core failed", Tone.BAD),
+        ("WARNING 03-14 slow", Tone.WARN),
+        ("INFO 03-14 fine", Tone.GOOD),
+        ("(EngineCore pid=7) torch.OutOfMemoryError: CUDA out of memory", Tone.BAD),
+        ("Traceback (most recent call last):", Tone.BAD),
+        ("just text", Tone.PLAIN),
+    ],
+)
+def test_a_log_line_has_its_level_picked_out(text: str, tone: Tone) -> None:
+    assert tone in {span.tone for span in log_line(text)}
+    assert "".join(span.text for span in log_line(text)) == text
+
+
+def test_rules_that_could_not_be_asked_are_folded_by_reason() -> None:
+    replica = replica_of("gemma-3-27b-6f9c4-x7dlw")
+    text = plain(report_pane(diagnose(replica.facts, replica.ref)))
+    assert text.count("not checked") < 4
+    assert "for want of logs" in text
+
+
+def test_truth_puts_what_fails_first_and_groups_the_rest() -> None:
+    statuses = [
+        builders.status(Source.PODS, SourceState.LIVE),
+        builders.status(Source.DEPLOYMENTS, SourceState.POLLED, age_s=30),
+        builders.status(Source.METRICS, SourceState.STALE, age_s=42),
+        builders.status(Source.EVENTS, SourceState.DENIED),
+        builders.status(Source.DCGM, SourceState.ABSENT),
+    ]
+    text = plain([truth_line(statuses, builders.NOW)])
+    assert text.split() == ["▲", "STALE", "42s", "metrics", "⊘", "DENIED", "events", "●", "LIVE", "pods", "◑", "POLLED",
+                            "30s", "deploy"]  # fmt: skip
+
+
+def test_an_outage_is_told_from_the_first_that_failed() -> None:
+    statuses = [
+        builders.status(Source.PODS, SourceState.RETRYING, "connection refused", age_s=95),
+        builders.status(Source.METRICS, SourceState.STALE, age_s=12),
+    ]
+    text = plain([outage_line(statuses, builders.NOW)])
+    assert "no fresh pods, metrics since 03:11:10, 1m35s ago" in text
+    assert "connection refused" in text
+    assert outage_line([builders.status(Source.PODS, SourceState.LIVE)], builders.NOW) == ()
+
+
+def test_costs_are_told_when_they_are_counted() -> None:
+    assert "6 watches · 4 req/s" in plain([cost_line(6, 4.2)])
+    assert cost_line(None, None) == ()
