@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -63,11 +64,11 @@ def app_on(snapshot: ClusterSnapshot | None = None, **session: Any) -> VopsApp:
 
 async def until(pilot: Pilot[Any], claim: Callable[[], bool]) -> None:
     """Lets the app work until `claim` holds."""
-    for _ in range(300):
-        await pilot.pause(0.01)
+    for _ in range(2000):
         if claim():
             await pilot.pause()
             return
+        await asyncio.sleep(0.005)
     raise AssertionError("it never came true")
 
 

@@ -10,7 +10,7 @@ from textual.widgets import OptionList
 from tests.tui import builders
 from tests.tui.conftest import GATED, app_on, painted, screen_text, until
 from vops.model.resources import Ref
-from vops.model.snapshot import ClusterSnapshot, Source, SourceState
+from vops.model.snapshot import ClusterSnapshot, Source, SourceState, SourceStatus
 from vops.settings import Settings
 from vops.tui.app import VopsApp
 from vops.tui.screens.diagnosis import DiagnosisScreen
@@ -240,6 +240,22 @@ async def test_a_forbidden_source_is_named_and_the_rest_goes_on() -> None:
         await painted(pilot)
         assert "⊘ DENIED events" in screen_text(app)
         assert "● LIVE pods" in screen_text(app)
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        (SourceState.DENIED, "these credentials may not list pods: no list pods"),
+        (SourceState.RETRYING, "pods could not be read yet: no list pods"),
+    ],
+)
+async def test_pods_that_nobody_could_read_are_not_said_to_be_none(state: SourceState, told: str) -> None:
+    pods = SourceStatus(Source.PODS, state, None, "no list pods")
+    app = app_on(ClusterSnapshot(at=builders.NOW, sources=(pods,)))
+    async with app.run_test(size=(120, 34)) as pilot:
+        await painted(pilot)
+        assert told in screen_text(app)
+        assert "0 replicas" not in screen_text(app)
 
 
 async def test_visible_replicas_are_scraped_first() -> None:

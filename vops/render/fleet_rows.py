@@ -137,10 +137,12 @@ class FleetView(msgspec.Struct, frozen=True):
     replicas: tuple[ReplicaRow, ...] = ()
 
     @property
-    def loading(self) -> bool:
-        """Nobody has said yet which pods there are."""
-        pods = next((item for item in self.sources if item.source is Source.PODS), None)
-        return not self.replicas and (pods is None or pods.state is SourceState.LOADING)
+    def unread(self) -> SourceStatus | None:
+        """The state of the pods while nobody has said which there are; None once somebody has."""
+        loading = SourceStatus(Source.PODS, SourceState.LOADING)
+        pods = next((item for item in self.sources if item.source is Source.PODS), loading)
+        never = pods.at is None or not pods.usable
+        return pods if never and not self.replicas else None
 
 
 NOTHING_YET = FleetView(at=datetime.min)

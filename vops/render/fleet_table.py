@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vops.model.snapshot import SourceState, SourceStatus
 from vops.model.text import one_line
 from vops.render import units
 from vops.render.cells import Cell, Column
 from vops.render.fleet_rows import ReplicaRow, WorkloadRow
-from vops.render.states import state_span, urgency
+from vops.render.states import source_look, state_span, urgency
 from vops.render.text import Line, Span, Tone
 
 
@@ -190,6 +191,16 @@ def _mean(values: Sequence[float | None]) -> float | None:
 def _sum(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) if known else None
+
+
+def unread_line(pods: SourceStatus | None) -> Line:
+    """Why there are no rows although nobody has said that there are no pods."""
+    if pods is None or pods.state is SourceState.LOADING:
+        return (Span("LOADING pods…", Tone.ACCENT),)
+    what = "these credentials may not list pods" if pods.state is SourceState.DENIED else "pods could not be read yet"
+    tone = source_look(pods.state)[1]
+    detail = f": {one_line(pods.detail, 200)}" if pods.detail else ""
+    return (Span(what, tone), Span(detail), Span("  n: another namespace · c: another context", Tone.DIM))
 
 
 def cursor_line(row: ReplicaRow) -> Line:

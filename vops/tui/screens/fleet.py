@@ -18,6 +18,7 @@ from vops.render.fleet_table import (
     WORKLOAD_COLUMNS,
     cursor_line,
     totals_line,
+    unread_line,
     workload_cursor_line,
 )
 from vops.render.text import Line, Span, Tone
@@ -84,7 +85,7 @@ class FleetScreen(OpsScreen):
         view = picture.view
         here = chosen_replicas(view.replicas, Match(), self.ops.namespace)
         rows = chosen_replicas(here, self._match)
-        self.query_one("#totals", Bar).show(() if view.loading else (Span(" "), *totals_line(here)))
+        self.query_one("#totals", Bar).show(() if view.unread else (Span(" "), *totals_line(here)))
         self._show_workloads(chosen_workloads(view.workloads, self.ops.namespace))
         self._show_replicas(ordered(rows, _SORTABLE[self._sort], reverse=self._reverse), of=len(here), view=view)
 
@@ -104,7 +105,7 @@ class FleetScreen(OpsScreen):
     def _show_replicas(self, rows: Sequence[ReplicaRow], *, of: int = 0, view: FleetView | None = None) -> None:
         many = view is not None and not self.ops.namespace and len({row.namespace for row in view.replicas}) > 1
         filtered = f" of {of} · {self._filter_title()}" if self._match.typed else ""
-        counted = "" if view is None or view.loading else f" {len(rows)}"
+        counted = "" if view is None or view.unread else f" {len(rows)}"
         titled(self.replicas, f"Replicas{counted}{filtered}")
         self.replicas.show(
             rows,
@@ -118,9 +119,11 @@ class FleetScreen(OpsScreen):
         return f"/{self._match.typed}" + (" (taken literally)" if self._match.literal else "")
 
     def _placeholder(self, unfiltered: int, view: FleetView | None) -> Line:
-        if view is None or view.loading:
-            what = "not connected: r tries again, c chooses another context" if self.ops.failure else "LOADING pods…"
-            return (Span(what, Tone.WARN if self.ops.failure else Tone.ACCENT),)
+        if self.ops.failure is not None:
+            return (Span("not connected: r tries again, c chooses another context", Tone.WARN),)
+        unread = None if view is None else view.unread
+        if view is None or unread is not None:
+            return unread_line(unread)
         if unfiltered:
             return (Span(f"none of {unfiltered} replicas matches {self._filter_title()}: esc clears the filter"),)
         place = f"namespace {self.ops.namespace}" if self.ops.namespace else "any namespace"
