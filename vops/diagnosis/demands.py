@@ -23,11 +23,6 @@ def is_gpu(resource: str) -> bool:
     return resource.startswith(_GPU_NAMES)
 
 
-def is_extended(resource: str) -> bool:
-    """Whether only a device plugin (or an operator) can make nodes advertise it."""
-    return "/" in resource and not resource.startswith(("kubernetes.io/", "requests."))
-
-
 def amounts(declared: Mapping[str, str]) -> Amounts:
     """Declared quantities as numbers; one that is no quantity counts as nothing, as it can hold nothing."""
     found = {}

@@ -26,16 +26,6 @@ class OwnerReference(Object, frozen=True):
     controller: bool = False
 
 
-class ManagedField(Object, frozen=True):
-    """Who wrote which fields: `fields_v1` stays raw until ownership is asked for."""
-
-    manager: str = ""
-    operation: str = ""
-    subresource: str = ""
-    time: datetime | None = None
-    fields_v1: msgspec.Raw = field(default=msgspec.Raw(b"null"), name="fieldsV1")
-
-
 class Meta(Object, frozen=True):
     name: str = ""
     namespace: str = ""
@@ -383,11 +373,6 @@ class Event(Object, frozen=True):
         """When it happened last."""
         in_series = self.series.last_observed_time if self.series else None
         return in_series or self.last_timestamp or self.event_time or self.metadata.creation_timestamp
-
-    @property
-    def first_seen(self) -> datetime | None:
-        """When it happened first."""
-        return self.first_timestamp or self.event_time or self.metadata.creation_timestamp
 
 
 # --- everything else --------------------------------------------------------------------------------------

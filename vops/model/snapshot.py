@@ -108,8 +108,3 @@ class ClusterSnapshot(msgspec.Struct, frozen=True):
 
     def to_json(self) -> bytes:
         return msgspec.json.encode(self)
-
-
-def snapshot_from_json(data: bytes) -> ClusterSnapshot:
-    """The inverse of `ClusterSnapshot.to_json`. Raises msgspec.ValidationError or DecodeError."""
-    return msgspec.json.decode(data, type=ClusterSnapshot)

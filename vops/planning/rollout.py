@@ -175,8 +175,3 @@ def _why_stuck(fleet: Fleet, limits: Bounds | None, moment: Moment) -> str:
         f"{need}, {moment.old} old pod(s) hold the GPUs, and with maxUnavailable {limits.unavailable} "
         f"of {fleet.replicas} the controller may not stop one of them first"
     )
-
-
-def replace_first() -> dict[str, object]:
-    """The cheapest strategy that frees a slot before it needs one: no pod too many, one too few."""
-    return {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}

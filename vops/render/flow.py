@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from vops.diagnosis.findings import Finding, Fix
 from vops.errors import VopsError
-from vops.model.resources import Ref
 from vops.planning.plan import Decision, Plan
 from vops.render.states import severity_look
 from vops.render.text import Line, Span, Tone, line
@@ -28,11 +27,6 @@ _ENDING: dict[str, tuple[str, Tone, str]] = {
     "unchanged": ("✗", Tone.BAD, "applied, and the cause is still there"),
     "failed": ("✗", Tone.BAD, "stopped by an error"),
 }
-
-
-def subject_text(ref: Ref) -> str:
-    """An object in full: kind, namespace and name."""
-    return f"{ref.kind.lower()} {ref.namespace}/{ref.name}" if ref.namespace else f"{ref.kind.lower()} {ref.name}"
 
 
 def finding_lines(finding: Finding) -> list[Line]:
