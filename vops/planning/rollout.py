@@ -8,21 +8,9 @@ Leaves out CPU, memory and volumes: whoever counts the free GPUs of a node has l
 
 from __future__ import annotations
 
-import math
-from typing import NamedTuple
-
 import msgspec
 
-from vops.model.resources import Strategy
-
-DEFAULT_BOUND = "25%"
-
-
-class Bounds(NamedTuple):
-    """A rolling update's strategy in pods: how many too many, how many too few."""
-
-    surge: int
-    unavailable: int
+from vops.model.rollouts import Bounds
 
 
 class OldPod(msgspec.Struct, frozen=True):
@@ -68,24 +56,6 @@ class Outcome(msgspec.Struct, frozen=True):
     @property
     def min_available(self) -> int:
         return min(moment.available for moment in self.moments)
-
-
-def bounds(strategy: Strategy, replicas: int) -> Bounds | None:
-    """maxSurge (rounded up) and maxUnavailable (rounded down) in pods, never both 0; None for Recreate."""
-    if strategy.type == "Recreate":
-        return None
-    rolling = strategy.rolling_update
-    surge = _pods(rolling.max_surge if rolling else None, replicas, up=True)
-    unavailable = _pods(rolling.max_unavailable if rolling else None, replicas, up=False)
-    return Bounds(surge, unavailable if surge or unavailable else 1)
-
-
-def _pods(bound: int | str | None, replicas: int, *, up: bool) -> int:
-    value = DEFAULT_BOUND if bound is None else bound
-    if isinstance(value, int):
-        return value
-    share = int(value.rstrip("%")) * replicas
-    return math.ceil(share / 100) if up else share // 100
 
 
 def simulate(fleet: Fleet, limits: Bounds | None) -> Outcome:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from vops.model.resources import RollingUpdate, Strategy
-from vops.planning.rollout import Bounds, Fleet, OldPod, bounds, simulate
+from vops.model.rollouts import Bounds, bounds
+from vops.planning.rollout import Fleet, OldPod, simulate
 
 DEFAULT = Strategy("RollingUpdate", RollingUpdate("25%", "25%"))
 

@@ -15,9 +15,10 @@ from vops.diagnosis.facts import Replica, WorkloadFacts
 from vops.diagnosis.placement import NodeFit, Placement
 from vops.diagnosis.states import ReplicaState
 from vops.model.resources import Meta, Pod, Toleration
+from vops.model.rollouts import Bounds, bounds
 from vops.planning.patches import Document
 from vops.planning.progress import new_pods
-from vops.planning.rollout import Bounds, Fleet, OldPod, bounds, simulate
+from vops.planning.rollout import Fleet, OldPod, simulate
 from vops.planning.rollout import Outcome as Course
 from vops.runbooks.kinds import Group, Outcome, RefArg, StepFault, View
 

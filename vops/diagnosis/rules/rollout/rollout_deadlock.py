@@ -18,7 +18,6 @@ Fix
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from vops.diagnosis import blockers, evidence, remedies
@@ -27,9 +26,8 @@ from vops.diagnosis.findings import Applicability, Confidence, Evidence
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.rules.scheduling.gpu_exhausted import full_nodes, holder_evidence
 from vops.model.resources import Pod, Workload
+from vops.model.rollouts import DEFAULT_BOUND, bounds
 from vops.model.snapshot import Source
-
-_DEFAULT = "25%"
 
 
 @rule(
@@ -67,11 +65,9 @@ def rollout_deadlock(replica: Replica) -> Verdict | None:
 
 def may_stop_one(deployment: Workload) -> bool:
     """Whether the controller may stop an old pod before a new one is ready."""
-    strategy, wanted = deployment.spec.strategy, _replicas(deployment)
-    if strategy.type == "Recreate":
-        return True
-    surge, unavailable = _limits(deployment)
-    return wanted == 0 or unavailable > 0 or surge == 0
+    wanted = _replicas(deployment)
+    limits = bounds(deployment.spec.strategy, wanted)
+    return limits is None or wanted == 0 or limits.unavailable > 0
 
 
 def old_holders(replica: Replica, node: str) -> Iterator[Pod]:
@@ -92,29 +88,16 @@ def _older(pod: Pod, new: Pod) -> bool:
     return made is None or then is None or made <= then
 
 
-def _limits(deployment: Workload) -> tuple[int, int]:
-    """maxSurge and maxUnavailable as pods: percentages of surge round up, of unavailable down."""
-    rolling, wanted = deployment.spec.strategy.rolling_update, _replicas(deployment)
-    surge = rolling.max_surge if rolling and rolling.max_surge is not None else _DEFAULT
-    unavailable = rolling.max_unavailable if rolling and rolling.max_unavailable is not None else _DEFAULT
-    return math.ceil(_pods(surge, wanted)), math.floor(_pods(unavailable, wanted))
-
-
-def _pods(value: int | str, wanted: int) -> float:
-    if isinstance(value, int):
-        return value
-    share = value.removesuffix("%")
-    return wanted * int(share) / 100 if share.isdigit() else 0
-
-
 def _replicas(deployment: Workload) -> int:
     return 1 if deployment.spec.replicas is None else deployment.spec.replicas
 
 
 def _strategy(replica: Replica, deployment: Workload) -> Evidence:
-    rolling, (surge, unavailable) = deployment.spec.strategy.rolling_update, _limits(deployment)
-    given = rolling.max_unavailable if rolling and rolling.max_unavailable is not None else f"{_DEFAULT} (default)"
-    observed = f"maxUnavailable {given} of {_replicas(deployment)} = {unavailable}, maxSurge {surge}"
+    strategy, wanted = deployment.spec.strategy, _replicas(deployment)
+    rolling, limits = strategy.rolling_update, bounds(strategy, wanted)
+    given = rolling.max_unavailable if rolling and rolling.max_unavailable is not None else f"{DEFAULT_BOUND} (default)"
+    counts = f" = {limits.unavailable}, maxSurge {limits.surge}" if limits else ""
+    observed = f"maxUnavailable {given} of {wanted}{counts}"
     return evidence.owner_field(replica, "spec.strategy", observed, expected="maxUnavailable 1 or more")
 
 
