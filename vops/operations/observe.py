@@ -38,6 +38,7 @@ from vops.operations.observer import Observer
 from vops.operations.scope import Scope, scope_of
 from vops.operations.scrape_round import ScrapeRound
 from vops.operations.session import Session
+from vops.operations.together import together
 
 __all__ = ["Observer", "observe"]
 
@@ -62,21 +63,9 @@ async def observe(
     """
     scope = scope_of(namespace, selector) if target is None else Scope()
     look = _Look(session, target, scope, namespace if target is None else target.namespace)
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            scrapes = ScrapeRound(session, window_s=window_s) if metrics else None
-            return await look.at(tasks, LogTails(session.cluster) if logs else None, scrapes)
-    except BaseExceptionGroup as group:
-        raise _first(group) from group
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """What went wrong: the first of our errors, else the first there is."""
-    ours, others = group.split(VopsError)
-    found: BaseException = ours or others or group
-    while isinstance(found, BaseExceptionGroup):
-        found = found.exceptions[0]
-    return found
+    async with together() as tasks:
+        scrapes = ScrapeRound(session, window_s=window_s) if metrics else None
+        return await look.at(tasks, LogTails(session.cluster) if logs else None, scrapes)
 
 
 class _Look:
