@@ -11,11 +11,11 @@ from ruamel.yaml import YAML
 
 from vops.model.resources import Ref
 from vops.planning.changes import Change
-from vops.planning.diff import diff_lines, repository_patch
+from vops.planning.diff import Sign, diff_lines, repository_patch
 from vops.planning.plan import Decision, Plan, PlannedStep
 from vops.render.text import Line, Span, Tone, line
 
-_DIFF_TONE = {"+": Tone.ADDED, "-": Tone.REMOVED, "@": Tone.ACCENT}
+_DIFF_TONE: dict[Sign, Tone] = {"+": Tone.ADDED, "-": Tone.REMOVED, " ": Tone.DIM}
 _MARK = {Decision.DO: "•", Decision.SEEN: "✓", Decision.DONE: "="}
 
 
@@ -58,10 +58,7 @@ def _step_lines(step: PlannedStep) -> list[Line]:
 def change_lines(change: Change) -> list[Line]:
     """The diff of one write under the object's name."""
     head = line(Span(f"    {change.verb} {change.target}", Tone.ACCENT), Span(f"  uid {change.target.uid}", Tone.DIM))
-    body = [
-        line(Span(f"      {item.sign} {item.text}", _DIFF_TONE.get(str(item.sign), Tone.DIM)))
-        for item in diff_lines(change)
-    ]
+    body = [line(Span(f"      {item.sign} {item.text}", _DIFF_TONE[item.sign])) for item in diff_lines(change)]
     return [head, *body]
 
 
