@@ -118,6 +118,8 @@ async def test_a_snapshot_can_be_diagnosed_without_the_cluster(vops: RunVops) ->
         (("--lab", "fix", "deploy/llama3-8b", "-p", "nonsense"), 2, "is not NAME=VALUE"),
         (("--lab", "run", "nope"), 2, "there is no runbook 'nope'"),
         (("explain", "nope"), 2, "there is no rule"),
+        (("lab", "show", "nope"), 2, "no scenario 'nope'"),
+        (("lab", "serve", "--write-kubeconfig", "no/such/folder/file"), 2, "no/such/folder/file"),
         (("fleet",), 2, "there is no kubeconfig"),
         (("diagnose", "--from", "no/such/file"), 2, "no/such/file"),
         (("--nonsense",), 2, "No such option"),
@@ -130,3 +132,9 @@ async def test_bad_input_is_a_sentence_with_the_next_step(
     assert (done.code, done.out) == (code, "")
     assert says in done.err
     assert "Traceback" not in done.err
+
+
+async def test_the_lab_lists_and_tells_its_scenarios(vops: RunVops) -> None:
+    listed = (await vops("lab", "list", "-o", "json")).document
+    assert {item["name"] for item in listed} == {"healthy", *SICK}
+    assert "never granted access" in (await vops("lab", "show", "gated-model")).out

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vops.cli.options import DEFAULT_SCENARIO, Globals, scenario_names
+from vops.cli.options import DEFAULT_SCENARIO, Globals, known_scenario
 
 group = typer.Typer(help="The embedded lab: a simulated cluster with vLLM on it.", no_args_is_help=True)
 
@@ -38,7 +38,7 @@ def show(scenario: Annotated[str, typer.Argument(help="its name; see vops lab li
     from vops.cli.output import emit
     from vops.lab.scenarios import discover
 
-    emit(discover()[_known(scenario)].conclusion)
+    emit(discover()[known_scenario(scenario)].conclusion)
 
 
 @group.command(help="Serve a scenario until interrupted, for kubectl and for vops in other terminals.")
@@ -51,29 +51,16 @@ def serve(
     from vops.cli.running import run
 
     options: Globals = context.obj
-    run(_serve(_known(scenario), write_kubeconfig, speed, quiet=options.quiet))
+    run(_serve(known_scenario(scenario), write_kubeconfig, speed, quiet=options.quiet))
 
 
 def _write(path: Path, document: dict[str, object]) -> None:
+    """Writes the kubeconfig, which holds a token: readable by its owner only."""
     import msgspec
 
-    from vops.errors import InputError
+    from vops.cli.output import write_file
 
-    try:
-        path.touch(0o600)
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2))
-    except OSError as error:
-        raise InputError(
-            f"cannot be written: {error.strerror}", path=str(path), hint="use --write-kubeconfig"
-        ) from error
-
-
-def _known(scenario: str) -> str:
-    from vops.errors import UsageError
-
-    if scenario not in scenario_names():
-        raise UsageError(f"the lab has no scenario {scenario!r}", hint=f"one of {', '.join(sorted(scenario_names()))}")
-    return scenario
+    write_file(path, msgspec.json.format(msgspec.json.encode(document), indent=2), "--write-kubeconfig", private=True)
 
 
 async def _serve(scenario: str, path: Path, speed: float, *, quiet: bool) -> None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vops.errors import UsageError
+
 TAKES_VALUE = frozenset(
     ["--context", "--namespace", "-n", "--kubeconfig", "--output", "-o", "--timeout", "--prometheus"]
 )
@@ -88,3 +90,13 @@ def scenario_names() -> frozenset[str]:
     """The lab's scenarios by their file names, so that parsing a command line imports no lab."""
     folder = Path(__file__).parent.parent / "lab" / "scenarios"
     return frozenset(path.stem.replace("_", "-") for path in folder.glob("[a-z]*.py"))
+
+
+def known_scenario(name: str) -> str:
+    """`name`, if the lab has such a scenario. Raises UsageError naming those that it has."""
+    if name not in scenario_names():
+        raise UsageError(
+            f"the lab has no scenario {name!r}",
+            hint=f"one of {', '.join(sorted(scenario_names()))} (vops lab list)",
+        )
+    return name

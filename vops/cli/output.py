@@ -56,9 +56,14 @@ def chosen(output: str, allowed: tuple[str, ...]) -> str:
     return output
 
 
-def write_file(path: Path, data: bytes, option: str) -> None:
-    """Writes a file that the user asked for with `option`. Raises InputError naming both."""
+def write_file(path: Path, data: bytes, option: str, *, private: bool = False) -> None:
+    """Writes a file that the user asked for with `option`, a `private` one for its owner only.
+
+    Raises InputError naming both.
+    """
     try:
+        if private:
+            path.touch(0o600)
         path.write_bytes(data)
     except OSError as error:
         raise InputError(

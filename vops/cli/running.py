@@ -10,8 +10,7 @@ from collections.abc import Coroutine
 from typing import TypeVar
 
 from vops.cli.diagnostics import ExitCode
-from vops.cli.options import Globals, scenario_names
-from vops.errors import UsageError
+from vops.cli.options import Globals, known_scenario
 from vops.settings import Settings, load_settings
 
 T = TypeVar("T")
@@ -20,11 +19,8 @@ T = TypeVar("T")
 def settings_of(options: Globals) -> Settings:
     """Settings from the file, the environment and the command line. Raises UsageError for an unknown scenario."""
     settings = load_settings(dict(os.environ), options.flags())
-    if settings.lab and settings.lab not in scenario_names():
-        raise UsageError(
-            f"the lab has no scenario {settings.lab!r}",
-            hint=f"one of {', '.join(sorted(scenario_names()))} (vops lab list)",
-        )
+    if settings.lab:
+        known_scenario(settings.lab)
     return settings
 
 
