@@ -54,6 +54,17 @@ async def test_a_connection_is_kept_for_the_next_request() -> None:
     assert len(server.peers) == 1
 
 
+async def test_a_connection_that_comes_back_after_the_end_is_closed() -> None:
+    async with serving(Counting().handle) as url:
+        connections = BriefConnections(Endpoint(url, "prod"))
+        await send(connections, url, GET)
+        kept, used = connections.take(GET.bounds(5.0))
+        connections.close()
+        connections.give_back(kept)
+    assert used
+    assert kept.sock is None
+
+
 @pytest.mark.parametrize(("request_", "sent"), [(GET, ["GET", "GET", "GET"]), (PATCH, ["GET", "PATCH"])])
 async def test_only_a_read_is_sent_again_over_a_new_connection(request_: Request, sent: list[str]) -> None:
     server = Counting(drops={2})

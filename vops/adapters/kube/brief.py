@@ -37,6 +37,8 @@ class BriefConnections:
         self._host, self._port = parts.hostname or "", parts.port
         self._tls = endpoint.tls
         self._idle: list[http.client.HTTPConnection] = []
+        self._closed = False
+        self._lock = threading.Lock()
 
     async def send(self, endpoint: Endpoint, request: Request, bounds: Bounds) -> Answer:
         """Raises Unreachable. Cancelled, it cuts the connection."""
@@ -63,9 +65,17 @@ class BriefConnections:
         return http.client.HTTPSConnection(self._host, self._port, timeout=bounds.connect_s, context=self._tls)
 
     def give_back(self, connection: http.client.HTTPConnection) -> None:
-        self._idle.append(connection)
+        """Keeps a connection for the next request; after `close` there is none, so it is closed."""
+        with self._lock:
+            if not self._closed:
+                self._idle.append(connection)
+                return
+        connection.close()
 
     def close(self) -> None:
+        """Closes what is kept, and lets a request whose caller has gone close its own."""
+        with self._lock:
+            self._closed = True
         while self._idle:
             self._idle.pop().close()
 
@@ -185,7 +195,8 @@ async def in_thread(work: Callable[[], T]) -> T:
             result = work()
         except Exception as error:  # the edge of a thread: it is raised again where it is awaited
             failure = error
-        if not loop.is_closed():
+        # A closed loop has nobody left to tell; asking it first would leave time for it to close.
+        with suppress(RuntimeError):
             loop.call_soon_threadsafe(settle, result, failure)
 
     threading.Thread(target=run, name="vops-request", daemon=True).start()

@@ -175,6 +175,7 @@ class HttpTransport:
                 return used
             self._endpoint = renewed
             if renewed.certificate != used.certificate:
+                self._brief.close()
                 self._brief = BriefConnections(renewed)
                 await self._retire_pool()
             return renewed
