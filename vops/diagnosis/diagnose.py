@@ -11,11 +11,11 @@ from datetime import timedelta
 
 import msgspec
 
-from vops.diagnosis.facts import Facts, Replica, WorkloadFacts
+from vops.diagnosis.facts import Facts, Replica, ScalerFacts, WorkloadFacts
 from vops.diagnosis.findings import Applicability, Confidence, Finding, Fix, Report, Severity, Skipped
-from vops.diagnosis.rule import Branch, Rule, Verdict, branches, discover
+from vops.diagnosis.rule import Branch, Rule, Subject, Verdict, branches, discover
 from vops.diagnosis.states import ReplicaState
-from vops.diagnosis.summaries import state_summary, workload_state, workload_summary
+from vops.diagnosis.summaries import scaler_state, scaler_summary, state_summary, workload_state, workload_summary
 from vops.diagnosis.unknown import unknown
 from vops.model.resources import Ref
 from vops.model.snapshot import Source
@@ -28,7 +28,7 @@ _RECENT = timedelta(hours=1)
 
 
 def diagnose(facts: Facts, subject: Ref, rules: Sequence[Rule] | None = None) -> Report:
-    """What is wrong with a pod, or with the replicas of a Deployment or StatefulSet.
+    """What is wrong with a pod, with a Deployment or StatefulSet and its replicas, or with an autoscaler.
 
     A subject that the snapshot does not hold has the state `absent` and no findings.
     """
@@ -36,6 +36,9 @@ def diagnose(facts: Facts, subject: Ref, rules: Sequence[Rule] | None = None) ->
     if subject.kind in ("Deployment", "StatefulSet"):
         workload = facts.workload(subject.kind, subject.namespace, subject.name)
         return _absent(facts, subject) if workload is None else _workload_report(facts, workload, asked)
+    if subject.kind in ("ScaledObject", "HorizontalPodAutoscaler"):
+        scaler = facts.scaler(subject.kind, subject.namespace, subject.name)
+        return _absent(facts, subject) if scaler is None else _scaler_report(facts, scaler, asked)
     pod = facts.pods.get((subject.namespace, subject.name))
     replica = facts.replica_of_pod(pod) if pod is not None else None
     return _absent(facts, subject) if replica is None else _replica_report(facts, replica, asked)
@@ -48,12 +51,19 @@ def _replica_report(facts: Facts, replica: Replica, rules: Sequence[Rule]) -> Re
 
 
 def _workload_report(facts: Facts, workload: WorkloadFacts, rules: Sequence[Rule]) -> Report:
-    """The findings of all its replicas, each cause once."""
-    found = [examine(replica, rules) for replica in workload.replicas]
-    findings = _merged([finding for findings, _ in found for finding in findings])
+    """Its own findings and those of its replicas and autoscalers, each cause once."""
+    subjects: tuple[Subject, ...] = (workload, *workload.replicas, *workload.scalers)
+    found = [examine(subject, rules) for subject in subjects]
+    findings = _merged([finding for findings, _ in found for finding in findings], _ranks(rules))
     skipped = tuple(dict.fromkeys(item for _, items in found for item in items))
     summary = findings[0].summary if findings else workload_summary(workload)
     return _report(facts, workload.ref, workload_state(workload), summary, findings, skipped)
+
+
+def _scaler_report(facts: Facts, scaler: ScalerFacts, rules: Sequence[Rule]) -> Report:
+    findings, skipped = examine(scaler, rules)
+    summary = findings[0].summary if findings else scaler_summary(scaler)
+    return _report(facts, scaler.ref, scaler_state(scaler), summary, findings, skipped)
 
 
 def _absent(facts: Facts, subject: Ref) -> Report:
@@ -70,18 +80,18 @@ def _report(
     return Report(at, snapshot.context, subject, str(state), summary, findings, skipped)
 
 
-def examine(replica: Replica, rules: Iterable[Rule]) -> tuple[tuple[Finding, ...], tuple[Skipped, ...]]:
-    """Every finding about one replica, the root cause first, and the rules that could not be asked."""
+def examine(subject: Subject, rules: Iterable[Rule]) -> tuple[tuple[Finding, ...], tuple[Skipped, ...]]:
+    """Every finding about one subject, the root cause first, and the rules that could not be asked."""
     verdicts: list[tuple[Rule, Verdict]] = []
     skipped: list[tuple[Rule, Skipped]] = []
-    for item in applicable(replica, rules):
-        missing = _missing(replica, item)
+    for item in applicable(subject, rules):
+        missing = _missing(subject, item)
         if missing is not None:
             skipped.append((item, missing))
-        elif (verdict := item.check(replica)) is not None:
+        elif (verdict := item.check(subject)) is not None:
             verdicts.append((item, verdict))
-    findings = _ranked(replica, _one_per_cause(verdicts))
-    if not findings and (fallback := unknown(replica)) is not None:
+    findings = _ranked(subject, _one_per_cause(verdicts))
+    if not findings and isinstance(subject, Replica) and (fallback := unknown(subject)) is not None:
         findings = (fallback,)
     proven = min(
         (item.branch.rank for item, verdict in verdicts if verdict.confidence is Confidence.CERTAIN), default=_LAST
@@ -89,13 +99,14 @@ def examine(replica: Replica, rules: Iterable[Rule]) -> tuple[tuple[Finding, ...
     return findings, tuple(missing for item, missing in skipped if item.branch.rank <= proven)
 
 
-def applicable(replica: Replica, rules: Iterable[Rule]) -> tuple[Rule, ...]:
-    """The rules of the branches that apply; a server that is ready again hears only those about a recent death."""
-    active = branches(replica)
-    if replica.state is ReplicaState.READY:
-        active = active if _died_lately(replica) else frozenset()
-        return tuple(item for item in rules if item.branch in active and item.even_when_ready)
-    return tuple(item for item in rules if item.branch in active)
+def applicable(subject: Subject, rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    """The rules of the branches that apply; of deaths, a server that is ready again hears only of a recent one."""
+    active = branches(subject)
+    found = tuple(item for item in rules if isinstance(subject, item.of) and item.branch in active)
+    if isinstance(subject, Replica) and subject.state is ReplicaState.READY:
+        lately = _died_lately(subject)
+        return tuple(item for item in found if item.branch is Branch.TRAFFIC or (lately and item.even_when_ready))
+    return found
 
 
 def _died_lately(replica: Replica) -> bool:
@@ -105,13 +116,14 @@ def _died_lately(replica: Replica) -> bool:
     return replica.facts.snapshot.at - death.finished_at <= _RECENT
 
 
-def _missing(replica: Replica, item: Rule) -> Skipped | None:
+def _missing(subject: Subject, item: Rule) -> Skipped | None:
     """What keeps a rule from being asked; logs are missing when this replica's own were not read."""
     for source in sorted(item.needs):
-        status = replica.facts.snapshot.source(source)
+        status = subject.facts.snapshot.source(source)
         if not status.usable:
             return Skipped(item.name, source, status.detail or status.state)
-    if Source.LOGS in item.needs and item.branch is Branch.DIED and replica.death_log is None:
+    logs = Source.LOGS in item.needs and item.branch is Branch.DIED
+    if logs and isinstance(subject, Replica) and subject.death_log is None:
         return Skipped(item.name, Source.LOGS, "the log of the instance that ended is not there")
     return None
 
@@ -124,25 +136,26 @@ def _one_per_cause(verdicts: Iterable[tuple[Rule, Verdict]]) -> list[tuple[Rule,
     return list(first.values())
 
 
-def _ranked(replica: Replica, verdicts: Sequence[tuple[Rule, Verdict]]) -> tuple[Finding, ...]:
+def _ranked(subject: Subject, verdicts: Sequence[tuple[Rule, Verdict]]) -> tuple[Finding, ...]:
     explained = {cause: item.name for item, _ in verdicts for cause in item.explains}
     found = [
-        (item.cause in explained, item.branch.rank, item.order, _finding(replica, item, verdict, explained))
+        (item.cause in explained, item.branch.rank, item.order, _finding(subject, item, verdict, explained))
         for item, verdict in verdicts
     ]
     return tuple(finding for *_, finding in sorted(found, key=lambda entry: entry[:3]))
 
 
-def _finding(replica: Replica, item: Rule, verdict: Verdict, explained: dict[str, str]) -> Finding:
+def _finding(subject: Subject, item: Rule, verdict: Verdict, explained: dict[str, str]) -> Finding:
     severity = verdict.severity
-    if replica.state in (ReplicaState.READY, ReplicaState.LOADING) and severity is Severity.ERROR:
+    recovered = isinstance(subject, Replica) and subject.state in (ReplicaState.READY, ReplicaState.LOADING)
+    if recovered and item.branch is Branch.DIED and severity is Severity.ERROR:
         severity = Severity.WARNING
     return Finding(
         rule=item.name,
         cause=item.cause,
         severity=severity,
         confidence=verdict.confidence,
-        subject=replica.ref,
+        subject=subject.ref,
         summary=verdict.summary,
         evidence=verdict.evidence,
         because=(explained[item.cause],) if item.cause in explained else (),
@@ -158,13 +171,26 @@ def _cautious(fix: Fix, confidence: Confidence) -> Fix:
     return msgspec.structs.replace(fix, applicability=Applicability.ASK)
 
 
-def _merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """One finding per cause, with how many more replicas it holds for; the most frequent root causes first."""
+def _ranks(rules: Iterable[Rule]) -> dict[str, tuple[int, int]]:
+    """Where each rule stands in the tree."""
+    return {item.name: (item.branch.rank, item.order) for item in rules}
+
+
+def _merged(findings: Iterable[Finding], ranks: dict[str, tuple[int, int]]) -> tuple[Finding, ...]:
+    """One finding per cause, with how many more subjects it holds for.
+
+    What follows from another comes last; then the worst and the most frequent first, and those of earlier branches.
+    """
     groups: dict[str, list[Finding]] = {}
     for finding in findings:
         groups.setdefault(finding.cause, []).append(finding)
+
+    def place(group: list[Finding]) -> tuple[bool, int, int, tuple[int, int]]:
+        first = group[0]
+        return bool(first.because), -first.severity.rank, -len(group), ranks.get(first.rule, (_LAST, 0))
+
     merged = []
-    for group in sorted(groups.values(), key=lambda items: (bool(items[0].because), -len(items))):
+    for group in sorted(groups.values(), key=place):
         more = f" (and {len(group) - 1} more replicas)" if len(group) > 1 else ""
         merged.append(msgspec.structs.replace(group[0], summary=group[0].summary + more))
     return tuple(merged)

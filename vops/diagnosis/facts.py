@@ -8,205 +8,40 @@ a log is read when a rule or a screen first looks at it.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
-from vops.diagnosis.demands import gpu_request
-from vops.diagnosis.logs import LogReading, read_log
 from vops.diagnosis.owners import Owners
 from vops.diagnosis.placement import Placement, Room, rooms
-from vops.diagnosis.states import ReplicaState, replica_state
-from vops.model.rates import rates
-from vops.model.resources import Container, ContainerStatus, Event, Meta, Node, Pod, Ref, Terminated, Workload
-from vops.model.serving import EngineArgs, EngineRates, GpuSample, vllm_container
+from vops.diagnosis.subjects import (
+    STAND_IN,
+    Replica,
+    ScalerFacts,
+    WorkloadFacts,
+    gpu_product,
+    pod_ref,
+    served_name,
+    workload_ref,
+)
+from vops.model.kinds import Related
+from vops.model.resources import Container, Event, Meta, Node, Pod, Ref, Resource
+from vops.model.scaling import HorizontalPodAutoscaler, ScaledObject, ScaleTarget
+from vops.model.serving import GpuSample, vllm_container
 from vops.model.snapshot import ClusterSnapshot, ContainerLog, EngineSamples
 
-_GPU_LABELS = (
-    "nvidia.com/gpu.product",
-    "cloud.google.com/gke-accelerator",
-    "karpenter.k8s.aws/instance-gpu-name",
-    "k8s.amazonaws.com/accelerator",
-    "amd.com/gpu.product-name",
-)
+__all__ = [
+    "STAND_IN",
+    "Facts",
+    "Replica",
+    "ScalerFacts",
+    "WorkloadFacts",
+    "gpu_product",
+    "pod_ref",
+    "served_name",
+    "workload_ref",
+]
 
-STAND_IN = "vops.stands-in-for"
-"""The annotation of a pod that was made up for a log or a scrape that came without one."""
-
-_NO_LOG = ("unable to retrieve container logs for ", "failed to try resolving symlinks in path ", "Error from server")
-"""What the kubelet and kubectl say in place of a log that is gone."""
-
-
-@dataclass(frozen=True, eq=False)
-class Replica:
-    """One pod that runs (or should run) a vLLM server, with everything known about it.
-
-    `workload` is the Deployment or StatefulSet when it was observed; `owner` names the topmost owner even when it was
-    not. `samples` and `gpus` are empty where nothing could be scraped: missing is never zero.
-    """
-
-    pod: Pod
-    container: Container
-    facts: Facts = field(repr=False)
-    status: ContainerStatus | None = None
-    node: Node | None = None
-    workload: Workload | None = None
-    owner: Ref | None = None
-    samples: EngineSamples | None = None
-    gpus: tuple[GpuSample, ...] = ()
-
-    @property
-    def namespace(self) -> str:
-        return self.pod.metadata.namespace
-
-    @property
-    def name(self) -> str:
-        return self.pod.metadata.name
-
-    @cached_property
-    def ref(self) -> Ref:
-        return pod_ref(self.pod)
-
-    @cached_property
-    def state(self) -> ReplicaState:
-        return replica_state(self)
-
-    @cached_property
-    def args(self) -> EngineArgs:
-        return EngineArgs.of(self.container)
-
-    @cached_property
-    def model(self) -> str:
-        """What clients call it by, as far as known: from a scrape, the arguments, or the log."""
-        sampled = self.samples.latest.model if self.samples and self.samples.latest else ""
-        logged = next((log.model for log in (self.log, self.previous_log) if log and log.model), "")
-        return sampled or served_name(self.args) or logged
-
-    @cached_property
-    def rates(self) -> EngineRates | None:
-        """What happened between the two scrapes; None where there are not two."""
-        if self.samples is None or self.samples.earlier is None or self.samples.latest is None:
-            return None
-        return rates(self.samples.earlier, self.samples.latest)
-
-    @cached_property
-    def gpu_count(self) -> int:
-        """How many GPUs the pod asks for."""
-        return gpu_request(self.pod)
-
-    @cached_property
-    def gpu_product(self) -> str:
-        """The kind of GPU of its node, as the node's labels or DCGM name it; empty when unknown."""
-        if product := gpu_product(self.node):
-            return product
-        return next((gpu.model for gpu in self.gpus if gpu.model), "")
-
-    @cached_property
-    def placement(self) -> Placement:
-        """The pod against every node that was observed."""
-        return self.facts.placement(self.pod)
-
-    @cached_property
-    def events(self) -> tuple[Event, ...]:
-        """Events about this incarnation of the pod, oldest first."""
-        return self.facts.events_of(self.ref)
-
-    @cached_property
-    def log(self) -> LogReading | None:
-        """The log of the instance that runs now (or ran last); None when it was not fetched."""
-        return _reading(self.log_source(previous=False))
-
-    @cached_property
-    def previous_log(self) -> LogReading | None:
-        """The log of the instance before the last restart; None when there was none or it was not fetched."""
-        return _reading(self.log_source(previous=True))
-
-    def log_source(self, *, previous: bool) -> ContainerLog | None:
-        """The text that `log` or `previous_log` was read from."""
-        return self.facts.container_log(self.namespace, self.name, self.container.name, previous=previous)
-
-    @property
-    def last_death(self) -> Terminated | None:
-        """How an instance of the container ended last: the present state when it is dead, else the state before."""
-        if self.status is None:
-            return None
-        return self.status.state.terminated or self.status.last_state.terminated
-
-    @property
-    def runs(self) -> bool:
-        """Whether an instance of the container runs at this moment."""
-        return self.status is not None and self.status.state.running is not None
-
-    @cached_property
-    def death_log(self) -> LogReading | None:
-        """The log of the instance that `last_death` is about.
-
-        Between two instances the kubelet serves the dead one's log as the current log.
-        """
-        return self.previous_log if self._died_in_previous_log else self.log or self.previous_log
-
-    @property
-    def death_log_is_previous(self) -> bool:
-        """Whether `death_log` is what `kubectl logs --previous` shows."""
-        return self._died_in_previous_log or self.log is None
-
-    @cached_property
-    def _died_in_previous_log(self) -> bool:
-        """Whether the dead instance's log is the previous one: a new instance runs, or began while the logs were read.
-
-        The latter shows as an exit code of Python's with no error in the current log, and one in the previous log.
-        """
-        if self.runs:
-            return True
-        if self.log is None or self.log.root is not None or self.previous_log is None:
-            return False
-        failed = self.last_death is not None and self.last_death.exit_code in (1, 2)
-        return failed and self.previous_log.root is not None
-
-    @property
-    def observed(self) -> bool:
-        """Whether the pod's own object was seen; a log that came alone has a pod that only stands for it."""
-        return STAND_IN not in self.pod.metadata.annotations
-
-    @property
-    def restarts(self) -> int:
-        return self.status.restart_count if self.status else 0
-
-
-@dataclass(frozen=True, eq=False)
-class WorkloadFacts:
-    """A Deployment or StatefulSet that runs vLLM, with the replicas it has now."""
-
-    workload: Workload
-    replicas: tuple[Replica, ...] = ()
-    container: Container | None = None
-
-    @cached_property
-    def ref(self) -> Ref:
-        meta = self.workload.metadata
-        return Ref(self.workload.kind, meta.name, meta.namespace, meta.uid)
-
-    @property
-    def namespace(self) -> str:
-        return self.workload.metadata.namespace
-
-    @property
-    def name(self) -> str:
-        return self.workload.metadata.name
-
-    @cached_property
-    def model(self) -> str:
-        declared = served_name(EngineArgs.of(self.container)) if self.container else ""
-        return declared or next((replica.model for replica in self.replicas if replica.model), "")
-
-    @property
-    def desired(self) -> int:
-        """How many replicas are asked for (the API's default is 1)."""
-        return 1 if self.workload.spec.replicas is None else self.workload.spec.replicas
-
-    @property
-    def ready(self) -> int:
-        """How many of them are ready, counted from the pods themselves."""
-        return sum(replica.state is ReplicaState.READY for replica in self.replicas)
+T = TypeVar("T", bound=Resource)
 
 
 class Facts:
@@ -250,13 +85,47 @@ class Facts:
             container = vllm_container(Pod(metadata=Meta(), spec=workload.spec.template.spec))
             replicas = tuple(members.get(workload.metadata.uid, ()))
             if container is not None or replicas:
-                found.append(WorkloadFacts(workload, replicas, container))
+                found.append(WorkloadFacts(workload, self, replicas, container))
         return tuple(found)
 
     def workload(self, kind: str, namespace: str, name: str) -> WorkloadFacts | None:
         """The vLLM workload of that kind (Deployment, StatefulSet) and name."""
         wanted = (kind, namespace, name)
         return next((item for item in self.workloads if (item.ref.kind, item.namespace, item.name) == wanted), None)
+
+    @cached_property
+    def scalers(self) -> tuple[ScalerFacts, ...]:
+        """Every autoscaler of a vLLM workload, and every one whose target is not there."""
+        hpas = {(item.metadata.namespace, item.metadata.name): item for item in self.all(HorizontalPodAutoscaler)}
+        found = []
+        for item in self.all(ScaledObject):
+            meta = item.metadata
+            hpa = hpas.pop((meta.namespace, item.status.hpa_name or f"keda-hpa-{meta.name}"), None)
+            found.append(self._scaler(item.spec.scale_target_ref, meta.namespace, hpa, item))
+        found += [self._scaler(item.spec.scale_target_ref, item.metadata.namespace, item) for item in hpas.values()]
+        return tuple(filter(None, found))
+
+    def _scaler(
+        self,
+        target: ScaleTarget,
+        namespace: str,
+        hpa: HorizontalPodAutoscaler | None,
+        scaled_object: ScaledObject | None = None,
+    ) -> ScalerFacts | None:
+        """None when the target is a workload that does not run vLLM."""
+        workload = self.workload(target.kind or "Deployment", namespace, target.name)
+        other = workload is None and (target.kind, namespace, target.name) in self._workload_names
+        return None if other else ScalerFacts(self, hpa, scaled_object, workload)
+
+    @cached_property
+    def _workload_names(self) -> frozenset[tuple[str, str, str]]:
+        everything = (*self.snapshot.deployments, *self.snapshot.statefulsets)
+        return frozenset((item.kind, item.metadata.namespace, item.metadata.name) for item in everything)
+
+    def scaler(self, kind: str, namespace: str, name: str) -> ScalerFacts | None:
+        """The autoscaler of that kind (ScaledObject, HorizontalPodAutoscaler) and name."""
+        wanted = (kind, namespace, name)
+        return next((item for item in self.scalers if (item.ref.kind, item.namespace, item.name) == wanted), None)
 
     def _replica_of(self, pod: Pod, container: Container) -> Replica:
         key = (pod.metadata.namespace, pod.metadata.name)
@@ -274,6 +143,17 @@ class Facts:
         )
 
     # --- joins ---
+
+    def all(self, type_: type[T]) -> tuple[T, ...]:
+        """The related objects of one type, in the order of the snapshot; whether they were read its source tells."""
+        return tuple(item for item in self._related.get(type_, ()) if isinstance(item, type_))
+
+    @cached_property
+    def _related(self) -> dict[type, list[Related]]:
+        found: dict[type, list[Related]] = defaultdict(list)
+        for item in self.snapshot.related:
+            found[type(item)].append(item)
+        return found
 
     @cached_property
     def nodes(self) -> dict[str, Node]:
@@ -340,27 +220,3 @@ class Facts:
 
     def container_log(self, namespace: str, pod: str, container: str, *, previous: bool) -> ContainerLog | None:
         return self._logs.get((namespace, pod, container, previous))
-
-
-def pod_ref(pod: Pod) -> Ref:
-    meta = pod.metadata
-    return Ref("Pod", meta.name, meta.namespace, meta.uid)
-
-
-def gpu_product(node: Node | None) -> str:
-    """The kind of GPU that a node's labels name, such as `NVIDIA-L4`; empty when they do not."""
-    labels = node.metadata.labels if node else {}
-    return next((labels[key] for key in _GPU_LABELS if labels.get(key)), "")
-
-
-def served_name(args: EngineArgs) -> str:
-    """The name that clients use: the first served name, else the model."""
-    served = args.served_model_name
-    first = served if isinstance(served, str) else next(iter(served or ()), "")
-    return first or args.model
-
-
-def _reading(log: ContainerLog | None) -> LogReading | None:
-    if log is None or not log.text.strip() or log.text.startswith(_NO_LOG):
-        return None
-    return read_log(log.text)

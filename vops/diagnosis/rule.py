@@ -1,7 +1,8 @@
 """What a rule is, and how rules are found.
 
-A rule is one file under vops/diagnosis/rules: a function that looks at one replica and returns a Verdict or None, under
-the decorator `rule`. The file's docstring is the rule's documentation. Rules are discovered, never listed.
+A rule is one file under vops/diagnosis/rules: a function that looks at one subject (a replica, a workload or what
+scales it) and returns a Verdict or None, under the decorator `rule`. The file's docstring is the rule's documentation.
+Rules are discovered, never listed.
 """
 
 from __future__ import annotations
@@ -12,24 +13,29 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from functools import cache
+from typing import Any, TypeAlias, TypeVar, overload
 
 import msgspec
 from msgspec import field
 
-from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence, Fix, Severity
 from vops.diagnosis.states import ReplicaState
+from vops.diagnosis.subjects import Replica, ScalerFacts, WorkloadFacts
 from vops.model.snapshot import Source
 
 
 class Branch(StrEnum):
     """The part of the decision tree that a rule belongs to, in the order of a pod's life: the earliest wins."""
 
+    CREATE = "create"  # workloads: pods that are wanted are not there
     SCHEDULE = "schedule"  # no node yet
     START = "start"  # on a node, container not created: image, volumes, configuration
     GONE = "gone"  # the pod ended: evicted, rejected, node lost
     DIED = "died"  # an instance of the container ended
     SERVE = "serve"  # it runs and does not serve
+    TRAFFIC = "traffic"  # it is ready: whether requests reach it, and how well it serves them
+    ROLLOUT = "rollout"  # workloads: whether a change of the template gets through
+    SCALE = "scale"  # workloads and autoscalers: whether the number of replicas follows the load
 
     @property
     def rank(self) -> int:
@@ -37,7 +43,7 @@ class Branch(StrEnum):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What a rule concludes about one replica; the diagnosis adds the rule, its cause and the subject."""
+    """What a rule concludes about one subject; the diagnosis adds the rule, its cause and the subject."""
 
     summary: str
     evidence: tuple[Evidence, ...]
@@ -46,20 +52,23 @@ class Verdict(msgspec.Struct, frozen=True):
     fixes: tuple[Fix, ...] = ()
 
 
-Check = Callable[[Replica], Verdict | None]
+Subject: TypeAlias = Replica | WorkloadFacts | ScalerFacts
+S = TypeVar("S", Replica, WorkloadFacts, ScalerFacts)
+Check = Callable[[S], Verdict | None]
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """A check with what is needed to ask it. `explains` names causes that are consequences of this one.
+    """A check of subjects of type `of`, with what is needed to ask it.
 
-    `order` ranks rules of one branch, the lower the nearer to the root. `even_when_ready` lets it speak about the last
-    death of a server that serves again.
+    `explains` names causes that are consequences of this one. `order` ranks rules of one branch, the lower the nearer
+    to the root. `even_when_ready` lets it speak about the last death of a server that serves again.
     """
 
     name: str
     cause: str
     branch: Branch
-    check: Check
+    check: Callable[[Any], Verdict | None]
+    of: type[Replica] | type[WorkloadFacts] | type[ScalerFacts] = Replica
     needs: frozenset[Source] = frozenset()
     explains: frozenset[str] = frozenset()
     order: int = 50
@@ -67,6 +76,7 @@ class Rule(msgspec.Struct, frozen=True):
     doc: str = field(default="")
 
 
+@overload
 def rule(
     *,
     cause: str,
@@ -75,15 +85,40 @@ def rule(
     explains: Iterable[str] = (),
     order: int = 50,
     even_when_ready: bool = False,
-) -> Callable[[Check], Rule]:
-    """Makes a rule of a check; its name is the function's."""
+) -> Callable[[Check[Replica]], Rule]: ...
 
-    def decorate(check: Check) -> Rule:
+
+@overload
+def rule(
+    *,
+    cause: str,
+    branch: Branch,
+    of: type[S],
+    needs: Iterable[Source] = (),
+    explains: Iterable[str] = (),
+    order: int = 50,
+) -> Callable[[Check[S]], Rule]: ...
+
+
+def rule(
+    *,
+    cause: str,
+    branch: Branch,
+    of: Any = Replica,
+    needs: Iterable[Source] = (),
+    explains: Iterable[str] = (),
+    order: int = 50,
+    even_when_ready: bool = False,
+) -> Callable[[Callable[[Any], Verdict | None]], Rule]:
+    """Makes a rule of a check of one kind of subject, a replica unless told; its name is the function's."""
+
+    def decorate(check: Callable[[Any], Verdict | None]) -> Rule:
         return Rule(
             name=check.__name__.replace("_", "-"),
             cause=cause,
             branch=branch,
             check=check,
+            of=of,
             needs=frozenset(needs),
             explains=frozenset(explains),
             order=order,
@@ -107,21 +142,37 @@ def _modules() -> Iterator[object]:
         yield importlib.import_module(info.name)
 
 
-def branches(replica: Replica) -> frozenset[Branch]:
-    """The parts of the tree that apply to a replica; none for one that is fine, or on its way."""
-    died = replica.last_death is not None
-    match replica.state:
-        case ReplicaState.PENDING:
-            return frozenset({Branch.SCHEDULE})
-        case ReplicaState.CREATING:
-            return frozenset({Branch.START, Branch.DIED} if died else {Branch.START})
-        case ReplicaState.FAILED:
-            return frozenset({Branch.GONE, Branch.DIED})
-        case ReplicaState.CRASH_LOOPING:
-            return frozenset({Branch.START, Branch.DIED})
-        case ReplicaState.COMPLETED | ReplicaState.LOADING | ReplicaState.READY:
-            return frozenset({Branch.DIED} if died else ())
-        case ReplicaState.NOT_READY:
-            return frozenset({Branch.SERVE, Branch.DIED} if died else {Branch.SERVE})
-        case _:
-            return frozenset()
+def branches(subject: Subject) -> frozenset[Branch]:
+    """The parts of the tree that apply to a subject; none for a replica that is on its way."""
+    if isinstance(subject, Replica):
+        return _replica_branches(subject)
+    if isinstance(subject, ScalerFacts):
+        return frozenset({Branch.SCALE})
+    missing = len(subject.replicas) < subject.desired or not subject.desired
+    always = {Branch.ROLLOUT, Branch.TRAFFIC, Branch.SCALE}
+    return frozenset(always | {Branch.CREATE} if missing else always)
+
+
+def _replica_branches(replica: Replica) -> frozenset[Branch]:
+    found = _OF_STATE.get(replica.state, frozenset())
+    died = replica.last_death is not None and replica.state in _MAY_HAVE_DIED
+    return found | {Branch.DIED} if died else found
+
+
+_OF_STATE = {
+    ReplicaState.PENDING: frozenset({Branch.SCHEDULE}),
+    ReplicaState.CREATING: frozenset({Branch.START}),
+    ReplicaState.FAILED: frozenset({Branch.GONE, Branch.DIED}),
+    ReplicaState.CRASH_LOOPING: frozenset({Branch.START, Branch.DIED}),
+    ReplicaState.NOT_READY: frozenset({Branch.SERVE}),
+    ReplicaState.READY: frozenset({Branch.TRAFFIC}),
+}
+_MAY_HAVE_DIED = frozenset(
+    {
+        ReplicaState.CREATING,
+        ReplicaState.COMPLETED,
+        ReplicaState.LOADING,
+        ReplicaState.READY,
+        ReplicaState.NOT_READY,
+    }
+)

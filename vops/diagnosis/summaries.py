@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vops.diagnosis.facts import Replica, WorkloadFacts
+from vops.diagnosis.facts import Replica, ScalerFacts, WorkloadFacts
 from vops.diagnosis.states import ReplicaState, started_at, startup_budget_s
 from vops.model.quantities import format_duration
 
@@ -47,6 +47,25 @@ def workload_state(workload: WorkloadFacts) -> str:
 
 def workload_summary(workload: WorkloadFacts) -> str:
     return f"{workload.ref.kind.lower()}/{workload.name} has {workload.ready} of {workload.desired} replicas ready"
+
+
+def scaler_state(scaler: ScalerFacts) -> str:
+    """`scaling` when its HPA is able and active, `inactive` when it is not, `unknown` when it was not observed."""
+    if scaler.hpa is None:
+        return "unknown"
+    failing = any(item.type != "ScalingLimited" and item.status == "False" for item in scaler.hpa.status.conditions)
+    return "inactive" if failing else "scaling"
+
+
+def scaler_summary(scaler: ScalerFacts) -> str:
+    target = f"{scaler.target.kind.lower()}/{scaler.target.name}"
+    if scaler.hpa is None:
+        return f"{scaler.name} scales {target}; its HPA was not seen"
+    status, limits = scaler.hpa.status, scaler.hpa.spec
+    return (
+        f"{scaler.name} wants {status.desired_replicas} replicas of {target} and has {status.current_replicas}"
+        f" (between {limits.min_replicas} and {limits.max_replicas})"
+    )
 
 
 def _on_node(replica: Replica) -> str:

@@ -44,6 +44,12 @@ class Meta(Object, frozen=True):
         return next((owner for owner in self.owner_references if owner.controller), None)
 
 
+class Resource(Object, frozen=True):
+    """Base of every object that the API serves by itself."""
+
+    metadata: Meta = field(default_factory=Meta)
+
+
 class Condition(Object, frozen=True):
     type: str = ""
     status: str = ""
@@ -222,8 +228,7 @@ class PodStatus(Object, frozen=True):
     nominated_node_name: str = ""
 
 
-class Pod(Object, frozen=True):
-    metadata: Meta = field(default_factory=Meta)
+class Pod(Resource, frozen=True):
     spec: PodSpec = field(default_factory=PodSpec)
     status: PodStatus = field(default_factory=PodStatus)
 
@@ -256,8 +261,7 @@ class NodeStatus(Object, frozen=True):
     node_info: dict[str, Any] = field(default_factory=dict)
 
 
-class Node(Object, frozen=True):
-    metadata: Meta = field(default_factory=Meta)
+class Node(Resource, frozen=True):
     spec: NodeSpec = field(default_factory=NodeSpec)
     status: NodeStatus = field(default_factory=NodeStatus)
 
@@ -289,7 +293,7 @@ class Strategy(Object, frozen=True):
 
 
 class WorkloadSpec(Object, frozen=True):
-    """The union of what Deployments, ReplicaSets and StatefulSets declare."""
+    """The union of what Deployments, ReplicaSets, StatefulSets and DaemonSets declare."""
 
     replicas: int | None = None
     paused: bool = False
@@ -310,14 +314,17 @@ class WorkloadStatus(Object, frozen=True):
     unavailable_replicas: int = 0
     current_revision: str = ""
     update_revision: str = ""
+    desired_number_scheduled: int = 0
+    current_number_scheduled: int = 0
+    number_ready: int = 0
+    number_misscheduled: int = 0
     conditions: tuple[Condition, ...] = ()
 
 
-class Workload(Object, frozen=True):
-    """A Deployment, ReplicaSet or StatefulSet; `kind` is filled in by whoever decodes it."""
+class Workload(Resource, frozen=True):
+    """A Deployment, ReplicaSet, StatefulSet or DaemonSet; `kind` is filled in by whoever decodes it."""
 
     kind: str = ""
-    metadata: Meta = field(default_factory=Meta)
     spec: WorkloadSpec = field(default_factory=WorkloadSpec)
     status: WorkloadStatus = field(default_factory=WorkloadStatus)
 
@@ -347,10 +354,9 @@ class EventSeries(Object, frozen=True):
     last_observed_time: datetime | None = None
 
 
-class Event(Object, frozen=True):
+class Event(Resource, frozen=True):
     """A core/v1 Event; old-style (count, lastTimestamp) and new-style (series, eventTime) fields alike."""
 
-    metadata: Meta = field(default_factory=Meta)
     involved_object: ObjectReference = field(default_factory=ObjectReference)
     type: str = ""
     reason: str = ""
@@ -378,16 +384,15 @@ class Event(Object, frozen=True):
 # --- everything else --------------------------------------------------------------------------------------
 
 
-class Named(Object, frozen=True):
+class Named(Resource, frozen=True):
     """An object of a kind that vops knows only by name; `kind` is filled in by whoever decodes it."""
 
     kind: str = ""
-    metadata: Meta = field(default_factory=Meta)
 
 
 # --- kinds ------------------------------------------------------------------------------------------------
 
-Decoded: TypeAlias = Pod | Node | Workload | Event | Named
+Decoded: TypeAlias = Resource
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -416,8 +421,8 @@ EVENTS = Kind("v1", "Event", "events", decodes_to=Event)
 DEPLOYMENTS = Kind("apps/v1", "Deployment", "deployments", decodes_to=Workload)
 REPLICASETS = Kind("apps/v1", "ReplicaSet", "replicasets", decodes_to=Workload)
 STATEFULSETS = Kind("apps/v1", "StatefulSet", "statefulsets", decodes_to=Workload)
+DAEMONSETS = Kind("apps/v1", "DaemonSet", "daemonsets", decodes_to=Workload)
 NAMESPACES = Kind("v1", "Namespace", "namespaces", namespaced=False, decodes_to=Named)
-KINDS: tuple[Kind, ...] = (PODS, NODES, EVENTS, DEPLOYMENTS, REPLICASETS, STATEFULSETS, NAMESPACES)
 
 
 class Ref(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -13,6 +13,7 @@ from enum import StrEnum
 import msgspec
 from msgspec import field
 
+from vops.model.kinds import Related
 from vops.model.resources import Event, Node, Pod, Workload
 from vops.model.serving import EngineSample, GpuSample
 
@@ -25,8 +26,22 @@ class Source(StrEnum):
     DEPLOYMENTS = "deployments"
     REPLICASETS = "replicasets"
     STATEFULSETS = "statefulsets"
+    DAEMONSETS = "daemonsets"
     EVENTS = "events"
     NAMESPACES = "namespaces"
+    CLAIMS = "persistentvolumeclaims"
+    VOLUMES = "persistentvolumes"
+    STORAGE_CLASSES = "storageclasses"
+    SERVICES = "services"
+    ENDPOINT_SLICES = "endpointslices"
+    NETWORK_POLICIES = "networkpolicies"
+    AUTOSCALERS = "horizontalpodautoscalers"
+    SCALED_OBJECTS = "scaledobjects"
+    NODE_POOLS = "nodepools"
+    NODE_CLAIMS = "nodeclaims"
+    CONFIG_MAPS = "configmaps"
+    QUOTAS = "resourcequotas"
+    RESOURCE_CLAIMS = "resourceclaims"
     LOGS = "logs"
     METRICS = "metrics"
     DCGM = "dcgm"
@@ -83,8 +98,26 @@ class EngineSamples(msgspec.Struct, frozen=True, omit_defaults=True):
     """`latest` is older than a reader of live numbers should be shown without being told."""
 
 
+class Series(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One series of a Prometheus answer: its labels and the newest value."""
+
+    labels: dict[str, str] = field(default_factory=dict)
+    value: float = 0.0
+
+
+class QueryAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What Prometheus answered to an autoscaler's query: no series is an empty answer, `error` is no answer."""
+
+    query: str
+    series: tuple[Series, ...] = ()
+    error: str = ""
+
+
 class ClusterSnapshot(msgspec.Struct, frozen=True):
-    """One instant of one context."""
+    """One instant of one context.
+
+    `related` is what else was read around pods, nodes and workloads: each kind has its own source.
+    """
 
     at: datetime
     context: str = ""
@@ -95,10 +128,13 @@ class ClusterSnapshot(msgspec.Struct, frozen=True):
     deployments: tuple[Workload, ...] = ()
     replicasets: tuple[Workload, ...] = ()
     statefulsets: tuple[Workload, ...] = ()
+    daemonsets: tuple[Workload, ...] = ()
+    related: tuple[Related, ...] = ()
     events: tuple[Event, ...] = ()
     logs: tuple[ContainerLog, ...] = ()
     samples: tuple[EngineSamples, ...] = ()
     gpus: tuple[GpuSample, ...] = ()
+    queries: tuple[QueryAnswer, ...] = ()
     schema: str = field(default="vops.snapshot/v1")
 
     def source(self, source: Source) -> SourceStatus:

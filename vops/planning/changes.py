@@ -13,7 +13,8 @@ from enum import StrEnum
 import msgspec
 from msgspec import field
 
-from vops.model.resources import KINDS, Kind, Ref
+from vops.model.kinds import KINDS
+from vops.model.resources import Kind, Ref
 from vops.planning.excerpts import excerpt
 from vops.planning.patches import Document, Edit, apply_operations, make_patch
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from vops.errors import UsageError
-from vops.model.resources import KINDS
+from vops.model.kinds import KINDS
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")

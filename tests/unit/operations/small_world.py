@@ -86,7 +86,7 @@ def exporter(name: str, node: str) -> Pod:
 
 def workload(kind: str, name: str, *, owner: str = "", namespace: str = "serving") -> Workload:
     owners = _owned_by(owner)
-    return Workload(kind, Meta(name, namespace, uid=f"uid-{kind}/{name}", owner_references=owners))
+    return Workload(Meta(name, namespace, uid=f"uid-{kind}/{name}", owner_references=owners), kind)
 
 
 class SmallCluster:

@@ -38,7 +38,7 @@ def deployment(
 ) -> Workload:
     meta = Meta(name="llama", uid="d", generation=generation, annotations={REVISION: "2"})
     counts = {"observed_generation": 3, "replicas": 2, "updated_replicas": 2, "available_replicas": 2} | status
-    return Workload("Deployment", meta, WorkloadSpec(replicas, paused), WorkloadStatus(**counts))
+    return Workload(meta, "Deployment", WorkloadSpec(replicas, paused), WorkloadStatus(**counts))
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_deployments_are_judged_as_kubectl_does(workload: Workload, phase: Phase
 def statefulset(status: dict[str, Any], strategy: Strategy) -> Workload:
     counts = {"observed_generation": 3, "replicas": 3, "ready_replicas": 3, "updated_replicas": 3} | status
     spec = WorkloadSpec(3, update_strategy=strategy)
-    return Workload("StatefulSet", Meta(name="llama", generation=3), spec, WorkloadStatus(**counts))
+    return Workload(Meta(name="llama", generation=3), "StatefulSet", spec, WorkloadStatus(**counts))
 
 
 ROLLING = Strategy("RollingUpdate", RollingUpdate())
@@ -167,7 +167,7 @@ def replicaset(uid: str, revision: str, template: str) -> Workload:
     owner = OwnerReference("Deployment", "llama", "d", controller=True)
     labels = {"pod-template-hash": template}
     return Workload(
-        "ReplicaSet", Meta(uid, uid=uid, labels=labels, annotations={REVISION: revision}, owner_references=(owner,))
+        Meta(uid, uid=uid, labels=labels, annotations={REVISION: revision}, owner_references=(owner,)), "ReplicaSet"
     )
 
 

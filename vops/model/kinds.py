@@ -1,0 +1,77 @@
+"""Every kind of object that vops knows: those that are always looked at, and those around them."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from vops.model.network import ENDPOINT_SLICES, NETWORK_POLICIES, SERVICES, EndpointSlice, NetworkPolicy, Service
+from vops.model.provisioning import (
+    CONFIG_MAPS,
+    NODE_CLAIMS,
+    NODE_POOLS,
+    QUOTAS,
+    RESOURCE_CLAIMS,
+    ConfigMap,
+    NodeClaim,
+    NodePool,
+    ResourceClaim,
+    ResourceQuota,
+)
+from vops.model.resources import (
+    DAEMONSETS,
+    DEPLOYMENTS,
+    EVENTS,
+    NAMESPACES,
+    NODES,
+    PODS,
+    REPLICASETS,
+    STATEFULSETS,
+    Kind,
+)
+from vops.model.scaling import AUTOSCALERS, SCALED_OBJECTS, HorizontalPodAutoscaler, ScaledObject
+from vops.model.storage import CLAIMS, STORAGE_CLASSES, VOLUMES, PersistentVolume, PersistentVolumeClaim, StorageClass
+
+Related: TypeAlias = (
+    PersistentVolumeClaim
+    | PersistentVolume
+    | StorageClass
+    | Service
+    | EndpointSlice
+    | NetworkPolicy
+    | HorizontalPodAutoscaler
+    | ScaledObject
+    | NodePool
+    | NodeClaim
+    | ConfigMap
+    | ResourceQuota
+    | ResourceClaim
+)
+"""What is around pods, nodes and workloads: read when a diagnosis asks for it."""
+
+RELATED: tuple[Kind, ...] = (
+    CLAIMS,
+    VOLUMES,
+    STORAGE_CLASSES,
+    SERVICES,
+    ENDPOINT_SLICES,
+    NETWORK_POLICIES,
+    AUTOSCALERS,
+    SCALED_OBJECTS,
+    NODE_POOLS,
+    NODE_CLAIMS,
+    CONFIG_MAPS,
+    QUOTAS,
+    RESOURCE_CLAIMS,
+)
+
+KINDS: tuple[Kind, ...] = (
+    PODS,
+    NODES,
+    EVENTS,
+    DEPLOYMENTS,
+    REPLICASETS,
+    STATEFULSETS,
+    DAEMONSETS,
+    NAMESPACES,
+    *RELATED,
+)
