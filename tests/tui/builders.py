@@ -140,12 +140,12 @@ def workload(name: str, model: str, *, namespace: str = "prod", ready: int = 1, 
     rolling = Strategy("RollingUpdate", RollingUpdate(1, 0))
     counts = WorkloadStatus(3, desired, ready, desired if updated is None else updated, ready)
     deployment = Workload(
-        "Deployment", meta, WorkloadSpec(desired, selector=LabelSelector(), template=template, strategy=rolling), counts
+        meta, "Deployment", WorkloadSpec(desired, selector=LabelSelector(), template=template, strategy=rolling), counts
     )
     owner = OwnerReference("Deployment", name, meta.uid, "apps/v1", controller=True)
     replicaset = Workload(
-        "ReplicaSet",
         Meta(name=f"{name}-6f9c4", namespace=namespace, uid=f"uid-{name}-6f9c4", owner_references=(owner,)),
+        "ReplicaSet",
         WorkloadSpec(desired, template=template),
     )
     return deployment, replicaset
