@@ -1,6 +1,6 @@
 """`python -m vops`."""
 
-from vops.cli.app import main
+from vops.cli.main import main
 
 if __name__ == "__main__":
     main()

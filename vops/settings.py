@@ -6,7 +6,6 @@ Leaves out everything that belongs to one command. The file is `$XDG_CONFIG_HOME
 from __future__ import annotations
 
 import os
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -71,11 +70,18 @@ def load_settings(environ: dict[str, str], flags: dict[str, Any]) -> Settings:
 
 def _from_file(path: Path) -> dict[str, Any]:
     try:
-        values = tomllib.loads(path.read_text("utf-8"))
+        data = path.read_bytes()
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"cannot be read: {error}", path=str(path), hint="correct it or move it away") from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    # Most users have no such file, and need no reader of it.
+    import tomllib
+
+    try:
+        values = tomllib.loads(data.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise _unreadable(path, error) from error
     unknown = sorted(set(values) - set(Settings.__struct_fields__))
     if unknown:
         raise InputError(
@@ -84,3 +90,7 @@ def _from_file(path: Path) -> dict[str, Any]:
             hint=f"known are: {', '.join(Settings.__struct_fields__)}",
         )
     return values
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    return InputError(f"cannot be read: {error}", path=str(path), hint="correct it or move it away")

@@ -1,11 +1,22 @@
 """What a command does not need, it does not import: the static graph cannot tell, so a process is asked."""
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 HEAVY = ("kubernetes", "aiohttp", "httpx", "textual", "requests", "pandas", "prometheus_api_client", "huggingface_hub")
+
+NOBODY_LISTENS = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "current-context": "nobody",
+    "contexts": [{"name": "nobody", "context": {"cluster": "nobody", "user": ""}}],
+    "clusters": [{"name": "nobody", "cluster": {"server": "http://127.0.0.1:1"}}],
+    "users": [],
+}
 
 PROBE = """
 import sys
@@ -23,4 +34,16 @@ print("LOADED", *sorted(name for name in {heavy!r} if name in sys.modules))
 def test_help_and_local_commands_stay_light(argv: list[str]) -> None:
     code = PROBE.format(argv=argv, heavy=HEAVY)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "LOADED"
+
+
+def test_a_plain_diagnose_asks_the_cluster_before_it_loads_anything_for_later(tmp_path: Path) -> None:
+    kubeconfig = tmp_path / "config"
+    kubeconfig.write_text(json.dumps(NOBODY_LISTENS))
+    later = (*HEAVY, "typer", "pydantic", "ruamel.yaml", "xml.etree", "tomllib")
+    code = PROBE.replace("vops.cli.app", "vops.cli.main").format(
+        argv=["--kubeconfig", str(kubeconfig), "diagnose", "pod-1"], heavy=later
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert "127.0.0.1" in done.stderr
     assert done.stdout.splitlines()[-1] == "LOADED"

@@ -1,11 +1,10 @@
-"""The `vops` command: parses, starts the TUI when no command is given, and turns errors into exit codes.
+"""The Typer application of `vops`: every command, and the TUI when none is given.
 
 Imports nothing but typer at the top: `vops --help` must not pay for Kubernetes, HTTP or Textual.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Annotated
 
@@ -13,9 +12,9 @@ import typer
 
 from vops import __version__
 from vops.cli import diagnose, explain, fix, fleet, lab, runbooks, snapshot
-from vops.cli.diagnostics import ExitCode, bug, report
+from vops.cli.diagnostics import ending
+from vops.cli.listing import show
 from vops.cli.options import Globals, hoisted
-from vops.errors import VopsError
 
 app = typer.Typer(
     name="vops",
@@ -77,7 +76,7 @@ def root(
 def _start(options: Globals) -> None:
     """The TUI on a terminal; elsewhere the fleet, once, since there is no screen to draw on."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        fleet.show(options)
+        show(options)
         return
     from vops.cli.running import settings_of
     from vops.tui.app import run_tui
@@ -92,19 +91,5 @@ def command_names() -> frozenset[str]:
 
 
 def main() -> None:
-    """The console script. A foreseeable failure is a sentence and an exit code, never a traceback."""
-    try:
-        app(args=hoisted(sys.argv[1:], command_names()), prog_name="vops")
-    except VopsError as error:
-        sys.exit(report(error))
-    except KeyboardInterrupt:
-        sys.exit(ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        # Whoever read our output has gone; writing the rest, or complaining, would only fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(ExitCode.OK)
-    except Exception as error:
-        # The edge of the process: whatever arrives here is a mistake of ours, and is called one.
-        if "--verbose" in sys.argv:
-            raise
-        sys.exit(report(bug(error)))
+    """The console script for every command line that is not plain. Ends the process."""
+    ending(lambda: app(args=hoisted(sys.argv[1:], command_names()), prog_name="vops"))

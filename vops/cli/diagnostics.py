@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Callable
 from enum import IntEnum
+from typing import NoReturn
 
 from vops import errors
 from vops.model.text import scrub
@@ -74,6 +77,25 @@ def report(error: errors.VopsError) -> ExitCode:
     if error.hint:
         narrate(f"  next: {error.hint}")
     return exit_code(error)
+
+
+def ending(work: Callable[[], int | None]) -> NoReturn:
+    """Ends the process as `work` does. A foreseeable failure is a sentence and an exit code, never a traceback."""
+    try:
+        sys.exit(work() or ExitCode.OK)
+    except errors.VopsError as error:
+        sys.exit(report(error))
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has gone; writing the rest, or complaining, would only fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.OK)
+    except Exception as error:
+        # The edge of the process: whatever arrives here is a mistake of ours, and is called one.
+        if "--verbose" in sys.argv:
+            raise
+        sys.exit(report(bug(error)))
 
 
 def bug(error: Exception) -> errors.VopsError:

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from vops.cli.options import Globals
-
-if TYPE_CHECKING:
-    from vops.diagnosis.facts import Facts
-    from vops.settings import Settings
-
-FORMATS = ("table", "wide", "json", "jsonl", "csv")
+from vops.cli.listing import FORMATS, show
 
 
 def register(app: typer.Typer) -> None:
@@ -25,71 +19,3 @@ def fleet(
     selector: Annotated[str, typer.Option("--selector", "-l", help="label selector of the pods")] = "",
 ) -> None:
     show(context.obj, watch=watch, selector=selector)
-
-
-def show(options: Globals, *, watch: bool = False, selector: str = "") -> None:
-    """Prints the fleet in the format asked for; with `watch` until interrupted."""
-    from vops.cli.output import chosen
-    from vops.cli.running import run, settings_of
-
-    output = chosen(options.output, FORMATS)
-    settings = settings_of(options)
-    run(_watch(options, settings, output, selector) if watch else _once(options, settings, output, selector))
-
-
-async def _once(options: Globals, settings: Settings, output: str, selector: str) -> None:
-    from vops.diagnosis.facts import Facts
-    from vops.operations.observe import observe
-    from vops.operations.session import open_session
-
-    async with open_session(settings) as session:
-        facts = Facts(await observe(session, namespace=settings.namespace, selector=selector, logs=False))
-        _print(options, facts, output)
-        if not facts.replicas:
-            _say_where(options, facts, settings)
-
-
-async def _watch(options: Globals, settings: Settings, output: str, selector: str) -> None:
-    """A table per second in which something changed; nothing is redrawn, so that it can be piped."""
-    import asyncio
-
-    from vops.diagnosis.facts import Facts
-    from vops.operations.observe import Observer
-    from vops.operations.session import open_session
-
-    async with open_session(settings) as session:
-        observer = Observer(session, namespace=settings.namespace, selector=selector)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(observer.run())
-            revision = 0
-            while True:
-                revision = await observer.wait(revision)
-                _print(options, Facts(observer.snapshot()), output)
-                await session.clock.sleep(1)
-
-
-def _print(options: Globals, facts: Facts, output: str) -> None:
-    from vops.cli.output import emit, emit_lines
-    from vops.render import fleet as render
-
-    match output:
-        case "json":
-            emit(render.fleet_json(facts))
-        case "jsonl":
-            emit(render.fleet_jsonl(facts))
-        case "csv":
-            emit(render.fleet_csv(facts))
-        case _:
-            emit_lines(render.fleet_lines(facts, wide=output == "wide"), no_color=options.no_color)
-
-
-def _say_where(options: Globals, facts: Facts, settings: Settings) -> None:
-    """Nothing found is not an error, but must not look like a healthy empty table either."""
-    from vops.cli.diagnostics import narrate
-
-    place = f"namespace {settings.namespace}" if settings.namespace else "any namespace"
-    narrate(
-        f"no vLLM pods in {place} of context {facts.snapshot.context}\n"
-        "  next: look elsewhere with -A, -n NAMESPACE or --context NAME, or see a fleet with vops --lab fleet",
-        quiet=options.quiet,
-    )

@@ -1,13 +1,11 @@
-"""A diagnosis report as text, JSON, YAML, Markdown and JUnit."""
+"""A diagnosis report as text, JSON, YAML, Markdown and JUnit; loads what writes a format when it is asked for."""
 
 from __future__ import annotations
 
 import io
 from typing import Any
-from xml.etree import ElementTree
 
 import msgspec
-from ruamel.yaml import YAML
 
 from vops.diagnosis.findings import Applicability, Evidence, Finding, Fix, Report, Severity, Skipped
 from vops.model.resources import Ref
@@ -132,6 +130,8 @@ def report_json(reports: list[Report]) -> bytes:
 
 def report_yaml(reports: list[Report]) -> str:
     """The same documents as YAML, separated by `---`."""
+    from ruamel.yaml import YAML
+
     stream = io.StringIO()
     YAML(typ="safe", pure=True).dump_all([report_document(report) for report in reports], stream)
     return stream.getvalue()
@@ -174,6 +174,8 @@ def _escaped(text: str) -> str:
 
 def report_junit(reports: list[Report], fail_on: Severity) -> str:
     """A test suite: a case per subject, failed by the findings at or above `fail_on`."""
+    from xml.etree import ElementTree
+
     suite = ElementTree.Element("testsuite", name="vops diagnose", tests=str(len(reports)))
     failed = 0
     for report in reports:
