@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import msgspec
 
+from vops.diagnosis.claims import entitled, first_claim
 from vops.diagnosis.facts import Facts, Replica, ScalerFacts, WorkloadFacts
 from vops.diagnosis.findings import Applicability, Confidence, Finding, Fix, Report, Severity, Skipped
 from vops.diagnosis.rule import Branch, Rule, Subject, Verdict, branches, discover
@@ -90,7 +91,7 @@ def examine(subject: Subject, rules: Iterable[Rule]) -> tuple[tuple[Finding, ...
             skipped.append((item, missing))
         elif (verdict := item.check(subject)) is not None:
             verdicts.append((item, verdict))
-    findings = _ranked(subject, _one_per_cause(verdicts))
+    findings = _ranked(subject, _one_per_cause(first_claim(verdicts)))
     if not findings and isinstance(subject, Replica) and (fallback := unknown(subject)) is not None:
         findings = (fallback,)
     proven = min(
@@ -105,8 +106,8 @@ def applicable(subject: Subject, rules: Iterable[Rule]) -> tuple[Rule, ...]:
     found = tuple(item for item in rules if isinstance(subject, item.of) and item.branch in active)
     if isinstance(subject, Replica) and subject.state is ReplicaState.READY:
         lately = _died_lately(subject)
-        return tuple(item for item in found if item.branch is Branch.TRAFFIC or (lately and item.even_when_ready))
-    return found
+        found = tuple(item for item in found if item.branch is Branch.TRAFFIC or (lately and item.even_when_ready))
+    return entitled(subject, found)
 
 
 def _died_lately(replica: Replica) -> bool:

@@ -1,8 +1,10 @@
 """A container's log as lines: whatever loggers and runtimes put before a message is taken off and kept apart.
 
-Handles vLLM's own prefixes (`(APIServer pid=1) (EngineCore_DP0 pid=283) INFO 11-23 21:06:27 [core.py:114] `), colours,
-`kubectl logs --prefix` and `--timestamps`, CRI files, and JSON, whether the runtime's or vLLM's. Every line is cut at
-LONGEST characters, so that the time spent grows with the size of the log and with nothing else.
+Handles vLLM's prefixes of every version (`(APIServer pid=1) (EngineCore_DP0 pid=2) INFO 11-23 21:06:27 [core.py:114] `
+and `INFO 11-24 02:00:00 api_server.py:1] `), those of Ray, torch, klog, logrus and zap, colours, those of
+`kubectl logs --prefix` and `--timestamps`, compose, journald, CRI files with their partial lines, and JSON, the runtime's or a logger's.
+Every line is cut at LONGEST characters, and of a very long log only the two ends are read, so that the time spent
+grows with the size of the log and is bounded.
 """
 
 from __future__ import annotations
@@ -13,20 +15,52 @@ from datetime import datetime
 
 import msgspec
 
-LONGEST = 16_384
+from vops.diagnosis.structured import flat_record, json_lines
 
-_COLOUR = re.compile("[\x1b\ufffd]\\[[0-9;]{0,16}m")
-_POD = re.compile(r"\[pod/[^\]\s]{1,512}\] ")
-_RUNTIME = re.compile(
-    r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d) (?:(?:stdout|stderr) [FP] )?", re.ASCII
-)
-_PROCESS = re.compile(r"\(([A-Za-z]\w{0,63})(?:[ -][^()=]{0,40}=?[^()]{0,40})? ?pid=\d{1,10}\) ?", re.ASCII)
-_HEADER = re.compile(
-    r"(DEBUG|INFO|WARNING|ERROR|CRITICAL) (?:\d{4}-)?(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)"
-    r"(?:[.,]\d{1,6})? ?(?:\[([^\]]{0,120})\] ?)?",
+LONGEST = 16_384
+HEAD, TAIL = 2**20, 4 * 2**20
+"""How much of a very long log is read, in characters: its beginning and its end."""
+
+_COLOUR = re.compile(r"(?:[\x1b\ufffd]\[[0-9;]{0,16}m|\[\d{1,3}(?:;\d{1,3}){0,4}m)", re.ASCII)
+_SOURCE = re.compile(
+    r"\[pod/[^\]\s]{1,512}\](?: |$)"  # kubectl logs --prefix
+    r"|[\w.-]{1,80} +\|(?: |$)"  # docker compose
+    r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d [\w.-]{1,80} [\w.@/-]{1,80}(?:\[\d{1,10}\])?:(?: |$)",  # journald
     re.ASCII,
 )
+_RUNTIME = re.compile(
+    r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)"
+    r"(?: (stdout|stderr) ([FP])(?=[ \n]|$))?[ \t]?",
+    re.ASCII,
+)
+_PROCESS = re.compile(
+    r"\((?P<name>[A-Za-z][\w:.-]{0,120}?)(?P<more>[ -][^()=]{0,40}=?[^()]{0,40})? ?(?P<pid>pid=\d{1,10})"
+    r"(?:, ip=[\w.:]{1,64})?\) ?|\((?P<bare>pid=\d{1,10}|raylet|gcs_server|autoscaler [+\w]{1,16})"
+    r"(?:, ip=[\w.:]{1,64})?\) ?"
+    r"|\[(?P<rank>rank\d{1,5})\]: ?",
+    re.ASCII,
+)
+_REPEATED = re.compile(r" \[repeated \d{1,9}x across cluster\].{0,200}$", re.ASCII)
+_LEVELS = "DEBUG|INFO|WARNING|ERROR|CRITICAL"
+_HEADER = re.compile(
+    rf"({_LEVELS}) (?:\d{{4}}-)?(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)"
+    r"(?:[.,]\d{1,6})? ?(?:\[([^\]]{0,120})\] ?|([\w./-]{1,100}:\d{1,6})\] ?)?",
+    re.ASCII,
+)
+_DATED = re.compile(
+    r"\[?\d{4}-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:[.,]\d{1,6})?Z?\]?(?: ?\| ?| - |[ \t]+)"
+    r"(?:\d{1,8} - |[\w.]{1,80} - )?"
+    rf"\[?({_LEVELS}|WARN|FATAL)\b\]?[ \t]*[|:-]*[ \t]*(?:([\w./-]{{1,100}}:\d{{1,6}}) (?:--|-|\||\]) )?",
+    re.ASCII,
+)
+_GLOG = re.compile(
+    r"\[?([IWEF])(\d\d)(\d\d) (\d\d):(\d\d):(\d\d)(?:\.\d{1,9})? +(?:\d{1,8} )?([\w./-]{1,100}:\d{1,6})\] ?", re.ASCII
+)
+_UVICORN = re.compile(r"(ERROR|CRITICAL|WARNING): {2,8}", re.ASCII)
+_LETTERS = {"I": "INFO", "W": "WARNING", "E": "ERROR", "F": "CRITICAL", "WARN": "WARNING", "FATAL": "CRITICAL"}
 _LEAP_YEAR = 2000
+_MOST_PREFIXES = 8
+_PARTIAL_LENGTH = 8_192
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -44,44 +78,135 @@ class Line(msgspec.Struct, frozen=True):
 
 
 def log_lines(text: str) -> Iterator[Line]:
-    """Every line of a log, stripped of what is not the message."""
-    for number, raw in enumerate(text.split("\n"), start=1):
-        yield _line(number, raw[:LONGEST].rstrip())
+    """The lines of a log, stripped of what is not the message; of a very long one, those of its two ends."""
+    joiner = _Joiner()
+    for number, raw in _windows(text):
+        yield from joiner.lines(number, raw)
+    yield from joiner.rest()
 
 
-def _line(number: int, raw: str) -> Line:
-    text, at = raw, None
+def line_count(text: str) -> int:
+    return text.count("\n") + 1
+
+
+def _windows(text: str) -> Iterator[tuple[int, str]]:
+    """Numbered raw lines: all of them, or those of the head and the tail."""
+    if len(text) <= HEAD + TAIL:
+        yield from enumerate(text.split("\n"), start=1)
+        return
+    head_end = text.rfind("\n", 0, HEAD) + 1 or HEAD
+    tail_start = text.find("\n", len(text) - TAIL) + 1 or len(text) - TAIL
+    yield from enumerate(text[:head_end].split("\n"), start=1)
+    before = text.count("\n", 0, tail_start)
+    yield from enumerate(text[tail_start:].split("\n"), start=before + 1)
+
+
+class _Joiner:
+    """Puts together what a runtime had cut into partial lines, stream by stream."""
+
+    def __init__(self) -> None:
+        self._partial: dict[str, tuple[int, str, datetime | None]] = {}
+
+    def lines(self, number: int, raw: str) -> Iterator[Line]:
+        text, at = raw[:LONGEST], None
+        if "[" in text[:600]:
+            text = _COLOUR.sub("", text)
+        if (match := _SOURCE.match(text)) is not None:
+            text = text[match.end() :]
+        if text[:1].isdigit() and (stamp := _RUNTIME.match(text)):
+            at = datetime.fromisoformat(stamp[1])
+            text = text[stamp.end() :]
+            if stamp[2]:
+                yield from self._piece(number, text, at, stamp[2], whole=stamp[3] == "F")
+                return
+        yield from self._whole(number, text, at)
+
+    def rest(self) -> Iterator[Line]:
+        """Pieces whose end never came."""
+        for number, text, at in self._partial.values():
+            yield from self._whole(number, text, at)
+
+    def _piece(self, number: int, text: str, at: datetime | None, stream: str, *, whole: bool) -> Iterator[Line]:
+        first, begun, began = self._partial.pop(stream, (number, "", at))
+        joined = (begun + text)[:LONGEST]
+        if whole:
+            yield from self._whole(first, joined, began)
+        else:
+            self._partial[stream] = (first, joined, began)
+
+    def _whole(self, number: int, text: str, at: datetime | None) -> Iterator[Line]:
+        if not text.startswith("{"):
+            yield _line(number, text.rstrip(), at)
+            return
+        record = json_lines(text)
+        if record is None:
+            yield _line(number, text.rstrip(), at)
+        elif record.stream and len(record.lines[0]) >= _PARTIAL_LENGTH and not record.ended:
+            yield from self._piece(number, record.lines[0], at, record.stream, whole=False)
+        elif record.stream in self._partial:
+            yield from self._piece(number, record.lines[0], at, record.stream, whole=True)
+        else:
+            for message in record.lines:
+                yield _line(number, message[:LONGEST].rstrip(), at, record.level)
+
+
+def _line(number: int, raw: str, at: datetime | None, level: str = "") -> Line:
+    text, process, place = raw, "", ""
     if "[" in text[:600]:
-        text = _POD.sub("", _COLOUR.sub("", text), count=1) if text.startswith("[pod/") else _COLOUR.sub("", text)
-    if text[:1].isdigit() and (stamp := _RUNTIME.match(text)):
-        at = datetime.fromisoformat(stamp[1])
-        text = text[stamp.end() :]
-    if text.startswith('{"'):
-        text = _json_message(text)
-    process = ""
-    while text.startswith("(") and (match := _PROCESS.match(text)):
-        process = match[1]
-        text = text[match.end() :]
-    header = _HEADER.match(text) if text[:1] in "DIWEC" else None
-    if header is None:
-        return Line(number, text, process, at=at)
-    return Line(number, text[header.end() :], process, header[1], header[7] or "", at or _moment(header))
+        text = _COLOUR.sub("", text)
+    for _ in range(_MOST_PREFIXES):
+        if text[:1] in "([" and (match := _PROCESS.match(text)):
+            process = _named(match, process)
+            text = text[match.end() :]
+            continue
+        header = _header(text)
+        if header is None:
+            break
+        level, place, clock, end = header
+        at, text = at or clock, text[end:]
+        if text.startswith("["):  # torchrun puts its rank behind the header
+            continue
+        break
+    if "[repeated" in text:
+        text = _REPEATED.sub("", text)
+    if (record := flat_record(text)) is not None:
+        level, text = record
+    return Line(number, text, process, level, place, at)
 
 
-def _moment(header: re.Match[str]) -> datetime | None:
+def _named(match: re.Match[str], above: str) -> str:
+    """What a process is called: workers that share a name are told apart by rank or pid; a rank names what is above."""
+    if match["rank"]:
+        return (
+            f"{above} {match['rank']}"
+            if above and not any(sign.isdigit() for sign in above)
+            else above or match["rank"]
+        )
+    if match["bare"]:
+        return match["bare"]
+    name, more = match["name"], (match["more"] or "").strip(" -")
+    if "worker" not in name.lower() or any(sign.isdigit() for sign in name):
+        return name
+    return f"{name} {more or match['pid']}"
+
+
+def _header(text: str) -> tuple[str, str, datetime | None, int] | None:
+    """Level, place, time and length of a logger's header; None where there is none."""
+    first = text[:1]
+    if first in "DIWEC" and (match := _HEADER.match(text)):
+        return match[1], match[7] or match[8] or "", _moment(*match.group(2, 3, 4, 5, 6)), match.end()
+    if (first == "[" or first in "IWEF") and (match := _GLOG.match(text)):
+        return _LETTERS[match[1]], match[7], _moment(*match.group(2, 3, 4, 5, 6)), match.end()
+    if (first == "[" or first.isdigit()) and (match := _DATED.match(text)):
+        level = _LETTERS.get(match[6], match[6])
+        return level, match[7] or "", _moment(*match.group(1, 2, 3, 4, 5)), match.end()
+    if first in "ECW" and (match := _UVICORN.match(text)):
+        return match[1], "uvicorn", None, match.end()
+    return None
+
+
+def _moment(month: str, day: str, hour: str, minute: str, second: str) -> datetime | None:
     try:
-        return datetime(_LEAP_YEAR, int(header[2]), int(header[3]), int(header[4]), int(header[5]), int(header[6]))
+        return datetime(_LEAP_YEAR, int(month), int(day), int(hour), int(minute), int(second))
     except ValueError:
         return None
-
-
-def _json_message(text: str) -> str:
-    """The message inside a line that a JSON logger wrote: Docker's `log`, or the usual names of a message."""
-    try:
-        document = msgspec.json.decode(text)
-    except (msgspec.DecodeError, ValueError):
-        return text
-    if not isinstance(document, dict):
-        return text
-    message = next((document[key] for key in ("log", "message", "msg") if isinstance(document.get(key), str)), None)
-    return text if message is None else message.rstrip("\n")[:LONGEST]

@@ -1,7 +1,8 @@
 """Reads a vLLM log: the phases of a start, its numbers, and the root error under the wrapper errors.
 
-Knows the lines of vLLM 0.8.5 to 0.33. It decides nothing: rules compare a reading with the objects around it.
-Reading takes time linear in the size of the log, whatever is in it.
+Knows the lines of vLLM 0.6 to 0.33, and which other component wrote a log that is not vLLM's. It decides nothing: rules
+compare a reading with the objects around it. Reading takes time linear in the size of the log, whatever is in it, and
+of a very long one only the two ends are read.
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ from typing import Any
 import msgspec
 from msgspec import field
 
-from vops.diagnosis.loglines import Line, log_lines
-from vops.diagnosis.tracebacks import LoggedError, chains, root_chain
+from vops.diagnosis.components import Component, component_of, failure_of
+from vops.diagnosis.loglines import Line, line_count, log_lines
+from vops.diagnosis.notices import Notices
+from vops.diagnosis.roots import Episode, failed_first, ranked
+from vops.diagnosis.tracebacks import Chain, Collector, LoggedError
 
 
 class Stage(StrEnum):
@@ -67,12 +71,16 @@ class Refused(msgspec.Struct, frozen=True):
 class LogReading(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one container's log says. Absent numbers are None.
 
-    `root` is the innermost exception worth showing, `chain` every exception of its traceback, innermost first.
+    `component` is what wrote the log. `root` is the innermost exception worth showing, `chain` every exception of its
+    traceback, innermost first; `others` holds the exceptions of other tracebacks that may have ended the process, the
+    likelier first, and `notices` what was said outside of any exception. `failed_first` names the process that failed
+    first where there were several.
     `elapsed_s` is the time between the first and the last stamped line; `whole` tells that the log begins where the
     process did, so that times count from its start.
     """
 
     lines: int = 0
+    component: Component = Component.VLLM
     version: str = ""
     model: str = ""
     arguments: dict[str, str] = field(default_factory=dict)
@@ -94,6 +102,9 @@ class LogReading(msgspec.Struct, frozen=True, omit_defaults=True):
     root: LoggedError | None = None
     wrapper: LoggedError | None = None
     chain: tuple[LoggedError, ...] = ()
+    others: tuple[tuple[LoggedError, ...], ...] = ()
+    notices: tuple[LoggedError, ...] = ()
+    failed_first: str = ""
 
     @property
     def ready(self) -> bool:
@@ -117,28 +128,47 @@ class LogReading(msgspec.Struct, frozen=True, omit_defaults=True):
         died, stopped = self.engine_died_line, self.stopped_line
         return died is not None and (stopped is None or died < stopped)
 
+    @property
+    def candidates(self) -> tuple[LoggedError, ...]:
+        """Every exception that may be the cause, the likeliest first: the root's chain before all others."""
+        return (*self.chain, *(error for chain in self.others for error in chain))
+
     def error(self, pattern: re.Pattern[str]) -> tuple[LoggedError, re.Match[str]] | None:
-        """The innermost exception of the root's chain that `pattern` is found in, and the match."""
-        for item in self.chain:
-            match = pattern.search(str(item))
+        """The likeliest exception that `pattern` is found in, and the match."""
+        for item in self.candidates:
+            match = pattern.search(item.text)
+            if match is not None:
+                return item, match
+        return None
+
+    def notice(self, pattern: re.Pattern[str]) -> tuple[LoggedError, re.Match[str]] | None:
+        """The first line outside of any exception that `pattern` is found in, and the match."""
+        for item in self.notices:
+            match = pattern.search(item.text)
             if match is not None:
                 return item, match
         return None
 
 
 _MARKS = re.compile(
-    r"(?P<CONFIG>non-default args: |args: Namespace\(|Resolved architecture: |Using max model len )"
-    r"|(?P<ENGINE>Initializing an? V?\d? ?LLM engine |world_size=\d)"
-    r"|(?P<WEIGHTS>Starting to load model |Loading model from scratch|Loading \w+ checkpoint shards:)"
+    r"(?P<CONFIG>non-default args: |args: Namespace\(|Resolved architecture: |Using max model len "
+    r"|This model supports multiple tasks)"
+    r"|(?P<ENGINE>Initializing an? V?\d? ?LLM engine |world_size=\d|Waiting for \d+ local, \d+ remote core engine"
+    r"|Started engine process with PID|vLLM is using nccl==)"
+    r"|(?P<WEIGHTS>Starting to load model |Loading model from scratch|Loading \w+ (?:\w+ )?checkpoint shards:"
+    r"|Loading weights took |Loading safetensors using Runai)"
     r"|(?P<DOWNLOAD>Time spent downloading weights for |Fetching \d+ files:"
     r"|\S{1,200}\.(?:safetensors|bin|gguf|pt):? +\d+%)"
     r"|(?P<COMPILE>Using cache directory: .{0,400} for vLLM's torch\.compile|Dynamo bytecode transform time"
     r"|Directly load the compiled graph|Compiling a graph for )"
-    r"|(?P<PROFILE>Model loading took |torch\.compile took |torch\.compile takes |Initial profiling/warmup run took )"
+    r"|(?P<PROFILE>Model loading took |Loading model weights took |torch\.compile took |torch\.compile takes "
+    r"|Initial profiling/warmup run took |Memory profiling (?:takes|results))"
     r"|(?P<KV_CACHE>Available KV cache memory: |[GCX]PU KV cache size: |# \w+ blocks: )"
     r"|(?P<CAPTURE>Capturing CUDA graph|Capturing the model for CUDA graphs|Graph capturing finished in )"
-    r"|(?P<SERVER>init engine \(profile, create kv cache, warmup model\) took |Starting vLLM (?:API )?server )"
-    r"|(?P<SERVING>INFO: +Application startup complete|Application startup complete)",
+    r"|(?P<SERVER>init engine \(profile, create kv cache, warmup model\) took |Starting vLLM (?:API )?server "
+    r"|Available routes are:)"
+    r"|(?P<SERVING>INFO: +Application startup complete|Application startup complete"
+    r"|(?:Engine \d{1,4}: )?Avg prompt throughput: |INFO: +\S{1,80} - \"[A-Z]{3,7} /\S{0,400} HTTP/[\d.]{1,4}\" 200)",
     re.ASCII,
 )
 _INSERTED = {Stage.COMPILE: Stage.PROFILE, Stage.DOWNLOAD: Stage.WEIGHTS}
@@ -153,14 +183,22 @@ _CONFIG_MODEL = re.compile(r"Initializing an? .{0,80}with config: model='([^']{1
 _ARGUMENT = re.compile(r"'?(\w{1,60})'?[:=] ?('[^']{0,400}'|\[[^\]]{0,400}\]|[\w.+-]{1,60})", re.ASCII)
 _LISTENING = re.compile(r".{0,80}https?://([^\s/]{0,120}):(\d{1,5})", re.ASCII)
 _DOWNLOADED = re.compile(r"Time spent downloading weights for .{0,400}: ([\d.]{1,20}) seconds", re.ASCII)
-_WEIGHTS = re.compile(r"Model loading took ([\d.]{1,20}) ?(?:GiB|GB)", re.ASCII)
+_WEIGHTS = re.compile(r"(?:Model loading|Loading model weights) took ([\d.]{1,20}) ?(?:GiB|GB)", re.ASCII)
 _AVAILABLE = re.compile(r"Available KV cache memory: (-?[\d.]{1,20}) ?GiB", re.ASCII)
 _KV_TOKENS = re.compile(r"[GCX]PU KV cache size: ([\d,]{1,20}) tokens", re.ASCII)
 _KV_BLOCKS = re.compile(r"# \w+ blocks: (\d{1,12}), # CPU blocks", re.ASCII)
 _ACCESS = re.compile(r'INFO: +\S{1,80} - "GET (\S{1,200}) HTTP/[\d.]{1,4}" ([45]\d\d)', re.ASCII)
 _CHILD = re.compile(
-    r".{0,200}(?:died unexpectedly|exited unexpectedly)(?:.{0,80}\(?exit ?code:? ?(-?\d{1,4}))?", re.ASCII
+    r".{0,200}(?:died unexpectedly|exited unexpectedly)(?:.{0,80}\(?exit ?code:? ?(-?\d{1,4}))?"
+    r"|.{0,300}Failed core proc\(s\): \{'[^']{1,60}': (?P<core>-?\d{1,4})"
+    r"|.{0,200} died, exit code: (?P<worker>-?\d{1,4})"
+    r"|.{0,200}exitcode: (?P<elastic>-?\d{1,4}) \(pid: \d+\)",
+    re.ASCII,
 )
+_DEATHS = ("unexpectedly", "Failed core proc", "exit code", "exitcode")
+_STATS = ("Avg prompt throughput: ", "Engine 0")
+_PARENTS_SIGNAL = -15
+"""What a worker is ended with when another one has failed."""
 _STOPPED = ("[shutdown] API server: shutdown triggered", "INFO:     Shutting down", "KeyboardInterrupt: terminated")
 _V0_BLOCK_TOKENS = 16
 _MOST_REFUSED = 32
@@ -168,20 +206,17 @@ _MOST_REFUSED = 32
 
 def read_log(text: str) -> LogReading:
     """What a scrubbed log says; never raises, whatever the text is."""
-    reader = _Reader()
-    lines = tuple(log_lines(text))
-    for line in lines:
+    reader, collector, notices = _Reader(), Collector(), Notices()
+    for line in log_lines(text):
+        collector.read(line)
         if line.text:
             reader.read(line)
-    found = chains(lines)
-    cause = root_chain(found)
-    wrapper = next((error for chain in found for error in chain.errors if error.wrapper), None)
-    return reader.reading(
-        lines=len(lines),
-        root=cause.root if cause else None,
-        chain=cause.errors if cause else (),
-        wrapper=wrapper,
-    )
+            notices.read(line)
+    component = component_of(text)
+    found = [*collector.finish(), *notices.fatal()]
+    if component is not Component.VLLM:
+        found += failure_of(component, notices.errors)
+    return reader.reading(line_count(text), component, found, notices.said)
 
 
 class _Reader:
@@ -193,6 +228,7 @@ class _Reader:
         self._phases: list[PhaseReading] = []
         self._refused: dict[tuple[str, str], tuple[int, int]] = {}
         self._values: dict[str, Any] = {}
+        self._active_line = 0
 
     def read(self, line: Line) -> None:
         if line.at is not None:
@@ -207,7 +243,12 @@ class _Reader:
         self._numbers(line)
         self._endings(line)
 
-    def reading(self, **more: Any) -> LogReading:
+    def reading(
+        self, lines: int, component: Component, found: list[Chain], notices: tuple[LoggedError, ...]
+    ) -> LogReading:
+        ready, died = self._values.get("ready_line"), self._values.get("engine_died_line")
+        likely = ranked(found, Episode(ready, died, self._active_line))
+        root = likely[0].root if likely else None
         stage = self._phases[-1].stage if self._phases else Stage.BOOT
         refused = tuple(
             Refused(path, int(status), times, line) for (path, status), (times, line) in self._refused.items()
@@ -218,8 +259,15 @@ class _Reader:
             stage=stage,
             elapsed_s=self._clock(),
             refused=refused,
+            lines=lines,
+            component=component,
+            root=root,
+            wrapper=next((error for chain in found for error in chain.errors if error.wrapper), None),
+            chain=likely[0].errors if likely else (),
+            others=tuple(chain.errors for chain in likely[1:]),
+            notices=notices,
+            failed_first=failed_first(found, likely),
             **self._values,
-            **more,
         )
 
     # --- phases ---
@@ -315,10 +363,15 @@ class _Reader:
     def _endings(self, line: Line) -> None:
         if line.text.startswith(_STOPPED):
             self._values.setdefault("stopped_line", line.number)
-        elif "unexpectedly" in line.text and (match := _CHILD.match(line.text)):
+        elif line.text.startswith(_STATS) and "engine_died_line" not in self._values:
+            self._active_line = line.number
+        elif any(word in line.text for word in _DEATHS) and (match := _CHILD.match(line.text)):
+            code = next((int(text) for text in match.groups() if text), None)
+            if code == _PARENTS_SIGNAL:
+                return
             self._values.setdefault("engine_died_line", line.number)
-            if match[1]:
-                self._values.setdefault("child_exit_code", int(match[1]))
+            if code is not None and self._values.get("child_exit_code") is None:
+                self._values["child_exit_code"] = code
         elif "EngineDeadError" in line.text:
             self._values.setdefault("engine_died_line", line.number)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
@@ -61,7 +62,8 @@ class Rule(msgspec.Struct, frozen=True):
     """A check of subjects of type `of`, with what is needed to ask it.
 
     `explains` names causes that are consequences of this one. `order` ranks rules of one branch, the lower the nearer
-    to the root. `even_when_ready` lets it speak about the last death of a server that serves again.
+    to the root. `even_when_ready` lets it speak about the last death of a server that serves again. `signature` is what
+    the failure in a log must contain: only the rules of the likeliest failure that anyone knows are asked.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Rule(msgspec.Struct, frozen=True):
     explains: frozenset[str] = frozenset()
     order: int = 50
     even_when_ready: bool = False
+    signature: re.Pattern[str] | None = None
     doc: str = field(default="")
 
 
@@ -85,6 +88,7 @@ def rule(
     explains: Iterable[str] = (),
     order: int = 50,
     even_when_ready: bool = False,
+    signature: re.Pattern[str] | None = None,
 ) -> Callable[[Check[Replica]], Rule]: ...
 
 
@@ -109,6 +113,7 @@ def rule(
     explains: Iterable[str] = (),
     order: int = 50,
     even_when_ready: bool = False,
+    signature: re.Pattern[str] | None = None,
 ) -> Callable[[Callable[[Any], Verdict | None]], Rule]:
     """Makes a rule of a check of one kind of subject, a replica unless told; its name is the function's."""
 
@@ -123,6 +128,7 @@ def rule(
             explains=frozenset(explains),
             order=order,
             even_when_ready=even_when_ready,
+            signature=signature,
             doc=sys.modules[check.__module__].__doc__ or "",
         )
 

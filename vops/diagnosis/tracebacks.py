@@ -1,7 +1,8 @@
 """Exceptions in a log: chained tracebacks, wrappers told from causes, and the one error to show an engineer.
 
 vLLM logs one failure several times: in the process where it happened, again as that process dies, and wrapped in the
-processes above. The cause is in the lowest process, in its first traceback, at the inner end of the chain.
+processes above. The cause is in the lowest process, in its first traceback, at the inner end of the chain; what other
+processes say of a peer that went away is a consequence.
 """
 
 from __future__ import annotations
@@ -13,26 +14,52 @@ import msgspec
 
 from vops.diagnosis.loglines import Line
 
+_TYPE = r"(?:[A-Za-z_]\w{0,60}\.){0,8}[A-Z]\w{0,60}"
 _EXCEPTION = re.compile(
-    r"((?:[A-Za-z_]\w{0,60}\.){0,8}[A-Z]\w{0,60}(?:Error|Exception|Interrupt|Exit|Failure|Timeout|Died))(?:: (.*))?$",
+    rf"({_TYPE}(?:Error|Exception|Interrupt|Exit|Failure|Timeout|Died|Unavailable|IsEnabled|OutOfResources|Empty)"
+    r"(?:\([\w.]{1,80}\))?)(?:: (.*)|:)?$",
     re.ASCII | re.DOTALL,
 )
-_IN_TRACEBACK = re.compile(r"((?:[A-Za-z_]\w{0,60}\.){0,8}[A-Za-z_]\w{0,60})(?:: (.*))?$", re.ASCII | re.DOTALL)
-_ARGPARSE = re.compile(r"[\w.]{1,40}: error: (.{1,2000})$", re.ASCII)
+_IN_TRACEBACK = re.compile(
+    r"((?:[A-Za-z_]\w{0,60}\.){0,8}[A-Za-z_]\w{0,60}(?:\([\w.]{1,80}\))?)(?:: (.*)|:)?$", re.ASCII | re.DOTALL
+)
+_ARGPARSE = re.compile(r"[\w. -]{1,60}: error: (.{1,2000})$", re.ASCII)
 _TRACEBACK = "Traceback (most recent call last):"
 _DIRECT = "The above exception was the direct cause"
 _DURING = "During handling of the above exception"
-_WRAPPERS = (
-    "Engine core initialization failed",
-    "EngineCore encountered an issue",
-    "WorkerProc initialization failed due to an exception in a background process",
-    "WorkerProc failed to start",
-    "Executor failed",
-    "cancelled",
+_REQUEST = ("Exception in ASGI application", "Exception ignored in", "Exception in thread Thread-auto_conversion")
+_WRAPPER = re.compile(
+    r"Engine core initialization failed|EngineCore encountered an issue|EngineCore failed to start"
+    r"|Engine process failed to start|Engine loop is not running|Background loop (?:has errored already|is stopped)"
+    r"|WorkerProc initialization failed due to an exception in a background process|WorkerProc failed to start"
+    r"|Worker failed with error|Failed core proc|Error raised in subprocess|Executor failed"
+    r"|Model architectures .{0,400} failed to be inspected|cancelled",
+    re.ASCII,
 )
-_WRAPPER_TYPES = ("EngineDeadError", "CancelledError", "SystemExit", "BrokenPipeError")
+_WRAPPER_TYPES = (
+    "EngineDeadError",
+    "AsyncEngineDeadError",
+    "MQEngineDeadError",
+    "CancelledError",
+    "SystemExit",
+    "BrokenPipeError",
+    "ChildFailedError",
+    "ProcessExitedException",
+    "_RemoteTraceback",
+    "RemoteTraceback",
+    "ExceptionGroup",
+    "TaskError",
+)
 _TRIVIAL = ("KeyError", "AttributeError", "StopIteration", "ModuleNotFoundError", "ImportError", "Empty", "IndexError")
-_NOT_A_MESSAGE = ("INFO:", "[rank", "Process ", "For more information check:")
+_CONSEQUENCE = re.compile(
+    r"[Cc]onnection (?:closed by (?:remote )?peer|reset by peer|was likely closed|error code 2)"
+    r"|recvValue failed|recv, got 0 bytes|Broken pipe|remote process exited or there was a network error"
+    r"|ncclRemoteError|Watchdog caught collective operation timeout|collective operation timeout"
+    r"|RPC call to \w{1,40} timed out|ActorDiedError|RayActorError|ActorUnavailableError|KeyboardInterrupt"
+    r"|Timed out waiting for engine|destroy_process_group|Some NCCL operations have failed or timed out"
+    r"|TCPStore|store->get|waitForInput|died unexpectedly|Cancelled",
+)
+_NOT_A_MESSAGE = ("INFO:", "[rank", "Process ", "For more information check:", "(", '"""')
 _MESSAGE_LINES = 12
 _MESSAGE_LENGTH = 1_500
 _MOST_CHAINS = 200
@@ -50,25 +77,46 @@ class LoggedError(msgspec.Struct, frozen=True, omit_defaults=True):
         return f"{self.short_type}: {self.message}" if self.message else self.short_type
 
     @property
+    def text(self) -> str:
+        """Class with its module, and message: what patterns are looked for in."""
+        return f"{self.type}: {self.message}"
+
+    @property
     def short_type(self) -> str:
         """The class without its module."""
-        return self.type.rpartition(".")[2]
+        return self.type.partition("(")[0].rpartition(".")[2]
 
     @property
     def wrapper(self) -> bool:
         """Whether it only says that something below it failed."""
-        return self.short_type in _WRAPPER_TYPES or any(text in self.message for text in _WRAPPERS)
+        if self.short_type in _WRAPPER_TYPES or self.type.startswith("ray.exceptions.RayTaskError("):
+            return True
+        return _WRAPPER.search(self.message) is not None
+
+    @property
+    def consequence(self) -> bool:
+        """Whether it tells of a peer that went away or did not answer, as happens when another process failed."""
+        return _CONSEQUENCE.search(self.text) is not None
 
 
 class Chain(msgspec.Struct, frozen=True):
-    """Exceptions that led to each other, the innermost first; `during` marks those raised while handling another."""
+    """Exceptions that led to each other, the innermost first; `during` marks those raised while handling another.
+
+    `level` is the logger's; `request` marks what one request met, or what nobody minded.
+    """
 
     errors: tuple[LoggedError, ...]
     during: tuple[bool, ...]
+    level: str = ""
+    request: bool = False
 
     @property
     def process(self) -> str:
         return self.errors[0].process
+
+    @property
+    def line(self) -> int:
+        return self.errors[0].line
 
     @property
     def root(self) -> LoggedError | None:
@@ -83,7 +131,7 @@ class Chain(msgspec.Struct, frozen=True):
         return errors[0] if errors else None
 
     def _gives_way(self, error: LoggedError, outer: LoggedError) -> bool:
-        if error.short_type == "HTTPStatusError":
+        if error.short_type in ("HTTPStatusError", "HTTPError"):
             status = re.search(r"\b[45]\d\d\b", error.message)
             return status is not None and status[0] in outer.message
         during = self.during[self.errors.index(outer)]
@@ -91,26 +139,34 @@ class Chain(msgspec.Struct, frozen=True):
 
 
 def chains(lines: Iterable[Line]) -> tuple[Chain, ...]:
-    """Every chain of exceptions in a log, in the order in which they end."""
-    readers: dict[str, _Reader] = {}
+    """Every chain of exceptions in a log, in the order in which they begin."""
+    collector = Collector()
     for line in lines:
-        reader = readers.get(line.process)
+        collector.read(line)
+    return collector.finish()
+
+
+class Collector:
+    """Reads lines of all processes, each process apart, into chains of exceptions."""
+
+    def __init__(self) -> None:
+        self._readers: dict[str, _Reader] = {}
+
+    def read(self, line: Line) -> None:
+        reader = self._readers.get(line.process)
         if reader is None:
-            reader = readers[line.process] = _Reader(line.process)
+            reader = self._readers[line.process] = _Reader(line.process)
         reader.read(line)
-    found = [chain for reader in readers.values() for chain in reader.finish()]
-    return tuple(sorted(found, key=lambda chain: chain.errors[0].line))
+
+    def finish(self) -> tuple[Chain, ...]:
+        found = [chain for reader in self._readers.values() for chain in reader.finish()]
+        return tuple(sorted(found, key=lambda chain: chain.line))
 
 
-def root_chain(found: Iterable[Chain]) -> Chain | None:
-    """The chain that holds the cause: first in time in the lowest process, wrappers left out."""
-    causes = [chain for chain in found if chain.root is not None]
-    return min(causes, key=lambda chain: (_height(chain.process), chain.errors[0].line), default=None)
-
-
-def _height(process: str) -> int:
+def height(process: str) -> int:
+    """How far above the GPU a process stands: 0 for a worker, 3 for the API server."""
     name = process.lower()
-    if "worker" in name:
+    if "worker" in name or name.startswith("rank"):
         return 0
     if name.startswith("enginecore"):
         return 1
@@ -130,11 +186,13 @@ class _Reader:
         self._traceback: str | None = None  # the log place of the traceback being read
         self._linked = False
         self._next_during = False
+        self._level = ""
+        self._request = False
 
     def read(self, line: Line) -> None:
         text = line.text
-        if text.startswith(_TRACEBACK):
-            self._start_traceback(line.place)
+        if _TRACEBACK in text:
+            self._start_traceback(line)
         elif text.startswith((_DIRECT, _DURING)):
             self._link(during=text.startswith(_DURING))
         elif self._traceback is not None:
@@ -149,10 +207,11 @@ class _Reader:
         self._close_chain()
         return self._chains
 
-    def _start_traceback(self, place: str) -> None:
+    def _start_traceback(self, line: Line) -> None:
         self._close_error()
         self._unchain()
-        self._traceback = place
+        self._traceback = line.place
+        self._level = line.level or self._level
 
     def _link(self, *, during: bool) -> None:
         self._close_error()
@@ -170,17 +229,23 @@ class _Reader:
 
     def _read_plain(self, line: Line) -> None:
         self._close_error()
-        if not line.text or line.text[0] in " \t":
+        text = line.text
+        if text.startswith(_REQUEST):
+            self._unchain()
+            self._request = True
             return
-        match = _ARGPARSE.match(line.text)
+        if not text or text[0] in " \t":
+            return
+        match = _ARGPARSE.match(text)
         if match is not None:
             self._unchain()
             self._open = ("ArgumentError", line.number, line.place)
             self._message = [match[1]]
-        elif (match := _EXCEPTION.match(line.text)) is not None:
+        elif (match := _EXCEPTION.match(text)) is not None:
             self._unchain()
+            self._level = line.level
             self._begin(match, line)
-        elif line.level or line.text.startswith("INFO:"):
+        elif line.place or text.startswith("INFO:"):
             self._unchain()
 
     def _unchain(self) -> None:
@@ -207,7 +272,9 @@ class _Reader:
 
     def _close_chain(self) -> None:
         if self._errors and len(self._chains) < _MOST_CHAINS:
-            self._chains.append(Chain(tuple(self._errors), tuple(self._during)))
+            self._chains.append(Chain(tuple(self._errors), tuple(self._during), self._level, self._request))
+        if self._errors:
+            self._level, self._request = "", False
         self._errors, self._during, self._linked, self._next_during = [], [], False, False
 
 

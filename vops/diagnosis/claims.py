@@ -1,0 +1,38 @@
+"""Who may speak about the failure in a log: one failure has one cause.
+
+Every rule about log text says by its signature which failures it knows. The likeliest failure that anyone knows decides
+which of them are asked; what else stands in the log is a consequence or noise, and must not become a second finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vops.diagnosis.logs import LogReading
+from vops.diagnosis.rule import Rule, Subject, Verdict
+from vops.diagnosis.subjects import Replica
+
+
+def entitled(subject: Subject, rules: Sequence[Rule]) -> tuple[Rule, ...]:
+    """The rules without a signature, and those with the signature of the likeliest failure that any of them knows."""
+    knowing = [item for item in rules if item.signature is not None]
+    log = subject.death_log if isinstance(subject, Replica) and knowing else None
+    if log is None:
+        return tuple(rules)
+    claimed = _claimed(log, knowing)
+    return tuple(item for item in rules if item.signature is None or item.name in claimed)
+
+
+def _claimed(log: LogReading, rules: Sequence[Rule]) -> frozenset[str]:
+    for error in log.candidates:
+        text = error.text
+        names = frozenset(item.name for item in rules if item.signature is not None and item.signature.search(text))
+        if names:
+            return names
+    return frozenset()
+
+
+def first_claim(verdicts: Sequence[tuple[Rule, Verdict]]) -> list[tuple[Rule, Verdict]]:
+    """All verdicts, but of those about the failure in the log only the first: rules come in the order of the tree."""
+    claims = [item.name for item, _ in verdicts if item.signature is not None]
+    return [(item, verdict) for item, verdict in verdicts if item.signature is None or item.name == claims[0]]

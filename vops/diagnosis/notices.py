@@ -1,0 +1,99 @@
+"""What a log says outside of Python's exceptions: aborts, signals, shells that find no command, NCCL's and the driver's
+warnings.
+
+Some of them end a process and count as failures of their own; the others are kept for rules to look at.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vops.diagnosis.loglines import Line
+from vops.diagnosis.tracebacks import Chain, LoggedError
+
+_FATAL = re.compile(
+    r"(?P<Abort>terminate called (?:after throwing an instance of '.{1,120}'|without an active exception|recursively)"
+    r"|.{0,80}(?:free\(\): |malloc\(\): |double free or corruption|corrupted (?:size|double-linked|unsorted)"
+    r"|munmap_chunk\(\))"
+    r"|Fatal Python error: .{1,200})"
+    r"|(?P<Signal>(?:.{0,120}: )?(?:line \d+: +\d+ )?(?:Segmentation fault|Bus error|Illegal instruction|Aborted)"
+    r"(?:\s+\(core dumped\).*|\s+[\w./-].*)?$"
+    r"|!!!!!!! Segfault encountered|\*\*\* SIG(?:SEGV|BUS|ABRT|ILL) .{0,80}received|.{0,80}Caught signal \d+ \(.{1,120}"
+    r"|Killed$|.{0,120}\d+ Killed\s.*)"
+    r"|(?P<Shell>(?:exec |.{0,120}exec: |standard_init_linux).{0,300}(?:exec format error|not found|no such file"
+    r"|permission denied).*"
+    r"|.{0,120}: (?:\d+: |line \d+: )?(?:exec: )?[\w./-]{1,200}: (?:command )?not found$"
+    r"|/usr/bin/env: .{1,200}: No such file or directory.*"
+    r"|.{0,80}python[\d.]*: can't open file .{1,300}|.{0,80}python[\d.]*: No module named .{1,200})"
+    r"|(?P<Bind>\[Errno (?:98|99|13|-2)\] .{0,200}(?:bind|address|port).{0,200})"
+    r"|(?P<Watchdog>.{0,80}Watchdog caught collective operation timeout.{0,600})"
+    r"|(?P<Nvidia>.{0,200}nvidia-container-cli: .{1,400}"
+    r"|ERROR: This container was built for .{1,300}|ERROR: No supported GPU.{1,200})"
+    r"|(?P<Download>curl: \(\d{1,3}\) .{1,400}|wget: .{1,300}|.{0,60}fatal error: .{1,400}|download failed: .{1,600}"
+    r"|(?:Service|Access|AccessDenied)Exception: .{1,400}|(?:ERROR|Error): (?:\(?gcloud|gsutil).{1,400}"
+    r"|fatal: (?:unable to access|could not read|repository) .{1,300}|(?:ERROR: )?Failed to download .{1,300}"
+    r"|(?:Access denied|Cannot access gated repo|Error: Repository not found|Not logged in|User Access Token).{0,400})"
+    r"|(?P<Ray>.{0,200}(?:[Ff]ailed to connect to GCS|Unable to connect to GCS|Failed to get node info.{0,80}GCS"
+    r"|Timed out (?:while )?waiting for GCS|GCS (?:server|cluster) .{0,40}(?:not found|timed out)).{0,300})",
+    re.ASCII,
+)
+_QUICK = re.compile(
+    r"terminate|\(\): |corrupt|Fatal|fault|error|Illegal|Aborted|egfault|SIG|signal|Killed|not found|No such|no such"
+    r"|denied|can't open|No module|Errno|Watchdog|nvidia-c|ERROR|curl|wget|fatal|failed|Exception: |Failed|GCS|Access"
+    r"|Error|logged",
+    re.ASCII,
+)
+_WHAT = re.compile(r"\s+what\(\): +(.{1,1000})", re.ASCII)
+_SAID = re.compile(
+    r"NCCL WARN .{1,600}|NVRM: Xid .{1,300}|Xid \(PCI:.{1,300}|XidCriticalError.{0,300}"
+    r"|NIXL .{0,40}(?:failure|mismatch).{0,400}"
+    r"|.{0,80}[Ff]ailed to extend /dev/shm.{0,200}|.{0,120}/dev/shm.{0,200}[Nn]o space.{0,100}"
+    r"|No platform detected.{0,200}|Can't initialize NVML.{0,200}|Failed to initialize NVML.{0,200}"
+    r"|.{0,80}CUDA initialization: .{1,500}|The following placement group .{0,200}"
+    r"|Waiting for creating a placement group.{0,300}"
+    r"|No available shared memory broadcast block.{0,200}|Releasing expired KV blocks.{0,300}",
+    re.ASCII,
+)
+_SAID_QUICK = re.compile(
+    r"NCCL WARN|Xid|NIXL|/dev/shm|platform det|NVML|CUDA init|lacement group|No available sh|Releasing exp"
+)
+_MOST_SAID = 200
+_MOST_FATAL = 40
+_MOST_ERRORS = 400
+_SERIOUS = ("ERROR", "CRITICAL")
+
+
+class Notices:
+    """Collects them line by line: `said` keeps what rules may look at, `errors` what a logger called an error."""
+
+    def __init__(self) -> None:
+        self._fatal: list[LoggedError] = []
+        self._said: list[LoggedError] = []
+        self.errors: list[LoggedError] = []
+        self._abort_line = 0
+
+    def read(self, line: Line) -> None:
+        text = line.text
+        if self._abort_line and line.number <= self._abort_line + 2 and (what := _WHAT.match(text)):
+            self._fatal[-1] = LoggedError(
+                self._fatal[-1].type, f"{self._fatal[-1].message} what(): {what[1]}", self._fatal[-1].line, line.process
+            )
+        elif text[0] not in " \t" and _QUICK.search(text) and (match := _FATAL.match(text)):
+            self._add(self._fatal, match.lastgroup or "", text, line, _MOST_FATAL)
+            self._abort_line = line.number if match.lastgroup == "Abort" else 0
+        if _SAID_QUICK.search(text) and (said := _SAID.search(text)):
+            self._add(self._said, "Notice", said[0], line, _MOST_SAID)
+        if line.level in _SERIOUS:
+            self._add(self.errors, "Error", text, line, _MOST_ERRORS)
+
+    def fatal(self) -> list[Chain]:
+        """Each that ended a process, as a failure of its own."""
+        return [Chain((error,), (False,)) for error in self._fatal]
+
+    @property
+    def said(self) -> tuple[LoggedError, ...]:
+        return tuple(self._said)
+
+    def _add(self, to: list[LoggedError], kind: str, text: str, line: Line, most: int) -> None:
+        if len(to) < most:
+            to.append(LoggedError(kind, text[:1_500].strip(), line.number, line.process))

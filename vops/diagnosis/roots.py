@@ -1,0 +1,65 @@
+"""Which of several failures in one log is the cause, and which process failed first.
+
+A server that came up has survived whatever it had logged before; what one request met ends nothing; a peer that went
+away was left by something that failed before it. Among the rest the lowest process, then the first in time, wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from vops.diagnosis.tracebacks import Chain, height
+
+_MOST_KEPT = 40
+_REQUEST_HEIGHT = 2
+_QUIET = ("DEBUG", "INFO", "WARNING")
+_CAUSE, _DOUBTFUL, _HARMLESS, _WRAPPING = range(4)
+
+
+class Episode(msgspec.Struct, frozen=True):
+    """When the server came up and when its engine died, and the last line in which it worked; None: it did not."""
+
+    ready_line: int | None = None
+    died_line: int | None = None
+    active_line: int = 0
+
+
+def ranked(chains: Sequence[Chain], episode: Episode) -> list[Chain]:
+    """The chains that may have ended the process, the likeliest first; wrappers come last, harmless ones are left out.
+
+    The first has a root, unless there are only wrappers.
+    """
+    graded = [(_grade(chain, episode), height(chain.process), chain.line, chain) for chain in chains]
+    kept = sorted((entry for entry in graded if entry[0] != _HARMLESS), key=lambda entry: entry[:3])
+    return [chain for *_, chain in kept[:_MOST_KEPT]]
+
+
+def _grade(chain: Chain, episode: Episode) -> int:
+    if chain.root is None:
+        return _WRAPPING
+    if chain.request or _outlived(chain, episode):
+        return _HARMLESS
+    if chain.level in _QUIET or chain.root.consequence:
+        return _DOUBTFUL
+    before_the_end = episode.died_line is not None and chain.line < min(episode.active_line, episode.died_line)
+    return _DOUBTFUL if before_the_end else _CAUSE
+
+
+def _outlived(chain: Chain, episode: Episode) -> bool:
+    """Whether the server went on after it."""
+    if episode.ready_line is None:
+        return False
+    if chain.line < episode.ready_line:
+        return True
+    return episode.died_line is None and height(chain.process) >= _REQUEST_HEIGHT
+
+
+def failed_first(chains: Sequence[Chain], likely: Sequence[Chain]) -> str:
+    """The process of the cause, where several of its height failed; empty where there was only one."""
+    if not likely or likely[0].root is None:
+        return ""
+    process = likely[0].process
+    peers = {chain.process for chain in chains if height(chain.process) == height(process)}
+    return process if len(peers) > 1 else ""

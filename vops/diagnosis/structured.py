@@ -1,0 +1,85 @@
+"""Lines of structured loggers: the message inside JSON, logrus (`level=error msg="…"`) and zap's console form.
+
+The runtime's own JSON (Docker's json-file) is one of them. Nothing is interpreted but level and message.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+_MESSAGE = ("log", "message", "msg", "textPayload", "event", "body")
+_LEVEL = ("level", "levelname", "severity", "lvl", "log.level")
+_TRACES = ("exc_info", "exception", "exc_text", "stack_trace", "stacktrace", "traceback", "error", "err")
+_NESTED = ("jsonPayload", "record", "fields")
+_NAMES = {"WARN": "WARNING", "ERR": "ERROR", "FATAL": "CRITICAL", "PANIC": "CRITICAL", "DPANIC": "CRITICAL"}
+_LOGRUS = re.compile(
+    r'(?:time="?[^"\s]{1,60}"? )?level=(\w{1,10}) (?:.{0,300}? )?msg="((?:[^"\\]|\\.){0,4000})"', re.ASCII
+)
+_LOGRUS_ERROR = re.compile(r'\berror="((?:[^"\\]|\\.){0,2000})"', re.ASCII)
+_ZAP = re.compile(r"(DEBUG|INFO|WARN|ERROR|DPANIC|PANIC|FATAL)\t(.{0,4000})", re.ASCII)
+
+
+class Record(msgspec.Struct, frozen=True):
+    """What a JSON line says, in lines; `stream` and `ended` are Docker's, which cuts long lines into pieces."""
+
+    lines: tuple[str, ...]
+    level: str = ""
+    stream: str = ""
+    ended: bool = True
+
+
+def json_lines(text: str) -> Record | None:
+    """The message of a line that a JSON logger wrote, with the traceback it carries; None for any other line."""
+    try:
+        document = msgspec.json.decode(text)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
+    return _record(document) if isinstance(document, dict) else None
+
+
+def _record(document: dict[str, Any]) -> Record | None:
+    message = _first(document, _MESSAGE)
+    if message is None:
+        nested = next((document[key] for key in _NESTED if isinstance(document.get(key), dict)), None)
+        return _record(nested) if nested is not None else None
+    traces = [value for key in _TRACES for value in _texts(document.get(key)) if value not in message]
+    if traces and "\n" not in traces[0]:
+        lines: tuple[str, ...] = (f"{message}: {traces[0]}",)
+    else:
+        lines = tuple(line for text in (message, *traces) for line in text.rstrip("\n").split("\n"))
+    stream = document.get("stream")
+    return Record(
+        lines=lines,
+        level=_level(_first(document, _LEVEL) or ""),
+        stream=stream if isinstance(stream, str) else "",
+        ended=message.endswith("\n"),
+    )
+
+
+def flat_record(text: str) -> tuple[str, str] | None:
+    """Level and message of a line of logrus or of zap's console form; None for any other line."""
+    if "level=" in text[:120] and (match := _LOGRUS.match(text)):
+        error = _LOGRUS_ERROR.search(text, match.end())
+        return _level(match[1]), _unquoted(match[2]) + (f": {_unquoted(error[1])}" if error else "")
+    if "\t" in text[:8] and (match := _ZAP.match(text)):
+        return _level(match[1]), match[2].replace("\t", " ")
+    return None
+
+
+def _first(document: dict[str, Any], names: tuple[str, ...]) -> str | None:
+    return next((document[name] for name in names if isinstance(document.get(name), str)), None)
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) and value else ()
+
+
+def _level(name: str) -> str:
+    return _NAMES.get(name.upper(), name.upper())
+
+
+def _unquoted(text: str) -> str:
+    return text.replace('\\"', '"').replace("\\n", "\n").replace("\\t", "\t")
