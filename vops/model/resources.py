@@ -105,6 +105,7 @@ class ContainerPort(Object, frozen=True):
     container_port: int = 0
     name: str = ""
     host_port: int = 0
+    host_ip: str = field(default="", name="hostIP")
     protocol: str = "TCP"
 
 
@@ -136,15 +137,22 @@ class Container(Object, frozen=True):
     liveness_probe: Probe | None = None
     readiness_probe: Probe | None = None
     restart_policy: str = ""
+    image_pull_policy: str = ""
+    lifecycle: dict[str, Any] = field(default_factory=dict)
+    security_context: dict[str, Any] = field(default_factory=dict)
 
 
 class Volume(Object, frozen=True):
     name: str = ""
     empty_dir: dict[str, Any] | None = None
     persistent_volume_claim: dict[str, Any] | None = None
+    ephemeral: dict[str, Any] | None = None
     host_path: dict[str, Any] | None = None
     config_map: dict[str, Any] | None = None
     secret: dict[str, Any] | None = None
+    projected: dict[str, Any] | None = None
+    csi: dict[str, Any] | None = None
+    nfs: dict[str, Any] | None = None
 
 
 class Toleration(Object, frozen=True):
@@ -160,6 +168,9 @@ class SchedulingGate(Object, frozen=True):
 
 
 class PodSpec(Object, frozen=True):
+    """`resources` is what a pod asks for as a whole, over what its containers ask for; `resource_claims` are device
+    claims, of objects by name or made from templates."""
+
     containers: tuple[Container, ...] = ()
     init_containers: tuple[Container, ...] = ()
     volumes: tuple[Volume, ...] = ()
@@ -169,6 +180,7 @@ class PodSpec(Object, frozen=True):
     tolerations: tuple[Toleration, ...] = ()
     topology_spread_constraints: tuple[dict[str, Any], ...] = ()
     scheduling_gates: tuple[SchedulingGate, ...] = ()
+    resource_claims: tuple[dict[str, Any], ...] = ()
     scheduler_name: str = "default-scheduler"
     priority: int = 0
     priority_class_name: str = ""
@@ -177,7 +189,12 @@ class PodSpec(Object, frozen=True):
     termination_grace_period_seconds: int = 30
     enable_service_links: bool = True
     host_network: bool = False
+    runtime_class_name: str = ""
+    service_account_name: str = ""
+    image_pull_secrets: tuple[dict[str, Any], ...] = ()
+    security_context: dict[str, Any] = field(default_factory=dict)
     overhead: dict[str, str] = field(default_factory=dict)
+    resources: Requirements = field(default_factory=Requirements)
 
 
 class Waiting(Object, frozen=True):
@@ -215,6 +232,13 @@ class ContainerStatus(Object, frozen=True):
     image_id: str = field(default="", name="imageID")
 
 
+class ResourceClaimStatus(Object, frozen=True):
+    """The object that was made for one of a pod's device claims."""
+
+    name: str = ""
+    resource_claim_name: str = ""
+
+
 class PodStatus(Object, frozen=True):
     phase: str = ""
     reason: str = ""
@@ -226,6 +250,7 @@ class PodStatus(Object, frozen=True):
     host_ip: str = field(default="", name="hostIP")
     start_time: datetime | None = None
     nominated_node_name: str = ""
+    resource_claim_statuses: tuple[ResourceClaimStatus, ...] = ()
 
 
 class Pod(Resource, frozen=True):
@@ -236,7 +261,9 @@ class Pod(Resource, frozen=True):
         return next((item for item in self.status.conditions if item.type == type_), None)
 
     def container_status(self, name: str) -> ContainerStatus | None:
-        return next((item for item in self.status.container_statuses if item.name == name), None)
+        """The status of a container or of an init container: their names are unique within a pod."""
+        every = (*self.status.container_statuses, *self.status.init_container_statuses)
+        return next((item for item in every if item.name == name), None)
 
 
 # --- nodes ------------------------------------------------------------------------------------------------
