@@ -12,6 +12,7 @@ from datetime import timedelta
 import msgspec
 
 from vops.diagnosis.claims import entitled, first_claim
+from vops.diagnosis.containers import called, to_examine
 from vops.diagnosis.facts import Facts, Replica, ScalerFacts, WorkloadFacts
 from vops.diagnosis.findings import Applicability, Confidence, Finding, Fix, Report, Severity, Skipped
 from vops.diagnosis.rule import Branch, Rule, Subject, Verdict, branches, discover
@@ -23,6 +24,7 @@ from vops.model.snapshot import Source
 
 _CONFIDENCES = tuple(Confidence)
 _LAST = len(Branch)
+_UNKNOWN = "unknown"
 
 _RECENT = timedelta(hours=1)
 """How long the last death of a server that is ready again is worth a word."""
@@ -43,6 +45,24 @@ def diagnose(facts: Facts, subject: Ref, rules: Sequence[Rule] | None = None) ->
     pod = facts.pods.get((subject.namespace, subject.name))
     replica = facts.replica_of_pod(pod) if pod is not None else None
     return _absent(facts, subject) if replica is None else _replica_report(facts, replica, asked)
+
+
+def diagnose_all(facts: Facts, rules: Sequence[Rule] | None = None) -> list[Report]:
+    """A report for each replica, and for each workload and autoscaler with findings of its own; the worst first."""
+    asked = discover() if rules is None else rules
+    reports = [_replica_report(facts, replica, asked) for replica in facts.replicas]
+    for workload in facts.workloads:
+        findings, skipped = examine(workload, asked)
+        if findings or not workload.replicas:
+            summary = findings[0].summary if findings else workload_summary(workload)
+            reports.append(_report(facts, workload.ref, workload_state(workload), summary, findings, skipped))
+    of_scalers = (_scaler_report(facts, scaler, asked) for scaler in facts.scalers)
+    return sorted([*reports, *(report for report in of_scalers if report.findings)], key=_calm)
+
+
+def _calm(report: Report) -> int:
+    """The less is wrong, the higher."""
+    return -max((finding.severity.rank for finding in report.findings), default=-1)
 
 
 def _replica_report(facts: Facts, replica: Replica, rules: Sequence[Rule]) -> Report:
@@ -82,14 +102,26 @@ def _report(
 
 
 def examine(subject: Subject, rules: Iterable[Rule]) -> tuple[tuple[Finding, ...], tuple[Skipped, ...]]:
-    """Every finding about one subject, the root cause first, and the rules that could not be asked."""
+    """Every finding about one subject, the root cause first, and the rules that could not be asked.
+
+    Of a pod whose init containers or sidecars are in trouble, those are looked at like the server itself.
+    """
+    views: tuple[Subject, ...] = to_examine(subject) if isinstance(subject, Replica) else (subject,)
+    results = [_examine_one(view, rules) for view in views]
+    findings: dict[str, Finding] = {}
+    for finding in sorted((item for found, _ in results for item in found), key=lambda item: item.cause == _UNKNOWN):
+        findings.setdefault(finding.cause, finding)
+    return tuple(findings.values()), tuple(dict.fromkeys(item for _, missing in results for item in missing))
+
+
+def _examine_one(subject: Subject, rules: Iterable[Rule]) -> tuple[tuple[Finding, ...], tuple[Skipped, ...]]:
     verdicts: list[tuple[Rule, Verdict]] = []
     skipped: list[tuple[Rule, Skipped]] = []
     for item in applicable(subject, rules):
         missing = _missing(subject, item)
         if missing is not None:
             skipped.append((item, missing))
-        elif (verdict := item.check(subject)) is not None:
+        elif (verdict := _asked(subject, item, verdicts)) is not None:
             verdicts.append((item, verdict))
     findings = _ranked(subject, _one_per_cause(first_claim(verdicts)))
     if not findings and isinstance(subject, Replica) and (fallback := unknown(subject)) is not None:
@@ -100,10 +132,20 @@ def examine(subject: Subject, rules: Iterable[Rule]) -> tuple[tuple[Finding, ...
     return findings, tuple(missing for item, missing in skipped if item.branch.rank <= proven)
 
 
+def _asked(subject: Subject, item: Rule, verdicts: Sequence[tuple[Rule, Verdict]]) -> Verdict | None:
+    """What a rule says; one of last resort is asked only when no other has spoken."""
+    return None if item.last_resort and verdicts else item.check(subject)
+
+
 def applicable(subject: Subject, rules: Iterable[Rule]) -> tuple[Rule, ...]:
     """The rules of the branches that apply; of deaths, a server that is ready again hears only of a recent one."""
     active = branches(subject)
-    found = tuple(item for item in rules if isinstance(subject, item.of) and item.branch in active)
+    found = tuple(
+        sorted(
+            (item for item in rules if isinstance(subject, item.of) and item.branch in active),
+            key=lambda item: item.last_resort,
+        )
+    )
     if isinstance(subject, Replica) and subject.state is ReplicaState.READY:
         lately = _died_lately(subject)
         found = tuple(item for item in found if item.branch is Branch.TRAFFIC or (lately and item.even_when_ready))
@@ -157,11 +199,17 @@ def _finding(subject: Subject, item: Rule, verdict: Verdict, explained: dict[str
         severity=severity,
         confidence=verdict.confidence,
         subject=subject.ref,
-        summary=verdict.summary,
+        summary=verdict.summary + _where(subject),
         evidence=verdict.evidence,
         because=(explained[item.cause],) if item.cause in explained else (),
         fixes=tuple(_cautious(fix, verdict.confidence) for fix in verdict.fixes),
     )
+
+
+def _where(subject: Subject) -> str:
+    """The container that a verdict is about, when that is not the server."""
+    name = called(subject) if isinstance(subject, Replica) else ""
+    return f" ({name})" if name else ""
 
 
 def _cautious(fix: Fix, confidence: Confidence) -> Fix:

@@ -18,12 +18,18 @@ def pod_field(path: str, observed: object, expected: str = "") -> Evidence:
 
 def container_field(replica: Replica, path: str, observed: object, expected: str = "") -> Evidence:
     """A field of the replica's container in the pod's spec."""
-    return pod_field(f"spec.containers[{replica.container.name}].{path}", observed, expected)
+    where = "initContainers" if _is_init(replica) else "containers"
+    return pod_field(f"spec.{where}[{replica.container.name}].{path}", observed, expected)
 
 
 def status_field(replica: Replica, path: str, observed: object, expected: str = "") -> Evidence:
     """A field of the container's status."""
-    return pod_field(f"status.containerStatuses[{replica.container.name}].{path}", observed, expected)
+    where = "initContainerStatuses" if _is_init(replica) else "containerStatuses"
+    return pod_field(f"status.{where}[{replica.container.name}].{path}", observed, expected)
+
+
+def _is_init(replica: Replica) -> bool:
+    return any(item.name == replica.container.name for item in replica.pod.spec.init_containers)
 
 
 def node_field(node: Node, path: str, observed: object, expected: str = "") -> Evidence:

@@ -25,9 +25,13 @@ def runbook(
     by_hand: Iterable[str],
     notes: Iterable[str] = (),
 ) -> Fix:
-    """The runbook `name` on the replica's workload; `by_hand` says the same change in words, for every other owner."""
+    """The runbook `name` on the replica's workload; `by_hand` says the same change in words, for every other owner.
+
+    Runbooks change containers, not init containers.
+    """
     owner = replica.owner
-    if owner is None or owner.kind not in _CHANGEABLE:
+    in_reach = any(item.name == replica.container.name for item in replica.pod.spec.containers)
+    if owner is None or owner.kind not in _CHANGEABLE or not in_reach:
         return by_steps(replica, title, by_hand)
     target = {"namespace": replica.namespace, "target": f"{owner.kind.lower()}/{owner.name}"}
     return Fix(title, applicability, name, {**target, **params}, tuple(notes))

@@ -63,7 +63,8 @@ class Rule(msgspec.Struct, frozen=True):
 
     `explains` names causes that are consequences of this one. `order` ranks rules of one branch, the lower the nearer
     to the root. `even_when_ready` lets it speak about the last death of a server that serves again. `signature` is what
-    the failure in a log must contain: only the rules of the likeliest failure that anyone knows are asked.
+    the failure in a log must contain: only the rules of the likeliest failure that anyone knows are asked. One
+    of `last_resort` is asked when no other has found anything.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Rule(msgspec.Struct, frozen=True):
     order: int = 50
     even_when_ready: bool = False
     signature: re.Pattern[str] | None = None
+    last_resort: bool = False
     doc: str = field(default="")
 
 
@@ -89,6 +91,7 @@ def rule(
     order: int = 50,
     even_when_ready: bool = False,
     signature: re.Pattern[str] | None = None,
+    last_resort: bool = False,
 ) -> Callable[[Check[Replica]], Rule]: ...
 
 
@@ -114,6 +117,7 @@ def rule(
     order: int = 50,
     even_when_ready: bool = False,
     signature: re.Pattern[str] | None = None,
+    last_resort: bool = False,
 ) -> Callable[[Callable[[Any], Verdict | None]], Rule]:
     """Makes a rule of a check of one kind of subject, a replica unless told; its name is the function's."""
 
@@ -128,6 +132,7 @@ def rule(
             explains=frozenset(explains),
             order=order,
             even_when_ready=even_when_ready,
+            last_resort=last_resort,
             signature=signature,
             doc=sys.modules[check.__module__].__doc__ or "",
         )

@@ -56,7 +56,7 @@ def replica_state(replica: Replica) -> ReplicaState:
     if status.state.running is None:
         return ReplicaState.CRASH_LOOPING if status.state.terminated else ReplicaState.CREATING
     if status.ready and not _ready_in_name_only(replica, status):
-        return ReplicaState.READY
+        return ReplicaState.NOT_READY if _held_back(replica) else ReplicaState.READY
     return _running(replica, status)
 
 
@@ -68,6 +68,15 @@ def _ready_in_name_only(replica: Replica, status: ContainerStatus) -> bool:
     started = started_at(replica)
     young = started is None or replica.facts.snapshot.at - started < _BACKOFF_RESET
     return young and not answers(replica)
+
+
+def _held_back(replica: Replica) -> bool:
+    """Whether another container keeps a pod whose server is ready from its Service: one that cannot run."""
+    ready = replica.pod.condition("Ready")
+    if ready is None or ready.status != "False":
+        return False
+    others = (item for item in replica.pod.status.container_statuses if item.name != replica.container.name)
+    return any(not item.ready and item.state.running is None for item in others)
 
 
 def _waiting(status: ContainerStatus | None) -> ReplicaState:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vops.diagnosis import evidence
+from vops.diagnosis.containers import called
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence, Finding, Severity
 from vops.diagnosis.states import ReplicaState
@@ -30,7 +31,7 @@ def unknown(replica: Replica) -> Finding | None:
         severity=Severity.WARNING if replica.state is ReplicaState.LOADING else Severity.ERROR,
         confidence=Confidence.POSSIBLE,
         subject=replica.ref,
-        summary=summary,
+        summary=f"{summary} ({name})" if (name := called(replica)) else summary,
         evidence=(*found, *_warnings(replica)),
     )
 
