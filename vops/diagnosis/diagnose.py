@@ -13,7 +13,7 @@ import msgspec
 
 from vops.diagnosis.claims import entitled, first_claim
 from vops.diagnosis.containers import called, to_examine
-from vops.diagnosis.facts import Facts, Replica, ScalerFacts, WorkloadFacts
+from vops.diagnosis.facts import DaemonFacts, Facts, Replica, ScalerFacts, WorkloadFacts
 from vops.diagnosis.findings import Applicability, Confidence, Finding, Fix, Report, Severity, Skipped
 from vops.diagnosis.rule import Branch, Rule, Subject, Verdict, branches, discover
 from vops.diagnosis.states import ReplicaState
@@ -42,6 +42,9 @@ def diagnose(facts: Facts, subject: Ref, rules: Sequence[Rule] | None = None) ->
     if subject.kind in ("ScaledObject", "HorizontalPodAutoscaler"):
         scaler = facts.scaler(subject.kind, subject.namespace, subject.name)
         return _absent(facts, subject) if scaler is None else _scaler_report(facts, scaler, asked)
+    if subject.kind == "DaemonSet":
+        daemon = facts.daemon(subject.namespace, subject.name)
+        return _absent(facts, subject) if daemon is None else _daemon_report(facts, daemon, asked)
     pod = facts.pods.get((subject.namespace, subject.name))
     replica = facts.replica_of_pod(pod) if pod is not None else None
     return _absent(facts, subject) if replica is None else _replica_report(facts, replica, asked)
@@ -85,6 +88,12 @@ def _scaler_report(facts: Facts, scaler: ScalerFacts, rules: Sequence[Rule]) -> 
     findings, skipped = examine(scaler, rules)
     summary = findings[0].summary if findings else scaler_summary(scaler)
     return _report(facts, scaler.ref, scaler_state(scaler), summary, findings, skipped)
+
+
+def _daemon_report(facts: Facts, daemon: DaemonFacts, rules: Sequence[Rule]) -> Report:
+    findings, skipped = examine(daemon, rules)
+    summary = findings[0].summary if findings else daemon.summary
+    return _report(facts, daemon.ref, daemon.state, summary, findings, skipped)
 
 
 def _absent(facts: Facts, subject: Ref) -> Report:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from functools import cached_property
 from typing import TypeVar
 
+from vops.diagnosis.daemons import DaemonFacts
 from vops.diagnosis.owners import Owners
 from vops.diagnosis.placement import Placement, Room, rooms
 from vops.diagnosis.subjects import (
@@ -31,6 +32,7 @@ from vops.model.snapshot import ClusterSnapshot, ContainerLog, EngineSamples
 
 __all__ = [
     "STAND_IN",
+    "DaemonFacts",
     "Facts",
     "Replica",
     "ScalerFacts",
@@ -126,6 +128,18 @@ class Facts:
         """The autoscaler of that kind (ScaledObject, HorizontalPodAutoscaler) and name."""
         wanted = (kind, namespace, name)
         return next((item for item in self.scalers if (item.ref.kind, item.namespace, item.name) == wanted), None)
+
+    @cached_property
+    def daemons(self) -> tuple[DaemonFacts, ...]:
+        """Every DaemonSet that exports what the GPUs do."""
+        found = (DaemonFacts(item, self) for item in self.snapshot.daemonsets)
+        return tuple(item for item in found if item.exports_gpus)
+
+    def daemon(self, namespace: str, name: str) -> DaemonFacts | None:
+        """The DaemonSet of that name, whatever it runs."""
+        names = ((item.metadata, item) for item in self.snapshot.daemonsets)
+        found = next((item for meta, item in names if (meta.namespace, meta.name) == (namespace, name)), None)
+        return None if found is None else DaemonFacts(found, self)
 
     def _replica_of(self, pod: Pod, container: Container) -> Replica:
         key = (pod.metadata.namespace, pod.metadata.name)

@@ -19,6 +19,7 @@ from typing import Any, TypeAlias, TypeVar, overload
 import msgspec
 from msgspec import field
 
+from vops.diagnosis.daemons import DaemonFacts
 from vops.diagnosis.findings import Confidence, Evidence, Fix, Severity
 from vops.diagnosis.states import ReplicaState
 from vops.diagnosis.subjects import Replica, ScalerFacts, WorkloadFacts
@@ -53,8 +54,8 @@ class Verdict(msgspec.Struct, frozen=True):
     fixes: tuple[Fix, ...] = ()
 
 
-Subject: TypeAlias = Replica | WorkloadFacts | ScalerFacts
-S = TypeVar("S", Replica, WorkloadFacts, ScalerFacts)
+Subject: TypeAlias = Replica | WorkloadFacts | ScalerFacts | DaemonFacts
+S = TypeVar("S", Replica, WorkloadFacts, ScalerFacts, DaemonFacts)
 Check = Callable[[S], Verdict | None]
 
 
@@ -71,7 +72,7 @@ class Rule(msgspec.Struct, frozen=True):
     cause: str
     branch: Branch
     check: Callable[[Any], Verdict | None]
-    of: type[Replica] | type[WorkloadFacts] | type[ScalerFacts] = Replica
+    of: type[Replica] | type[WorkloadFacts] | type[ScalerFacts] | type[DaemonFacts] = Replica
     needs: frozenset[Source] = frozenset()
     explains: frozenset[str] = frozenset()
     order: int = 50
@@ -159,6 +160,8 @@ def branches(subject: Subject) -> frozenset[Branch]:
         return _replica_branches(subject)
     if isinstance(subject, ScalerFacts):
         return frozenset({Branch.SCALE})
+    if isinstance(subject, DaemonFacts):
+        return frozenset({Branch.CREATE, Branch.SERVE})
     missing = len(subject.replicas) < subject.desired or not subject.desired
     always = {Branch.ROLLOUT, Branch.TRAFFIC, Branch.SCALE}
     return frozenset(always | {Branch.CREATE} if missing else always)
