@@ -51,7 +51,7 @@ def diagnose(facts: Facts, subject: Ref, rules: Sequence[Rule] | None = None) ->
 
 
 def diagnose_all(facts: Facts, rules: Sequence[Rule] | None = None) -> list[Report]:
-    """A report for each replica, and for each workload and autoscaler with findings of its own; the worst first."""
+    """A report for each replica, and for each workload, autoscaler and GPU exporter with findings; the worst first."""
     asked = discover() if rules is None else rules
     reports = [_replica_report(facts, replica, asked) for replica in facts.replicas]
     for workload in facts.workloads:
@@ -59,8 +59,9 @@ def diagnose_all(facts: Facts, rules: Sequence[Rule] | None = None) -> list[Repo
         if findings or not workload.replicas:
             summary = findings[0].summary if findings else workload_summary(workload)
             reports.append(_report(facts, workload.ref, workload_state(workload), summary, findings, skipped))
-    of_scalers = (_scaler_report(facts, scaler, asked) for scaler in facts.scalers)
-    return sorted([*reports, *(report for report in of_scalers if report.findings)], key=_calm)
+    others = [_scaler_report(facts, scaler, asked) for scaler in facts.scalers]
+    others += [_daemon_report(facts, daemon, asked) for daemon in facts.daemons]
+    return sorted([*reports, *(report for report in others if report.findings)], key=_calm)
 
 
 def _calm(report: Report) -> int:
