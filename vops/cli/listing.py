@@ -29,7 +29,8 @@ async def _once(options: Globals, settings: Settings, output: str, selector: str
     from vops.operations.session import open_session
 
     async with open_session(settings) as session:
-        facts = Facts(await observe(session, namespace=settings.namespace, selector=selector, logs=False))
+        looking = observe(session, namespace=settings.namespace, selector=selector, logs=False, related=False)
+        facts = Facts(await looking)
         _print(options, facts, output)
         if not facts.replicas:
             _say_where(options, facts, settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
 from vops.model.network import ENDPOINT_SLICES, NETWORK_POLICIES, SERVICES, EndpointSlice, NetworkPolicy, Service
 from vops.model.provisioning import (
@@ -47,6 +47,8 @@ Related: TypeAlias = (
     | ResourceClaim
 )
 """What is around pods, nodes and workloads: read when a diagnosis asks for it."""
+
+RELATED_TYPES: tuple[type[Related], ...] = get_args(Related)
 
 RELATED: tuple[Kind, ...] = (
     CLAIMS,

@@ -99,10 +99,10 @@ class EngineSamples(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Series(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One series of a Prometheus answer: its labels and the newest value."""
+    """One series of a Prometheus answer: its labels and the newest value, None for one that is not a number."""
 
     labels: dict[str, str] = field(default_factory=dict)
-    value: float = 0.0
+    value: float | None = None
 
 
 class QueryAnswer(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from vops.diagnosis.diagnose import diagnose
-from vops.diagnosis.facts import STAND_IN, Facts
+from vops.diagnosis.diagnose import diagnose, diagnose_all
+from vops.diagnosis.facts import STAND_IN, Facts, pod_ref
 from vops.diagnosis.findings import Report
 from vops.errors import InputError
 from vops.model.snapshot import ClusterSnapshot
@@ -21,17 +21,19 @@ from vops.operations.bundle_files import STDIN, Content, printable, read_files
 
 
 def diagnose_bundle(paths: Sequence[Path], stdin: bytes | None) -> tuple[list[Report], list[str]]:
-    """A report for each vLLM replica of a bundle (each pod, when none is one), and what could not be used.
+    """A report for each vLLM replica of a bundle (each pod, when none is one) and for what else is wrong in it, the
+    worst first; and what could not be used.
 
     Raises InputError for a path that does not exist and for a bundle without anything that can be used.
     """
     snapshot, problems = read_bundle(paths, stdin)
     facts = Facts(snapshot)
-    replicas = facts.replicas or tuple(filter(None, map(facts.replica_of_pod, snapshot.pods)))
-    reports = []
-    for replica in replicas:
-        report = diagnose(facts, replica.ref)
-        reports.append(_seen_only(report) if STAND_IN in replica.pod.metadata.annotations else report)
+    reports = diagnose_all(facts)
+    if not facts.replicas:
+        pods = filter(None, map(facts.replica_of_pod, snapshot.pods))
+        reports = [*(diagnose(facts, replica.ref) for replica in pods), *reports]
+    made_up = {pod_ref(pod) for pod in snapshot.pods if STAND_IN in pod.metadata.annotations}
+    reports = [_seen_only(report) if report.subject in made_up else report for report in reports]
     if not reports:
         problems.append("the bundle holds no pod and no log of one: there is nothing to diagnose")
     return reports, problems

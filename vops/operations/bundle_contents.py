@@ -10,9 +10,18 @@ import msgspec
 
 from vops.model.dcgm import parse_gpus
 from vops.model.exposition import parse_sample
-from vops.model.resources import Event, Node, Pod, Workload
+from vops.model.kinds import RELATED_TYPES, Related
+from vops.model.resources import Event, Node, Pod, Resource, Workload
 from vops.model.serving import GpuSample
-from vops.model.snapshot import ClusterSnapshot, ContainerLog, EngineSamples, Source, SourceState, SourceStatus
+from vops.model.snapshot import (
+    ClusterSnapshot,
+    ContainerLog,
+    EngineSamples,
+    QueryAnswer,
+    Source,
+    SourceState,
+    SourceStatus,
+)
 from vops.model.text import scrub
 from vops.operations.bundle_files import BundleFile, read_files
 from vops.operations.bundle_objects import SOURCES, Objects, newer, read_objects
@@ -32,10 +41,12 @@ class Contents:
         self._pods: dict[tuple[str, str], PodFile] = {}
         self._stand_ins: dict[str, Pod] = {}
         self._workloads: dict[tuple[str, str, str], Workload] = {}
+        self._related: dict[tuple[str, str, str], Related] = {}
         self._events: dict[object, Event] = {}
         self._logs: dict[tuple[str, str, str, bool], ContainerLog] = {}
         self._samples: dict[tuple[str, str], EngineSamples] = {}
         self._gpus: list[GpuSample] = []
+        self._queries: dict[str, QueryAnswer] = {}
         self._held: set[Source] = set()
         self._snapshots: list[ClusterSnapshot] = []
 
@@ -69,7 +80,7 @@ class Contents:
                 self._held.add(Source.NODES)
                 self._add(item, "Node", None)
 
-    def _add(self, item: Pod | Node | Event | Workload, kind: str, folder: Path | None) -> None:
+    def _add(self, item: Resource, kind: str, folder: Path | None) -> None:
         meta = item.metadata
         if isinstance(item, Pod):
             self._pods[meta.namespace, meta.name] = PodFile(item, folder)
@@ -77,9 +88,11 @@ class Contents:
             self.nodes[meta.name] = item
         elif isinstance(item, Event):
             self._events[meta.uid or (meta.namespace, meta.name) if meta.name else len(self._events)] = item
-        else:
+        elif isinstance(item, Workload):
             named = msgspec.structs.replace(item, kind=kind)
             self._workloads[kind, meta.namespace, meta.name] = named
+        elif isinstance(item, RELATED_TYPES):
+            self._related[kind, meta.namespace, meta.name] = item
 
     def _add_snapshot(self, snapshot: ClusterSnapshot, folder: Path | None) -> None:
         self._snapshots.append(snapshot)
@@ -90,11 +103,15 @@ class Contents:
             self._add(node, "Node", folder)
         for event in snapshot.events:
             self._add(event, "Event", folder)
-        for workload in (*snapshot.deployments, *snapshot.replicasets, *snapshot.statefulsets):
+        workloads = (*snapshot.deployments, *snapshot.replicasets, *snapshot.statefulsets, *snapshot.daemonsets)
+        for workload in workloads:
             self._add(workload, workload.kind, folder)
+        for item in snapshot.related:
+            self._add(item, type(item).__name__, folder)
         self._logs.update({(log.namespace, log.pod, log.container, log.previous): log for log in snapshot.logs})
         self._samples.update({(item.namespace, item.pod): item for item in snapshot.samples})
         self._gpus += snapshot.gpus
+        self._queries.update({answer.query: answer for answer in snapshot.queries})
 
     # --- logs and metrics ---
 
@@ -165,10 +182,13 @@ class Contents:
             deployments=self._of_kind("Deployment"),
             replicasets=self._of_kind("ReplicaSet"),
             statefulsets=self._of_kind("StatefulSet"),
+            daemonsets=self._of_kind("DaemonSet"),
+            related=tuple(self._related.values()),
             events=tuple(self._events.values()),
             logs=tuple(self._logs.values()),
             samples=tuple(self._samples.values()),
             gpus=tuple(self._gpus),
+            queries=tuple(self._queries.values()),
         )
 
     def _of_kind(self, kind: str) -> tuple[Workload, ...]:

@@ -19,7 +19,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from vops.errors import InputError
-from vops.model.resources import Event, Node, Pod, Workload
+from vops.model.kinds import RELATED
+from vops.model.resources import Event, Node, Pod, Resource, Workload
 from vops.model.snapshot import ClusterSnapshot, Source
 from vops.model.text import one_line, scrub, scrub_json
 
@@ -32,8 +33,16 @@ SOURCES = {
     "Deployment": Source.DEPLOYMENTS,
     "ReplicaSet": Source.REPLICASETS,
     "StatefulSet": Source.STATEFULSETS,
+    "DaemonSet": Source.DAEMONSETS,
+    **{kind.kind: Source(kind.plural) for kind in RELATED},
 }
-_TYPES: dict[str, type[Pod | Node | Event | Workload]] = {"Pod": Pod, "Node": Node, "Event": Event}
+_TYPES: dict[str, type[Resource]] = {
+    "Pod": Pod,
+    "Node": Node,
+    "Event": Event,
+    **{kind.kind: kind.decodes_to for kind in RELATED if kind.decodes_to},
+}
+_GROUPS = {kind.kind: kind.group for kind in RELATED}
 _EVENTS_K8S_IO = {
     "regarding": "involvedObject",
     "note": "message",
@@ -55,7 +64,7 @@ _MOST_VALUES = 5_000_000
 class Objects(msgspec.Struct):
     """What the documents of one file held; `newest` is the latest moment that any of them tells of."""
 
-    found: list[tuple[str, Pod | Node | Event | Workload]] = field(default_factory=list)
+    found: list[tuple[str, Resource]] = field(default_factory=list)
     listed: set[Source] = field(default_factory=set)
     snapshots: list[ClusterSnapshot] = field(default_factory=list)
     newest: datetime | None = None
@@ -207,11 +216,17 @@ def _take_kind(objects: Objects, document: Document, name: str) -> None:
         _take_items(objects, items or [], {"kind": listed, "apiVersion": document.get("apiVersion", "")}, name)
     elif not kind:
         objects.problems.append(f"{name}: an object without a kind is not used")
-    elif kind in SOURCES:
+    elif kind in SOURCES and _is_ours(kind, document):
         try:
             objects.found.append((kind, _typed(kind, document)))
         except msgspec.ValidationError as error:
             objects.problems.append(f"{name}: {kind.lower()}/{_name(document)} is not used: {one_line(str(error))}")
+
+
+def _is_ours(kind: str, document: Document) -> bool:
+    """Whether it is of the API group that vops means by this kind: others have a Service or a NodePool as well."""
+    group = str(document.get("apiVersion", "")).rpartition("/")[0]
+    return kind not in _GROUPS or not document.get("apiVersion") or group == _GROUPS[kind]
 
 
 def _take_items(objects: Objects, items: Sequence[Any], defaults: Document, name: str) -> None:
@@ -223,7 +238,7 @@ def _take_items(objects: Objects, items: Sequence[Any], defaults: Document, name
             objects.problems.append(f"{name}: an item of a list is not an object")
 
 
-def _typed(kind: str, document: Document) -> Pod | Node | Event | Workload:
+def _typed(kind: str, document: Document) -> Resource:
     if kind == "Event" and ("regarding" in document or "note" in document):
         document = {_EVENTS_K8S_IO.get(key, key): value for key, value in document.items()}
     return msgspec.convert(document, _TYPES.get(kind, Workload))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vops.diagnosis.diagnose import diagnose
+from vops.diagnosis.diagnose import diagnose, diagnose_all
 from vops.diagnosis.facts import Facts
 from vops.diagnosis.findings import Report
 from vops.operations.observe import observe
@@ -13,7 +13,7 @@ from vops.operations.targets import Target, locate, parse_target, present
 
 
 async def diagnose_targets(session: Session, texts: Sequence[str]) -> list[Report]:
-    """A report for each target, and for each replica of a namespace or of everything.
+    """A report for each target; for a namespace or everything, one for each replica and for what else is wrong.
 
     Raises UsageError for a target that cannot be read, NotFound for one that is not there.
     """
@@ -30,4 +30,4 @@ async def _reports(session: Session, target: Target) -> list[Report]:
         return [present(diagnose(Facts(await observe(session, target=ref, window_s=0)), ref))]
     namespace = target.name or session.settings.namespace
     facts = Facts(await observe(session, namespace=namespace))
-    return [diagnose(facts, replica.ref) for replica in facts.replicas]
+    return diagnose_all(facts)

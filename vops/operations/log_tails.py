@@ -30,7 +30,7 @@ class LogTails:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._found: dict[tuple[str, str, bool], ContainerLog] = {}
+        self._found: dict[tuple[str, str, str, bool], ContainerLog] = {}
         self._failure: VopsError | None = None
         self._room = asyncio.Semaphore(MOST_AT_ONCE)
 
@@ -40,7 +40,7 @@ class LogTails:
         return tuple(self._found[key] for key in sorted(self._found))
 
     async def fetch(self, pods: Iterable[Pod]) -> None:
-        """The logs of the vLLM container of each pod (of its first one when none is)."""
+        """The logs of the vLLM container of each pod (of its first one when none is), and of others that failed."""
         wanted = [pair for pod in list(pods)[:MOST_PODS] for pair in _instances(pod)]
         await asyncio.gather(*(self._fetch(pod, container, previous) for pod, container, previous in wanted))
 
@@ -69,19 +69,29 @@ class LogTails:
             return
         cut = text.count("\n") >= TAIL_LINES
         log = ContainerLog(meta.namespace, meta.name, container.name, text, previous=previous, truncated=cut)
-        self._found[meta.namespace, meta.name, previous] = log
+        self._found[meta.namespace, meta.name, container.name, previous] = log
 
 
 def _instances(pod: Pod) -> list[tuple[Pod, Container, bool]]:
-    """The instances of a pod's container that have run: the present one, and the one before a restart."""
+    """The instances of a pod's containers that are worth reading: the present one, and the one before a restart."""
     if not pod.spec.containers:
         return []
-    container = vllm_container(pod) or pod.spec.containers[0]
-    status = pod.container_status(container.name)
-    if status is None or not _has_run(status):
-        return []
-    found = [(pod, container, False)]
-    return [*found, (pod, container, True)] if status.restart_count > 0 else found
+    main = vllm_container(pod) or pod.spec.containers[0]
+    statuses = (*pod.status.container_statuses, *pod.status.init_container_statuses)
+    by_name = {status.name: status for status in statuses}
+    found = []
+    for container in (main, *pod.spec.init_containers, *pod.spec.containers):
+        status = by_name.pop(container.name, None)
+        if status is None or not _has_run(status) or not (container is main or _failed(status)):
+            continue
+        found.append((pod, container, False))
+        found += [(pod, container, True)] if status.restart_count > 0 else []
+    return found
+
+
+def _failed(status: ContainerStatus) -> bool:
+    ends = (status.state.terminated, status.last_state.terminated)
+    return any(end is not None and end.exit_code != 0 for end in ends)
 
 
 def _has_run(status: ContainerStatus) -> bool:

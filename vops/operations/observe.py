@@ -22,27 +22,31 @@ from vops.model.resources import (
     PODS,
     REPLICASETS,
     STATEFULSETS,
-    Decoded,
     Event,
     Kind,
     Node,
     Pod,
     Ref,
+    Resource,
     Workload,
 )
+from vops.model.scaling import HorizontalPodAutoscaler, ScaledObject
 from vops.model.serving import vllm_container
 from vops.model.snapshot import ClusterSnapshot, Source, SourceState, SourceStatus
 from vops.model.text import one_line
 from vops.operations.log_tails import LogTails, unwell
 from vops.operations.observer import Observer
+from vops.operations.related import Ask, Related, around_pods, around_workloads, scalers
 from vops.operations.scope import Scope, scope_of
 from vops.operations.scrape_round import ScrapeRound
 from vops.operations.session import Session
 from vops.operations.together import together
+from vops.operations.trigger_queries import answers
 
 __all__ = ["Observer", "observe"]
 
-T = TypeVar("T", bound=Decoded)
+T = TypeVar("T", bound=Resource)
+SCALERS = frozenset({"ScaledObject", "HorizontalPodAutoscaler"})
 
 
 async def observe(
@@ -54,15 +58,17 @@ async def observe(
     logs: bool = True,
     metrics: bool = True,
     window_s: float = 1.0,
+    related: bool = True,
 ) -> ClusterSnapshot:
-    """One instant of a pod, of a Deployment or StatefulSet and its pods, or (no target) of a fleet.
+    """One instant of a pod, of a workload or autoscaler and its pods, or (no target) of a fleet.
 
     Rates come from two scrapes `window_s` apart; only one is made when it is 0. Logs are those of the target's pods;
-    of a fleet, those of its replicas that are not well.
+    of a fleet, those of its replicas that are not well. `related` reads what could explain the states of pods and
+    workloads as well (claims, Services, quotas…), as far as they call for it; autoscalers of workloads are read anyway.
     Raises NotFound when the target pod is not there, and any ClusterError that keeps pods from being read.
     """
     scope = scope_of(namespace, selector) if target is None else Scope()
-    look = _Look(session, target, scope, namespace if target is None else target.namespace)
+    look = _Look(session, target, scope, namespace if target is None else target.namespace, deep=related)
     async with together() as tasks:
         scrapes = ScrapeRound(session, window_s=window_s) if metrics else None
         return await look.at(tasks, LogTails(session.cluster) if logs else None, scrapes)
@@ -71,12 +77,13 @@ async def observe(
 class _Look:
     """The requests of one look, and what became of their sources."""
 
-    def __init__(self, session: Session, target: Ref | None, scope: Scope, namespace: str) -> None:
+    def __init__(self, session: Session, target: Ref | None, scope: Scope, namespace: str, *, deep: bool) -> None:
         self._session = session
         self._cluster = session.cluster
         self._target = target
         self._scope = scope
         self._namespace = namespace
+        self._deep = deep
         self._sources: dict[Source, SourceStatus] = {}
 
     async def at(
@@ -89,10 +96,14 @@ class _Look:
         kinds = (DEPLOYMENTS, REPLICASETS, STATEFULSETS)
         workloads = [tasks.create_task(self._list(kind, Workload, self._namespace)) for kind in kinds]
         version = tasks.create_task(self._version())
+        related = Related(self._read_related, tasks)
+        if not self._is_pod:
+            related.ask(scalers(self._namespace))
 
-        subjects = await self._subjects(pods, workloads[1])
+        subjects = await self._subjects(pods, workloads[1], related)
         asked = [] if tails is None else [tasks.create_task(tails.fetch(self._worth_reading(subjects)))]
         asked += [] if scrapes is None else [tasks.create_task(scrapes.ask_engines(subjects))]
+        related.ask(self._around(subjects))
         everything = _merged(await pods, subjects)
         if scrapes is not None:
             hosts = frozenset(pod.spec.node_name for pod in subjects if vllm_container(pod) is not None)
@@ -100,6 +111,7 @@ class _Look:
         await asyncio.gather(*asked)
 
         deployments, replicasets, statefulsets = await asyncio.gather(*workloads)
+        queries = await answers(self._session.metrics, await related.found(ScaledObject))
         now = self._session.clock.now()
         return ClusterSnapshot(
             at=now,
@@ -110,11 +122,14 @@ class _Look:
             deployments=deployments,
             replicasets=replicasets,
             statefulsets=statefulsets,
-            events=await events,
+            daemonsets=await related.found(Workload),
+            related=await related.objects(),
+            events=_each_once(*await events, *await related.found(Event)),
             sources=self._statuses(now, tails, scrapes),
             logs=() if tails is None else tails.logs,
             samples=() if scrapes is None else scrapes.samples,
             gpus=() if scrapes is None else scrapes.gpus,
+            queries=queries,
         )
 
     # --- what is looked at ---
@@ -129,7 +144,7 @@ class _Look:
         return self._target is not None and self._target.kind == "Pod"
 
     async def _subjects(
-        self, pods: asyncio.Task[tuple[Pod, ...]], replicasets: asyncio.Task[tuple[Workload, ...]]
+        self, pods: asyncio.Task[tuple[Pod, ...]], replicasets: asyncio.Task[tuple[Workload, ...]], related: Related
     ) -> tuple[Pod, ...]:
         """The pods that logs and scrapes are about: the target, those of the target, or those in scope."""
         target = self._target
@@ -137,13 +152,19 @@ class _Look:
             return tuple(filter(self._scope.holds, await pods))
         if self._is_pod:
             return (msgspec.convert(await self._cluster.get(PODS, target.name, target.namespace), Pod),)
-        between = {item.metadata.uid for item in await replicasets if _owner(item) == (target.kind, target.name)}
+        above = await _scaled_by(target, related) if target.kind in SCALERS else (target.kind, target.name)
+        between = {item.metadata.uid for item in await replicasets if _owner(item) == above}
         return tuple(
             pod
             for pod in await pods
-            if pod.metadata.namespace == target.namespace
-            and (_owner(pod) == (target.kind, target.name) or _owner_uid(pod) in between)
+            if pod.metadata.namespace == target.namespace and (_owner(pod) == above or _owner_uid(pod) in between)
         )
+
+    def _around(self, subjects: Sequence[Pod]) -> tuple[Ask, ...]:
+        if not self._deep:
+            return ()
+        of_pods = around_pods(subjects, self._namespace, of_one=self._is_pod)
+        return of_pods if self._is_pod else (*of_pods, *around_workloads(self._namespace))
 
     def _worth_reading(self, subjects: Sequence[Pod]) -> list[Pod]:
         return list(subjects) if self._target is not None else list(filter(unwell, subjects))
@@ -167,6 +188,15 @@ class _Look:
         except VopsError as error:
             source = Source(kind.plural)
             self._sources[source] = SourceStatus(source, _state(error), detail=_words(error))
+            return ()
+
+    async def _read_related(self, ask: Ask) -> tuple[Resource, ...]:
+        """The objects around pods and workloads; more events change nothing about the state of their source."""
+        if ask.kind is not EVENTS:
+            return await self._list(ask.kind, Resource, ask.namespace, ask.fields)
+        try:
+            return (await self._cluster.list(EVENTS, ask.namespace, field_selector=ask.fields)).items
+        except VopsError:
             return ()
 
     async def _read(self, kind: Kind, type_: type[T], namespace: str, fields: str = "") -> tuple[T, ...]:
@@ -201,6 +231,21 @@ def _merged(pods: Sequence[Pod], subjects: Sequence[Pod]) -> tuple[Pod, ...]:
     """All pods, with the subjects' own reading where a list has none of them."""
     there = {pod.metadata.uid for pod in pods}
     return (*pods, *(pod for pod in subjects if pod.metadata.uid not in there))
+
+
+async def _scaled_by(scaler: Ref, related: Related) -> tuple[str, str]:
+    """The kind and name of what an autoscaler scales."""
+    type_ = ScaledObject if scaler.kind == "ScaledObject" else HorizontalPodAutoscaler
+    found: tuple[ScaledObject | HorizontalPodAutoscaler, ...] = await related.found(type_)
+    for item in found:
+        if (item.metadata.namespace, item.metadata.name) == (scaler.namespace, scaler.name):
+            return item.spec.scale_target_ref.kind, item.spec.scale_target_ref.name
+    return "", ""
+
+
+def _each_once(*events: Event) -> tuple[Event, ...]:
+    """Events of several lists, without those that came twice."""
+    return tuple({event.metadata.uid or id(event): event for event in events}.values())
 
 
 def _owner(item: Pod | Workload) -> tuple[str, str]:

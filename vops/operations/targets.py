@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from vops.diagnosis.findings import Report
 from vops.errors import Forbidden, NotFound, UsageError
-from vops.model.resources import DEPLOYMENTS, PODS, STATEFULSETS, Ref
+from vops.model.resources import DEPLOYMENTS, PODS, STATEFULSETS, Ref, Resource
+from vops.model.scaling import AUTOSCALERS, SCALED_OBJECTS
 from vops.operations.session import Session
 
 _KINDS = {
@@ -20,11 +23,30 @@ _KINDS = {
     "sts": "StatefulSet",
     "statefulset": "StatefulSet",
     "statefulsets": "StatefulSet",
+    "so": "ScaledObject",
+    "scaledobject": "ScaledObject",
+    "scaledobjects": "ScaledObject",
+    "scaledobject.keda.sh": "ScaledObject",
+    "hpa": "HorizontalPodAutoscaler",
+    "horizontalpodautoscaler": "HorizontalPodAutoscaler",
+    "horizontalpodautoscalers": "HorizontalPodAutoscaler",
+    "isvc": "InferenceService",
+    "inferenceservice": "InferenceService",
+    "inferenceservices": "InferenceService",
     "ns": "Namespace",
     "namespace": "Namespace",
 }
 
-_SEARCHED = {"Pod": PODS, "Deployment": DEPLOYMENTS, "StatefulSet": STATEFULSETS}
+_SEARCHED = {
+    "Pod": PODS,
+    "Deployment": DEPLOYMENTS,
+    "StatefulSet": STATEFULSETS,
+    "ScaledObject": SCALED_OBJECTS,
+    "HorizontalPodAutoscaler": AUTOSCALERS,
+}
+SERVICE = "InferenceService"
+_OF_SERVICE = "serving.kserve.io/inferenceservice"
+"""The label that KServe puts on the Deployment that runs an InferenceService's predictor."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +58,7 @@ class Target:
 
     @property
     def is_one(self) -> bool:
-        return self.kind in _SEARCHED
+        return self.kind in _SEARCHED or self.kind == SERVICE
 
 
 def parse_target(text: str) -> Target:
@@ -48,7 +70,10 @@ def parse_target(text: str) -> Target:
         return Target("Pod", text)
     kind = _KINDS.get(prefix.lower())
     if kind is None or not name or "/" in name:
-        raise UsageError(f"target {text!r} is not understood", hint="use POD, deploy/NAME, sts/NAME, ns/NAME or all")
+        raise UsageError(
+            f"target {text!r} is not understood",
+            hint="use POD, deploy/NAME, sts/NAME, isvc/NAME, so/NAME, hpa/NAME, ns/NAME or all",
+        )
     return Target(kind, name)
 
 
@@ -59,13 +84,27 @@ async def locate(session: Session, target: Target) -> Ref:
     Raises NotFound when there is none, UsageError when several namespaces have one.
     """
     chosen = session.settings.namespace
+    if target.kind == SERVICE:
+        return await _predictor(session, target.name, chosen)
     if chosen:
         return Ref(target.kind, target.name, chosen)
     try:
         found = await session.cluster.list(_SEARCHED[target.kind], field_selector=f"metadata.name={target.name}")
     except Forbidden:
         return Ref(target.kind, target.name, session.cluster.namespace)
-    namespaces = sorted(item.metadata.namespace for item in found.items)
+    return Ref(target.kind, target.name, _only_namespace(target, found.items))
+
+
+async def _predictor(session: Session, name: str, namespace: str) -> Ref:
+    """The Deployment that runs an InferenceService: its newest one, where Knative keeps one for each revision."""
+    found = await session.cluster.list(DEPLOYMENTS, namespace, label_selector=f"{_OF_SERVICE}={name}")
+    home = _only_namespace(Target(SERVICE, name), found.items)
+    newest = max(found.items, key=lambda item: item.metadata.creation_timestamp or datetime.min.replace(tzinfo=UTC))
+    return Ref("Deployment", newest.metadata.name, home)
+
+
+def _only_namespace(target: Target, found: Iterable[Resource]) -> str:
+    namespaces = sorted({item.metadata.namespace for item in found})
     if not namespaces:
         raise not_there(target.kind, target.name)
     if len(namespaces) > 1:
@@ -73,7 +112,7 @@ async def locate(session: Session, target: Target) -> Ref:
             f"{target.kind.lower()} {target.name!r} exists in {', '.join(namespaces)}",
             hint=f"add -n {namespaces[0]} (or another)",
         )
-    return Ref(target.kind, target.name, namespaces[0])
+    return namespaces[0]
 
 
 def present(report: Report) -> Report:

@@ -250,7 +250,7 @@ def test_a_broken_document_leaves_those_around_it(tmp_path: Path) -> None:
     assert len(problems) == 1
 
 
-@pytest.mark.parametrize("stdin", [None, b"", b" \n", b"{", b"kind: Service\n"])
+@pytest.mark.parametrize("stdin", [None, b"", b" \n", b"{", b"kind: Lease\n"])
 def test_a_bundle_without_anything_usable_is_refused(stdin: bytes | None, tmp_path: Path) -> None:
     with pytest.raises(InputError):
         read_bundle([tmp_path], stdin)
@@ -276,3 +276,16 @@ def test_hostile_text_is_harmless_wherever_it_comes_from(tmp_path: Path, name: s
     assert isinstance(snapshot.logs[0], ContainerLog)
     assert not {"\x1b", "\u202e", "\x07"} & set(shown)
     assert "\\u001b" not in shown
+
+
+async def test_objects_around_a_workload_are_used_and_those_of_other_groups_are_not(tmp_path: Path) -> None:
+    (tmp_path / "all.yaml").write_text(
+        "apiVersion: v1\nkind: Service\nmetadata: {name: llama, namespace: a}\nspec: {selector: {app: llama}}\n---\n"
+        "apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: other, namespace: a}\n---\n"
+        "apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: dcgm, namespace: gpu}\n"
+    )
+    snapshot, problems = read_bundle([tmp_path])
+    assert [item.metadata.name for item in snapshot.related] == ["llama"]
+    assert [(item.kind, item.metadata.name) for item in snapshot.daemonsets] == [("DaemonSet", "dcgm")]
+    assert snapshot.source(Source.SERVICES).usable
+    assert not problems

@@ -34,6 +34,7 @@ async def test_a_look_at_a_pod_asks_each_thing_once() -> None:
     assert sorted(world.cluster.asked) == [
         "get pods r0",
         "list deployments serving",
+        "list events default",
         "list events serving",
         "list nodes",
         "list pods",
