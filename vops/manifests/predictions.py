@@ -1,0 +1,42 @@
+"""What can be said of a server before it runs, from the name of its model: bytes of weights, seconds to start.
+
+Both are lower bounds, since a rule that fires on a guess must not be wrong: weights from the size in the model's name
+(`8B`, `8x7B`) and the precision in name or flags, a start from reading them at 250 MB/s plus 90 s for imports, graphs
+and warm-up. A model whose name tells nothing has no prediction.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vops.manifests.servers import Server
+
+READ_BYTES_PER_S = 250e6
+FIXED_START_S = 90
+_SIZE = re.compile(r"(?<![A-Za-z0-9.])(?:(\d{1,3})x)?(\d{1,4}(?:\.\d{1,3})?)[bB](?![A-Za-z0-9])")
+_FOUR_BITS = re.compile(r"awq|gptq|int4|w4a16|4bit|nf4|fp4|bnb|bitsandbytes|gguf|[-_]q4", re.IGNORECASE)
+_EIGHT_BITS = re.compile(r"fp8|int8|w8a8|w8a16|8bit|deepseek-(?:v3|r1)|gpt-oss", re.IGNORECASE)
+
+
+def weights_bytes(server: Server) -> int | None:
+    """The least bytes that the weights take; None when the model's name does not tell its size."""
+    model = server.args.model
+    sizes = [float(match[2]) * int(match[1] or 1) for match in _SIZE.finditer(model.rpartition("/")[2])]
+    if not sizes:
+        return None
+    words = f"{model} {server.args.quantization} {server.args.load_format}"
+    bytes_per_weight = 0.5 if _FOUR_BITS.search(words) else 1.0 if _EIGHT_BITS.search(words) else 2.0
+    if "dtype" in words and "float32" in server.args.dtype:
+        bytes_per_weight = 4.0
+    return int(max(sizes) * 1e9 * bytes_per_weight * _mixture_share(model))
+
+
+def start_seconds(server: Server) -> int | None:
+    """The least seconds until a server answers /health on a cold node."""
+    size = weights_bytes(server)
+    return None if size is None else FIXED_START_S + int(size / READ_BYTES_PER_S)
+
+
+def _mixture_share(model: str) -> float:
+    """Experts share attention, so `8x7B` is 47 B and not 56 B."""
+    return 0.82 if re.search(r"\dx\d", model) else 1.0

@@ -1,0 +1,1 @@
+"""GPUs: requests, sharing, exporters."""

@@ -1,0 +1,1 @@
+"""PromQL, and what scrapes the metrics."""

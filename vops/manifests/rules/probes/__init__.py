@@ -1,0 +1,1 @@
+"""Probes and how long a start takes."""

@@ -1,0 +1,1 @@
+"""Rollouts, drains and who sets the replicas."""

@@ -1,0 +1,1 @@
+"""vLLM's command line and environment."""

@@ -1,0 +1,42 @@
+"""`vllm serve --model X`: the model as a flag.
+
+What it finds
+    `vllm serve` with `--model`.
+
+Why it matters
+    Up to 0.11 it is refused (the model is the first word, and the flag is an error); later versions warn, and say
+    that it will go.
+
+Evidence
+    The flag, and the tag of the image.
+
+Fix
+    Give the model as the first argument after `serve`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vops.diagnosis.findings import Severity
+from vops.manifests.facts import servers
+from vops.manifests.rule import Flaw, rule
+from vops.manifests.servers import Server
+from vops.model.dialects import dialect
+
+
+@rule(Severity.WARNING, servers)
+def model_flag_with_serve(server: Server) -> Iterator[Flaw]:
+    line = server.args.line
+    flag = None if line is None else line.flag("model")
+    if line is None or flag is None or line.serve is None or line.module_form:
+        return
+    refused = server.version is not None and not dialect(server.version).serve_takes_model_flag
+    yield Flaw(
+        server.object,
+        server.flag_field("model"),
+        f"`vllm serve --model` {'is refused' if refused else 'is not valid in every version'}: the model is the first "
+        "argument",
+        f"replace --model {flag.value} by {flag.value} right after serve",
+        Severity.ERROR if refused else None,
+    )

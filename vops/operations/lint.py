@@ -1,0 +1,141 @@
+"""The verb lint: manifests from files, folders, standard input or a cluster, checked by every rule."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from vops.errors import ClusterError, Forbidden, InputError, NotFound
+from vops.manifests.documents import Document, live_document, read_documents
+from vops.manifests.lint import LintReport, lint
+from vops.manifests.objects import Object, dig, mappings, text
+from vops.manifests.servers import PodTemplate, pod_templates
+from vops.model.resources import DEPLOYMENTS, PODS, STATEFULSETS, Kind
+from vops.model.text import one_line
+from vops.operations.session import Session
+from vops.operations.targets import locate, parse_target
+from vops.ports import Document as Json
+
+STDIN = "<stdin>"
+_SUFFIXES = frozenset({".yaml", ".yml", ".json"})
+_MOST_BYTES = 64 * 2**20
+_OBJECT = re.compile(r"^[ \t]*[\"']?kind[\"']?[ \t]*:", re.MULTILINE)
+_TEMPLATE = re.compile(r"\{\{-? ?(?:\.|include|if|range|with|define|template|toYaml|/\*|\$)")
+_KINDS = {"Pod": PODS, "Deployment": DEPLOYMENTS, "StatefulSet": STATEFULSETS}
+_CLAIMS = Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
+_BESIDE = (
+    Kind("v1", "Service", "services"),
+    Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
+    Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
+    Kind("keda.sh/v1alpha1", "ScaledObject", "scaledobjects"),
+)
+_MOST_BESIDE = 50
+
+
+def lint_files(paths: Sequence[Path], stdin: bytes | None = None) -> tuple[LintReport, list[str]]:
+    """Files, folders and standard input as one set, and what of the folders was left out.
+
+    Raises InputError, with file and line, for what cannot be read.
+    """
+    left_out: list[str] = []
+    documents = [document for path in paths for document in _of_path(path, left_out)]
+    if stdin is not None:
+        documents += read_documents(_decoded(stdin, STDIN), STDIN)
+    if not documents:
+        where = ", ".join([*map(_shown, paths), *([STDIN] if stdin is not None else [])])
+        raise InputError("holds no Kubernetes object", path=where)
+    return lint(documents), left_out
+
+
+async def lint_targets(session: Session, texts: Sequence[str]) -> LintReport:
+    """Live objects as one set, each with the Services, budgets, autoscalers and claims beside it.
+
+    Raises UsageError for a target that is none, NotFound for one that is not there.
+    """
+    found: dict[tuple[str, str, str], Json] = {}
+    for words in texts:
+        ref = await locate(session, parse_target(words))
+        target = await session.cluster.get(_KINDS[ref.kind], ref.name, ref.namespace)
+        for item in (target | {"kind": ref.kind}, *await _beside(session, target, ref.namespace)):
+            found.setdefault((item["kind"], ref.namespace, text(dig(item, "metadata", "name"))), item)
+    return lint([live_document(item, _live_name(*key)) for key, item in found.items()])
+
+
+def _live_name(kind: str, namespace: str, name: str) -> str:
+    return f"{kind.lower()}/{name} in {namespace}"
+
+
+# --- files ------------------------------------------------------------------------------------------------
+
+
+def _of_path(path: Path, left_out: list[str]) -> Iterator[Document]:
+    if not path.exists():
+        raise InputError("no such file or folder", path=_shown(path))
+    if not path.is_dir():
+        yield from read_documents(_read(path), _shown(path))
+        return
+    for file in _below(path):
+        body = _read(file)
+        if _TEMPLATE.search(body):
+            left_out.append(f"{_shown(file)}: left out: a Helm template; lint what `helm template` prints")
+        elif not _OBJECT.search(body):
+            left_out.append(f"{_shown(file)}: left out: no Kubernetes object")
+        else:
+            yield from read_documents(body, _shown(file))
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """The YAML and JSON files of a folder and below it, in a stable order; hidden ones left out."""
+    for root, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(root) / name for name in sorted(names) if Path(name).suffix in _SUFFIXES)
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise InputError(f"larger than {_MOST_BYTES} bytes", path=_shown(path))
+        return _decoded(path.read_bytes(), _shown(path))
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", path=_shown(path)) from error
+
+
+def _decoded(body: bytes, name: str) -> str:
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = body.count(b"\n", 0, error.start) + 1
+        raise InputError("not UTF-8", path=name, line=line) from error
+
+
+def _shown(path: Path) -> str:
+    return one_line(os.fsencode(path).decode("utf-8", "replace"))
+
+
+# --- live objects -----------------------------------------------------------------------------------------
+
+
+async def _beside(session: Session, target: Json, namespace: str) -> list[Json]:
+    """What is in the same namespace and belongs together; what may not be read, or is not known, is left out."""
+    names = [(_CLAIMS, name) for name in _claim_names(target)]
+    for kind in _BESIDE:
+        try:
+            listed = await session.cluster.list(kind, namespace)
+        except ClusterError:
+            continue
+        names += [(kind, item.metadata.name) for item in listed.items[:_MOST_BESIDE]]
+    found = []
+    for kind, name in names:
+        try:
+            found.append(await session.cluster.get(kind, name, namespace) | {"kind": kind.kind})
+        except (NotFound, Forbidden):
+            continue
+    return found
+
+
+def _claim_names(target: Json) -> list[str]:
+    pods: list[PodTemplate] = pod_templates(Object(live_document(target, ""), target))
+    volumes = [volume for pod in pods for _, volume in mappings(pod.spec.get("volumes"))]
+    return [name for volume in volumes if (name := text(dig(volume, "persistentVolumeClaim", "claimName")))]
