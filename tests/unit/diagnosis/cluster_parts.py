@@ -12,12 +12,14 @@ import msgspec
 from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.facts import Facts, Replica
 from vops.diagnosis.findings import Finding, Fix
+from vops.model.kinds import RELATED_TYPES, Related
 from vops.model.resources import Event, Node, Pod, Workload
-from vops.model.serving import EngineSample
+from vops.model.serving import EngineSample, GpuSample
 from vops.model.snapshot import (
     ClusterSnapshot,
     ContainerLog,
     EngineSamples,
+    QueryAnswer,
     Source,
     SourceState,
     SourceStatus,
@@ -216,7 +218,7 @@ def samples(name: str = "llama-1", **values: Any) -> EngineSamples:
 
 
 def world(
-    *objects: Pod | Node | Workload | Event | EngineSamples,
+    *objects: Pod | Node | Workload | Event | EngineSamples | Related | QueryAnswer | GpuSample,
     log: str = "",
     previous: str = "",
     without: Sequence[Source] = (),
@@ -241,6 +243,10 @@ def world(
             deployments=tuple(item for item in workloads if item.kind == "Deployment"),
             replicasets=tuple(item for item in workloads if item.kind == "ReplicaSet"),
             statefulsets=tuple(item for item in workloads if item.kind == "StatefulSet"),
+            daemonsets=tuple(item for item in workloads if item.kind == "DaemonSet"),
+            related=tuple(item for item in objects if isinstance(item, RELATED_TYPES)),
+            queries=tuple(item for item in objects if isinstance(item, QueryAnswer)),
+            gpus=tuple(item for item in objects if isinstance(item, GpuSample)),
             events=tuple(item for item in objects if isinstance(item, Event)),
             logs=tuple(ContainerLog(NAMESPACE, first, "vllm", text, old) for text, old in texts if text),
             samples=tuple(item for item in objects if isinstance(item, EngineSamples)),
