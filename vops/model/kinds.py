@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias, get_args
 
+from vops.model.monitoring import POD_MONITORS, SERVICE_MONITORS, PodMonitor, ServiceMonitor
 from vops.model.network import ENDPOINT_SLICES, NETWORK_POLICIES, SERVICES, EndpointSlice, NetworkPolicy, Service
 from vops.model.provisioning import (
     CONFIG_MAPS,
@@ -45,6 +46,8 @@ Related: TypeAlias = (
     | ConfigMap
     | ResourceQuota
     | ResourceClaim
+    | ServiceMonitor
+    | PodMonitor
 )
 """What is around pods, nodes and workloads: read when a diagnosis asks for it."""
 
@@ -64,6 +67,8 @@ RELATED: tuple[Kind, ...] = (
     CONFIG_MAPS,
     QUOTAS,
     RESOURCE_CLAIMS,
+    SERVICE_MONITORS,
+    POD_MONITORS,
 )
 
 KINDS: tuple[Kind, ...] = (

@@ -26,6 +26,7 @@ class ServiceSpec(Object, frozen=True):
     cluster_ip: str = field(default="", name="clusterIP")
     external_name: str = ""
     publish_not_ready_addresses: bool = False
+    session_affinity: str = "None"
 
 
 class Service(Resource, frozen=True, tag_field="kind", tag="Service"):

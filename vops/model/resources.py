@@ -189,6 +189,7 @@ class PodSpec(Object, frozen=True):
     termination_grace_period_seconds: int = 30
     enable_service_links: bool = True
     host_network: bool = False
+    dns_policy: str = "ClusterFirst"
     runtime_class_name: str = ""
     service_account_name: str = ""
     image_pull_secrets: tuple[dict[str, Any], ...] = ()

@@ -42,6 +42,8 @@ class Source(StrEnum):
     CONFIG_MAPS = "configmaps"
     QUOTAS = "resourcequotas"
     RESOURCE_CLAIMS = "resourceclaims"
+    SERVICE_MONITORS = "servicemonitors"
+    POD_MONITORS = "podmonitors"
     LOGS = "logs"
     METRICS = "metrics"
     DCGM = "dcgm"
