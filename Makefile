@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check cluster bench docs
+.PHONY: demo test check eval cluster bench docs
 
 .venv/.installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "vops needs Python 3.11 or newer; set PYTHON=/path/to/python3" >&2; exit 2; }
@@ -22,6 +22,9 @@ check: .venv/.installed  ## What CI checks beside the tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+eval: .venv/.installed  ## How right the diagnosis is, by cause
+	$(BIN)/python -m tests.eval --wrong
 
 cluster: .venv/.installed  ## The suite on a real control plane and a real node (needs root and Go)
 	tests/cluster/build.sh
