@@ -13,7 +13,9 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from vops.diagnosis.demands import is_gpu
-from vops.diagnosis.placement import NodeFit, Placement, blocks, capacity
+from vops.diagnosis.filters.rooms import capacity
+from vops.diagnosis.filters.taints import blocks
+from vops.diagnosis.placement import NodeFit
 from vops.model.dcgm import dcgm_port
 from vops.model.resources import Event, Meta, Node, Pod, Ref, Taint, Workload
 
@@ -99,14 +101,13 @@ class DaemonFacts:
     @cached_property
     def kept_from(self) -> tuple[NodeFit, ...]:
         """GPU nodes that its controller skips, each with why: a selector that does not match, or a taint."""
-        fits = {fit.name: fit for fit in Placement(self.template, self.facts.rooms).fits}
+        fits = {fit.name: fit for fit in self.facts.placement(self.template).fits}
         found = (fits[node.metadata.name] for node in self.gpu_nodes)
         return tuple(fit for fit in found if fit.mismatches or self.taints(fit))
 
     def taints(self, fit: NodeFit) -> tuple[Taint, ...]:
         """The taints of a node that keep its pods away."""
-        blocking = (taint for taint in fit.taints if blocks(taint, self.template.spec.tolerations))
-        return tuple(taint for taint in blocking if not taint.key.startswith(_TOLERATED))
+        return tuple(taint for taint in fit.taints if not taint.key.startswith(_TOLERATED))
 
     def logs(self, pod: Pod) -> Iterator[str]:
         """The texts of the logs of a pod's containers, those of dead instances first."""
@@ -129,5 +130,5 @@ class DaemonFacts:
 
 
 def _has_nvidia_gpu(node: Node) -> bool:
-    names = (name for name in node.status.capacity if name.startswith("nvidia.com/") and is_gpu(name))
-    return any(capacity(node, name) > 0 for name in names)
+    has = amounts(node.status.capacity)
+    return any(amount > 0 for name, amount in has.items() if name.startswith("nvidia.com/") and is_gpu(name))
