@@ -12,9 +12,7 @@ from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from vops.diagnosis.demands import is_gpu
-from vops.diagnosis.filters.rooms import capacity
-from vops.diagnosis.filters.taints import blocks
+from vops.diagnosis.demands import amounts, is_gpu
 from vops.diagnosis.placement import NodeFit
 from vops.model.dcgm import dcgm_port
 from vops.model.resources import Event, Meta, Node, Pod, Ref, Taint, Workload
