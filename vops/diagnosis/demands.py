@@ -1,21 +1,33 @@
 """What pods ask of nodes: effective resource requests, and which resource names are GPUs.
 
-Follows the scheduler: the sum over containers and sidecars, at least the largest init container, plus the overhead.
+Follows the scheduler (PodRequests of k8s.io/component-helpers): the sum over containers and sidecars, at least the
+largest init container; what the pod asks for as a whole counts instead of that sum; the overhead comes on top.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 
 from vops.model.quantities import quantity
 from vops.model.resources import Container, Pod, PodSpec
 
-Amounts = dict[str, Decimal]
+Amounts = Mapping[str, Decimal]
 """Quantity by resource name: bytes, cores or pieces, exactly."""
 
-_GPU_NAMES = ("nvidia.com/", "amd.com/", "gpu.intel.com/", "habana.ai/", "intel.com/gpu", "google.com/tpu")
+_GPU_NAMES = (
+    "nvidia.com/",
+    "amd.com/",
+    "gpu.intel.com/",
+    "habana.ai/",
+    "intel.com/gpu",
+    "google.com/tpu",
+    "aws.amazon.com/neuron",
+    "gpu.nvidia.com/",
+)
+_OF_PODS = ("cpu", "memory", "hugepages-")
+"""Resources that a pod may ask for as a whole."""
 
 
 def is_gpu(resource: str) -> bool:
@@ -23,7 +35,7 @@ def is_gpu(resource: str) -> bool:
     return resource.startswith(_GPU_NAMES)
 
 
-def amounts(declared: Mapping[str, str]) -> Amounts:
+def amounts(declared: Mapping[str, str]) -> dict[str, Decimal]:
     """Declared quantities as numbers; one that is no quantity counts as nothing, as it can hold nothing."""
     found = {}
     for name, text in declared.items():
@@ -36,23 +48,13 @@ def amounts(declared: Mapping[str, str]) -> Amounts:
 
 def pod_requests(spec: PodSpec) -> Amounts:
     """What the scheduler reserves for a pod, by resource name."""
-    running: Amounts = defaultdict(Decimal)
-    peak: Amounts = defaultdict(Decimal)
-    for container in spec.init_containers:
-        wanted = _requests(container)
-        if container.restart_policy == "Always":
-            _add(running, wanted)
-            continue
-        for name, amount in wanted.items():
-            peak[name] = max(peak[name], amount + running.get(name, Decimal()))
-    for container in spec.containers:
-        _add(running, _requests(container))
-    total = {
-        name: max(running.get(name, Decimal()), peak.get(name, Decimal())) for name in running.keys() | peak.keys()
-    }
-    overhead = amounts(spec.overhead)
-    for name, amount in overhead.items():
-        total[name] = total.get(name, Decimal()) + amount
+    if len(spec.containers) == 1 and not (spec.init_containers or spec.overhead or spec.resources.requests):
+        return _requests(spec.containers[0])
+    total = _of_containers(spec)
+    for name, amount in amounts(spec.resources.requests).items():
+        if name.startswith(_OF_PODS):
+            total[name] = amount
+    _add(total, amounts(spec.overhead))
     return {name: amount for name, amount in total.items() if amount > 0}
 
 
@@ -61,10 +63,32 @@ def gpu_request(pod: Pod) -> int:
     return int(sum(amount for name, amount in pod_requests(pod.spec).items() if is_gpu(name)))
 
 
+def _of_containers(spec: PodSpec) -> dict[str, Decimal]:
+    running: dict[str, Decimal] = {}
+    peak: dict[str, Decimal] = {}
+    for container in spec.init_containers:
+        wanted = _requests(container)
+        if container.restart_policy == "Always":
+            _add(running, wanted)
+            continue
+        for name, amount in wanted.items():
+            peak[name] = max(peak.get(name, Decimal()), amount + running.get(name, Decimal()))
+    for container in spec.containers:
+        _add(running, _requests(container))
+    return {name: max(running.get(name, Decimal()), peak.get(name, Decimal())) for name in running.keys() | peak.keys()}
+
+
 def _requests(container: Container) -> Amounts:
-    return amounts({**container.resources.limits, **container.resources.requests})
+    resources = container.resources
+    return _effective(tuple(resources.limits.items()), tuple(resources.requests.items()))
 
 
-def _add(total: Amounts, more: Amounts) -> None:
+@lru_cache(maxsize=4096)
+def _effective(limits: tuple[tuple[str, str], ...], requests: tuple[tuple[str, str], ...]) -> Amounts:
+    """A limit without a request is a request of the same size. Shared by all pods that ask for the same."""
+    return {name: amount for name, amount in amounts(dict((*limits, *requests))).items() if amount > 0}
+
+
+def _add(total: dict[str, Decimal], more: Amounts) -> None:
     for name, amount in more.items():
-        total[name] += amount
+        total[name] = total.get(name, Decimal()) + amount

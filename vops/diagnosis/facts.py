@@ -12,8 +12,13 @@ from functools import cached_property
 from typing import TypeVar
 
 from vops.diagnosis.daemons import DaemonFacts
+from vops.diagnosis.filters.devices import Devices
+from vops.diagnosis.filters.pod_affinity import Repellers
+from vops.diagnosis.filters.rooms import Room, rooms
+from vops.diagnosis.filters.volumes import Storage
 from vops.diagnosis.owners import Owners
-from vops.diagnosis.placement import Placement, Room, rooms
+from vops.diagnosis.placement import Placement, Surroundings
+from vops.diagnosis.scheduler_text import last_words
 from vops.diagnosis.subjects import (
     STAND_IN,
     Replica,
@@ -25,10 +30,12 @@ from vops.diagnosis.subjects import (
     workload_ref,
 )
 from vops.model.kinds import Related
+from vops.model.provisioning import ResourceClaim
 from vops.model.resources import Container, Event, Meta, Node, Pod, Ref, Resource
 from vops.model.scaling import HorizontalPodAutoscaler, ScaledObject, ScaleTarget
 from vops.model.serving import GpuSample, vllm_container
-from vops.model.snapshot import ClusterSnapshot, ContainerLog, EngineSamples
+from vops.model.snapshot import ClusterSnapshot, ContainerLog, EngineSamples, Source
+from vops.model.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 
 __all__ = [
     "STAND_IN",
@@ -202,9 +209,32 @@ class Facts:
         """Every node by name, with what the pods on it hold."""
         return rooms(self.snapshot.nodes, self.snapshot.pods)
 
+    @cached_property
+    def storage(self) -> Storage:
+        """The volume claims of the snapshot, with the volumes and classes behind them."""
+        return Storage(
+            self.all(PersistentVolumeClaim),
+            self.all(PersistentVolume),
+            self.all(StorageClass),
+            self.snapshot.pods,
+            readable=self.snapshot.source(Source.CLAIMS).usable,
+            volumes_readable=self.snapshot.source(Source.VOLUMES).usable,
+            classes_readable=self.snapshot.source(Source.STORAGE_CLASSES).usable,
+        )
+
+    @cached_property
+    def _surroundings(self) -> Surroundings:
+        devices = Devices(self.all(ResourceClaim), readable=self.snapshot.source(Source.RESOURCE_CLAIMS).usable)
+        return Surroundings(self.rooms, Repellers(self.rooms), self.storage, devices)
+
     def placement(self, pod: Pod) -> Placement:
-        """A pod against every node."""
-        return Placement(pod, self.rooms)
+        """A pod against every node, and what the scheduler says about it."""
+        condition = pod.condition("PodScheduled")
+        if condition is not None and condition.status == "True":
+            return Placement(pod, self._surroundings)
+        said = condition.message if condition is not None else ""
+        events = () if pod.spec.node_name else self.events_of(pod_ref(pod))
+        return Placement(pod, self._surroundings, last_words(said, events))
 
     # --- events ---
 

@@ -1,64 +1,40 @@
-"""Recomputes scheduling from Node and Pod objects: for each node, everything that keeps a pod away.
+"""Recomputes scheduling from the objects: for each node, everything that keeps a pod away.
 
 The scheduler stops at a node's first obstacle, so its message hides the second; here every filter is asked of every
-node. Covered: cordons and readiness, taints, node selector and affinity, every resource, the number of pods. Not
-recomputed, only recognised: inter-pod affinity, topology spread, host ports, volumes, resource claims.
+node. The filters are in vops.diagnosis.filters. Not recomputed, only recognised in the scheduler's words: how many
+volumes a node may attach, storage capacity, and whether unallocated devices satisfy a claim.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import cached_property
-from typing import Any
 
 import msgspec
 
-from vops.diagnosis.demands import Amounts, amounts, is_gpu, pod_requests
+from vops.diagnosis.demands import is_gpu, pod_requests
+from vops.diagnosis.filters.devices import DeviceBlock, DeviceConflict, Devices
+from vops.diagnosis.filters.node_affinity import Mismatch, mismatches, selects_nodes
+from vops.diagnosis.filters.pod_affinity import PodAffinity, Repellers, Repulsion
+from vops.diagnosis.filters.rooms import NOTHING, Room, Shortfall, host_ports
+from vops.diagnosis.filters.spread import Skew, Spread
+from vops.diagnosis.filters.taints import tolerable, unavailable, untolerated
+from vops.diagnosis.filters.volumes import ClaimBlock, Storage, VolumeConflict
 from vops.diagnosis.scheduler_text import Obstacle, SchedulerText, scheduler_text
-from vops.diagnosis.states import is_terminal
-from vops.model.resources import Node, Pod, Taint, Toleration
+from vops.model.resources import Node, Pod, Taint
 
-_NEVER_TOLERATED = (
-    "node.kubernetes.io/",
-    "node.cloudprovider.kubernetes.io/",
-    "ToBeDeletedByClusterAutoscaler",
-    "DeletionCandidateOfClusterAutoscaler",
-    "karpenter.sh/",
-    "cloud.google.com/gke-spot",
-    "cloud.google.com/gke-preemptible",
-    "cloud.google.com/impending-node-termination",
-    "kubernetes.azure.com/scalesetpriority",
-    "eks.amazonaws.com/capacityType",
-    "aws-node-termination-handler/",
-)
-"""Taints that say a node is broken, leaving or reclaimable: tolerating them is never a fix."""
-
-_NOTHING = Decimal()
-_UNAVAILABLE = ("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/", "ToBeDeletedByClusterAutoscaler")
+_ROOM = frozenset({Obstacle.RESOURCE, Obstacle.PODS, Obstacle.PORTS, Obstacle.POD_AFFINITY, Obstacle.SPREAD})
+"""What depends on the pods that are on a node, and may pass when one of them goes."""
 
 
-class Mismatch(msgspec.Struct, frozen=True):
-    """One label requirement that a node does not meet: what is asked, and what the node has ("" for nothing)."""
+class Surroundings(msgspec.Struct, frozen=True):
+    """What placement looks at besides the pod; made once for a snapshot."""
 
-    key: str
-    wanted: str
-    has: str
-
-
-class Shortfall(msgspec.Struct, frozen=True):
-    """A resource of which a node has too little: what is wanted, free and allocatable on it."""
-
-    resource: str
-    wanted: Decimal
-    free: Decimal
-    allocatable: Decimal
-
-    @property
-    def hopeless(self) -> bool:
-        """Whether even the empty node would have too little."""
-        return self.wanted > self.allocatable
+    rooms: Mapping[str, Room]
+    repellers: Repellers
+    storage: Storage
+    devices: Devices
 
 
 class NodeFit(msgspec.Struct, frozen=True):
@@ -70,6 +46,11 @@ class NodeFit(msgspec.Struct, frozen=True):
     mismatches: tuple[Mismatch, ...] = ()
     short: tuple[Shortfall, ...] = ()
     full: bool = False
+    ports: tuple[tuple[int, Pod], ...] = ()
+    volumes: tuple[VolumeConflict, ...] = ()
+    repulsions: tuple[Repulsion, ...] = ()
+    skews: tuple[Skew, ...] = ()
+    devices: tuple[DeviceConflict, ...] = ()
 
     @property
     def name(self) -> str:
@@ -78,7 +59,7 @@ class NodeFit(msgspec.Struct, frozen=True):
     @property
     def allowed(self) -> bool:
         """Whether the node could take the pod if only it had room."""
-        return not (self.unavailable or self.taints or self.mismatches)
+        return self.obstacles <= _ROOM
 
     @property
     def short_of_gpu(self) -> bool:
@@ -92,45 +73,33 @@ class NodeFit(msgspec.Struct, frozen=True):
     def obstacles(self) -> frozenset[Obstacle]:
         """The kinds of thing that keep the pod away."""
         present = {
-            Obstacle.UNAVAILABLE: bool(self.unavailable),
-            Obstacle.TAINT: bool(self.taints),
-            Obstacle.SELECTOR: bool(self.mismatches),
-            Obstacle.RESOURCE: bool(self.short),
+            Obstacle.UNAVAILABLE: self.unavailable,
+            Obstacle.TAINT: self.taints,
+            Obstacle.SELECTOR: self.mismatches,
+            Obstacle.RESOURCE: self.short,
             Obstacle.PODS: self.full,
+            Obstacle.PORTS: self.ports,
+            Obstacle.VOLUME: self.volumes,
+            Obstacle.POD_AFFINITY: self.repulsions,
+            Obstacle.SPREAD: self.skews,
+            Obstacle.CLAIM: self.devices,
         }
         return frozenset(kind for kind, there in present.items() if there)
 
 
-class Room(msgspec.Struct, frozen=True):
-    """One node as every pod finds it: what it offers, what is held of it, and by whom."""
-
-    node: Node
-    allocatable: Amounts
-    used: Amounts
-    pods: tuple[Pod, ...]
-
-    @property
-    def full(self) -> bool:
-        """Whether it has as many pods as it may."""
-        most = self.allocatable.get("pods")
-        return most is not None and len(self.pods) >= most
-
-    def free(self, resource: str) -> Decimal:
-        return self.allocatable.get(resource, _NOTHING) - self.used.get(resource, _NOTHING)
-
-
 class Placement:
-    """One pod against every node."""
+    """One pod against every node; `said` is what the scheduler says of it, where it has said anything."""
 
-    def __init__(self, pod: Pod, rooms: Mapping[str, Room]) -> None:
+    def __init__(self, pod: Pod, around: Surroundings, said: str = "") -> None:
         self.pod = pod
         self.wanted = dict(sorted(pod_requests(pod.spec).items()))
-        self._rooms = rooms
+        self.around = around
+        self._said = said
 
     @cached_property
     def fits(self) -> tuple[NodeFit, ...]:
         """Each node with everything that keeps the pod away from it."""
-        return tuple(self._fit(room) for room in self._rooms.values())
+        return tuple(self._fit(room) for room in self.around.rooms.values())
 
     @cached_property
     def gpu_resource(self) -> str:
@@ -139,7 +108,16 @@ class Placement:
 
     @property
     def gpus(self) -> int:
-        return int(self.wanted.get(self.gpu_resource, _NOTHING))
+        return int(self.wanted.get(self.gpu_resource, NOTHING))
+
+    @cached_property
+    def meant(self) -> tuple[NodeFit, ...]:
+        """The nodes that the pod picks by their labels; every node where it picks none."""
+        return tuple(fit for fit in self.fits if not fit.mismatches)
+
+    @property
+    def picks_nodes(self) -> bool:
+        return selects_nodes(self.pod.spec)
 
     @cached_property
     def large_enough(self) -> tuple[NodeFit, ...]:
@@ -161,16 +139,46 @@ class Placement:
         return tuple(fit for fit, distance in zip(candidates, distances, strict=True) if distance == best)
 
     @cached_property
+    def fitting(self) -> tuple[NodeFit, ...]:
+        """The nodes with nothing in the way that could be seen."""
+        return tuple(fit for fit in self.fits if not fit.obstacles)
+
+    @cached_property
+    def claim_blocks(self) -> tuple[ClaimBlock, ...]:
+        """The volume claims that rule out every node."""
+        return self.around.storage.blocks(self.pod)
+
+    @cached_property
+    def device_blocks(self) -> tuple[DeviceBlock, ...]:
+        """The device claims that rule out every node."""
+        return self.around.devices.blocks(self.pod)
+
+    @cached_property
     def scheduler(self) -> SchedulerText | None:
         """What the scheduler says, taken apart; None when it has said nothing yet."""
-        condition = self.pod.condition("PodScheduled")
-        if condition is None or condition.status == "True" or not condition.message:
-            return None
-        return scheduler_text(condition.message)
+        return scheduler_text(self._said) if self._said else None
+
+    @property
+    def partial(self) -> bool:
+        """Whether the scheduler counts more nodes than were seen here."""
+        said = self.scheduler
+        return said is not None and said.nodes is not None and said.nodes > len(self.fits)
 
     @cached_property
     def unchecked(self) -> tuple[str, ...]:
-        """What the pod asks for and this does not recompute."""
+        """What the pod asks for and could not be recomputed."""
+        spec, storage = self.pod.spec, self.around.storage
+        volumes = any(volume.persistent_volume_claim or volume.ephemeral is not None for volume in spec.volumes)
+        asked = {
+            "inter-pod affinity": self._pod_affinity.undecided,
+            "volumes": volumes and not (storage.readable and storage.volumes_readable and storage.classes_readable),
+            "device claims": bool(spec.resource_claims),
+        }
+        return tuple(name for name, there in asked.items() if there)
+
+    @cached_property
+    def constraints(self) -> tuple[str, ...]:
+        """What decides where the pod may go besides nodes' labels, taints and room: other pods and volumes."""
         spec = self.pod.spec
         asked = {
             "inter-pod affinity": bool({"podAffinity", "podAntiAffinity"} & spec.affinity.keys()),
@@ -182,35 +190,45 @@ class Placement:
 
     def holders(self, node: str, resource: str) -> tuple[Pod, ...]:
         """The pods that hold a resource on a node, the largest share first."""
-        shares = [(pod_requests(pod.spec).get(resource, Decimal()), pod) for pod in self._rooms[node].pods]
+        shares = [(pod_requests(pod.spec).get(resource, Decimal()), pod) for pod in self.around.rooms[node].pods]
         held = sorted((item for item in shares if item[0] > 0), key=lambda item: (-item[0], item[1].metadata.name))
         return tuple(pod for _, pod in held)
 
     def offered(self, node: Node, resource: str) -> Decimal:
         """How much of a resource a node offers to pods; 0 when it does not advertise it."""
-        return self._rooms[node.metadata.name].allocatable.get(resource, _NOTHING)
+        return self.around.rooms[node.metadata.name].allocatable.get(resource, NOTHING)
 
     def free(self, node: Node, resource: str) -> Decimal:
         """How much of it nobody holds."""
-        return self._rooms[node.metadata.name].free(resource)
+        return self.around.rooms[node.metadata.name].free(resource)
+
+    @cached_property
+    def _pod_affinity(self) -> PodAffinity:
+        return PodAffinity(self.pod, self.around.rooms, self.around.repellers)
+
+    @cached_property
+    def _spread(self) -> Spread:
+        return Spread(self.pod, self.around.rooms)
+
+    @cached_property
+    def _ports(self) -> tuple[tuple[str, str, int], ...]:
+        return host_ports(self.pod)
 
     def _fit(self, room: Room) -> NodeFit:
         spec, node = self.pod.spec, room.node
-        taints = tuple(taint for taint in node.spec.taints if blocks(taint, spec.tolerations))
         return NodeFit(
             node=node,
-            unavailable=_unavailable(node, spec.tolerations),
-            taints=tuple(taint for taint in taints if not taint.key.startswith(_UNAVAILABLE)),
-            mismatches=(*_selector_mismatches(node, spec.node_selector), *_affinity_mismatches(node, spec.affinity)),
-            short=tuple(self._shortfalls(room)),
+            unavailable=unavailable(node, spec.tolerations),
+            taints=untolerated(node, spec.tolerations),
+            mismatches=mismatches(node, spec),
+            short=room.shortfalls(self.wanted),
             full=room.full,
+            ports=room.clashes(self._ports) if self._ports else (),
+            volumes=self.around.storage.conflicts(self.pod, node),
+            repulsions=self._pod_affinity.repulsions(node),
+            skews=self._spread.skews(node),
+            devices=self.around.devices.conflicts(self.pod, node),
         )
-
-    def _shortfalls(self, room: Room) -> Iterable[Shortfall]:
-        for resource, wanted in self.wanted.items():
-            free = room.free(resource)
-            if wanted > free:
-                yield Shortfall(resource, wanted, max(free, _NOTHING), room.allocatable.get(resource, _NOTHING))
 
 
 def _distance(fit: NodeFit) -> tuple[bool, int, int]:
@@ -219,142 +237,21 @@ def _distance(fit: NodeFit) -> tuple[bool, int, int]:
     return bool(fit.unavailable), len(kinds), sum(_weight(fit, kind) for kind in kinds)
 
 
+_WEIGHTS = {Obstacle.SELECTOR: 4, Obstacle.VOLUME: 5, Obstacle.CLAIM: 5}
+
+
 def _weight(fit: NodeFit, obstacle: Obstacle) -> int:
     """A toleration is cheap, room may come, other hardware is a decision that somebody has to take."""
     match obstacle:
         case Obstacle.TAINT:
-            return 1 if all(tolerable(taint) for taint in fit.taints) else 9
+            return _taint_weight(fit.taints)
         case Obstacle.RESOURCE:
             return 3 if fit.short_of_gpu else 2
-        case Obstacle.SELECTOR:
-            return 4
         case _:
-            return 2
+            return _WEIGHTS.get(obstacle, 2)
 
 
-def rooms(nodes: Iterable[Node], pods: Iterable[Pod]) -> dict[str, Room]:
-    """Every node by name, with what the pods on it hold that have not ended."""
-    held: dict[str, list[Pod]] = defaultdict(list)
-    for pod in pods:
-        if pod.spec.node_name and not is_terminal(pod):
-            held[pod.spec.node_name].append(pod)
-    found = {}
-    for node in nodes:
-        here = tuple(held.get(node.metadata.name, ()))
-        used = _sum(pod_requests(pod.spec) for pod in here)
-        found[node.metadata.name] = Room(node, amounts(node.status.allocatable), used, here)
-    return found
-
-
-def capacity(node: Node, resource: str) -> Decimal:
-    """How much of a resource a node has, healthy or not."""
-    return amounts({resource: node.status.capacity.get(resource, "0")}).get(resource, Decimal())
-
-
-def tolerable(taint: Taint) -> bool:
-    """Whether tolerating a taint can be a fix, and not a way to land on a node that is broken or about to go."""
-    return not taint.key.startswith(_NEVER_TOLERATED)
-
-
-def blocks(taint: Taint, tolerations: Iterable[Toleration]) -> bool:
-    """Whether a taint keeps a pod with these tolerations from being scheduled."""
-    if taint.effect not in ("NoSchedule", "NoExecute"):
-        return False
-    return not any(tolerates(toleration, taint) for toleration in tolerations)
-
-
-def tolerates(toleration: Toleration, taint: Taint) -> bool:
-    """Kubernetes' own rule: no effect means any, no key with Exists means every taint."""
-    if toleration.effect and toleration.effect != taint.effect:
-        return False
-    if toleration.key and toleration.key != taint.key:
-        return False
-    if toleration.operator == "Exists":
-        return True
-    if toleration.operator in ("Gt", "Lt"):
-        return bool(toleration.key) and _compare(toleration.operator, taint.value, toleration.value)
-    return bool(toleration.key) and toleration.value == taint.value
-
-
-def _unavailable(node: Node, tolerations: Iterable[Toleration]) -> str:
-    """Why a node takes no pods at all at present; empty when it does."""
-    cordon = Taint("node.kubernetes.io/unschedulable", "", "NoSchedule")
-    if node.spec.unschedulable and blocks(cordon, tolerations):
-        return "cordoned"
-    taint = next((item for item in node.spec.taints if item.key.startswith(_UNAVAILABLE)), None)
-    if taint is not None and blocks(taint, tolerations):
-        return taint.key.rpartition("/")[2]
-    ready = next((item for item in node.status.conditions if item.type == "Ready"), None)
-    return "not-ready" if ready is not None and ready.status != "True" else ""
-
-
-def _selector_mismatches(node: Node, selector: Mapping[str, str]) -> tuple[Mismatch, ...]:
-    labels = node.metadata.labels
-    return tuple(
-        Mismatch(key, wanted, labels.get(key, ""))
-        for key, wanted in sorted(selector.items())
-        if labels.get(key) != wanted
-    )
-
-
-def _affinity_mismatches(node: Node, affinity: Mapping[str, Any]) -> tuple[Mismatch, ...]:
-    """What the node lacks for the required term that it comes closest to; terms are alternatives."""
-    required = (affinity.get("nodeAffinity") or {}).get("requiredDuringSchedulingIgnoredDuringExecution")
-    if not required:
-        return ()
-    terms = required.get("nodeSelectorTerms") or []
-    failed = [_term_mismatches(node, term) for term in terms]
-    if not failed:
-        return (Mismatch("nodeSelectorTerms", "a term", ""),)
-    return min(failed, key=len)
-
-
-def _term_mismatches(node: Node, term: Mapping[str, Any]) -> tuple[Mismatch, ...]:
-    expressions, fields = term.get("matchExpressions") or [], term.get("matchFields") or []
-    if not expressions and not fields:
-        return (Mismatch("nodeSelectorTerms", "a term that is not empty", ""),)
-    known = {"metadata.name": node.metadata.name}
-    found = [_unmet(item, node.metadata.labels) for item in expressions] + [_unmet(item, known) for item in fields]
-    return tuple(item for item in found if item is not None)
-
-
-def _unmet(expression: Mapping[str, Any], labels: Mapping[str, str]) -> Mismatch | None:
-    key, operator = str(expression.get("key", "")), str(expression.get("operator", ""))
-    values = [str(value) for value in expression.get("values") or ()]
-    has = labels.get(key)
-    if _matches(operator, has, values):
-        return None
-    wanted = ", ".join(values) if operator == "In" else " ".join([operator, ", ".join(values)]).strip()
-    return Mismatch(key, wanted, has or "")
-
-
-def _matches(operator: str, has: str | None, values: list[str]) -> bool:
-    match operator:
-        case "In":
-            return has is not None and has in values
-        case "NotIn":
-            return has is None or has not in values
-        case "Exists":
-            return has is not None
-        case "DoesNotExist":
-            return has is None
-        case "Gt" | "Lt":
-            return has is not None and len(values) == 1 and _compare(operator, has, values[0])
-        case _:
-            return False
-
-
-def _compare(operator: str, has: str, wanted: str) -> bool:
-    try:
-        left, right = int(Decimal(has)), int(Decimal(wanted))
-    except (InvalidOperation, ValueError, OverflowError):
-        return False
-    return left > right if operator == "Gt" else left < right
-
-
-def _sum(several: Iterable[Amounts]) -> Amounts:
-    total: Amounts = defaultdict(Decimal)
-    for one in several:
-        for name, amount in one.items():
-            total[name] += amount
-    return dict(total)
+def _taint_weight(taints: Iterable[Taint]) -> int:
+    if not all(tolerable(taint) for taint in taints):
+        return 9
+    return 6 if any(taint.key.startswith("node-role.kubernetes.io/") for taint in taints) else 1

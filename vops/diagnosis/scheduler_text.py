@@ -1,18 +1,22 @@
-"""What the scheduler says about a pod that it cannot place, in every dialect from Kubernetes 1.28 to 1.36.
+"""What the scheduler says about a pod that it cannot place, in every dialect from Kubernetes 1.22 to 1.36.
 
 The text is no contract (1.35 dropped the taints from it), and it names for each node only the first obstacle. It
 corroborates what vops computes from the objects (vops.diagnosis.placement); it never replaces that where nodes can be
-read.
+read. Sources: FitError.Error of pkg/scheduler/framework/types.go, the reasons of its plugins, and of preemption.
+
+    0/<N> nodes are available: [<PreFilter's message>.] | [<n> <reason>{, <n> <reason>}.] [<DRA's word>, preemption: …]
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
 
-from vops.model.resources import Taint
+from vops.diagnosis.filters.taints import says_unavailable
+from vops.model.resources import Event, Taint
 
 
 class Obstacle(StrEnum):
@@ -31,6 +35,17 @@ class Obstacle(StrEnum):
     OTHER = "other"
 
 
+class Preemption(StrEnum):
+    """What the scheduler says that evicting pods of lower priority would do."""
+
+    UNSAID = "unsaid"
+    NO_VICTIMS = "no victims"  # a node would do if it were emptied, and nobody there ranks lower
+    NOT_HELPFUL = "not helpful"  # no node would do even if it were emptied
+    MIXED = "mixed"
+    NOT_ALLOWED = "not allowed"  # preemptionPolicy: Never
+    UNDER_WAY = "under way"
+
+
 class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
     """One obstacle as the scheduler counts it: on how many nodes, and the resource or taint where the text has it."""
 
@@ -42,71 +57,147 @@ class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class SchedulerText(msgspec.Struct, frozen=True):
-    """A message taken apart; `blocked` is what rules out every node at once, such as a claim that is not there."""
+    """A message taken apart; `blocked` is what rules out every node at once, such as a claim that is not there.
+
+    `modern` says that it is of 1.34 or later, where "not helpful" tells that no node is large enough. `cut` says that
+    an event had no room for all of it.
+    """
 
     text: str
     nodes: int | None = None
     reasons: tuple[Reason, ...] = ()
     blocked: str = ""
     gates: str = ""
+    preemption: Preemption = Preemption.UNSAID
+    modern: bool = False
+    cut: bool = False
 
     def says(self, obstacle: Obstacle, resource: str = "") -> bool:
         """Whether an obstacle (of one resource) is among the reasons."""
         return any(reason.obstacle is obstacle and resource in ("", reason.resource) for reason in self.reasons)
 
 
-_HEAD = re.compile(r"(\d{1,7})/(\d{1,7}) nodes are available: ?")
-_TAIL = re.compile(
-    r"[.,]? ?(?:no new claims to deallocate|still not schedulable|deallocation of ResourceClaim completed)?"
-    r",? ?preemption: "
+_LONGEST = 8_000
+_CUT = " ..."
+_HEAD = re.compile(r"(\d{1,7})/(\d{1,7}) nodes are (?:un)?available: ?")
+_AFTER = (
+    r"no new claims to deallocate|still not schedulable|plugin disabled"
+    r"|(?:deallocation|deletion) of ResourceClaim completed"
 )
-_REASON = re.compile(
-    r"(?P<nodes>\d{1,7}) (?P<text>"
+_TAIL = re.compile(rf"[.,]? ?(?:(?:{_AFTER})(?:, preemption: |\.*$)|preemption: )")
+_TEXT = (
+    r"(?P<text>"
     r"Insufficient (?P<resource>[\w./-]*\w)"
     r"|Too many pods"
     r"|node\(s\) had untolerated taint\(s\)"
     r"|node\(s\) had untolerated taint \{(?P<new>[^{}]{0,500})\}"
     r"|node\(s\) had taint \{(?P<old>[^{}]{0,500})\}, that the pod didn't tolerate"
-    r"|[a-z(][^,]{2,300}?)(?=, \d|\.? ?$|\. )"
+    r"|node\(s\) didn't satisfy plugin(?:\(s\))? \[?[^\]]{0,300}\]?(?: simultaneously)?"
+    r"|[A-Za-z(\"][^,]{2,300}?)"
 )
+_REASON = re.compile(rf"(?P<nodes>\d{{1,7}}) {_TEXT}(?=, \d|\.? ?\.*$|\. )")
 _OBSTACLES = (
+    ("plugin NodeAffinity", Obstacle.SELECTOR),
+    ("[NodeAffinity]", Obstacle.SELECTOR),
+    ("plugin VolumeBinding", Obstacle.VOLUME),
+    ("[VolumeBinding]", Obstacle.VOLUME),
     ("were unschedulable", Obstacle.UNAVAILABLE),
     ("had unknown conditions", Obstacle.UNAVAILABLE),
     ("were not ready", Obstacle.UNAVAILABLE),
     ("taint", Obstacle.TAINT),
+    ("requested node name", Obstacle.SELECTOR),
     ("node affinity/selector", Obstacle.SELECTOR),
-    ("node selector", Obstacle.SELECTOR),
+    ("match node selector", Obstacle.SELECTOR),
     ("scheduler-enforced node affinity", Obstacle.SELECTOR),
     ("Insufficient", Obstacle.RESOURCE),
     ("Too many pods", Obstacle.PODS),
     ("affinity rules", Obstacle.POD_AFFINITY),
+    ("pod affinity/anti-affinity", Obstacle.POD_AFFINITY),
     ("topology spread constraints", Obstacle.SPREAD),
     ("free ports", Obstacle.PORTS),
+    ("persistent volumes", Obstacle.VOLUME),
     ("volume", Obstacle.VOLUME),
     ("PersistentVolume", Obstacle.VOLUME),
+    ("pvc(s)", Obstacle.VOLUME),
+    ("free storage", Obstacle.VOLUME),
+    ("no available disk", Obstacle.VOLUME),
+    ("CSI driver", Obstacle.VOLUME),
     ("claim", Obstacle.CLAIM),
+    ("resource class node filter", Obstacle.CLAIM),
+    ("device class", Obstacle.CLAIM),
+    ("waiting for resource driver", Obstacle.CLAIM),
 )
-_UNAVAILABLE_TAINTS = ("node.kubernetes.io/",)
+_FAILED = "FailedScheduling"
+_KARPENTER = "Failed to schedule pod"
 
 
 def scheduler_text(message: str) -> SchedulerText:
     """A PodScheduled message or a FailedScheduling event taken apart; never raises."""
-    text = " ".join(message[:8_000].split())
+    text = " ".join(message[:_LONGEST].split())
+    cut = text.endswith(_CUT)
     gates = text.partition("waiting for scheduling gates: ")[2]
     head = _HEAD.match(text)
     if head is None:
         nodes = 0 if text.startswith("no nodes available") else None
-        return SchedulerText(text, nodes, gates=gates)
-    body = _TAIL.split(text[head.end() :], maxsplit=1)[0]
-    reasons = tuple(_reason(match) for match in _REASON.finditer(body))
-    return SchedulerText(text, int(head[2]), reasons, blocked="" if reasons else body.strip(" ."))
+        return SchedulerText(text, nodes, gates=gates, blocked=_outside_the_form(text), cut=cut)
+    body, after = _parted(text[head.end() :].removesuffix(_CUT))
+    reasons = tuple(_reason(match) for match in _REASON.finditer(body)) if body[:1].isdigit() else ()
+    if cut and not after:
+        reasons = reasons[:-1]
+    return SchedulerText(
+        text,
+        int(head[2]),
+        reasons,
+        blocked="" if body[:1].isdigit() else body.strip(" ."),
+        preemption=_preemption(after),
+        modern=any(word in text for word in ("no new claims to deallocate", "still not schedulable")),
+        cut=cut,
+    )
+
+
+def last_words(said: str, events: Iterable[Event]) -> str:
+    """What the scheduler said last: the pod's condition, else the newest of its events (oldest first)."""
+    if said:
+        return said
+    return next((event.message for event in reversed(tuple(events)) if by_scheduler(event)), "")
+
+
+def by_scheduler(event: Event) -> bool:
+    """Whether an event is a scheduler's refusal, and not Karpenter's, which has the same reason."""
+    if event.reason != _FAILED or event.message.startswith(_KARPENTER):
+        return False
+    return "karpenter" not in (event.source.component, event.reporting_component)
+
+
+def _parted(rest: str) -> tuple[str, str]:
+    """What is said about the nodes, and what is said after it about evicting others."""
+    match = _TAIL.search(rest)
+    return (rest, "") if match is None else (rest[: match.start()], rest[match.end() :])
+
+
+def _outside_the_form(text: str) -> str:
+    """An error of a plugin, which comes without the count of nodes."""
+    return text if text.startswith(("running ", "binding volumes", "pod has unbound", "persistentvolumeclaim")) else ""
+
+
+def _preemption(after: str) -> Preemption:
+    if "preemptionPolicy=Never" in after:
+        return Preemption.NOT_ALLOWED
+    if "terminating pod on the nominated node" in after:
+        return Preemption.UNDER_WAY
+    victims, helpless = "No preemption victims found" in after, "Preemption is not helpful" in after
+    if victims and helpless:
+        return Preemption.MIXED
+    if victims:
+        return Preemption.NO_VICTIMS
+    return Preemption.NOT_HELPFUL if helpless else Preemption.UNSAID
 
 
 def _reason(match: re.Match[str]) -> Reason:
     text = match["text"]
     taint = _taint(match["new"] or match["old"] or "")
     obstacle = next((obstacle for part, obstacle in _OBSTACLES if part in text), Obstacle.OTHER)
-    if taint is not None and taint.key.startswith(_UNAVAILABLE_TAINTS):
+    if taint is not None and says_unavailable(taint):
         obstacle = Obstacle.UNAVAILABLE
     return Reason(obstacle, int(match["nodes"]), text, match["resource"] or "", taint)
 

@@ -9,7 +9,8 @@ import pytest
 
 from tests.unit.diagnosis.cluster_parts import GPU, TAINT, TOLERATION, node, pending, ready, world
 from vops.diagnosis.demands import pod_requests
-from vops.diagnosis.placement import NodeFit, Placement, tolerable, tolerates
+from vops.diagnosis.filters.taints import tolerable, tolerates
+from vops.diagnosis.placement import NodeFit, Placement
 from vops.diagnosis.scheduler_text import Obstacle
 from vops.model.resources import Taint, Toleration
 
@@ -150,7 +151,7 @@ def test_what_is_not_recomputed_is_told() -> None:
         volumes=[{"name": "m", "persistentVolumeClaim": {"claimName": "m"}}],
         container={"name": "vllm", "ports": [{"containerPort": 80, "hostPort": 80}]},
     )
-    assert placement.unchecked == ("inter-pod affinity", "topology spread", "host ports", "volumes")
+    assert placement.constraints == ("inter-pod affinity", "topology spread", "host ports", "volumes")
 
 
 def test_the_nearest_node_is_the_one_with_the_least_to_change() -> None:

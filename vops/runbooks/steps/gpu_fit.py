@@ -107,7 +107,7 @@ def _fleet(args: Args, workload: WorkloadFacts, view: View) -> tuple[Fleet, tupl
         old=tuple(OldPod(item.pod.spec.node_name, item.state is ReplicaState.READY) for item in old),
         new_nodes=tuple(item.pod.spec.node_name for item in replicas if item.pod.metadata.uid in young),
     )
-    return fleet, placement.unchecked
+    return fleet, placement.constraints
 
 
 def _new_pod(args: Args, workload: WorkloadFacts) -> Pod:

@@ -20,8 +20,9 @@ from decimal import Decimal
 from vops.diagnosis import blockers, evidence, remedies
 from vops.diagnosis.demands import gpu_request
 from vops.diagnosis.facts import Replica
+from vops.diagnosis.filters.rooms import Shortfall
 from vops.diagnosis.findings import Evidence
-from vops.diagnosis.placement import NodeFit, Shortfall
+from vops.diagnosis.placement import NodeFit
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.scheduler_text import Obstacle
 from vops.model.quantities import format_bytes

@@ -20,8 +20,8 @@ from collections.abc import Mapping
 
 from vops.diagnosis import blockers, evidence, remedies
 from vops.diagnosis.facts import Replica, gpu_product
+from vops.diagnosis.filters.rooms import capacity
 from vops.diagnosis.findings import Confidence
-from vops.diagnosis.placement import capacity
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.rules.scheduling.wrong_gpu_resource import offered_gpu_resources
 from vops.model.resources import Node

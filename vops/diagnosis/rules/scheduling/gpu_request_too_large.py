@@ -17,8 +17,8 @@ from __future__ import annotations
 
 from vops.diagnosis import blockers, evidence, remedies
 from vops.diagnosis.facts import Replica
+from vops.diagnosis.filters.rooms import capacity
 from vops.diagnosis.findings import Confidence
-from vops.diagnosis.placement import capacity
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from vops.diagnosis import blockers, evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.placement import Mismatch
+from vops.diagnosis.filters.node_affinity import Mismatch
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.scheduler_text import Obstacle
 from vops.model.snapshot import Source

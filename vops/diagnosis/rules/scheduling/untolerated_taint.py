@@ -25,8 +25,9 @@ import msgspec
 
 from vops.diagnosis import blockers, evidence, remedies
 from vops.diagnosis.facts import Replica
+from vops.diagnosis.filters.taints import tolerable
 from vops.diagnosis.findings import Applicability, Evidence, Fix
-from vops.diagnosis.placement import NodeFit, Placement, tolerable
+from vops.diagnosis.placement import NodeFit, Placement
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.scheduler_text import Obstacle
 from vops.model.resources import Taint

@@ -20,8 +20,8 @@ from collections.abc import Iterable
 from vops.diagnosis import blockers, evidence, remedies
 from vops.diagnosis.demands import amounts, is_gpu
 from vops.diagnosis.facts import Replica
+from vops.diagnosis.filters.rooms import capacity
 from vops.diagnosis.findings import Confidence
-from vops.diagnosis.placement import capacity
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.resources import Node
 from vops.model.snapshot import Source
