@@ -11,6 +11,7 @@ from collections import defaultdict
 from functools import cached_property
 from typing import TypeVar
 
+from vops.diagnosis.autoscalers import Autoscalers
 from vops.diagnosis.daemons import DaemonFacts
 from vops.diagnosis.filters.devices import Devices
 from vops.diagnosis.filters.pod_affinity import Repellers
@@ -235,6 +236,11 @@ class Facts:
         said = condition.message if condition is not None else ""
         events = () if pod.spec.node_name else self.events_of(pod_ref(pod))
         return Placement(pod, self._surroundings, last_words(said, events))
+
+    @cached_property
+    def autoscalers(self) -> Autoscalers:
+        """What brings nodes to the cluster, as far as it shows itself."""
+        return Autoscalers(self.snapshot)
 
     # --- events ---
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from vops.diagnosis.demands import gpu_request
 from vops.diagnosis.logs import LogReading, read_log
 from vops.diagnosis.placement import Placement
+from vops.diagnosis.provisioning import Provisioning, provisioning
 from vops.diagnosis.states import ReplicaState, replica_state
 from vops.model.rates import rates
 from vops.model.resources import Container, ContainerStatus, Event, Node, Pod, Ref, Terminated, Workload
@@ -106,6 +107,11 @@ class Replica:
     def placement(self) -> Placement:
         """The pod against every node that was observed."""
         return self.facts.placement(self.pod)
+
+    @cached_property
+    def provisioning(self) -> Provisioning:
+        """Whether a node is coming for it, while it has none."""
+        return provisioning(self)
 
     @cached_property
     def events(self) -> tuple[Event, ...]:

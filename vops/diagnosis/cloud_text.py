@@ -1,0 +1,131 @@
+"""What a cloud answers when it is asked for a node, as autoscalers pass it on: out of stock, over quota, or refused.
+
+Texts of Compute Engine, EC2 and Azure as the Cluster Autoscaler, GKE's autoscaler and Karpenter print them. Where one
+answer speaks of quota and of stock, it counts as quota: a cloud looks for stock only for what the quota allows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from enum import StrEnum
+
+import msgspec
+
+
+class Answer(StrEnum):
+    """What became of a request for a node, the one to act on first coming first."""
+
+    QUOTA = "quota"
+    STOCKOUT = "stockout"
+    REFUSED = "refused"  # permissions, addresses, images, reservations
+    LATE = "late"  # the node was granted and never registered
+
+
+class CloudAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One answer taken apart; `elsewhere` are zones that the cloud itself recommends, numbers are of the quota."""
+
+    kind: Answer
+    text: str
+    zones: tuple[str, ...] = ()
+    machines: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
+    quota: str = ""
+    limit: float | None = None
+    needed: float | None = None
+    where: str = ""
+
+
+_QUOTA = re.compile(
+    r"quota\W{0,2}(?:'?[\w ./-]{1,60}'? )?exceeded|quota_?exceeded|QuotaReached|VcpuLimitExceeded|InstanceLimitExceeded"
+    r"|MaxSpotInstanceCountExceeded|MaxFleetCountExceeded|LowPriorityQuota|vCPU quota|Cores quota|vCPU limit of"
+    r"|requested more vCPU capacity",
+    re.IGNORECASE,
+)
+_REFUSED = re.compile(
+    r"ip[_ ]space[_ ]exhausted|FreeAddressesInSubnet|permissions_error|unauthori[sz]ed|AccessDenied|AuthFailure"
+    r"|not authorized|service account was deleted|VM_EXTERNAL_IP_ACCESS_POLICY|AMINotFound|InvalidAMI|LaunchTemplate"
+    r"|InstanceProfile|SecurityGroup|PendingVerification|RequestLimitExceeded|spread placement group"
+    r"|invalid[_ ]reservation|reservation[_ ]not[_ ](?:ready|found)|reservation[_ ]incompatible"
+    r"|AUTOMATIC_RESERVATIONS_NOT_AVAILABLE|UNSUPPORTED_TPU|resolving node ?class|NodeClass",
+    re.IGNORECASE,
+)
+_STOCKOUT = re.compile(
+    r"resource_pool_exhausted|out of resources|not have enough resources available|stockout|insufficient_capacity"
+    r"|Insufficient(?:Instance|Host|Reserved\w*)?Capacity|insufficient capacity|UnfulfillableCapacity"
+    r"|sufficient (?:\S{1,60} )?capacity|Allocation ?Fail|Overconstrained(?:Zonal)?Allocation|SKU ?NotAvailable"
+    r"|placeholder-cannot-be-fulfilled|cannot provision any more instances|instance types were unavailable"
+    r"|no instance types available|reservation[_ ]?capacity[_ ]?exceeded|RESERVATIONS_NO_CAPACITY"
+    r"|\bUnsupported: |is currently not available in location|cluster is out of capacity|provisioning-state-failed",
+    re.IGNORECASE,
+)
+_LATE = re.compile(r"failed to (?:appear in time|register within)|timed out for node group|\btimeout\b", re.IGNORECASE)
+_KINDS = ((_QUOTA, Answer.QUOTA), (_REFUSED, Answer.REFUSED), (_STOCKOUT, Answer.STOCKOUT), (_LATE, Answer.LATE))
+
+_ZONE = re.compile(r"(?<![\w-])(?:[a-z]{2,12}-[a-z]{4,12}\d{1,2}-[a-f]|[a-z]{2}(?:-[a-z]{2,12}){1,2}-\d[a-f])(?![\w-])")
+_MACHINE = re.compile(
+    r"(?<![\w./-])(?:[a-z][a-z0-9-]{1,12}\.(?:\d{1,3}x?large|x?large|medium|metal(?:-\w{1,8})?)|Standard_N\w{2,40})"
+)
+_ELSEWHERE = re.compile(r"or choosing ([^.]{1,200})")
+_AZURE_ZONE = re.compile(r"VM size \S{1,60} in zone (\S{1,20}?)[.\s]")
+_GCE_QUOTA = re.compile(
+    r"Quota '(?P<quota>[\w./-]{1,80})' exceeded\.?\s{0,3}"
+    r"(?:Limit: (?P<limit>\d{1,12}(?:\.\d{1,3})?)(?: in region (?P<where>[\w-]{1,40}))?)?"
+)
+_AZURE_QUOTA = re.compile(r"(?:approved|reached the) (?P<quota>[\w ]{1,60}?)(?: Cores)? quota", re.IGNORECASE)
+_AZURE_NUMBERS = re.compile(
+    r"Location: (?P<where>\w{1,40}), Current Limit: (?P<limit>\d{1,9}).{0,120}?New Limit Required: (?P<needed>\d{1,9})",
+    re.DOTALL,
+)
+_AWS_LIMIT = re.compile(r"current vCPU limit of (?P<limit>\d{1,9})")
+
+
+def cloud_answer(text: str, otherwise: Answer | None = None) -> CloudAnswer | None:
+    """An error code or message of a cloud taken apart; of kind `otherwise` where nothing in it is known."""
+    words = " ".join(text[:4_000].split())
+    kind = next((kind for pattern, kind in _KINDS if pattern.search(words)), otherwise)
+    if kind is None or not words:
+        return None
+    advised = _ELSEWHERE.search(words)
+    elsewhere = _unique(_ZONE.findall(advised[1])) if advised else ()
+    zones = (*_ZONE.findall(words), *_AZURE_ZONE.findall(words))
+    answer = CloudAnswer(
+        kind=kind,
+        text=words,
+        zones=tuple(zone for zone in _unique(zones) if zone not in elsewhere),
+        machines=_unique(_MACHINE.findall(words)),
+        elsewhere=elsewhere,
+    )
+    return _with_quota(answer) if kind is Answer.QUOTA else answer
+
+
+def first_to_act_on(answers: Iterable[CloudAnswer]) -> tuple[CloudAnswer, ...]:
+    """The answers of the kind that has to be dealt with first."""
+    several = tuple(answers)
+    kind = next((kind for kind in Answer if any(item.kind is kind for item in several)), None)
+    return tuple(item for item in several if item.kind is kind)
+
+
+def zones_in(text: str) -> tuple[str, ...]:
+    """Every zone of Compute Engine or EC2 that a text names, once."""
+    return _unique(_ZONE.findall(text))
+
+
+def _with_quota(answer: CloudAnswer) -> CloudAnswer:
+    """The quota by its name, with its limit and what would be needed, as far as the text tells."""
+    words = answer.text
+    named = _GCE_QUOTA.search(words) or _AZURE_QUOTA.search(words)
+    numbers = _AZURE_NUMBERS.search(words) or _AWS_LIMIT.search(words)
+    found = {**(named.groupdict() if named else {}), **(numbers.groupdict() if numbers else {})}
+    aws = "vCPUs of this kind of instance" if "vcpu" in words.lower() else ""
+    return msgspec.structs.replace(
+        answer,
+        quota=found.get("quota") or aws,
+        where=found.get("where") or "",
+        limit=float(found["limit"]) if found.get("limit") else None,
+        needed=float(found["needed"]) if found.get("needed") else None,
+    )
+
+
+def _unique(items: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(items))

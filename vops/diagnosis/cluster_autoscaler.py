@@ -1,0 +1,168 @@
+"""What the Cluster Autoscaler says: on the pods that wait, on its status ConfigMap, and in that ConfigMap.
+
+GKE's, AKS's and self-managed ones write the same, GKE's one event more (`FailedScaleUp`). The status is YAML since 1.30
+and a text for people before. Words about a pod are of the last hour at most: events live no longer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from vops.model.provisioning import ConfigMap
+
+STATUS = "cluster-autoscaler-status"
+BACKOFF = "in backoff after failed scale-up"
+_LIMITS = re.compile(
+    r"max node group size reached|max total nodes in cluster reached|max cluster .{1,200} limit reached|exceeded quota:"
+)
+_NOT_FIT = (
+    BACKOFF,
+    "not ready for scale-up",
+    "not all pods would fit",
+    "expansion options filtered out",
+    "scale-up execution failed",
+)
+_REASONS = re.compile(r", (?=\d{1,6} )")
+_GROUP = re.compile(r"\{?(?P<name>[^\s\[\]{}]{1,300}) (?P<now>\d{1,6})->(?P<new>\d{1,6}) \(max: (?P<max>\d{1,6})\)\}?")
+_OF_GROUP = re.compile(r"(?:group|Group) (?P<name>[^\s,;:]{1,300}(?::[^\s,;:]{1,300})?)")
+_TEXT_GROUP = re.compile(r"^\s{0,8}Name:\s{1,20}(?P<name>\S{1,300})\s*$")
+_TEXT_FIELD = re.compile(r"^\s{0,8}(?P<key>Health|ScaleUp):\s{1,20}(?P<status>\w{1,30}) \((?P<counts>.{0,400})\)\s*$")
+_TEXT_SINCE = re.compile(r"LastTransitionTime:\s{1,20}(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)")
+_SIZES = re.compile(r"cloudProviderTarget=(\d{1,6})(?: \(minSize=(\d{1,6}), maxSize=(\d{1,6})\))?")
+
+
+class NodeGroup(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One group of nodes: its state of scaling up (`NoActivity`, `InProgress`, `Backoff`…) since when, and its sizes.
+
+    `code` and `message` tell why it backs off. Sizes that are not told are None.
+    """
+
+    name: str
+    status: str = ""
+    since: datetime | None = None
+    target: int | None = None
+    most: int | None = None
+    code: str = ""
+    message: str = ""
+
+    @property
+    def short(self) -> str:
+        """Its name without the path that Compute Engine puts before it."""
+        return self.name.rpartition("/")[2]
+
+    @property
+    def at_most(self) -> bool:
+        """Whether it is as large as it may get."""
+        return self.target is not None and self.most is not None and self.target >= self.most
+
+
+class ScaleUp(msgspec.Struct, frozen=True):
+    """A group that is being enlarged: from how many nodes to how many, and how many it may have."""
+
+    group: str
+    now: int
+    new: int
+    most: int
+
+
+def scale_ups(message: str) -> tuple[ScaleUp, ...]:
+    """The groups of a `TriggeredScaleUp` event."""
+    found = _GROUP.finditer(message[:4_000])
+    return tuple(ScaleUp(item["name"], int(item["now"]), int(item["new"]), int(item["max"])) for item in found)
+
+
+def reasons(message: str) -> tuple[str, ...]:
+    """The reasons of a `NotTriggerScaleUp` event without their counts: `max node group size reached`…"""
+    said = message[:4_000].partition(": ")[2].strip()
+    return tuple(text for item in _REASONS.split(said) if (text := re.sub(r"^\d{1,6} ", "", item).strip(" .")))
+
+
+def is_limit(reason: str) -> bool:
+    """Whether a reason is a number that somebody has set for groups or for the cluster."""
+    return _LIMITS.search(reason) is not None
+
+
+def is_misfit(reason: str) -> bool:
+    """Whether a reason says that the pod would not run on a new node of a group."""
+    return not is_limit(reason) and not reason.startswith(_NOT_FIT)
+
+
+def group_named(message: str) -> str:
+    """The node group that an event about a failed scale-up is about; empty when it names none."""
+    match = _OF_GROUP.search(message)
+    return match["name"] if match else ""
+
+
+def node_groups(config_maps: Iterable[ConfigMap]) -> tuple[NodeGroup, ...]:
+    """The groups of the status ConfigMap; none where there is no such ConfigMap or it cannot be read."""
+    status = next((item.data.get("status", "") for item in config_maps if item.metadata.name == STATUS), "")
+    if status.lstrip().startswith("Cluster-autoscaler status at"):
+        return tuple(_from_text(status))
+    try:
+        document = YAML(typ="safe", pure=True).load(status)
+    except (YAMLError, ValueError):
+        return ()
+    groups = document.get("nodeGroups") if isinstance(document, dict) else None
+    return tuple(_from_yaml(item) for item in groups or () if isinstance(item, dict))
+
+
+def _from_yaml(group: dict[str, Any]) -> NodeGroup:
+    health, up = _mapping(group.get("health")), _mapping(group.get("scaleUp"))
+    backoff = _mapping(up.get("backoffInfo"))
+    return NodeGroup(
+        name=str(group.get("name", "")),
+        status=str(up.get("status", "")),
+        since=_time(up.get("lastTransitionTime")),
+        target=_count(health.get("cloudProviderTarget")),
+        most=_count(health.get("maxSize")),
+        code=str(backoff.get("errorCode", "")),
+        message=" ".join(str(backoff.get("errorMessage", "")).split()),
+    )
+
+
+def _from_text(status: str) -> Iterator[NodeGroup]:
+    """The format before 1.30, which tells no reasons."""
+    group, key = NodeGroup(""), ""
+    for line in status.partition("NodeGroups:")[2].splitlines():
+        if name := _TEXT_GROUP.match(line):
+            if group.name:
+                yield group
+            group = NodeGroup(name["name"])
+        elif field := _TEXT_FIELD.match(line):
+            key = field["key"]
+            group = msgspec.structs.replace(group, **_text_field(field))
+        elif key == "ScaleUp" and (since := _TEXT_SINCE.search(line)):
+            group = msgspec.structs.replace(group, since=_time(f"{since[1]}T{since[2]}Z"))
+    if group.name:
+        yield group
+
+
+def _text_field(field: re.Match[str]) -> dict[str, Any]:
+    if field["key"] == "ScaleUp":
+        return {"status": field["status"]}
+    sizes = _SIZES.search(field["counts"])
+    return {"target": _count(sizes[1]), "most": _count(sizes[3])} if sizes else {}
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _count(value: Any) -> int | None:
+    return int(value) if str(value).isdigit() else None
+
+
+def _time(value: Any) -> datetime | None:
+    if isinstance(value, datetime):
+        return value if value.tzinfo else None
+    try:
+        return msgspec.convert(value, datetime) if value else None
+    except msgspec.ValidationError:
+        return None
