@@ -58,3 +58,14 @@ def _files(environ: Mapping[str, str]) -> Iterator[Path]:
     for folder in runbook_folders(environ):
         if folder.is_dir():
             yield from sorted(folder.glob("*.yaml"))
+
+
+def manifest_files(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The text of every file of the manifest library by its path in it; the user's own take the place of ours."""
+    config = Path(environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    folders = (config / "vops/manifests", _PACKAGE / "_library/manifests", _PACKAGE.parent / "manifests")
+    found: dict[str, str] = {}
+    for folder in folders:
+        for path in sorted(folder.rglob("*.yaml")):
+            found.setdefault(path.relative_to(folder).as_posix(), _read(path))
+    return dict(sorted(found.items()))

@@ -193,3 +193,8 @@ def _number(text: str) -> Any:
     if _FLOAT.fullmatch(text):
         return float(plain)
     return text
+
+
+def reads_as_text(text: str) -> bool:
+    """Whether `text`, written without quotes, is read as text and not as a number, a truth value or nothing."""
+    return text not in _NULL and text.lower() not in _TRUE | _FALSE | {"y", "n"} and isinstance(_number(text), str)

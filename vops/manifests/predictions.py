@@ -19,16 +19,21 @@ _EIGHT_BITS = re.compile(r"fp8|int8|w8a8|w8a16|8bit|deepseek-(?:v3|r1)|gpt-oss",
 
 
 def weights_bytes(server: Server) -> int | None:
-    """The least bytes that the weights take; None when the model's name does not tell its size."""
-    model = server.args.model
-    sizes = [float(match[2]) * int(match[1] or 1) for match in _SIZE.finditer(model.rpartition("/")[2])]
+    """The least bytes that a server's weights take; None when the model's name does not tell its size."""
+    args = server.args
+    return named_weights(args.model, args.quantization, args.dtype)
+
+
+def named_weights(model: str, quantization: str = "", dtype: str = "") -> int | None:
+    """Bytes of weights by the size and precision in a model's name; None when it does not tell."""
+    name = model.rstrip("/").rpartition("/")[2]
+    sizes = [float(match[2]) * int(match[1] or 1) for match in _SIZE.finditer(name)]
     if not sizes:
         return None
-    words = f"{model} {server.args.quantization} {server.args.load_format}"
-    bytes_per_weight = 0.5 if _FOUR_BITS.search(words) else 1.0 if _EIGHT_BITS.search(words) else 2.0
-    if "dtype" in words and "float32" in server.args.dtype:
-        bytes_per_weight = 4.0
-    return int(max(sizes) * 1e9 * bytes_per_weight * _mixture_share(model))
+    words = f"{model} {quantization}"
+    per_weight = 4.0 if dtype in ("float32", "float") else 2.0
+    per_weight = 0.5 if _FOUR_BITS.search(words) else 1.0 if _EIGHT_BITS.search(words) else per_weight
+    return int(max(sizes) * 1e9 * per_weight * _mixture_share(model))
 
 
 def start_seconds(server: Server) -> int | None:

@@ -38,6 +38,11 @@ class PodTemplate(msgspec.Struct, frozen=True, eq=False, dict=True):
     def get(self, *where: str | int) -> Any:
         return dig(self.spec, *where)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether this is all of the pod's spec; KServe's runtimes leave the rest to the InferenceService."""
+        return "model" not in self.spec and self.object.kind not in ("ServingRuntime", "ClusterServingRuntime")
+
     @cached_property
     def volumes(self) -> dict[str, tuple[int, dict[str, Any]]]:
         """Each volume by its name, with its index."""

@@ -37,7 +37,7 @@ def short_grace_period(server: Server) -> Iterator[Flaw]:
     timeout = server.args.location("shutdown-timeout")
     drain = int(timeout.value) if timeout is not None and (timeout.value or "").isdigit() and timeout.value else 0
     pause = pre_stop_seconds(server)
-    if pause + drain <= grace:
+    if pause + drain <= grace or not server.pod.is_whole:
         return
     yield Flaw(
         server.object,

@@ -27,7 +27,7 @@ from vops.manifests.rule import Flaw, rule
 @rule(Severity.WARNING, seen_servers)
 def service_links(seen: Seen) -> Iterator[Flaw]:
     pod = seen.server.pod
-    if pod.get("enableServiceLinks") is False or pod.path == () or "model" in pod.spec:
+    if pod.get("enableServiceLinks") is False or not pod.is_whole:
         return
     named = [s.name for s in seen.manifests.kind("Service") if s.beside(pod.object)]
     looking = [name for name in named if name == "vllm" or name.startswith("vllm-")]

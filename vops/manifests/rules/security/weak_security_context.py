@@ -28,6 +28,8 @@ from vops.manifests.servers import Server
 
 @rule(Severity.INFO, servers)
 def weak_security_context(server: Server) -> Iterator[Flaw]:
+    if "modelFormat" in server.raw:
+        return  # the runtime has it
     own, pods = dig(server.raw, "securityContext"), server.pod.get("securityContext")
     non_root = dig(own, "runAsNonRoot") if dig(own, "runAsNonRoot") is not None else dig(pods, "runAsNonRoot")
     path = server.field("securityContext" if own else "name")
