@@ -175,6 +175,22 @@ class Metrics(Protocol):
         ...
 
 
+class HubModel(msgspec.Struct, frozen=True):
+    """A model as the Hub describes it: the text of its config.json, and the bytes of its weights where known."""
+
+    id: str
+    config: str
+    weights_bytes: int | None = None
+
+
+class Hub(Protocol):
+    """A model hub; metadata only, never weights."""
+
+    async def model(self, model_id: str, revision: str = "") -> HubModel:
+        """Raises NotFound, Unauthorized, Forbidden (gated), Unavailable (429, 5xx) or Unreachable (offline)."""
+        ...
+
+
 class Clock(Protocol):
     """Time, so that tests and the lab can own it."""
 

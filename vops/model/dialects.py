@@ -102,6 +102,103 @@ DIALECTS: tuple[Dialect, ...] = (
 )
 
 
+class MemoryDialect(msgspec.Struct, frozen=True):
+    """How one generation of vLLM budgets GPU memory, from `since` until the next entry.
+
+    `sampler_bytes` are the bytes that profiling the sampler holds at its peak for each of `max_num_seqs` × vocabulary
+    logits, by the V1 runner and by the V2 one; `v2` names the architectures that the V2 runner is the default for,
+    `"dense"` those without experts or recurrent layers, `"all"` every one. `startup_gib` is what a process holds on
+    one GPU beside its tensors (CUDA modules, cuBLAS workspaces). `state_bytes` are kept for each logit by the V2
+    runner's penalties, where the release counts them. Read from v1/worker/gpu_worker.py, v1/sample/, config/vllm.py
+    and engine/arg_utils.py of 20 wheels; fitted to starts where it says so in vops.sizing.activations.
+    """
+
+    since: Version
+    gpu_memory_utilization: float
+    sampler_bytes: float
+    startup_gib: float
+    graphs_in_budget: bool
+    v2: frozenset[str] = frozenset()
+    v2_graphs_in_budget: bool = False
+    state_bytes: float = 0.0
+    a100_is_small: bool = True
+    batch_of_160_gib: int = 8192
+    moe_workspace_kept: bool = False
+    reports_group_tokens: bool = True
+    """Whether `GPU KV cache size` counts tokens per layer group (blocks × block size), not concurrency × length."""
+
+
+_SORTED_LOGITS = 38.2
+_TRITON_LOGITS = 14.0
+MEMORY_DIALECTS: tuple[MemoryDialect, ...] = (
+    MemoryDialect((0, 8, 5), 0.90, _SORTED_LOGITS, 0.13, graphs_in_budget=False, a100_is_small=False),
+    MemoryDialect((0, 9, 0), 0.90, _SORTED_LOGITS, 0.13, graphs_in_budget=False),
+    MemoryDialect((0, 14, 0), 0.90, _SORTED_LOGITS, 0.13, graphs_in_budget=False, moe_workspace_kept=True),
+    MemoryDialect((0, 17, 0), 0.90, _TRITON_LOGITS, 0.25, graphs_in_budget=False, moe_workspace_kept=True),
+    MemoryDialect(
+        (0, 20, 0),
+        0.92,
+        _TRITON_LOGITS,
+        0.25,
+        graphs_in_budget=True,
+        moe_workspace_kept=True,
+        reports_group_tokens=False,
+    ),
+    MemoryDialect(
+        (0, 23, 0),
+        0.92,
+        _TRITON_LOGITS,
+        0.25,
+        graphs_in_budget=True,
+        v2=frozenset({"LlamaForCausalLM", "MistralForCausalLM", "Qwen3ForCausalLM"}),
+        moe_workspace_kept=True,
+        reports_group_tokens=False,
+    ),
+    MemoryDialect(
+        (0, 25, 0),
+        0.92,
+        _TRITON_LOGITS,
+        0.25,
+        graphs_in_budget=True,
+        v2=frozenset({"dense", "DeepseekV2ForCausalLM", "Qwen2MoeForCausalLM", "GraniteMoeForCausalLM"}),
+        moe_workspace_kept=True,
+        reports_group_tokens=False,
+    ),
+    MemoryDialect(
+        (0, 27, 0),
+        0.92,
+        _TRITON_LOGITS,
+        0.25,
+        graphs_in_budget=True,
+        v2=frozenset({"dense", "DeepseekV2ForCausalLM", "Qwen2MoeForCausalLM", "GraniteMoeForCausalLM"}),
+        state_bytes=4.125,
+        moe_workspace_kept=True,
+        reports_group_tokens=False,
+    ),
+    MemoryDialect(
+        (0, 29, 0),
+        0.92,
+        _TRITON_LOGITS,
+        0.25,
+        graphs_in_budget=True,
+        v2=frozenset({"all"}),
+        v2_graphs_in_budget=True,
+        state_bytes=4.125,
+        batch_of_160_gib=16384,
+        moe_workspace_kept=True,
+        reports_group_tokens=False,
+    ),
+)
+"""One entry per change of the arithmetic; see MemoryDialect."""
+
+
+def memory_dialect(version: Version | None) -> MemoryDialect:
+    """How `version` budgets memory: the newest way for unknown or newer ones, the oldest for older ones."""
+    if version is None:
+        return MEMORY_DIALECTS[-1]
+    return next((entry for entry in reversed(MEMORY_DIALECTS) if entry.since <= version), MEMORY_DIALECTS[0])
+
+
 def _spoken(values: Iterable[str]) -> tuple[str, ...]:
     """What dialects call one thing, the newest name first."""
     return tuple(dict.fromkeys(reversed(list(values))))

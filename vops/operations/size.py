@@ -1,0 +1,196 @@
+"""Sizes a model before it is deployed: finds its configuration and the card, predicts, and looks for what would fit.
+
+The configuration comes from a file, a folder, stdin or the Hub; the card from the catalogue or from a node's labels.
+Measurements of earlier starts are preferred to the prediction.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from vops.diagnosis.logs import read_log
+from vops.errors import InputError, UsageError
+from vops.model.resources import Node
+from vops.operations.measured import measured_by, measurement_key, recall, record
+from vops.ports import Hub
+from vops.sizing.answer import Answer
+from vops.sizing.architecture import Architecture
+from vops.sizing.capacity import Measured, Sizing, size
+from vops.sizing.families import architecture, known_family
+from vops.sizing.gpus import Card, card_names, find_card
+from vops.sizing.loading import start
+from vops.sizing.modelconfig import ModelConfig
+from vops.sizing.notes import notes
+from vops.sizing.parallelism import Parallelism
+from vops.sizing.roofline import roofline
+from vops.sizing.settings import Asked, Speculation
+from vops.sizing.suggestions import Placement, placements, resizer, suggestions
+from vops.sizing.weights import draft_bytes, weights
+
+CONFIG_NAME = "config.json"
+STDIN = "<stdin>"
+LARGEST_CONFIG = 8_000_000
+DEFAULT_READ_GBS = 1.0
+
+
+class Source(msgspec.Struct, frozen=True):
+    """A model's description: `checkpoint_bytes` of its weights as stored, where something told them."""
+
+    name: str
+    config: ModelConfig
+    checkpoint_bytes: int | None = None
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """A question: the model's source, the card, the settings, and the concurrency to find a placement for (0: none)."""
+
+    source: Source
+    card: Card
+    asked: Asked
+    concurrency: int = 0
+    read_gbs: float = DEFAULT_READ_GBS
+    weights_bytes: int | None = None
+
+
+def answer(wanted: Wanted, state: Path) -> Answer:
+    """Sizes, preferring what was measured before. Raises InputError for a configuration it cannot read."""
+    model = architecture(wanted.source.config)
+    checkpoint = wanted.weights_bytes or trusted_checkpoint(model, wanted.source)
+    predicted = size(model, wanted.card, wanted.asked, checkpoint_bytes=checkpoint)
+    measured = recall(state, measurement_key(wanted.source.name, predicted))
+    sizing = _with_measured(predicted, measured, checkpoint) if measured else predicted
+    return Answer(
+        name=wanted.source.name,
+        sizing=sizing,
+        suggestions=suggestions(sizing, resizer(model, checkpoint)),
+        placements=_placements(sizing, wanted, checkpoint),
+        concurrency=wanted.concurrency,
+        start=start(sizing, wanted.read_gbs),
+        roofline=roofline(sizing) if sizing.kv_cache_bytes > 0 else None,
+        notes=notes(sizing, wanted.source.config, known=known_family(wanted.source.config)),
+    )
+
+
+def learn(wanted: Wanted, state: Path, log: str, at: str) -> Path:
+    """Records what a real start with these settings logged; the next answer prefers it."""
+    model = architecture(wanted.source.config)
+    checkpoint = wanted.weights_bytes or trusted_checkpoint(model, wanted.source)
+    predicted = size(model, wanted.card, wanted.asked, checkpoint_bytes=checkpoint)
+    return record(state, measurement_key(wanted.source.name, predicted), measured_by(read_log(log), at))
+
+
+def _with_measured(predicted: Sizing, measured: Measured, checkpoint: int | None) -> Sizing:
+    return size(predicted.model, predicted.card, predicted.asked, checkpoint_bytes=checkpoint, measured=measured)
+
+
+def _placements(sizing: Sizing, wanted: Wanted, checkpoint: int | None) -> tuple[Placement, ...]:
+    """For the concurrency that was asked for; without one, what would hold a model that does not fit."""
+    if not wanted.concurrency and sizing.fits:
+        return ()
+    return placements(sizing.model, wanted.asked, max(1, wanted.concurrency), checkpoint_bytes=checkpoint)
+
+
+def trusted_checkpoint(model: Architecture, source: Source) -> int | None:
+    """The stored bytes, where they say more than the shapes: unknown families, towers, quantized checkpoints.
+
+    Plain checkpoints of known families hold what vLLM does not load (a copy of tied embeddings, float32), so there
+    the shapes are right; draft layers stored beside the model are taken off.
+    """
+    stored = source.checkpoint_bytes
+    if stored is None:
+        return None
+    stored -= draft_bytes(model, Parallelism()) if model.draft_layers else 0
+    known = known_family(source.config)
+    if known and not model.multimodal and not model.quantization.active:
+        return None
+    ratio = stored / max(1, weights(model).total_bytes)
+    if known and not 0.8 < ratio < 1.25:
+        return None
+    return stored
+
+
+# --- where the model comes from ---------------------------------------------------------------------------
+
+
+async def hub_source(hub: Hub, name: str, revision: str = "") -> Source:
+    """The model that the Hub calls `name`. Raises the errors of Hub.model, and InputError for its configuration."""
+    found = await hub.model(name, revision)
+    return Source(name, ModelConfig.parse(found.config, f"{name}/{CONFIG_NAME}"), found.weights_bytes)
+
+
+def stdin_source(raw: bytes, name: str) -> Source:
+    """A `config.json` on stdin."""
+    return Source(name or STDIN, ModelConfig.parse(_decoded(raw, STDIN), STDIN))
+
+
+def local_source(path: Path, name: str) -> Source:
+    """A `config.json`, or a folder with one and maybe the weights. Raises InputError naming the file."""
+    file = path / CONFIG_NAME if path.is_dir() else path
+    try:
+        if file.stat().st_size > LARGEST_CONFIG:
+            raise InputError("is too large for a model's configuration", path=str(file), hint="give a config.json")
+        raw = file.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"cannot be read: {error.strerror}", path=str(file), hint="give a config.json or its folder"
+        ) from error
+    stored = sum(part.stat().st_size for part in path.glob("*.safetensors")) if path.is_dir() else 0
+    return Source(name or str(path), ModelConfig.parse(_decoded(raw, str(file)), str(file)), stored or None)
+
+
+def _decoded(raw: bytes, path: str) -> str:
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError("is not UTF-8 text", path=path, hint="give a config.json") from error
+
+
+def speculation_of(text: str) -> Speculation:
+    """`--speculative-config`, as vLLM takes it; a draft model must be a file or folder. Raises UsageError."""
+    if not text:
+        return Speculation()
+    try:
+        values: Any = msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise UsageError(f"--speculative-config is not JSON: {error}", hint='as in {"method": "mtp"}') from error
+    if not isinstance(values, dict):
+        raise UsageError("--speculative-config is not a JSON object", hint='as in {"method": "mtp"}')
+    draft = values.get("model")
+    method = str(values.get("method") or ("draft_model" if draft else ""))
+    tokens = values.get("num_speculative_tokens")
+    return Speculation(
+        method=method,
+        tokens=tokens if isinstance(tokens, int) else 0,
+        draft=architecture(local_source(Path(draft), draft).config) if isinstance(draft, str) else None,
+    )
+
+
+# --- where the card comes from ----------------------------------------------------------------------------
+
+
+def card_called(name: str, memory_gib: float | None = None) -> Card:
+    """A card of the catalogue, or one of another memory. Raises UsageError naming those that are known."""
+    card = find_card(name)
+    if card is None:
+        raise UsageError(
+            f"--gpu {name!r} is not a card vops knows",
+            hint=f"one of {', '.join(card_names())}, a MIG instance such as H100-1g.10gb, or a node's --node NAME",
+        )
+    return card if memory_gib is None else msgspec.structs.replace(card, memory_gib=memory_gib)
+
+
+def card_of_node(node: Node) -> Card:
+    """The card that a node's labels name. Raises UsageError for a node without GPU labels."""
+    labels = node.metadata.labels
+    for label in ("nvidia.com/gpu.product", "cloud.google.com/gke-accelerator", "karpenter.k8s.aws/instance-gpu-name"):
+        if name := labels.get(label):
+            card = find_card(name, labels.get("nvidia.com/gpu.memory", ""))
+            if card is None:
+                raise UsageError(f"node {node.metadata.name} has {name}, which vops does not know", hint="use --gpu")
+            return card
+    raise UsageError(
+        f"node {node.metadata.name} has no label that names its GPU", hint="use --gpu, or run GPU feature discovery"
+    )

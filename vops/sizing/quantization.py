@@ -1,0 +1,154 @@
+"""How a checkpoint's or a flag's quantization stores matrices, by bytes.
+
+A scheme says how many bits an element takes and what is kept beside it for a group along the input, for an output
+channel, or for a block. Sources: vLLM's model_executor/layers/quantization/*.py and the checkpoints' own
+`quantization_config` (and ModelOpt's `hf_quant_config`).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from vops.errors import InputError, UsageError
+from vops.sizing.modelconfig import ModelConfig
+
+
+class Quantization(msgspec.Struct, frozen=True):
+    """One scheme. `bits` of an element; `group` of inputs sharing `group_bits` more, 0 for none; `channel_bytes` of an
+    output channel; `block` sides with a float32 scale, 0 for none.
+
+    `head`, `experts_only` and `skipped` say which matrices it leaves alone; `dequantized_latent` that vLLM keeps the
+    latent attention's up-projection in the model's dtype as well; `padded` that the kernel pads an expert's width
+    to a multiple.
+    """
+
+    name: str = ""
+    bits: float = 16
+    group: int = 0
+    group_bits: int = 0
+    channel_bytes: int = 0
+    block: int = 0
+    experts_only: bool = False
+    skipped: tuple[str, ...] = ()
+    includes_head: bool = False
+    padded: int = 0
+
+    @property
+    def active(self) -> bool:
+        return bool(self.name)
+
+    def bytes_of(self, rows: int, columns: int) -> float:
+        """Bytes of a matrix of `rows` outputs × `columns` inputs."""
+        size = rows * columns * self.bits / 8
+        if self.group:
+            size += rows * -(-columns // self.group) * self.group_bits / 8
+        if self.block:
+            size += -(-rows // self.block) * -(-columns // self.block) * 4
+        return size + rows * self.channel_bytes
+
+
+_FLOAT_SCALE = 4
+_BY_NAME: dict[str, Quantization] = {
+    "fp8": Quantization("fp8", 8),
+    "fp8_per_tensor": Quantization("fp8", 8),
+    "fp8_per_block": Quantization("fp8", 8, block=128),
+    "fbgemm_fp8": Quantization("fbgemm_fp8", 8, channel_bytes=_FLOAT_SCALE),
+    "ptpc_fp8": Quantization("ptpc_fp8", 8, channel_bytes=_FLOAT_SCALE),
+    "modelopt": Quantization("modelopt", 8),
+    "experts_int8": Quantization("experts_int8", 8, channel_bytes=_FLOAT_SCALE, experts_only=True),
+    "int8": Quantization("int8", 8, channel_bytes=_FLOAT_SCALE),
+    "awq": Quantization("awq", 4, group=128, group_bits=20),
+    "gptq": Quantization("gptq", 4, group=128, group_bits=20),
+    "bitsandbytes": Quantization("bitsandbytes", 4, group=64, group_bits=32),
+    "nvfp4": Quantization("nvfp4", 4, group=16, group_bits=8),
+    "modelopt_fp4": Quantization("modelopt_fp4", 4, group=16, group_bits=8),
+    "mxfp4": Quantization("mxfp4", 4, group=32, group_bits=8, experts_only=True, padded=256),
+    "mxfp8": Quantization("mxfp8", 8, group=32, group_bits=8),
+    "gguf": Quantization("gguf", 4.85, includes_head=True),
+    "torchao": Quantization("torchao", 8, channel_bytes=_FLOAT_SCALE),
+}
+_SYNONYMS = {
+    "awq_marlin": "awq",
+    "auto_awq": "awq",
+    "gptq_marlin": "gptq",
+    "auto_gptq": "gptq",
+    "gptq_bitblas": "gptq",
+    "bnb": "bitsandbytes",
+    "fp4": "nvfp4",
+    "modelopt_mixed": "modelopt_fp4",
+    "modelopt_mxfp8": "mxfp8",
+    "quark": "fp8",
+    "gpt_oss_mxfp4": "mxfp4",
+    "w8a8": "int8",
+}
+NONE = Quantization()
+
+
+def quantization_names() -> tuple[str, ...]:
+    """What `--quantization` may be called here."""
+    return tuple(sorted({*_BY_NAME, *_SYNONYMS, "none"}))
+
+
+def named(name: str) -> Quantization:
+    """The scheme of a `--quantization` value. Raises UsageError naming those that are known."""
+    wanted = name.strip().lower()
+    if wanted in ("none", ""):
+        return NONE
+    found = _BY_NAME.get(_SYNONYMS.get(wanted, wanted))
+    if found is None:
+        raise UsageError(f"--quantization {name!r} is not known", hint=f"one of {', '.join(quantization_names())}")
+    return found
+
+
+def configured(config: ModelConfig) -> Quantization:
+    """The scheme that a configuration declares; none where it declares none or one that is not known."""
+    declared = config.part("quantization_config") or config.part("compression_config")
+    if declared is None:
+        return NONE
+    method = declared.word("quant_method").lower()
+    if method in ("compressed-tensors", "compressed_tensors"):
+        return _compressed_tensors(declared)
+    scheme = _BY_NAME.get(_SYNONYMS.get(method, method))
+    if scheme is None:
+        raise InputError(f"quantization method {method!r} is not known", path=config.path, hint="use --weights-bytes")
+    return _adjusted(scheme, declared)
+
+
+def _adjusted(scheme: Quantization, declared: ModelConfig) -> Quantization:
+    """The scheme with the declared bits, groups and exceptions."""
+    skipped = declared.words("modules_to_not_convert") + declared.words("ignored_layers") + declared.words("ignore")
+    scheme = msgspec.structs.replace(scheme, skipped=skipped)
+    if scheme.name in ("awq", "gptq"):
+        bits, group = declared.count("bits", "w_bit", default=4), declared.values.get("group_size", 128)
+        group = group if isinstance(group, int) and group > 0 else 0
+        head = declared.values.get("lm_head") is True
+        return msgspec.structs.replace(scheme, bits=bits, group=group, group_bits=16 + bits, includes_head=head)
+    if scheme.name == "fp8" and (block := declared.counts("weight_block_size")):
+        return msgspec.structs.replace(scheme, block=block[0])
+    if scheme.name == "bitsandbytes" and declared.flag("load_in_8bit"):
+        return msgspec.structs.replace(scheme, bits=8, group=0, channel_bytes=_FLOAT_SCALE)
+    if scheme.name == "modelopt" and "FP4" in declared.word("quant_algo").upper():
+        return msgspec.structs.replace(_BY_NAME["nvfp4"], skipped=skipped)
+    return scheme
+
+
+def _compressed_tensors(declared: ModelConfig) -> Quantization:
+    """The first group's weights: `num_bits`, `type`, `strategy` and `group_size`."""
+    groups = declared.part("config_groups")
+    first = next(iter(groups.values), "") if groups is not None else ""
+    weights = None if groups is None else (groups.part(first) or groups).part("weights")
+    if weights is None:
+        return NONE
+    bits, kind = weights.count("num_bits", default=8), weights.word("type", default="int")
+    group = weights.values.get("group_size")
+    block = weights.counts("block_structure")
+    scale_bits = 8 if kind == "float" and bits == 4 else 16
+    return Quantization(
+        name="compressed-tensors",
+        bits=bits,
+        group=group if isinstance(group, int) and group > 0 else 0,
+        group_bits=scale_bits,
+        channel_bytes=_FLOAT_SCALE if weights.word("strategy") == "channel" else 0,
+        block=block[0] if block else 0,
+        skipped=declared.words("ignore"),
+    )
