@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from vops.settings import Settings
 
 FORMATS = ("table", "wide", "json", "jsonl", "csv")
+GLANCE_S = 0.75
+"""Between the two scrapes that rates come from: less than a diagnosis takes, as somebody waits for the table."""
 
 
 def show(options: Globals, *, watch: bool = False, selector: str = "") -> None:
@@ -24,16 +26,22 @@ def show(options: Globals, *, watch: bool = False, selector: str = "") -> None:
 
 
 async def _once(options: Globals, settings: Settings, output: str, selector: str) -> None:
+    from vops.cli.diagnostics import narrate
     from vops.diagnosis.facts import Facts
+    from vops.model.snapshot import Source
     from vops.operations.observe import observe
     from vops.operations.session import open_session
 
     async with open_session(settings) as session:
-        looking = observe(session, namespace=settings.namespace, selector=selector, logs=False, related=False)
+        looking = observe(
+            session, namespace=settings.namespace, selector=selector, logs=False, related=False, window_s=GLANCE_S
+        )
         facts = Facts(await looking)
         _print(options, facts, output)
         if not facts.replicas:
             _say_where(options, facts, settings)
+        elif told := facts.snapshot.source(Source.METRICS).detail:
+            narrate(f"metrics: {told}", quiet=options.quiet)
 
 
 async def _watch(options: Globals, settings: Settings, output: str, selector: str) -> None:

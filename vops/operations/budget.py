@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 from vops.ports import Clock
@@ -10,12 +11,12 @@ COST_WINDOW_S = 10.0
 
 
 class Budget:
-    """`per_s` requests a second, at most one second's worth at once; 0 means no limit."""
+    """`per_s` requests a second, at most `burst_s` seconds' worth at once, which it begins with; 0 means no limit."""
 
-    def __init__(self, per_s: float, clock: Clock) -> None:
+    def __init__(self, per_s: float, clock: Clock, *, burst_s: float = 1.0) -> None:
         self.per_s = per_s
         self._clock = clock
-        self._most = max(per_s, 1.0)
+        self._most = max(per_s * burst_s, 1.0)
         self._tokens = self._most
         self._filled_at = clock.monotonic()
         self._spent: deque[float] = deque()
@@ -37,10 +38,18 @@ class Budget:
         self._spent.append(now)
         return True
 
-    async def spend(self) -> None:
-        """Waits for one request and spends it."""
+    async def spend(self, *, before: float = math.inf) -> bool:
+        """Waits for one request and spends it; False, at once, where there will be none `before` a monotonic time."""
         while not self.take():
-            await self._clock.sleep(max((1.0 - self._tokens) / self.per_s, 0.001))
+            pause_s = max((1.0 - self._tokens) / self.per_s, 0.001)
+            if self._clock.monotonic() + pause_s > before:
+                return False
+            await self._clock.sleep(pause_s)
+        return True
+
+    def affords(self, requests: int, within_s: float) -> bool:
+        """Whether so many requests can be made in that time."""
+        return self.unlimited or requests <= self._most + within_s * self.per_s
 
     @property
     def spent_per_s(self) -> float:

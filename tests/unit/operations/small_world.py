@@ -166,13 +166,17 @@ class SmallCluster:
 
 
 class Engines:
-    """vLLM servers and exporters; a pod in `failing` raises its error, one in `hung` never answers."""
+    """vLLM servers and exporters; a pod in `failing` raises its error, one in `hung` never answers.
+
+    `loads` are requests running, 1 unless told.
+    """
 
     def __init__(self, clock: LabClock) -> None:
         self._clock = clock
         self._begun = clock.time()
         self.failing: dict[str, Exception] = {}
         self.hung: set[str] = set()
+        self.loads: dict[str, float] = {}
         self.asked: list[tuple[float, str]] = []
         self.process_start = 1.0
 
@@ -183,7 +187,12 @@ class Engines:
         await self._ask(pod)
         tokens = 100 * (self._clock.time() - self._begun)
         return EngineSample(
-            self._clock.now(), "llama", 1, running=1, generation_tokens=tokens, process_start=self.process_start
+            self._clock.now(),
+            "llama",
+            1,
+            running=self.loads.get(pod, 1.0),
+            generation_tokens=tokens,
+            process_start=self.process_start,
         )
 
     async def samples(self, namespace: str, pod: str, port: int) -> tuple[GpuSample, ...]:

@@ -196,7 +196,27 @@ async def test_a_look_at_a_fleet_keeps_to_the_budget() -> None:
     snapshot = await look(world)
     assert len(snapshot.samples) == 60
     assert len(world.engines.asked) == 120
-    assert (world.clock.now() - START).total_seconds() >= (120 - 25) / 25 - 0.2
+    assert (world.clock.now() - START).total_seconds() >= (120 - 4 * 25) / 25 - 0.2
+
+
+async def test_every_replica_is_asked_once_before_any_is_asked_twice() -> None:
+    world = World().holding(*(replica(f"r{at}") for at in range(200)))
+    snapshot = await look(world)
+    assert len(set(world.engines.asked_pods()[:200])) == 200
+    assert (world.clock.now() - START).total_seconds() >= (200 - 4 * 25) / 25 - 0.2
+    assert sum(found.latest is not None for found in snapshot.samples) == 200
+
+
+async def test_what_the_budget_does_not_reach_in_time_has_no_rates_and_says_so() -> None:
+    world = World().holding(*(replica(f"r{at}") for at in range(200)))
+    world.engines.loads["r199"] = 7.0
+    snapshot = await look(world)
+    rated = [found.pod for found in snapshot.samples if found.earlier is not None]
+    assert "r199" in rated
+    assert 50 <= len(rated) <= 80
+    status = snapshot.source(Source.METRICS)
+    assert status.state is SourceState.LIVE
+    assert status.detail.startswith(f"no rates of {200 - len(rated)} replicas: 25 scrapes/s")
 
 
 async def test_prometheus_answers_for_a_fleet_that_the_budget_cannot_reach() -> None:

@@ -1,8 +1,8 @@
 """Connections for short commands: the standard library's HTTP client, a thread for each request.
 
-`vops diagnose` makes a dozen requests and ends. Importing aiohttp for them takes longer than making them (the numbers
-are in docs/decisions/0004-two-http-clients.md), and threads let TLS handshakes and answers overlap as well. What needs
-more (streams, WebSockets, proxies, many requests) goes to vops.adapters.kube.pooled.
+`vops diagnose` makes a dozen requests and ends, `vops fleet` some hundred. Importing aiohttp for them takes longer than
+it saves (the numbers are in docs/decisions/0004-two-http-clients.md), and threads let TLS handshakes and answers overlap
+as well. What needs more (streams, WebSockets, proxies, many requests) goes to vops.adapters.kube.pooled.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from vops.adapters.kube.errors import Failure, failure_of, unreachable
 from vops.adapters.kube.request import LARGEST_ANSWER, Answer, Bounds, Request
 from vops.errors import Unreachable
 
-ENOUGH = 24
-"""Who makes more requests than this is no short command."""
+ENOUGH = 300
+"""Who makes more requests than this is no short command: two scrapes of a hundred replicas still are one."""
 _GZIP = 16 + zlib.MAX_WBITS
 T = TypeVar("T")
 
