@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench.measure import process, side_by_side, tell
+from tests.bench.measure import process, ratios, side_by_side, tell
 from tests.cluster.command import VOPS
 
 FORBIDDEN = ("kubernetes", "aiohttp", "httpx", "textual", "requests", "ruamel", "cel_expr_python")
@@ -38,7 +38,7 @@ def main() -> None:
     ratio = ours.median / theirs.median
     tell("vops --help", ours)
     tell("a bare Typer app's --help", theirs)
-    tell("ratio", f"{ratio:.2f}", target="< 2", met=ratio < 2)
+    tell("ratio", ratios(ours, theirs), target="< 2", met=ratio < 2)
     modules = process(sys.executable, "-c", IMPORTED)().splitlines()
     heavy = [name for name in FORBIDDEN if name in modules]
     tell("modules loaded", len(modules))

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench.measure import process, side_by_side, tell
+from tests.bench.measure import process, ratios, side_by_side, tell
 from tests.cluster.command import VOPS, Vops
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.failures import FAILURES, Workload
@@ -44,7 +44,7 @@ def _compare(plane: ControlPlane, pod: str) -> None:
     ratio = ours.median / theirs.median
     tell("vops diagnose POD, whole process", ours)
     tell("kubectl: pod, events, logs, previous logs, nodes", theirs)
-    tell("ratio", f"{ratio:.2f}", target="≤ 1", met=ratio <= 1)
+    tell("ratio", ratios(ours, theirs), target="≤ 1", met=ratio <= 1)
     tell("it named the cause", "kv-cache-too-small" in answer)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.bench.crowd import REPLICAS, gather
 from tests.bench.keys import LOST_S, press_and_measure
-from tests.bench.measure import Spread, process, side_by_side, tell
+from tests.bench.measure import Spread, process, ratios, side_by_side, tell
 from tests.cluster.command import VOPS, Vops
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kwok import Kwok
@@ -76,16 +76,17 @@ def _time_to_complete(plane: ControlPlane, environment: Mapping[str, str]) -> No
     fleet, slower, peer = side_by_side(ours, budgeted, kubectl, times=TIMES)
     met = fleet.median <= COMPLETE_TARGET_S
     tell("vops fleet, whole process, no scrape budget", fleet, target="≤ 1.5 s", met=met)
-    tell("  replicas with numbers, with rates", _answered(ours()))
-    tell("vops fleet, whole process, 25 scrapes/s", slower)
-    tell("  replicas with numbers, with rates", _answered(budgeted()))
+    tell("  replicas with numbers, with rates, with a TTFT", _answered(ours()))
+    tell("vops fleet, whole process, default budget (25 scrapes/s)", slower)
+    tell("  replicas with numbers, with rates, with a TTFT", _answered(budgeted()))
     tell("kubectl get pods -A", peer)
-    tell("ratio of the first to that", f"{fleet.median / peer.median:.2f}")
+    tell("ratio of the first to that", ratios(fleet, peer))
 
 
 def _answered(out: str) -> str:
     rows = json.loads(out)["replicas"]
-    return " and ".join(str(sum(row[name] is not None for row in rows)) for name in ("running", "tokens_per_s"))
+    names = ("running", "tokens_per_s", "ttft_p95_s")
+    return ", ".join(str(sum(row[name] is not None for row in rows)) for name in names)
 
 
 def _keys_and_memory(plane: ControlPlane, environment: Mapping[str, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -14,9 +15,10 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Spread:
-    """Several measurements of one thing, in seconds."""
+    """Several measurements of one thing, in seconds; `cpu_seconds` is what each took of the processors, where known."""
 
     seconds: Sequence[float]
+    cpu_seconds: Sequence[float] = ()
 
     @property
     def median(self) -> float:
@@ -28,7 +30,9 @@ class Spread:
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
     def __str__(self) -> str:
-        return f"{_shown(self.median)} ({_shown(min(self.seconds))}–{_shown(max(self.seconds))}, n={len(self.seconds)})"
+        spread = f"{_shown(min(self.seconds))}–{_shown(max(self.seconds))}, n={len(self.seconds)}"
+        cpu = f"; CPU at least {_shown(min(self.cpu_seconds))}" if self.cpu_seconds else ""
+        return f"{_shown(self.median)} ({spread}{cpu})"
 
 
 def _shown(seconds: float) -> str:
@@ -50,18 +54,37 @@ def tell(what: str, measured: object, *, target: str = "", met: bool | None = No
 def side_by_side(*runs: Callable[[], object], times: int) -> tuple[Spread, ...]:
     """Each of `runs` timed `times` times, in turns, so that the machine's moods meet all of them."""
     seconds: list[list[float]] = [[] for _ in runs]
+    cpu_seconds: list[list[float]] = [[] for _ in runs]
     for _ in range(times):
-        for run, taken in zip(runs, seconds, strict=True):
-            started = time.perf_counter()
+        for run, taken, spent in zip(runs, seconds, cpu_seconds, strict=True):
+            started, before = time.perf_counter(), _cpu_s()
             run()
             taken.append(time.perf_counter() - started)
-    return tuple(map(Spread, seconds))
+            spent.append(_cpu_s() - before)
+    return tuple(map(Spread, seconds, cpu_seconds))
+
+
+def ratios(ours: Spread, theirs: Spread) -> str:
+    """How much more time ours takes, by the clock (medians) and by the CPU (minima, which others disturb least)."""
+    cpu = min(ours.cpu_seconds) / min(theirs.cpu_seconds)
+    return f"{ours.median / theirs.median:.2f} (CPU {cpu:.2f})"
+
+
+def _cpu_s() -> float:
+    """The CPU time of this process and of those that it has waited for."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def process(
     *command: str | Path, environment: Mapping[str, str] | None = None, codes: Sequence[int] = (0,)
 ) -> Callable[[], str]:
-    """Something to time: the whole life of a process. Raises RuntimeError when it ends with another code."""
+    """Something to time: the whole life of a process. Raises RuntimeError when it ends with another code.
+
+    Python may keep its byte code, as it does where a program is installed.
+    """
+    given = dict(environment if environment is not None else os.environ)
+    given.pop("PYTHONDONTWRITEBYTECODE", None)
 
     def run() -> str:
         done = subprocess.run(
@@ -69,7 +92,7 @@ def process(
             capture_output=True,
             text=True,
             check=False,
-            env=dict(environment if environment is not None else os.environ),
+            env=given,
         )
         if done.returncode not in codes:
             raise RuntimeError(f"{' '.join(map(str, command))} ended with {done.returncode}: {done.stderr}")

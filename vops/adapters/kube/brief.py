@@ -1,8 +1,8 @@
 """Connections for short commands: the standard library's HTTP client, a thread for each request.
 
 `vops diagnose` makes a dozen requests and ends, `vops fleet` some hundred. Importing aiohttp for them takes longer than
-it saves (the numbers are in docs/decisions/0004-two-http-clients.md), and threads let TLS handshakes and answers overlap
-as well. What needs more (streams, WebSockets, proxies, many requests) goes to vops.adapters.kube.pooled.
+it saves (the numbers are in docs/decisions/0004-two-http-clients.md), and threads let TLS handshakes and answers
+overlap as well. What needs more (streams, WebSockets, proxies, many requests) goes to vops.adapters.kube.pooled.
 """
 
 from __future__ import annotations
