@@ -103,6 +103,8 @@ class Autoscalers:
 
     @property
     def _looks_like_gke(self) -> bool:
+        if self._events.get("FailedScaleUp"):
+            return True
         labelled = any(_GKE_LABEL in node.metadata.labels for node in self._snapshot.nodes)
         return labelled or any("/instanceGroups/" in group.name for group in self.groups)
 

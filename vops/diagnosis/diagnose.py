@@ -190,10 +190,16 @@ def _one_per_cause(verdicts: Iterable[tuple[Rule, Verdict]]) -> list[tuple[Rule,
 
 
 def _ranked(subject: Subject, verdicts: Sequence[tuple[Rule, Verdict]]) -> tuple[Finding, ...]:
+    """Findings in the order of the tree, those that follow from others last.
+
+    What a state that is no fault explains is no fault either, and no finding.
+    """
     explained = {cause: item.name for item, _ in verdicts for cause in item.explains}
+    passing = {cause for item, verdict in verdicts if verdict.severity is Severity.INFO for cause in item.explains}
     found = [
         (item.cause in explained, item.branch.rank, item.order, _finding(subject, item, verdict, explained))
         for item, verdict in verdicts
+        if item.cause not in passing
     ]
     return tuple(finding for *_, finding in sorted(found, key=lambda entry: entry[:3]))
 

@@ -255,9 +255,8 @@ def _failed(replica: Replica, seen: Autoscalers, own: tuple[Event, ...], reasons
     since = min((group.since for group in groups if group.since), default=None)
     if found.outcome is Outcome.NOTHING_KNOWN:
         found = Provisioning(Outcome.STOCKOUT, _name(seen), Confidence.POSSIBLE, groups=groups)
-    return msgspec.structs.replace(
-        found, events=tuple(dict.fromkeys((*events, *own))), reasons=reasons, since=since or _first(own)
-    )
+    said = (*events, *(item for item in own if item not in events))
+    return msgspec.structs.replace(found, events=said, reasons=reasons, since=since or _first(own))
 
 
 def _limit_matters(replica: Replica, reasons: tuple[str, ...]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tests.unit.diagnosis import cases_capacity
 from tests.unit.diagnosis.cluster_parts import (
     HEALTH,
     TAINT,
@@ -251,3 +252,7 @@ TOGETHER: dict[str, set[str]] = {
     "rollout-deadlock": {"gpu-exhausted"},
 }
 """Causes that rightly stand beside the one that a case is about."""
+
+FIRES |= cases_capacity.FIRES
+NEAR_MISSES |= cases_capacity.NEAR_MISSES
+TOGETHER |= cases_capacity.TOGETHER

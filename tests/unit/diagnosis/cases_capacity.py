@@ -1,0 +1,191 @@
+"""Cases of rules about nodes that do not come, pods that are refused, ended from outside or out of host memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from tests.unit.diagnosis.cluster_parts import (
+    ago,
+    event,
+    node,
+    pending,
+    ready,
+    world,
+)
+from vops.diagnosis.facts import Facts
+from vops.model.provisioning import ConfigMap, NodeClaim, NodePool
+from vops.model.resources import Event, Node
+from vops.model.snapshot import Source
+
+Case = Callable[[], Facts]
+
+MIG = "https://www.googleapis.com/compute/v1/projects/p/zones/us-central1-a/instanceGroups/gke-prod-l4-1a2b-grp"
+NO_ROOM = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
+ICE = (
+    "NodeClaim gpu-x1y2z event: insufficient capacity, with fleet error(s), InsufficientInstanceCapacity: We currently "
+    "do not have sufficient g5.12xlarge capacity in the Availability Zone you requested (us-west-2a). Our system will "
+    "be working on provisioning additional capacity. You can currently get g5.12xlarge capacity by not specifying an "
+    "Availability Zone in your request or choosing us-west-2b, us-west-2c."
+)
+
+
+def about(kind: str, name: str, reason: str, message: str, *, age_s: float = 60, namespace: str = "") -> Event:
+    """An event about something other than a pod."""
+    document = {
+        "involvedObject": {"kind": kind, "name": name, "namespace": namespace},
+        "type": "Warning",
+        "reason": reason,
+        "message": message,
+        "lastTimestamp": ago(age_s),
+    }
+    return msgspec.convert(document, Event)
+
+
+def by_karpenter(message: str, age_s: float = 30) -> Event:
+    return event("FailedScheduling", f"Failed to schedule pod, {message}", age_s=age_s)
+
+
+def nominated(claim: str = "gpu-x1y2z", age_s: float = 90) -> Event:
+    return event("Nominated", f"Pod should schedule on: nodeclaim/{claim}", age_s=age_s)
+
+
+def triggered(group: str = MIG, age_s: float = 60) -> Event:
+    return event("TriggeredScaleUp", f"pod triggered scale-up: [{{{group} 0->1 (max: 4)}}]", age_s=age_s)
+
+
+def not_triggered(reasons: str, age_s: float = 20) -> Event:
+    return event("NotTriggerScaleUp", f"pod didn't trigger scale-up: {reasons}", age_s=age_s)
+
+
+def scale_up_failed(reason: str, zones: str = "us-central1-a", age_s: float = 40) -> Event:
+    risk = "Pod is at risk of not being scheduled."
+    text = f"Node scale up in zones {zones} associated with this pod failed: {reason}. {risk}"
+    return event("FailedScaleUp", text, age_s=age_s)
+
+
+def status_map(*groups: Mapping[str, Any]) -> ConfigMap:
+    """The Cluster Autoscaler's status, as it writes it since 1.30 (JSON is YAML)."""
+    status = msgspec.json.encode({"autoscalerStatus": "Running", "nodeGroups": groups}).decode()
+    meta = {"name": "cluster-autoscaler-status", "namespace": "kube-system"}
+    return msgspec.convert({"kind": "ConfigMap", "metadata": meta, "data": {"status": status}}, ConfigMap)
+
+
+def group(
+    name: str = MIG, status: str = "NoActivity", *, target: int = 0, most: int = 4, code: str = "", message: str = ""
+) -> dict[str, Any]:
+    backoff = {"errorCode": code, "errorMessage": message} if code else {}
+    return {
+        "name": name,
+        "health": {"status": "Healthy", "cloudProviderTarget": target, "minSize": 0, "maxSize": most},
+        "scaleUp": {"status": status, "backoffInfo": backoff, "lastTransitionTime": ago(300)},
+    }
+
+
+def node_claim(name: str = "gpu-x1y2z", *, age_s: float = 90, **conditions: tuple[str, str, str]) -> NodeClaim:
+    """A NodeClaim with conditions as (status, reason, message), each a minute younger than the claim."""
+    found = [
+        {"type": type_, "status": status, "reason": reason, "message": text, "lastTransitionTime": ago(age_s - 60)}
+        for type_, (status, reason, text) in conditions.items()
+    ]
+    meta = {"name": name, "labels": {"karpenter.sh/nodepool": "gpu"}, "creationTimestamp": ago(age_s)}
+    return msgspec.convert({"kind": "NodeClaim", "metadata": meta, "status": {"conditions": found}}, NodeClaim)
+
+
+def node_pool(
+    name: str = "gpu",
+    *,
+    limits: Mapping[str, str] | None = None,
+    used: Mapping[str, str] | None = None,
+    taints: Sequence[Mapping[str, str]] = (),
+) -> NodePool:
+    template = {"spec": {"nodeClassRef": {"group": "karpenter.k8s.aws"}, "taints": list(taints)}}
+    document = {
+        "kind": "NodePool",
+        "metadata": {"name": name},
+        "spec": {"template": template, "limits": dict(limits or {})},
+        "status": {"resources": dict(used or {})},
+    }
+    return msgspec.convert(document, NodePool)
+
+
+def from_cloud(found: Node, provider: str = "gce://p/us-central1-a/n") -> Node:
+    return msgspec.structs.replace(found, spec=msgspec.structs.replace(found.spec, provider_id=provider))
+
+
+def no_gpu_node(**more: Any) -> Node:
+    """A node of a cloud without a GPU, and not labelled as having one."""
+    found = from_cloud(node("cpu-1", gpus=0, **more))
+    labels = {key: value for key, value in found.metadata.labels.items() if "gpu" not in key}
+    return msgspec.structs.replace(found, metadata=msgspec.structs.replace(found.metadata, labels=labels))
+
+
+def waits(*objects: Any, **asks: Any) -> Case:
+    """A pod without a node for five minutes, in a cluster whose one GPU is held."""
+    return lambda: world(pending(NO_ROOM, **({"age_s": 300} | asks)), node(), ready("other"), *objects)
+
+
+FIRES: dict[str, Case] = {
+    "gpu-stockout": waits(triggered(age_s=90), scale_up_failed("GCE out of resources")),
+    "cloud-quota": waits(scale_up_failed("GCE out of resources, GCE quota exceeded")),
+    "node-launch-failed": waits(scale_up_failed("IP space exhausted")),
+    "gpu-never-registered": waits(
+        nominated(age_s=700),
+        node_claim(
+            age_s=900,
+            Launched=("True", "Launched", ""),
+            Registered=("True", "Registered", ""),
+            Initialized=(
+                "Unknown",
+                "ResourceNotRegistered",
+                'Resource "nvidia.com/gpu" was requested but not registered',
+            ),
+        ),
+    ),
+    "autoscaler-limit": waits(
+        not_triggered("1 max node group size reached, 2 Insufficient nvidia.com/gpu"),
+        status_map(group(target=4, most=4), group("gke-prod-cpu", target=1)),
+    ),
+    "autoscaler-no-match": waits(not_triggered("2 Insufficient nvidia.com/gpu, 1 Insufficient cpu")),
+    "autoscaler-working": waits(triggered()),
+    "autoscaler-absent": lambda: world(pending(NO_ROOM, age_s=300), no_gpu_node()),
+}
+
+NEAR_MISSES: dict[str, Case] = {
+    # the cloud ran out in one zone, and the autoscaler has asked another one since
+    "gpu-stockout": waits(scale_up_failed("GCE out of resources", "us-central1-b", age_s=200), triggered(age_s=60)),
+    "cloud-quota": waits(scale_up_failed("GCE out of resources")),
+    "node-launch-failed": waits(scale_up_failed("GCE out of resources")),
+    # the node has joined just now
+    "gpu-never-registered": waits(
+        nominated(),
+        node_claim(
+            Registered=("True", "Registered", ""),
+            Initialized=(
+                "Unknown",
+                "ResourceNotRegistered",
+                'Resource "nvidia.com/gpu" was requested but not registered',
+            ),
+        ),
+    ),
+    "autoscaler-limit": waits(not_triggered("1 in backoff after failed scale-up, 1 max node group size reached")),
+    "autoscaler-no-match": waits(not_triggered("1 max node group size reached, 2 Insufficient nvidia.com/gpu")),
+    # asked for long ago: the node has come, or was given up
+    "autoscaler-working": waits(triggered(age_s=1800)),
+    # nobody may read where an autoscaler would show itself
+    "autoscaler-absent": lambda: world(
+        pending(NO_ROOM, age_s=300), no_gpu_node(), without=(Source.NODE_POOLS, Source.CONFIG_MAPS)
+    ),
+}
+
+TOGETHER: dict[str, set[str]] = {
+    "gpu-stockout": {"gpu-exhausted"},
+    "cloud-quota": {"gpu-exhausted"},
+    "node-launch-failed": {"gpu-exhausted"},
+    "gpu-never-registered": {"gpu-exhausted"},
+    "autoscaler-limit": {"gpu-exhausted"},
+    "autoscaler-no-match": {"gpu-exhausted"},
+    "autoscaler-absent": {"gpu-not-advertised"},
+}

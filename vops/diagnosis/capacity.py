@@ -1,0 +1,211 @@
+"""Shared by the capacity rules: what was asked and answered as evidence, what pins a pod to a zone, and how much is
+missing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from vops.diagnosis import blockers, evidence, karpenter
+from vops.diagnosis.cloud_text import CloudAnswer
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Evidence
+from vops.diagnosis.provisioning import Provisioning
+from vops.diagnosis.states import ReplicaState
+from vops.model.provisioning import NodePool
+from vops.model.quantities import format_duration
+from vops.model.storage import PersistentVolume, PersistentVolumeClaim
+from vops.model.text import one_line
+
+ANY_NODE = frozenset(
+    {
+        "gpu-exhausted",
+        "gpu-not-advertised",
+        "gpu-request-too-large",
+        "wrong-gpu-resource",
+        "cpu-memory-short",
+        "node-unavailable",
+        "node-selector-mismatch",
+        "untolerated-taint",
+        "spread-or-affinity",
+    }
+)
+"""What is wrong with the nodes that are there, once it is known that a new node would take the pod."""
+
+LACK_OF_NODES = frozenset({"gpu-exhausted", "gpu-not-advertised", "cpu-memory-short"})
+"""What more nodes of the same kind would end."""
+
+_SHOWN = 4
+_LONGEST = 200
+_WRAPPED = re.compile(r"(?:this pod failed|NodeClaim \S{1,253} event): (.{1,2000}?)(?:\. Pod is at risk|$)")
+_ZONE_LABELS = ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone", "topology.gke.io/zone")
+
+
+class Pin(msgspec.Struct, frozen=True):
+    """What keeps a pod in certain zones: a field of the pod, or a volume."""
+
+    zones: tuple[str, ...]
+    by: str
+    shown: Evidence
+    volume: bool = False
+
+
+def pin(replica: Replica) -> Pin | None:
+    """What pins the pod to one zone or a few; a volume first, for it cannot be edited."""
+    return next(_pins(replica), None)
+
+
+def _pins(replica: Replica) -> Iterator[Pin]:
+    yield from _volume_pins(replica)
+    spec = replica.pod.spec
+    for key in _ZONE_LABELS:
+        if zone := spec.node_selector.get(key):
+            path = f"spec.nodeSelector[{key}]"
+            yield Pin((zone,), f"its nodeSelector {key}", evidence.pod_field(path, zone))
+    required = (spec.affinity.get("nodeAffinity") or {}).get("requiredDuringSchedulingIgnoredDuringExecution") or {}
+    terms = required.get("nodeSelectorTerms") or []
+    zones = _zones_of(terms)
+    if zones and len(terms) == 1:
+        yield Pin(zones, "its node affinity", evidence.pod_field("spec.affinity.nodeAffinity", ", ".join(zones)))
+
+
+def _volume_pins(replica: Replica) -> Iterator[Pin]:
+    volumes = {item.metadata.name: item for item in replica.facts.all(PersistentVolume)}
+    claims = {
+        item.metadata.name: item
+        for item in replica.facts.all(PersistentVolumeClaim)
+        if item.metadata.namespace == replica.namespace
+    }
+    for used in replica.pod.spec.volumes:
+        claim = claims.get(str((used.persistent_volume_claim or {}).get("claimName", "")))
+        volume = volumes.get(claim.spec.volume_name) if claim is not None else None
+        terms = ((volume.spec.node_affinity.get("required") or {}).get("nodeSelectorTerms") or []) if volume else []
+        zones = _zones_of(terms)
+        if claim is not None and volume is not None and zones:
+            name = volume.metadata.name
+            shown = Evidence("persistentvolume", f"{name} spec.nodeAffinity", ", ".join(zones))
+            yield Pin(zones, f"the volume of its claim {claim.metadata.name}", shown, volume=True)
+
+
+def _zones_of(terms: Iterable[dict[str, object]]) -> tuple[str, ...]:
+    """The zones that node selector terms allow, of the keys that name zones."""
+    found: list[str] = []
+    for term in terms:
+        expressions = term.get("matchExpressions")
+        for item in expressions if isinstance(expressions, list) else ():
+            key = str(item.get("key", ""))
+            if item.get("operator") == "In" and (key in _ZONE_LABELS or key.endswith("/zone")):
+                found += [str(value) for value in item.get("values") or ()]
+    return tuple(dict.fromkeys(found))
+
+
+def unpin_step(pinned: Pin) -> str:
+    """How to let a pod leave its zone."""
+    zones = ", ".join(pinned.zones)
+    if pinned.volume:
+        return (
+            f"{pinned.by[0].upper()}{pinned.by[1:]} holds it in {zones}: put the model on a regional or ReadOnlyMany "
+            "volume, or seed a second claim in a zone that has GPUs, and keep the first until that serves."
+        )
+    return f"Remove {pinned.by.removeprefix('its ')} ({zones}) from the pod template, or let it name more zones."
+
+
+# --- evidence ---------------------------------------------------------------------------------------------
+
+
+def shown(replica: Replica) -> tuple[Evidence, ...]:
+    """What the autoscaler said and did, then the scheduler's own words."""
+    found = replica.provisioning
+    said = tuple(evidence.event(item) for item in found.events[-_SHOWN:])
+    groups = tuple(
+        Evidence(
+            "configmap",
+            f"cluster-autoscaler-status nodeGroups[{group.short}]",
+            one_line(f"{group.status or '?'}{_sizes(group.target, group.most)} {group.code} {group.message}".strip()),
+        )
+        for group in found.groups[:_SHOWN]
+    )
+    claims = tuple(
+        Evidence("nodeclaim", f"{claim.metadata.name} status.conditions[{item.type}]", one_line(_condition(item)))
+        for claim in found.claims[:_SHOWN]
+        for item in claim.status.conditions
+        if item.status != "True" and item.type in ("Launched", "Registered", "Initialized") and item.reason
+    )
+    asks = (blockers.request(replica),) if replica.placement.gpus else ()
+    return (*said, *groups, *claims, *asks, *blockers.scheduled_by(replica))
+
+
+def _sizes(target: int | None, most: int | None) -> str:
+    return f", {target} of at most {most} nodes" if target is not None and most is not None else ""
+
+
+def _condition(item: object) -> str:
+    status, reason = getattr(item, "status", ""), getattr(item, "reason", "")
+    return f"{status} {reason}: {getattr(item, 'message', '')}"
+
+
+def pool_limits(replica: Replica) -> tuple[Evidence, ...]:
+    """The limits of the NodePools that would serve the pod, and what of them is used."""
+    return tuple(
+        Evidence("nodepool", f"{pool.metadata.name} spec.limits[{resource}]", f"{used} of {limit} used")
+        for pool in serving_pools(replica)
+        for resource, (used, limit) in karpenter.limits(pool).items()
+    )
+
+
+def serving_pools(replica: Replica) -> tuple[NodePool, ...]:
+    """The NodePools that the pod's labels and tolerations leave."""
+    return tuple(pool for pool in replica.facts.autoscalers.pools if karpenter.admits(pool, replica.pod))
+
+
+# --- words ------------------------------------------------------------------------------------------------
+
+
+def where(answers: Iterable[CloudAnswer], otherwise: Iterable[str] = ()) -> str:
+    """` in us-west-2a` for the zones that answered; empty when none is known."""
+    zones = dict.fromkeys(zone for answer in answers for zone in answer.zones) or dict.fromkeys(otherwise)
+    return f" in {', '.join(zones)}" if zones else ""
+
+
+def what(replica: Replica) -> str:
+    """The machine that the cloud was asked for, or the GPUs that are waited for."""
+    machines = dict.fromkeys(name for answer in replica.provisioning.answers for name in answer.machines)
+    placement = replica.placement
+    return ", ".join(machines) or (f"node with {placement.gpus} {placement.gpu_resource}" if placement.gpus else "node")
+
+
+def said(answer: CloudAnswer) -> str:
+    """The cloud's own words, without what the autoscaler put around them."""
+    inner = _WRAPPED.search(answer.text)
+    return (inner[1] if inner else answer.text).strip(" .")[:_LONGEST]
+
+
+def need(replica: Replica) -> str:
+    """`3 replicas wait for 6 GPUs`."""
+    count, gpus = waiting(replica)
+    who = "1 replica waits" if count == 1 else f"{count} replicas wait"
+    return f"{who} for {gpus} GPU{'' if gpus == 1 else 's'}"
+
+
+def age_s(replica: Replica, found: Provisioning) -> float | None:
+    """Seconds since a node was first asked for."""
+    return (replica.facts.snapshot.at - found.since).total_seconds() if found.since else None
+
+
+def tried_for(replica: Replica) -> str:
+    """`, tried for 25m`; empty when it is not known since when."""
+    seconds = age_s(replica, replica.provisioning)
+    return f", tried for {format_duration(seconds)}" if seconds is not None and seconds >= 1 else ""
+
+
+def waiting(replica: Replica) -> tuple[int, int]:
+    """How many replicas of the same owner wait for a node, and how many GPUs they ask for together."""
+    several = [
+        item
+        for item in replica.facts.replicas
+        if item.state is ReplicaState.PENDING and (item.owner == replica.owner if replica.owner else item is replica)
+    ]
+    count = max(1, len(several))
+    return count, count * replica.gpu_count

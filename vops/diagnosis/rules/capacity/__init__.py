@@ -1,0 +1,1 @@
+"""Rules about nodes that are asked for and do not come."""
