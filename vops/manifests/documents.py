@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import msgspec
 import yaml
@@ -155,10 +155,12 @@ class _Values:
         mapping: dict[str, Any] = {}
         merged: dict[str, Any] = {}
         for key, value in node.value:
-            name = str(key.value) if isinstance(key, yaml.ScalarNode) else ""
+            if not isinstance(key, yaml.ScalarNode):
+                self._fail("a key is no text (a template that was not rendered?)", key)
+            name = str(key.value)
             if name in mapping:
                 self._fail(f"the key {one_line(name, 60)!r} stands twice", key)
-            if name == "<<" and isinstance(key, yaml.ScalarNode) and key.style is None:
+            if name == "<<" and not key.style:
                 below = self.of(value, depth + 1)
                 for part in below if isinstance(below, list) else [below]:
                     merged = {**(part if isinstance(part, dict) else {}), **merged}
@@ -166,20 +168,21 @@ class _Values:
             mapping[name] = self.of(value, depth + 1)
         return {**merged, **mapping}
 
-    def _fail(self, message: str, node: yaml.Node) -> None:
+    def _fail(self, message: str, node: yaml.Node) -> NoReturn:
         raise InputError(message, path=self._file, line=node.start_mark.line + 1)
 
 
 def _scalar(node: Any) -> Any:
     """A scalar as YAML 1.1 resolves it, which is how the Kubernetes tools read their files."""
     text: str = node.value
-    if node.style or node.tag.endswith(":str"):
+    if node.style:
         return text
     if text in _NULL:
         return None
     if text.lower() in _TRUE | _FALSE:
         return text.lower() in _TRUE
-    return _number(text)
+    value = _number(text)
+    return text if isinstance(value, int) and node.tag.endswith(":str") else value  # `!!str 8000`
 
 
 def _number(text: str) -> Any:

@@ -1,0 +1,134 @@
+"""Lint as a whole: the guide's manifests, suppressions, sources, versions unknown, kinds nobody knows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.manifests.lint_parts import container, linted, workload
+from vops.diagnosis.findings import Severity
+from vops.errors import InputError
+from vops.manifests.documents import read_documents
+from vops.manifests.lint import LintReport, lint
+from vops.operations.lint import lint_files
+
+DATA = Path(__file__).parents[2] / "data/manifests"
+BAD = """apiVersion: v1
+kind: Pod
+metadata:
+  name: llm
+spec:
+  enableServiceLinks: false
+  containers:
+    - name: vllm
+      image: vllm/vllm-openai:latest{comment}
+      command: [vllm, serve, m, --gpu-memory-utilization=0.9]
+      resources: {{limits: {{nvidia.com/gpu: 1}}}}
+      securityContext: {{runAsNonRoot: true, allowPrivilegeEscalation: false}}
+"""
+
+
+def lint_text(text: str) -> LintReport:
+    return lint(read_documents(text, "f.yaml"))
+
+
+def test_the_guides_manifests_have_exactly_the_faults_that_are_known_of_them() -> None:
+    report, _ = lint_files([DATA / "guide"])
+    found = {
+        (Path(item.file).stem, item.rule) for item in report.findings if item.severity.rank >= Severity.WARNING.rank
+    }
+    assert found == {
+        ("serving", "no-startup-probe"),
+        ("serving", "implicit-entrypoint"),
+        ("serving", "service-links"),
+        ("serving", "surge-without-spare"),
+        ("scaling", "average-of-average"),
+        ("scaling", "gpu-utilization-signal"),
+        ("scaling", "cooldown-without-zero"),
+        ("metrics", "metric-too-new"),
+        ("tensor-parallel", "implicit-entrypoint"),
+        ("tensor-parallel", "service-links"),
+        ("tensor-parallel", "surge-without-spare"),
+        ("tensor-parallel", "shm-unbounded"),
+    }
+
+
+def test_the_guides_autoscaler_is_told_its_ceiling() -> None:
+    report, _ = lint_files([DATA / "guide/scaling.yaml"])
+    finding = next(item for item in report.findings if item.rule == "average-of-average")
+    assert "more than 2 replicas, though maxReplicaCount is 8" in finding.summary
+    assert (finding.line, finding.column) == (16, 9)
+
+
+@pytest.mark.parametrize(
+    "comment", [" # vops: allow unpinned-image a test bed", "\n      # vops: allow unpinned-image why"]
+)
+def test_a_comment_with_a_reason_allows_a_finding(comment: str) -> None:
+    text = (
+        BAD.format(comment="").replace("      image:", comment.strip("\n") + "\n      image:")
+        if comment[0] == "\n"
+        else BAD.format(comment=comment)
+    )
+    report = lint_text(text)
+    assert report.findings == ()
+    assert [finding.rule for finding in report.allowed] == ["unpinned-image"]
+
+
+@pytest.mark.parametrize("comment", ["", " # vops: allow unpinned-image", " # vops: allow plain-secret a reason"])
+def test_nothing_is_allowed_without_a_reason_or_for_another_rule(comment: str) -> None:
+    assert [finding.rule for finding in lint_text(BAD.format(comment=comment)).findings] == ["unpinned-image"]
+
+
+def test_a_comment_above_the_object_allows_in_all_of_it_and_in_no_other() -> None:
+    text = "# vops: allow unpinned-image a test bed\n" + BAD.format(comment="") + "---\n" + BAD.format(comment="")
+    report = lint_text(text)
+    assert len(report.findings) == len(report.allowed) == 1
+
+
+def test_an_annotation_allows_on_a_live_object() -> None:
+    document = workload(image="vllm/vllm-openai:latest")
+    document["metadata"]["annotations"] = {"vops.dev/allow": "plain-secret no; unpinned-image a test bed"}
+    report = linted(document)
+    assert report.findings == ()
+    assert report.allowed[0].allowed == "a test bed"
+
+
+def test_a_finding_names_the_template_it_comes_from() -> None:
+    report = lint_text("# Source: chart/templates/x.yaml\n" + BAD.format(comment=""))
+    assert report.findings[0].source == "chart/templates/x.yaml"
+
+
+def test_a_pod_template_is_found_in_a_kind_that_nobody_knows() -> None:
+    template = {"spec": {"containers": [container(image="vllm/vllm-openai")]}}
+    document = {"kind": "Fleet", "metadata": {"name": "f"}, "spec": {"roles": [{"template": template}]}}
+    assert "unpinned-image" in {finding.rule for finding in linted(document).findings}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"kind": "Deployment", "metadata": None, "spec": None},
+        {"kind": "Deployment", "spec": {"template": {"spec": {"containers": [{"name": 1, "args": [1, None, {}]}]}}}},
+        {"kind": "Service", "spec": {"ports": [None, 3], "selector": []}},
+        {"kind": "ScaledObject", "spec": {"triggers": {"a": 1}}},
+        {"kind": "PodDisruptionBudget", "spec": {"minAvailable": {}}},
+    ],
+)
+def test_nonsense_in_a_manifest_breaks_no_rule(document: dict[str, object]) -> None:
+    linted(document, workload())
+
+
+def test_a_folder_leaves_out_templates_and_patches_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(BAD.format(comment=""))
+    (tmp_path / "chart.yaml").write_text("kind: A\nx: {{ .Values.x }}\n")
+    (tmp_path / "patch.yaml").write_text("- op: add\n")
+    report, left_out = lint_files([tmp_path])
+    assert report.objects == 1
+    assert len(left_out) == 2
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff\xfe\x00", b"# nothing\n"])
+def test_input_without_an_object_is_refused(body: bytes) -> None:
+    with pytest.raises(InputError):
+        lint_files([], body)
