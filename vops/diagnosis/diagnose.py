@@ -215,17 +215,17 @@ def _finding(subject: Subject, item: Rule, verdict: Verdict, explained: dict[str
         severity=severity,
         confidence=verdict.confidence,
         subject=subject.ref,
-        summary=verdict.summary + _where(subject),
+        summary=_naming_the_container(subject, verdict.summary),
         evidence=verdict.evidence,
         because=(explained[item.cause],) if item.cause in explained else (),
         fixes=tuple(_cautious(fix, verdict.confidence) for fix in verdict.fixes),
     )
 
 
-def _where(subject: Subject) -> str:
-    """The container that a verdict is about, when that is not the server."""
+def _naming_the_container(subject: Subject, summary: str) -> str:
+    """A summary that says which container it is about, when that is not the server."""
     name = called(subject) if isinstance(subject, Replica) else ""
-    return f" ({name})" if name else ""
+    return summary if not name or name in summary else f"{summary} ({name})"
 
 
 def _cautious(fix: Fix, confidence: Confidence) -> Fix:

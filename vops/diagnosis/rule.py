@@ -176,7 +176,7 @@ def _replica_branches(replica: Replica) -> frozenset[Branch]:
 _OF_STATE = {
     ReplicaState.PENDING: frozenset({Branch.SCHEDULE}),
     ReplicaState.CREATING: frozenset({Branch.START}),
-    ReplicaState.FAILED: frozenset({Branch.GONE, Branch.DIED}),
+    ReplicaState.FAILED: frozenset({Branch.START, Branch.GONE, Branch.DIED}),
     ReplicaState.CRASH_LOOPING: frozenset({Branch.START, Branch.DIED}),
     ReplicaState.NOT_READY: frozenset({Branch.SERVE}),
     ReplicaState.READY: frozenset({Branch.TRAFFIC}),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from vops.diagnosis import evidence
 from vops.diagnosis.containers import called
+from vops.diagnosis.creation import persists, stuck_at
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence, Finding, Severity
+from vops.diagnosis.settling import settles
 from vops.diagnosis.states import ReplicaState
+from vops.model.resources import Event
 
 _SPEAKS = (
     ReplicaState.PENDING,
@@ -42,6 +45,8 @@ def _says(replica: Replica) -> tuple[str, tuple[Evidence, ...]] | None:
             return _unplaced(replica)
         case ReplicaState.CREATING if replica.last_death is None:
             return _stuck(replica)
+        case ReplicaState.NOT_READY if replica.status is not None and replica.status.ready:
+            return None
         case ReplicaState.NOT_READY if replica.last_death is None:
             return f"{replica.name} runs and is not Ready, for a reason that no rule knows", ()
         case _:
@@ -50,7 +55,7 @@ def _says(replica: Replica) -> tuple[str, tuple[Evidence, ...]] | None:
 
 def _unplaced(replica: Replica) -> tuple[str, tuple[Evidence, ...]] | None:
     found = evidence.scheduler(replica)
-    if not found:
+    if not found or settles(replica):
         return None
     return f"{replica.name} cannot be scheduled, for a reason that no rule knows", found
 
@@ -58,9 +63,16 @@ def _unplaced(replica: Replica) -> tuple[str, tuple[Evidence, ...]] | None:
 def _stuck(replica: Replica) -> tuple[str, tuple[Evidence, ...]] | None:
     waiting = replica.status.state.waiting if replica.status else None
     if waiting is None or waiting.reason in ("", "ContainerCreating", "PodInitializing"):
-        return (f"{replica.name} cannot be created", ()) if _warnings(replica) else None
+        return (f"{replica.name} cannot be created", ()) if _complaints(replica) else None
     found = evidence.status_field(replica, "state.waiting", f"{waiting.reason}: {waiting.message}")
     return f"{replica.name} cannot be created: {waiting.reason}", (found,)
+
+
+def _complaints(replica: Replica) -> bool:
+    """Whether the last that was said of the pod is a warning, and more than a hiccup."""
+    warnings = {item.reason for item in _of_creation(replica)}
+    last = stuck_at(replica, warnings)
+    return last is not None and persists(replica, last)
 
 
 def _died(replica: Replica) -> tuple[str, tuple[Evidence, ...]] | None:
@@ -80,10 +92,12 @@ def _died(replica: Replica) -> tuple[str, tuple[Evidence, ...]] | None:
 
 
 def _warnings(replica: Replica) -> tuple[Evidence, ...]:
-    """The latest warnings about what keeps it from starting; scheduling is over once it has a node."""
-    warnings = [
-        item
-        for item in replica.events
-        if item.type == "Warning" and not (item.reason == "FailedScheduling" and replica.pod.spec.node_name)
-    ]
-    return tuple(evidence.event(item) for item in warnings[-_WARNINGS_SHOWN:])
+    """The latest warnings about what keeps it from starting."""
+    return tuple(evidence.event(item) for item in _of_creation(replica)[-_WARNINGS_SHOWN:])
+
+
+def _of_creation(replica: Replica) -> list[Event]:
+    """Warnings about the pod, without the scheduler's once it has a node."""
+    placed = bool(replica.pod.spec.node_name)
+    warnings = (item for item in replica.events if item.type == "Warning")
+    return [item for item in warnings if not (item.reason == "FailedScheduling" and placed)]

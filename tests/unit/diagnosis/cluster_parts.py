@@ -34,6 +34,8 @@ TAINT = {"key": GPU, "value": "present", "effect": "NoSchedule"}
 TOLERATION = {"key": GPU, "operator": "Exists", "effect": "NoSchedule"}
 HEALTH = {"httpGet": {"path": "/health", "port": 8000}}
 
+NORMAL = ("Killing", "Scheduled", "SuccessfulAttachVolume", "Pulling", "Pulled", "Created", "Started")
+
 Document = dict[str, Any]
 
 
@@ -204,7 +206,7 @@ def replicaset(owner: str = "llama", revision: str = "new") -> Workload:
 def event(reason: str, message: str, *, name: str = "llama-1", age_s: float = 20, count: int = 1) -> Event:
     document = {
         "involvedObject": {"kind": "Pod", "namespace": NAMESPACE, "name": name, "uid": name},
-        "type": "Normal" if reason == "Killing" else "Warning",
+        "type": "Normal" if reason in NORMAL else "Warning",
         "reason": reason,
         "message": message,
         "count": count,
@@ -222,6 +224,7 @@ def world(
     log: str = "",
     previous: str = "",
     without: Sequence[Source] = (),
+    container: str = "vllm",
 ) -> Facts:
     """A snapshot of these objects; `log` and `previous` are the first pod's. Every source but `without` is live."""
     pods = [item for item in objects if isinstance(item, Pod)]
@@ -248,7 +251,7 @@ def world(
             queries=tuple(item for item in objects if isinstance(item, QueryAnswer)),
             gpus=tuple(item for item in objects if isinstance(item, GpuSample)),
             events=tuple(item for item in objects if isinstance(item, Event)),
-            logs=tuple(ContainerLog(NAMESPACE, first, "vllm", text, old) for text, old in texts if text),
+            logs=tuple(ContainerLog(NAMESPACE, first, container, text, old) for text, old in texts if text),
             samples=tuple(item for item in objects if isinstance(item, EngineSamples)),
         )
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.unit.diagnosis import cases_capacity
+from tests.unit.diagnosis import cases_capacity, cases_start
 from tests.unit.diagnosis.cluster_parts import (
     HEALTH,
     TAINT,
@@ -52,8 +52,9 @@ def creating(reason: str, message: str = "", *events: Any, **more: Any) -> Case:
     return lambda: world(pod(status=waiting(reason, message), phase="Pending", **more), node(), *events)
 
 
-def pull(words: str) -> Case:
-    return creating("ImagePullBackOff", f'Back-off pulling image "vllm/vllm-openai:v0.25.1": ErrImagePull: {words}')
+def pull(words: str, **more: Any) -> Case:
+    told = f'Back-off pulling image "vllm/vllm-openai:v0.25.1": ErrImagePull: {words}'
+    return creating("ImagePullBackOff", told, **more)
 
 
 def killed(kind: str, log: str, *, exit_code: int = 137, ran_s: float = 65, **probe: Any) -> Case:
@@ -116,7 +117,10 @@ FIRES: dict[str, Case] = {
     # creation
     "missing-config": creating("CreateContainerConfigError", 'secret "hf-token" not found'),
     "image-not-found": pull('failed to resolve reference "x": vllm/vllm-openai:v9: not found'),
-    "image-auth": pull("pull access denied, repository does not exist or may require authorization"),
+    "image-auth": pull(
+        "pull access denied, repository does not exist or may require authorization",
+        container={"image": "example.com/team/vllm:1"},
+    ),
     "image-rate-limit": pull("429 Too Many Requests - toomanyrequests: You have reached your pull rate limit"),
     "image-wrong-arch": pull("no match for platform in manifest: not found"),
     "registry-unreachable": pull("dial tcp: lookup registry on 10.0.0.10:53: no such host"),
@@ -253,6 +257,6 @@ TOGETHER: dict[str, set[str]] = {
 }
 """Causes that rightly stand beside the one that a case is about."""
 
-FIRES |= cases_capacity.FIRES
-NEAR_MISSES |= cases_capacity.NEAR_MISSES
-TOGETHER |= cases_capacity.TOGETHER
+FIRES |= cases_capacity.FIRES | cases_start.FIRES
+NEAR_MISSES |= cases_capacity.NEAR_MISSES | cases_start.NEAR_MISSES
+TOGETHER |= cases_capacity.TOGETHER | cases_start.TOGETHER

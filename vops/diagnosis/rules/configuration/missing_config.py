@@ -1,13 +1,14 @@
-"""A Secret or ConfigMap that the container needs is not there, or lacks a key.
+"""A Secret or ConfigMap that the pod needs is not there, or lacks a key.
 
 What it finds
-    The kubelet's refusal to create the container, or to mount a volume, for want of a Secret, a ConfigMap or a key.
+    The kubelet's refusal to create the container, or to mount a volume, for want of a Secret, a ConfigMap, a service
+    account, a SecretProviderClass or a key; and a pull that is denied while the pull secret is not there.
 
 Why it matters
     The pod waits without a log; the object may exist in another namespace only.
 
 Evidence
-    The container's status or the `FailedMount` event, and where the pod asks for it.
+    The container's status or the kubelet's event, and where the pod asks for the object.
 
 Fix
     By hand: create the object; vops never writes the content of a Secret.
@@ -16,76 +17,141 @@ Fix
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from vops.diagnosis import evidence, remedies
+from vops.diagnosis.creation import refusal, stuck_at
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence, Evidence
+from vops.diagnosis.findings import Confidence, Evidence, Fix
+from vops.diagnosis.images import any_pull_failure
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.model.resources import Event
+from vops.model.resources import Container, Volume
 
-_MISSING = re.compile(r"(?P<kind>secret|configmap) \"(?P<name>[\w.-]{1,253})\" not found", re.IGNORECASE)
+_MISSING = re.compile(
+    r"(?P<kind>secret|configmap|serviceaccount|SecretProviderClass)s?(?:\.[\w.-]{1,80})? "
+    r'"(?:[\w.-]{1,63}/)?(?P<name>[\w.-]{1,253})" not found',
+    re.IGNORECASE,
+)
 _KEY = re.compile(
     r"couldn't find key (?P<key>\S{1,253}) in (?P<kind>Secret|ConfigMap) (?P<name>\S{1,253})", re.IGNORECASE
 )
-_KINDS = {"secret": "Secret", "configmap": "ConfigMap"}
+_VOLUME_KEY = re.compile(r"references non-existent (?P<kind>secret|config) key: (?P<key>\S{1,253})", re.IGNORECASE)
+_VOLUME = re.compile(r'for volume "([^"]{1,253})"')
+_PULL_SECRETS = re.compile(r"Unable to retrieve some image pull secrets \((?P<names>[^)]{1,500})\)")
+_KINDS = {
+    "secret": "Secret",
+    "configmap": "ConfigMap",
+    "config": "ConfigMap",
+    "serviceaccount": "ServiceAccount",
+    "secretproviderclass": "SecretProviderClass",
+}
 
 
 @rule(cause="missing-config", branch=Branch.START, order=10)
 def missing_config(replica: Replica) -> Verdict | None:
-    found = _from_status(replica) or _from_mount(replica)
-    if found is None:
+    refused = refusal(replica)
+    match = _search(refused.text) if refused is not None else None
+    if refused is not None and match is not None:
+        return _verdict(replica, match, refused.shown)
+    event = stuck_at(replica, ("FailedMount",))
+    waiting = replica.status is None or replica.status.state.waiting is not None
+    match = _search(event.message) if event is not None and waiting else None
+    return _verdict(replica, match, evidence.event(event)) if event is not None and match is not None else None
+
+
+@rule(cause="missing-config", branch=Branch.START, explains={"image-auth", "image-not-found"}, order=11)
+def missing_pull_secret(replica: Replica) -> Verdict | None:
+    failure = any_pull_failure(replica)
+    if failure is None or failure.cause not in ("image-auth", "image-not-found"):
         return None
-    match, shown = found
-    kind, name = _KINDS[match["kind"].lower()], match["name"].rpartition("/")[2]
-    key = match.groupdict().get("key")
-    what = f"key {key} in {kind} {name}" if key else f"{kind} {name}"
-    create = "generic " if kind == "Secret" else ""
-    asks = _asked_for(replica, name)
+    told = [item for item in replica.events if item.reason == "FailedToRetrieveImagePullSecret"]
+    match = _PULL_SECRETS.search(told[-1].message) if told else None
+    if match is None:
+        return None
+    names = ", ".join(part.strip().strip('"') for part in match["names"].split(","))
     return Verdict(
-        summary=f"{replica.name} needs {what}, which is not in {replica.namespace}",
-        evidence=(shown, *asks),
+        summary=f"The pull secret {names} of {replica.name} is not in {replica.namespace}",
+        evidence=(evidence.event(told[-1]), *failure.evidence),
         confidence=Confidence.CERTAIN,
         fixes=(
             remedies.advice(
-                f"Create {what}",
-                f"kubectl -n {replica.namespace} create {kind.lower()} {create}{name} "
-                f"--from-file={key or 'KEY'}=FILE  (the value comes from you; vops does not read or write it)",
+                f"Create the pull secret {names}",
+                f"kubectl -n {replica.namespace} create secret docker-registry {names.partition(',')[0]} "
+                "--docker-server=REGISTRY --docker-username=USER --docker-password=TOKEN",
             ),
         ),
     )
 
 
-def _from_status(replica: Replica) -> tuple[re.Match[str], Evidence] | None:
-    waiting = replica.status.state.waiting if replica.status else None
-    if waiting is None or waiting.reason != "CreateContainerConfigError":
-        return None
-    match = _KEY.search(waiting.message) or _MISSING.search(waiting.message)
-    if match is None:
-        return None
-    return match, evidence.status_field(replica, "state.waiting", f"{waiting.reason}: {waiting.message}")
+def _search(text: str) -> re.Match[str] | None:
+    return _KEY.search(text) or _MISSING.search(text) or _VOLUME_KEY.search(text)
 
 
-def _from_mount(replica: Replica) -> tuple[re.Match[str], Evidence] | None:
-    failed: list[Event] = [item for item in replica.events if item.reason == "FailedMount"]
-    for item in reversed(failed):
-        match = _MISSING.search(item.message)
-        if match is not None and (replica.status is None or replica.status.state.waiting is not None):
-            return match, evidence.event(item)
-    return None
+def _verdict(replica: Replica, match: re.Match[str], shown: Evidence) -> Verdict:
+    found = match.groupdict()
+    kind, key = _KINDS[match["kind"].lower()], found.get("key") or ""
+    name = (found.get("name") or _of_volume(replica, shown.observed)).rpartition("/")[2]
+    what = f"key {key} in {kind} {name}" if key else f"{kind} {name}"
+    return Verdict(
+        summary=f"{replica.name} needs {what.strip()}, which is not in {replica.namespace}",
+        evidence=(shown, *_asked_for(replica, name)),
+        confidence=Confidence.CERTAIN,
+        fixes=(_fix(replica, kind, name, key),),
+    )
+
+
+def _fix(replica: Replica, kind: str, name: str, key: str) -> Fix:
+    if kind not in ("Secret", "ConfigMap"):
+        return remedies.advice(
+            f"Create {kind} {name}",
+            f"Create {kind} {name} in {replica.namespace}, or correct the name in the workload.",
+        )
+    if key and name:
+        return remedies.advice(
+            f"Add {key} to {kind} {name}",
+            f"See its keys: kubectl -n {replica.namespace} describe {kind.lower()} {name}",
+            f"Add {key} (the value comes from you; vops does not read or write it), or name the key that it has.",
+        )
+    create = "secret generic" if kind == "Secret" else "configmap"
+    return remedies.advice(
+        f"Create {kind} {name}".strip(),
+        f"kubectl -n {replica.namespace} create {create} {name or 'NAME'} --from-file={key or 'KEY'}=FILE"
+        "  (the value comes from you; vops does not read or write it)",
+    )
+
+
+def _of_volume(replica: Replica, text: str) -> str:
+    """The object behind the volume that a mount's error is about."""
+    match = _VOLUME.search(text)
+    volume = next((item for item in replica.pod.spec.volumes if match is not None and item.name == match[1]), None)
+    if volume is None:
+        return ""
+    return str((volume.secret or {}).get("secretName") or (volume.config_map or {}).get("name") or "")
+
+
+# --- where the pod asks for it ----------------------------------------------------------------------------
 
 
 def _asked_for(replica: Replica, name: str) -> tuple[Evidence, ...]:
-    """Where the pod asks for the object."""
-    found = []
-    for variable in replica.container.env:
+    return (*_by_environment(replica, replica.container, name), *_by_volumes(replica.pod.spec.volumes, name))
+
+
+def _by_environment(replica: Replica, container: Container, name: str) -> Iterator[Evidence]:
+    for variable in container.env:
         source = variable.value_from
         reference = (source.secret_key_ref or source.config_map_key_ref or {}) if source else {}
         if reference.get("name") == name:
-            key = reference.get("key")
-            found.append(evidence.container_field(replica, f"env[{variable.name}].valueFrom", f"{name}, key {key}"))
-    volumes = [
-        evidence.pod_field(f"spec.volumes[{volume.name}]", name)
-        for volume in replica.pod.spec.volumes
-        if name in ((volume.secret or {}).get("secretName"), (volume.config_map or {}).get("name"))
-    ]
-    return (*found, *volumes)
+            asks = f"{name}, key {reference.get('key')}"
+            yield evidence.container_field(replica, f"env[{variable.name}].valueFrom", asks)
+    for number, item in enumerate(container.env_from):
+        for kind in ("secretRef", "configMapRef"):
+            if (item.get(kind) or {}).get("name") == name:
+                yield evidence.container_field(replica, f"envFrom[{number}].{kind}", name)
+
+
+def _by_volumes(volumes: tuple[Volume, ...], name: str) -> Iterator[Evidence]:
+    for volume in volumes:
+        parts = (volume.projected or {}).get("sources", ())
+        projected = [(part.get("secret") or part.get("configMap") or {}).get("name") for part in parts]
+        if name in ((volume.secret or {}).get("secretName"), (volume.config_map or {}).get("name"), *projected):
+            yield evidence.pod_field(f"spec.volumes[{volume.name}]", name)

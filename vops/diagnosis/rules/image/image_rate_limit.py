@@ -1,16 +1,16 @@
-"""The registry limits how often it may be asked.
+"""The registry, or the kubelet itself, limits how often images are pulled.
 
 What it finds
-    The registry answers 429 to the pull.
+    The registry answers 429 to the pull, or the kubelet's own registryPullQPS is spent.
 
 Why it matters
-    Anonymous pulls share one limit per address; more nodes make it worse.
+    Anonymous pulls share one limit per address (a cluster behind one NAT is one puller); more nodes make it worse.
 
 Evidence
-    The runtime's words in the container's status and events, and the image reference.
+    The runtime's words in the container's status or events, and the image reference.
 
 Fix
-    By hand: credentials, or a mirror.
+    By hand: pull with an account, or from a mirror; it also ends by itself when the window has passed.
 """
 
 from __future__ import annotations
@@ -24,18 +24,22 @@ from vops.diagnosis.rule import Branch, Verdict, rule
 
 @rule(cause="image-rate-limit", branch=Branch.START, order=20)
 def image_rate_limit(replica: Replica) -> Verdict | None:
-    failure = pull_failure(replica)
-    if failure is None or failure[0] != "image-rate-limit":
+    failure = pull_failure(replica, "image-rate-limit")
+    if failure is None:
         return None
+    image, by_kubelet = replica.container.image, "QPS exceeded" in failure.text
+    steps = (
+        ("Wait: the kubelet spaces its pulls out (registryPullQPS); too many pods came to the node at once.",)
+        if by_kubelet
+        else (
+            "Add imagePullSecrets with an account of the registry: its limit is higher, and not shared.",
+            "Or name a mirror of the image (a pull-through cache in your own registry).",
+            "Or wait: the window of Docker Hub is six hours.",
+        )
+    )
     return Verdict(
-        summary=f"The registry limits pulls of {replica.container.image} (429)",
-        evidence=failure[1],
+        summary=f"{'The kubelet' if by_kubelet else 'The registry'} limits pulls of {image}",
+        evidence=failure.evidence,
         confidence=Confidence.CERTAIN,
-        fixes=(
-            remedies.by_steps(
-                replica,
-                "Pull with credentials or from a mirror",
-                ("Add imagePullSecrets with an account, or name a mirror of the image.",),
-            ),
-        ),
+        fixes=(remedies.by_steps(replica, "Pull with credentials or from a mirror", steps),),
     )

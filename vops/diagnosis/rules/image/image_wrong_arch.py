@@ -1,13 +1,13 @@
 """The image is not built for the node's processor.
 
 What it finds
-    The registry has the image, and no variant for this architecture.
+    The registry has the image but no variant for this architecture, or the runtime cannot execute its binary.
 
 Why it matters
-    GPU nodes may be arm64 (GH200, GB200) while images are amd64.
+    GPU nodes may be arm64 (GH200, GB200) while images are amd64, and images built on a Mac are arm64.
 
 Evidence
-    The runtime's words in the container's status and events, and the image reference.
+    The runtime's words, the image, and the node's architecture.
 
 Fix
     By hand: an image for that architecture, or a node of the other.
@@ -15,27 +15,65 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import remedies
+import re
+
+from vops.diagnosis import evidence, remedies
+from vops.diagnosis.creation import refusal
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence
+from vops.diagnosis.findings import Confidence, Evidence
 from vops.diagnosis.images import pull_failure
 from vops.diagnosis.rule import Branch, Verdict, rule
 
+_FORMAT = re.compile(
+    r"exec(?:ve)? ?.{0,200}exec format error|cannot execute binary file: Exec format error", re.IGNORECASE
+)
+_SCRIPT = (".sh", ".bash", ".py")
 
-@rule(cause="image-wrong-arch", branch=Branch.START, order=20)
+
+@rule(cause="image-wrong-arch", branch=Branch.START, order=19)
 def image_wrong_arch(replica: Replica) -> Verdict | None:
-    failure = pull_failure(replica)
-    if failure is None or failure[0] != "image-wrong-arch":
+    failure = pull_failure(replica, "image-wrong-arch")
+    return _refused(replica) if failure is None else _verdict(replica, failure.evidence, Confidence.CERTAIN)
+
+
+def _refused(replica: Replica) -> Verdict | None:
+    found = refusal(replica)
+    if found is None or not _FORMAT.search(found.text):
         return None
+    return _verdict(replica, (found.shown,), _confidence(replica))
+
+
+def _confidence(replica: Replica) -> Confidence:
+    """A script without its first line (#!) says the same."""
+    command = (*replica.container.command, *replica.container.args)[:1]
+    return Confidence.PROBABLE if any(word.endswith(_SCRIPT) for word in command) else Confidence.STRONG
+
+
+def _verdict(replica: Replica, found: tuple[Evidence, ...], confidence: Confidence) -> Verdict:
+    arch = _arch(replica)
+    where = replica.pod.spec.node_name or "the node"
+    node = (evidence.node_field(replica.node, "status.nodeInfo.architecture", arch),) if replica.node and arch else ()
+    other = {"arm64": "amd64", "amd64": "arm64"}.get(arch, "the other architecture")
     return Verdict(
-        summary=f"{replica.container.image} has no variant for the processor of {replica.pod.spec.node_name}",
-        evidence=failure[1],
-        confidence=Confidence.CERTAIN,
+        summary=f"{replica.container.image} is not built for the processor of {where}" + (f" ({arch})" if arch else ""),
+        evidence=(*found, *node),
+        confidence=confidence,
         fixes=(
             remedies.by_steps(
                 replica,
                 "Use an image for this processor",
-                ("Set an image that is built for it, or a nodeSelector on kubernetes.io/arch.",),
+                (
+                    f"Set an image that is built for {arch or 'this architecture'} (docker buildx build --platform "
+                    f"linux/{arch or 'ARCH'}; an -aarch64 or -arm64 tag where there is one),",
+                    f"or choose nodes of {other}: nodeSelector kubernetes.io/arch.",
+                ),
             ),
         ),
     )
+
+
+def _arch(replica: Replica) -> str:
+    node = replica.node
+    if node is None:
+        return ""
+    return str(node.status.node_info.get("architecture", "")) or node.metadata.labels.get("kubernetes.io/arch", "")

@@ -1,7 +1,7 @@
 """A disk is full: the cache's volume, or the node's own.
 
 What it finds
-    `No space left on device` at the root of the failure, or an image pull that ends so.
+    `No space left on device` at the root of the failure.
 
 Why it matters
     Half a model stays behind, and every restart fills the disk again.
@@ -10,7 +10,7 @@ Evidence
     The error, and the stage that the log had reached.
 
 Fix
-    By hand: a larger volume (1.2 times the weights), or free space on the node.
+    By hand: a larger volume (1.2 times the weights).
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ import re
 
 from vops.diagnosis import deaths, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence
-from vops.diagnosis.images import pull_failure
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 
@@ -43,18 +41,4 @@ def disk_full(replica: Replica) -> Verdict | None:
                 ("Give the cache a volume of 1.2 times the weights, or raise its size limit.",),
             ),
         ),
-    )
-
-
-@rule(cause="disk-full", branch=Branch.START, order=20)
-def disk_full_on_pull(replica: Replica) -> Verdict | None:
-    failure = pull_failure(replica)
-    if failure is None or failure[0] != "disk-full":
-        return None
-    node = replica.pod.spec.node_name
-    return Verdict(
-        summary=f"{node} has no disk space left for the image of {replica.name}",
-        evidence=failure[1],
-        confidence=Confidence.CERTAIN,
-        fixes=(remedies.advice("Free space on the node", f"See kubectl describe node {node}; prune images there."),),
     )

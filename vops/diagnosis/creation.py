@@ -1,0 +1,101 @@
+"""What the kubelet says of a pod on its way from the node to a running container.
+
+The steps are: volumes attached, volumes mounted, sandbox created, image pulled, container created, container started.
+An event about a step counts only as long as nothing tells that the pod has got past that step.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+import msgspec
+
+from vops.diagnosis import evidence
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Evidence
+from vops.model.resources import Event
+
+_STEPS = {
+    "FailedAttachVolume": 1,
+    "SuccessfulAttachVolume": 1,
+    "FailedMount": 2,
+    "FailedMapVolume": 2,
+    "FailedCreatePodSandBox": 3,
+    "FailedCreatePodContainer": 3,
+    "NetworkNotReady": 3,
+    "Pulling": 4,
+    "Pulled": 4,
+    "BackOff": 4,
+    "Created": 5,
+    "Started": 6,
+}
+_REFUSALS = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreCreateHookError")
+_NOT_STARTED = ("StartError", "ContainerCannotRun")
+_NOT_RUN = (126, 127, 128)
+_SETTLED_S = 90
+"""How long a pod may stumble at one step before a single complaint is taken for more than a hiccup."""
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """The words with which a container was not created or not started, and where they were read."""
+
+    text: str
+    shown: Evidence
+
+
+def refusal(replica: Replica) -> Refusal | None:
+    """Why the kubelet or the runtime did not create or start the container; None when it did, or says nothing."""
+    if replica.runs:
+        return None
+    waiting = replica.status.state.waiting if replica.status else None
+    if waiting is not None and waiting.reason in _REFUSALS:
+        if waiting.message:
+            shown = evidence.status_field(replica, "state.waiting", f"{waiting.reason}: {waiting.message}")
+            return Refusal(waiting.message, shown)
+        if (event := _refused_by_event(replica)) is not None:
+            return Refusal(event.message.removeprefix("Error: "), evidence.event(event))
+    death = replica.last_death
+    if death is None or not death.message:
+        return None
+    if death.reason in _NOT_STARTED or death.exit_code in _NOT_RUN:
+        path = "state.terminated" if replica.status and replica.status.state.terminated else "lastState.terminated"
+        shown = evidence.status_field(replica, path, f"{death.reason}, exit code {death.exit_code}: {death.message}")
+        return Refusal(death.message, shown)
+    return None
+
+
+def _refused_by_event(replica: Replica) -> Event | None:
+    about = (item for item in reversed(replica.events) if item.reason == "Failed" and is_about(replica, item))
+    return next((item for item in about if item.message.startswith("Error: ")), None)
+
+
+def is_about(replica: Replica, event: Event) -> bool:
+    """Whether an event of the pod may be about this container of it."""
+    path = event.involved_object.field_path
+    return not path or f"{{{replica.container.name}}}" in path
+
+
+def stuck_at(replica: Replica, reasons: Collection[str], *, but: re.Pattern[str] | None = None) -> Event | None:
+    """The last event of these reasons, when nothing later in the life of a pod has happened since.
+
+    Events whose message contains `but` do not count.
+    """
+    told = (item for item in reversed(replica.events) if item.reason in reasons)
+    last = next((item for item in told if but is None or not but.search(item.message)), None)
+    if last is None:
+        return None
+    step, seen = _STEPS.get(last.reason, 0), last.last_seen
+    for item in replica.events:
+        later = _STEPS.get(item.reason, 0) > step
+        if later and (seen is None or item.last_seen is None or item.last_seen >= seen):
+            return None
+    return last
+
+
+def persists(replica: Replica, event: Event) -> bool:
+    """Whether a complaint is more than a hiccup: it came back, or the pod has been stuck for a while."""
+    created = replica.pod.metadata.creation_timestamp or replica.pod.status.start_time
+    if event.times > 1 or created is None:
+        return True
+    return (replica.facts.snapshot.at - created).total_seconds() >= _SETTLED_S

@@ -1,0 +1,99 @@
+"""The GPU cannot be handed to the container: the driver is older than the image needs, or the node's GPU runtime is
+broken.
+
+What it finds
+    The words of nvidia-container-cli, of the NVIDIA runtime's hook and of CDI, with which the container is not started.
+
+Why it matters
+    The image asks for a CUDA that the driver does not know (NVIDIA_REQUIRE_CUDA), or the node has no working driver or
+    no current list of its devices: no other setting of vLLM helps, and every pod on that node fails alike.
+
+Evidence
+    The runtime's words, the image, and the node's driver where its labels name it.
+
+Fix
+    By hand: an image for an older CUDA or a newer driver; for a broken node, its driver and toolkit. Never
+    NVIDIA_DISABLE_REQUIRE: the container then fails later.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vops.diagnosis import evidence, remedies
+from vops.diagnosis.creation import refusal
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Confidence, Evidence, Fix
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.wordings import read, wording
+
+_REQUIRES = re.compile(r"requirement error: (?:unsatisfied condition: |invalid expression)?(?P<what>[^,\n]{0,100})")
+_BROKEN = (
+    wording(
+        r"unresolvable CDI devices|failed to inject CDI|CDI device injection failed",
+        "the node's list of GPU devices (CDI) does not know its device",
+        "On {node}: nvidia-ctk cdi generate --output=/var/run/cdi/nvidia.yaml, and restart the device plugin.",
+    ),
+    wording(
+        r"unknown device",
+        "the node does not know that GPU any more",
+        "On {node}: nvidia-smi -L; restart the device plugin, and look for an Xid that lost the GPU.",
+    ),
+    wording(
+        r"libnvidia-ml\.so|libcuda\.so|driver not loaded|driver/library version mismatch|nvml error"
+        r"|failed to initialize NVML|driver rpc error",
+        "the node's GPU driver is not loaded, or not the one that its libraries belong to",
+        "On {node}: nvidia-smi; after an upgrade of the driver the node must be rebooted.",
+    ),
+    wording(
+        r"nvidia-container-(?:cli|runtime|toolkit)|nvidia-ctk|nvidia-cdi-hook|could not select device driver"
+        r"|NVIDIA Container Runtime",
+        "the NVIDIA container toolkit of the node fails",
+        "On {node}: see that nvidia-container-toolkit is installed, configured for the runtime, and fits the driver.",
+    ),
+)
+_DRIVER = ("nvidia.com/cuda.driver-version.full", "nvidia.com/cuda.driver.major", "nvidia.com/gpu.driver-version")
+
+
+@rule(cause="cuda-driver-mismatch", branch=Branch.START, order=25)
+def gpu_runtime_failed(replica: Replica) -> Verdict | None:
+    found = refusal(replica)
+    if found is None:
+        return None
+    node = replica.pod.spec.node_name or "the node"
+    requires = _REQUIRES.search(found.text)
+    if requires is not None:
+        what = requires["what"].strip() or "a newer driver"
+        summary = f"The GPU driver of {node} is too old for {replica.container.image}: it needs {what}"
+        fix = _older_image(replica, node, what)
+    else:
+        broken = read(found.text, _BROKEN, node=node)
+        if broken is None:
+            return None
+        summary = f"{replica.name} cannot be given its GPU on {node}: {broken.says}"
+        fix = remedies.advice(
+            f"Repair the GPU runtime of {node}",
+            broken.step,
+            f"Until then: kubectl cordon {node}, and delete the pod so that it starts elsewhere.",
+        )
+    return Verdict(summary, (found.shown, *_shown(replica)), Confidence.CERTAIN, fixes=(fix,))
+
+
+def _older_image(replica: Replica, node: str, what: str) -> Fix:
+    return remedies.by_steps(
+        replica,
+        "Bring image and driver together",
+        (
+            f"Upgrade the GPU driver of {node} to one that supports {what},",
+            f"or use an image of {replica.container.image.partition(':')[0]} that is built for an older CUDA.",
+        ),
+    )
+
+
+def _shown(replica: Replica) -> tuple[Evidence, ...]:
+    image = evidence.container_field(replica, "image", replica.container.image)
+    labels = replica.node.metadata.labels if replica.node is not None else {}
+    known = next((key for key in _DRIVER if key in labels), "")
+    if not known or replica.node is None:
+        return (image,)
+    return image, evidence.node_field(replica.node, f"metadata.labels[{known}]", labels[known])

@@ -1,0 +1,76 @@
+"""The container's postStart hook fails, and the kubelet kills the container for it.
+
+What it finds
+    A container that waits with PostStartHookError, or the `FailedPostStartHook` event about the instance that died.
+
+Why it matters
+    The server itself may be healthy: it is ended while it loads, with nothing in its log. The hook runs beside the
+    server's start, so a hook that asks the server (curl localhost:8000) asks before it listens.
+
+Evidence
+    The container's status or the event, and the hook.
+
+Fix
+    By hand: let the hook succeed, or do its work in a sidecar or an init container.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from vops.diagnosis import evidence, remedies
+from vops.diagnosis.creation import is_about
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Confidence, Evidence
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.resources import Event
+
+_REASON = "PostStartHookError"
+_EVENT = "FailedPostStartHook"
+_SLACK = timedelta(seconds=60)
+
+
+@rule(cause="post-start-hook-failed", branch=Branch.START, order=40)
+def post_start_hook_failed(replica: Replica) -> Verdict | None:
+    waiting = replica.status.state.waiting if replica.status else None
+    if waiting is None or waiting.reason != _REASON:
+        return None
+    return _verdict(replica, evidence.status_field(replica, "state.waiting", f"{waiting.reason}: {waiting.message}"))
+
+
+@rule(cause="post-start-hook-failed", branch=Branch.DIED, explains={"startup-probe-kill"}, order=1)
+def post_start_hook_kills(replica: Replica) -> Verdict | None:
+    told = (item for item in reversed(replica.events) if item.reason == _EVENT and is_about(replica, item))
+    event = next(told, None)
+    if event is None or not _of_the_last(replica, event):
+        return None
+    return _verdict(replica, evidence.event(event))
+
+
+def _of_the_last(replica: Replica, event: Event) -> bool:
+    death = replica.last_death
+    if death is None or death.finished_at is None or event.last_seen is None:
+        return death is not None
+    grace = timedelta(seconds=replica.pod.spec.termination_grace_period_seconds) + _SLACK
+    return abs(death.finished_at - event.last_seen) <= grace
+
+
+def _verdict(replica: Replica, shown: Evidence) -> Verdict:
+    hook = replica.container.lifecycle.get("postStart") or {}
+    action = hook.get("exec", {}).get("command") or hook.get("httpGet") or ""
+    seen = (evidence.container_field(replica, "lifecycle.postStart", action),) if action else ()
+    return Verdict(
+        summary=f"The postStart hook of {replica.name} fails, and the kubelet ends the container for it",
+        evidence=(shown, *seen),
+        confidence=Confidence.CERTAIN,
+        fixes=(
+            remedies.by_steps(
+                replica,
+                "Let the hook succeed, or do without it",
+                (
+                    "It runs while the server still loads: a hook that asks the server must wait for it.",
+                    f"Correct lifecycle.postStart of {replica.container.name}, or move its work to a sidecar.",
+                ),
+            ),
+        ),
+    )

@@ -1,0 +1,47 @@
+"""The memory limit is too small even to start the container.
+
+What it finds
+    The runtime's word that the container was killed for want of memory before its command ran, or that its limit is
+    below the least that the runtime takes.
+
+Why it matters
+    It is nearly always a unit that was forgotten: `memory: 64` is 64 bytes, `64m` is 0.064 bytes.
+
+Evidence
+    The runtime's words, and the limit.
+
+Fix
+    By hand: a limit with its unit (Gi).
+"""
+
+from __future__ import annotations
+
+import re
+
+from vops.diagnosis import evidence, remedies
+from vops.diagnosis.creation import refusal
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Confidence
+from vops.diagnosis.rule import Branch, Verdict, rule
+
+_TOO_SMALL = re.compile(r"init was OOM-killed|memory limit too low|minimum memory limit", re.IGNORECASE)
+
+
+@rule(cause="host-oom", branch=Branch.START, order=24)
+def limit_below_start(replica: Replica) -> Verdict | None:
+    found = refusal(replica)
+    if found is None or not _TOO_SMALL.search(found.text):
+        return None
+    limit = replica.container.resources.limits.get("memory", "none")
+    return Verdict(
+        summary=f"The memory limit of {replica.name} ({limit}) is too small even to start the container",
+        evidence=(found.shown, evidence.container_field(replica, "resources.limits.memory", limit)),
+        confidence=Confidence.CERTAIN,
+        fixes=(
+            remedies.by_steps(
+                replica,
+                "Give the container memory",
+                (f"Set resources.limits.memory of {replica.container.name} with its unit, such as 32Gi.",),
+            ),
+        ),
+    )
