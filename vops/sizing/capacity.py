@@ -100,9 +100,9 @@ class Sizing(msgspec.Struct, frozen=True):
 
     @property
     def longest_context(self) -> int:
-        """The longest request that the cache holds alone, to 16 tokens; 0 where nothing fits."""
+        """The longest request that the cache holds alone, at most the model's length; 0 where nothing fits."""
         low, high = 0, self.model.max_length
-        while high - low >= 16:
+        while low < high:
             middle = (low + high + 1) // 2
             need = self.cache.request_bytes(middle, self.settings.max_num_batched_tokens)
             low, high = (middle, high) if need <= self.kv_cache_bytes else (low, middle - 1)
@@ -212,5 +212,5 @@ def _limit(sizing: Sizing) -> Limit:
 def _shortage(sizing: Sizing) -> Limit:
     """Of what is too much: the activations where half of them would do, the weights where no cache is left."""
     if sizing.kv_cache_bytes + sizing.overhead.activation_bytes // 2 >= sizing.request_bytes:
-        return Limit.ACTIVATIONS if sizing.kv_cache_bytes <= 0 else Limit.KV_CACHE
+        return Limit.ACTIVATIONS
     return Limit.WEIGHTS if sizing.kv_cache_bytes <= 0 else Limit.KV_CACHE

@@ -262,7 +262,7 @@ def _recurrence(text: ModelConfig, model_type: str) -> Recurrence | None:
     if model_type in ("lfm2", "lfm2_moe"):
         return Recurrence(inner=_hidden(text), state=0, convolution=text.count("conv_L_cache", default=3))
     if text.optional("mamba_num_heads", "mamba_n_heads") or model_type == "mamba2":
-        return _mamba2(text)
+        return _mamba2(text, model_type)
     if text.optional("mamba_d_state", "state_size") and model_type in ("jamba", "mamba", "falcon_mamba"):
         return _mamba1(text, model_type)
     return None
@@ -282,7 +282,7 @@ def _delta(text: ModelConfig) -> Recurrence:
     )
 
 
-def _mamba2(text: ModelConfig) -> Recurrence:
+def _mamba2(text: ModelConfig, model_type: str) -> Recurrence:
     heads = text.count("mamba_num_heads", "mamba_n_heads", "num_heads")
     expanded = text.count("mamba_expand", "expand", default=2) * _hidden(text)
     head_dim = text.values.get("mamba_head_dim") or text.values.get("mamba_d_head") or text.values.get("head_dim")
@@ -296,8 +296,13 @@ def _mamba2(text: ModelConfig) -> Recurrence:
         head_dim=dim,
         convolution_bias=text.flag("use_conv_bias", "mamba_conv_bias", default=True),
         projection_bias=text.flag("mamba_proj_bias", "use_bias"),
-        state_bytes=4 if text.word("mamba_ssm_cache_dtype") == "float32" else 0,
+        state_bytes=4 if _state_dtype(text, model_type) == "float32" else 0,
     )
+
+
+def _state_dtype(text: ModelConfig, model_type: str) -> str:
+    """Nemotron-H's states are float32 unless it says otherwise; the others' are the model's dtype."""
+    return text.word("mamba_ssm_cache_dtype", default="float32" if model_type == "nemotron_h" else "")
 
 
 def _mamba1(text: ModelConfig, model_type: str) -> Recurrence:

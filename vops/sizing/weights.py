@@ -32,7 +32,7 @@ class Split(StrEnum):
 class Matrix(msgspec.Struct, frozen=True):
     """`copies` of one tensor of `rows` outputs × `columns` inputs; `linear` ones are what quantization is for.
 
-    `element_bytes` is 0 for the model's dtype.
+    `element_bytes` is 0 for the model's dtype; `parts` are stacked in the rows (gate and up).
     """
 
     name: str
@@ -42,6 +42,7 @@ class Matrix(msgspec.Struct, frozen=True):
     split: Split = Split.COPIED
     linear: bool = False
     element_bytes: int = 0
+    parts: int = 1
 
     @property
     def elements(self) -> int:
@@ -97,7 +98,7 @@ def adapter_bytes(model: Architecture, parallelism: Parallelism, rank: int, slot
         for matrix in layer_matrices(model, layer):
             if matrix.linear and matrix.split is not Split.EXPERTS:
                 divided = parallelism.tensor if matrix.split is Split.RANKS else 1
-                size += matrix.copies * rank * (matrix.columns + matrix.rows // divided)
+                size += matrix.copies * rank * (matrix.parts * matrix.columns + matrix.rows // divided)
     return slots * size * model.dtype_bytes
 
 
@@ -147,10 +148,15 @@ def _stored(matrix: Matrix, model: Architecture, parallelism: Parallelism, schem
     rows, columns = matrix.rows, matrix.columns
     if scheme.padded and matrix.split is Split.EXPERTS:
         unit = scheme.padded * (1 if parallelism.expert else parallelism.expert_ranks)
-        rows, columns = (
-            (rows, -(-columns // unit) * unit) if matrix.name == "down" else (-(-rows // unit) * unit, columns)
-        )
+        if matrix.name == "down":
+            columns = _rounded(columns, unit)
+        else:
+            rows = matrix.parts * _rounded(rows // matrix.parts, unit)
     return matrix.copies * scheme.bytes_of(rows, columns)
+
+
+def _rounded(size: int, unit: int) -> int:
+    return -(-size // unit) * unit
 
 
 def _left_alone(matrix: Matrix, scheme: Quantization) -> bool:
@@ -231,7 +237,7 @@ def _attention(model: Architecture, attention: Attention) -> list[Matrix]:
     output = attention.heads * attention.value_dim
     found = [
         Matrix("attention", query, model.hidden, split=Split.RANKS, linear=True),
-        Matrix("attention", keys + values, model.hidden, split=Split.KV_HEADS, linear=True),
+        Matrix("attention", keys + values, model.hidden, split=Split.KV_HEADS, linear=True, parts=2),
         Matrix("attention", model.hidden, output, split=Split.RANKS, linear=True),
     ]
     if attention.qkv_bias:
@@ -279,12 +285,13 @@ def _latent(model: Architecture, latent: Latent) -> list[Matrix]:
 
 
 def _dense(model: Architecture, width: int, name: str = "mlp") -> list[Matrix]:
+    stacked = model.mlp_matrices - 1
     found = [
-        Matrix(name, width * (model.mlp_matrices - 1), model.hidden, split=Split.RANKS, linear=True),
+        Matrix(name, width * stacked, model.hidden, split=Split.RANKS, linear=True, parts=stacked),
         Matrix(name, model.hidden, width, split=Split.RANKS, linear=True),
     ]
     if model.mlp_bias:
-        found.append(Matrix("mlp_bias", width * (model.mlp_matrices - 1) + model.hidden))
+        found.append(Matrix("mlp_bias", width * stacked + model.hidden))
     return found
 
 
@@ -293,7 +300,15 @@ def _experts(model: Architecture, experts: Experts) -> list[Matrix]:
     up = experts.width * (experts.matrices - 1)
     found = [
         Matrix("router", experts.count, model.hidden),
-        Matrix("experts", up, inner, copies=experts.count, split=Split.EXPERTS, linear=True),
+        Matrix(
+            "experts",
+            up,
+            inner,
+            copies=experts.count,
+            split=Split.EXPERTS,
+            linear=True,
+            parts=experts.matrices - 1,
+        ),
         Matrix("down", inner, experts.width, copies=experts.count, split=Split.EXPERTS, linear=True),
     ]
     if experts.latent:

@@ -1,0 +1,115 @@
+"""Tokens and requests as vLLM lays its cache out, for each kind of layer."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.sizing.models import model, sized
+from vops.sizing.architecture import Mixer
+
+KIB = 1024
+
+
+@pytest.mark.parametrize(
+    ("name", "tp", "asked", "bytes_per_token"),
+    [
+        ("llama3-8b", 1, {}, 128 * KIB),
+        ("llama3-8b", 1, {"kv_cache_dtype": "fp8"}, 64 * KIB),
+        ("llama3-70b", 1, {}, 320 * KIB),
+        ("llama3-70b", 4, {}, 80 * KIB),
+        ("llama3-70b", 16, {}, 40 * KIB),
+        ("qwen3-30b-a3b", 1, {}, 96 * KIB),
+        ("mixtral-8x7b", 1, {}, 128 * KIB),
+        ("deepseek-v2-lite", 1, {}, 27 * 576 * 2),
+        ("deepseek-v2-lite", 4, {}, 27 * 576 * 2),
+        ("deepseek-v3", 8, {"kv_cache_dtype": "fp8"}, 61 * 576),
+        ("falcon-7b", 1, {}, 32 * 2 * 64 * 2),
+    ],
+)
+def test_a_token_takes_its_keys_and_values(name: str, tp: int, asked: dict[str, Any], bytes_per_token: int) -> None:
+    found = sized(name, "B200", tp=tp, max_model_len=8192, **asked)
+    assert found.kv_bytes_per_token == bytes_per_token
+
+
+def test_the_sparse_latent_cache_of_deepseek_v32_has_its_own_layout() -> None:
+    sparse = model("deepseek-v3", model_type="deepseek_v32", index_n_heads=64, index_head_dim=128)
+    found = sized(sparse, "H200", tp=8, kv_cache_dtype="fp8", max_model_len=8192)
+    assert found.kv_bytes_per_token == 61 * (656 + 132)
+
+
+def test_a_sliding_window_never_holds_more_than_its_window_and_a_batch() -> None:
+    found = sized("gpt-oss-20b", max_model_len=131072, max_num_batched_tokens=8192)
+    window_blocks = -(-(128 - 1 + 8192) // 16) + 1
+    assert found.cache.blocks_per_request(131072, 8192) == 131072 // 16 + window_blocks
+    assert [group.layers for group in found.cache.groups] == [12, 12]
+
+
+def test_without_the_hybrid_manager_every_layer_keeps_every_token() -> None:
+    kept = sized("gpt-oss-20b", max_model_len=131072, hybrid_manager=False)
+    assert kept.kv_bytes_per_token == 24 * 2 * 8 * 64 * 2
+    assert kept.kv_tokens < sized("gpt-oss-20b", max_model_len=131072).kv_tokens
+
+
+GRANITE_TINY = {
+    "model_type": "granitemoehybrid",
+    "architectures": ["GraniteMoeHybridForCausalLM"],
+    "hidden_size": 1536,
+    "num_hidden_layers": 40,
+    "layer_types": ["attention" if index in (5, 15, 25, 35) else "mamba" for index in range(40)],
+    "num_attention_heads": 12,
+    "num_key_value_heads": 4,
+    "intermediate_size": 512,
+    "shared_intermediate_size": 1024,
+    "num_local_experts": 64,
+    "num_experts_per_tok": 6,
+    "mamba_n_heads": 48,
+    "mamba_d_head": 64,
+    "mamba_n_groups": 1,
+    "mamba_d_state": 128,
+    "mamba_d_conv": 4,
+    "mamba_expand": 2,
+    "vocab_size": 100352,
+    "max_position_embeddings": 131072,
+    "tie_word_embeddings": True,
+}
+
+
+def test_attention_blocks_grow_until_a_page_holds_a_recurrent_state() -> None:
+    """vLLM logs `Setting attention block size to 400 tokens` for this model."""
+    found = sized(model("llama3-8b", **GRANITE_TINY))
+    attention = next(group for group in found.cache.groups if group.spec.mixer is Mixer.FULL)
+    assert attention.block_size == 400
+    assert len(found.cache.groups) == 10
+    assert found.cache.blocks_per_request(131072, 8192) == -(-131072 // 400) + 9
+
+
+def test_a_recurrent_model_keeps_the_same_for_every_length() -> None:
+    found = sized("falcon-mamba-7b", max_model_len=4096)
+    assert found.request_bytes == sized("falcon-mamba-7b", max_model_len=65536).request_bytes
+
+
+def test_a_hybrid_with_experts_counts_both_kinds_of_layer() -> None:
+    found = sized("jamba-v0.1", "H100-NVL", tp=2, max_model_len=8192)
+    kinds = {group.spec.mixer for group in found.cache.groups}
+    assert kinds == {Mixer.FULL, Mixer.MAMBA1}
+    assert all(group.layers == 4 for group in found.cache.groups)
+
+
+def test_an_encoder_decoder_keeps_its_encoder_positions_for_every_request() -> None:
+    found = sized("whisper-large-v3", "L4", max_model_len=448)
+    assert found.cache.blocks_per_request(448, 2048) == 448 // 16 + -(-1500 // 16)
+
+
+def test_older_releases_count_tokens_per_group() -> None:
+    old = sized("gpt-oss-20b", version=(0, 12, 0), max_model_len=131072)
+    assert old.kv_tokens == old.cache.blocks(old.kv_cache_bytes) // 2 * 16
+
+
+def test_draft_layers_take_their_share_of_the_cache() -> None:
+    from vops.sizing.settings import Speculation
+
+    draft = Speculation(method="mtp", tokens=1)
+    plain = sized("deepseek-v3", "H200", tp=8, max_model_len=8192)
+    drafting = sized("deepseek-v3", "H200", tp=8, max_model_len=8192, speculation=draft)
+    assert drafting.kv_bytes_per_token == plain.kv_bytes_per_token / 61 * 62
+    assert drafting.weights.gpu_bytes > plain.weights.gpu_bytes
