@@ -33,6 +33,9 @@ _STEPS = {
 _REFUSALS = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreCreateHookError")
 _NOT_STARTED = ("StartError", "ContainerCannotRun")
 _NOT_RUN = (126, 127, 128)
+_NOISE = re.compile(r"object \S+ not registered|failed to sync (?:secret|configmap) cache")
+"""Said while a kubelet starts to watch the pod's configuration, and over at once."""
+
 _SETTLED_S = 90
 """How long a pod may stumble at one step before a single complaint is taken for more than a hiccup."""
 
@@ -76,13 +79,14 @@ def is_about(replica: Replica, event: Event) -> bool:
     return not path or f"{{{replica.container.name}}}" in path
 
 
-def stuck_at(replica: Replica, reasons: Collection[str], *, but: re.Pattern[str] | None = None) -> Event | None:
-    """The last event of these reasons, when nothing later in the life of a pod has happened since.
+def complaints(replica: Replica, reasons: Collection[str]) -> list[Event]:
+    """The events of these reasons that mean something, oldest first."""
+    return [item for item in replica.events if item.reason in reasons and not _NOISE.search(item.message)]
 
-    Events whose message contains `but` do not count.
-    """
-    told = (item for item in reversed(replica.events) if item.reason in reasons)
-    last = next((item for item in told if but is None or not but.search(item.message)), None)
+
+def stuck_at(replica: Replica, reasons: Collection[str]) -> Event | None:
+    """The last event of these reasons, when nothing later in the life of a pod has happened since."""
+    last = next(reversed(complaints(replica, reasons)), None)
     if last is None:
         return None
     step, seen = _STEPS.get(last.reason, 0), last.last_seen

@@ -106,7 +106,8 @@ FIRES: dict[str, Case] = {
     "claim-gone": hangs(
         "FailedMount",
         "Unable to attach or mount volumes: unmounted volumes=[models], unattached volumes=[], failed to process "
-        "volumes=[models]: error processing PVC serving/models: failed to fetch PVC from API server: persistentvolumeclaims "
+        "volumes=[models]: error processing PVC serving/models: failed to fetch PVC from API server: "
+        "persistentvolumeclaims "
         '"models" not found',
         volumes=[{"name": "models", "persistentVolumeClaim": {"claimName": "models"}}],
     ),

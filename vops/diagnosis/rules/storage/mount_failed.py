@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 
 from vops.diagnosis import evidence, remedies
-from vops.diagnosis.creation import persists, refusal, stuck_at
+from vops.diagnosis.creation import complaints, persists, refusal, stuck_at
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence
 from vops.diagnosis.rule import Branch, Verdict, rule
@@ -157,8 +157,6 @@ _SAYS = (
     ),
 )
 _LATE = "it is not mounted in time"
-_NOISE = re.compile(r"not registered|failed to sync (?:secret|configmap) cache")
-"""Said while a kubelet starts to watch the pod's configuration, and over at once."""
 
 
 @rule(cause="mount-failed", branch=Branch.START, order=15)
@@ -180,11 +178,11 @@ def mount_failed(replica: Replica) -> Verdict | None:
 
 def _event(replica: Replica) -> Event | None:
     """The complaint that the pod is stuck at; one that gives a reason before one that only sums up."""
-    last = stuck_at(replica, _REASONS, but=_NOISE)
+    last = stuck_at(replica, _REASONS)
     if last is None or _WRAPPER not in last.message:
         return last
-    others = (item for item in reversed(replica.events) if item.reason in _REASONS)
-    return next((item for item in others if not _NOISE.search(item.message) and _WRAPPER not in item.message), last)
+    specific = (item for item in reversed(complaints(replica, _REASONS)) if _WRAPPER not in item.message)
+    return next(specific, last)
 
 
 def _read(replica: Replica, text: str) -> Reading | None:

@@ -17,6 +17,7 @@ Fix
 from __future__ import annotations
 
 from vops.diagnosis import evidence, remedies
+from vops.diagnosis.creation import stuck_at
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence
 from vops.diagnosis.rule import Branch, Verdict, rule
@@ -25,12 +26,12 @@ from vops.diagnosis.states import ReplicaState
 
 @rule(cause="multi-attach", branch=Branch.START, order=14)
 def multi_attach(replica: Replica) -> Verdict | None:
-    held = [item for item in replica.events if item.reason == "FailedAttachVolume" and "Multi-Attach" in item.message]
-    if replica.state is not ReplicaState.CREATING or not held:
+    held = stuck_at(replica, ("FailedAttachVolume",)) if replica.state is ReplicaState.CREATING else None
+    if held is None or "Multi-Attach" not in held.message:
         return None
     return Verdict(
         summary=f"A volume of {replica.name} is still attached to another node",
-        evidence=(evidence.event(held[-1]),),
+        evidence=(evidence.event(held),),
         confidence=Confidence.STRONG,
         fixes=(
             remedies.by_steps(
