@@ -162,9 +162,15 @@ def branches(subject: Subject) -> frozenset[Branch]:
         return frozenset({Branch.SCALE})
     if isinstance(subject, DaemonFacts):
         return frozenset({Branch.CREATE, Branch.SERVE})
-    missing = len(subject.replicas) < subject.desired or not subject.desired
+    missing = len(subject.replicas) < subject.desired or not subject.desired or _refused(subject)
     always = {Branch.ROLLOUT, Branch.TRAFFIC, Branch.SCALE}
     return frozenset(always | {Branch.CREATE} if missing else always)
+
+
+def _refused(workload: WorkloadFacts) -> bool:
+    """Whether pods that it wants are not taken by the API server, be it only the extra one of an update."""
+    failure = workload.workload.condition("ReplicaFailure")
+    return failure is not None and failure.status == "True"
 
 
 def _replica_branches(replica: Replica) -> frozenset[Branch]:

@@ -8,16 +8,18 @@ from typing import Any
 import msgspec
 
 from tests.unit.diagnosis.cluster_parts import (
+    NAMESPACE,
     ago,
     event,
     node,
     pending,
     ready,
+    replicaset,
     world,
 )
 from vops.diagnosis.facts import Facts
-from vops.model.provisioning import ConfigMap, NodeClaim, NodePool
-from vops.model.resources import Event, Node
+from vops.model.provisioning import ConfigMap, NodeClaim, NodePool, ResourceQuota
+from vops.model.resources import Event, Node, Workload
 from vops.model.snapshot import Source
 
 Case = Callable[[], Facts]
@@ -29,6 +31,19 @@ ICE = (
     "do not have sufficient g5.12xlarge capacity in the Availability Zone you requested (us-west-2a). Our system will "
     "be working on provisioning additional capacity. You can currently get g5.12xlarge capacity by not specifying an "
     "Availability Zone in your request or choosing us-west-2b, us-west-2c."
+)
+EXCEEDED = (
+    'pods "llama-new-x" is forbidden: exceeded quota: gpus, requested: requests.nvidia.com/gpu=1, '
+    "used: requests.nvidia.com/gpu=4, limited: requests.nvidia.com/gpu=4"
+)
+CRITICAL = (
+    'pods "llama-new-" is forbidden: insufficient quota to match these scopes: '
+    "[{PriorityClass In [system-node-critical system-cluster-critical]}]"
+)
+VIOLATION = (
+    'pods "llama-new-x" is forbidden: violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false '
+    '(container "vllm" must set securityContext.allowPrivilegeEscalation=false), runAsNonRoot != true '
+    '(pod or container "vllm" must set securityContext.runAsNonRoot=true)'
 )
 
 
@@ -122,6 +137,38 @@ def no_gpu_node(**more: Any) -> Node:
     return msgspec.structs.replace(found, metadata=msgspec.structs.replace(found.metadata, labels=labels))
 
 
+def server(*, replicas: int = 1, priority_class: str = "", **condition: str) -> Workload:
+    """A Deployment of vLLM, with one condition when its fields are given."""
+    container = {"name": "vllm", "image": "vllm/vllm-openai:v0.25.1", "command": ["vllm", "serve", "m"]}
+    asks = {"resources": {"limits": {"nvidia.com/gpu": "1"}}}
+    template = {"spec": {"containers": [container | asks], "priorityClassName": priority_class}}
+    document = {
+        "kind": "Deployment",
+        "metadata": {"name": "llama", "namespace": NAMESPACE, "uid": "llama", "creationTimestamp": ago(600)},
+        "spec": {"replicas": replicas, "template": template},
+        "status": {"conditions": [{"status": "True", **condition}] if condition else []},
+    }
+    return msgspec.convert(document, Workload)
+
+
+def refused(words: str, *, age_s: float = 60, **more: Any) -> Case:
+    """A Deployment without a pod, whose ReplicaSet is told `words`."""
+    said = about(
+        "ReplicaSet", "llama-new", "FailedCreate", f"Error creating: {words}", age_s=age_s, namespace=NAMESPACE
+    )
+    return lambda: world(server(**more), replicaset(), said)
+
+
+def quota(used: str, hard: str = "4", name: str = "gpus") -> ResourceQuota:
+    found = {"requests.nvidia.com/gpu": used}, {"requests.nvidia.com/gpu": hard}
+    document = {
+        "kind": "ResourceQuota",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "status": {"used": found[0], "hard": found[1]},
+    }
+    return msgspec.convert(document, ResourceQuota)
+
+
 def waits(*objects: Any, **asks: Any) -> Case:
     """A pod without a node for five minutes, in a cluster whose one GPU is held."""
     return lambda: world(pending(NO_ROOM, **({"age_s": 300} | asks)), node(), ready("other"), *objects)
@@ -151,6 +198,9 @@ FIRES: dict[str, Case] = {
     "autoscaler-no-match": waits(not_triggered("2 Insufficient nvidia.com/gpu, 1 Insufficient cpu")),
     "autoscaler-working": waits(triggered()),
     "autoscaler-absent": lambda: world(pending(NO_ROOM, age_s=300), no_gpu_node()),
+    "resource-quota": refused(EXCEEDED),
+    "priority-class-quota": refused(CRITICAL, priority_class="system-node-critical"),
+    "admission-denied": refused(VIOLATION),
 }
 
 NEAR_MISSES: dict[str, Case] = {
@@ -178,6 +228,10 @@ NEAR_MISSES: dict[str, Case] = {
     "autoscaler-absent": lambda: world(
         pending(NO_ROOM, age_s=300), no_gpu_node(), without=(Source.NODE_POOLS, Source.CONFIG_MAPS)
     ),
+    # refused an hour ago; since then nothing tells that it still is
+    "resource-quota": refused(EXCEEDED, age_s=3500),
+    "priority-class-quota": refused(EXCEEDED),
+    "admission-denied": refused(EXCEEDED),
 }
 
 TOGETHER: dict[str, set[str]] = {

@@ -1,0 +1,52 @@
+"""The pods have a priority class that may be used only where a quota allows it.
+
+What it finds
+    `insufficient quota to match these scopes: [{PriorityClass In [system-node-critical system-cluster-critical]}]`.
+
+Why it matters
+    GKE and others admit the critical classes only in namespaces with a ResourceQuota for them, `kube-system` at first.
+    No pod is made, and nothing but the ReplicaSet says so.
+
+Evidence
+    The refusal, and the class that the pod template names.
+
+Fix
+    By hand: name a class of your own, or none.
+"""
+
+from __future__ import annotations
+
+from vops.diagnosis import admission
+from vops.diagnosis.facts import WorkloadFacts
+from vops.diagnosis.findings import Evidence
+from vops.diagnosis.rule import Branch, Verdict, rule
+
+
+@rule(
+    cause="priority-class-quota",
+    branch=Branch.CREATE,
+    of=WorkloadFacts,
+    explains={"resource-quota", "admission-denied"},
+    order=5,
+)
+def priority_class_quota(workload: WorkloadFacts) -> Verdict | None:
+    refused = admission.refusal(workload)
+    if refused is None or admission.PRIORITY_SCOPE.search(refused.text) is None:
+        return None
+    name = workload.workload.spec.template.spec.priority_class_name
+    path = f"{workload.name} spec.template.spec.priorityClassName"
+    where = workload.namespace
+    return Verdict(
+        summary=f"{where} may not have pods of the priority class {name or 'that they name'}: no quota there allows it",
+        evidence=(refused.shown, *((Evidence(workload.ref.kind.lower(), path, name),) if name else ())),
+        confidence=refused.confidence,
+        fixes=(
+            admission.at_workload(
+                workload,
+                "Name another priority class",
+                "Remove priorityClassName from the pod template, or name a class of your own with a high value.",
+                f"Or let an administrator create a ResourceQuota in {where} with scopeSelector PriorityClass In "
+                f"[{name or 'CLASS'}] and hard pods: {max(1, workload.desired)}.",
+            ),
+        ),
+    )
