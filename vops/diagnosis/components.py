@@ -1,6 +1,7 @@
 """Which component wrote a log, and what it calls its failure where it writes no Python exception.
 
-vLLM is what a log is taken for unless it says otherwise: its own lines may quote any of the others.
+vLLM is what a log is taken for unless it says otherwise: its own lines may quote any of the others. A component that
+goes on after an error (an operator that tries again) has failed only in what it says at the end.
 """
 
 from __future__ import annotations
@@ -30,17 +31,18 @@ _SIGNS = (
     (
         Component.DEVICE_PLUGIN,
         re.compile(
-            r"k8s-device-plugin|Starting GRPC server for '|NVIDIA/k8s-device|Retrieving plugins\."
-            r"|Loading NVML|plugin manager"
+            r"k8s-device-plugin|NVIDIA Device Plugin|Starting GRPC server for '|Retrieving plugins\.|Loading NVML"
+            r"|Incompatible strategy detected|Detected NVML platform|Detected non-NVML platform"
         ),
     ),
     (
         Component.DCGM_EXPORTER,
-        re.compile(
-            r"[Dd]cgm-?[Ee]xporter|Not collecting (?:DCP|GPU)|DCGM (?:successfully )?init|libdcgm|nv-hostengine"
-        ),
+        re.compile(r"(?i:dcgm-?exporter)|Not collecting (?:DCP|GPU)|DCGM (?:successfully )?init|libdcgm|nv-hostengine"),
     ),
-    (Component.KEDA, re.compile(r"scale_handler|scaledobject|ScaledObject|kedacore|keda-operator|prometheus_scaler")),
+    (
+        Component.KEDA,
+        re.compile(r"scale_handler|scaledobject|ScaledObject|kedacore|keda-operator|prometheus_scaler"),
+    ),
     (
         Component.STORAGE_INITIALIZER,
         re.compile(r"Initializing, args: src_uri|storage-?initializer|kserve[_./]storage|Copying contents of "),
@@ -53,11 +55,32 @@ _SIGNS = (
     ),
     (
         Component.DOWNLOAD,
-        re.compile(r"^(?:curl: \(|wget: |fatal error: An error|download failed: |Fetching \d+ files:)", re.MULTILINE),
+        re.compile(r"^(?:curl: \(|wget: |fatal error: |download failed: |Fetching \d+ files:)", re.MULTILINE),
     ),
 )
+_FAILURES = {
+    Component.DEVICE_PLUGIN: re.compile(
+        r"Incompatible (?:strategy|platform) detected|[Ff]ailed to init(?:ialize)? (?:NVML|nvml)|error starting plugins"
+        r"|Could not (?:register|load NVML)|could not load NVML library|XidCriticalError"
+        r"|did you configure the NVIDIA Container"
+        r"|Failed to start plugin"
+    ),
+    Component.DCGM_EXPORTER: re.compile(
+        r"Failed to initialize NVML|NVML doesn't exist|Cannot init NVML|libdcgm\.so|[Ee]rror (?:starting|connecting to"
+        r"|setting "
+        r"up) .{0,40}(?:DCGM|nv-hostengine)|Failed to watch metrics|unrecoverable error|DCGM library couldn't be found"
+        r"|Unable to connect to .{0,40}nv-hostengine|[Ff]ailed to (?:start|init).{0,60}(?:DCGM|dcgm)"
+    ),
+    Component.KEDA: re.compile(
+        r"target may be lost|returned (?:multiple elements|no|empty)|error (?:getting|fetching|querying"
+        r"|executing) .{0,60}"
+        r"(?:metric|prometheus|scale decision)|(?:prometheus|metrics).{0,200}(?:no such host|connection refused"
+        r"|status \d{3})"
+        r"|doesn't have correct (?:scaleTargetRef|triggers)|scaleTargetRef .{0,60}not found"
+    ),
+}
 _SNIFFED = 65_536
-_HARMLESS = re.compile(r"metrics server|deprecat|retry|leader election lost|context canceled", re.IGNORECASE)
+_AT_THE_END = 200
 
 
 def component_of(text: str) -> Component:
@@ -68,7 +91,10 @@ def component_of(text: str) -> Component:
     return next((component for component, sign in _SIGNS if sign.search(sample)), Component.VLLM)
 
 
-def failure_of(component: Component, errors: Sequence[LoggedError]) -> list[Chain]:
-    """What a component's logger called errors, as failures; a component that goes on logs them as well."""
-    told = [error for error in errors if not _HARMLESS.search(error.message)]
-    return [Chain((LoggedError(str(component), error.message, error.line),), (False,), "ERROR") for error in told[:40]]
+def failure_of(component: Component, errors: Sequence[LoggedError], lines: int) -> list[Chain]:
+    """What a component's logger called errors at the end of its log, as far as it is known to mean a failure."""
+    known = _FAILURES.get(component)
+    if known is None:
+        return []
+    told = [error for error in errors if error.line > lines - _AT_THE_END and known.search(error.message)]
+    return [Chain((LoggedError(str(component), error.message, error.line),), (False,), "ERROR") for error in told[:8]]

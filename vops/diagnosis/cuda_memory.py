@@ -6,10 +6,28 @@ import re
 
 import msgspec
 
+from vops.diagnosis.logs import LogReading, Stage
+from vops.diagnosis.tracebacks import LoggedError
+
 OUT_OF_MEMORY = re.compile(
-    r"CUDA out of memory|torch\.OutOfMemoryError|torch\.cuda\.OutOfMemoryError|OutOfMemoryError: "
-    r"|not enough GPU memory|CUBLAS_STATUS_ALLOC_FAILED"
+    r"(?:CUDA|HIP|XPU) out of memory|torch\.(?:cuda\.)?OutOfMemoryError|(?<!exceptions\.)OutOfMemoryError: "
+    r"|Failed to load model - not enough GPU memory|CUBLAS_STATUS_ALLOC_FAILED|CUDA error: out of memory"
+    r"|cudaErrorMemoryAllocation|[Cc]uda failure (?:2 )?'out of memory'|CUDA_ERROR_OUT_OF_MEMORY"
+    r"|CUDNN_STATUS_ALLOC_FAILED"
+    r"|Cuda failure.{0,40}out of memory|CUDA driver error: out of memory|hipErrorOutOfMemory"
 )
+_LOADING = (
+    "load_model",
+    "initialize_model",
+    "load_weights",
+    "create_weights",
+    "process_weights_after_loading",
+    "_load_w13",
+)
+_PROFILING = ("profile_run", "determine_available_memory", "determine_num_available_blocks", "profile_cudagraph_memory")
+_CAPTURING = ("capture_model", "_capture_cudagraphs", "capture", "compile_or_warm_up_model", "_warm_up_model")
+_CACHING = ("initialize_kv_cache", "_allocate_kv_cache", "_allocate_kv_cache_tensors", "initialize_cache")
+_SERVING = ("run_busy_loop", "step_with_batch_queue", "step_fn", "_process_engine_step", "engine_step")
 _TOTAL = re.compile(r"total capacity of ([\d.]{1,12}) ([KMG])iB of which ([\d.]{1,12}) ([KMG])iB is free", re.ASCII)
 _MINE = re.compile(r"this process has ([\d.]{1,12}) ([KMG])iB memory in use", re.ASCII)
 _OTHERS = re.compile(r"Process \d{1,10} has ([\d.]{1,12}) ([KMG])iB memory in use", re.ASCII)
@@ -28,6 +46,22 @@ class DeviceMemory(msgspec.Struct, frozen=True):
     def taken_by_others(self) -> bool:
         """Whether other processes hold a share that matters."""
         return self.foreign_gib > _FOREIGN_SHARE * self.total_gib
+
+
+def stage_of(error: LoggedError, log: LogReading) -> Stage:
+    """Where memory ran out: by the calls in the traceback, else by what the log had reached."""
+    if log.ready and error.line > (log.ready_line or 0):
+        return Stage.SERVING
+    for stage, functions in (
+        (Stage.KV_CACHE, _CACHING),
+        (Stage.CAPTURE, _CAPTURING),
+        (Stage.PROFILE, _PROFILING),
+        (Stage.WEIGHTS, _LOADING),
+        (Stage.SERVING, _SERVING),
+    ):
+        if error.passed(*functions):
+            return stage
+    return log.stage
 
 
 def device_memory(message: str) -> DeviceMemory | None:

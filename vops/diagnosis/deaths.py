@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import re
 
-from vops.diagnosis import evidence
+from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence, Evidence
+from vops.diagnosis.findings import Confidence, Evidence, Fix
+from vops.diagnosis.rule import Verdict
 from vops.diagnosis.tracebacks import LoggedError
 
 Hit = tuple[LoggedError, re.Match[str]]
 
 
 def error(replica: Replica, pattern: re.Pattern[str]) -> Hit | None:
-    """The innermost exception of the root's chain, in the log of the dead instance, that `pattern` is found in."""
+    """The likeliest failure in the log of the dead instance that `pattern` is found in."""
     log = replica.death_log
     return log.error(pattern) if log is not None else None
+
+
+def notice(replica: Replica, pattern: re.Pattern[str]) -> Hit | None:
+    """The first line outside of any exception, in the log of the dead instance, that `pattern` is found in."""
+    log = replica.death_log
+    return log.notice(pattern) if log is not None else None
 
 
 def confidence(replica: Replica) -> Confidence:
@@ -25,13 +32,34 @@ def confidence(replica: Replica) -> Confidence:
 
 
 def shown(replica: Replica, hit: Hit) -> tuple[Evidence, ...]:
-    """The error's line, how the instance ended, and in which stage."""
+    """The error's line, which of several processes failed first, how the instance ended, and in which stage."""
     log = replica.death_log
     stage = (evidence.death_line(replica, log.phases[-1].line, f"stage: {log.stage}"),) if log and log.phases else ()
-    return (evidence.logged(replica, hit[0]), *evidence.exit_status(replica), *stage)
+    first = (
+        (evidence.death_line(replica, hit[0].line, f"failed first: {log.failed_first}"),)
+        if log is not None and log.failed_first and log.root is not None and hit[0].process == log.failed_first
+        else ()
+    )
+    return (evidence.logged(replica, hit[0]), *first, *evidence.exit_status(replica), *stage)
+
+
+def verdict(replica: Replica, hit: Hit, summary: str, fix: Fix, *more: Evidence) -> Verdict:
+    """What most rules about an error in a log say: the error with its surroundings, and one fix."""
+    return Verdict(summary, (*shown(replica, hit), *more), confidence(replica), fixes=(fix,))
+
+
+def steps(replica: Replica, title: str, *steps: str) -> Fix:
+    """What to change by hand on the workload."""
+    return remedies.by_steps(replica, title, steps)
+
+
+def quoted(hit: Hit, length: int = 160) -> str:
+    """The beginning of a message, to stand in a summary."""
+    text = hit[0].message
+    return (text if len(text) <= length else text[:length].rsplit(" ", 1)[0] + "…").rstrip(".: ")
 
 
 def model_of(replica: Replica) -> str:
     """The model that vLLM was told to load, from its arguments or its log."""
     log = replica.death_log
-    return replica.args.model or (log.model if log is not None else "") or replica.model
+    return replica.args.model or (log.model if log is not None else "") or replica.model or "the model"

@@ -1,12 +1,100 @@
-"""Shared by the rules about the model hub: where a container's token comes from."""
+"""Shared by the rules about the model hub and other model storage: where a container's token comes from, and how a
+server refuses or cannot be reached."""
 
 from __future__ import annotations
+
+import re
 
 from vops.diagnosis import evidence
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Evidence
 
 TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+
+GATED = re.compile(
+    r"403(?: Client Error| Forbidden).{0,900}(?:gated repo|not in the authorized list|is restricted|public gated "
+    r"repositor|fine-grained token|awaiting a review|has been rejected)|GatedRepoError: 403"
+    r"|not in the authorized list|awaiting a review from the repo authors"
+    r"|Your request to access \S{1,300} has been rejected"
+    r"|enable access to public gated repositories|This repository requires approval"
+    r"|trying to access a gated repo\.(?!.{0,900}(?:401 |[Pp]lease log in|be authenticated))",
+    re.DOTALL,
+)
+UNKNOWN_TOKEN = re.compile(
+    r"401(?: Client Error| Unauthorized).{0,900}(?:Cannot access gated repo|must have access to it and be authenticated"
+    r"|[Pp]lease log in|Invalid credentials)|GatedRepoError: 401"
+    r"|Invalid credentials in Authorization header|Invalid user token|(?:Illegal|Invalid) header value b?['\"]Bearer"
+    r"|header value: b?['\"]Bearer|must have access to it and be authenticated|LocalTokenNotFoundError"
+    r"|Token is required"
+    r"|trying to access a gated repo\..{0,900}(?:401 |[Pp]lease log in|be authenticated)"
+    r"|User Access Token .{0,60}(?:is invalid|has expired|expired)|Not logged in",
+    re.DOTALL,
+)
+NO_CREDENTIALS = re.compile(
+    r"NoCredentialsError|Unable to locate credentials|DefaultCredentialsError|default credentials were not found"
+    r"|Anonymous caller does not have|CredentialUnavailableError|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken"
+    r"|The security token included in the request is (?:invalid|expired)"
+)
+LIMITED = re.compile(
+    r"\b429\b.{0,60}(?:Too Many Requests|Client Error|rate)|429 Client Error|Too Many Requests"
+    r"|rate.?limit(?:ed)? your IP"
+    r"|hit the rate limit|You have been rate.?limited|SlowDown|requested URL returned error: 429"
+    r"|TooManyRequestsException"
+)
+NOT_THERE = re.compile(
+    r"RepositoryNotFoundError|RevisionNotFoundError|Repository Not Found for url|Revision Not Found for url"
+    r"|HFValidationError: Repo id must|404 Client Error|EntryNotFoundError: 404|NoSuchBucket|NoSuchKey"
+    r"|specified (?:bucket|key) does not exist|\(404\) when calling|requested URL returned error: 404|404 Not Found"
+    r"|is not a valid model identifier|Invalid rev id|BucketNotFound|RemoteEntryNotFoundError"
+)
+OFFLINE = re.compile(r"outgoing traffic has been disabled|offline mode is enabled|OfflineModeIsEnabled")
+DNS = re.compile(
+    r"name resolution|Name or service not known|Failed to resolve|nodename nor servname|getaddrinfo failed"
+    r"|NameResolutionError"
+    r"|Could not resolve host|No address associated with hostname|dns error|failed to lookup address"
+)
+TLS = re.compile(
+    r"CERTIFICATE_VERIFY_FAILED|certificate verify failed|SSLError|SSLCertVerificationError|self.signed certificate"
+    r"|SSL certificate problem|invalid peer certificate|SSL_ERROR_SYSCALL|UnknownIssuer|unable to get local issuer"
+)
+PROXY = re.compile(
+    r"ProxyError|Tunnel connection failed|407 Proxy|Cannot connect to proxy|unexpected status from proxy"
+)
+DOWN = re.compile(
+    r"\b5\d\d (?:Server Error|Service (?:Temporarily )?Unavailable|Bad Gateway|Gateway Time-?out|Internal Server Error)"
+    r"|requested URL returned error: 5\d\d|Server error '5\d\d|HTTP status server error \(5\d\d"
+)
+NO_WAY = re.compile(
+    r"ConnectError|ConnectTimeout|ReadTimeout|ConnectionError|MaxRetryError|ReadError|RemoteProtocolError"
+    r"|ChunkedEncodingError"
+    r"|IncompleteRead|Response ended prematurely|We couldn't connect to|Network is unreachable|No route to host"
+    r"|Connection (?:refused|reset|timed out)|timed out|EndpointConnectionError|Could not connect to the endpoint"
+    r"|curl: \((?:7|18|28|35|52|55|56|60|92)\)|error sending request for url|error decoding response body"
+    r"|too many failures in parallel"
+    r"|Cannot reach|trying to locate the files? on the Hub|does not seem to be (?:served by|on)|CAS service error"
+    r"|ReqwestMiddleware"
+    r"|File reconstruction error|Data processing error"
+)
+WAYS = (
+    (OFFLINE, "offline mode is on (HF_HUB_OFFLINE) and the model is not in the cache"),
+    (DNS, "its name cannot be resolved"),
+    (TLS, "its certificate is not trusted: something in between answers in its place"),
+    (PROXY, "the proxy does not let it through"),
+    (DOWN, "it answers with a server error"),
+    (NO_WAY, "no connection can be made, or it breaks off"),
+)
+_STORE = re.compile(
+    r"huggingface|hf\.co|xethub|We couldn't connect|/resolve/|\bCAS\b|amazonaws|s3[.:/-]|googleapis|blob\.core\.windows"
+    r"|modelscope|boto|gcsfs|curl: |wget: |[Hh]ub\b|kserve|storage_initializer|download failed|transformers/utils/hub"
+    r"|hf_xet"
+)
+
+
+def about_the_store(replica: Replica) -> bool:
+    """Whether the failure came from fetching a model: its library or address is in the chain, or in its frames."""
+    log = replica.death_log
+    chain = log.candidates[:20] if log is not None else ()
+    return any(_STORE.search(item.text) or any(_STORE.search(frame) for frame in item.frames) for item in chain)
 
 
 def token_source(replica: Replica) -> str:

@@ -1,10 +1,10 @@
 """A container's log as lines: whatever loggers and runtimes put before a message is taken off and kept apart.
 
 Handles vLLM's prefixes of every version (`(APIServer pid=1) (EngineCore_DP0 pid=2) INFO 11-23 21:06:27 [core.py:114] `
-and `INFO 11-24 02:00:00 api_server.py:1] `), those of Ray, torch, klog, logrus and zap, colours, those of
-`kubectl logs --prefix` and `--timestamps`, compose, journald, CRI files with their partial lines, and JSON, the runtime's or a logger's.
-Every line is cut at LONGEST characters, and of a very long log only the two ends are read, so that the time spent
-grows with the size of the log and is bounded.
+and `INFO 11-24 02:00:00 api_server.py:1] `), those of Ray, torch, klog, logrus and zap, colours, `kubectl logs
+--prefix` and `--timestamps`, compose, journald, CRI files with their partial lines, and JSON, the runtime's or a
+logger's. Every line is cut at LONGEST characters, and of a very long log only the two ends are read, so that the time
+spent grows with the size of the log and is bounded.
 """
 
 from __future__ import annotations

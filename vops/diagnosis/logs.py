@@ -212,11 +212,9 @@ def read_log(text: str) -> LogReading:
         if line.text:
             reader.read(line)
             notices.read(line)
-    component = component_of(text)
-    found = [*collector.finish(), *notices.fatal()]
-    if component is not Component.VLLM:
-        found += failure_of(component, notices.errors)
-    return reader.reading(line_count(text), component, found, notices.said)
+    component, count = component_of(text), line_count(text)
+    found = [*collector.finish(), *notices.fatal(), *failure_of(component, notices.errors, count)]
+    return reader.reading(count, component, found, notices.said)
 
 
 class _Reader:
@@ -365,6 +363,8 @@ class _Reader:
             self._values.setdefault("stopped_line", line.number)
         elif line.text.startswith(_STATS) and "engine_died_line" not in self._values:
             self._active_line = line.number
+        elif line.text == "Killed":  # a shell's word for a child that was sent SIGKILL
+            self._values.setdefault("child_exit_code", -9)
         elif any(word in line.text for word in _DEATHS) and (match := _CHILD.match(line.text)):
             code = next((int(text) for text in match.groups() if text), None)
             if code == _PARENTS_SIGNAL:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from vops.diagnosis.loglines import Line
-from vops.diagnosis.tracebacks import Chain, LoggedError
+from vops.diagnosis.tracebacks import Chain, LoggedError, without_secrets
 
 _FATAL = re.compile(
     r"(?P<Abort>terminate called (?:after throwing an instance of '.{1,120}'|without an active exception|recursively)"
@@ -19,7 +19,7 @@ _FATAL = re.compile(
     r"|(?P<Signal>(?:.{0,120}: )?(?:line \d+: +\d+ )?(?:Segmentation fault|Bus error|Illegal instruction|Aborted)"
     r"(?:\s+\(core dumped\).*|\s+[\w./-].*)?$"
     r"|!!!!!!! Segfault encountered|\*\*\* SIG(?:SEGV|BUS|ABRT|ILL) .{0,80}received|.{0,80}Caught signal \d+ \(.{1,120}"
-    r"|Killed$|.{0,120}\d+ Killed\s.*)"
+    r")"
     r"|(?P<Shell>(?:exec |.{0,120}exec: |standard_init_linux).{0,300}(?:exec format error|not found|no such file"
     r"|permission denied).*"
     r"|.{0,120}: (?:\d+: |line \d+: )?(?:exec: )?[\w./-]{1,200}: (?:command )?not found$"
@@ -51,11 +51,13 @@ _SAID = re.compile(
     r"|No platform detected.{0,200}|Can't initialize NVML.{0,200}|Failed to initialize NVML.{0,200}"
     r"|.{0,80}CUDA initialization: .{1,500}|The following placement group .{0,200}"
     r"|Waiting for creating a placement group.{0,300}"
-    r"|No available shared memory broadcast block.{0,200}|Releasing expired KV blocks.{0,300}",
+    r"|.{0,120}default chat template is no longer allowed.{0,200}|No available shared memory broadcast block.{0,200}"
+    r"|Releasing expired KV blocks.{0,300}",
     re.ASCII,
 )
 _SAID_QUICK = re.compile(
     r"NCCL WARN|Xid|NIXL|/dev/shm|platform det|NVML|CUDA init|lacement group|No available sh|Releasing exp"
+    r"|chat template"
 )
 _MOST_SAID = 200
 _MOST_FATAL = 40
@@ -96,4 +98,4 @@ class Notices:
 
     def _add(self, to: list[LoggedError], kind: str, text: str, line: Line, most: int) -> None:
         if len(to) < most:
-            to.append(LoggedError(kind, text[:1_500].strip(), line.number, line.process))
+            to.append(LoggedError(kind, without_secrets(text[:1_500].strip()), line.number, line.process))

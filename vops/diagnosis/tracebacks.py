@@ -8,6 +8,7 @@ processes say of a peer that went away is a consequence.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterable
 
 import msgspec
@@ -60,26 +61,42 @@ _CONSEQUENCE = re.compile(
     r"|TCPStore|store->get|waitForInput|died unexpectedly|Cancelled",
 )
 _NOT_A_MESSAGE = ("INFO:", "[rank", "Process ", "For more information check:", "(", '"""')
+_FRAME = re.compile(
+    r'[ |]{1,12}File "(?:[^"]{0,300}/(?:site-packages|dist-packages|workspace|vllm-workspace)/)?([^"]{1,300})", '
+    r"line \d+, in ([\w<>.]{1,120})",
+    re.ASCII,
+)
+_SECRET = re.compile(r"\b(hf_|api_org_|AKIA)\w{8,}|(Bearer )[^\s'\"]{6,}", re.ASCII)
+_MOST_FRAMES = 40
 _MESSAGE_LINES = 12
 _MESSAGE_LENGTH = 1_500
 _MOST_CHAINS = 200
 
 
 class LoggedError(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One exception as logged: its class, its message folded to one line, and the 1-based line where it stands."""
+    """One exception as logged: its class, its message folded to one line, and the 1-based line where it stands.
+
+    `frames` are the innermost calls of its traceback as `path:function`, the last being where it was raised; paths
+    begin at the package. Access tokens are left out of the message.
+    """
 
     type: str
     message: str
     line: int
     process: str = ""
+    frames: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.short_type}: {self.message}" if self.message else self.short_type
 
     @property
     def text(self) -> str:
-        """Class with its module, and message: what patterns are looked for in."""
-        return f"{self.type}: {self.message}"
+        """Class with its module, message, and where it was raised: what patterns are looked for in."""
+        return f"{self.type}: {self.message}" + (f" @ {self.frames[-1]}" if self.frames else "")
+
+    def passed(self, *functions: str) -> bool:
+        """Whether one of these functions was being executed."""
+        return any(frame.rpartition(":")[2] in functions for frame in self.frames)
 
     @property
     def short_type(self) -> str:
@@ -188,6 +205,7 @@ class _Reader:
         self._next_during = False
         self._level = ""
         self._request = False
+        self._frames: deque[str] = deque(maxlen=_MOST_FRAMES)
 
     def read(self, line: Line) -> None:
         text = line.text
@@ -198,7 +216,10 @@ class _Reader:
         elif self._traceback is not None:
             self._read_frame(line, self._traceback)
         elif self._continues(line):
-            self._message.append(text)
+            if (frame := _FRAME.match(text)) is not None:  # Ray puts the frames behind the message
+                self._frames.append(f"{frame[1]}:{frame[2]}")
+            else:
+                self._message.append(text)
         else:
             self._read_plain(line)
 
@@ -211,6 +232,7 @@ class _Reader:
         self._close_error()
         self._unchain()
         self._traceback = line.place
+        self._frames.clear()
         self._level = line.level or self._level
 
     def _link(self, *, during: bool) -> None:
@@ -221,6 +243,8 @@ class _Reader:
 
     def _read_frame(self, line: Line, place: str) -> None:
         if not line.text or line.text[0] in " \t|+" or line.place != place:
+            if (frame := _FRAME.match(line.text)) is not None:
+                self._frames.append(f"{frame[1]}:{frame[2]}")
             return
         self._traceback = None
         match = _IN_TRACEBACK.match(line.text)
@@ -266,7 +290,8 @@ class _Reader:
         if self._open is None:
             return
         type_, number, _ = self._open
-        self._errors.append(LoggedError(type_, _fold(self._message), number, self.process))
+        self._errors.append(LoggedError(type_, _fold(self._message), number, self.process, tuple(self._frames)))
+        self._frames.clear()
         self._during.append(self._next_during)
         self._open, self._message, self._linked, self._next_during = None, [], False, False
 
@@ -278,7 +303,12 @@ class _Reader:
         self._errors, self._during, self._linked, self._next_during = [], [], False, False
 
 
+def without_secrets(text: str) -> str:
+    """Text with access tokens taken out: a client may quote the one that it refuses."""
+    return _SECRET.sub(lambda match: f"{match[1] or match[2]}***", text)
+
+
 def _fold(message: Iterable[str]) -> str:
     """A message of several lines as one; pydantic's preamble and trailer are left out."""
-    text = " ".join(" ".join(message).split())[:_MESSAGE_LENGTH]
+    text = without_secrets(" ".join(" ".join(message).split())[:_MESSAGE_LENGTH])
     return re.sub(r" \[type=\w+, .*$", "", re.sub(r"^\d+ validation errors? for \w+ Value error, ", "", text))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.unit.diagnosis import cases_capacity, cases_start
+from tests.unit.diagnosis import cases_capacity, cases_logs, cases_start
 from tests.unit.diagnosis.cluster_parts import (
     HEALTH,
     TAINT,
@@ -257,6 +257,6 @@ TOGETHER: dict[str, set[str]] = {
 }
 """Causes that rightly stand beside the one that a case is about."""
 
-FIRES |= cases_capacity.FIRES | cases_start.FIRES
-NEAR_MISSES |= cases_capacity.NEAR_MISSES | cases_start.NEAR_MISSES
+FIRES |= cases_capacity.FIRES | cases_logs.FIRES | cases_start.FIRES
+NEAR_MISSES |= cases_capacity.NEAR_MISSES | cases_logs.NEAR_MISSES | cases_start.NEAR_MISSES
 TOGETHER |= cases_capacity.TOGETHER | cases_start.TOGETHER

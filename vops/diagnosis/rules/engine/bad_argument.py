@@ -1,7 +1,7 @@
 """vLLM refuses its command line: an unknown flag, a value out of range, a length the model does not have.
 
 What it finds
-    argparse's words (exit code 2) and the validation of values.
+    argparse's words (exit code 2), the validation of values, and a model whose own code may not be run.
 
 Why it matters
     Flags come and go between versions: a manifest that worked with one image fails with the next.
@@ -25,11 +25,27 @@ from vops.model.dialects import DIALECTS, MULTIPLE_VALUES, SHORT_FLAGS, dialect,
 from vops.model.snapshot import Source
 
 _REFUSED = re.compile(
-    r"unrecognized arguments: (?P<unknown>--?[\w-]{1,80})|invalid choice: |expected (?:one|at least one|\d+) argument"
-    r"|the following arguments are required|invalid \w{1,20} value|not allowed with argument|conflicting option"
+    r"unrecognized arguments: (?P<unknown>--?[\w-]{1,80})"
     r"|User-specified max_model_len \((?P<asked>\d{1,9})\) is greater than the derived max_model_len "
-    r"\((?:max_position_embeddings=)?(?P<derived>\d{1,9})"
-    r"|Input should be |Extra inputs are not permitted"
+    r"\((?:max_position_embeddings=|sliding_window=|model_max_length=)?(?P<derived>\d{1,9})"
+    r"|(?P<remote>requires you to execute the |trust[_-]remote[_-]code.{0,4}(?:=True|` flag|` option)"
+    r"|contains custom code "
+    r"which must be executed)"
+    r"|(?P<batched>max_num_batched_tokens \((?P<tokens>\d{1,9})\) (?:is smaller than|must be greater than or equal to) "
+    r"max_(?:model_len|num_seqs) \((?P<least>\d{1,9})\))"
+    r"|^ArgumentError: |invalid choice: |expected (?:one|at least one|\d+) argument"
+    r"|the following arguments are required"
+    r"|invalid \w{1,20} value|not allowed with argument|conflicting option|cannot be converted to|mutually exclusive"
+    r"|Input should be |Extra inputs are not permitted|^pydantic\S{0,60}ValidationError: "
+    r"|nvalid tool call parser|nvalid reasoning parser|requires --tool-call-parser|enable[-_]auto[-_]tool[-_]choice"
+    r"|Unknown (?:load_format|config format)|(?:GPU|gpu)[ _]memory[ _]utilization must be|Invalid attention backend"
+    r"|is not valid for this configuration|No valid attention backend|Unrecognized distributed executor backend"
+    r"|is not a valid (?:argument|config field|kv_|KV cache)|No such option|Consider increasing max_num_batched_tokens"
+    r"|does not support `--runner|Unsupported kv_role|Please specify kv_role|Pipeline parallelism is not supported"
+    r"|Config file must be of a yaml|Invalid data-parallel launch options"
+    r"|(?:Value|Assertion|NotImplemented|Type)Error: .{1,1500} @ (?:vllm/)?(?:config(?:/\w{1,60})?|engine/arg_utils"
+    r"|entrypoints/openai/cli_args|entrypoints/cli/serve|utils/argparse_utils)\.py:",
+    re.DOTALL,
 )
 _COMMON = (
     "model",
@@ -56,14 +72,14 @@ _COMMON = (
 )
 
 
-@rule(cause="bad-argument", branch=Branch.DIED, needs={Source.LOGS}, order=24)
+@rule(cause="bad-argument", branch=Branch.DIED, needs={Source.LOGS}, order=60, signature=_REFUSED)
 def bad_argument(replica: Replica) -> Verdict | None:
     hit = deaths.error(replica, _REFUSED)
     if hit is None:
         return None
-    error, match = hit
+    match = hit[1]
     return Verdict(
-        summary=f"vLLM refuses its arguments: {error.message[:200]}",
+        summary=f"vLLM refuses its arguments: {deaths.quoted(hit, 200)}",
         evidence=(
             *deaths.shown(replica, hit),
             evidence.container_field(replica, "image", replica.container.image),
@@ -78,8 +94,12 @@ def _advice(replica: Replica, match: re.Match[str]) -> str:
         return (
             f"Lower --max-model-len from {match['asked']} to {match['derived']}, the most that the model was made for."
         )
+    if match["remote"]:
+        return "If you trust the model's repository, add --trust-remote-code: it runs code from there in the container."
+    if match["batched"]:
+        return f"Raise --max-num-batched-tokens from {match['tokens']} to {match['least']} or more."
     if not match["unknown"]:
-        return "Give the argument a value that the message allows."
+        return "Give the argument a value that the message allows, or leave it out."
     flag = match["unknown"].lstrip("-")
     log = replica.death_log
     version = version_of(log.version) if log is not None and log.version else replica.args.version

@@ -1,26 +1,37 @@
-"""The engine's process died under a running server, and the server ended with it.
+"""The engine's process died, and the server ended with it.
 
 What it finds
-    A log that served, then the engine's unexpected end. The server then exits with code 0, so Kubernetes says
-    `Completed`; requests in flight got one 500 each.
+    A log that served, then the engine's unexpected end: the server then exits with code 0, so Kubernetes says
+    `Completed`, and requests in flight got one 500 each. Or a crash in native code, at any time: an illegal memory
+    access, a failed assertion in a kernel, a segmentation fault, an abort.
 
 Why it matters
-    A restart brings it back, and exit code 0 hides it: the reason lies in the engine's own last lines, or on the node.
+    A restart brings it back, and exit code 0 hides it. A crash in a kernel is a bug or bad input, not broken hardware.
 
 Evidence
     The line where the engine ended, the exit code, and the child's exit code where vLLM prints it.
 
 Fix
-    None is automatic: where an error of the engine is in the log, that is the finding instead.
+    None is automatic: what to look for, and how to make the crash name its place.
 """
 
 from __future__ import annotations
 
-from vops.diagnosis import evidence, remedies
+import re
+
+from vops.diagnosis import deaths, evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
+
+_CRASH = re.compile(
+    r"illegal memory access|device-side assert|misaligned address|an illegal instruction was encountered"
+    r"|invalid (?:program counter|device function|configuration argument)|CUDA error: |CUDNN_STATUS_(?!NOT_SUPPORTED)"
+    r"|CUBLAS_STATUS_(?!ALLOC_FAILED)|^Abort: |^Signal: .{0,120}(?:[Ss]egmentation|[Ss]egfault|SIGSEGV|SIGABRT|Aborted"
+    r"|signal (?:6|11))|c10::Error|cudaErrorIllegalAddress|cudaErrorAssert"
+)
+_SIGNALS = {-6: "abort", -11: "segmentation fault", -7: "bus error", -4: "illegal instruction"}
 
 
 @rule(cause="engine-dead", branch=Branch.DIED, needs={Source.LOGS}, order=40, even_when_ready=True)
@@ -29,9 +40,10 @@ def engine_dead(replica: Replica) -> Verdict | None:
     if log is None or not log.ready or not log.engine_died or log.root is not None:
         return None
     code = f", exit code {log.child_exit_code}" if log.child_exit_code is not None else ""
+    signal = _SIGNALS.get(log.child_exit_code or 0)
     ended = f", and the server ended with code {death.exit_code}" if death is not None and replica.observed else ""
     return Verdict(
-        summary=f"The engine of {replica.name} died while it served{code}{ended}",
+        summary=f"The engine of {replica.name} died while it served{code}{f' ({signal})' if signal else ''}{ended}",
         evidence=(
             evidence.death_line(replica, log.engine_died_line or 0, "the engine's process ended unexpectedly"),
             *evidence.exit_status(replica),
@@ -44,5 +56,25 @@ def engine_dead(replica: Replica) -> Verdict | None:
                 "(dmesg, DCGM_FI_DEV_XID_ERRORS, events of the node).",
                 "The restart brings the replica back; if it recurs on one node only, cordon that node.",
             ),
+        ),
+    )
+
+
+@rule(cause="engine-dead", branch=Branch.DIED, needs={Source.LOGS}, order=64, even_when_ready=True, signature=_CRASH)
+def engine_crashed(replica: Replica) -> Verdict | None:
+    hit, log = deaths.error(replica, _CRASH), replica.death_log
+    if hit is None or log is None:
+        return None
+    when = "while it served" if log.ready else f"during {log.stage}"
+    return deaths.verdict(
+        replica,
+        hit,
+        f"The engine of {replica.name} crashed {when}: {deaths.quoted(hit, 100)}",
+        remedies.advice(
+            "Find the crash",
+            "It is a bug in a kernel or bad input, not hardware: the restart brings the replica back.",
+            "Set env CUDA_LAUNCH_BLOCKING=1 (slow) to make the crash name its place; try --enforce-eager, another "
+            "attention backend, or the next vLLM version.",
+            "If it happens on one node only, look for an Xid there: dmesg | grep -i xid.",
         ),
     )

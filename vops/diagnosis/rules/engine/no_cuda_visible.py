@@ -1,13 +1,13 @@
 """vLLM finds no GPU in its container.
 
 What it finds
-    No CUDA device for the process: no platform detected, or a rank beyond 0 devices.
+    No CUDA device for the process: no platform detected, no driver library, NVML missing, or a rank beyond 0 devices.
 
 Why it matters
     The container got no GPU: no limit in the pod, the wrong runtime class, or CUDA_VISIBLE_DEVICES set by hand.
 
 Evidence
-    The error and the container's GPU limit.
+    The error, the container's GPU limit, its runtime class, and CUDA_VISIBLE_DEVICES where it is set.
 
 Fix
     By hand: ask for a GPU in resources.limits, or see to the node's runtime.
@@ -17,31 +17,60 @@ from __future__ import annotations
 
 import re
 
-from vops.diagnosis import deaths, evidence, remedies
+from vops.diagnosis import deaths, evidence
 from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Evidence
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 
-_NO_GPU = re.compile(
-    r"Failed to infer device type|out of bounds for 0 devices|No CUDA GPUs are available"
-    r"|no CUDA-capable device is detected|Found no NVIDIA driver on your system"
+NO_GPU = re.compile(
+    r"Failed to infer device type|Device string must not be empty|out of bounds for 0 devices"
+    r"|No CUDA GPUs are available|no CUDA-capable device is detected|Found no NVIDIA driver on your system"
+    r"|CUDA_VISIBLE_DEVICES is set to empty string|NVML Shared Library Not Found|NVMLError_LibraryNotFound"
+    r"|NVMLError_DriverNotLoaded|Driver Not Loaded|lib(?:cuda|nvidia-ml)\.so(?:\.1)?: cannot open shared object"
+    r"|Torch not compiled with CUDA enabled|Current node has no GPU available|cudaErrorNoDevice"
+    r"|No supported device detected|CUDA unknown error - this may be due to an incorrectly set up environment"
+    r"|Can't initialize NVML|UnspecifiedPlatform|0 active drivers \(\[\]\)|The NVIDIA Driver was not detected"
 )
+_VARIABLES = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
 
 
-@rule(cause="no-cuda-visible", branch=Branch.DIED, needs={Source.LOGS}, order=19)
+@rule(cause="no-cuda-visible", branch=Branch.DIED, needs={Source.LOGS}, order=16, signature=NO_GPU)
 def no_cuda_visible(replica: Replica) -> Verdict | None:
-    hit = deaths.error(replica, _NO_GPU)
+    hit = deaths.error(replica, NO_GPU)
     if hit is None:
         return None
     asks = replica.gpu_count
-    step = (
-        "See that the node's container runtime hands GPUs on (runtimeClassName, CDI), and unset CUDA_VISIBLE_DEVICES."
-        if asks or not replica.observed
-        else "Add a GPU to resources.limits (nvidia.com/gpu: 1), and the toleration that GPU nodes need."
+    none = replica.observed and not asks
+    return deaths.verdict(
+        replica,
+        hit,
+        f"{replica.name} sees no GPU" + (": it does not ask for one" if none else ""),
+        deaths.steps(replica, "Give the container a GPU", *_steps(replica, none=none)),
+        evidence.container_field(replica, "resources.limits", f"{asks} GPUs"),
+        *_settings(replica),
     )
-    return Verdict(
-        summary=f"{replica.name} sees no GPU" + (": it does not ask for one" if replica.observed and not asks else ""),
-        evidence=(*deaths.shown(replica, hit), evidence.container_field(replica, "resources.limits", f"{asks} GPUs")),
-        confidence=deaths.confidence(replica),
-        fixes=(remedies.by_steps(replica, "Give the container a GPU", (step,)),),
+
+
+def _steps(replica: Replica, *, none: bool) -> tuple[str, ...]:
+    if none:
+        return ("Add a GPU to resources.limits (nvidia.com/gpu: 1), and the toleration that GPU nodes need.",)
+    hidden = [item.name for item in replica.container.env if item.name in _VARIABLES]
+    unset = (f"Remove env {', '.join(hidden)}: the device plugin sets what the container may see.",) if hidden else ()
+    runtime = replica.pod.spec.runtime_class_name
+    named = "" if runtime else ", or set runtimeClassName: nvidia where the cluster has that class"
+    return (
+        *unset,
+        f"See that the node's container runtime hands GPUs on (nvidia runtime as default, or CDI){named}.",
+        "Test it: kubectl debug node/… or a pod with the same limits that runs nvidia-smi.",
     )
+
+
+def _settings(replica: Replica) -> tuple[Evidence, ...]:
+    runtime = replica.pod.spec.runtime_class_name
+    found = [
+        evidence.container_field(replica, f"env[{item.name}]", item.value or "set by reference")
+        for item in replica.container.env
+        if item.name in _VARIABLES
+    ]
+    return (*((evidence.pod_field("spec.runtimeClassName", runtime),) if runtime else ()), *found)

@@ -1,7 +1,7 @@
 """The port that vLLM should listen on is taken already.
 
 What it finds
-    `Address already in use` when the server binds its port.
+    `Address already in use` when the server binds its port, or when the workers bind the one that they meet at.
 
 Why it matters
     In a pod of its own this means a second server in the same network: a sidecar, or hostNetwork on a shared node.
@@ -17,28 +17,39 @@ from __future__ import annotations
 
 import re
 
-from vops.diagnosis import deaths, evidence, remedies
+from vops.diagnosis import deaths, evidence
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 
-_IN_USE = re.compile(r"\[Errno 98\]|Address already in use", re.IGNORECASE)
+_IN_USE = re.compile(
+    r"\[Errno 98\]|Address already in use|EADDRINUSE|failed to listen on any local network", re.IGNORECASE
+)
+_BETWEEN_WORKERS = re.compile(
+    r"server socket has failed|EADDRINUSE.{0,80}(?:TCPStore|tcp store)|ZMQError|DistNetworkError"
+)
+_PORT = re.compile(r"port: (\d{2,5})|\('[^']{0,64}', (\d{2,5})\)|[:/]{1,3}[\w.*-]{0,64}:(\d{2,5})", re.ASCII)
 
 
-@rule(cause="port-in-use", branch=Branch.DIED, needs={Source.LOGS}, order=26)
+@rule(cause="port-in-use", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_IN_USE)
 def port_in_use(replica: Replica) -> Verdict | None:
     hit, log = deaths.error(replica, _IN_USE), replica.death_log
     if hit is None or log is None:
         return None
-    port = log.arguments.get("port") or replica.args.port
-    return Verdict(
-        summary=f"Port {port} is taken when {replica.name} wants to listen on it",
-        evidence=(
-            *deaths.shown(replica, hit),
-            evidence.pod_field("spec.hostNetwork", str(replica.pod.spec.host_network).lower()),
-        ),
-        confidence=deaths.confidence(replica),
-        fixes=(
-            remedies.by_steps(replica, "Use another port", ("Set --port, and ports, probes and Service with it.",)),
-        ),
+    named = _PORT.search(hit[0].message)
+    internal = _BETWEEN_WORKERS.search(hit[0].text) is not None
+    given = log.arguments.get("port") or (replica.args.port if not internal else None)
+    port = next((text for text in named.groups() if text), None) if named is not None else given
+    step = (
+        "Set env VLLM_PORT and MASTER_PORT to a free range, and see that no second server runs in this pod."
+        if internal
+        else "Set --port, and ports, probes and Service with it; or end what listens there (a sidecar, another server)."
+    )
+    host = "With hostNetwork every server of a node needs a port of its own." if replica.pod.spec.host_network else ""
+    return deaths.verdict(
+        replica,
+        hit,
+        f"Port {port or 'that vLLM asks for'} is taken when {replica.name} wants to listen on it",
+        deaths.steps(replica, "Use another port", *(text for text in (step, host) if text)),
+        evidence.pod_field("spec.hostNetwork", str(replica.pod.spec.host_network).lower()),
     )

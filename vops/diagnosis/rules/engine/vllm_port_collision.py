@@ -17,32 +17,28 @@ from __future__ import annotations
 
 import re
 
-from vops.diagnosis import deaths, evidence, remedies
+from vops.diagnosis import deaths, evidence
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 
 _COLLISION = re.compile(
-    r"VLLM_PORT '?tcp://\S{1,120} appears to be a URI|invalid literal for int\(\) with base 10: 'tcp://"
+    r"VLLM_PORT '?tcp://\S{1,120} appears to be a URI|invalid literal for int\(\) with base 10: '(?:tcp|udp)://"
 )
 
 
-@rule(cause="vllm-port-collision", branch=Branch.DIED, needs={Source.LOGS}, order=20)
+@rule(cause="vllm-port-collision", branch=Branch.DIED, needs={Source.LOGS}, order=14, signature=_COLLISION)
 def vllm_port_collision(replica: Replica) -> Verdict | None:
     hit = deaths.error(replica, _COLLISION)
     if hit is None:
         return None
     links = replica.pod.spec.enable_service_links
-    return Verdict(
-        summary=f"A Service named vllm sets VLLM_PORT in {replica.name}, and vLLM cannot read it",
-        evidence=(
-            *deaths.shown(replica, hit),
-            evidence.pod_field("spec.enableServiceLinks", str(links).lower(), expected="false"),
+    return deaths.verdict(
+        replica,
+        hit,
+        f"A Service named vllm sets VLLM_PORT in {replica.name}, and vLLM cannot read it",
+        deaths.steps(
+            replica, "Keep Services out of the environment", "Set enableServiceLinks: false in the pod's spec."
         ),
-        confidence=deaths.confidence(replica),
-        fixes=(
-            remedies.by_steps(
-                replica, "Keep Services out of the environment", ("Set enableServiceLinks: false in the pod's spec.",)
-            ),
-        ),
+        evidence.pod_field("spec.enableServiceLinks", str(links).lower(), expected="false"),
     )

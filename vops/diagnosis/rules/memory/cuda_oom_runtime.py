@@ -15,32 +15,67 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import deaths, remedies
-from vops.diagnosis.cuda_memory import OUT_OF_MEMORY, device_memory
+from vops.diagnosis import deaths
+from vops.diagnosis.cuda_memory import OUT_OF_MEMORY, device_memory, stage_of
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.logs import Stage
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 
-_SAMPLER = "--max-num-seqs to half (the sampler's buffers grow with it)"
-_STEPS = {
-    Stage.CAPTURE: "Lower --gpu-memory-utilization by 0.02 to 0.05, or --max-num-seqs, or try --enforce-eager.",
-    Stage.SERVING: "Lower --gpu-memory-utilization by 0.05, so that bursts have room.",
-}
+_LEAST_UTILIZATION = 0.5
+_STEP = 0.05
 
 
-@rule(cause="cuda-oom-runtime", branch=Branch.DIED, needs={Source.LOGS}, order=26, even_when_ready=True)
+@rule(
+    cause="cuda-oom-runtime",
+    branch=Branch.DIED,
+    needs={Source.LOGS},
+    order=32,
+    even_when_ready=True,
+    signature=OUT_OF_MEMORY,
+)
 def cuda_oom_runtime(replica: Replica) -> Verdict | None:
     hit, log = deaths.error(replica, OUT_OF_MEMORY), replica.death_log
-    if hit is None or log is None or log.stage.rank <= Stage.WEIGHTS.rank:
+    if hit is None or log is None:
         return None
+    stage = stage_of(hit[0], log)
     memory = device_memory(hit[0].message)
-    if memory is not None and memory.taken_by_others:
+    if stage.rank <= Stage.WEIGHTS.rank or (memory is not None and memory.taken_by_others):
         return None
-    step = _STEPS.get(log.stage, f"Lower {_SAMPLER}, or --gpu-memory-utilization by 0.05.")
-    return Verdict(
-        summary=f"{replica.name} runs out of GPU memory during {log.stage}",
-        evidence=deaths.shown(replica, hit),
-        confidence=deaths.confidence(replica),
-        fixes=(remedies.by_steps(replica, "Leave more GPU memory free", (step,)),),
+    return deaths.verdict(
+        replica,
+        hit,
+        f"{replica.name} runs out of GPU memory during {stage}",
+        deaths.steps(replica, "Leave more GPU memory free", *_steps(replica, stage, hit)),
     )
+
+
+def _steps(replica: Replica, stage: Stage, hit: deaths.Hit) -> tuple[str, ...]:
+    """Fewer sequences where their number makes the buffers, else a smaller budget."""
+    sequences, utilization = _fewer_sequences(replica), _less_utilization(replica)
+    if "warming up sampler" in hit[0].message:
+        return (f"{sequences} (the sampler's buffers grow with it);", f"or {_lower(utilization)}.")
+    match stage:
+        case Stage.CAPTURE:
+            return (f"{utilization};", f"or {_lower(sequences)}, or try --enforce-eager, which captures no graphs.")
+        case Stage.PROFILE:
+            return (
+                f"{sequences}, or --max-num-batched-tokens: the trial run takes the largest batch;",
+                "for a multimodal model, lower --limit-mm-per-prompt.",
+            )
+        case _:
+            return (f"{utilization}, so that bursts have room;", f"or {_lower(sequences)}.")
+
+
+def _less_utilization(replica: Replica) -> str:
+    now = replica.args.gpu_memory_utilization or 0.9
+    return f"Lower --gpu-memory-utilization from {now:g} to {max(now - _STEP, _LEAST_UTILIZATION):.2f}"
+
+
+def _fewer_sequences(replica: Replica) -> str:
+    now = replica.args.max_num_seqs
+    return f"Lower --max-num-seqs from {now} to {max(now // 2, 1)}" if now else "Set --max-num-seqs to 128 or fewer"
+
+
+def _lower(sentence: str) -> str:
+    return sentence[0].lower() + sentence[1:]

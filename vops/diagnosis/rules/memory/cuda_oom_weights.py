@@ -15,36 +15,36 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import deaths, remedies
-from vops.diagnosis.cuda_memory import OUT_OF_MEMORY, device_memory
+from vops.diagnosis import deaths
+from vops.diagnosis.cuda_memory import OUT_OF_MEMORY, device_memory, stage_of
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.logs import Stage
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 
 
-@rule(cause="cuda-oom-weights", branch=Branch.DIED, needs={Source.LOGS}, order=26)
+@rule(cause="cuda-oom-weights", branch=Branch.DIED, needs={Source.LOGS}, order=31, signature=OUT_OF_MEMORY)
 def cuda_oom_weights(replica: Replica) -> Verdict | None:
     hit, log = deaths.error(replica, OUT_OF_MEMORY), replica.death_log
-    if hit is None or log is None or log.stage.rank > Stage.WEIGHTS.rank:
+    if hit is None or log is None or stage_of(hit[0], log).rank > Stage.WEIGHTS.rank:
         return None
     memory = device_memory(hit[0].message)
     if memory is not None and memory.taken_by_others:
         return None
     size = f"{memory.total_gib:g} GiB of GPU memory" if memory is not None else "the GPU's memory"
+    return deaths.verdict(
+        replica,
+        hit,
+        f"The weights of {deaths.model_of(replica)} do not fit into {size}",
+        deaths.steps(replica, "Spread or shrink the weights", *_steps(replica)),
+    )
+
+
+def _steps(replica: Replica) -> tuple[str, ...]:
     gpus = replica.args.tensor_parallel_size or 1
-    return Verdict(
-        summary=f"The weights of {deaths.model_of(replica)} do not fit into {size}",
-        evidence=deaths.shown(replica, hit),
-        confidence=deaths.confidence(replica),
-        fixes=(
-            remedies.by_steps(
-                replica,
-                "Spread or shrink the weights",
-                (
-                    f"Raise --tensor-parallel-size (now {gpus}) and the GPU limit with it, to a divisor of the heads;",
-                    "or load a quantized model (AWQ, FP8), or use a GPU with more memory.",
-                ),
-            ),
-        ),
+    more = max(2, 2 * gpus)
+    return (
+        f"Set --tensor-parallel-size {more} (now {gpus}) and the GPU limit to {more}, where {more} divides the heads;",
+        "or load a quantized model (AWQ, FP8), or use a GPU with more memory.",
+        "--gpu-memory-utilization and --max-model-len do not help: they act on what is left after the weights.",
     )

@@ -29,19 +29,24 @@ from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 
 _NOT_FREE = re.compile(
-    r"Free memory on device.{0,60}\(([\d.]{1,12})/([\d.]{1,12}) GiB\) on startup is less than desired",
+    r"Free memory on device.{0,60}\(([\d.]{1,12})/([\d.]{1,12}) GiB\) on startup is less than",
     re.ASCII,
 )
 _CHANGED = re.compile(r"Error in memory profiling\. Initial free memory")
+_BUSY = re.compile(r"CUDA-capable device\(s\) is/are busy or unavailable|cudaErrorDevicesUnavailable")
+_SIGNATURE = re.compile(f"{_NOT_FREE.pattern}|{_CHANGED.pattern}|{_BUSY.pattern}|{OUT_OF_MEMORY.pattern}", re.ASCII)
+_NEARLY_ALL = 0.95
 _SPARE = 0.02
 
 
-@rule(cause="gpu-memory-not-free", branch=Branch.DIED, needs={Source.LOGS}, order=25)
+@rule(cause="gpu-memory-not-free", branch=Branch.DIED, needs={Source.LOGS}, order=30, signature=_SIGNATURE)
 def gpu_memory_not_free(replica: Replica) -> Verdict | None:
     found = _taken(replica)
     if found is None:
         return None
     hit, sizes, share = found
+    if share is not None and share + _SPARE >= _NEARLY_ALL:
+        return _asks_for_all(replica, hit, sizes, share)
     neighbours = _neighbours(replica)
     step = f"set --gpu-memory-utilization {share:g}" if share is not None else "lower --gpu-memory-utilization"
     return Verdict(
@@ -61,12 +66,30 @@ def gpu_memory_not_free(replica: Replica) -> Verdict | None:
     )
 
 
+def _asks_for_all(replica: Replica, hit: Hit, sizes: str, share: float) -> Verdict:
+    """Nobody holds more than the driver does: the flag asks for more than a GPU ever has free."""
+    now = replica.args.gpu_memory_utilization
+    return deaths.verdict(
+        replica,
+        hit,
+        f"{replica.name} asks for more GPU memory than is ever free{sizes}",
+        deaths.steps(
+            replica,
+            "Ask for less",
+            f"Lower --gpu-memory-utilization{f' from {now:g}' if now else ''} to {share:g}: "
+            "CUDA itself and the driver hold the rest.",
+        ),
+    )
+
+
 def _taken(replica: Replica) -> tuple[Hit, str, float | None] | None:
     """The error, the sizes in words, and the utilization that would still fit."""
     if hit := deaths.error(replica, _NOT_FREE):
         free, total = float(hit[1][1]), float(hit[1][2])
         share = math.floor((free / total - _SPARE) * 100) / 100 if total else None
         return hit, f": {free:g} of {total:g} GiB are free", share
+    if hit := deaths.error(replica, _BUSY):
+        return hit, ": it is in use, or set to let one process in", None
     if hit := deaths.error(replica, _CHANGED):
         return hit, ", and it changed while vLLM measured", None
     hit = deaths.error(replica, OUT_OF_MEMORY)

@@ -31,8 +31,8 @@ STEP = 256
 _ROUNDING = 0.005
 
 _TOO_SMALL = re.compile(
-    r"max seq len \((\d{1,9})\),? \(?([\d.]{1,12}) GiB KV cache is needed,? which is larger than the available "
-    r"KV cache memory \(([\d.]{1,12}) GiB\)",
+    r"max seq len \((\d{1,9})\),? \(?([\d.]{1,12}) Gi?B KV cache is needed,? which is larger than the available "
+    r"KV cache memory \(([\d.]{1,12}) Gi?B\)",
     re.ASCII,
 )
 _ESTIMATE = re.compile(r"estimated maximum model length is (\d{1,9})", re.ASCII)
@@ -41,8 +41,11 @@ _V0 = re.compile(
     r"\((\d{1,9})\)",
     re.ASCII,
 )
-_NONE = re.compile(r"No available memory for the cache blocks")
-_ANY = re.compile(f"{_TOO_SMALL.pattern}|{_V0.pattern}|{_NONE.pattern}", re.ASCII)
+_NONE = re.compile(r"No available memory for the cache blocks|Cannot auto-fit max_model_len")
+_STATES = re.compile(
+    r"max_num_seqs \((\d{1,9})\) exceeds (?:the )?available (?:Mamba|\w{1,20}) cache blocks \((\d{1,9})\)", re.ASCII
+)
+_ANY = re.compile(f"{_TOO_SMALL.pattern}|{_V0.pattern}|{_NONE.pattern}|{_STATES.pattern}", re.ASCII)
 
 
 class Shortage(msgspec.Struct, frozen=True):
@@ -55,11 +58,18 @@ class Shortage(msgspec.Struct, frozen=True):
     printed: bool = True
 
 
-@rule(cause="kv-cache-too-small", branch=Branch.DIED, needs={Source.LOGS}, order=28)
+@rule(cause="kv-cache-too-small", branch=Branch.DIED, needs={Source.LOGS}, order=33, signature=_ANY)
 def kv_cache_too_small(replica: Replica) -> Verdict | None:
     hit = deaths.error(replica, _ANY)
     if hit is None:
         return None
+    if states := _STATES.search(hit[0].message):
+        return deaths.verdict(
+            replica,
+            hit,
+            f"{replica.name} has cache for the states of {states[2]} sequences, and --max-num-seqs is {states[1]}",
+            deaths.steps(replica, "Let fewer sequences run at once", f"Set --max-num-seqs {states[2]}."),
+        )
     shortage = read_shortage(hit[0].message)
     return Verdict(
         summary=_summary(replica, shortage),

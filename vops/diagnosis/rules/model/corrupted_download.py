@@ -23,12 +23,20 @@ from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 
 _BROKEN = re.compile(
-    r"SafetensorError|Error while deserializing header|Cannot find any model weights|PytorchStreamReader failed"
-    r"|Consistency check failed|unexpected EOF"
+    r"SafetensorError|Error while deserializing header|Cannot find any (?:safetensors )?model weights"
+    r"|PytorchStreamReader failed|Consistency check failed|unexpected EOF|UnpicklingError|invalid load key"
+    r"|InvalidHeader"
+    r"|MetadataIncompleteBuffer|HeaderTooLarge|HeaderTooSmall|InvalidHeaderDeserialization|version https://git-lfs"
+    r"|Weight files referenced in index but missing|Following weights were not initialized from checkpoint"
+    r"|expected value at line 1 column 1|data did not match any variant of untagged enum|JSONDecodeError: .{0,200}"
+    r"|file is not a (?:valid|zip)|not a valid JSON file|Unable to load weights|checksum|Invalid GGUF"
+    r"|GGUF magic invalid"
+    r"|It looks like the config file at .{0,300} is not a valid"
+    r"|No such file or directory: '[^']{0,300}-of-\d{5}\.safetensors'"
 )
 
 
-@rule(cause="corrupted-download", branch=Branch.DIED, needs={Source.LOGS}, order=26)
+@rule(cause="corrupted-download", branch=Branch.DIED, needs={Source.LOGS}, order=26, signature=_BROKEN)
 def corrupted_download(replica: Replica) -> Verdict | None:
     hit = deaths.error(replica, _BROKEN)
     if hit is None:

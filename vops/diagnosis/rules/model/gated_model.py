@@ -2,7 +2,8 @@
 
 What it finds
     A 403 for a gated repository at the root of the failure. The log ends in wrappers that speak of an invalid
-    repository or local folder; those are consequences.
+    repository or local folder; those are consequences. Files of an earlier download do not help: the hub
+    is asked first.
 
 Why it matters
     No restart and no other token of the same account helps: somebody must ask for access, or use another source.
@@ -24,24 +25,25 @@ from vops.diagnosis.findings import Applicability
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 
-_GATED = re.compile(
-    r"403(?: Client Error| Forbidden).*(?:gated repo|not in the authorized list|is restricted)|GatedRepoError: 403",
-    re.DOTALL,
+_REPOSITORY = re.compile(
+    r"Access to (?:model|dataset) (\S{1,200}) is restricted|/([\w.-]{1,96}/[\w.-]{1,96})/resolve/"
+    r"|access to it at https://huggingface\.co/([\w.-]{1,96}/[\w.-]{1,96}?)\.?(?: |$)"
 )
-_REPOSITORY = re.compile(r"Access to (?:model|dataset) (\S{1,200}) is restricted|/([\w.-]+/[\w.-]+)/resolve/")
+_FINE_GRAINED = "fine-grained token"
 
 
-@rule(cause="gated-model", branch=Branch.DIED, needs={Source.LOGS}, order=20)
+@rule(cause="gated-model", branch=Branch.DIED, needs={Source.LOGS}, order=21, signature=hub.GATED)
 def gated_model(replica: Replica) -> Verdict | None:
-    hit = deaths.error(replica, _GATED)
+    hit = deaths.error(replica, hub.GATED)
     if hit is None:
         return None
     named = _REPOSITORY.search(hit[0].message)
-    model = (named[1] or named[2] if named else "") or deaths.model_of(replica)
+    model = next((text for text in named.groups() if text), "") if named else deaths.model_of(replica)
     source = hub.token_source(replica)
     token = f"the token ({source})" if source else "its token"
+    may_not = "may not read gated repositories" if _FINE_GRAINED in hit[0].message else "has not been granted access"
     return Verdict(
-        summary=f"{model} is gated, and {token} has not been granted access (403)",
+        summary=f"{model} is gated, and {token} {may_not} (403)",
         evidence=(*deaths.shown(replica, hit), hub.token_evidence(replica)),
         confidence=deaths.confidence(replica),
         fixes=(

@@ -15,19 +15,15 @@ Fix
 
 from __future__ import annotations
 
-import re
-
 from vops.diagnosis import deaths, hub, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 
-LIMITED = re.compile(r"\b429\b.{0,40}(?:Too Many Requests|Client Error)|429 Client Error")
 
-
-@rule(cause="hub-rate-limit", branch=Branch.DIED, needs={Source.LOGS}, order=21)
+@rule(cause="hub-rate-limit", branch=Branch.DIED, needs={Source.LOGS}, order=21, signature=hub.LIMITED)
 def hub_rate_limit(replica: Replica) -> Verdict | None:
-    hit = deaths.error(replica, LIMITED)
+    hit = deaths.error(replica, hub.LIMITED)
     if hit is None:
         return None
     return Verdict(

@@ -24,25 +24,33 @@ from vops.diagnosis.findings import Confidence
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 
-_MISSING = re.compile(
-    r"RepositoryNotFoundError|RevisionNotFoundError|Repository Not Found for url|Revision Not Found for url"
-    r"|HFValidationError: Repo id must|404 Client Error.*(?:Entry|Repository) Not Found|EntryNotFoundError: 404"
+_FILES = re.compile(
+    r"No such file or directory: '?[^']{0,300}(?:config\.json|tokenizer|\.safetensors|\.gguf|\.bin|/models?/"
+    r"|/mnt/models)"
+    r"|does not appear to have a(?:ny)? files? named|Can't load (?:the )?(?:configuration|tokenizer|image processor"
+    r"|feature "
+    r"extractor) (?:of|for)|no config file found|No supported config format found|Incorrect path_or_model_id"
+    r"|[Mm]odel path .{0,200}does not exist|Couldn't instantiate the backend tokenizer|is not a local folder"
+    r"|Invalid repository ID or local directory|(?<!Local)EntryNotFoundError|Could not find \S{0,80}tokenizer\.model"
+    r"|Path .{1,200} does not exist|FileNotFoundError: .{0,200}(?:model|config)"
 )
+_SIGNATURE = re.compile(f"{hub.NOT_THERE.pattern}|{_FILES.pattern}")
+_LAST_WORD = "Invalid repository ID or local directory"
 
 
-@rule(cause="model-not-found", branch=Branch.DIED, needs={Source.LOGS}, order=22)
+@rule(cause="model-not-found", branch=Branch.DIED, needs={Source.LOGS}, order=22, signature=_SIGNATURE)
 def model_not_found(replica: Replica) -> Verdict | None:
-    hit = deaths.error(replica, _MISSING)
+    hit = deaths.error(replica, _SIGNATURE)
     if hit is None:
         return None
     model = deaths.model_of(replica)
     is_path = model.startswith(("/", ".", "~")) or hit[0].short_type == "HFValidationError"
-    ambiguous = not is_path and "401" in hit[0].message
+    ambiguous = not is_path and ("401" in hit[0].message or _LAST_WORD in hit[0].message)
     if is_path:
         summary = f"{model} is not a folder in the container of {replica.name}"
         steps = (f"See that a volume with the model is mounted and holds {model}, with config.json in it.",)
     else:
-        private = ", or is private and asked for without a token that may see it" if ambiguous else ""
+        private = ", or it is private and asked for without a token that may see it" if ambiguous else ""
         summary = f"The hub has no {model}{private}"
         steps = (f"Correct the model's name: see https://huggingface.co/{model}",)
     return Verdict(

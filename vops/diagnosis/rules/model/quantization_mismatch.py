@@ -24,11 +24,21 @@ from vops.model.snapshot import Source
 
 _MISMATCH = re.compile(
     r"Quantization method specified in the model config|Unknown quantization method"
-    r"|quantization method \S{1,60} is not supported"
+    r"|quantization method \S{1,60} is not supported|Cannot find the config file for (?:awq|gptq|\w{1,20}quant)"
+    r"|only support 'bitsandbytes'|BitsAndBytes loader does not support|bitsandbytes.{0,80}not supported"
+    r"|KeyError: '[^']{0,200}(?:absmax|quant_state|qweight|qzeros|g_idx|weight_scale|input_scale|scales)[^']{0,60}'"
+    r"|Unsupported quantization config|quantization method is not specified in the config|Prequant BitsAndBytes"
+    r"|Cannot find any of .{1,200} in the model's quantization config|No compatible (?:compressed-tensors )?scheme"
+    r"|Failed to find a kernel that can implement the WNA16|Marlin.{0,200}not supported"
+    r"|quantized model .{0,60}not supported"
+    r"|does not support (?:native )?(?:NVFP4|FP8|fp8|MXFP4|AWQ|GPTQ)|(?:nvfp4|NVFP4|mxfp4"
+    r"|MXFP4).{0,120}(?:not supported|requires)"
+    r"|(?:Value|NotImplemented|Assertion|Runtime)Error: .{1,1500} @ (?:vllm/)?model_executor/layers/quantization/",
+    re.DOTALL,
 )
 
 
-@rule(cause="quantization-mismatch", branch=Branch.DIED, needs={Source.LOGS}, order=26)
+@rule(cause="quantization-mismatch", branch=Branch.DIED, needs={Source.LOGS}, order=57, signature=_MISMATCH)
 def quantization_mismatch(replica: Replica) -> Verdict | None:
     hit = deaths.error(replica, _MISMATCH)
     if hit is None:

@@ -1,7 +1,8 @@
 """The hub wants to know who asks, and gets no token, or one that it does not accept: 401.
 
 What it finds
-    A 401 for a gated repository, or the hub's word that the credentials are invalid.
+    A 401 for a gated repository, the hub's word that the credentials are invalid, a token that no header can hold, or
+    cloud storage that was asked without credentials.
 
 Why it matters
     A Secret that is empty, ends in a newline or is not mounted looks exactly like this.
@@ -23,22 +24,29 @@ from vops.diagnosis.findings import Applicability
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 
-_UNKNOWN = re.compile(
-    r"401 Client Error.*(?:Cannot access gated repo|must have access to it and be authenticated|Please log in)"
-    r"|GatedRepoError: 401|Invalid credentials in Authorization header|Invalid user token",
-    re.DOTALL,
+_SIGNATURE = re.compile(f"{hub.UNKNOWN_TOKEN.pattern}|{hub.NO_CREDENTIALS.pattern}", re.DOTALL)
+_NEWLINE = re.compile(r"[Hh]eader value")
+_STORAGE_STEPS = (
+    "Give the pod's ServiceAccount an identity that may read the bucket (IRSA, Workload Identity), or a Secret with "
+    "keys.",
 )
 
 
-@rule(cause="token-missing", branch=Branch.DIED, needs={Source.LOGS}, order=20)
+@rule(cause="token-missing", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_SIGNATURE)
 def token_missing(replica: Replica) -> Verdict | None:
-    hit = deaths.error(replica, _UNKNOWN)
+    hit = deaths.error(replica, _SIGNATURE)
     if hit is None:
         return None
+    if hub.NO_CREDENTIALS.search(hit[0].text):
+        summary = f"{replica.name} has no valid credentials for the storage that its model is in"
+        fix = remedies.by_steps(replica, "Give the container credentials", _STORAGE_STEPS)
+        return deaths.verdict(replica, hit, summary, fix)
     model, source = deaths.model_of(replica), hub.token_source(replica)
     why = "the container sends no token" if hub.sends_no_token(replica) else "no token is sent that it accepts"
     if source:
         why = f"the hub does not accept the token ({source})"
+    if _NEWLINE.search(hit[0].text):
+        why = "the token cannot be sent: it has a newline or a blank in it"
     return Verdict(
         summary=f"{model} needs a login to the hub, and {why} (401)",
         evidence=(*deaths.shown(replica, hit), hub.token_evidence(replica)),

@@ -23,12 +23,18 @@ from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 
 _UNSUPPORTED = re.compile(
-    r"does not recognize this architecture|Model architectures .{1,200} (?:are|is) not supported"
-    r"|was supported in vLLM until|has no vLLM implementation"
+    r"does not recognize this architecture|Model architectures? .{1,400} (?:are|is) not supported"
+    r"|was supported in vLLM until|has no vLLM implementation|not supported in-tree anymore|is not compatible with vLLM"
+    r"|Cannot find model module|Unrecognized configuration class|Unrecognized model in"
+    r"|No model architectures are specified"
+    r"|top-level 'architectures' field|rope_scaling.{0,40}must be a dictionary|Unknown RoPE scaling type"
+    r"|Unsupported model type|has no SGLang implementation|model type .{1,80} is not supported"
+    r"|KeyError: '(?:qwen|gemma|llama|mistral|deepseek|phi|glm|minimax|gpt_oss|granite|ernie|kimi|exaone)\w{0,30}'$",
+    re.DOTALL,
 )
 
 
-@rule(cause="unsupported-architecture", branch=Branch.DIED, needs={Source.LOGS}, order=26)
+@rule(cause="unsupported-architecture", branch=Branch.DIED, needs={Source.LOGS}, order=26, signature=_UNSUPPORTED)
 def unsupported_architecture(replica: Replica) -> Verdict | None:
     hit, log = deaths.error(replica, _UNSUPPORTED), replica.death_log
     if hit is None or log is None:

@@ -1,8 +1,8 @@
 """The parallelism that was asked for does not go with the GPUs of the pod, or with the model's heads.
 
 What it finds
-    A world size (tensor × pipeline parallel) larger than the GPUs in the container, or attention heads that the tensor
-    parallel size does not divide.
+    A world size (tensor × pipeline parallel) larger than the GPUs in the container or in the Ray cluster, several ranks
+    on one GPU, or heads, layers or quantization blocks that the tensor parallel size does not divide.
 
 Why it matters
     The flag and resources.limits are set in two places, and only together do they make sense.
@@ -27,12 +27,22 @@ _MISMATCH = re.compile(
     r"World size \((?P<world>\d{1,5})\) is larger than the number of available GPUs \((?P<gpus>\d{1,5})\)"
     r"|attention heads \((?P<heads>\d{1,5})\) must be divisible by tensor parallel size \((?P<tp>\d{1,5})\)"
     r"|local rank \d{1,5} is out of bounds for (?P<devices>[1-9]\d{0,4}) devices"
-    r"|Unable to load Ray which is required for multi-node inference",
+    r"|(?P<part>\d{1,7}) is not divisible by (?P<by>\d{1,5})"
+    r"|Cannot provide a placement group requiring (?P<required>\d{1,5}) GPUs"
+    r"|number of required \w{1,10}s exceeds the total number of available \w{1,10}s in the placement group\."
+    r"(?: Required number of devices: (?P<needs>\d{1,5})\. Total number of devices: (?P<total>\d{1,5}))?"
+    r"|Unable to load Ray which is required for multi-node inference|Ray does not allocate any GPUs"
+    r"|Cannot provide a placement group|enough GPUs available|[Ii]nvalid device ordinal|Duplicate GPU detected"
+    r"|only has \d{1,4} GPUs|must be divisible by tensor|tensor_parallel_size .{0,80}divisible"
+    r"|[Cc]onsider reducing tensor_parallel_size|block_n = |weight quantization block_[nk]|min_thread_[nk]"
+    r"|Tensor parallel size \(?\d{1,5}\)? (?:is larger|cannot be larger|exceeds)|please set tensor_parallel_size"
+    r"|number of (?:layers|hidden layers|experts) .{0,60}(?:divisible|smaller)|Every node should have",
     re.ASCII,
 )
+_QUANTIZED = re.compile(r"block_[nk]|min_thread_[nk]|reducing tensor_parallel_size")
 
 
-@rule(cause="tp-mismatch", branch=Branch.DIED, needs={Source.LOGS}, order=24)
+@rule(cause="tp-mismatch", branch=Branch.DIED, needs={Source.LOGS}, order=29, signature=_MISMATCH)
 def tp_mismatch(replica: Replica) -> Verdict | None:
     hit = deaths.error(replica, _MISMATCH)
     if hit is None:
@@ -56,8 +66,23 @@ def _said(replica: Replica, match: re.Match[str]) -> tuple[str, str]:
             f"{tp} GPUs cannot share {heads} attention heads evenly",
             f"Set --tensor-parallel-size {best} (a divisor of {heads}) and resources.limits to as many GPUs.",
         )
-    world = match["world"] or str(replica.args.gpus)
-    gpus = match["gpus"] or match["devices"] or str(replica.gpu_count)
+    text = match.string
+    if match["by"] or _QUANTIZED.search(text) or "divisible" in match[0]:
+        asked = f"--tensor-parallel-size {match['by'] or replica.args.tensor_parallel_size or ''}".rstrip()
+        return (
+            f"The model cannot be split as {replica.name} asks: {match[0][:120]}",
+            f"Lower {asked} to a smaller power of two that divides the model's sizes, and resources.limits with it; "
+            "more GPUs can be used by --pipeline-parallel-size.",
+        )
+    world = match["world"] or match["required"] or match["needs"] or str(replica.args.gpus)
+    gpus = match["gpus"] or match["devices"] or match["total"] or str(replica.gpu_count or "too few")
+    if "lacement group" in text or "Ray" in match[0] or "enough GPUs" in match[0]:
+        return (
+            f"Ray has not the {world} GPUs that {replica.name} asks for",
+            f"Bring {world} GPUs into the Ray cluster (ray status shows them; the workers must have joined, each with "
+            f"its "
+            "GPU limit), or lower --tensor-parallel-size and --pipeline-parallel-size.",
+        )
     return (
         f"{replica.name} runs on {gpus} GPU(s), and its parallelism asks for {world}",
         f"Set resources.limits to {world} GPUs, or --tensor-parallel-size to {gpus}.",

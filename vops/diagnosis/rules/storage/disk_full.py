@@ -22,13 +22,19 @@ from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 
-_FULL = re.compile(r"No space left on device|\[Errno 28\]|os error 28", re.IGNORECASE)
+_FULL = re.compile(
+    r"No space left on device|\[Errno (?:28|122)\]|os error (?:28|122)|Disk quota exceeded"
+    r"|Not enough (?:free )?disk space"
+    r"|not enough space on (?:the )?(?:disk|device)|curl: \(23\)|ENOSPC",
+    re.IGNORECASE,
+)
+_SHARED = re.compile(r"/dev/[s]hm|psm_|shared.?memory|shm_open|nccl", re.IGNORECASE)
 
 
-@rule(cause="disk-full", branch=Branch.DIED, needs={Source.LOGS}, order=25)
+@rule(cause="disk-full", branch=Branch.DIED, needs={Source.LOGS}, order=19, signature=_FULL)
 def disk_full(replica: Replica) -> Verdict | None:
     hit = deaths.error(replica, _FULL)
-    if hit is None or "/dev/shm" in hit[0].message:  # noqa: S108 - the shared memory of the container, not of vops
+    if hit is None or _SHARED.search(hit[0].text) or any(_SHARED.search(frame) for frame in hit[0].frames[-6:]):
         return None
     return Verdict(
         summary=f"{replica.name} finds no space left on its disk",

@@ -1,7 +1,8 @@
 """vLLM may not write where it must: a cache or home directory is read-only or belongs to somebody else.
 
 What it finds
-    `Permission denied` or `Read-only file system` at the root of the failure.
+    `Permission denied` or `Read-only file system` at the root of the failure; or the storage that the model is loaded
+    from refuses this identity.
 
 Why it matters
     Containers without root, or with a read-only root, need HF_HOME, HOME and the compile cache on a volume.
@@ -22,15 +23,44 @@ from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 
-_DENIED = re.compile(r"PermissionError|\[Errno (?:13|30)\]|Permission denied|Read-only file system")
+_DENIED = re.compile(
+    r"PermissionError|\[Errno (?:13|30)\](?! error while attempting to bind)|[Pp]ermission denied|Read-only file system"
+    r"|os error (?:13|30)\b|AccessDenied|\(403\) when calling|requested URL returned error: 403"
+    r"|403 Forbidden.{0,200}storage"
+    r"|does not have storage\.objects|No usable temporary directory|cannot create directory"
+    r"|AuthorizationPermissionMismatch"
+    r"|getpwuid\(\): uid not found"
+)
+_REMOTE = re.compile(r"AccessDenied|\(403\)|error: 403|403 Forbidden|storage\.objects|AuthorizationPermission")
+_NO_USER = "getpwuid"
 _PATH = re.compile(r"'(/[^']{1,300})'")
 
 
-@rule(cause="permission-denied", branch=Branch.DIED, needs={Source.LOGS}, order=26)
+@rule(cause="permission-denied", branch=Branch.DIED, needs={Source.LOGS}, order=25, signature=_DENIED)
 def permission_denied(replica: Replica) -> Verdict | None:
     hit = deaths.error(replica, _DENIED)
     if hit is None:
         return None
+    if _REMOTE.search(hit[0].text):
+        return deaths.verdict(
+            replica,
+            hit,
+            f"The storage that {replica.name} loads its model from denies access",
+            deaths.steps(
+                replica,
+                "Let it read the bucket",
+                "Give the identity of the pod (ServiceAccount, or the keys in its Secret) read and list rights there.",
+            ),
+        )
+    if _NO_USER in hit[0].text:
+        return deaths.verdict(
+            replica,
+            hit,
+            f"{replica.name} runs as a user that the image does not know",
+            deaths.steps(
+                replica, "Give the user a name and a home", "Set env USER, LOGNAME and HOME (a writable directory)."
+            ),
+        )
     path = _PATH.search(hit[0].message)
     where = path[1] if path is not None else "a directory it needs"
     homes = [

@@ -1,0 +1,97 @@
+"""Cases of the rules about what logs say: for each a log on which it fires, and a near miss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.unit.diagnosis.cluster_parts import crashed, log_text, node, pod, ready, world
+from vops.diagnosis.facts import Facts
+
+Case = Callable[[], Facts]
+
+TRACE = 'Traceback (most recent call last):\n  File "x.py", line 1, in f\n'
+NCCL = (
+    "torch.distributed.DistBackendError: NCCL error in: NCCLUtils.hpp:268, unhandled system error (run with "
+    "NCCL_DEBUG=INFO)"
+)
+FULL = (
+    "gpu-1:7:7 [0] NCCL WARN Error: failed to extend /dev/shm/nccl-x to 33030528 bytes, error: No space left on device"
+)
+
+
+def raised(error: str, *before: str, **death: Any) -> Case:
+    """A replica whose last instance ended with an exception, after these lines."""
+    text = "".join(f"{line}\n" for line in before) + TRACE + error + "\n"
+    return lambda: world(pod(status=crashed(**death)), node(), log=text)
+
+
+def printed(*lines: str, **death: Any) -> Case:
+    return lambda: world(pod(status=crashed(**death)), node(), log="\n".join(lines))
+
+
+def serves(log: str) -> Case:
+    return lambda: world(ready(), node(), log=log)
+
+
+FIRES: dict[str, Case] = {
+    "bad-entrypoint-log": printed("/bin/sh: 1: python: not found", exit_code=127),
+    "broken-install": raised("ImportError: /x/vllm/_C.abi3.so: undefined symbol: _ZN3c10"),
+    "chat-template-missing": raised(
+        "ValueError: The supplied chat template (x.jinja) looks like a file path, but it failed"
+    ),
+    "chat-template-missing-serving": serves(log_text("fail-nochat.log")),
+    "cuda-driver-mismatch": raised("RuntimeError: The NVIDIA driver on your system is too old (found version 11040)."),
+    "engine-crashed": raised("RuntimeError: CUDA error: an illegal memory access was encountered"),
+    "host-memory-refused": raised(
+        "ray.exceptions.OutOfMemoryError: Task was killed due to the node running low on memory."
+    ),
+    "lora-problem": raised("ValueError: LoRA rank 64 is greater than max_lora_rank 16."),
+    "nccl-failure": raised(NCCL),
+    "nixl-handshake": raised("RuntimeError: Remote NIXL agent engine ID mismatch. Expected a,received b."),
+    "ray-unreachable": printed("ray: Failed to connect to GCS at address llama-0.llama:6379"),
+    "shm-too-small": raised(NCCL, FULL),
+    "xid-gpu-lost": raised("RuntimeError: CUDA error: uncorrectable ECC error encountered"),
+    "device-plugin-log": printed(
+        'I1124 02:00:00.000000       1 main.go:235] "Starting NVIDIA Device Plugin"',
+        "E1124 02:00:00.000000       1 factory.go:112] Incompatible strategy detected auto",
+    ),
+    "dcgm-exporter-log": printed('time="x" level=fatal msg="Error starting DCGM-Exporter: Failed to initialize NVML"'),
+    "keda-operator-log": printed(
+        '2026-11-24T02:00:00Z\tERROR\tscale_handler\terror getting metric\t{"error": "target may be lost"}'
+    ),
+}
+
+NEAR_MISSES: dict[str, Case] = {
+    # the shell found it; the program itself was not pleased
+    "bad-entrypoint-log": printed("vllm: error: unrecognized arguments: --x", exit_code=2),
+    # the driver's library is not part of the image
+    "broken-install": raised("ImportError: libcuda.so.1: cannot open shared object file: No such file or directory"),
+    "chat-template-missing": raised(
+        "ValueError: User-specified max_model_len (9) is greater than the derived max_model_len (8"
+    ),
+    "chat-template-missing-serving": serves(log_text("size-l8-045.log")),
+    "cuda-driver-mismatch": raised("RuntimeError: No CUDA GPUs are available"),
+    "engine-crashed": raised("RuntimeError: CUDA error: out of memory"),
+    "host-memory-refused": raised("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB."),
+    "lora-problem": raised("ValueError: Unknown quantization method: lorax"),
+    "nccl-failure": raised(NCCL, FULL),
+    "nixl-handshake": raised("ValueError: not enough values to unpack (expected 3, got 2)"),
+    "ray-unreachable": raised("ValueError: Ray does not allocate any GPUs on the driver node"),
+    "shm-too-small": raised(NCCL, "gpu-1:7:7 [0] NCCL WARN NET/IB : Got completion from peer with status=12"),
+    # an Xid that an application leaves
+    "xid-gpu-lost": raised(
+        "RuntimeError: CUDA error: an illegal memory access was encountered", "NVRM: Xid (PCI:0000:3b:00): 31, x"
+    ),
+    "device-plugin-log": printed(
+        'I1124 02:00:00.000000       1 main.go:235] "Starting NVIDIA Device Plugin"',
+        "I1124 02:00:00.000000       1 server.go:112] Registered device plugin for 'nvidia.com/gpu' with Kubelet",
+    ),
+    "dcgm-exporter-log": printed(
+        'time="x" level=warning msg="Not collecting DCP metrics: feature not supported" app=dcgm-exporter'
+    ),
+    # operators try again
+    "keda-operator-log": printed(
+        '2026-11-24T02:00:00Z\tERROR\tReconciler error\t{"scaledObject": "x", "error": "the object has been modified"}'
+    ),
+}

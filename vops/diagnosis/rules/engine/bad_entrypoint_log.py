@@ -1,0 +1,49 @@
+"""A shell in the container finds no such command: vLLM never ran.
+
+What it finds
+    `command not found`, `executable file not found`, `can't open file` or `No module named vllm` as the container's own
+    output.
+
+Why it matters
+    Where a shell or a script starts the server, Kubernetes sees only that the container ended with 126, 127 or 2.
+
+Evidence
+    The shell's words, and the command of the container.
+
+Fix
+    By hand: correct the command, or the image.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vops.diagnosis import deaths, evidence
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.snapshot import Source
+
+_NOT_FOUND = re.compile(
+    r"^Shell: (?!.*exec format error).{1,400}|FileNotFoundError: \[Errno 2\] No such file or directory: '(?:vllm"
+    r"|python3?)'"
+    r"|ModuleNotFoundError: No module named 'vllm'(?!\.)"
+)
+
+
+@rule(cause="bad-entrypoint", branch=Branch.DIED, needs={Source.LOGS}, order=14, signature=_NOT_FOUND)
+def bad_entrypoint_log(replica: Replica) -> Verdict | None:
+    hit = deaths.error(replica, _NOT_FOUND)
+    if hit is None:
+        return None
+    command = " ".join((*replica.container.command, *replica.container.args)[:4]) or "the image's own"
+    return deaths.verdict(
+        replica,
+        hit,
+        f"The command of {replica.name} is not in the image: {deaths.quoted(hit, 120)}",
+        deaths.steps(
+            replica,
+            "Correct the command",
+            "Use command: [vllm, serve], or leave it out so that the image's own is used; python3, not python.",
+        ),
+        evidence.container_field(replica, "command", command),
+    )

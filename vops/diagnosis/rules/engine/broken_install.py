@@ -1,0 +1,80 @@
+"""The image is put together wrongly: a package is missing, of the wrong version, or built for another one.
+
+What it finds
+    Imports that fail, symbols and libraries that are not there, versions that refuse each other, a compiler that is
+    needed and missing, or code of one library that calls another which has changed.
+
+Why it matters
+    No flag helps: it comes of installing something over the image (pip install at start), or of a model that needs a
+    newer transformers than the image has.
+
+Evidence
+    The error, where it was raised, and the image.
+
+Fix
+    By hand: an image that holds a matching set; the missing package by name where the message tells it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vops.diagnosis import deaths, evidence
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.snapshot import Source
+
+_MISSING = re.compile(
+    r"No module named '?(?P<module>[\w.]{1,80})|(?P<library>lib[\w.+-]{1,80}\.so[\d.]{0,16}): cannot open shared object"
+    r"|[Pp]lease (?:install|upgrade)(?: the)? `?(?P<package>[\w\[\].-]{1,60})|pip install (?:-U |--upgrade )?['\"`]?"
+    r"(?P<pip>[\w\[\].-]{1,60})|No package metadata was found for (?P<metadata>[\w.-]{1,60})"
+)
+_COMPILER = re.compile(
+    r"Failed to find C compiler|InvalidCxxCompiler|No working C\+\+ compiler|(?:gcc|g\+\+|cc|nvcc"
+    r"|ninja)[:'\"].{0,80}(?:not found"
+    r"|No such file)|Python\.h|CUDA_HOME|Could not find (?:nvcc|compiler)|Ninja is required"
+    r"|InductorError: .{0,200}(?:gcc|g\+\+|cc1|Compile)"
+    r"|CalledProcessError: Command '\['[^']{0,200}(?:gcc|cc|g\+\+|nvcc|ninja|ptxas)'"
+)
+_BROKEN = re.compile(
+    r"(?:ModuleNotFound|Import)Error|undefined symbol|cannot open shared object file|cannot import name"
+    r"|GLIBC(?:XX)?_[\d.]{1,10}' not found|numpy\.dtype size changed|compiled using NumPy 1|_ARRAY_API not found"
+    r"|PackageNotFoundError|VersionConflict|DistributionNotFound|requires? \S{1,60}[<>=!~]=[\d.]{1,20}.{0,80}(?:found"
+    r"|but)"
+    r"|partially initialized module|has no attribute '\w{1,80}'|got an unexpected keyword argument|circular import"
+    r"|Tokenizer class \S{1,80} does not exist|operator \S{1,80} does not exist"
+    r"|Could not run '[\w:.]{1,80}' with arguments"
+    r"|incompatible architecture|Signal: .{0,60}Illegal instruction|missing \d+ required positional argument"
+    r"|has no attribute|Backend compiler failed|BackendCompilerFailed|pip install|is not installed|must be installed"
+)
+_SIGNATURE = re.compile(f"{_BROKEN.pattern}|{_COMPILER.pattern}")
+
+
+@rule(cause="broken-install", branch=Branch.DIED, needs={Source.LOGS}, order=62, signature=_SIGNATURE)
+def broken_install(replica: Replica) -> Verdict | None:
+    hit = deaths.error(replica, _SIGNATURE)
+    if hit is None:
+        return None
+    return deaths.verdict(
+        replica,
+        hit,
+        f"The software in the image of {replica.name} does not fit together: {deaths.quoted(hit, 140)}",
+        deaths.steps(replica, "Use an image that is whole", *_advice(hit)),
+        evidence.container_field(replica, "image", replica.container.image),
+    )
+
+
+def _advice(hit: deaths.Hit) -> tuple[str, ...]:
+    text = hit[0].text
+    if _COMPILER.search(text):
+        return (
+            "Use the official image, which brings gcc and the CUDA headers; or install a C compiler in yours.",
+            "Until then --enforce-eager avoids compiling the model (Triton kernels still need a compiler).",
+        )
+    found = _MISSING.search(text)
+    name = next((value for value in found.groups() if value), "") if found is not None else ""
+    what = f"{name} is missing or too old there" if name else "two packages there do not go together"
+    return (
+        f"Set the image to one whose packages were built together (vllm/vllm-openai of one tag): {what}.",
+        "Remove what is installed over it at start (pip install in the command, PYTHONPATH, a mounted site-packages).",
+    )

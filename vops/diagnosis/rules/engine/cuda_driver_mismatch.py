@@ -1,0 +1,90 @@
+"""The image's CUDA does not go with the node's driver, or its kernels not with the GPU.
+
+What it finds
+    A driver that is too old for the image (in CUDA's, PyTorch's or the container toolkit's words), forward
+    compatibility that the GPU does not have (error 804), a driver of two versions at once (803), a fabric manager that
+    is not running (802), PTX that the driver cannot compile, or code that was not built for this GPU's architecture.
+
+Why it matters
+    The same image runs on other nodes: it is the pair of image and node that is wrong.
+
+Evidence
+    CUDA's own words, the GPU, and the image.
+
+Fix
+    By hand: an image whose CUDA the driver supports, or a newer driver; a GPU that the image has code for.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vops.diagnosis import deaths, evidence
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.rules.engine.no_cuda_visible import NO_GPU
+from vops.model.snapshot import Source
+
+_TOO_OLD = re.compile(
+    r"driver on your system is too old|CUDA driver version is insufficient|please update your driver"
+    r"|unsatisfied condition: (?:cuda|driver|brand)|unsupported toolchain|cudaErrorUnsupportedPtxVersion"
+    r"|cudaErrorInsufficientDriver|CUDA_ERROR_UNSUPPORTED_PTX_VERSION|cudaGetDriverEntryPoint"
+    r"|symbol not found.{0,40}cuda|driver does not support"
+)
+_COMPATIBILITY = re.compile(
+    r"forward compatibility was attempted|Error 804|Error 803|unsupported display driver"
+    r"|[Dd]river/library version mismatch"
+    r"|CUDA_ERROR_SYSTEM_DRIVER_MISMATCH|CUDA_ERROR_COMPAT_NOT_SUPPORTED|cudaErrorCompatNotSupportedOnDevice"
+    r"|cudaErrorSystemDriverMismatch|API version mismatch|NVMLError_LibRmVersionMismatch"
+)
+_FABRIC = re.compile(r"Error 802|system not yet initialized|CUDA_ERROR_SYSTEM_NOT_READY|cudaErrorSystemNotReady")
+_NO_CODE = re.compile(
+    r"no kernel image is available|not compatible with the current PyTorch installation|cudaErrorNoKernelImageForDevice"
+    r"|ptxas.{0,200}(?:is not defined|not supported|[Uu]nsupported)|is not a recognized processor for this target"
+    r"|only supports? Ampere GPUs or newer|Minimum required [Cc]uda capability|Invalid architecture value"
+    r"|CUDA_ERROR_NO_BINARY_FOR_GPU|not supported on (?:this|your) GPU architecture|requires (?:device with )?compute "
+    r"capability (?:>=? ?)?\d|does not support (?:compute capability|SM) ?\d|PassManager::run failed"
+)
+_ANY = re.compile("|".join(part.pattern for part in (_TOO_OLD, _COMPATIBILITY, _FABRIC, _NO_CODE)))
+_SIGNATURE = re.compile(f"{_ANY.pattern}|{NO_GPU.pattern}")
+_WHAT = (
+    (
+        _COMPATIBILITY,
+        "the CUDA libraries in the image and the driver of {node} do not go together",
+        "Remove /usr/local/cuda/compat from LD_LIBRARY_PATH, or use an image whose CUDA the driver supports natively; "
+        "after a driver upgrade the node must be restarted.",
+    ),
+    (
+        _FABRIC,
+        "the GPUs of {node} are not initialised: the NVSwitch fabric manager does not run",
+        "On the node: systemctl status nvidia-fabricmanager; its version must be the driver's. Cordon the node until "
+        "then.",
+    ),
+    (
+        _NO_CODE,
+        "the image has no code for the GPU of {node}",
+        "Use an image that was built for this GPU (a newer CUDA for newer GPUs), or another GPU.",
+    ),
+    (
+        _TOO_OLD,
+        "the driver of {node} is too old for the CUDA of the image",
+        "Use an image whose CUDA is not newer than the driver's (nvidia-smi shows it), or upgrade the node's driver.",
+    ),
+)
+
+
+@rule(cause="cuda-driver-mismatch", branch=Branch.DIED, needs={Source.LOGS}, order=15, signature=_SIGNATURE)
+def cuda_driver_mismatch(replica: Replica) -> Verdict | None:
+    hit = deaths.error(replica, _ANY) or deaths.notice(replica, _ANY)
+    if hit is None:
+        return None
+    summary, step = next((what, how) for pattern, what, how in _WHAT if pattern.search(hit[0].text))
+    node = replica.pod.spec.node_name if replica.observed else "its node"
+    return deaths.verdict(
+        replica,
+        hit,
+        f"{replica.name} cannot use its GPU: {summary.format(node=node)}",
+        deaths.steps(replica, "Bring image, driver and GPU together", step),
+        evidence.container_field(replica, "image", replica.container.image),
+        *((evidence.node_field(replica.node, "GPU", replica.gpu_product),) if replica.node else ()),
+    )

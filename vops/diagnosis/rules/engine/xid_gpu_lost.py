@@ -1,0 +1,62 @@
+"""The GPU itself failed: it fell off the bus, has memory errors that cannot be corrected, or its driver reset it.
+
+What it finds
+    Words of CUDA, the driver or the kernel that mean hardware: an uncorrectable ECC error, a GPU that is lost, an Xid
+    of the hardware or driver class. An illegal memory access or a failed assertion in a kernel is not one of them:
+    those are bugs, and so are the Xids 13, 31, 43, 45 and 68 that they leave.
+
+Why it matters
+    Every pod that lands on the node fails there, while its siblings elsewhere run.
+
+Evidence
+    The error and the Xid, and the node.
+
+Fix
+    By hand: cordon the node, reset or replace the GPU; the pod comes back elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vops.diagnosis import deaths, evidence, remedies
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.snapshot import Source
+
+_HARDWARE = re.compile(
+    r"[Uu]ncorrectable (?:ECC|NVLink) error|uncorrectable NVLink|cudaErrorECCUncorrectable|CUDA_ERROR_ECC_UNCORRECTABLE"
+    r"|GPU is lost|GPU_IS_LOST|fallen off the bus|NVMLError_GpuIsLost|unspecified launch failure|hardware stack error"
+    r"|cudaErrorLaunchFailure|Unable to determine the device handle for GPU|Nvlink is not supported"
+    r"|cudaErrorNvlinkUncorrectable"
+    r"|cudaErrorContained|cudaErrorHardwareStackError|CUDA_ERROR_(?:NVLINK_UNCORRECTABLE|HARDWARE_STACK_ERROR"
+    r"|CONTAINED)"
+)
+_XID = re.compile(r"Xid ?(?:\(PCI:[^)]{1,40}\): |=)(\d{1,3})")
+_APPLICATION = frozenset((13, 31, 43, 45, 68, 109))
+_SIGNATURE = re.compile(f"{_HARDWARE.pattern}|CUDA error: |CUDNN_STATUS|ncclUnhandledCudaError|XidCriticalError")
+
+
+@rule(
+    cause="xid-gpu-lost", branch=Branch.DIED, needs={Source.LOGS}, order=18, even_when_ready=True, signature=_SIGNATURE
+)
+def xid_gpu_lost(replica: Replica) -> Verdict | None:
+    xid = deaths.notice(replica, _XID)
+    fatal = xid is not None and int(xid[1][1]) not in _APPLICATION
+    hit = deaths.error(replica, _HARDWARE) or (deaths.error(replica, _SIGNATURE) if fatal else None)
+    if hit is None:
+        return None
+    node = replica.pod.spec.node_name if replica.observed else "its node"
+    number = f" (Xid {xid[1][1]})" if xid is not None and fatal else ""
+    return deaths.verdict(
+        replica,
+        hit,
+        f"The GPU of {replica.name} on {node} failed{number}: {deaths.quoted(hit, 80)}",
+        remedies.advice(
+            "Take the GPU out of service",
+            f"Cordon the node: kubectl cordon {node}; then delete the pod, and its controller starts it elsewhere.",
+            "On the node: dmesg | grep -i xid and nvidia-smi -q -d ECC,PAGE_RETIREMENT; reset the GPU (nvidia-smi -r) "
+            "or restart the node. If it comes back, have the GPU replaced.",
+        ),
+        *((evidence.death_line(replica, xid[0].line, xid[0].message),) if xid is not None else ()),
+    )

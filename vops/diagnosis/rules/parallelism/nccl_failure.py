@@ -1,0 +1,83 @@
+"""The GPUs of a group cannot talk to each other, or one of them stopped answering.
+
+What it finds
+    An error of NCCL, Gloo or PyTorch's process groups, a watchdog that gave up on a collective operation, or a worker
+    that did not answer a call in time, where no other failure in the log explains it.
+
+Why it matters
+    What is shown is mostly the survivor: a rank that died, hangs or sits behind a firewall makes all others fail.
+
+Evidence
+    The error, the rank that failed first, and NCCL's own warning, which names the transport.
+
+Fix
+    By hand: what the warning calls for; NCCL_DEBUG=INFO where there is none.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vops.diagnosis import deaths, evidence
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.rules.parallelism.nccl import FAILED
+from vops.model.snapshot import Source
+
+_WARNED = re.compile(r"NCCL WARN (.{1,300})")
+_INTERFACE = re.compile(
+    r"NCCL_SOCKET_IFNAME|no socket interface|GLOO_SOCKET_IFNAME|Unable to find address for|Bootstrap : no", re.I
+)
+_INFINIBAND = re.compile(
+    r"NET/IB|ibv_|ncclIbv|Infini[Bb]and|RoCE|memlock|ncclRemoteError|Got completion from peer", re.I
+)
+_PEER = re.compile(r"peer access|P2P|nvlink|NVLS|cuMem|IMEX|custom_all_reduce", re.I)
+_STORE = re.compile(r"TCPStore|client socket|DistNetworkError|DistStoreError|rendezvous", re.I)
+_HUNG = re.compile(r"Watchdog|RPC call to|timed? ?out", re.I)
+_ADVICE = (
+    (
+        _INTERFACE,
+        "Set NCCL_SOCKET_IFNAME and GLOO_SOCKET_IFNAME to the pod's interface (eth0), and VLLM_HOST_IP to "
+        "status.podIP.",
+    ),
+    (
+        _INFINIBAND,
+        "Check InfiniBand between the nodes: the device resource in limits, IPC_LOCK, NCCL_IB_HCA, the same GID index; "
+        "NCCL_IB_DISABLE=1 shows whether it works without.",
+    ),
+    (
+        _PEER,
+        "Check peer-to-peer access on the node (nvidia-smi topo -p2p r): virtual machines and MIG have none. "
+        "--disable-custom-all-reduce avoids vLLM's own use of it.",
+    ),
+    (
+        _STORE,
+        "See that the head's address resolves and its port is open between the pods (NetworkPolicy), and that all "
+        "pods of "
+        "the group run at the same time.",
+    ),
+    (
+        _HUNG,
+        "Look at the rank that did not answer: its log, an Xid on its node, and whether every rank runs the same "
+        "image.",
+    ),
+)
+
+
+@rule(cause="nccl-failure", branch=Branch.DIED, needs={Source.LOGS}, order=58, even_when_ready=True, signature=FAILED)
+def nccl_failure(replica: Replica) -> Verdict | None:
+    hit = deaths.error(replica, FAILED)
+    if hit is None:
+        return None
+    warned = deaths.notice(replica, _WARNED)
+    text = hit[0].text + (warned[0].message if warned is not None else "")
+    advice = next((step for pattern, step in _ADVICE if pattern.search(text)), "")
+    more = () if warned is not None else ("Set env NCCL_DEBUG=INFO: its warning names what failed.",)
+    said = warned[1][1] if warned is not None else deaths.quoted(hit, 120)
+    return deaths.verdict(
+        replica,
+        hit,
+        f"The GPUs of {replica.name} cannot work together: {said[:160].rstrip('.: ')}",
+        deaths.steps(replica, "Let the ranks reach each other", *((advice,) if advice else ()), *more),
+        *((evidence.death_line(replica, warned[0].line, warned[0].message),) if warned is not None else ()),
+    )

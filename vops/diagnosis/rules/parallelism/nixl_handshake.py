@@ -1,0 +1,61 @@
+"""Prefill and decode cannot hand over KV cache: NIXL's handshake or transfer fails.
+
+What it finds
+    NIXL that is not in the image, an agent under another identity than expected, configurations that differ (version,
+    layout, block size, parallelism), or something on its port that does not speak its language.
+
+Why it matters
+    The side channel listens on localhost unless told, and a handshake with the wrong pod looks like a broken peer.
+
+Evidence
+    NIXL's words, and VLLM_NIXL_SIDE_CHANNEL_HOST where it is set.
+
+Fix
+    By hand: the pod's address for the side channel, one image and one configuration on both sides.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vops.diagnosis import deaths, evidence
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.snapshot import Source
+
+_NIXL = re.compile(
+    r"\bNIXL|[Nn]ixl[A-Z_]\w{0,40}|nixl_?(?:agent|connector)|KV cache sizes must match between P and D"
+    r"|Heterogeneous TP expects same kv_cache_layout|kv_connector/v1/nixl"
+    r"|Number of KV layers must match between prefill"
+)
+_VARIABLE = "VLLM_NIXL_SIDE_CHANNEL_HOST"
+_DIFFER = re.compile(r"hash mismatch|decode NixlHandshake|expects same|must match|not divisible|incompatib")
+_ABSENT = re.compile(r"NIXL is not available|No module named '?nixl")
+
+
+@rule(cause="nixl-handshake", branch=Branch.DIED, needs={Source.LOGS}, order=34, even_when_ready=True, signature=_NIXL)
+def nixl_handshake(replica: Replica) -> Verdict | None:
+    hit = deaths.error(replica, _NIXL)
+    if hit is None:
+        return None
+    host = next((item for item in replica.container.env if item.name == _VARIABLE), None)
+    given = (host.value or "set by reference") if host is not None else "not set: localhost"
+    return deaths.verdict(
+        replica,
+        hit,
+        f"{replica.name} cannot exchange KV cache by NIXL: {deaths.quoted(hit, 120)}",
+        deaths.steps(replica, "Let prefill and decode understand each other", *_advice(hit[0].text, host is not None)),
+        evidence.container_field(replica, f"env[{_VARIABLE}]", given, expected="status.podIP"),
+    )
+
+
+def _advice(text: str, has_host: bool) -> tuple[str, ...]:
+    if _ABSENT.search(text):
+        return ("Use an image that holds NIXL (the official ones for CUDA do), on both sides.",)
+    if _DIFFER.search(text):
+        return (
+            "Run the same image digest, model, dtype, --block-size and KV cache layout on prefill and decode;",
+            "tensor parallel sizes must divide each other.",
+        )
+    own = () if has_host else (f"Set env {_VARIABLE} from fieldRef status.podIP: its default is localhost.",)
+    return (*own, "Open port 5600 (plus the rank) between the pods, and point no probe or scrape at it.")

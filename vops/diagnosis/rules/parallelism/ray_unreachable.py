@@ -1,0 +1,57 @@
+"""A Ray worker cannot join its head: nothing answers for the cluster's control service (GCS).
+
+What it finds
+    `ray start` or a worker that gave up connecting to the head, or a server that finds no Ray cluster to run in.
+
+Why it matters
+    The group waits for this worker; without it vLLM never has its GPUs.
+
+Evidence
+    Ray's words, with the address that it tried.
+
+Fix
+    By hand: the head's address, its Service, and port 6379 between the pods.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vops.diagnosis import deaths, evidence
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.snapshot import Source
+
+_GCS = re.compile(
+    r"^Ray: |connect to GCS|Could not find any running Ray instance|Ray cluster is not found|No existing Ray"
+    r"|GCS address"
+    r"|ray\S{0,20}\.exceptions\.RaySystemError|Failed to (?:get|register) .{0,60}(?:GCS|raylet)"
+    r"|Unable to connect to .{0,60}:6379"
+    r"|can't find available Ray"
+)
+_ADDRESS = re.compile(r"(?:address|at|to)[ :]{1,3}([\w.-]{3,253}:\d{2,5})", re.ASCII)
+
+
+@rule(cause="ray-unreachable", branch=Branch.DIED, needs={Source.LOGS}, order=35, signature=_GCS)
+def ray_unreachable(replica: Replica) -> Verdict | None:
+    hit = deaths.error(replica, _GCS)
+    if hit is None:
+        return None
+    found = _ADDRESS.search(hit[0].message)
+    address = found[1] if found is not None else "the head"
+    return deaths.verdict(
+        replica,
+        hit,
+        f"{replica.name} cannot reach its Ray cluster at {address}",
+        deaths.steps(
+            replica,
+            "Let the worker find its head",
+            f"From this pod: getent hosts {address.partition(':')[0]}; the head's pod must run and its Service select "
+            f"it.",
+            "Open port 6379 and Ray's worker ports between the pods (NetworkPolicy); start the head before the "
+            "workers.",
+        ),
+        evidence.container_field(
+            replica, "command", " ".join((*replica.container.command, *replica.container.args))[:200]
+        ),
+    )
