@@ -130,8 +130,12 @@ class LogReading(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def candidates(self) -> tuple[LoggedError, ...]:
-        """Every exception that may be the cause, the likeliest first: the root's chain before all others."""
-        return (*self.chain, *(error for chain in self.others for error in chain))
+        """Every exception that may be the cause, the likeliest first.
+
+        The root and what came of it, then what it came from (it says less, or it would be the root), then all others.
+        """
+        at = next((number for number, error in enumerate(self.chain) if error == self.root), 0)
+        return (*self.chain[at:], *self.chain[:at], *(error for chain in self.others for error in chain))
 
     def error(self, pattern: re.Pattern[str]) -> tuple[LoggedError, re.Match[str]] | None:
         """The likeliest exception that `pattern` is found in, and the match."""
@@ -213,7 +217,7 @@ def read_log(text: str) -> LogReading:
             reader.read(line)
             notices.read(line)
     component, count = component_of(text), line_count(text)
-    found = [*collector.finish(), *notices.fatal(), *failure_of(component, notices.errors, count)]
+    found = [*collector.finish(), *notices.fatal(started=reader.started), *failure_of(component, notices.errors, count)]
     return reader.reading(count, component, found, notices.said)
 
 
@@ -240,6 +244,11 @@ class _Reader:
             self._phases.append(PhaseReading(Stage.BOOT, line.number))
         self._numbers(line)
         self._endings(line)
+
+    @property
+    def started(self) -> bool:
+        """Whether vLLM itself has said anything that it says on its way."""
+        return "version" in self._values or any(phase.stage is not Stage.BOOT for phase in self._phases)
 
     def reading(
         self, lines: int, component: Component, found: list[Chain], notices: tuple[LoggedError, ...]

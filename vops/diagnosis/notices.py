@@ -16,10 +16,10 @@ _FATAL = re.compile(
     r"|.{0,80}(?:free\(\): |malloc\(\): |double free or corruption|corrupted (?:size|double-linked|unsorted)"
     r"|munmap_chunk\(\))"
     r"|Fatal Python error: .{1,200})"
-    r"|(?P<Signal>(?:.{0,120}: )?(?:line \d+: +\d+ )?(?:Segmentation fault|Bus error|Illegal instruction|Aborted)"
-    r"(?:\s+\(core dumped\).*|\s+[\w./-].*)?$"
-    r"|!!!!!!! Segfault encountered|\*\*\* SIG(?:SEGV|BUS|ABRT|ILL) .{0,80}received|.{0,80}Caught signal \d+ \(.{1,120}"
-    r")"
+    r"|(?P<Signal>(?:.{0,120}: )?(?:line \d+: +\d+ )?(?:Segmentation fault|Bus error|Illegal instruction)"
+    r"(?:\s+\(core dumped\).*|\s+[\w./-].*)?$|(?:.{0,120}: )?(?:line \d+: +\d+ )?Aborted\s+\(core dumped\).*"
+    r"|!!!!!!! Segfault encountered.*|\*\*\* SIG(?:SEGV|BUS|ABRT|ILL) .{0,80}received.*"
+    r"|.{0,80}Caught signal \d+ \(.{1,120})"
     r"|(?P<Shell>(?:exec |.{0,120}exec: |standard_init_linux).{0,300}(?:exec format error|not found|no such file"
     r"|permission denied).*"
     r"|.{0,120}: (?:\d+: |line \d+: )?(?:exec: )?[\w./-]{1,200}: (?:command )?not found$"
@@ -62,6 +62,10 @@ _SAID_QUICK = re.compile(
 _MOST_SAID = 200
 _MOST_FATAL = 40
 _MOST_ERRORS = 400
+_BEFORE_THE_SERVER = ("Shell", "Download")
+_LOGGED = ("Abort", "Bind", "Watchdog", "Ray")
+"""Kinds that loggers write, too; the others are words of shells, runtimes and programs without one."""
+
 _SERIOUS = ("ERROR", "CRITICAL")
 
 
@@ -81,16 +85,20 @@ class Notices:
                 self._fatal[-1].type, f"{self._fatal[-1].message} what(): {what[1]}", self._fatal[-1].line, line.process
             )
         elif text[0] not in " \t" and _QUICK.search(text) and (match := _FATAL.match(text)):
-            self._add(self._fatal, match.lastgroup or "", text, line, _MOST_FATAL)
-            self._abort_line = line.number if match.lastgroup == "Abort" else 0
+            kind = match.lastgroup or ""
+            if not line.place or kind in _LOGGED:
+                self._add(self._fatal, kind, text, line, _MOST_FATAL)
+            self._abort_line = line.number if kind == "Abort" else 0
         if _SAID_QUICK.search(text) and (said := _SAID.search(text)):
             self._add(self._said, "Notice", said[0], line, _MOST_SAID)
         if line.level in _SERIOUS:
             self._add(self.errors, "Error", text, line, _MOST_ERRORS)
 
-    def fatal(self) -> list[Chain]:
-        """Each that ended a process, as a failure of its own."""
-        return [Chain((error,), (False,)) for error in self._fatal]
+    def fatal(self, *, started: bool) -> list[Chain]:
+        """Each that ended a process, as a failure of its own; once vLLM started, what a shell had missed was no need."""
+        return [
+            Chain((error,), (False,)) for error in self._fatal if not (started and error.type in _BEFORE_THE_SERVER)
+        ]
 
     @property
     def said(self) -> tuple[LoggedError, ...]:

@@ -27,12 +27,15 @@ class Episode(msgspec.Struct, frozen=True):
 
 
 def ranked(chains: Sequence[Chain], episode: Episode) -> list[Chain]:
-    """The chains that may have ended the process, the likeliest first; wrappers come last, harmless ones are left out.
+    """The chains that may have ended the process, the likeliest first, wrappers last.
 
-    The first has a root, unless there are only wrappers.
+    Harmless ones are left out, and doubtful ones too where there is a better one. The first has a root, unless there
+    are only wrappers.
     """
     graded = [(_grade(chain, episode), height(chain.process), chain.line, chain) for chain in chains]
-    kept = sorted((entry for entry in graded if entry[0] != _HARMLESS), key=lambda entry: entry[:3])
+    grades = {entry[0] for entry in graded}
+    left_out = {_HARMLESS, _DOUBTFUL} if _CAUSE in grades else {_HARMLESS}
+    kept = sorted((entry for entry in graded if entry[0] not in left_out), key=lambda entry: entry[:3])
     return [chain for *_, chain in kept[:_MOST_KEPT]]
 
 

@@ -43,6 +43,8 @@ FIRES: dict[str, Case] = {
     "chat-template-missing-serving": serves(log_text("fail-nochat.log")),
     "cuda-driver-mismatch": raised("RuntimeError: The NVIDIA driver on your system is too old (found version 11040)."),
     "engine-crashed": raised("RuntimeError: CUDA error: an illegal memory access was encountered"),
+    "engine-crashed-silently": printed("INFO 11-24 02:00:00 [a.py:1] hello", exit_code=139),
+    "shm-bus-error": printed("INFO 11-24 02:00:00 [a.py:1] hello", exit_code=135),
     "host-memory-refused": raised(
         "ray.exceptions.OutOfMemoryError: Task was killed due to the node running low on memory."
     ),
@@ -73,6 +75,10 @@ NEAR_MISSES: dict[str, Case] = {
     "chat-template-missing-serving": serves(log_text("size-l8-045.log")),
     "cuda-driver-mismatch": raised("RuntimeError: No CUDA GPUs are available"),
     "engine-crashed": raised("RuntimeError: CUDA error: out of memory"),
+    "engine-crashed-silently": printed("INFO 11-24 02:00:00 [a.py:1] hello", exit_code=137),
+    "shm-bus-error": printed("INFO 11-24 02:00:00 [a.py:1] hello", exit_code=139),
+    "engine-crashed-silently": printed("INFO 11-24 02:00:00 [a.py:1] hello", exit_code=137),
+    "shm-bus-error": printed("INFO 11-24 02:00:00 [a.py:1] hello", exit_code=139),
     "host-memory-refused": raised("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB."),
     "lora-problem": raised("ValueError: Unknown quantization method: lorax"),
     "nccl-failure": raised(NCCL, FULL),

@@ -78,3 +78,31 @@ def engine_crashed(replica: Replica) -> Verdict | None:
             "If it happens on one node only, look for an Xid there: dmesg | grep -i xid.",
         ),
     )
+
+
+@rule(cause="engine-dead", branch=Branch.DIED, order=66, even_when_ready=True)
+def engine_crashed_silently(replica: Replica) -> Verdict | None:
+    log, death = replica.death_log, replica.last_death
+    if log is not None and (log.root is not None or (log.ready and log.engine_died)):
+        return None
+    exit_code = death.exit_code if death is not None and replica.observed else 0
+    child = log.child_exit_code if log is not None else None
+    signal = _SIGNALS.get(child or 0) or _SIGNALS.get(128 - exit_code)
+    if signal not in ("abort", "segmentation fault"):
+        return None
+    line = log.engine_died_line if log is not None and child is not None else None
+    return Verdict(
+        summary=f"{replica.name} crashed in native code: {signal}",
+        evidence=(
+            *((evidence.death_line(replica, line, f"a process of vLLM ended: exit code {child}"),) if line else ()),
+            *evidence.exit_status(replica),
+        ),
+        confidence=Confidence.PROBABLE,
+        fixes=(
+            remedies.advice(
+                "Find the crash",
+                "Set env PYTHONFAULTHANDLER=1: the next crash prints where every thread was.",
+                "Try another image tag; if it happens on one node only, look for an Xid there: dmesg | grep -i xid.",
+            ),
+        ),
+    )

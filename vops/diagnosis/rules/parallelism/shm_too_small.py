@@ -21,6 +21,7 @@ import re
 
 from vops.diagnosis import deaths, evidence
 from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Confidence, Evidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.rules.parallelism.nccl import FAILED, SHARED_MEMORY
 from vops.model.snapshot import Source
@@ -36,6 +37,7 @@ _DIRECT = re.compile(
 _FULL = re.compile(r"No space left on device|\[Errno 28\]|ENOSPC")
 _SIGNATURE = re.compile(f"{_DIRECT.pattern}|{_FULL.pattern}|{FAILED.pattern}")
 _GIB_PER_GPU = 2
+_BUS_EXIT, _BUS_CHILD = 135, -7
 
 
 @rule(
@@ -46,21 +48,48 @@ def shm_too_small(replica: Replica) -> Verdict | None:
     hit = deaths.error(replica, _DIRECT) or _by_warning(replica, said) or _by_frames(replica)
     if hit is None:
         return None
-    gpus = max(replica.gpu_count, replica.args.tensor_parallel_size or 1)
-    size = max(1, _GIB_PER_GPU * gpus)
     return deaths.verdict(
         replica,
         hit,
         f"The shared memory of {replica.name} ({_PATH}) is too small: {_mounted(replica)}",
-        deaths.steps(
-            replica,
-            f"Give it {size} GiB of shared memory",
-            f"Add a volume emptyDir: {{medium: Memory, sizeLimit: {size}Gi}}, mounted at {_PATH};",
-            f"and raise resources.limits.memory by {size}Gi: what is written there counts against it.",
-        ),
-        evidence.container_field(replica, f"volumeMounts[{_PATH}]", _mounted(replica), expected=f"{size}Gi in memory"),
+        _fix(replica),
+        _mount(replica),
         *((evidence.death_line(replica, said[0].line, said[0].message),) if said is not None else ()),
     )
+
+
+@rule(cause="shm-too-small", branch=Branch.DIED, order=65, even_when_ready=True)
+def shm_bus_error(replica: Replica) -> Verdict | None:
+    log, death = replica.death_log, replica.last_death
+    child = log.child_exit_code if log is not None else None
+    code = death.exit_code if death is not None and replica.observed else 0
+    if (code != _BUS_EXIT and child != _BUS_CHILD) or (log is not None and log.root is not None):
+        return None
+    return Verdict(
+        summary=f"{replica.name} ended with a bus error, as happens when {_PATH} is full: {_mounted(replica)}",
+        evidence=(*evidence.exit_status(replica), _mount(replica)),
+        confidence=Confidence.PROBABLE,
+        fixes=(_fix(replica),),
+    )
+
+
+def _size_gib(replica: Replica) -> int:
+    return max(1, _GIB_PER_GPU * max(replica.gpu_count, replica.args.tensor_parallel_size or 1))
+
+
+def _fix(replica: Replica) -> Fix:
+    size = _size_gib(replica)
+    return deaths.steps(
+        replica,
+        f"Give it {size} GiB of shared memory",
+        f"Add a volume emptyDir: {{medium: Memory, sizeLimit: {size}Gi}}, mounted at {_PATH};",
+        f"and raise resources.limits.memory by {size}Gi: what is written there counts against it.",
+    )
+
+
+def _mount(replica: Replica) -> Evidence:
+    expected = f"{_size_gib(replica)}Gi in memory"
+    return evidence.container_field(replica, f"volumeMounts[{_PATH}]", _mounted(replica), expected=expected)
 
 
 def _by_warning(replica: Replica, said: deaths.Hit | None) -> deaths.Hit | None:
