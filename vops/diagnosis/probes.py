@@ -1,7 +1,8 @@
 """Probes against the server that they ask: does it listen there, and does it know the path?
 
-Only a server that is up, by its own log or by a scrape, can show that a probe is wrong; before that, refused
-connections are what loading looks like.
+Only a server that is up, by its own log or by a scrape, can show that a probe asks at the wrong place; before that,
+refused connections are what loading looks like. Some words of the kubelet tell by themselves that a probe can never
+succeed.
 """
 
 from __future__ import annotations
@@ -12,9 +13,31 @@ import msgspec
 
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.logs import LogReading
+from vops.diagnosis.wordings import read, wording
 from vops.model.resources import Event, Probe
 
 _STATUS = re.compile(r"statuscode: (4\d\d)", re.ASCII)
+_WRONG_STATUS = (401, 403, 404, 405)
+_NEVER = (
+    wording(
+        r'exec: "([^"]{1,200})": (?:executable file not found|stat|permission denied|no such file)'
+        r"|(?:sh|bash): (?:line )?[\d: ]{0,8}([^\s:]{1,100}): (?:command )?not found",
+        "{what} in the container",
+        "no such command in the image",
+    ),
+    wording("gave HTTP response to HTTPS client", "by HTTPS", "HTTP only"),
+    wording(
+        r"malformed HTTP response|transport connection broken|first record does not look like a TLS",
+        "by HTTP",
+        "TLS only",
+    ),
+    wording(
+        r"couldn't find port|invalid port number|port name|no port named",
+        "a port by name",
+        "no container port of that name",
+    ),
+    wording(r"lookup ([\w.-]{1,253})[^\n]{0,80}no such host", "{what}", "another name"),
+)
 _LOOPBACK = ("127.", "localhost", "::1", "[::1]")
 
 
@@ -27,21 +50,45 @@ class Misdirection(msgspec.Struct, frozen=True):
     line: int = 0
 
 
+def told(replica: Replica, kind: str, probe: Probe) -> Misdirection | None:
+    """What is wrong with a probe by the kubelet's own words about it."""
+    event = failures(replica, kind.capitalize())
+    if event is None:
+        return None
+    status = answered_status(event)
+    if status in _WRONG_STATUS and probe.http_get is not None:
+        where = f"{probe.http_get.path} on port {probe.http_get.port}"
+        return Misdirection(where, f"{probe.http_get.path} answers {status}", status)
+    never = read(event.message, _NEVER)
+    return Misdirection(never.says, never.step) if never is not None else None
+
+
 def misdirected(replica: Replica, probe: Probe, log: LogReading | None = None) -> Misdirection | None:
     """How a probe misses a server that is up; None when it does not, or when the server never came up."""
     reading = log or (replica.log if replica.log and replica.log.ready else replica.death_log)
-    get = probe.http_get
-    if get is None or reading is None or not reading.ready:
+    if reading is None or not reading.ready:
         return None
-    port, path = port_number(replica, get.port), get.path or "/"
-    refused = next((item for item in reading.refused if item.path == path and item.status in (401, 403, 404)), None)
+    port, line = asked_port(replica, probe), reading.ready_line or 0
+    get = probe.http_get
+    path = (get.path or "/") if get is not None else ""
+    refused = next((item for item in reading.refused if item.path == path and item.status in _WRONG_STATUS), None)
     if refused is not None:
         return Misdirection(f"{path} on port {port}", f"{path} answers {refused.status}", refused.status, refused.line)
     if reading.listening_port is not None and port not in (None, reading.listening_port):
-        return Misdirection(f"port {port}", f"port {reading.listening_port}", line=reading.ready_line or 0)
-    if reading.listening_host.startswith(_LOOPBACK) and not get.host:
-        return Misdirection("the pod's address", f"only {reading.listening_host}", line=reading.ready_line or 0)
+        return Misdirection(f"port {port}", f"port {reading.listening_port}", line=line)
+    if get is not None and get.host.startswith(_LOOPBACK):
+        return Misdirection(f"{get.host}, which is the node itself", "the pod's address", line=line)
+    if port is not None and reading.listening_host.startswith(_LOOPBACK):
+        return Misdirection("the pod's address", f"only {reading.listening_host}", line=line)
     return None
+
+
+def asked_port(replica: Replica, probe: Probe) -> int | None:
+    """The port that a probe connects to; None for one that runs a command, or names a port that is not there."""
+    if probe.http_get is not None:
+        return port_number(replica, probe.http_get.port)
+    socket = probe.tcp_socket or probe.grpc or {}
+    return port_number(replica, socket["port"]) if isinstance(socket.get("port"), int | str) else None
 
 
 def port_number(replica: Replica, port: int | str) -> int | None:

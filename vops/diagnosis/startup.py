@@ -25,10 +25,16 @@ MARGIN = 1.5
 ROLLOUT_MARGIN_S = 480
 """Provisioning a GPU node (360 s is typical) and 120 s to spare, before a rollout counts as stuck."""
 
+ENGINE_LIMIT = "VLLM_ENGINE_READY_TIMEOUT_S"
+_ENGINE_LIMIT_S = 600
+"""How long vLLM's server waits for its engine, unless told otherwise."""
+
 _AFTER_WEIGHTS_S = 120
 _BEFORE_LOG_S = 15
 _TOO_SHORT = 2
 _LEAST_PROGRESS = 0.05
+_SIGNALLED = (137, 143)
+_AGAIN = 2
 _LONGEST_START_S = 7_200
 _EVENT_SLACK = timedelta(seconds=60)
 
@@ -73,6 +79,12 @@ def estimate(replica: Replica) -> StartEstimate:
     return StartEstimate(_TOO_SHORT * ran_s, f"{ran_s:.0f} s were too short")
 
 
+def engine_limit_s(replica: Replica) -> int:
+    """How long vLLM itself allows its engine to start, in seconds."""
+    given = replica.args.environment.get(ENGINE_LIMIT, "").strip()
+    return int(given) if given.isdigit() else _ENGINE_LIMIT_S
+
+
 def lifetime_s(replica: Replica) -> float | None:
     """How long the instance that died last had run."""
     death = replica.last_death
@@ -111,9 +123,9 @@ def _about(event: Event, replica: Replica) -> bool:
 def _by_timing(replica: Replica, probes: dict[ProbeKind, Probe | None]) -> ProbeKill | None:
     """An instance that was ended from outside just when a probe's patience ran out."""
     ran_s, death, log = lifetime_s(replica), replica.last_death, replica.death_log
-    if ran_s is None or death is None or log is None or not _ended_from_outside(death.exit_code, log):
+    if ran_s is None or death is None or not _ended_from_outside(replica, death.exit_code, log):
         return None
-    never_ready = not log.ready
+    never_ready = log is None or not log.ready
     for kind, probe in probes.items():
         if probe is None or (kind == "liveness" and probes["startup"] is not None and never_ready):
             continue
@@ -123,10 +135,13 @@ def _by_timing(replica: Replica, probes: dict[ProbeKind, Probe | None]) -> Probe
     return None
 
 
-def _ended_from_outside(exit_code: int, log: LogReading) -> bool:
+def _ended_from_outside(replica: Replica, exit_code: int, log: LogReading | None) -> bool:
+    """Whether the instance was asked or made to end; without its log only when that happens again and again."""
+    if log is None:
+        return exit_code in _SIGNALLED and replica.restarts >= _AGAIN
     if log.root is not None and not log.terminated:
         return False
-    return log.terminated or exit_code in (137, 143)
+    return log.terminated or exit_code in _SIGNALLED
 
 
 def _observed_s(replica: Replica) -> Iterator[float]:

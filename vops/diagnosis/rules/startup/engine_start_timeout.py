@@ -21,7 +21,7 @@ from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.startup import estimate
+from vops.diagnosis.startup import ENGINE_LIMIT, PERIOD_S, engine_limit_s, estimate
 from vops.model.snapshot import Source
 
 _TIMED_OUT = re.compile(r"Timed out waiting for engine (?:core )?process", re.IGNORECASE)
@@ -34,14 +34,13 @@ def engine_start_timeout(replica: Replica) -> Verdict | None:
     if log is None or hit is None:
         return None
     budget_s = estimate(replica).budget_s
-    limit = replica.args.environment.get("VLLM_ENGINE_READY_TIMEOUT_S", "not set: 600")
+    limit_s = engine_limit_s(replica)
+    limit = str(limit_s) if ENGINE_LIMIT in replica.args.environment else f"not set: {limit_s}"
     return Verdict(
         summary=f"vLLM gave up waiting for its engine during {log.stage}, by its own limit and not by a probe",
         evidence=(
             evidence.logged(replica, hit[0]),
-            evidence.container_field(
-                replica, "env[VLLM_ENGINE_READY_TIMEOUT_S]", limit, expected=f"{budget_s} or more"
-            ),
+            evidence.container_field(replica, f"env[{ENGINE_LIMIT}]", limit, expected=f"{budget_s} or more"),
         ),
         confidence=Confidence.STRONG,
         fixes=(
@@ -49,9 +48,17 @@ def engine_start_timeout(replica: Replica) -> Verdict | None:
                 replica,
                 f"Allow the engine {budget_s} s",
                 (
-                    f"Set env VLLM_ENGINE_READY_TIMEOUT_S to {budget_s} on container {replica.container.name}.",
-                    f"Let the startup probe allow as long: periodSeconds 10, failureThreshold {budget_s // 10}.",
+                    f"Set env {ENGINE_LIMIT} to {budget_s} on container {replica.container.name}.",
+                    *_probe(replica, budget_s),
                 ),
             ),
         ),
     )
+
+
+def _probe(replica: Replica, budget_s: int) -> tuple[str, ...]:
+    """The startup probe must allow as long, or it kills what vLLM would now wait for."""
+    probe = replica.container.startup_probe
+    if probe is not None and probe.budget_s >= budget_s:
+        return ()
+    return (f"Let the startup probe allow as long: periodSeconds {PERIOD_S}, failureThreshold {budget_s // PERIOD_S}.",)

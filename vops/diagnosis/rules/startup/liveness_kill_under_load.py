@@ -2,6 +2,7 @@
 
 What it finds
     The kubelet killed the container for its liveness probe, the log shows that it served, and the engine had not died.
+    Where the event of the kill is lost, timeouts of the probe and a server that was asked to stop stand for it.
 
 Why it matters
     Under load /health may take longer than timeoutSeconds (1 s by default). Each kill throws away every request in
@@ -11,7 +12,7 @@ Evidence
     The `Killing` and `Unhealthy` events, the probe's limits, and the log that served until it was stopped.
 
 Fix
-    By hand: timeoutSeconds of 5 or more, failureThreshold of 3 or more.
+    By hand: a timeout of at least 5 s, and twice what it is now; a threshold of at least 3.
 """
 
 from __future__ import annotations
@@ -21,36 +22,68 @@ from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence
 from vops.diagnosis.probes import failures, misdirected
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.startup import probe_kill
+from vops.diagnosis.startup import ProbeKill, lifetime_s, probe_kill
+from vops.model.resources import Event
 from vops.model.snapshot import Source
 
-_LATE = ("context deadline exceeded", "Client.Timeout", "i/o timeout")
+_LATE = ("context deadline exceeded", "Client.Timeout", "i/o timeout", "timed out after")
+_TIMEOUT_S = 5
+_THRESHOLD = 3
+_SIGNALLED = (137, 143)
 
 
 @rule(cause="liveness-kill-under-load", branch=Branch.DIED, needs={Source.LOGS}, order=12, even_when_ready=True)
 def liveness_kill_under_load(replica: Replica) -> Verdict | None:
-    kill, log = probe_kill(replica), replica.death_log
-    if kill is None or kill.event is None or kill.kind != "liveness" or log is None:
+    log, late = replica.death_log, _timed_out(replica)
+    kill = probe_kill(replica) or _unseen_kill(replica, late)
+    if kill is None or kill.kind != "liveness" or log is None or (kill.event is None and late is None):
         return None
     if not log.ready or log.engine_died or misdirected(replica, kill.probe, log) is not None:
         return None
-    late = failures(replica, "Liveness")
-    timed_out = late is not None and any(text in late.message for text in _LATE)
-    limits = f"timeout {kill.probe.timeout_seconds} s, threshold {kill.probe.failure_threshold}"
+    probe = kill.probe
+    limits = f"timeout {probe.timeout_seconds} s, period {probe.period_seconds} s, threshold {probe.failure_threshold}"
+    timeout_s = max(_TIMEOUT_S, 2 * probe.timeout_seconds)
+    threshold = max(_THRESHOLD, probe.failure_threshold)
+    told = tuple(evidence.event(item) for item in (kill.event, late) if item is not None)
     return Verdict(
-        summary=f"The liveness probe kills {replica.name} while it serves: it waits {kill.probe.timeout_seconds} s",
+        summary=f"The liveness probe kills {replica.name} while it serves: it waits {probe.timeout_seconds} s",
         evidence=(
-            evidence.event(kill.event),
-            *((evidence.event(late),) if late is not None else ()),
-            evidence.container_field(replica, "livenessProbe", limits, expected="timeout 5 s, threshold 3 or more"),
+            *told,
+            evidence.container_field(replica, "livenessProbe", limits, expected=f"timeout {timeout_s} s"),
             evidence.death_line(replica, log.ready_line or 0, "the server had come up"),
+            *evidence.exit_status(replica),
         ),
-        confidence=Confidence.CERTAIN if timed_out else Confidence.PROBABLE,
+        confidence=_confidence(kill.event is not None, late is not None),
         fixes=(
             remedies.by_steps(
                 replica,
                 "Give the liveness probe patience",
-                ("Set livenessProbe.timeoutSeconds to 5 or more and failureThreshold to 3 or more.",),
+                (
+                    f"Set livenessProbe.timeoutSeconds to {timeout_s} and failureThreshold to {threshold} on container "
+                    f"{replica.container.name}.",
+                    "/health only asks whether the engine lives: a late answer means a busy server, not a dead one.",
+                ),
             ),
         ),
     )
+
+
+def _timed_out(replica: Replica) -> Event | None:
+    """The event about a liveness probe that was answered too late."""
+    found = failures(replica, "Liveness")
+    return found if found is not None and any(text in found.message for text in _LATE) else None
+
+
+def _unseen_kill(replica: Replica, late: Event | None) -> ProbeKill | None:
+    """A server that was ended from outside after its liveness probe had timed out; events of kills are often lost."""
+    probe, death, log = replica.container.liveness_probe, replica.last_death, replica.death_log
+    if probe is None or death is None or log is None or late is None or late.times < probe.failure_threshold:
+        return None
+    ended = log.terminated or death.exit_code in _SIGNALLED
+    return ProbeKill("liveness", probe, ran_s=lifetime_s(replica)) if ended and death.reason != "OOMKilled" else None
+
+
+def _confidence(by_event: bool, late: bool) -> Confidence:
+    if by_event:
+        return Confidence.CERTAIN if late else Confidence.PROBABLE
+    return Confidence.STRONG

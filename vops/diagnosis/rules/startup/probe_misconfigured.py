@@ -1,7 +1,8 @@
 """The server is up, and a probe asks it at another port, another path or without the key.
 
 What it finds
-    The log says where the server listens, and a probe asks elsewhere or gets 401, 403 or 404.
+    The log says where the server listens, and a probe asks elsewhere; or the probe gets 401, 403, 404 or 405, speaks
+    HTTPS with a server that speaks HTTP, runs a command that the image lacks, or names a port that is not there.
 
 Why it matters
     It looks like a server that does not start, and more patience would be the wrong cure: it never succeeds. Of the
@@ -19,7 +20,7 @@ from __future__ import annotations
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence
-from vops.diagnosis.probes import Misdirection, answered_status, failures, misdirected, port_number
+from vops.diagnosis.probes import Misdirection, asked_port, failures, misdirected, told
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.startup import probe_kill
 from vops.diagnosis.states import ReplicaState, answers
@@ -49,16 +50,14 @@ def _verdict(replica: Replica, kinds: tuple[str, ...] = _KINDS) -> Verdict | Non
 
 
 def _wrong(replica: Replica, kind: str, probe: Probe) -> Misdirection | None:
-    """What is wrong with a probe, by the log, or by the status that the kubelet got from a server that is up."""
+    """What is wrong with a probe, by the log, or by what the kubelet got from a server that is up."""
     found = misdirected(replica, probe)
     event = failures(replica, kind.capitalize())
-    status = answered_status(event)
     if found is not None:
         return found if event is not None or replica.state is not ReplicaState.READY else None
-    if status in (401, 403, 404) and probe.http_get is not None:
-        where = f"{probe.http_get.path} on port {probe.http_get.port}"
-        return Misdirection(where, f"{probe.http_get.path} answers {status}", status)
-    port = port_number(replica, probe.http_get.port) if probe.http_get is not None else None
+    if (by_kubelet := told(replica, kind, probe)) is not None:
+        return by_kubelet
+    port = asked_port(replica, probe)
     if port not in (None, replica.args.port) and event is not None and answers(replica):
         return Misdirection(f"port {port}", f"port {replica.args.port}")
     return None
@@ -66,9 +65,8 @@ def _wrong(replica: Replica, kind: str, probe: Probe) -> Misdirection | None:
 
 def _says(replica: Replica, kind: str, probe: Probe, wrong: Misdirection) -> Verdict:
     event = failures(replica, kind.capitalize())
-    get = probe.http_get
-    asked = f"{get.path} port {get.port}" if get is not None else ""
-    found: list[Evidence] = [evidence.container_field(replica, f"{kind}Probe.httpGet", asked, expected=wrong.there)]
+    handler, asked = _handler(probe)
+    found: list[Evidence] = [evidence.container_field(replica, f"{kind}Probe.{handler}", asked, expected=wrong.there)]
     if event is not None:
         found.append(evidence.event(event))
     if wrong.line:
@@ -83,10 +81,21 @@ def _says(replica: Replica, kind: str, probe: Probe, wrong: Misdirection) -> Ver
             remedies.by_steps(
                 replica,
                 f"Point the {kind} probe at the server",
-                (f"Set {kind}Probe.httpGet to path /health, port {port or replica.args.port}.", *_key(wrong)),
+                (f"Set {kind}Probe to httpGet, path /health, port {port or replica.args.port}.", *_key(wrong)),
             ),
         ),
     )
+
+
+def _handler(probe: Probe) -> tuple[str, str]:
+    """Which kind of probe it is, and what it asks."""
+    if (get := probe.http_get) is not None:
+        return "httpGet", f"{get.scheme} {get.host} {get.path} port {get.port}".replace("  ", " ")
+    if probe.tcp_socket is not None:
+        return "tcpSocket", f"port {probe.tcp_socket.get('port')}"
+    if probe.grpc is not None:
+        return "grpc", f"port {probe.grpc.get('port')}"
+    return "exec", " ".join(map(str, (probe.exec or {}).get("command", ())))
 
 
 def _key(wrong: Misdirection) -> tuple[str, ...]:

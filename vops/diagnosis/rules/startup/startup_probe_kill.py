@@ -13,24 +13,39 @@ Evidence
 
 Fix
     `fix-startup-probe` sets a startup probe with a computed budget: one and a half times the longest start that was
-    seen to succeed (else extrapolated from the log), in periods of 10 s, and never less than 600 s.
+    seen to succeed (else extrapolated from the log), in periods of 10 s, and never less than 600 s. Where vLLM's own
+    limit (VLLM_ENGINE_READY_TIMEOUT_S) is shorter, it must be raised with it.
 """
 
 from __future__ import annotations
 
 from vops.diagnosis import evidence, remedies
+from vops.diagnosis.caches import cache_mounts, cache_path
+from vops.diagnosis.containers import Role, role
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
-from vops.diagnosis.probes import misdirected
+from vops.diagnosis.logs import Stage
+from vops.diagnosis.probes import misdirected, told
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.startup import PERIOD_S, ROLLOUT_MARGIN_S, ProbeKill, StartEstimate, estimate, probe_kill
+from vops.diagnosis.startup import (
+    ENGINE_LIMIT,
+    PERIOD_S,
+    ROLLOUT_MARGIN_S,
+    ProbeKill,
+    StartEstimate,
+    engine_limit_s,
+    estimate,
+    probe_kill,
+)
 from vops.model.quantities import format_duration
 
 
 @rule(cause="startup-probe-kill", branch=Branch.DIED, order=10)
 def startup_probe_kill(replica: Replica) -> Verdict | None:
     kill, log = probe_kill(replica), replica.death_log
-    if kill is None or misdirected(replica, kill.probe) is not None:
+    if kill is None or role(replica) is not Role.SERVER:
+        return None
+    if misdirected(replica, kill.probe) is not None or told(replica, kill.kind, kill.probe) is not None:
         return None
     if log is not None and (log.ready or (log.root is not None and not log.terminated)):
         return None
@@ -38,9 +53,9 @@ def startup_probe_kill(replica: Replica) -> Verdict | None:
     stage = f" during {log.stage}" if log is not None else ""
     return Verdict(
         summary=f"The {kill.kind} probe kills {replica.name} after {ran}, while it is still loading{stage}",
-        evidence=_evidence(replica, kill),
+        evidence=(*_evidence(replica, kill), *_lost_cache(replica)),
         confidence=_confidence(replica, kill),
-        fixes=(_fix(replica, kill, estimate(replica)),),
+        fixes=(_fix(replica, kill, estimate(replica)), *_engine_limit(replica), *_keep_cache(replica)),
     )
 
 
@@ -68,6 +83,48 @@ def _evidence(replica: Replica, kill: ProbeKill) -> tuple[Evidence, ...]:
         reached = f"reached {log.stage}{progress}; no 'Application startup complete'"
         found.append(evidence.death_line(replica, phase.line, reached))
     return tuple(found)
+
+
+def _lost_cache(replica: Replica) -> tuple[Evidence, ...]:
+    """A download into the container's own files begins anew with every restart."""
+    if not _downloads_again(replica):
+        return ()
+    expected = "a volume: what is in the container itself is lost at every restart"
+    return (evidence.container_field(replica, "volumeMounts", f"none holds {cache_path(replica)}", expected),)
+
+
+def _keep_cache(replica: Replica) -> tuple[Fix, ...]:
+    if not _downloads_again(replica):
+        return ()
+    return (
+        remedies.by_steps(
+            replica,
+            "Keep what is downloaded over a restart",
+            (
+                f"Mount a volume at {cache_path(replica)}: a PersistentVolumeClaim outlives the pod, an emptyDir "
+                "only the container.",
+            ),
+        ),
+    )
+
+
+def _downloads_again(replica: Replica) -> bool:
+    log = replica.death_log
+    return log is not None and log.stage is Stage.DOWNLOAD and not cache_mounts(replica)
+
+
+def _engine_limit(replica: Replica) -> tuple[Fix, ...]:
+    """vLLM gives up by itself after ENGINE_LIMIT_S, so that a longer probe alone would only move the death."""
+    needed_s, allowed_s = estimate(replica).budget_s, engine_limit_s(replica)
+    if needed_s <= allowed_s:
+        return ()
+    return (
+        remedies.by_steps(
+            replica,
+            f"Let vLLM itself wait as long ({format_duration(needed_s)})",
+            (f"Set env {ENGINE_LIMIT} to {needed_s} on {replica.container.name} (it allows {allowed_s} s now).",),
+        ),
+    )
 
 
 def _fix(replica: Replica, kill: ProbeKill, start: StartEstimate) -> Fix:
