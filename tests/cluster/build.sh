@@ -32,4 +32,5 @@ if [ ${#missing[@]} -gt 0 ]; then
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
 fi
+"$here/crds.sh"
 echo "real cluster parts are in $bin" >&2

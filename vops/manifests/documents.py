@@ -96,9 +96,9 @@ def _composed(text: str, file: str) -> Iterator[tuple[yaml.Node, int, int]]:
             begin = end
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise InputError(
-            f"not YAML: {one_line(error.problem or str(error))}", path=file, line=mark.line + 1 if mark else None
-        ) from error
+        last = text.rstrip("\n").count("\n") + 1
+        line = min(mark.line + 1, last) if mark else None
+        raise InputError(f"not YAML: {one_line(error.problem or str(error))}", path=file, line=line) from error
     except (yaml.YAMLError, RecursionError) as error:
         raise InputError(f"not YAML: {one_line(str(error))}", path=file) from error
     finally:

@@ -7,12 +7,16 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from vops.errors import ClusterError, Forbidden, InputError, NotFound
+from vops.errors import ClusterError, Forbidden, InputError, NotFound, UsageError
 from vops.manifests.documents import Document, live_document, read_documents
 from vops.manifests.lint import LintReport, lint
 from vops.manifests.objects import Object, dig, mappings, text
 from vops.manifests.servers import PodTemplate, pod_templates
+from vops.model.monitoring import POD_MONITORS, SERVICE_MONITORS
+from vops.model.network import SERVICES
 from vops.model.resources import DEPLOYMENTS, PODS, STATEFULSETS, Kind
+from vops.model.scaling import AUTOSCALERS, SCALED_OBJECTS
+from vops.model.storage import CLAIMS
 from vops.model.text import one_line
 from vops.operations.session import Session
 from vops.operations.targets import locate, parse_target
@@ -23,14 +27,9 @@ _SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 _MOST_BYTES = 64 * 2**20
 _OBJECT = re.compile(r"^[ \t]*[\"']?kind[\"']?[ \t]*:", re.MULTILINE)
 _TEMPLATE = re.compile(r"\{\{-? ?(?:\.|include|if|range|with|define|template|toYaml|/\*|\$)")
-_KINDS = {"Pod": PODS, "Deployment": DEPLOYMENTS, "StatefulSet": STATEFULSETS}
-_CLAIMS = Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
-_BESIDE = (
-    Kind("v1", "Service", "services"),
-    Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
-    Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
-    Kind("keda.sh/v1alpha1", "ScaledObject", "scaledobjects"),
-)
+_KINDS = {kind.kind: kind for kind in (PODS, DEPLOYMENTS, STATEFULSETS, SCALED_OBJECTS, AUTOSCALERS)}
+_BUDGETS = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
+_BESIDE = (SERVICES, _BUDGETS, AUTOSCALERS, SCALED_OBJECTS, POD_MONITORS, SERVICE_MONITORS)
 _MOST_BESIDE = 50
 
 
@@ -56,7 +55,10 @@ async def lint_targets(session: Session, texts: Sequence[str]) -> LintReport:
     """
     found: dict[tuple[str, str, str], Json] = {}
     for words in texts:
-        ref = await locate(session, parse_target(words))
+        wanted = parse_target(words)
+        if wanted.kind not in _KINDS:
+            raise UsageError(f"{words!r} is not linted", hint="name POD, deploy/NAME, sts/NAME, so/NAME or hpa/NAME")
+        ref = await locate(session, wanted)
         target = await session.cluster.get(_KINDS[ref.kind], ref.name, ref.namespace)
         for item in (target | {"kind": ref.kind}, *await _beside(session, target, ref.namespace)):
             found.setdefault((item["kind"], ref.namespace, text(dig(item, "metadata", "name"))), item)
@@ -119,7 +121,7 @@ def _shown(path: Path) -> str:
 
 async def _beside(session: Session, target: Json, namespace: str) -> list[Json]:
     """What is in the same namespace and belongs together; what may not be read, or is not known, is left out."""
-    names = [(_CLAIMS, name) for name in _claim_names(target)]
+    names = [(CLAIMS, name) for name in _claim_names(target)]
     for kind in _BESIDE:
         try:
             listed = await session.cluster.list(kind, namespace)

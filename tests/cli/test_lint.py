@@ -1,0 +1,123 @@
+"""`vops lint` as users and pipelines run it: places, formats, exit codes, the middle of a pipe, live objects."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import RunVops
+
+GUIDE = Path(__file__).parents[1] / "data/manifests/guide"
+CLEAN = b"apiVersion: v1\nkind: Service\nmetadata:\n  name: x  # kept as it is\n"
+WARNED = b"""apiVersion: v1
+kind: Pod
+metadata:
+  name: llm
+spec:
+  containers:
+    - name: vllm
+      image: vllm/vllm-openai:latest
+      command: [vllm, serve, m]
+      resources: {limits: {nvidia.com/gpu: 1}}
+"""
+
+
+async def test_a_finding_begins_with_file_line_and_column(vops: RunVops) -> None:
+    done = await vops("lint", str(GUIDE / "scaling.yaml"))
+    assert done.code == 1
+    assert f"{GUIDE / 'scaling.yaml'}:16:9: error average-of-average:" in done.out
+    assert "\x1b" not in done.out
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "code"),
+    [("error", 0), ("warning", 1), ("info", 1)],
+)
+async def test_the_exit_code_follows_the_threshold(vops: RunVops, fail_on: str, code: int) -> None:
+    assert (await vops("lint", "-", "-o", "text", "--fail-on", fail_on, given=WARNED)).code == code
+
+
+async def test_a_clean_file_says_so(vops: RunVops, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_bytes(CLEAN)
+    done = await vops("lint", str(tmp_path))
+    assert (done.code, done.out) == (0, "nothing found in 1 object, 0 vLLM servers\n")
+
+
+async def test_in_a_pipe_manifests_that_may_be_applied_pass_through_unchanged(vops: RunVops) -> None:
+    done = await vops("lint", "-", given=WARNED)
+    assert done.code == 0
+    assert done.out.encode() == WARNED
+    assert "<stdin>:8:7: warning unpinned-image" in done.err
+
+
+async def test_in_a_pipe_nothing_passes_through_when_lint_fails(vops: RunVops) -> None:
+    done = await vops("lint", "-", given=(GUIDE / "scaling.yaml").read_bytes())
+    assert (done.code, done.out) == (1, "")
+    assert "average-of-average" in done.err
+    assert "nothing is passed on" in done.err
+
+
+async def test_what_is_rendered_passes_lint_and_goes_on(vops: RunVops) -> None:
+    rendered = await vops("render", "deploy", "--model", "Qwen/Qwen3-8B", "--gpu", "L4", "--tp", "2", "-n", "prod")
+    assert rendered.code == 0
+    linted = await vops("lint", "-", "--fail-on", "info", given=rendered.out.encode())
+    assert (linted.code, linted.err, linted.out) == (0, "", rendered.out)
+
+
+@pytest.mark.parametrize("output", ["json", "sarif"])
+async def test_machines_get_json(vops: RunVops, output: str) -> None:
+    done = await vops("lint", str(GUIDE), "-o", output)
+    assert done.code == 1
+    assert done.document
+
+
+async def test_github_gets_commands(vops: RunVops) -> None:
+    done = await vops("lint", str(GUIDE / "tensor-parallel.yaml"), "-o", "github")
+    assert done.code == 0
+    assert all(line.startswith("::warning file=") for line in done.out.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (b"a: [", "<stdin>:1"),
+        (b"kind: A\n---\nreplicas: 3\n", "<stdin>:3"),
+        (b"\n", "holds no Kubernetes object"),
+    ],
+)
+async def test_bad_input_is_named_with_its_line(vops: RunVops, given: bytes, words: str) -> None:
+    done = await vops("lint", "-", given=given)
+    assert (done.code, done.out) == (2, "")
+    assert words in done.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("nowhere.yaml",), ("-", "-o", "xml"), ("-", "--fail-on", "bad"), ("deploy/llm", str(GUIDE))],
+)
+async def test_what_makes_no_sense_is_refused(vops: RunVops, arguments: tuple[str, ...]) -> None:
+    done = await vops("lint", *arguments, given=CLEAN)
+    assert done.code == 2
+    assert done.err.startswith("vops: ")
+
+
+async def test_a_live_workload_is_linted_with_what_is_beside_it(vops: RunVops) -> None:
+    fleet = await vops("fleet", "-o", "json", "--lab")
+    workload = fleet.document["workloads"][0]
+    done = await vops("lint", f"deploy/{workload['name']}", "-n", workload["namespace"], "-o", "json", "--lab")
+    assert done.code in (0, 1)
+    assert done.document["servers"] == 1
+    assert all(finding["line"] is None for finding in done.document["findings"])
+
+
+async def test_a_workload_that_is_not_there_is_said_so(vops: RunVops) -> None:
+    assert (await vops("lint", "deploy/nope", "--lab")).code == 2
+
+
+async def test_hints_are_counted_and_shown_on_demand(vops: RunVops) -> None:
+    short = await vops("lint", str(GUIDE / "kserve.yaml"))
+    whole = await vops("lint", str(GUIDE / "kserve.yaml"), "--severity", "info", "-o", "json")
+    assert "not shown (--severity info)" in short.out
+    assert json.loads(whole.out)["findings"]
