@@ -252,6 +252,17 @@ class Facts:
             found[about.kind, about.namespace, about.name].append(event)
         return found
 
+    @cached_property
+    def _events_by_reason(self) -> dict[str, list[Event]]:
+        found: dict[str, list[Event]] = defaultdict(list)
+        for event in sorted(self.snapshot.events, key=lambda event: event.last_seen or self.snapshot.at):
+            found[event.reason].append(event)
+        return found
+
+    def events_with(self, *reasons: str) -> tuple[Event, ...]:
+        """Events of these reasons about whatever object, oldest first of each reason."""
+        return tuple(event for reason in reasons for event in self._events_by_reason.get(reason, ()))
+
     def events_of(self, ref: Ref) -> tuple[Event, ...]:
         """Events about exactly this incarnation of an object, oldest first."""
         about = self._events.get((ref.kind, ref.namespace, ref.name), ())

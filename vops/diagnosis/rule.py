@@ -183,6 +183,7 @@ _OF_STATE = {
     ReplicaState.PENDING: frozenset({Branch.SCHEDULE}),
     ReplicaState.CREATING: frozenset({Branch.START}),
     ReplicaState.FAILED: frozenset({Branch.START, Branch.GONE, Branch.DIED}),
+    ReplicaState.TERMINATING: frozenset({Branch.GONE}),
     ReplicaState.CRASH_LOOPING: frozenset({Branch.START, Branch.DIED}),
     ReplicaState.NOT_READY: frozenset({Branch.SERVE}),
     ReplicaState.READY: frozenset({Branch.TRAFFIC}),

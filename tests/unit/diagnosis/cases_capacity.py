@@ -10,11 +10,14 @@ import msgspec
 from tests.unit.diagnosis.cluster_parts import (
     NAMESPACE,
     ago,
+    crashed,
     event,
     node,
     pending,
+    pod,
     ready,
     replicaset,
+    running,
     world,
 )
 from vops.diagnosis.facts import Facts
@@ -31,6 +34,10 @@ ICE = (
     "do not have sufficient g5.12xlarge capacity in the Availability Zone you requested (us-west-2a). Our system will "
     "be working on provisioning additional capacity. You can currently get g5.12xlarge capacity by not specifying an "
     "Availability Zone in your request or choosing us-west-2b, us-west-2c."
+)
+ALLOCATE = (
+    "Pod was rejected: Allocate failed due to requested number of devices unavailable for nvidia.com/gpu. "
+    "Requested: 1, Available: 0, which is unexpected"
 )
 EXCEEDED = (
     'pods "llama-new-x" is forbidden: exceeded quota: gpus, requested: requests.nvidia.com/gpu=1, '
@@ -169,6 +176,25 @@ def quota(used: str, hard: str = "4", name: str = "gpus") -> ResourceQuota:
     return msgspec.convert(document, ResourceQuota)
 
 
+def failed(reason: str, message: str = "", **more: Any) -> Case:
+    """A pod that the kubelet or a controller ended or refused."""
+    return lambda: world(pod(phase="Failed", pod_status={"reason": reason, "message": message}, **more), node())
+
+
+def disrupted(reason: str, message: str = "", **more: Any) -> Case:
+    """A pod on its way out, with the reason why Kubernetes ends it."""
+    condition = {"type": "DisruptionTarget", "status": "True", "reason": reason, "message": message}
+    leaving = {"name": "llama-1", "namespace": NAMESPACE, "uid": "llama-1", "deletionTimestamp": ago(5)}
+    status = running(600, ready=True)
+    return lambda: world(pod(status=status, conditions=[condition], metadata=leaving, **more), node())
+
+
+def unready(**more: Any) -> Case:
+    """A server that has been ready and is not any more."""
+    fell = {"type": "Ready", "status": "False", "lastTransitionTime": ago(60)}
+    return lambda: world(pod(status=running(600), conditions=[fell]), node(**more))
+
+
 def waits(*objects: Any, **asks: Any) -> Case:
     """A pod without a node for five minutes, in a cluster whose one GPU is held."""
     return lambda: world(pending(NO_ROOM, **({"age_s": 300} | asks)), node(), ready("other"), *objects)
@@ -201,6 +227,22 @@ FIRES: dict[str, Case] = {
     "resource-quota": refused(EXCEEDED),
     "priority-class-quota": refused(CRITICAL, priority_class="system-node-critical"),
     "admission-denied": refused(VIOLATION),
+    "device-allocation-failed": failed("UnexpectedAdmissionError", ALLOCATE),
+    "gpu-lost-at-admission": failed("UnexpectedAdmissionError", "Allocate failed due to nvml: GPU is lost"),
+    "evicted": failed("Evicted", 'Usage of EmptyDir volume "cache" exceeds the limit "20Gi". '),
+    "preempted": disrupted(
+        "PreemptionByScheduler", "default-scheduler: preempting to accommodate a higher priority pod"
+    ),
+    "preempted-before": lambda: world(
+        pending(NO_ROOM, owner="llama"),
+        node(),
+        ready("training", priority=1000),
+        about("Pod", "llama-new-old1", "Preempted", "Preempted by pod training on node gpu-1", namespace=NAMESPACE),
+    ),
+    "node-lost": failed("Terminated", "Pod was terminated in response to imminent node shutdown."),
+    "node-lost-while-ready": lambda: world(ready(), node(ready=False)),
+    "node-lost-while-serving": unready(ready=False),
+    "node-restarted": lambda: world(pod(status=crashed(255, reason="Unknown", restarts=1, back=True)), node()),
 }
 
 NEAR_MISSES: dict[str, Case] = {
@@ -232,6 +274,22 @@ NEAR_MISSES: dict[str, Case] = {
     "resource-quota": refused(EXCEEDED, age_s=3500),
     "priority-class-quota": refused(EXCEEDED),
     "admission-denied": refused(EXCEEDED),
+    "device-allocation-failed": failed("OutOfcpu", "Node didn't have enough resource: cpu"),
+    "gpu-lost-at-admission": failed("UnexpectedAdmissionError", ALLOCATE),
+    "evicted": failed("NodeShutdown", "Pod was rejected as the node is shutting down."),
+    # somebody drains the node: what was asked for happens
+    "preempted": disrupted("EvictionByEvictionAPI", "Eviction API: evicting"),
+    # the preempted pod is of another workload
+    "preempted-before": lambda: world(
+        pending(NO_ROOM, owner="llama"),
+        node(),
+        ready("training"),
+        about("Pod", "mixtral-7c-x", "Preempted", "Preempted by pod training on node gpu-1", namespace=NAMESPACE),
+    ),
+    "node-lost": disrupted("EvictionByEvictionAPI", "Eviction API: evicting"),
+    "node-lost-while-ready": lambda: world(ready(), node()),
+    "node-lost-while-serving": unready(),
+    "node-restarted": lambda: world(pod(status=crashed(255, restarts=1, back=True)), node()),
 }
 
 TOGETHER: dict[str, set[str]] = {
@@ -242,4 +300,6 @@ TOGETHER: dict[str, set[str]] = {
     "autoscaler-limit": {"gpu-exhausted"},
     "autoscaler-no-match": {"gpu-exhausted"},
     "autoscaler-absent": {"gpu-not-advertised"},
+    "gpu-lost-at-admission": {"device-allocation-failed"},
+    "preempted-before": {"gpu-exhausted"},
 }

@@ -1,52 +1,169 @@
 """The kubelet evicted the pod because a limit of its own, or the node's resources, ran out.
 
 What it finds
-    Pod.status.reason Evicted, with what ran out.
+    Pod.status.reason Evicted, with what ran out: a volume's limit, the container's or pod's ephemeral storage, or the
+    node's memory, disk, inodes or process ids.
 
 Why it matters
-    An emptyDir that holds the model's cache counts against its limit and the node's disk: the next pod is evicted too.
+    An emptyDir that holds the model's cache counts against its limit, the pod's ephemeral storage and the node's disk:
+    the next pod downloads the model again and is evicted too. A pod that uses more memory than it requests goes first.
 
 Evidence
-    Pod.status, the event, and the volume with its limit.
+    Pod.status, the event, and the volume, limit or request that was exceeded.
 
 Fix
-    By hand: a size limit of 1.2 times the weights, or a PersistentVolumeClaim for the cache.
+    By hand, with the size computed where the weights' size or the usage is known.
 """
 
 from __future__ import annotations
 
+import math
 import re
 
-from vops.diagnosis import evidence, remedies
+import msgspec
+
+from vops.diagnosis import endings, evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence, Evidence
+from vops.diagnosis.findings import Confidence, Evidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
 
+_GIB = 2**30
+_ROOM = 1.2
+_SPARE = 1.25
 _VOLUME = re.compile(r'EmptyDir volume "(?P<name>[\w.-]{1,63})" exceeds the limit "(?P<limit>[^"]{1,40})"')
+_CONTAINER = re.compile(
+    r'Container (?P<name>[\w.-]{1,63}) exceeded its local ephemeral storage limit "(?P<limit>[^"]{1,40})"'
+)
+_POD = re.compile(r"ephemeral local storage usage exceeds the total limit of containers (?P<limit>[^\s]{1,40}?)\. ?")
+_NODE = re.compile(r"node was low on resource: (?P<resource>[\w-]{1,60})")
+_PRESSURE = re.compile(r"node had condition: \[(?P<conditions>[\w ,]{1,200})\]")
+_USED = re.compile(
+    r"(?:Container|Pod) (?P<name>[\w.-]{1,253}) was using (?P<used>\w{1,40}), request is (?P<request>\w{1,40})"
+)
 
 
-@rule(cause="evicted", branch=Branch.GONE, explains={"host-oom"}, order=10)
+class _Reading(msgspec.Struct, frozen=True):
+    """What ran out, in words and as evidence, and what to do about it."""
+
+    summary: str
+    fix: Fix
+    shown: tuple[Evidence, ...] = ()
+
+
+@rule(cause="evicted", branch=Branch.GONE, explains={"host-oom", "engine-dead"}, order=10)
 def evicted(replica: Replica) -> Verdict | None:
     status = replica.pod.status
     if status.reason != "Evicted":
         return None
-    volume = _VOLUME.search(status.message)
     about = [item for item in replica.events if item.reason == "Evicted"]
-    limit: tuple[Evidence, ...] = ()
-    if volume is not None:
-        summary = f"{replica.name} was evicted: its volume {volume['name']} outgrew its limit of {volume['limit']}"
-        step = f"Raise sizeLimit of {volume['name']} to 1.2 times the weights, or keep the cache on a PVC."
-        limit = (evidence.pod_field(f"spec.volumes[{volume['name']}].emptyDir.sizeLimit", volume["limit"]),)
-    else:
-        summary = f"{replica.name} was evicted: {status.message.strip(' .')[:160]}"
-        step = "Request what the pod really uses (memory, ephemeral-storage), or keep its cache on a PVC."
+    reading = _read(replica, status.message)
     return Verdict(
-        summary=summary,
+        summary=f"{replica.name} was evicted: {reading.summary}",
         evidence=(
             evidence.pod_field("status", f"{status.reason}: {status.message}"),
             *(evidence.event(item) for item in about[-1:]),
-            *limit,
+            *reading.shown,
         ),
         confidence=Confidence.CERTAIN,
-        fixes=(remedies.by_steps(replica, "Give the cache room", (step,)),),
+        severity=endings.severity(replica),
+        fixes=(reading.fix,),
     )
+
+
+def _read(replica: Replica, message: str) -> _Reading:
+    if volume := _VOLUME.search(message):
+        return _volume(replica, volume["name"], volume["limit"])
+    if limited := _CONTAINER.search(message) or _POD.search(message):
+        return _ephemeral(replica, limited["limit"])
+    if node := _NODE.search(message):
+        return _node(replica, node["resource"], message)
+    if pressure := _PRESSURE.search(message):
+        return _pressure(replica, pressure["conditions"])
+    return _Reading(message.strip(" .")[:160] or "the kubelet does not say why", _elsewhere(replica))
+
+
+def _volume(replica: Replica, name: str, limit: str) -> _Reading:
+    memory = any(
+        item.name == name and (item.empty_dir or {}).get("medium") == "Memory" for item in replica.pod.spec.volumes
+    )
+    wanted = _wanted(replica, limit)
+    if memory:
+        step = f"Raise sizeLimit of {name}, and resources.limits.memory by as much: it is kept in memory."
+    else:
+        step = (
+            f"Set sizeLimit of {name} to {wanted}, and request as much ephemeral-storage; "
+            "or put the model on a PersistentVolumeClaim, which outlives the pod."
+        )
+    what = f"the model's cache in volume {name}" if name == endings.cache_volume(replica) else f"its volume {name}"
+    return _Reading(
+        f"{what} outgrew its limit of {limit}",
+        remedies.by_steps(replica, "Give the volume room", (step,)),
+        (evidence.pod_field(f"spec.volumes[{name}].emptyDir.sizeLimit", limit, expected=wanted),),
+    )
+
+
+def _ephemeral(replica: Replica, limit: str) -> _Reading:
+    wanted, cache = _wanted(replica, limit), endings.cache_volume(replica)
+    where = f" (the model's cache in emptyDir {cache} counts)" if cache else ""
+    step = (
+        f"Set ephemeral-storage in requests and limits to {wanted}, or put the model's cache (HF_HOME) on a "
+        "PersistentVolumeClaim."
+    )
+    path = "resources.limits[ephemeral-storage]"
+    return _Reading(
+        f"it used more than its {limit} of ephemeral storage{where}",
+        remedies.by_steps(replica, "Give its files room", (step,)),
+        (evidence.container_field(replica, path, limit, expected=wanted),),
+    )
+
+
+def _node(replica: Replica, resource: str, message: str) -> _Reading:
+    used = next((item for item in _USED.finditer(message) if item["name"] == replica.container.name), None)
+    used = used or _USED.search(message)
+    usage = f"; {used['name']} used {used['used']} and requests {used['request']}" if used else ""
+    path = f"resources.requests[{resource}]"
+    more = f"more than {used['used']}" if used else ""
+    shown = (evidence.container_field(replica, path, used["request"], expected=more),) if used else ()
+    return _Reading(f"the node ran out of {resource}{usage}", _node_fix(replica, resource, used), shown)
+
+
+def _node_fix(replica: Replica, resource: str, used: re.Match[str] | None) -> Fix:
+    amount = _gib(endings.size(used["used"]) * _SPARE) if used and endings.size(used["used"]) else "what it uses"
+    if resource == "memory":
+        step = f"Set memory in requests and limits to {amount}: who stays within its request is evicted last."
+        return remedies.by_steps(replica, "Request the memory that it uses", (step,))
+    if resource == "ephemeral-storage":
+        cache = endings.cache_volume(replica)
+        where = f"the model's cache (emptyDir {cache})" if cache else "the model's cache (HF_HOME)"
+        steps = (
+            f"Put {where} on a PersistentVolumeClaim, or request {amount} of ephemeral-storage so that only nodes "
+            "with so much room are chosen.",
+            "Or give the nodes larger boot disks, or local SSDs.",
+        )
+        return remedies.by_steps(replica, "Keep its files off the node's disk", steps)
+    return _elsewhere(replica)
+
+
+def _pressure(replica: Replica, conditions: str) -> _Reading:
+    node = replica.pod.spec.node_name or "its node"
+    return _Reading(f"{node} takes no such pods while it has {conditions}", _elsewhere(replica))
+
+
+def _elsewhere(replica: Replica) -> Fix:
+    node = replica.pod.spec.node_name or "NODE"
+    return remedies.advice(
+        "See what fills the node", f"kubectl describe node {node}  (conditions, and what its pods request)"
+    )
+
+
+def _wanted(replica: Replica, limit: str) -> str:
+    """1.2 times the model's files where their size is known and more than the limit, else in words."""
+    files = endings.files_bytes(replica)
+    if files is None or files * _ROOM <= endings.size(limit):
+        return "1.2 times the size of the model's files"
+    return _gib(files * _ROOM)
+
+
+def _gib(size: float) -> str:
+    """Bytes as a quantity, rounded up to whole GiB."""
+    return f"{max(1, math.ceil(size / _GIB))}Gi"
