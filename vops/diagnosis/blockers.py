@@ -5,24 +5,42 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from vops.diagnosis import evidence
-from vops.diagnosis.facts import Replica, gpu_product
+from vops.diagnosis.facts import Facts, Replica, gpu_product
 from vops.diagnosis.findings import Confidence, Evidence
 from vops.diagnosis.placement import NodeFit, Placement
 from vops.diagnosis.scheduler_text import Obstacle
+from vops.model.quantities import format_duration
 from vops.model.resources import Pod
 
-_FILTER_ORDER = (Obstacle.UNAVAILABLE, Obstacle.TAINT, Obstacle.SELECTOR)
+_FILTER_ORDER = (
+    Obstacle.UNAVAILABLE,
+    Obstacle.TAINT,
+    Obstacle.SELECTOR,
+    Obstacle.PORTS,
+    Obstacle.RESOURCE,
+    Obstacle.PODS,
+    Obstacle.VOLUME,
+    Obstacle.SPREAD,
+    Obstacle.POD_AFFINITY,
+    Obstacle.CLAIM,
+)
+"""The order in which the scheduler asks, and stops at the first that fails."""
+
+_SAID_AS_ONE = ({Obstacle.RESOURCE, Obstacle.PODS},)
 NODES_SHOWN = 5
 
 
 def confidence(placement: Placement, obstacle: Obstacle, fits: Iterable[NodeFit]) -> Confidence:
     """How sure an obstacle on these nodes is: the objects prove it, and the scheduler agrees or cannot be heard.
 
-    The scheduler names only the first obstacle of each node, so it contradicts only where this would be the first.
+    The scheduler names only the first obstacle of each node, so it contradicts only where this would be the first. It
+    is probable as well where the scheduler counts nodes that were not seen.
     """
     said = placement.scheduler
     if said is None:
         return Confidence.STRONG
+    if placement.partial:
+        return Confidence.PROBABLE
     first = any(_first(fit) is obstacle for fit in fits)
     if said.blocked or not said.reasons or not first or _says(placement, obstacle):
         return Confidence.CERTAIN
@@ -31,19 +49,22 @@ def confidence(placement: Placement, obstacle: Obstacle, fits: Iterable[NodeFit]
 
 def _says(placement: Placement, obstacle: Obstacle) -> bool:
     said = placement.scheduler
-    kinds = (obstacle, Obstacle.PODS) if obstacle is Obstacle.RESOURCE else (obstacle,)
+    kinds = next((group for group in _SAID_AS_ONE if obstacle in group), {obstacle})
     return said is not None and any(said.says(kind) for kind in kinds)
 
 
-def _first(fit: NodeFit) -> Obstacle:
-    return next((kind for kind in _FILTER_ORDER if kind in fit.obstacles), Obstacle.RESOURCE)
+def _first(fit: NodeFit) -> Obstacle | None:
+    return next((kind for kind in _FILTER_ORDER if kind in fit.obstacles), None)
 
 
 def scheduled_by(replica: Replica) -> tuple[Evidence, ...]:
     """The scheduler's words and what vops did not recompute, for the end of every list of evidence."""
-    unchecked = replica.placement.unchecked
-    note = (evidence.pod_field("spec", f"not recomputed: {', '.join(unchecked)}"),) if unchecked else ()
-    return (*evidence.scheduler(replica), *note)
+    placement = replica.placement
+    notes = [f"not recomputed: {', '.join(placement.unchecked)}"] if placement.unchecked else []
+    said = placement.scheduler
+    if placement.partial and said is not None:
+        notes.append(f"the scheduler counts {said.nodes} nodes, {len(placement.fits)} were seen")
+    return (*evidence.scheduler(replica), *(evidence.pod_field("spec", note) for note in notes))
 
 
 def request(replica: Replica) -> Evidence:
@@ -73,3 +94,15 @@ def pod_in_words(pod: Pod) -> str:
     """`ns/name`, with its priority where it has one."""
     priority = f" (priority {pod.spec.priority})" if pod.spec.priority else ""
     return f"{pod.metadata.namespace}/{pod.metadata.name}{priority}"
+
+
+def holder_in_words(facts: Facts, pod: Pod) -> str:
+    """`ns/name (priority 100, 3d4h old)`."""
+    made = pod.metadata.creation_timestamp
+    details = [f"priority {pod.spec.priority}"] if pod.spec.priority else []
+    if made is not None:
+        details.append(f"{format_duration((facts.snapshot.at - made).total_seconds())} old")
+    if pod.metadata.deletion_timestamp is not None:
+        details.append("ending")
+    name = f"{pod.metadata.namespace}/{pod.metadata.name}"
+    return f"{name} ({', '.join(details)})" if details else name

@@ -6,6 +6,7 @@ largest init container; what the pod asks for as a whole counts instead of that 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
@@ -26,13 +27,16 @@ _GPU_NAMES = (
     "aws.amazon.com/neuron",
     "gpu.nvidia.com/",
 )
+_NOT_GPUS = re.compile(r"hostdev|rdma|roce|sriov|nic\b|_ib|/ib")
+"""Network devices that the same vendors advertise under the same prefix."""
+
 _OF_PODS = ("cpu", "memory", "hugepages-")
 """Resources that a pod may ask for as a whole."""
 
 
 def is_gpu(resource: str) -> bool:
     """Whether a resource name stands for accelerators: `nvidia.com/gpu`, `nvidia.com/mig-1g.5gb`, `amd.com/gpu`…"""
-    return resource.startswith(_GPU_NAMES)
+    return resource.startswith(_GPU_NAMES) and not _NOT_GPUS.search(resource)
 
 
 def amounts(declared: Mapping[str, str]) -> dict[str, Decimal]:

@@ -72,9 +72,11 @@ def _of_which(replica: Replica) -> str:
 
 def scheduler(replica: Replica) -> tuple[Evidence, ...]:
     """The scheduler's own words, where it has said anything."""
-    said = replica.placement.scheduler
+    said, condition = replica.placement.scheduler, replica.pod.condition("PodScheduled")
     if said is None:
         return ()
+    if condition is None or not condition.message:
+        return (Evidence("event", "FailedScheduling", one_line(said.text, LONGEST)),)
     return (pod_field("status.conditions[PodScheduled].message", said.text),)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.unit.diagnosis import cases_capacity, cases_logs, cases_start
+from tests.unit.diagnosis import cases_capacity, cases_logs, cases_scheduling, cases_start
 from tests.unit.diagnosis.cluster_parts import (
     HEALTH,
     TAINT,
@@ -111,7 +111,6 @@ FIRES: dict[str, Case] = {
     "node-unavailable": on(node(cordoned=True)),
     "scheduling-gated": on(node(), schedulingGates=[{"name": "kueue.x-k8s.io/admission"}]),
     "no-scheduler": on(node(), conditions=[], schedulerName="mine"),
-    "spread-or-affinity": on(node(), says="0/1 nodes are available: 1 node(s) didn't match pod anti-affinity rules."),
     "pvc-unbound": on(node(), says='0/1 nodes are available: persistentvolumeclaim "models" not found. not found'),
     "rollout-deadlock": deadlocked(),
     # creation
@@ -193,9 +192,6 @@ NEAR_MISSES: dict[str, Case] = {
     "node-unavailable": on(node("a", cordoned=True), node("b"), holder(node="b")),
     "scheduling-gated": on(node(), holder()),
     "no-scheduler": on(node(), conditions=[], age_s=5),
-    "spread-or-affinity": on(
-        node(), holder(), says="0/1 nodes are available: 1 node(s) didn't match pod anti-affinity rules."
-    ),
     "pvc-unbound": on(node(), says="0/1 nodes are available: 1 node(s) had volume node affinity conflict."),
     "rollout-deadlock": deadlocked(maxSurge=0, maxUnavailable=1),
     "missing-config": creating("CreateContainerConfigError", "container has runAsNonRoot and image will run as root"),
@@ -257,6 +253,8 @@ TOGETHER: dict[str, set[str]] = {
 }
 """Causes that rightly stand beside the one that a case is about."""
 
-FIRES |= cases_capacity.FIRES | cases_logs.FIRES | cases_start.FIRES
-NEAR_MISSES |= cases_capacity.NEAR_MISSES | cases_logs.NEAR_MISSES | cases_start.NEAR_MISSES
-TOGETHER |= cases_capacity.TOGETHER | cases_start.TOGETHER
+FIRES |= cases_capacity.FIRES | cases_logs.FIRES | cases_scheduling.FIRES | cases_start.FIRES
+NEAR_MISSES |= (
+    cases_capacity.NEAR_MISSES | cases_logs.NEAR_MISSES | cases_scheduling.NEAR_MISSES | cases_start.NEAR_MISSES
+)
+TOGETHER |= cases_capacity.TOGETHER | cases_scheduling.TOGETHER | cases_start.TOGETHER

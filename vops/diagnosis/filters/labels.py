@@ -21,7 +21,7 @@ def label_selector(selector: Mapping[str, Any] | None, more: Mapping[str, str] |
     ]
 
     def selects(labels: Mapping[str, str]) -> bool:
-        return all(labels.get(key) == value for key, value in wanted.items()) and all(
+        return wanted.items() <= labels.items() and all(
             matches(operator, labels.get(key), values) for key, operator, values in expressions
         )
 

@@ -155,15 +155,25 @@ def class_name(claim: PersistentVolumeClaim) -> str:
     return claim.metadata.annotations.get(_CLASS) or claim.spec.storage_class_name or ""
 
 
-def claim_names(pod: Pod) -> tuple[str, ...]:
-    """The claims that a pod's volumes use, those of ephemeral volumes by the name that is made for them."""
-    found = []
+def claims_by_volume(pod: Pod) -> dict[str, str]:
+    """The claim that each of a pod's volumes uses, that of an ephemeral volume by the name that is made for it."""
+    found = {}
     for volume in pod.spec.volumes:
         if volume.persistent_volume_claim:
-            found.append(str(volume.persistent_volume_claim.get("claimName", "")))
+            found[volume.name] = str(volume.persistent_volume_claim.get("claimName", ""))
         elif volume.ephemeral is not None:
-            found.append(f"{pod.metadata.name}-{volume.name}")
-    return tuple(dict.fromkeys(filter(None, found)))
+            found[volume.name] = f"{pod.metadata.name}-{volume.name}"
+    return {volume: claim for volume, claim in found.items() if claim}
+
+
+def claim_names(pod: Pod) -> tuple[str, ...]:
+    """The claims that a pod uses, each once."""
+    return tuple(dict.fromkeys(claims_by_volume(pod).values()))
+
+
+def volume_of(pod: Pod, claim: str) -> str:
+    """The first volume of the pod that uses a claim; empty when none does."""
+    return next((volume for volume, name in claims_by_volume(pod).items() if name == claim), "")
 
 
 def _unreachable(volume: PersistentVolume, node: Node) -> tuple[Mismatch, ...]:

@@ -1,8 +1,9 @@
-"""A rolling update waits for GPUs that only the same workload's old pods hold, and may not stop one of them.
+"""A rolling update waits for room that only the same workload's old pods take, and may not stop one of them.
 
 What it finds
-    A new pod of a Deployment is pending for want of GPUs; the holders include an older pod of the same Deployment; and
-    maxUnavailable resolves to 0, so the controller keeps every old pod until a new one is ready.
+    A new pod of a Deployment is pending for want of GPUs (or CPU, memory, a host port, or a node of its own by
+    anti-affinity) that older pods of the same Deployment hold; and maxUnavailable resolves to 0, so the controller
+    keeps every old pod until a new one is ready.
 
 Why it matters
     It never ends by itself. The defaults (25 % of 1 rounds down to 0 unavailable, up to 1 surge) do this to every
@@ -18,15 +19,15 @@ Fix
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from vops.diagnosis import blockers, evidence, remedies
+from vops.diagnosis import blockers, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Evidence
+from vops.diagnosis.placement import NodeFit
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.rules.scheduling.gpu_exhausted import full_nodes, holder_evidence
-from vops.model.resources import Pod, Workload
-from vops.model.rollouts import DEFAULT_BOUND, bounds
+from vops.diagnosis.settling import settles
+from vops.diagnosis.succession import makes_room, may_stop_one, outage, predecessors, strategy_evidence
+from vops.model.resources import Pod
 from vops.model.snapshot import Source
 
 
@@ -34,27 +35,31 @@ from vops.model.snapshot import Source
     cause="rollout-deadlock",
     branch=Branch.SCHEDULE,
     needs={Source.NODES, Source.DEPLOYMENTS},
-    explains={"gpu-exhausted"},
+    explains={"gpu-exhausted", "spread-or-affinity", "cpu-memory-short"},
     order=5,
 )
 def rollout_deadlock(replica: Replica) -> Verdict | None:
-    deployment, full = replica.workload, full_nodes(replica)
-    if deployment is None or not replica.placement.allowed or not full or may_stop_one(deployment):
+    deployment = replica.workload
+    if deployment is None or deployment.kind != "Deployment" or may_stop_one(deployment) or settles(replica):
         return None
-    old = [pod for fit in full for pod in old_holders(replica, fit.name)]
+    old = _holding(replica)
     if not old:
         return None
     name, keeps = deployment.metadata.name, blockers.named(pod.metadata.name for pod in old)
     return Verdict(
-        summary=f"The rollout of {name} cannot end: {replica.name} waits for a GPU that its old pod {keeps} holds, "
-        "and that pod may not stop before the new one is ready",
-        evidence=(_strategy(replica, deployment), *holder_evidence(replica, full), *blockers.scheduled_by(replica)),
+        summary=f"The rollout of {name} cannot end: {replica.name} waits for {_what(replica)} that its old pod {keeps} "
+        "holds, and that pod may not stop before the new one is ready",
+        evidence=(
+            strategy_evidence(replica, deployment),
+            *(holder_evidence(replica, full_nodes(replica)) or _old(old)),
+            *blockers.scheduled_by(replica),
+        ),
         confidence=Confidence.CERTAIN,
         fixes=(
             remedies.runbook(
                 replica,
                 "fix-rollout-deadlock",
-                f"Let an old pod of {name} stop first (maxSurge 0, maxUnavailable 1): {_outage(deployment)}",
+                f"Let an old pod of {name} stop first (maxSurge 0, maxUnavailable 1): {outage(deployment)}",
                 Applicability.ASK,
                 {},
                 by_hand=("Set spec.strategy.rollingUpdate to maxSurge: 0, maxUnavailable: 1.",),
@@ -63,44 +68,31 @@ def rollout_deadlock(replica: Replica) -> Verdict | None:
     )
 
 
-def may_stop_one(deployment: Workload) -> bool:
-    """Whether the controller may stop an old pod before a new one is ready."""
-    wanted = _replicas(deployment)
-    limits = bounds(deployment.spec.strategy, wanted)
-    return limits is None or wanted == 0 or limits.unavailable > 0
+def _holding(replica: Replica) -> list[Pod]:
+    """The old pods that hold what the new one waits for, on nodes that it may use and that have no room otherwise."""
+    placement = replica.placement
+    if placement.fitting or not all(fit.obstacles for fit in placement.allowed):
+        return []
+    full = full_nodes(replica)
+    if full and placement.allowed:
+        held = [pod for fit in full for pod in placement.holders(fit.name, placement.gpu_resource)]
+        return predecessors(replica, held)
+    return [pod for fit in placement.allowed for pod in _in_the_way(replica, fit)]
 
 
-def old_holders(replica: Replica, node: str) -> Iterator[Pod]:
-    """Pods of the same Deployment and an older template that hold GPUs on a node and are not on their way out."""
-    for pod in replica.placement.holders(node, replica.placement.gpu_resource):
-        _, owner = replica.facts.owners.of(pod)
-        same = owner is not None and owner == replica.owner
-        if same and pod.metadata.deletion_timestamp is None and _older(pod, replica.pod):
-            yield pod
+def _in_the_way(replica: Replica, fit: NodeFit) -> list[Pod]:
+    old = predecessors(replica, replica.placement.around.rooms[fit.name].pods)
+    return old if makes_room(replica, fit, old) else []
 
 
-def _older(pod: Pod, new: Pod) -> bool:
-    """Whether a pod is of another template, made before the new one's."""
-    label = "pod-template-hash"
-    if pod.metadata.labels.get(label) == new.metadata.labels.get(label):
-        return False
-    made, then = pod.metadata.creation_timestamp, new.metadata.creation_timestamp
-    return made is None or then is None or made <= then
+def _what(replica: Replica) -> str:
+    if full_nodes(replica):
+        return "a GPU"
+    fits = replica.placement.allowed
+    if any(fit.repulsions for fit in fits):
+        return "the node (by anti-affinity)"
+    return "a host port" if any(fit.ports for fit in fits) else "the room"
 
 
-def _replicas(deployment: Workload) -> int:
-    return 1 if deployment.spec.replicas is None else deployment.spec.replicas
-
-
-def _strategy(replica: Replica, deployment: Workload) -> Evidence:
-    strategy, wanted = deployment.spec.strategy, _replicas(deployment)
-    rolling, limits = strategy.rolling_update, bounds(strategy, wanted)
-    given = rolling.max_unavailable if rolling and rolling.max_unavailable is not None else f"{DEFAULT_BOUND} (default)"
-    counts = f" = {limits.unavailable}, maxSurge {limits.surge}" if limits else ""
-    observed = f"maxUnavailable {given} of {wanted}{counts}"
-    return evidence.owner_field(replica, "spec.strategy", observed, expected="maxUnavailable 1 or more")
-
-
-def _outage(deployment: Workload) -> str:
-    wanted = _replicas(deployment)
-    return "no replica serves meanwhile" if wanted == 1 else f"one replica of {wanted} fewer meanwhile"
+def _old(pods: list[Pod]) -> tuple[Evidence, ...]:
+    return tuple(Evidence("pod", f"{pod.metadata.name} spec.nodeName", pod.spec.node_name) for pod in pods)

@@ -25,6 +25,7 @@ from vops.diagnosis.findings import Evidence
 from vops.diagnosis.placement import NodeFit
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.scheduler_text import Obstacle
+from vops.diagnosis.settling import settles
 from vops.model.quantities import format_bytes
 from vops.model.snapshot import Source
 
@@ -36,7 +37,7 @@ _HOLDERS_SHOWN = 3
 def cpu_memory_short(replica: Replica) -> Verdict | None:
     placement = replica.placement
     tight = tuple(fit for fit in placement.nearest if (fit.short_of_other or fit.full) and not fit.unavailable)
-    if not tight or any(not fit.short and not fit.full for fit in placement.nearest):
+    if not tight or any(not fit.short and not fit.full for fit in placement.nearest) or settles(replica):
         return None
     best = min(tight, key=lambda fit: len(fit.short))
     lacks = ", ".join(_lack(item) for item in best.short_of_other) or "no room for one more pod"
@@ -73,7 +74,7 @@ def _evidence(replica: Replica, fit: NodeFit) -> list[Evidence]:
     found = []
     for item in fit.short_of_other:
         others = [pod for pod in replica.placement.holders(fit.name, item.resource) if not gpu_request(pod)]
-        held = blockers.named((blockers.pod_in_words(pod) for pod in others), _HOLDERS_SHOWN)
+        held = blockers.named((blockers.holder_in_words(replica.facts, pod) for pod in others), _HOLDERS_SHOWN)
         offered = amount(item.resource, item.allocatable)
         observed = f"{offered}, {amount(item.resource, item.free)} free" + (f"; without a GPU: {held}" if held else "")
         path = f"status.allocatable[{item.resource}]"

@@ -2,13 +2,13 @@
 
 What it finds
     allocatable minus the requests of every pod that has not ended is less than the pod asks for, on each node that it
-    may use.
+    may use. Silent while pods that are on their way out are about to let go of enough, or a preemption is under way.
 
 Why it matters
     Waiting helps only if somebody lets go or a node comes. Who holds the GPUs is the first question on call.
 
 Evidence
-    Node.status.allocatable, the holders with namespace and priority, and the scheduler's own words.
+    Node.status.allocatable, the holders with namespace, priority and age, and the scheduler's own words.
 
 Fix
     None is automatic: other people's pods are not vops's to move. The holders are named.
@@ -24,16 +24,20 @@ from vops.diagnosis.findings import Evidence
 from vops.diagnosis.placement import NodeFit
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.scheduler_text import Obstacle
+from vops.diagnosis.settling import settles
+from vops.model.resources import Pod
 from vops.model.snapshot import Source
 
 
 @rule(cause="gpu-exhausted", branch=Branch.SCHEDULE, needs={Source.NODES}, order=40)
 def gpu_exhausted(replica: Replica) -> Verdict | None:
     full = full_nodes(replica)
-    if not full:
+    if not full or settles(replica):
         return None
     placement = replica.placement
     asks = f"{placement.gpus} {placement.gpu_resource}"
+    lower = _outranked(replica, full)
+    preempt = f" (it ranks above {blockers.named(pod.metadata.name for pod in lower)})" if lower else ""
     return Verdict(
         summary=f"{replica.name} asks for {asks}, and all are taken on {blockers.nodes_in_words(full)}",
         evidence=(blockers.request(replica), *holder_evidence(replica, full), *blockers.scheduled_by(replica)),
@@ -41,7 +45,7 @@ def gpu_exhausted(replica: Replica) -> Verdict | None:
         fixes=(
             remedies.advice(
                 "Free a GPU or add one",
-                "Scale down or move one of the holders named in the evidence, if it is yours to move.",
+                f"Scale down or move one of the holders named in the evidence, if it is yours to move{preempt}.",
                 "Or add a GPU node of the same kind.",
                 "Or give this workload a higher priority (priorityClassName), if it matters more than the holders.",
             ),
@@ -55,7 +59,7 @@ def full_nodes(replica: Replica) -> Sequence[NodeFit]:
     nearest = placement.nearest
     if not placement.gpus or not nearest or not all(fit.short_of_gpu for fit in nearest):
         return ()
-    return placement.allowed or nearest
+    return tuple(fit for fit in placement.allowed if fit.short_of_gpu) or nearest
 
 
 def holder_evidence(replica: Replica, full: Sequence[NodeFit]) -> tuple[Evidence, ...]:
@@ -63,7 +67,8 @@ def holder_evidence(replica: Replica, full: Sequence[NodeFit]) -> tuple[Evidence
     placement, resource = replica.placement, replica.placement.gpu_resource
     found = []
     for fit in full[: blockers.NODES_SHOWN]:
-        holders = blockers.named(blockers.pod_in_words(pod) for pod in placement.holders(fit.name, resource))
+        held = placement.holders(fit.name, resource)
+        holders = blockers.named(blockers.holder_in_words(replica.facts, pod) for pod in held)
         offered = placement.offered(fit.node, resource)
         found.append(
             evidence.node_field(
@@ -74,3 +79,13 @@ def holder_evidence(replica: Replica, full: Sequence[NodeFit]) -> tuple[Evidence
             )
         )
     return tuple(found)
+
+
+def _outranked(replica: Replica, full: Sequence[NodeFit]) -> list[Pod]:
+    """Holders of lower priority, which the scheduler leaves alone as this pod may not preempt."""
+    spec = replica.pod.spec
+    if spec.preemption_policy != "Never":
+        return []
+    placement = replica.placement
+    held = (pod for fit in full for pod in placement.holders(fit.name, placement.gpu_resource))
+    return [pod for pod in held if pod.spec.priority < spec.priority]

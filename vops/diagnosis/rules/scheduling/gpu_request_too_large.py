@@ -1,13 +1,13 @@
 """The pod asks for more GPUs than any node has.
 
 What it finds
-    GPUs are advertised, and no node's allocatable count reaches what one pod asks for.
+    GPUs are advertised, and no node's count reaches what one pod asks for, not even with its unhealthy ones.
 
 Why it matters
     A pod runs on one node. Nothing that is freed and no further node of the same size will ever make room.
 
 Evidence
-    The request, and the largest allocatable count with its node; capacity above it means unhealthy GPUs.
+    The request, and the largest allocatable count with its node.
 
 Fix
     By hand: ask for as many GPUs as tensor × pipeline parallelism needs, or use larger nodes.
@@ -19,6 +19,7 @@ from vops.diagnosis import blockers, evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.filters.rooms import capacity
 from vops.diagnosis.findings import Confidence
+from vops.diagnosis.placement import NodeFit
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 
@@ -26,45 +27,35 @@ from vops.model.snapshot import Source
 @rule(cause="gpu-request-too-large", branch=Branch.SCHEDULE, needs={Source.NODES}, order=10)
 def gpu_request_too_large(replica: Replica) -> Verdict | None:
     placement, resource = replica.placement, replica.placement.gpu_resource
-    if not placement.gpus or placement.large_enough:
+    largest = _largest(replica)
+    if largest is None:
         return None
-    largest = max(
-        (fit.node for fit in placement.fits),
-        key=lambda node: placement.offered(node, resource),
-        default=None,
-    )
-    if largest is None or not placement.offered(largest, resource):
-        return None
-    most, there = (
-        placement.offered(largest, resource),
-        max(capacity(fit.node, resource) for fit in placement.fits),
-    )
+    most = placement.offered(largest.node, resource)
     needs = replica.args.gpus
     lower = (f"vLLM needs {needs}: ask for {needs}.",) if replica.args.line and needs < placement.gpus else ()
     step = f"Set resources.limits[{resource}] and --tensor-parallel-size to at most {most}, or use larger nodes."
     asks = f"{replica.name} asks for {placement.gpus} {resource}"
+    picked = "largest node that it picks by labels" if placement.picks_nodes else "largest node"
     return Verdict(
-        summary=f"{asks}, and the largest node, {largest.metadata.name}, has {most}",
+        summary=f"{asks}, and the {picked}, {largest.name}, has {most}",
         evidence=(
             blockers.request(replica),
-            evidence.node_field(largest, f"status.allocatable[{resource}]", most, expected=f"{placement.gpus} or more"),
-            *(
-                (
-                    evidence.node_field(
-                        largest, f"status.capacity[{resource}]", f"{there} on the largest: some are unhealthy"
-                    ),
-                )
-                if there > most
-                else ()
+            evidence.node_field(
+                largest.node, f"status.allocatable[{resource}]", most, expected=f"{placement.gpus} or more"
             ),
             *blockers.scheduled_by(replica),
         ),
-        confidence=Confidence.CERTAIN,
-        fixes=(
-            remedies.by_steps(
-                replica,
-                "Ask for no more GPUs than a node has",
-                (*lower, step),
-            ),
-        ),
+        confidence=Confidence.PROBABLE if placement.partial else Confidence.CERTAIN,
+        fixes=(remedies.by_steps(replica, "Ask for no more GPUs than a node has", (*lower, step)),),
     )
+
+
+def _largest(replica: Replica) -> NodeFit | None:
+    """The node with the most GPUs, of those that the pod picks, where even its whole capacity is too little."""
+    placement, resource = replica.placement, replica.placement.gpu_resource
+    if not placement.gpus or any(capacity(fit.node, resource) >= placement.gpus for fit in placement.meant):
+        return None
+    offering = [fit for fit in placement.meant if placement.offered(fit.node, resource)]
+    if not offering and not placement.large_enough:
+        offering = [fit for fit in placement.fits if placement.offered(fit.node, resource)]
+    return max(offering, key=lambda fit: placement.offered(fit.node, resource), default=None)

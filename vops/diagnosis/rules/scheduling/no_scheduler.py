@@ -1,13 +1,13 @@
 """No scheduler has looked at the pod.
 
 What it finds
-    The PodScheduled condition is absent long after the pod was made.
+    The PodScheduled condition is absent long after the pod was made, and no scheduler has said a word about it.
 
 Why it matters
     A wrong schedulerName fails in silence: no event, no condition.
 
 Evidence
-    Pod.spec.schedulerName and the pod's age.
+    Pod.spec.schedulerName, the pod's age, and the names that other pods were scheduled by.
 
 Fix
     By hand: name a scheduler that runs.
@@ -15,12 +15,13 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import evidence, remedies
+from vops.diagnosis import blockers, evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence
+from vops.diagnosis.findings import Confidence, Evidence
 from vops.diagnosis.rule import Branch, Verdict, rule
 
 _PATIENCE_S = 30
+_DEFAULT = "default-scheduler"
 
 
 @rule(cause="no-scheduler", branch=Branch.SCHEDULE, order=0)
@@ -29,14 +30,34 @@ def no_scheduler(replica: Replica) -> Verdict | None:
     if replica.pod.condition("PodScheduled") is not None or spec.scheduling_gates or created is None:
         return None
     age_s = (replica.facts.snapshot.at - created).total_seconds()
-    if age_s <= _PATIENCE_S:
+    if age_s <= _PATIENCE_S or replica.placement.scheduler is not None or not replica.observed:
         return None
     name = spec.scheduler_name
+    working = _working(replica)
+    known = name in working
     return Verdict(
         summary=f"No scheduler has looked at {replica.name} for {age_s:.0f} s; it names {name}",
-        evidence=(evidence.pod_field("spec.schedulerName", name, expected="a scheduler that runs"),),
-        confidence=Confidence.STRONG,
-        fixes=(
-            remedies.by_steps(replica, "Name a scheduler that runs", ("Set spec.schedulerName to default-scheduler.",)),
+        evidence=(
+            evidence.pod_field("spec.schedulerName", name, expected="a scheduler that runs"),
+            *(
+                (Evidence("pods", "spec.schedulerName of pods with a node", blockers.named(working)),)
+                if working
+                else ()
+            ),
         ),
+        confidence=Confidence.PROBABLE if known or name == _DEFAULT else Confidence.STRONG,
+        fixes=(remedies.by_steps(replica, "Name a scheduler that runs", _steps(name, working)),),
     )
+
+
+def _working(replica: Replica) -> list[str]:
+    """The schedulers that have given pods a node."""
+    placed = (pod for pod in replica.facts.snapshot.pods if pod.spec.node_name and pod.condition("PodScheduled"))
+    return sorted({pod.spec.scheduler_name for pod in placed})
+
+
+def _steps(name: str, working: list[str]) -> tuple[str, ...]:
+    if name == _DEFAULT:
+        return ("See that the scheduler runs: kubectl -n kube-system get pods -l component=kube-scheduler",)
+    other = next((item for item in working if item != name), _DEFAULT)
+    return (f"Set spec.schedulerName to {other}, or see why {name} does not run.",)

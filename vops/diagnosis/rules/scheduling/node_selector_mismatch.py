@@ -2,7 +2,7 @@
 
 What it finds
     nodeSelector or required node affinity (every operator) rules out the nodes that could take the pod; the nearest
-    node and the key in which it differs are named.
+    node and the key in which it differs are named, and the values that nodes do have.
 
 Why it matters
     A label that no node has (a renamed GPU product, another zone) makes the pod wait for ever.
@@ -16,19 +16,27 @@ Fix
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 from vops.diagnosis import blockers, evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.filters.node_affinity import Mismatch
+from vops.diagnosis.findings import Evidence
+from vops.diagnosis.gpu_nodes import bare_gpu_nodes
+from vops.diagnosis.placement import NodeFit
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.scheduler_text import Obstacle
 from vops.model.snapshot import Source
+
+_VALUES_SHOWN = 4
 
 
 @rule(cause="node-selector-mismatch", branch=Branch.SCHEDULE, needs={Source.NODES}, order=30)
 def node_selector_mismatch(replica: Replica) -> Verdict | None:
     placement = replica.placement
     off = tuple(fit for fit in placement.nearest if fit.mismatches and not fit.unavailable)
-    if placement.allowed or not off:
+    if placement.allowed or not off or _picks_nodes_with_gpus(replica):
         return None
     nearest = min(off, key=lambda fit: len(fit.mismatches))
     differs = "; ".join(_in_words(item) for item in nearest.mismatches)
@@ -41,6 +49,7 @@ def node_selector_mismatch(replica: Replica) -> Verdict | None:
                 )
                 for item in nearest.mismatches
             ),
+            *(_values(item, placement.large_enough) for item in nearest.mismatches if item.has),
             *blockers.scheduled_by(replica),
         ),
         confidence=blockers.confidence(placement, Obstacle.SELECTOR, off),
@@ -48,17 +57,36 @@ def node_selector_mismatch(replica: Replica) -> Verdict | None:
             remedies.by_steps(
                 replica,
                 "Ask for labels that a node has",
-                tuple(_step(item) for item in nearest.mismatches),
+                tuple(_step(item, nearest) for item in nearest.mismatches),
             ),
         ),
     )
+
+
+def _picks_nodes_with_gpus(replica: Replica) -> bool:
+    """Whether its labels do pick nodes with GPUs, which are too few there or not advertised."""
+    placement = replica.placement
+    if not placement.gpus or not placement.picks_nodes:
+        return False
+    offering = any(placement.offered(fit.node, placement.gpu_resource) for fit in placement.meant)
+    return offering or bool(bare_gpu_nodes(placement))
 
 
 def _in_words(item: Mismatch) -> str:
     return f"{item.key} is {item.has or 'not set'}, wanted {item.wanted}"
 
 
-def _step(item: Mismatch) -> str:
-    if item.has:
+def _values(item: Mismatch, fits: Sequence[NodeFit]) -> Evidence:
+    """The values that the nodes with enough GPUs have for a label, the commonest first."""
+    counts = Counter(fit.node.metadata.labels[item.key] for fit in fits if item.key in fit.node.metadata.labels)
+    shown = ", ".join(f"{value} ({count})" for value, count in counts.most_common(_VALUES_SHOWN))
+    return Evidence("nodes", f"metadata.labels[{item.key}]", shown, expected=item.wanted)
+
+
+def _step(item: Mismatch, nearest: NodeFit) -> str:
+    if item.has and item.key != "metadata.name":
         return f"Set {item.key} in nodeSelector (or affinity) to {item.has}, if that hardware is right for the model."
+    if len(item.values) == 1:
+        label = f"kubectl label node {nearest.name} {item.key}={item.values[0]}"
+        return f"Remove {item.key} from nodeSelector (or affinity), or label the nodes that are meant: {label}"
     return f"Remove {item.key} from nodeSelector (or affinity), or label the nodes that are meant."

@@ -1,7 +1,7 @@
 """Every node that could take the pod is cordoned, not ready or being removed.
 
 What it finds
-    The nodes with enough GPUs refuse all pods at present.
+    The nodes with enough GPUs refuse all pods at present. Silent while such a node is just coming up.
 
 Why it matters
     The pod is right and the nodes are not: nothing about the workload should be changed.
@@ -21,6 +21,7 @@ from vops.diagnosis.findings import Evidence
 from vops.diagnosis.placement import NodeFit
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.scheduler_text import Obstacle
+from vops.diagnosis.settling import settles
 from vops.model.snapshot import Source
 
 
@@ -28,11 +29,13 @@ from vops.model.snapshot import Source
 def node_unavailable(replica: Replica) -> Verdict | None:
     placement = replica.placement
     down = tuple(fit for fit in placement.nearest if fit.unavailable)
-    if placement.allowed or not down:
+    if placement.allowed or not down or settles(replica):
         return None
     how = ", ".join(sorted({fit.unavailable for fit in down}))
     cordoned = [fit.name for fit in down if fit.unavailable in ("cordoned", "unschedulable")]
     steps = [f"When its maintenance is over: kubectl uncordon {name}" for name in cordoned[: blockers.NODES_SHOWN]]
+    broken = [fit.name for fit in down if fit.name not in cordoned][: blockers.NODES_SHOWN]
+    steps += [f"See why {name} is not ready, and its kubelet: kubectl describe node {name}" for name in broken]
     return Verdict(
         summary=f"{replica.name} could only run on {blockers.nodes_in_words(down)}, which take no pods: {how}",
         evidence=(
@@ -40,7 +43,7 @@ def node_unavailable(replica: Replica) -> Verdict | None:
             *blockers.scheduled_by(replica),
         ),
         confidence=blockers.confidence(placement, Obstacle.UNAVAILABLE, down),
-        fixes=(remedies.advice("Bring a node back", *(steps or [f"See why: kubectl describe node {down[0].name}"])),),
+        fixes=(remedies.advice("Bring a node back", *steps),),
     )
 
 

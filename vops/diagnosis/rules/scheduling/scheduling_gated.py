@@ -7,7 +7,7 @@ Why it matters
     A queue (Kueue and its like) holds the pod back on purpose, and lifts the gate when quota is there.
 
 Evidence
-    The gates by name.
+    The gates by name, and the queue that the pod's labels name.
 
 Fix
     None by vops: ask the owner of the gate.
@@ -20,16 +20,41 @@ from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Severity
 from vops.diagnosis.rule import Branch, Verdict, rule
 
+_QUEUE = "kueue.x-k8s.io/queue-name"
+_OWNERS = {
+    "kueue.x-k8s.io/": "Kueue",
+    "grove.io/": "Grove",
+    "gke.io/": "GKE's topology-aware scheduler",
+    "karmada.io/": "Karmada",
+    "jobset.sigs.k8s.io/": "JobSet",
+    "leaderworkerset.sigs.k8s.io/": "LeaderWorkerSet",
+}
+
 
 @rule(cause="scheduling-gated", branch=Branch.SCHEDULE, order=0)
 def scheduling_gated(replica: Replica) -> Verdict | None:
-    gates = ", ".join(gate.name for gate in replica.pod.spec.scheduling_gates)
+    names = [gate.name for gate in replica.pod.spec.scheduling_gates]
+    said = replica.placement.scheduler
+    gates = ", ".join(names) or (said.gates.strip("[]") if said is not None else "")
     if not gates:
         return None
+    owner = next((owner for prefix, owner in _OWNERS.items() if gates.startswith(prefix)), "")
+    queue = replica.pod.metadata.labels.get(_QUEUE, "")
+    by = f" of {owner}" if owner else ""
+    in_queue = (evidence.pod_field(f"metadata.labels[{_QUEUE}]", queue),) if queue else ()
     return Verdict(
-        summary=f"{replica.name} is held back by the scheduling gate {gates}",
-        evidence=(evidence.pod_field("spec.schedulingGates", gates),),
+        summary=f"{replica.name} is held back by the scheduling gate {gates}{by}",
+        evidence=(evidence.pod_field("spec.schedulingGates", gates), *in_queue),
         confidence=Confidence.CERTAIN,
         severity=Severity.WARNING,
-        fixes=(remedies.advice("Ask the gate's owner", f"Find what holds {gates}: its queue or quota decides."),),
+        fixes=(remedies.advice("Ask the gate's owner", *_steps(replica, gates, owner, queue)),),
     )
+
+
+def _steps(replica: Replica, gates: str, owner: str, queue: str) -> tuple[str, ...]:
+    if owner != "Kueue":
+        return (f"Find what holds {gates}: its queue or quota decides; {owner or 'its controller'} lifts it.",)
+    see = f"See whether it was admitted, and what quota it lacks: kubectl -n {replica.namespace} get workloads"
+    if queue:
+        return (see, f"Queue {queue}: kubectl -n {replica.namespace} describe localqueue {queue}")
+    return (see, f"The pod names no queue: give its workload the label {_QUEUE}.")

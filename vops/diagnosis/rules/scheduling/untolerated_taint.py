@@ -33,6 +33,9 @@ from vops.diagnosis.scheduler_text import Obstacle
 from vops.model.resources import Taint
 from vops.model.snapshot import Source
 
+_ROLE = "node-role.kubernetes.io/"
+"""Taints of nodes that run the cluster itself: in a cluster of one node a server may well go there."""
+
 
 @rule(cause="untolerated-taint", branch=Branch.SCHEDULE, needs={Source.NODES}, order=20)
 def untolerated_taint(replica: Replica) -> Verdict | None:
@@ -100,11 +103,12 @@ def _fix(replica: Replica, taints: Sequence[Taint]) -> Fix:
         )
     wanted = [toleration(taint, replica.placement) for taint in taints]
     title = f"Tolerate {', '.join(in_words(taint) for taint in taints)}"
+    of_cluster = any(taint.key.startswith(_ROLE) for taint in taints)
     return remedies.runbook(
         replica,
         "fix-untolerated-taint",
         title,
-        Applicability.SAFE,
+        Applicability.ASK if of_cluster else Applicability.SAFE,
         {"tolerations": wanted},
         by_hand=(f"Add to spec.tolerations: {msgspec.json.encode(wanted).decode()}",),
     )

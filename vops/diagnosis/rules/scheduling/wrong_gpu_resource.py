@@ -1,10 +1,12 @@
 """The nodes offer GPUs under another resource name than the pod asks for.
 
 What it finds
-    No node has the resource that is asked for, while nodes advertise others: MIG slices, shared GPUs, another vendor's.
+    No node that the pod picks has the resource that is asked for, while nodes advertise others: MIG slices, shared
+    GPUs, another vendor's.
 
 Why it matters
-    The names must match to the letter; a MIG node with strategy `mixed` offers no `nvidia.com/gpu` at all.
+    The names must match to the letter; a MIG node with strategy `mixed` offers no `nvidia.com/gpu` at all, and time
+    slicing with `renameByDefault` offers `nvidia.com/gpu.shared` in its place.
 
 Evidence
     The pod's request, and the GPU resources in Node.status.capacity.
@@ -30,7 +32,8 @@ from vops.model.snapshot import Source
 @rule(cause="wrong-gpu-resource", branch=Branch.SCHEDULE, needs={Source.NODES}, order=10)
 def wrong_gpu_resource(replica: Replica) -> Verdict | None:
     placement, resource = replica.placement, replica.placement.gpu_resource
-    nodes = [fit.node for fit in placement.fits]
+    fits = placement.meant if placement.picks_nodes and placement.meant else placement.fits
+    nodes = [fit.node for fit in fits]
     if not placement.gpus or any(capacity(node, resource) > 0 for node in nodes):
         return None
     offered = offered_gpu_resources(nodes)
@@ -38,21 +41,22 @@ def wrong_gpu_resource(replica: Replica) -> Verdict | None:
         return None
     instead = ", ".join(offered)
     shown = [node for node in nodes if any(capacity(node, name) for name in offered)][: blockers.NODES_SHOWN]
+    whose = "no node that it picks" if placement.picks_nodes else "no node"
     return Verdict(
-        summary=f"{replica.name} asks for {resource}, which no node offers; offered is {instead}",
+        summary=f"{replica.name} asks for {resource}, which {whose} offers; offered is {instead}",
         evidence=(
             blockers.request(replica),
             *(
                 evidence.node_field(
                     node,
                     "status.capacity",
-                    {name: str(capacity(node, name)) for name in offered if capacity(node, name)},
+                    ", ".join(f"{name}: {capacity(node, name)}" for name in offered if capacity(node, name)),
                 )
                 for node in shown
             ),
             *blockers.scheduled_by(replica),
         ),
-        confidence=Confidence.CERTAIN,
+        confidence=Confidence.PROBABLE if placement.partial else Confidence.CERTAIN,
         fixes=(
             remedies.by_steps(
                 replica,

@@ -1,60 +1,73 @@
-"""The pod waits for a volume claim that does not exist or is not bound.
+"""The pod waits for a volume claim that does not exist, is not bound, or has lost its volume.
 
 What it finds
-    The scheduler's word that a PersistentVolumeClaim is missing or unbound, which rules out every node at once.
+    Of each claim of the pod: not there; no volume bound, and why (no such StorageClass, no default class, provisioning
+    failed, a provisioner that does not answer, no volume that fits); its volume gone; the claim being deleted. Found in
+    the objects and the claim's events, or in the scheduler's words where claims cannot be read.
 
 Why it matters
-    The scheduler then says nothing about nodes: other obstacles may follow. A claim with WaitForFirstConsumer is not
-    the fault, it waits for the pod.
+    It rules out every node at once, so the scheduler says nothing about nodes: other obstacles may follow. A claim with
+    WaitForFirstConsumer is not the fault, it waits for the pod.
 
 Evidence
-    The scheduler's words, and the pod's claims.
+    The claim's phase, class and events, and the scheduler's words.
 
 Fix
-    By hand: create the claim or give it a StorageClass; vops never deletes one.
+    By hand: create the claim or give it a StorageClass that exists; vops never deletes one.
 """
 
 from __future__ import annotations
 
-import re
-
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence
+from vops.diagnosis.filters.volumes import Trouble, volume_of
+from vops.diagnosis.findings import Confidence, Evidence
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.settling import being_made
+from vops.diagnosis.unbound import Unbound, unbound
 
-_CLAIM = re.compile(
-    r'persistentvolumeclaim "(?P<name>[\w.-]{1,253})" (?P<how>not found|bound to non-existent|is being deleted)'
-)
-_UNBOUND = "unbound immediate PersistentVolumeClaims"
+_EVENTS_SHOWN = 2
 
 
 @rule(cause="pvc-unbound", branch=Branch.SCHEDULE, order=2)
 def pvc_unbound(replica: Replica) -> Verdict | None:
-    said = replica.placement.scheduler
-    text = said.blocked if said is not None else ""
-    match = _CLAIM.search(text)
-    if match is None and _UNBOUND not in text:
+    troubled = unbound(replica)
+    if not troubled or being_made(replica):
         return None
-    claims = [
-        (volume.name, str(volume.persistent_volume_claim.get("claimName", "")))
-        for volume in replica.pod.spec.volumes
-        if volume.persistent_volume_claim
-    ]
-    names = match["name"] if match is not None else ", ".join(claim for _, claim in claims)
-    how = match["how"] if match is not None else "not bound to a volume"
+    first = troubled[0]
     return Verdict(
-        summary=f"{replica.name} waits for the volume claim {names}, which is {how.removeprefix('is ')}",
+        summary=f"{replica.name} waits for the volume claim {first.name}, which {first.why}",
         evidence=(
+            *(item for each in troubled for item in _evidence(replica, each)),
             *evidence.scheduler(replica),
-            *(evidence.pod_field(f"spec.volumes[{volume}].persistentVolumeClaim", claim) for volume, claim in claims),
         ),
-        confidence=Confidence.CERTAIN,
+        confidence=_confidence(replica, first),
         fixes=(
             remedies.advice(
-                "Give the pod its volume",
-                f"See it: kubectl -n {replica.namespace} describe pvc {names.split(',')[0]}",
-                "Create the claim, or set a storageClassName that exists; with no default class it stays unbound.",
+                "Give the pod its volume claim",
+                *(step for each in troubled for step in each.steps),
+                f"See it: kubectl -n {replica.namespace} describe pvc {first.name}",
             ),
         ),
     )
+
+
+def _evidence(replica: Replica, item: Unbound) -> list[Evidence]:
+    volume = volume_of(replica.pod, item.name)
+    found = [evidence.pod_field(f"spec.volumes[{volume}].persistentVolumeClaim", item.name)] if volume else []
+    if item.claim is not None:
+        asked = item.claim.spec.storage_class_name
+        observed = f"{item.claim.status.phase or 'Pending'}, class {asked or ('none' if asked == '' else 'not set')}"
+        found.append(Evidence("persistentvolumeclaim", f"{item.name} status.phase", observed, expected="Bound"))
+    elif item.trouble is Trouble.MISSING:
+        found.append(Evidence("persistentvolumeclaim", item.name, "not there"))
+    found += [evidence.event(event) for event in item.events[-_EVENTS_SHOWN:]]
+    return found
+
+
+def _confidence(replica: Replica, item: Unbound) -> Confidence:
+    """Certain where the scheduler says that a claim is in the way, strong where only the objects do."""
+    said = replica.placement.scheduler
+    if said is not None and said.blocked:
+        return Confidence.CERTAIN
+    return Confidence.STRONG if item.claim is not None else Confidence.PROBABLE

@@ -1,0 +1,59 @@
+"""Nodes that have GPUs by every sign but their capacity: labels of clouds, of feature discovery, and machine types."""
+
+from __future__ import annotations
+
+import re
+
+from vops.diagnosis.filters.rooms import capacity
+from vops.diagnosis.placement import NodeFit, Placement
+from vops.model.resources import Node
+
+_PRODUCTS = (
+    "nvidia.com/gpu.product",
+    "cloud.google.com/gke-accelerator",
+    "karpenter.k8s.aws/instance-gpu-name",
+    "k8s.amazonaws.com/accelerator",
+    "kubernetes.azure.com/accelerator",
+    "amd.com/gpu.product-name",
+    "accelerator",
+)
+_PRESENT = re.compile(
+    r"nvidia\.com/gpu\.present|feature\.node\.kubernetes\.io/pci-(?:\d{4}_)?(?:10de|1002)(?:_\w+)?\.present"
+)
+_MACHINES = re.compile(
+    r"(?:p[2-6][a-z]*|g[4-7][a-z]*)\.\w*(?:xlarge|metal)"  # AWS
+    r"|Standard_N[CDV]\w+"  # Azure
+    r"|(?:a[234]|g[24])-[\w-]+"  # Google Cloud
+)
+_MACHINE_LABEL = "node.kubernetes.io/instance-type"
+
+
+def gpu_sign(node: Node) -> str:
+    """The label that says that a node has GPUs; empty where none does."""
+    labels = node.metadata.labels
+    for key in _PRODUCTS:
+        if labels.get(key) and labels[key] != "none":
+            return f"{key}={labels[key]}"
+    present = next((key for key, value in labels.items() if value == "true" and _PRESENT.fullmatch(key)), "")
+    machine = labels.get(_MACHINE_LABEL, "")
+    if present:
+        return present
+    return f"{_MACHINE_LABEL}={machine}" if _MACHINES.fullmatch(machine) else ""
+
+
+def bare_gpu_nodes(placement: Placement) -> tuple[NodeFit, ...]:
+    """The nodes that should have what the pod asks for by their labels, suit it, and have none in their capacity."""
+    if not placement.gpus:
+        return ()
+    resource = placement.gpu_resource
+    return tuple(fit for fit in placement.meant if gpu_sign(fit.node) and not capacity(fit.node, resource))
+
+
+def unhealthy_nodes(placement: Placement) -> tuple[NodeFit, ...]:
+    """The nodes with enough GPUs in their capacity, and too few that are healthy."""
+    resource, wanted = placement.gpu_resource, placement.gpus
+    if not wanted:
+        return ()
+    return tuple(
+        fit for fit in placement.meant if capacity(fit.node, resource) >= wanted > placement.offered(fit.node, resource)
+    )

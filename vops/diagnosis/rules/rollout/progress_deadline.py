@@ -1,0 +1,75 @@
+"""A rollout has passed its progress deadline, which says that it is slow and not that it failed.
+
+What it finds
+    The Deployment's Progressing condition is False with ProgressDeadlineExceeded, and its new pods are not ready yet.
+
+Why it matters
+    The deadline (600 s unless set) is shorter than many cold starts: pulling an image of 10 GB, downloading weights,
+    compiling. It stops nothing. Rolling back because of it throws the loading away; what keeps the pods from being
+    ready, if anything does, is a finding of its own.
+
+Evidence
+    The condition, progressDeadlineSeconds, and the new pods with what they are doing.
+
+Fix
+    By hand: progressDeadlineSeconds above what a start may take (the startup probe's budget, a node, a reserve).
+"""
+
+from __future__ import annotations
+
+from vops.diagnosis import blockers
+from vops.diagnosis.facts import Replica, WorkloadFacts
+from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Severity
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.states import LOADING_LIMIT_S, ReplicaState
+
+_REASON = "ProgressDeadlineExceeded"
+_DEFAULT_S = 600
+_PROVISION_S = 600
+_RESERVE_S = 120
+_COMING = (ReplicaState.CREATING, ReplicaState.LOADING)
+
+
+@rule(cause="progress-deadline", branch=Branch.ROLLOUT, of=WorkloadFacts, order=60)
+def progress_deadline(workload: WorkloadFacts) -> Verdict | None:
+    condition = workload.workload.condition("Progressing")
+    if condition is None or condition.status != "False" or condition.reason != _REASON:
+        return None
+    waiting = [replica for replica in workload.replicas if replica.state is not ReplicaState.READY]
+    if workload.replicas and not waiting:
+        return None
+    loading = [replica for replica in waiting if replica.state in _COMING]
+    deadline = workload.workload.spec.progress_deadline_seconds or _DEFAULT_S
+    still = f": {blockers.named(replica.name for replica in loading)} still load" if loading else ""
+    return Verdict(
+        summary=f"The rollout of {workload.name} has taken longer than {deadline} s{still}; that stops nothing, and is "
+        "no reason to roll back",
+        evidence=(
+            Evidence("deployment", f"{workload.name} status.conditions[Progressing]", condition.message or _REASON),
+            Evidence("deployment", f"{workload.name} spec.progressDeadlineSeconds", str(deadline)),
+            *(Evidence("pod", f"{replica.name} state", str(replica.state)) for replica in waiting[:3]),
+        ),
+        confidence=Confidence.CERTAIN,
+        severity=Severity.WARNING,
+        fixes=(_fix(workload, waiting, deadline),),
+    )
+
+
+def _fix(workload: WorkloadFacts, waiting: list[Replica], deadline: int) -> Fix:
+    wanted = _start_s(workload, waiting) + _PROVISION_S + _RESERVE_S
+    where = f"kubectl -n {workload.namespace} edit deployment/{workload.name}"
+    if wanted <= deadline:
+        step = f"See why the pods are not ready: vops diagnose -n {workload.namespace} deploy/{workload.name}"
+        return Fix("Find what keeps the pods from being ready", Applicability.MANUAL, steps=(step,))
+    title = f"Give the rollout {wanted} s (progressDeadlineSeconds)"
+    step = (
+        f"Set spec.progressDeadlineSeconds to {wanted} (the start's budget, {_PROVISION_S} s for a node and its image, "
+    )
+    return Fix(title, Applicability.MANUAL, steps=(f"{step}{_RESERVE_S} s in reserve): {where}",))
+
+
+def _start_s(workload: WorkloadFacts, waiting: list[Replica]) -> int:
+    """How long a start may take: the startup probe's budget, else what counts as loading at all."""
+    containers = [replica.container for replica in waiting] + ([workload.container] if workload.container else [])
+    probe = next((item.startup_probe for item in containers if item.startup_probe), None)
+    return probe.budget_s if probe is not None else LOADING_LIMIT_S

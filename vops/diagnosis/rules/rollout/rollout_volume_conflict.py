@@ -1,0 +1,92 @@
+"""A rolling update starts the new pod while the old one still has the volume that only one of them can have.
+
+What it finds
+    The pod cannot attach its volume (or may not use its ReadWriteOncePod claim), which an older pod of the same
+    Deployment holds; and maxUnavailable resolves to 0, so that pod stays until the new one is ready.
+
+Why it matters
+    A ReadWriteOnce claim and a surge do not go together: each waits for the other, for ever.
+
+Evidence
+    The attach error or the scheduler's words, the claim's access modes, the old pod with its node, and the strategy.
+
+Fix
+    By hand: strategy Recreate, or maxSurge 0, so that the old pod stops first; or, better for good, a
+    claim that many may read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from vops.diagnosis import blockers, evidence, remedies
+from vops.diagnosis.attachments import held_elsewhere
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.filters.volumes import Trouble
+from vops.diagnosis.findings import Confidence, Evidence, Fix
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.rules.storage.multi_attach import users_evidence
+from vops.diagnosis.succession import may_stop_one, outage, predecessors, strategy_evidence
+from vops.model.resources import Pod, Workload
+from vops.model.snapshot import Source
+
+_SHARED = (
+    "Or put the model on a claim that many may read (ReadOnlyMany or ReadWriteMany): no volume is then in the way."
+)
+
+
+@rule(
+    cause="rollout-volume-conflict",
+    branch=Branch.START,
+    needs={Source.DEPLOYMENTS},
+    explains={"multi-attach"},
+    order=9,
+)
+def rollout_volume_conflict(replica: Replica) -> Verdict | None:
+    held = held_elsewhere(replica)
+    if held is None:
+        return None
+    found = (evidence.event(held.event), *users_evidence(held))
+    return _verdict(replica, held.holders, held.volume or "the volume", found)
+
+
+@rule(
+    cause="rollout-volume-conflict",
+    branch=Branch.SCHEDULE,
+    needs={Source.DEPLOYMENTS},
+    explains={"multi-attach"},
+    order=1,
+)
+def rollout_claim_conflict(replica: Replica) -> Verdict | None:
+    block = next((item for item in replica.placement.claim_blocks if item.trouble is Trouble.IN_USE), None)
+    if block is None or block.holder is None:
+        return None
+    modes = ", ".join(block.claim.spec.access_modes) if block.claim else ""
+    found = (
+        Evidence("persistentvolumeclaim", f"{block.name} spec.accessModes", modes),
+        *evidence.scheduler(replica),
+    )
+    return _verdict(replica, (block.holder,), f"the claim {block.name}", found)
+
+
+def _verdict(replica: Replica, holders: Iterable[Pod], what: str, found: tuple[Evidence, ...]) -> Verdict | None:
+    deployment, old = replica.workload, predecessors(replica, holders)
+    if deployment is None or deployment.kind != "Deployment" or not old or may_stop_one(deployment):
+        return None
+    name, keeps = deployment.metadata.name, blockers.named(pod.metadata.name for pod in old)
+    return Verdict(
+        summary=f"The rollout of {name} cannot end: {replica.name} waits for {what}, which its old pod {keeps} holds, "
+        "and that pod may not stop before the new one is ready",
+        evidence=(strategy_evidence(replica, deployment), *found),
+        confidence=Confidence.CERTAIN,
+        fixes=(_fix(replica, deployment),),
+    )
+
+
+def _fix(replica: Replica, deployment: Workload) -> Fix:
+    title = f"Let an old pod of {deployment.metadata.name} stop first (maxSurge 0, maxUnavailable 1)"
+    return remedies.by_steps(
+        replica,
+        f"{title}: {outage(deployment)}",
+        ("Set spec.strategy to type Recreate, or rollingUpdate to maxSurge: 0, maxUnavailable: 1.", _SHARED),
+    )

@@ -1,0 +1,257 @@
+"""What keeps a pod from being scheduled, from the scheduler's words alone.
+
+What it finds
+    Where no node could be read, or one that was read would take the pod as far as can be seen (the pods that hold it
+    were not read), the scheduler's reasons are all that there is. The one that counts is chosen by the order in which
+    the scheduler asks; the reasons about the control plane's and broken nodes do not count.
+
+Why it matters
+    A description of a pod, or credentials for one namespace, are often all that is at hand.
+
+Evidence
+    The PodScheduled condition, or the scheduler's last event. It is one signal, so never more than probable; where
+    several causes read the same, only possible.
+
+Fix
+    By hand, after a look at the nodes; a toleration where the words name the taint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from vops.diagnosis import blockers, evidence, remedies
+from vops.diagnosis.demands import is_gpu
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.filters.rooms import capacity
+from vops.diagnosis.filters.taints import tolerable
+from vops.diagnosis.findings import Applicability, Confidence, Fix
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.scheduler_text import Obstacle, Preemption, Reason
+from vops.diagnosis.spoken import heard, leading
+
+_SEE_NODES = "See the nodes: kubectl describe nodes"
+_SEE_TAINTS = (
+    "See the taints: kubectl get nodes -o custom-columns=NAME:.metadata.name,TAINTS:.spec.taints, "
+    "and add the toleration of the GPU nodes' taint to spec.tolerations."
+)
+
+
+@rule(cause="untolerated-taint", branch=Branch.SCHEDULE, order=20)
+def said_untolerated_taint(replica: Replica) -> Verdict | None:
+    found = _of(replica, Obstacle.TAINT)
+    if not found:
+        return None
+    taints = [item.taint for item in found if item.taint is not None]
+    words = (
+        ", ".join(f"{{{taint.key}: {taint.value}}}" for taint in taints) or "a taint that the scheduler does not name"
+    )
+    wanted = [{"key": taint.key, "operator": "Exists"} for taint in taints if tolerable(taint)]
+    return _verdict(
+        replica,
+        f"{replica.name} does not tolerate {words} of {_nodes(found)}",
+        _tolerate(replica, wanted) if wanted else remedies.by_steps(replica, "Tolerate the taint", (_SEE_TAINTS,)),
+    )
+
+
+@rule(cause="node-selector-mismatch", branch=Branch.SCHEDULE, order=30)
+def said_node_selector_mismatch(replica: Replica) -> Verdict | None:
+    found = _of(replica, Obstacle.SELECTOR)
+    if not found:
+        return None
+    spec = replica.pod.spec
+    asked = ", ".join(f"{key}={value}" for key, value in spec.node_selector.items())
+    words = f" ({asked})" if asked else ""
+    return _verdict(
+        replica,
+        f"{_nodes(found)} do not have the labels that {replica.name} asks for{words}",
+        remedies.by_steps(
+            replica,
+            "Ask for labels that a node has",
+            (
+                "See the labels: kubectl get nodes --show-labels",
+                "Change nodeSelector or affinity to a value that a node has, or label the nodes that are meant.",
+            ),
+        ),
+    )
+
+
+@rule(cause="gpu-exhausted", branch=Branch.SCHEDULE, order=40)
+def said_gpu_exhausted(replica: Replica) -> Verdict | None:
+    found = _short_of_gpus(replica)
+    if not found or _none_large_enough(replica):
+        return None
+    known = _certainly_taken(replica)
+    doubt = "" if known else "; the words are the same where no node advertises them"
+    resource = replica.placement.gpu_resource or found[0].resource
+    return _verdict(
+        replica,
+        f"No node has {replica.placement.gpus or 1} {resource} free for {replica.name}{doubt}",
+        remedies.advice(
+            "Free a GPU or add one",
+            f"See what the nodes offer and who holds it: kubectl describe nodes | grep -E 'Name:|{resource}'",
+            "Scale down what may go, or add a GPU node.",
+            "Where no node lists the resource at all: install driver and device plugin there.",
+        ),
+        Confidence.PROBABLE if known else Confidence.POSSIBLE,
+    )
+
+
+@rule(cause="gpu-not-advertised", branch=Branch.SCHEDULE, order=40)
+def said_gpu_not_advertised(replica: Replica) -> Verdict | None:
+    found = _short_of_gpus(replica)
+    if not found or not _none_large_enough(replica) or replica.placement.gpus > 1:
+        return None
+    return _verdict(
+        replica,
+        f"No node offers even one {found[0].resource}: the scheduler says that emptying a node would not help",
+        remedies.advice(
+            "Make the nodes advertise their GPUs",
+            "See whether a device plugin runs: kubectl get daemonsets,pods -A -o wide | grep -i nvidia",
+            "Add a GPU node if there is none, else install driver and device plugin on it.",
+        ),
+    )
+
+
+@rule(cause="gpu-request-too-large", branch=Branch.SCHEDULE, order=40)
+def said_gpu_request_too_large(replica: Replica) -> Verdict | None:
+    found = _short_of_gpus(replica)
+    gpus = replica.placement.gpus
+    if not found or not _none_large_enough(replica) or gpus < 2:
+        return None
+    return _verdict(
+        replica,
+        f"No node has {gpus} {found[0].resource}, not even an empty one, as {replica.name} asks for",
+        remedies.by_steps(
+            replica,
+            "Ask for no more GPUs than a node has",
+            (
+                f"See how many a node has: kubectl describe nodes | grep -E 'Name:|{found[0].resource}'",
+                "Lower resources.limits and --tensor-parallel-size to that, or use larger nodes.",
+            ),
+        ),
+        Confidence.POSSIBLE,
+    )
+
+
+@rule(cause="cpu-memory-short", branch=Branch.SCHEDULE, order=30)
+def said_cpu_memory_short(replica: Replica) -> Verdict | None:
+    found = [item for item in _of(replica, Obstacle.RESOURCE) if not is_gpu(item.resource)]
+    full = _of(replica, Obstacle.PODS)
+    if not found and not full:
+        return None
+    lacks = ", ".join(dict.fromkeys(item.resource for item in found)) or "room for one more pod"
+    asks = ", ".join(f"{name} {amount.normalize():f}" for name, amount in replica.placement.wanted.items())
+    return _verdict(
+        replica,
+        f"{replica.name} does not fit: {_nodes([*found, *full])} have too little {lacks}"
+        + (f" (it asks for {asks})" if asks else ""),
+        remedies.by_steps(
+            replica,
+            "Ask for what is free, or make room",
+            (f"Lower the request for {lacks} to what a node has free, or use a bigger node.", _SEE_NODES),
+        ),
+    )
+
+
+@rule(cause="node-unavailable", branch=Branch.SCHEDULE, order=15)
+def said_node_unavailable(replica: Replica) -> Verdict | None:
+    found, said = _of(replica, Obstacle.UNAVAILABLE), heard(replica)
+    if said is not None and said.nodes == 0:
+        summary = f"There is no node for {replica.name}: the cluster has none"
+    elif found:
+        how = ", ".join(dict.fromkeys(_how_unavailable(item) for item in found))
+        summary = f"{_nodes(found)} take no pods at present: {how}"
+    else:
+        return None
+    return _verdict(
+        replica,
+        summary,
+        remedies.advice(
+            "Bring a node back", "See their state: kubectl get nodes", "Uncordon or repair one, or add a node."
+        ),
+    )
+
+
+@rule(cause="spread-or-affinity", branch=Branch.SCHEDULE, order=45)
+def said_spread_or_affinity(replica: Replica) -> Verdict | None:
+    found = [*_of(replica, Obstacle.POD_AFFINITY), *_of(replica, Obstacle.SPREAD), *_of(replica, Obstacle.PORTS)]
+    if not found:
+        return None
+    kinds = " and ".join(dict.fromkeys(str(item.obstacle) for item in found))
+    return _verdict(
+        replica,
+        f"{replica.name} is kept away from {_nodes(found)} by {kinds}",
+        remedies.by_steps(
+            replica,
+            "Loosen the constraint",
+            (
+                "Use preferredDuringSchedulingIgnoredDuringExecution, or whenUnsatisfiable: ScheduleAnyway; drop "
+                "hostPort where ports clash.",
+                "Or set maxSurge 0 so that an update needs no node more than there are replicas.",
+            ),
+        ),
+    )
+
+
+def _of(replica: Replica, obstacle: Obstacle) -> tuple[Reason, ...]:
+    return tuple(item for item in leading(replica) if item.obstacle is obstacle)
+
+
+def _short_of_gpus(replica: Replica) -> tuple[Reason, ...]:
+    """The GPUs that count as short; taints and labels that come first leave the question open."""
+    return tuple(item for item in _of(replica, Obstacle.RESOURCE) if is_gpu(item.resource))
+
+
+def _none_large_enough(replica: Replica) -> bool:
+    """Whether the scheduler says that no node would do if it were emptied, which it tells apart since 1.34."""
+    placement, said = replica.placement, heard(replica)
+    if said is None or not said.modern or said.preemption is not Preemption.NOT_HELPFUL:
+        return False
+    short = [item for item in said.reasons if is_gpu(item.resource)]
+    return len(said.reasons) == len(short) and not placement.large_enough
+
+
+def _certainly_taken(replica: Replica) -> bool:
+    """Whether nodes with as many GPUs are there: seen, or by what the scheduler says of emptying them."""
+    placement, said = replica.placement, heard(replica)
+    seen = any(capacity(fit.node, placement.gpu_resource) >= placement.gpus > 0 for fit in placement.meant)
+    modern = said is not None and said.modern and said.preemption is Preemption.NO_VICTIMS
+    return seen or modern
+
+
+def _how_unavailable(reason: Reason) -> str:
+    return reason.taint.key.rpartition("/")[2] if reason.taint is not None else reason.text.partition(" ")[2]
+
+
+def _nodes(found: Iterable[Reason]) -> str:
+    count = max((item.nodes for item in found), default=0)
+    return "1 node" if count == 1 else f"{count} nodes"
+
+
+def _tolerate(replica: Replica, wanted: list[dict[str, str]]) -> Fix:
+    title = f"Tolerate {', '.join(item['key'] for item in wanted)}"
+    return remedies.runbook(
+        replica,
+        "fix-untolerated-taint",
+        title,
+        Applicability.ASK,
+        {"tolerations": wanted},
+        by_hand=(f"Add to spec.tolerations: {msgspec.json.encode(wanted).decode()}",),
+    )
+
+
+def _verdict(replica: Replica, summary: str, fix: Fix, confidence: Confidence = Confidence.PROBABLE) -> Verdict:
+    return Verdict(summary, evidence.scheduler(replica), confidence, fixes=(fix, *_other_nodes(replica)))
+
+
+def _other_nodes(replica: Replica) -> tuple[Fix, ...]:
+    """What to do where a node seems to have room for all that can be seen."""
+    fitting = replica.placement.fitting
+    if not fitting:
+        return ()
+    names = blockers.named(fit.name for fit in fitting)
+    title = f"See what holds {names}, which would take the pod as far as can be seen"
+    return (remedies.advice(title, f"kubectl describe node {fitting[0].name}"),)

@@ -1,0 +1,128 @@
+"""The pod's volume is in a zone, or on a node, where the nodes that could take the pod are not.
+
+What it finds
+    A bound volume whose node affinity (or zone labels) rules out nodes that would do otherwise, or a StorageClass whose
+    allowedTopologies do.
+
+Why it matters
+    A zonal disk pins the pod to its zone. GPUs that are free in another zone are of no use to it, and an autoscaler
+    must bring a node in that one zone.
+
+Evidence
+    PersistentVolume.spec.nodeAffinity against the nodes' labels, and the scheduler's own words.
+
+Fix
+    By hand: a GPU node in the volume's zone, or a volume elsewhere. vops never deletes a claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vops.diagnosis import blockers, evidence, remedies
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.filters.volumes import VolumeConflict, claim_names
+from vops.diagnosis.findings import Confidence, Evidence
+from vops.diagnosis.placement import NodeFit
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.scheduler_text import Obstacle
+from vops.diagnosis.settling import settles
+from vops.diagnosis.spoken import leading
+from vops.model.snapshot import Source
+
+_HOSTNAME = "kubernetes.io/hostname"
+_PINNED = ("node affinity", "volume zone")
+
+
+@rule(
+    cause="volume-zone-conflict",
+    branch=Branch.SCHEDULE,
+    needs={Source.NODES, Source.VOLUMES},
+    explains={"gpu-exhausted", "cpu-memory-short", "spread-or-affinity", "node-unavailable"},
+    order=25,
+)
+def volume_zone_conflict(replica: Replica) -> Verdict | None:
+    pinned = _pinned(replica)
+    if not pinned or settles(replica):
+        return None
+    conflict = pinned[0].volumes[0]
+    where = ", ".join(f"{item.key}={item.wanted}" for item in conflict.mismatches)
+    what = f"volume {conflict.volume} of the claim {conflict.claim}" if conflict.volume else f"claim {conflict.claim}"
+    return Verdict(
+        summary=f"The {what} is bound to {where}, and {blockers.nodes_in_words(pinned)}, which would take "
+        f"{replica.name}, {'is' if len(pinned) == 1 else 'are'} not there",
+        evidence=(
+            *(item for fit in pinned[: blockers.NODES_SHOWN] for item in _evidence(fit)),
+            *blockers.scheduled_by(replica),
+        ),
+        confidence=blockers.confidence(replica.placement, Obstacle.VOLUME, pinned),
+        fixes=(remedies.advice("Bring pod and volume into one zone", *_steps(conflict)),),
+    )
+
+
+@rule(cause="volume-zone-conflict", branch=Branch.SCHEDULE, order=26)
+def said_volume_zone_conflict(replica: Replica) -> Verdict | None:
+    found = [item for item in leading(replica) if any(words in item.text for words in _PINNED)]
+    if not any(item.obstacle is Obstacle.VOLUME for item in found):
+        return None
+    claims = blockers.named(claim_names(replica.pod)) or "of the pod"
+    return Verdict(
+        summary=f"The volume of {replica.name} (claim {claims}) cannot be reached from the nodes that would take it",
+        evidence=evidence.scheduler(replica),
+        confidence=Confidence.PROBABLE,
+        fixes=(
+            remedies.advice(
+                "Bring pod and volume into one zone",
+                "See the volume's zone: kubectl get pv -o custom-columns=NAME:.metadata.name,AT:.spec.nodeAffinity",
+                "Add a GPU node in that zone, or make a new claim (class with WaitForFirstConsumer, or regional) and "
+                "seed it again. Do not delete the old claim before that.",
+            ),
+        ),
+    )
+
+
+def _pinned(replica: Replica) -> Sequence[NodeFit]:
+    """The nodes that only the volume rules out; else the nearest, where none does without it."""
+    placement = replica.placement
+    only = tuple(fit for fit in placement.large_enough if fit.obstacles == {Obstacle.VOLUME} and _told(fit))
+    nearest = tuple(fit for fit in placement.nearest if _told(fit) and not fit.unavailable)
+    if placement.fitting:
+        return ()
+    return only or (() if placement.allowed else nearest)
+
+
+def _told(fit: NodeFit) -> bool:
+    return any(item.mismatches for item in fit.volumes)
+
+
+def _evidence(fit: NodeFit) -> list[Evidence]:
+    return [
+        evidence.node_field(
+            fit.node,
+            f"metadata.labels[{item.key}]",
+            item.has or "none",
+            expected=f"{item.wanted}, as {_name(conflict)}",
+        )
+        for conflict in fit.volumes
+        for item in conflict.mismatches
+    ]
+
+
+def _name(conflict: VolumeConflict) -> str:
+    return conflict.volume or f"the class of {conflict.claim}"
+
+
+def _steps(conflict: VolumeConflict) -> tuple[str, ...]:
+    place = ", ".join(f"{item.key}={item.wanted}" for item in conflict.mismatches)
+    again = (
+        "or make a new claim where the GPUs are (a class with WaitForFirstConsumer, or a regional or shared volume) "
+    )
+    if any(item.key == _HOSTNAME for item in conflict.mismatches):
+        return (
+            f"The volume is a disk of one node ({place}): bring that node back or free its GPUs, {again}and seed it "
+            "again. Do not delete the old claim before that.",
+        )
+    return (
+        f"Add or free a GPU node where {place},",
+        f"{again}and seed it again. Do not delete the old claim before that.",
+    )
