@@ -29,10 +29,17 @@ _CAPTURING = ("capture_model", "_capture_cudagraphs", "capture", "compile_or_war
 _CACHING = ("initialize_kv_cache", "_allocate_kv_cache", "_allocate_kv_cache_tensors", "initialize_cache")
 _SERVING = ("run_busy_loop", "step_with_batch_queue", "step_fn", "_process_engine_step", "engine_step")
 _TOTAL = re.compile(r"total capacity of ([\d.]{1,12}) ([KMG])iB of which ([\d.]{1,12}) ([KMG])iB is free", re.ASCII)
-_MINE = re.compile(r"this process has ([\d.]{1,12}) ([KMG])iB memory in use", re.ASCII)
-_OTHERS = re.compile(r"Process \d{1,10} has ([\d.]{1,12}) ([KMG])iB memory in use", re.ASCII)
+_MINE = re.compile(r"[Tt]his process has ([\d.]{1,12}) ([KMG])iB memory in use", re.ASCII)
+_NAMED = re.compile(r"Process \d{1,10} has ([\d.]{1,12}) ([KMG])iB memory in use", re.ASCII)
+_ALLOCATED = re.compile(
+    r"allocated memory ([\d.]{1,12}) ([KMG])iB is allocated by PyTorch"
+    r"(?:.{0,80}? and ([\d.]{1,12}) ([KMG])iB is reserved by PyTorch but unallocated)?",
+    re.ASCII,
+)
 _GIB = {"K": 2**-20, "M": 2**-10, "G": 1.0}
-_FOREIGN_SHARE = 0.05
+_FOREIGN_SHARE = 0.08
+_CONTEXT_GIB = 1.0
+"""About what CUDA's own context, its modules and NCCL take beside what PyTorch allocates."""
 
 
 class DeviceMemory(msgspec.Struct, frozen=True):
@@ -65,15 +72,31 @@ def stage_of(error: LoggedError, log: LogReading) -> Stage:
 
 
 def device_memory(message: str) -> DeviceMemory | None:
-    """The numbers in an out-of-memory message; what neither this process nor nobody holds, others hold."""
+    """The numbers in an out-of-memory message.
+
+    In a container PyTorch does not know itself among the processes that it names, for the driver numbers them as the
+    host does: what it has allocated then tells how much of the memory is its own.
+    """
     total = _TOTAL.search(message)
     if total is None:
         return None
     size, free = _gib(total[1], total[2]), _gib(total[3], total[4])
-    named = sum(_gib(match[1], match[2]) for match in _OTHERS.finditer(message))
+    own = _own_gib(message)
+    if own is not None:
+        return DeviceMemory(size, free, max(size - free - own, 0.0))
+    named = sorted(_gib(match[1], match[2]) for match in _NAMED.finditer(message))
+    return DeviceMemory(size, free, sum(named[:-1]))
+
+
+def _own_gib(message: str) -> float | None:
     mine = _MINE.search(message)
-    rest = size - free - _gib(mine[1], mine[2]) if mine is not None else 0.0
-    return DeviceMemory(size, free, max(named, rest, 0.0))
+    if mine is not None:
+        return _gib(mine[1], mine[2])
+    allocated = _ALLOCATED.search(message)
+    if allocated is None:
+        return None
+    reserved = _gib(allocated[3], allocated[4]) if allocated[3] else 0.0
+    return _gib(allocated[1], allocated[2]) + reserved + _CONTEXT_GIB
 
 
 def _gib(number: str, unit: str) -> float:

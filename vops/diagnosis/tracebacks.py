@@ -46,6 +46,7 @@ _WRAPPER_TYPES = (
     "BrokenPipeError",
     "ChildFailedError",
     "ProcessExitedException",
+    "ChildProcessError",
     "_RemoteTraceback",
     "RemoteTraceback",
     "ExceptionGroup",

@@ -38,13 +38,16 @@ _REFUSED = re.compile(
     r"|invalid \w{1,20} value|not allowed with argument|conflicting option|cannot be converted to|mutually exclusive"
     r"|Input should be |Extra inputs are not permitted|^pydantic\S{0,60}ValidationError: "
     r"|nvalid tool call parser|nvalid reasoning parser|requires --tool-call-parser|enable[-_]auto[-_]tool[-_]choice"
-    r"|Unknown (?:load_format|config format)|(?:GPU|gpu)[ _]memory[ _]utilization must be|Invalid attention backend"
+    r"|Load format .{1,60} is not supported|No valid MLA|Unknown (?:load_format|config format)|(?:GPU"
+    r"|gpu)[ _]memory[ _]utilization must be|Invalid attention backend"
     r"|is not valid for this configuration|No valid attention backend|Unrecognized distributed executor backend"
     r"|is not a valid (?:argument|config field|kv_|KV cache)|No such option|Consider increasing max_num_batched_tokens"
     r"|does not support `--runner|Unsupported kv_role|Please specify kv_role|Pipeline parallelism is not supported"
-    r"|Config file must be of a yaml|Invalid data-parallel launch options"
+    r"|Config file must be of a yaml|Invalid data-parallel launch options|partitions\\?\)=\d|oader extra config"
+    r"|extra config keys for load format"
     r"|(?:Value|Assertion|NotImplemented|Type)Error: .{1,1500} @ (?:vllm/)?(?:config(?:/\w{1,60})?|engine/arg_utils"
-    r"|entrypoints/openai/cli_args|entrypoints/cli/serve|utils/argparse_utils)\.py:",
+    r"|entrypoints/openai/cli_args|entrypoints/cli/serve|utils/argparse_utils|envs"
+    r"|model_executor/model_loader/(?:__init__|tensorizer|runai_streamer_loader))\.py:",
     re.DOTALL,
 )
 _COMMON = (

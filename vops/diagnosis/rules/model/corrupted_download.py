@@ -23,7 +23,8 @@ from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 
 _BROKEN = re.compile(
-    r"SafetensorError|Error while deserializing header|Cannot find any (?:safetensors )?model weights"
+    r"SafetensorError|No model weights found in|Could not find checkpoint files|in loaded state|file size different is"
+    r"|Error while deserializing header|Cannot find any (?:safetensors )?model weights"
     r"|PytorchStreamReader failed|Consistency check failed|unexpected EOF|UnpicklingError|invalid load key"
     r"|InvalidHeader"
     r"|MetadataIncompleteBuffer|HeaderTooLarge|HeaderTooSmall|InvalidHeaderDeserialization|version https://git-lfs"

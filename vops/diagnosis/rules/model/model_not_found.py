@@ -32,7 +32,8 @@ _FILES = re.compile(
     r"extractor) (?:of|for)|no config file found|No supported config format found|Incorrect path_or_model_id"
     r"|[Mm]odel path .{0,200}does not exist|Couldn't instantiate the backend tokenizer|is not a local folder"
     r"|Invalid repository ID or local directory|(?<!Local)EntryNotFoundError|Could not find \S{0,80}tokenizer\.model"
-    r"|Path .{1,200} does not exist|FileNotFoundError: .{0,200}(?:model|config)"
+    r"|Path .{1,200} does not exist|Failed to load mistral .{0,120} config|non-existent path: "
+    r"|Mistral tokenizer is present|FileNotFoundError: .{0,200}(?:model|config)"
 )
 _SIGNATURE = re.compile(f"{hub.NOT_THERE.pattern}|{_FILES.pattern}")
 _LAST_WORD = "Invalid repository ID or local directory"

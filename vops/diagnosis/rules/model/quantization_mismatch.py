@@ -23,7 +23,8 @@ from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 
 _MISMATCH = re.compile(
-    r"Quantization method specified in the model config|Unknown quantization method"
+    r"Quantization method specified in the model config|[Uu]nknown quantization=|does not support (?:BNB|BitsAndBytes)"
+    r"|quantization is currently not supported in|Unknown quantization method"
     r"|quantization method \S{1,60} is not supported|Cannot find the config file for (?:awq|gptq|\w{1,20}quant)"
     r"|only support 'bitsandbytes'|BitsAndBytes loader does not support|bitsandbytes.{0,80}not supported"
     r"|KeyError: '[^']{0,200}(?:absmax|quant_state|qweight|qzeros|g_idx|weight_scale|input_scale|scales)[^']{0,60}'"

@@ -29,7 +29,8 @@ from vops.model.snapshot import Source
 _PATH = "/dev/shm"  # noqa: S108 - the shared memory of the container, not a file of vops
 _DIRECT = re.compile(
     r"^Signal: .{0,120}(?:Bus error|SIGBUS|signal 7)|^Abort: Fatal Python error: Bus error|killed by signal: Bus error"
-    r"|insufficient shared memory|out of shared memory|unable to (?:open|mmap|resize|write to|allocate) shared memory"
+    r"|[Ii]nsufficient (?:shared memory|space in /dev/shm)|out of shared memory|unable to (?:open|mmap|resize|write to"
+    r"|allocate) shared memory"
     r"|No space left on device.{0,200}(?:/dev/shm|psm_|shared_memory|shm_)|(?:/dev/shm|psm_).{0,200}No space left"
     r"|failed to extend /dev/shm|shared memory segment /dev/shm"
     r"|No space left on device.{0,400} @ .{0,60}multiprocessing/(?:shared_memory|heap|synchronize)"

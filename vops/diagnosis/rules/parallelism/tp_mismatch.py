@@ -36,7 +36,8 @@ _MISMATCH = re.compile(
     r"|only has \d{1,4} GPUs|must be divisible by tensor|tensor_parallel_size .{0,80}divisible"
     r"|[Cc]onsider reducing tensor_parallel_size|block_n = |weight quantization block_[nk]|min_thread_[nk]"
     r"|Tensor parallel size \(?\d{1,5}\)? (?:is larger|cannot be larger|exceeds)|please set tensor_parallel_size"
-    r"|number of (?:layers|hidden layers|experts) .{0,60}(?:divisible|smaller)|Every node should have",
+    r"|number of (?:layers|hidden layers|experts) .{0,60}(?:divisible|smaller)|Every node should have"
+    r"|less than (?:than )?max local gpu count",
     re.ASCII,
 )
 _QUANTIZED = re.compile(r"block_[nk]|min_thread_[nk]|reducing tensor_parallel_size")
