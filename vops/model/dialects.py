@@ -251,6 +251,62 @@ ENGINE_METRICS = EngineMetrics(
 )
 """One table for every version: a page is read by whichever names it holds."""
 
+class MetricName(msgspec.Struct, frozen=True):
+    """A name (without `vllm:`) that not every version exports by default.
+
+    `until` is the first version without it, `since` the first with it; `instead` is the name for other versions, empty
+    where nothing says the same. Histograms are named without `_bucket`, `_sum` and `_count`.
+    """
+
+    name: str
+    instead: str = ""
+    since: Version = (0, 0, 0)
+    until: Version | None = None
+
+    def exported_by(self, version: Version) -> bool:
+        return self.since <= version and (self.until is None or version < self.until)
+
+
+METRIC_NAMES: tuple[MetricName, ...] = (
+    MetricName("gpu_cache_usage_perc", "kv_cache_usage_perc", until=(0, 11, 0)),
+    MetricName("kv_cache_usage_perc", "gpu_cache_usage_perc", since=(0, 9, 2)),
+    MetricName("gpu_prefix_cache_queries_total", "prefix_cache_queries_total", until=(0, 11, 0)),
+    MetricName("gpu_prefix_cache_hits_total", "prefix_cache_hits_total", until=(0, 11, 0)),
+    MetricName("prefix_cache_queries_total", "gpu_prefix_cache_queries_total", since=(0, 9, 2)),
+    MetricName("prefix_cache_hits_total", "gpu_prefix_cache_hits_total", since=(0, 9, 2)),
+    MetricName("time_per_output_token_seconds", "inter_token_latency_seconds", until=(0, 12, 0)),
+    MetricName("inter_token_latency_seconds", "time_per_output_token_seconds", since=(0, 10, 2)),
+    MetricName("gpu_prefix_cache_hit_rate", until=(0, 11, 0)),
+    MetricName("cpu_prefix_cache_hit_rate", until=(0, 11, 0)),
+    MetricName("cpu_cache_usage_perc", until=(0, 11, 0)),
+    MetricName("num_requests_swapped", until=(0, 11, 0)),
+    MetricName("avg_generation_throughput_toks_per_s", until=(0, 11, 0)),
+    MetricName("avg_prompt_throughput_toks_per_s", until=(0, 11, 0)),
+    MetricName("time_in_queue_requests", "request_queue_time_seconds", until=(0, 11, 0)),
+)
+"""Hidden counts as gone: a hidden metric needs `--show-hidden-metrics-for-version`."""
+
+COUNTERS = frozenset(
+    {
+        "generation_tokens",
+        "prompt_tokens",
+        "num_preemptions",
+        "request_success",
+        "prefix_cache_queries",
+        "prefix_cache_hits",
+        "gpu_prefix_cache_queries",
+        "gpu_prefix_cache_hits",
+        "external_prefix_cache_queries",
+        "external_prefix_cache_hits",
+        "spec_decode_num_drafts",
+        "spec_decode_num_draft_tokens",
+        "spec_decode_num_accepted_tokens",
+        "nixl_num_failed_transfers",
+        "nixl_num_kv_expired_reqs",
+    }
+)
+"""Counters as the source names them; every version shows them with `_total` at the end."""
+
 SHORT_FLAGS = {
     "tp": "tensor-parallel-size",
     "pp": "pipeline-parallel-size",
