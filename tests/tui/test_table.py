@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import pytest
 from textual.app import App, ComposeResult
+from textual.geometry import Region
 
 from vops.render.cells import Cell, Column
 from vops.render.text import Span, Tone
@@ -140,3 +142,45 @@ async def test_a_click_moves_and_a_double_click_opens() -> None:
         await pilot.click(Table, offset=(3, 2), times=2)
         await pilot.pause()
         assert app.opened == ["b"]
+
+
+async def test_a_picture_draws_again_only_what_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = TableApp()
+    async with app.run_test(size=(60, 10)) as pilot:
+        app.table.show(rows("abcd"))
+        await pilot.pause()
+        drawn: list[tuple[Region, ...]] = []
+        monkeypatch.setattr(app.table, "refresh", lambda *regions, **_: drawn.append(regions))
+        app.table.show(rows("abcd"))
+        assert drawn == []
+        app.table.show([*rows("ab"), Row("c", 0.9), *rows("d")])
+        assert [(region.y, region.height) for (region,) in drawn] == [(3, 1)]
+        assert 0 < drawn[0][0].x < drawn[0][0].right < 30
+
+
+@pytest.mark.parametrize("options", [{"sorted_by": ("name", False)}, {"columns": COLUMNS[:2]}, {"wanted": {"name": 9}}])
+async def test_what_is_arranged_otherwise_is_drawn_in_full(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = TableApp()
+    async with app.run_test(size=(60, 10)) as pilot:
+        app.table.show(rows("abcd"))
+        await pilot.pause()
+        drawn: list[tuple[Region, ...]] = []
+        monkeypatch.setattr(app.table, "refresh", lambda *regions, **_: drawn.append(regions))
+        app.table.show(rows("abcd"), **options)
+        assert () in drawn
+
+
+async def test_a_row_that_moved_is_drawn_where_it_was_and_where_it_is() -> None:
+    app = TableApp()
+    async with app.run_test(size=(60, 10)) as pilot:
+        app.table.show(rows("abcd"))
+        await pilot.press("down")
+        app.table.show(rows("bacd"))
+        await pilot.pause()
+        app.table.show(rows("bac"))
+        await pilot.pause()
+        lines = [strip.text.strip() for strip in app.screen._compositor.render_strips()]
+        assert [line.split()[:2] for line in lines[1:4]] == [["▌", "b"], ["a", "██▌"], ["c", "██▌"]]
+        assert not lines[4].strip()

@@ -16,6 +16,8 @@ GPU_INTERVAL_S = 10.0
 LONGEST_BACKOFF_S = 10.0
 REST_TURN = 5
 COVERED_S = 60.0
+GOLDEN = (5**0.5 - 1) / 2
+"""Multiples of it, modulo 1, fill an interval evenly at any count."""
 
 
 @dataclass
@@ -23,6 +25,10 @@ class Slot:
     """One endpoint's place in the schedule; times by the monotonic clock."""
 
     endpoint: Endpoint
+    phase: float = 0.0
+    """Its place among the others, from -0.5 to 0.5 intervals after those that were first asked with it."""
+    anchor_at: float = -math.inf
+    """One of the moments at which its turn comes, an interval apart."""
     due_at: float = -math.inf
     started_at: float = -math.inf
     failures: int = 0
@@ -53,12 +59,14 @@ class Schedule:
     slots: dict[PodKey, Slot] = field(default_factory=dict)
     visible: frozenset[PodKey] = frozenset()
     _turn: int = 0
+    _put: int = -1
 
     def put(self, endpoint: Endpoint) -> bool:
         """Adds or renews an endpoint. True when another incarnation of it was there: what that one said is void."""
         slot = self.slots.get(endpoint.key)
         if slot is None or slot.endpoint.incarnation != endpoint.incarnation:
-            self.slots[endpoint.key] = Slot(endpoint)
+            self._put += 1
+            self.slots[endpoint.key] = Slot(endpoint, _phase(self._put))
             return slot is not None
         if slot.endpoint.ready != endpoint.ready:
             slot.failures, slot.due_at = 0, -math.inf
@@ -112,16 +120,23 @@ class Schedule:
 
     def started(self, slot: Slot, now: float) -> None:
         self._turn += 1
+        if slot.fresh:
+            slot.anchor_at = now + slot.phase * self._plain_interval_s(slot)
         slot.in_flight, slot.started_at, slot.due_at = True, now, math.inf
 
     def ended(self, slot: Slot, *, answered: bool) -> None:
         """Settles when it is asked again: after its interval, or later and later while it does not answer."""
         slot.in_flight = False
         slot.failures = 0 if answered else slot.failures + 1
-        interval_s = GPU_INTERVAL_S if slot.endpoint.kind is EndpointKind.GPUS else self.interval_s
+        interval_s = self._plain_interval_s(slot)
         if slot.failures:
-            interval_s = min(interval_s * 2 ** min(slot.failures, 8), max(LONGEST_BACKOFF_S, interval_s))
-        slot.due_at = slot.started_at + interval_s
+            backoff_s = min(interval_s * 2 ** min(slot.failures, 8), max(LONGEST_BACKOFF_S, interval_s))
+            slot.due_at = slot.started_at + backoff_s
+        else:
+            slot.due_at = _next_moment(slot.anchor_at, interval_s, slot.started_at + interval_s / 2)
+
+    def _plain_interval_s(self, slot: Slot) -> float:
+        return GPU_INTERVAL_S if slot.endpoint.kind is EndpointKind.GPUS else self.interval_s
 
     def pace(self) -> Pace:
         """How far apart the samples will be, given the budget and everyone's share of it."""
@@ -150,3 +165,13 @@ class Schedule:
     def most_starts_per_s(self) -> float:
         """Starts are spread over the interval, so that a fleet's answers do not come all at once."""
         return 2 * len(self.slots) / self.interval_s
+
+
+def _phase(number: int) -> float:
+    """Where the slot of a number stands between -0.5 and 0.5: however many there are, they are spread evenly."""
+    return (number * GOLDEN + 0.5) % 1.0 - 0.5
+
+
+def _next_moment(anchor_at: float, interval_s: float, earliest: float) -> float:
+    """The first of the moments that lie whole intervals from the anchor and not before `earliest`."""
+    return anchor_at + math.ceil((earliest - anchor_at) / interval_s - 1e-9) * interval_s

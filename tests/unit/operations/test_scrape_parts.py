@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -95,6 +96,23 @@ def test_a_replica_that_does_not_answer_is_asked_less_and_less_often() -> None:
     assert waits == [4, 8, 10, 10]
     schedule.put(endpoint("p", ready=False))
     assert schedule.due(now - 9) == [slot]
+
+
+def test_after_the_first_time_a_fleets_turns_are_spread_over_the_interval_and_stay_there() -> None:
+    schedule = Schedule(interval_s=2, budget_per_s=0)
+    for at in range(100):
+        schedule.put(endpoint(f"p{at}"))
+    for slot in schedule.due(0):
+        schedule.started(slot, 0.0)
+        schedule.ended(slot, answered=True)
+    turns = sorted(slot.due_at for slot in schedule.slots.values())
+    assert 1 <= turns[0] < turns[-1] < 3
+    assert max(after - before for before, after in itertools.pairwise(turns)) < 2 * 2 / 100
+    slot = min(schedule.slots.values(), key=lambda slot: slot.due_at)
+    moment = slot.due_at
+    schedule.started(slot, moment + 0.09)
+    schedule.ended(slot, answered=True)
+    assert slot.due_at == pytest.approx(moment + 2)
 
 
 def test_another_incarnation_voids_what_the_last_one_said() -> None:

@@ -112,8 +112,12 @@ def failure_line(error: VopsError) -> Line:
 def titled(widget: Widget, title: str, note: str = "", *, hint: str = "") -> None:
     """Sets what stands in a border as text, never as markup: title and note above, a hint below."""
     noted = ("  " + drawable(note), "not bold $warning") if note else ""
-    widget.border_title = Content.assemble(drawable(title), noted)
-    widget.border_subtitle = content(hint)
+    above, below = Content.assemble(drawable(title), noted), content(hint)
+    # Setting one draws the whole widget again, changed or not.
+    if widget.border_title != above.markup:
+        widget.border_title = above
+    if widget.border_subtitle != below.markup:
+        widget.border_subtitle = below
 
 
 BACK = Binding("escape", "app.go_back", "Back", id="back")

@@ -8,7 +8,8 @@ second at 5,000 rows; this one costs what is on the screen.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Generic, Protocol, TypeVar
+from itertools import zip_longest
+from typing import ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -41,6 +42,13 @@ class TableRow(Protocol):
 R = TypeVar("R", bound=TableRow)
 GUTTER = 2
 _PARTS = ("table--header", "table--sorted", "table--track", "table--bar", "table--mark")
+
+
+class _Shown(NamedTuple, Generic[R]):
+    """What a table showed: how it was arranged, and of each visible row what concerns all of it, and its cells."""
+
+    frame: tuple[Size, int, tuple[Placed[R], ...], tuple[str, bool], Line]
+    rows: Sequence[tuple[tuple[Span | None, bool], tuple[Cell, ...]]]
 
 
 class Table(ScrollView, Generic[R], can_focus=True):
@@ -90,6 +98,7 @@ class Table(ScrollView, Generic[R], can_focus=True):
         self._has_cursor = cursor
         self._cursor_key = ""
         self._cursor = 0
+        self._shown: _Shown[R] | None = None
         self._plain: Palette
         self._chosen: Palette
 
@@ -131,8 +140,36 @@ class Table(ScrollView, Generic[R], can_focus=True):
         self._places = {row.key: index for index, row in enumerate(rows)}
         self._pin_cursor()
         self.virtual_size = Size(0, len(rows) + 1)
-        self.refresh()
+        self._refresh_changes()
         self.post_message(self.Moved(self))
+
+    def _refresh_changes(self) -> None:
+        """Draws again the part of each row that differs from what was shown last; everything if arranged otherwise."""
+        before, now = self._shown, self._visible()
+        self._shown = now
+        if before is None or not now.rows or before.frame != now.frame:
+            self.refresh()
+            return
+        for y, (old, new) in enumerate(zip_longest(before.rows, now.rows), 1):
+            if old is None or new is None or old[0] != new[0]:
+                self.refresh(Region(0, y, self.size.width, 1))
+            elif old != new:
+                self.refresh(self._span_of_change(y, old[1], new[1]))
+
+    def _span_of_change(self, y: int, old: Sequence[Cell], new: Sequence[Cell]) -> Region:
+        """From the first to the last cell that differs: a region for each would make Textual write the row for each."""
+        changed = [item for item, was, cell in zip(self._placed(), old, new, strict=True) if was != cell]
+        start, last = changed[0].start, changed[-1]
+        return Region(GUTTER + start, y, last.start + last.width - start, 1)
+
+    def _visible(self) -> _Shown[R]:
+        """What is on the screen at present, before it is drawn."""
+        placed, top = self._placed(), self.scroll_offset.y
+        rows = [
+            ((row.remark, self._has_cursor and place == self._cursor), tuple(item.column.cell(row) for item in placed))
+            for place, row in enumerate(self.visible_rows(), top)
+        ]
+        return _Shown((self.size, top, placed, self._sorted, self._placeholder), rows)
 
     def visible_rows(self) -> Sequence[R]:
         """The rows on the screen at present."""
