@@ -8,10 +8,12 @@ from typing import Any
 import msgspec
 
 from tests.unit.diagnosis.cluster_parts import (
+    GPU,
     NAMESPACE,
     ago,
     crashed,
     event,
+    log_text,
     node,
     pending,
     pod,
@@ -39,6 +41,8 @@ ALLOCATE = (
     "Pod was rejected: Allocate failed due to requested number of devices unavailable for nvidia.com/gpu. "
     "Requested: 1, Available: 0, which is unexpected"
 )
+VICTIM = "System OOM encountered, victim process: VLLM::EngineCor, pid: 4711"
+LOADING = "\n".join(log_text("size-l8-045.log").splitlines()[:30])
 EXCEEDED = (
     'pods "llama-new-x" is forbidden: exceeded quota: gpus, requested: requests.nvidia.com/gpu=1, '
     "used: requests.nvidia.com/gpu=4, limited: requests.nvidia.com/gpu=4"
@@ -195,6 +199,28 @@ def unready(**more: Any) -> Case:
     return lambda: world(pod(status=running(600), conditions=[fell]), node(**more))
 
 
+def out_of_memory(
+    *events: Event,
+    limit: str = "16Gi",
+    shm: str = "",
+    shm_at: str = "/dev/shm",
+    **death: Any,
+) -> Case:
+    """A container that was killed while it loaded, with a memory limit and a volume in memory when they are given."""
+    volume = {"name": "shm", "emptyDir": {"medium": "Memory", **({"sizeLimit": shm} if shm else {})}}
+    memory = {"memory": limit} if limit else {}
+    container = {
+        "resources": {"limits": {GPU: "1", **memory}, "requests": {GPU: "1", **memory}},
+        "volumeMounts": [{"name": "shm", "mountPath": shm_at}],
+    }
+    status = crashed(137, **({"reason": "OOMKilled"} | death))
+    return lambda: world(pod(status=status, container=container, volumes=[volume]), node(), *events, log=LOADING)
+
+
+def on_node(reason: str, message: str, *, age_s: float = 25) -> Event:
+    return about("Node", "gpu-1", reason, message, age_s=age_s)
+
+
 def waits(*objects: Any, **asks: Any) -> Case:
     """A pod without a node for five minutes, in a cluster whose one GPU is held."""
     return lambda: world(pending(NO_ROOM, **({"age_s": 300} | asks)), node(), ready("other"), *objects)
@@ -243,6 +269,8 @@ FIRES: dict[str, Case] = {
     "node-lost-while-ready": lambda: world(ready(), node(ready=False)),
     "node-lost-while-serving": unready(ready=False),
     "node-restarted": lambda: world(pod(status=crashed(255, reason="Unknown", restarts=1, back=True)), node()),
+    "tmpfs-charged": out_of_memory(shm="16Gi"),
+    "node-oom": out_of_memory(on_node("SystemOOM", VICTIM), limit="", shm="1Gi"),
 }
 
 NEAR_MISSES: dict[str, Case] = {
@@ -290,6 +318,10 @@ NEAR_MISSES: dict[str, Case] = {
     "node-lost-while-ready": lambda: world(ready(), node()),
     "node-lost-while-serving": unready(),
     "node-restarted": lambda: world(pod(status=crashed(255, restarts=1, back=True)), node()),
+    # a small volume, in a limit that is too small anyway
+    "tmpfs-charged": out_of_memory(shm="1Gi", limit="8Gi"),
+    # the node killed a process an hour before
+    "node-oom": out_of_memory(on_node("SystemOOM", VICTIM, age_s=3000), limit="", shm="1Gi"),
 }
 
 TOGETHER: dict[str, set[str]] = {
@@ -302,4 +334,6 @@ TOGETHER: dict[str, set[str]] = {
     "autoscaler-absent": {"gpu-not-advertised"},
     "gpu-lost-at-admission": {"device-allocation-failed"},
     "preempted-before": {"gpu-exhausted"},
+    "tmpfs-charged": {"host-oom"},
+    "node-oom": {"host-oom"},
 }
