@@ -1,7 +1,8 @@
-"""The Hugging Face Hub: configurations and safetensors headers, by the official client. Never downloads weights.
+"""The Hugging Face Hub: configurations and safetensors headers, by the official client. Never reads weights.
 
-The only importer of huggingface_hub, which brings the user's token, cache, mirror (`HF_ENDPOINT`) and offline mode
-(`HF_HUB_OFFLINE`). It blocks, so each call runs in a thread.
+The only importer of huggingface_hub, which brings the user's token, mirror (`HF_ENDPOINT`), offline mode
+(`HF_HUB_OFFLINE`) and cache. It blocks, so each request runs in a thread; its downloader is left out, since it asks
+twice for every file and retries for half a minute.
 """
 
 from __future__ import annotations
@@ -10,125 +11,166 @@ import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+from urllib.parse import quote
 
-from huggingface_hub import HfApi
+import httpx2
+from huggingface_hub import constants
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
     HfHubHTTPError,
     HFValidationError,
-    LocalEntryNotFoundError,
-    NotASafetensorsRepoError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
-    SafetensorsParsingError,
 )
-from huggingface_hub.utils.tqdm import disable_progress_bars
+from huggingface_hub.utils._auth import get_token
+from huggingface_hub.utils._http import get_session, hf_raise_for_status
+from huggingface_hub.utils._validators import validate_repo_id
 
+from vops import __version__
 from vops.errors import Forbidden, NotFound, Unauthorized, Unavailable, Unreachable, UsageError, VopsError
 from vops.model.text import scrub
 from vops.ports import HubModel
 
+T = TypeVar("T")
 CONFIG = "config.json"
 INDEX = "model.safetensors.index.json"
 WEIGHTS = "model.safetensors"
-T = TypeVar("T")
-_OFFLINE_HINT = "give its config.json with --config FILE"
+MAIN = "main"
+FIRST_BYTES = 100_000
+LENGTH_BYTES = 8
+LARGEST_HEADER = 25_000_000
+_USE_FILE = "give its config.json with --config FILE"
 
 
 class HuggingFaceHub:
-    """Reads models' metadata; `timeout_s` bounds each request."""
+    """Reads models' metadata; `timeout_s` bounds each request. Files of the user's cache serve while offline."""
 
     def __init__(self, timeout_s: float) -> None:
-        disable_progress_bars()
-        self._api = HfApi(library_name="vops")
         self._timeout_s = timeout_s
 
     async def model(self, model_id: str, revision: str = "") -> HubModel:
-        """The configuration, and the bytes of the safetensors weights where the repository has such.
+        """The configuration, and the bytes of the safetensors weights where the repository tells them.
 
         Raises NotFound, Unauthorized, Forbidden (gated), Unavailable (429, 5xx) or Unreachable (offline).
         """
+        revision = revision or MAIN
         config, size = await asyncio.gather(
-            asyncio.to_thread(self._config, model_id, revision or None),
-            asyncio.to_thread(self._size, model_id, revision or None),
-            return_exceptions=True,
+            asyncio.to_thread(_asked, model_id, lambda: self._config(model_id, revision)),
+            asyncio.to_thread(self._weights_bytes, model_id, revision),
         )
-        if isinstance(config, BaseException):
-            raise config
-        return HubModel(id=model_id, config=config, weights_bytes=None if isinstance(size, BaseException) else size)
+        return HubModel(id=model_id, config=config, weights_bytes=size)
 
-    def _config(self, model_id: str, revision: str | None) -> str:
-        return _asked(model_id, lambda: self._read(model_id, CONFIG, revision))
-
-    def _size(self, model_id: str, revision: str | None) -> int | None:
-        return _asked(model_id, lambda: self._weights_bytes(model_id, revision))
-
-    def _read(self, model_id: str, name: str, revision: str | None) -> str:
-        path = self._api.hf_hub_download(model_id, name, revision=revision, etag_timeout=self._timeout_s)
-        return Path(path).read_text("utf-8", errors="replace")
-
-    def _weights_bytes(self, model_id: str, revision: str | None) -> int | None:
-        """The index's `total_size`; for a single file, the end of the last tensor in its header (a range request)."""
+    def _config(self, model_id: str, revision: str) -> str:
         try:
-            total = json.loads(self._read(model_id, INDEX, revision))["metadata"]["total_size"]
-            return int(total)
-        except (EntryNotFoundError, LocalEntryNotFoundError, KeyError, TypeError, ValueError):
-            return self._header_bytes(model_id, revision)
+            return self._get(model_id, revision, CONFIG).decode("utf-8", "replace")
+        except (OfflineModeIsEnabled, httpx2.TransportError):
+            if (kept := _cached(model_id, revision, CONFIG)) is not None:
+                return kept
+            raise
 
-    def _header_bytes(self, model_id: str, revision: str | None) -> int | None:
-        try:
-            header = self._api.parse_safetensors_file_metadata(
-                model_id, WEIGHTS, revision=revision, timeout=self._timeout_s
-            )
-        except (EntryNotFoundError, NotASafetensorsRepoError, SafetensorsParsingError):
-            return None
-        return max((tensor.data_offsets[1] for tensor in header.tensors.values()), default=None)
+    def _weights_bytes(self, model_id: str, revision: str) -> int | None:
+        """The index's `total_size`, else the end of the last tensor in the header of a single file.
+
+        None where neither is told, for whatever reason: reading the configuration tells why.
+        """
+        for read in (self._index_bytes, self._header_bytes):
+            try:
+                return read(model_id, revision)
+            except (httpx2.HTTPError, OfflineModeIsEnabled, ValueError, KeyError, TypeError, IndexError):
+                continue
+        return None
+
+    def _index_bytes(self, model_id: str, revision: str) -> int:
+        return int(json.loads(self._get(model_id, revision, INDEX))["metadata"]["total_size"])
+
+    def _header_bytes(self, model_id: str, revision: str) -> int:
+        """Two range requests at most: a safetensors file begins with its header's length and the header."""
+        start = self._get(model_id, revision, WEIGHTS, first=0, last=FIRST_BYTES - 1)
+        length = int.from_bytes(start[:LENGTH_BYTES], "little")
+        if length > LARGEST_HEADER:
+            raise ValueError("not a safetensors header")
+        if len(start) < LENGTH_BYTES + length:
+            start = self._get(model_id, revision, WEIGHTS, first=0, last=LENGTH_BYTES + length - 1)
+        header: dict[str, Any] = json.loads(start[LENGTH_BYTES : LENGTH_BYTES + length])
+        return max(int(tensor["data_offsets"][1]) for name, tensor in header.items() if name != "__metadata__")
+
+    def _get(self, model_id: str, revision: str, name: str, *, first: int = 0, last: int | None = None) -> bytes:
+        """A file, or its bytes `first` to `last`."""
+        validate_repo_id(model_id)
+        headers = {"user-agent": f"vops/{__version__}"}
+        if last is not None:
+            headers["range"] = f"bytes={first}-{last}"
+        if token := get_token():
+            headers["authorization"] = f"Bearer {token}"
+        url = f"{constants.ENDPOINT}/{model_id}/resolve/{quote(revision, safe='')}/{name}"
+        with get_session().stream("GET", url, headers=headers, timeout=self._timeout_s) as response:
+            if response.status_code >= 400:
+                response.read()
+            hf_raise_for_status(response)
+            return _limited(response, LARGEST_HEADER + LENGTH_BYTES if last is None else last - first + 1)
+
+
+def _limited(response: httpx2.Response, limit: int) -> bytes:
+    """At most `limit` bytes, whatever the server sends: one that ignores ranges would send the weights."""
+    found = bytearray()
+    for part in response.iter_bytes():
+        found += part
+        if len(found) >= limit:
+            break
+    return bytes(found[:limit])
+
+
+def _cached(model_id: str, revision: str, name: str) -> str | None:
+    """A file that another tool downloaded before."""
+    from huggingface_hub.file_download import try_to_load_from_cache
+
+    path = try_to_load_from_cache(model_id, name, revision=revision)
+    return Path(path).read_text("utf-8", errors="replace") if isinstance(path, str) else None
 
 
 def _asked(model_id: str, call: Callable[[], T]) -> T:
     """`call`, with the Hub's errors told as ours."""
     try:
         return call()
-    except (HFValidationError, UnicodeError) as error:
+    except HFValidationError as error:
         raise UsageError(
-            f"{scrub(model_id)!r} is neither a file nor a Hub id", hint="use OWNER/NAME or --config FILE"
+            f"{scrub(model_id)!r} is neither a folder nor a Hub id", hint="use OWNER/NAME or --config FILE"
         ) from error
-    except (OfflineModeIsEnabled, LocalEntryNotFoundError, HfHubHTTPError, EntryNotFoundError) as error:
+    except OfflineModeIsEnabled as error:
+        raise Unreachable(
+            f"HF_HUB_OFFLINE is set, and {model_id} is not in the local cache", hint=f"unset it, or {_USE_FILE}"
+        ) from error
+    except (HfHubHTTPError, httpx2.HTTPError) as error:
         raise _told(model_id, error) from error
-    except OSError as error:
-        raise Unreachable(f"the Hub cannot be read for {model_id}: {error}", hint=_OFFLINE_HINT) from error
 
 
 def _told(model_id: str, error: Exception) -> VopsError:
-    """The error as vops says it; what the client wraps (a cause with an HTTP status) decides."""
-    inner = error
-    while not isinstance(inner, HfHubHTTPError) and isinstance(inner.__cause__, Exception):
-        inner = inner.__cause__
-    if isinstance(inner, GatedRepoError):
+    """The Hub's own kinds of errors first, then by status."""
+    if isinstance(error, GatedRepoError):
         return Forbidden(
-            f"{model_id} is gated and this token may not read it",
+            f"{model_id} is gated, and this token may not read it",
             status=403,
             hint=f"accept its licence at https://huggingface.co/{model_id} and set HF_TOKEN, or use --config FILE",
         )
-    if isinstance(inner, RevisionNotFoundError):
+    if isinstance(error, RevisionNotFoundError):
         return NotFound(f"{model_id} has no such revision", status=404, hint="leave --revision out for main")
-    if isinstance(inner, RepositoryNotFoundError):
+    if isinstance(error, RepositoryNotFoundError):
         return NotFound(
             f"the Hub has no model {model_id}, or it is private and this token may not see it",
             status=404,
             hint="check the spelling, or set HF_TOKEN",
         )
-    if isinstance(inner, EntryNotFoundError) and not isinstance(inner, LocalEntryNotFoundError):
-        return NotFound(f"{model_id} has no {CONFIG}", status=404, hint=_OFFLINE_HINT)
-    return _by_status(model_id, inner)
+    if isinstance(error, EntryNotFoundError):
+        return NotFound(f"{model_id} has no {CONFIG}", status=404, hint=_USE_FILE)
+    return _by_status(model_id, error)
 
 
 def _by_status(model_id: str, error: Exception) -> VopsError:
-    response = getattr(error, "response", None)
-    status = getattr(response, "status_code", 0)
+    response = error.response if isinstance(error, HfHubHTTPError) else None
+    status = response.status_code if response is not None else 0
     if status == 401:
         return Unauthorized(f"the Hub refuses this token for {model_id}", status=401, hint="set HF_TOKEN")
     if status == 403:
@@ -137,17 +179,15 @@ def _by_status(model_id: str, error: Exception) -> VopsError:
         return Unavailable(
             f"the Hub limits the rate of requests; {model_id} was not read",
             status=429,
-            retry_after_s=_retry_after(response),
+            retry_after_s=_seconds(response.headers.get("retry-after", "") if response is not None else ""),
             hint="wait, set HF_TOKEN for a higher limit, or use --config FILE",
         )
-    if status >= 500:
-        return Unavailable(f"the Hub answers {status} for {model_id}", status=status, hint=_OFFLINE_HINT)
-    return Unreachable(f"the Hub cannot be reached, and {model_id} is not in the local cache", hint=_OFFLINE_HINT)
+    if status:
+        return Unavailable(f"the Hub answers {status} for {model_id}", status=status, hint=_USE_FILE)
+    return Unreachable(
+        f"the Hub at {constants.ENDPOINT} does not answer, and {model_id} is not in the local cache", hint=_USE_FILE
+    )
 
 
-def _retry_after(response: object) -> float | None:
-    headers = getattr(response, "headers", None) or {}
-    try:
-        return float(headers.get("retry-after", ""))
-    except ValueError:
-        return None
+def _seconds(text: str) -> float | None:
+    return float(text) if text.isdigit() else None

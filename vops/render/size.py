@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from vops.model.quantities import format_bytes
 from vops.render.text import Line, Span, Tone, fit, line
 from vops.render.units import count, duration
 from vops.sizing.answer import Answer
@@ -87,7 +88,7 @@ def _budget_lines(sizing: Sizing) -> list[Line]:
     lines = [line(Span(fit("each GPU", 30) + fit("GiB", 8, right=True), Tone.DIM))]
     lines += [_budget_line(name, size, remark) for name, size, remark in rows]
     tone = Tone.BAD if sizing.kv_cache_bytes < sizing.request_bytes else Tone.STRONG
-    remark = f"{_token_size(sizing)} a token, {sizing.request_bytes / GIB:.2f} GiB a request"
+    remark = f"{format_bytes(sizing.kv_bytes_per_token)} a token, {format_bytes(sizing.request_bytes)} a request"
     return [*lines, _budget_line("= KV cache", sizing.kv_cache_bytes, remark, tone)]
 
 
@@ -100,19 +101,24 @@ def _budget_line(name: str, size: int, remark: str, tone: Tone = Tone.PLAIN) -> 
     return line(Span("  " + fit(name, 28) + figure, tone), Span(f"  {remark}" if remark else "", Tone.DIM))
 
 
-def _token_size(sizing: Sizing) -> str:
-    kib = sizing.kv_bytes_per_token / 1024
-    return f"{kib:.0f} KiB" if kib >= 10 else f"{kib:.1f} KiB"
-
-
 def _suggestion_lines(answer: Answer) -> list[Line]:
     lines: list[Line] = []
     for item in answer.suggestions:
         again = item.sizing
-        lines.append(line("  ", Span(" ".join(item.flags), Tone.ACCENT)))
+        lines += [line("  ", Span(flags, Tone.ACCENT)) for flags in _flag_rows(item.flags)]
         text = f"{count(again.kv_tokens)} tokens, {again.sequences} × {again.settings.max_model_len:,}; {item.cost}"
         lines += _wrapped("      ", text, Tone.PLAIN)
     return lines
+
+
+def _flag_rows(flags: tuple[str, ...]) -> list[str]:
+    """The flags in rows that fit, none of them cut."""
+    rows = [""]
+    for flag in flags:
+        if rows[-1] and len(rows[-1]) + len(flag) + 1 > WIDTH - 2:
+            rows.append("")
+        rows[-1] = f"{rows[-1]} {flag}".strip()
+    return rows
 
 
 def _placement_lines(answer: Answer) -> list[Line]:

@@ -160,7 +160,7 @@ def architecture(config: ModelConfig) -> Architecture:
     layers = decoder_layers(
         text, model_type, latent=latent is not None, experts=experts is not None, recurrent=recurrence is not None
     )
-    max_length = text.count(
+    max_length = text.extent(
         "max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "max_target_positions", default=2048
     )
     head_dim = latent.rope_dim if latent else (attention.head_dim if attention else 0)
@@ -168,7 +168,7 @@ def architecture(config: ModelConfig) -> Architecture:
         name=next(iter(config.words("architectures")), model_type),
         model_type=model_type,
         hidden=hidden,
-        vocabulary=text.count("padded_vocab_size", "vocab_size"),
+        vocabulary=text.extent("vocab_size", "padded_vocab_size"),
         layers=layers,
         max_length=_scaled(text, max_length),
         attention=attention,
@@ -203,16 +203,14 @@ def _flattened(text: ModelConfig) -> dict[str, Any]:
 
 
 def _hidden(text: ModelConfig) -> int:
-    return text.count("hidden_size", "n_embd", "d_model", "dim")
+    return text.extent("hidden_size", "n_embd", "d_model", "dim")
 
 
 def _attention(text: ModelConfig, family: Family, model_type: str) -> Attention | None:
     if model_type in ("mamba", "mamba2", "falcon_mamba"):
         return None
-    heads = text.count("num_attention_heads", "n_head", "n_heads", "num_heads", "decoder_attention_heads")
-    if not heads:
-        raise text.wrong("num_attention_heads is 0", "num_attention_heads")
-    head_dim = text.count("head_dim", "attention_head_dim", "kv_channels", default=_hidden(text) // heads)
+    heads = text.extent("num_attention_heads", "n_head", "n_heads", "num_heads", "decoder_attention_heads")
+    head_dim = text.extent("head_dim", "attention_head_dim", "kv_channels", default=_hidden(text) // heads)
     kv_heads = _kv_heads(text, heads)
     norm = {"head": 2 * head_dim, "full": (heads + kv_heads) * head_dim, "": 0}[family.qk_norm]
     if not norm and text.flag("use_qk_norm"):
@@ -237,20 +235,20 @@ def _kv_heads(text: ModelConfig, heads: int) -> int:
     if text.flag("multi_query") and not text.flag("new_decoder_architecture"):
         return 1
     if text.flag("multi_query_attention"):
-        return text.count("multi_query_group_num", default=heads)
-    return text.count("num_key_value_heads", "num_kv_heads", "n_head_kv", "n_kv_heads", default=heads)
+        return text.extent("multi_query_group_num", default=heads)
+    return text.extent("num_key_value_heads", "num_kv_heads", "n_head_kv", "n_kv_heads", default=heads)
 
 
 def _latent(text: ModelConfig, model_type: str) -> Latent | None:
     if "kv_lora_rank" not in text or (model_type not in _LATENT_TYPES and "qk_rope_head_dim" not in text):
         return None
     return Latent(
-        heads=text.count("num_attention_heads"),
+        heads=text.extent("num_attention_heads"),
         query_rank=text.count("q_lora_rank", default=0),
-        kv_rank=text.count("kv_lora_rank"),
-        nope_dim=text.count("qk_nope_head_dim"),
-        rope_dim=text.count("qk_rope_head_dim"),
-        value_dim=text.count("v_head_dim"),
+        kv_rank=text.extent("kv_lora_rank"),
+        nope_dim=text.extent("qk_nope_head_dim"),
+        rope_dim=text.extent("qk_rope_head_dim"),
+        value_dim=text.extent("v_head_dim"),
         index_heads=text.count("index_n_heads", default=0),
         index_dim=text.count("index_head_dim", default=0) if "index_n_heads" in text else 0,
     )
@@ -260,7 +258,7 @@ def _recurrence(text: ModelConfig, model_type: str) -> Recurrence | None:
     if "linear_num_value_heads" in text:
         return _delta(text)
     if model_type in ("lfm2", "lfm2_moe"):
-        return Recurrence(inner=_hidden(text), state=0, convolution=text.count("conv_L_cache", default=3))
+        return Recurrence(inner=_hidden(text), state=0, convolution=text.extent("conv_L_cache", default=3))
     if text.optional("mamba_num_heads", "mamba_n_heads") or model_type == "mamba2":
         return _mamba2(text, model_type)
     if text.optional("mamba_d_state", "state_size") and model_type in ("jamba", "mamba", "falcon_mamba"):
@@ -269,12 +267,12 @@ def _recurrence(text: ModelConfig, model_type: str) -> Recurrence | None:
 
 
 def _delta(text: ModelConfig) -> Recurrence:
-    heads, value_dim = text.count("linear_num_value_heads"), text.count("linear_value_head_dim")
+    heads, value_dim = text.extent("linear_num_value_heads"), text.extent("linear_value_head_dim")
     return Recurrence(
         inner=heads * value_dim,
-        state=text.count("linear_key_head_dim"),
-        convolution=text.count("linear_conv_kernel_dim", default=4),
-        groups=text.count("linear_num_key_heads"),
+        state=text.extent("linear_key_head_dim"),
+        convolution=text.extent("linear_conv_kernel_dim", default=4),
+        groups=text.extent("linear_num_key_heads"),
         heads=heads,
         head_dim=value_dim,
         convolution_bias=False,
@@ -283,15 +281,15 @@ def _delta(text: ModelConfig) -> Recurrence:
 
 
 def _mamba2(text: ModelConfig, model_type: str) -> Recurrence:
-    heads = text.count("mamba_num_heads", "mamba_n_heads", "num_heads")
-    expanded = text.count("mamba_expand", "expand", default=2) * _hidden(text)
+    heads = text.extent("mamba_num_heads", "mamba_n_heads", "num_heads")
+    expanded = text.extent("mamba_expand", "expand", default=2) * _hidden(text)
     head_dim = text.values.get("mamba_head_dim") or text.values.get("mamba_d_head") or text.values.get("head_dim")
     dim = head_dim if isinstance(head_dim, int) else expanded // heads
     return Recurrence(
         inner=heads * dim,
-        state=text.count("ssm_state_size", "mamba_d_state", "state_size"),
-        convolution=text.count("conv_kernel", "mamba_d_conv", default=4),
-        groups=text.count("n_groups", "mamba_n_groups", default=1),
+        state=text.extent("ssm_state_size", "mamba_d_state", "state_size"),
+        convolution=text.extent("conv_kernel", "mamba_d_conv", default=4),
+        groups=text.extent("n_groups", "mamba_n_groups", default=1),
         heads=heads,
         head_dim=dim,
         convolution_bias=text.flag("use_conv_bias", "mamba_conv_bias", default=True),
@@ -311,9 +309,9 @@ def _mamba1(text: ModelConfig, model_type: str) -> Recurrence:
     return Recurrence(
         inner=text.count("intermediate_size", default=0)
         if model_type != "jamba" and "intermediate_size" in text
-        else text.count("mamba_expand", "expand", default=2) * hidden,
-        state=text.count("mamba_d_state", "state_size", default=16),
-        convolution=text.count("mamba_d_conv", "conv_kernel", default=4),
+        else text.extent("mamba_expand", "expand", default=2) * hidden,
+        state=text.extent("mamba_d_state", "state_size", default=16),
+        convolution=text.extent("mamba_d_conv", "conv_kernel", default=4),
         step_rank=rank if isinstance(rank, int) else -(-hidden // 16),
         convolution_bias=text.flag("mamba_conv_bias", "use_conv_bias", default=True),
         projection_bias=text.flag("mamba_proj_bias", "use_bias"),
@@ -325,10 +323,10 @@ def _experts(text: ModelConfig, family: Family, model_type: str) -> Experts | No
     count = text.count("num_local_experts", "n_routed_experts", "num_experts", "moe_num_experts", default=0)
     if count <= 1:
         return None
-    width = text.count("moe_intermediate_size", "expert_intermediate_size", "intermediate_size")
+    width = text.extent("moe_intermediate_size", "expert_intermediate_size", "intermediate_size")
     return Experts(
         count=count,
-        active=text.count("num_experts_per_tok", "num_experts_per_token", "moe_top_k", "moe_k", "top_k", default=1),
+        active=text.extent("num_experts_per_tok", "num_experts_per_token", "moe_top_k", "moe_k", "top_k", default=1),
         width=width,
         shared=_shared_width(text, width, model_type),
         shared_gate=family.shared_gate,

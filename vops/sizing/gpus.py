@@ -17,6 +17,7 @@ from vops.model.quantities import whole
 MIB = 2**20
 GIB = 2**30
 CUDA_SHARE = 0.994
+NOMINAL = 1.01
 
 
 class Card(msgspec.Struct, frozen=True):
@@ -35,8 +36,8 @@ class Card(msgspec.Struct, frozen=True):
     nvlink_gbs: float
     rank: float
     products: tuple[str, ...] = ()
-    workstation: bool = False
-    """Whether it stands under desks rather than in data centres."""
+    offered: bool = True
+    """Whether clouds offer it for inference; others are sized and never proposed."""
 
     @property
     def memory_bytes(self) -> int:
@@ -62,13 +63,13 @@ CARDS: tuple[Card, ...] = (
     Card("V100-16GB", 15.77, (7, 0), 900, 125, 300, 0.6, ("Tesla-V100-SXM2-16GB", "nvidia-tesla-v100")),
     Card("V100-32GB", 31.73, (7, 0), 900, 125, 300, 0.9, ("Tesla-V100-SXM2-32GB", "Tesla-V100-PCIE-32GB")),
     Card("T4", 14.56, (7, 5), 320, 65, 0, 0.35, ("Tesla-T4", "NVIDIA-T4", "nvidia-tesla-t4")),
-    Card("A2", 14.53, (8, 6), 200, 18, 0, 0.3, ("NVIDIA-A2",)),
+    Card("A2", 14.53, (8, 6), 200, 18, 0, 0.3, ("NVIDIA-A2",), offered=False),
     Card("A10", 22.06, (8, 6), 600, 125, 0, 0.75, ("NVIDIA-A10",)),
     Card("A10G", 22.06, (8, 6), 600, 70, 0, 0.8, ("NVIDIA-A10G",)),
-    Card("A16", 14.53, (8, 6), 200, 18, 0, 0.35, ("NVIDIA-A16",)),
+    Card("A16", 14.53, (8, 6), 200, 18, 0, 0.35, ("NVIDIA-A16",), offered=False),
     Card("A30", 23.50, (8, 0), 933, 165, 200, 0.9, ("NVIDIA-A30",)),
     Card("A40", 44.43, (8, 6), 696, 150, 112, 1.1, ("NVIDIA-A40",)),
-    Card("A6000", 47.41, (8, 6), 768, 155, 112, 1.0, ("NVIDIA-RTX-A6000",), workstation=True),
+    Card("A6000", 47.41, (8, 6), 768, 155, 112, 1.0, ("NVIDIA-RTX-A6000",), offered=False),
     Card(
         "A100-40GB",
         39.39,
@@ -92,10 +93,10 @@ CARDS: tuple[Card, ...] = (
     Card("L4", 22.05, (8, 9), 300, 121, 0, 0.7, ("NVIDIA-L4", "nvidia-l4")),
     Card("L40", 44.31, (8, 9), 864, 181, 0, 1.2, ("NVIDIA-L40",)),
     Card("L40S", 44.40, (8, 9), 864, 362, 0, 1.5, ("NVIDIA-L40S",)),
-    Card("RTX-3090", 23.58, (8, 6), 936, 71, 112, 0.4, ("NVIDIA-GeForce-RTX-3090",), workstation=True),
-    Card("RTX-4090", 23.52, (8, 9), 1008, 165, 0, 0.5, ("NVIDIA-GeForce-RTX-4090",), workstation=True),
-    Card("RTX-5090", 31.36, (12, 0), 1792, 209, 0, 0.7, ("NVIDIA-GeForce-RTX-5090",), workstation=True),
-    Card("RTX-6000-Ada", 47.40, (8, 9), 960, 364, 0, 1.1, ("NVIDIA-RTX-6000-Ada-Generation",), workstation=True),
+    Card("RTX-3090", 23.58, (8, 6), 936, 71, 112, 0.4, ("NVIDIA-GeForce-RTX-3090",), offered=False),
+    Card("RTX-4090", 23.52, (8, 9), 1008, 165, 0, 0.5, ("NVIDIA-GeForce-RTX-4090",), offered=False),
+    Card("RTX-5090", 31.36, (12, 0), 1792, 209, 0, 0.7, ("NVIDIA-GeForce-RTX-5090",), offered=False),
+    Card("RTX-6000-Ada", 47.40, (8, 9), 960, 364, 0, 1.1, ("NVIDIA-RTX-6000-Ada-Generation",), offered=False),
     Card(
         "RTX-PRO-6000",
         94.97,
@@ -131,7 +132,7 @@ CARDS: tuple[Card, ...] = (
     Card("GB200", 184.00, (10, 0), 8000, 2500, 1800, 7.0, ("NVIDIA-GB200", "nvidia-gb200")),
     Card("B300", 267.60, (10, 3), 8000, 2250, 1800, 8.5, ("NVIDIA-B300-SXM6-AC", "NVIDIA-B300")),
     Card("GB300", 276.00, (10, 3), 8000, 2500, 1800, 9.0, ("NVIDIA-GB300",)),
-    Card("GB10", 119.60, (12, 1), 273, 125, 0, 0.8, ("NVIDIA-GB10",), workstation=True),
+    Card("GB10", 119.60, (12, 1), 273, 125, 0, 0.8, ("NVIDIA-GB10",), offered=False),
 )
 
 MIG_BASES = (
@@ -213,7 +214,7 @@ def _mig_instance(text: str) -> Card | None:
         return None
     slices, gb = int(match["slices"]), int(match["gb"])
     share = slices / _MIG_SLICES.get(base.name, 7)
-    memory_eighths = max(1, round(gb / _nominal_gb(base) * 8))
+    memory_eighths = max(1, round(gb / (base.memory_gib * NOMINAL) * 8))
     return msgspec.structs.replace(
         base,
         name=f"{base.name}-{slices}g.{gb}gb",
@@ -224,10 +225,6 @@ def _mig_instance(text: str) -> Card | None:
         rank=base.rank * max(share, memory_eighths / 8),
         products=(),
     )
-
-
-def _nominal_gb(card: Card) -> float:
-    return card.memory_gib * GIB / 1e9 * 1.005 if card.name != "A100-40GB" else 40
 
 
 def card_names() -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from vops.sizing.architecture import Feed, Layer, Mixer
 from vops.sizing.modelconfig import ModelConfig
 
+MOST_LAYERS = 4096
 _BY_TYPE = {
     "full_attention": Mixer.FULL,
     "attention": Mixer.FULL,
@@ -38,8 +39,7 @@ def decoder_layers(
     if "hybrid_override_pattern" in text:
         return _nemotron(text)
     count = text.count("num_hidden_layers", "n_layer", "n_layers", "num_layers", "decoder_layers")
-    if not 0 < count <= 4096:
-        raise text.wrong(f"{count} layers cannot be", "num_hidden_layers")
+    _plausible(text, count, "num_hidden_layers")
     mixers = [Mixer.LATENT] * count if latent else _mixers(text, model_type, count)
     window = _window(text, model_type, mixers)
     if window and not latent and all(mixer is Mixer.FULL for mixer in mixers):
@@ -61,11 +61,17 @@ def decoder_layers(
     return tuple(layers)
 
 
+def _plausible(text: ModelConfig, layers: int, name: str) -> None:
+    if not 0 < layers <= MOST_LAYERS:
+        raise text.wrong(f"a model of {layers} layers cannot be", name)
+
+
 def _nemotron(text: ModelConfig) -> tuple[Layer, ...]:
     """`M-M*-…`: every character is a layer of one part."""
     pattern = text.word("hybrid_override_pattern")
     unknown = set(pattern) - set(_NEMOTRON)
-    if unknown or not pattern:
+    _plausible(text, len(pattern), "hybrid_override_pattern")
+    if unknown:
         raise text.wrong(f"hybrid_override_pattern has {sorted(unknown)}", "hybrid_override_pattern")
     width = text.count("intermediate_size", default=0)
     return tuple(
@@ -91,25 +97,25 @@ def _typed(text: ModelConfig, types: tuple[str, ...], count: int) -> list[Mixer]
 
 
 def _gemma3(text: ModelConfig, index: int) -> Mixer:
-    every = text.count("sliding_window_pattern", "_sliding_window_pattern", default=6)
-    return Mixer.FULL if every and (index + 1) % every == 0 else Mixer.SLIDING
+    every = text.extent("sliding_window_pattern", "_sliding_window_pattern", default=6)
+    return Mixer.FULL if (index + 1) % every == 0 else Mixer.SLIDING
 
 
 def _cohere2(text: ModelConfig, index: int) -> Mixer:
-    every = text.count("sliding_window_pattern", default=4)
-    return Mixer.FULL if every and (index + 1) % every == 0 else Mixer.SLIDING
+    every = text.extent("sliding_window_pattern", default=4)
+    return Mixer.FULL if (index + 1) % every == 0 else Mixer.SLIDING
 
 
 def _llama4(text: ModelConfig, index: int) -> Mixer:
     """Layers without rotary positions attend to everything; `no_rope_layers` has 0 for them."""
     marks = text.counts("no_rope_layers")
-    every = text.count("no_rope_layer_interval", default=4)
+    every = text.extent("no_rope_layer_interval", default=4)
     chunked = bool(marks[index]) if index < len(marks) else (index + 1) % every != 0
     return Mixer.CHUNKED if chunked and "attention_chunk_size" in text else Mixer.FULL
 
 
 def _jamba(text: ModelConfig, index: int) -> Mixer:
-    period = text.count("attn_layer_period", default=8)
+    period = text.extent("attn_layer_period", default=8)
     offset = text.count("attn_layer_offset", default=4)
     return Mixer.FULL if index % period == offset else Mixer.MAMBA1
 
@@ -119,7 +125,7 @@ def _bamba(text: ModelConfig, index: int) -> Mixer:
 
 
 def _interval(text: ModelConfig, index: int) -> Mixer:
-    return Mixer.FULL if (index + 1) % text.count("full_attention_interval", default=4) == 0 else Mixer.DELTA
+    return Mixer.FULL if (index + 1) % text.extent("full_attention_interval", default=4) == 0 else Mixer.DELTA
 
 
 _PATTERNS: dict[str, Callable[[ModelConfig, int], Mixer]] = {
@@ -144,7 +150,7 @@ _WINDOWS = {"gemma2": 4096, "gemma3": 4096, "gemma3_text": 4096, "gpt_oss": 128,
 def _window(text: ModelConfig, model_type: str, mixers: list[Mixer]) -> int:
     """The window in tokens; 0 where no layer has one. Qwen's is off unless `use_sliding_window` says otherwise."""
     if any(mixer is Mixer.CHUNKED for mixer in mixers):
-        return text.count("attention_chunk_size", default=8192)
+        return text.extent("attention_chunk_size", default=8192)
     if model_type.startswith("qwen") and not text.flag("use_sliding_window"):
         return 0
     if any(mixer is Mixer.SLIDING for mixer in mixers):
@@ -163,11 +169,11 @@ def _feeds(text: ModelConfig, model_type: str, count: int, *, experts: bool) -> 
 
 def _has_experts(text: ModelConfig, model_type: str, index: int) -> bool:
     if model_type == "jamba":
-        period, offset = text.count("expert_layer_period", default=2), text.count("expert_layer_offset", default=1)
+        period, offset = text.extent("expert_layer_period", default=2), text.count("expert_layer_offset", default=1)
         return index % period == offset
     if model_type == "llama4_text":
         listed = text.counts("moe_layers")
-        return index in listed if listed else (index + 1) % text.count("interleave_moe_layer_step", default=1) == 0
+        return index in listed if listed else (index + 1) % text.extent("interleave_moe_layer_step", default=1) == 0
     if index < text.count("first_k_dense_replace", "moe_layer_start_index", "num_dense_layers", default=0):
         return False
     if index in text.counts("mlp_only_layers"):
@@ -184,7 +190,7 @@ def _width(text: ModelConfig, model_type: str) -> int:
         return text.count("shared_intermediate_size", "intermediate_size")
     if model_type == "lfm2":
         return _lfm2_width(text)
-    hidden = text.count("hidden_size", "n_embd", "d_model", "dim")
+    hidden = text.extent("hidden_size", "n_embd", "d_model", "dim")
     names = ("intermediate_size_mlp", "intermediate_size", "ffn_hidden_size", "n_inner", "ffn_dim", "decoder_ffn_dim")
     return text.count(*names, default=4 * hidden)
 

@@ -83,6 +83,14 @@ class ModelConfig:
             raise self.wrong(f"has no {names[0]}, which sizing needs")
         return default
 
+    def extent(self, *names: str, default: int | None = None) -> int:
+        """Like `count`, at least 1: a dimension that something is divided by or made of."""
+        found = self.count(*names, default=default)
+        if found < 1:
+            name = next((name for name in names if name in self), names[0])
+            raise self.wrong(f"{name} is {found}, which cannot be", name)
+        return found
+
     def optional(self, *names: str) -> int | None:
         """Like `count`, None where none is present."""
         return self.count(*names) if any(name in self for name in names) else None

@@ -38,7 +38,7 @@ def _refusals(sizing: Sizing, config: ModelConfig) -> Iterator[str]:
     if card.capability < OLDEST:
         yield f"vLLM needs compute capability 7.0; the {card.name} has {_dotted(card.capability)}"
     if not card.bf16 and _dtype(config) == "bfloat16":
-        must = version is None or version < AUTO_HALF_SINCE
+        must = version is not None and version < AUTO_HALF_SINCE
         yield f"the {card.name} has no bfloat16: " + (
             "add --dtype half, or the start fails" if must else "it runs in float16 (--dtype half says so)"
         )

@@ -5,7 +5,8 @@ A suggestion is tried, not guessed: each one is sized again, and carries what it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, KeysView, Sequence
+from typing import Any
 
 import msgspec
 
@@ -22,7 +23,7 @@ MOST_CARDS = 8
 LEAST_LENGTH = 1024
 ENOUGH = 4
 LEAST_CAPABILITY = (7, 5)
-RENTED = tuple(card for card in CARDS if not card.workstation and card.capability >= LEAST_CAPABILITY)
+OFFERED = tuple(card for card in CARDS if card.offered and card.capability >= LEAST_CAPABILITY)
 
 
 class Suggestion(msgspec.Struct, frozen=True):
@@ -42,123 +43,109 @@ class Placement(msgspec.Struct, frozen=True):
     sizing: Sizing
 
 
+class Change(msgspec.Struct, frozen=True):
+    """One flag: as to be written, the price, and the settings it stands for."""
+
+    flag: str
+    cost: str
+    settings: dict[str, Any]
+
+
 Resize = Callable[[Card, Asked], Sizing]
-_Change = tuple[str, str, Asked]
 
 
 def suggestions(sizing: Sizing, resize: Resize) -> tuple[Suggestion, ...]:
-    """Single changes that make it fit; where none does, the shortest list of flags that does together."""
+    """Single changes that make it fit, or hold more; where none does, the few flags that do together."""
     if sizing.verdict is Verdict.FITS or sizing.obstacle:
         return ()
-    found = [
-        Suggestion((flag,), cost, again)
-        for flag, cost, asked in _changes(sizing)
-        if (again := resize(sizing.card, asked)).fits and _better(again, sizing)
-    ]
-    return tuple(found[:ENOUGH]) or tuple(_together(sizing, resize))
+    tried = [_with(sizing, [change], resize) for change in _changes(sizing)]
+    alone = [item for item in tried if item.sizing.fits and _better(item.sizing, sizing)]
+    return tuple(alone[:ENOUGH]) or _together(sizing, resize)
+
+
+def _with(sizing: Sizing, changes: Sequence[Change], resize: Resize) -> Suggestion:
+    asked = sizing.asked
+    for change in changes:
+        asked = msgspec.structs.replace(asked, **change.settings)
+    costs = "; ".join(change.cost for change in changes)
+    return Suggestion(tuple(change.flag for change in changes), costs, resize(sizing.card, asked))
 
 
 def _better(again: Sizing, before: Sizing) -> bool:
     return not before.fits or again.concurrency > before.concurrency * 1.1
 
 
-def _together(sizing: Sizing, resize: Resize) -> Iterator[Suggestion]:
-    """Adds one change after another, the cheap ones first, until it fits."""
+def _together(sizing: Sizing, resize: Resize) -> tuple[Suggestion, ...]:
+    """Adds one change after another, the harmless first, until it fits, and takes back those that were not needed."""
     if sizing.fits:
-        return
-    flags: list[str] = []
-    costs: list[str] = []
+        return ()
+    taken: list[Change] = []
     current = sizing
-    taken: set[str] = set()
-    while step := next((change for change in _changes(current) if change[0].split()[0] not in taken), None):
-        taken.add(step[0].split()[0])
-        again = resize(sizing.card, step[2])
-        if again.kv_cache_bytes / again.request_bytes <= current.kv_cache_bytes / current.request_bytes:
-            continue
-        flags.append(step[0])
-        costs.append(step[1])
-        current = again
+    while change := next((item for item in _changes(current) if item.settings.keys() not in _keys(taken)), None):
+        taken.append(change)
+        current = _with(sizing, taken, resize).sizing
         if current.fits:
-            yield Suggestion(tuple(flags), "; ".join(cost for cost in costs if cost), current)
-            return
+            return (_with(sizing, _needed(sizing, taken, resize), resize),)
+    return ()
 
 
-def _changes(sizing: Sizing) -> Iterator[_Change]:
+def _keys(changes: Sequence[Change]) -> list[KeysView[str]]:
+    return [change.settings.keys() for change in changes]
+
+
+def _needed(sizing: Sizing, changes: list[Change], resize: Resize) -> list[Change]:
+    kept = changes
+    for change in changes:
+        fewer = [other for other in kept if other is not change]
+        if _with(sizing, fewer, resize).sizing.fits:
+            kept = fewer
+    return kept
+
+
+def _changes(sizing: Sizing) -> Iterator[Change]:
     """Every change worth trying on this card, the harmless first."""
     yield from _batch_changes(sizing)
     yield from _cache_changes(sizing)
     yield from _weight_changes(sizing)
 
 
-def _batch_changes(sizing: Sizing) -> Iterator[_Change]:
-    asked, now = sizing.asked, sizing.settings
+def _batch_changes(sizing: Sizing) -> Iterator[Change]:
+    now = sizing.settings
     if now.max_num_seqs > FEW_SEQUENCES:
-        yield (
-            f"--max-num-seqs {FEW_SEQUENCES}",
-            f"at most {FEW_SEQUENCES} requests at once",
-            msgspec.structs.replace(asked, max_num_seqs=FEW_SEQUENCES),
-        )
+        cost = f"at most {FEW_SEQUENCES} requests at once"
+        yield Change(f"--max-num-seqs {FEW_SEQUENCES}", cost, {"max_num_seqs": FEW_SEQUENCES})
     if now.max_num_batched_tokens > SMALL_BATCH:
-        yield (
-            f"--max-num-batched-tokens {SMALL_BATCH}",
-            "slower prefill",
-            msgspec.structs.replace(asked, max_num_batched_tokens=SMALL_BATCH),
-        )
+        changed = {"max_num_batched_tokens": SMALL_BATCH}
+        yield Change(f"--max-num-batched-tokens {SMALL_BATCH}", "slower prefill", changed)
     if now.gpu_memory_utilization < MOST_UTILIZATION:
-        yield (
-            f"--gpu-memory-utilization {MOST_UTILIZATION}",
-            "the card must be its alone",
-            msgspec.structs.replace(asked, gpu_memory_utilization=MOST_UTILIZATION),
-        )
+        changed_share = {"gpu_memory_utilization": MOST_UTILIZATION}
+        yield Change(f"--gpu-memory-utilization {MOST_UTILIZATION}", "nothing else on the card", changed_share)
 
 
-def _cache_changes(sizing: Sizing) -> Iterator[_Change]:
-    asked, now = sizing.asked, sizing.settings
-    if now.kv_bytes > 1 and sizing.card.fp8 and not sizing.model.is_recurrent:
-        yield (
-            "--kv-cache-dtype fp8",
-            "slightly less exact attention",
-            msgspec.structs.replace(asked, kv_cache_dtype="fp8"),
-        )
-    length = _length_that_fits(sizing)
-    if length:
-        yield (
-            f"--max-model-len {length}",
-            "longer requests are refused",
-            msgspec.structs.replace(asked, max_model_len=length),
-        )
+def _cache_changes(sizing: Sizing) -> Iterator[Change]:
+    if sizing.settings.kv_bytes > 1 and sizing.card.fp8 and not sizing.model.is_recurrent:
+        yield Change("--kv-cache-dtype fp8", "slightly less exact attention", {"kv_cache_dtype": "fp8"})
+    if length := _length_that_fits(sizing):
+        yield Change(f"--max-model-len {length}", "longer requests are refused", {"max_model_len": length})
 
 
 def _length_that_fits(sizing: Sizing) -> int:
-    """The longest power of two that the cache holds with a little to spare; 0 where it is too short to be useful."""
-    length = LEAST_LENGTH
-    longest = min(sizing.longest_context * 0.95, sizing.settings.max_model_len / 2)
-    if longest < LEAST_LENGTH:
-        return 0
-    while length * 2 <= longest:
-        length *= 2
-    return length
+    """The longest round length that the cache holds with a little to spare; 0 where it is too short to be useful."""
+    longest = int(min(sizing.longest_context * 0.95, sizing.settings.max_model_len / 2**0.5))
+    step = max(LEAST_LENGTH, 1 << max(0, longest.bit_length() - 3))
+    return longest // step * step
 
 
-def _weight_changes(sizing: Sizing) -> Iterator[_Change]:
-    asked, now = sizing.asked, sizing.settings
-    unquantized = asked.quantization is None and not sizing.model.quantization.active
+def _weight_changes(sizing: Sizing) -> Iterator[Change]:
+    now = sizing.settings
+    unquantized = sizing.asked.quantization is None and not sizing.model.quantization.active
     if unquantized and sizing.card.fp8:
-        yield (
-            "--quantization fp8",
-            "slightly less exact weights",
-            msgspec.structs.replace(asked, quantization="fp8"),
-        )
-    wider = now.parallelism.tensor * 2
-    if wider <= MOST_CARDS:
-        parallelism = msgspec.structs.replace(now.parallelism, tensor=wider)
-        yield (
-            f"--tensor-parallel-size {wider}",
-            f"{parallelism.gpus} GPUs",
-            msgspec.structs.replace(asked, parallelism=parallelism),
-        )
+        yield Change("--quantization fp8", "slightly less exact weights", {"quantization": "fp8"})
+    wider = msgspec.structs.replace(now.parallelism, tensor=now.parallelism.tensor * 2)
+    if wider.tensor <= MOST_CARDS:
+        yield Change(f"--tensor-parallel-size {wider.tensor}", f"{wider.gpus} GPUs", {"parallelism": wider})
     if not now.eager and sizing.overhead.graphs_in_budget:
-        yield ("--enforce-eager", "slower decode", msgspec.structs.replace(asked, enforce_eager=True))
+        yield Change("--enforce-eager", "slower decode", {"enforce_eager": True})
 
 
 def placements(
@@ -167,7 +154,7 @@ def placements(
     concurrency: int,
     *,
     checkpoint_bytes: int | None = None,
-    cards: tuple[Card, ...] = RENTED,
+    cards: tuple[Card, ...] = OFFERED,
 ) -> tuple[Placement, ...]:
     """Cards and tensor parallel sizes that hold `concurrency` requests of the whole length, the cheapest first."""
     found: list[Placement] = []

@@ -42,5 +42,5 @@ def card(name: str) -> Card:
 
 def sized(of: str | Architecture, gpu: str = "H100", *, tp: int = 1, **asked: Any) -> Sizing:
     """A sizing on vLLM 0.25.1, where nothing else is asked."""
-    settings = {"version": (0, 25, 1), "parallelism": Parallelism(tensor=tp)} | asked
+    settings: dict[str, Any] = {"version": (0, 25, 1), "parallelism": Parallelism(tensor=tp)} | asked
     return size(model(of) if isinstance(of, str) else of, card(gpu), Asked(**settings))

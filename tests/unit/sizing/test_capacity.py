@@ -16,7 +16,7 @@ NAMES = {"/models/llama3-8b": "llama3-8b", "/models/qwen3-0.6b": "qwen3-0.6b"}
 def _as_started(reading: LogReading) -> Sizing:
     """The sizing for what the log says was asked."""
     given = reading.arguments
-    whole = {
+    whole: dict[str, Any] = {
         name: int(given[name]) for name in ("max_model_len", "max_num_seqs", "max_num_batched_tokens") if name in given
     }
     return sized(
