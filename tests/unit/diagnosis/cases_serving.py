@@ -1,0 +1,116 @@
+"""Cases of the rules about reaching a server, watching it, scaling it and how well it serves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.unit.diagnosis.cluster_parts import node, ready, world
+from tests.unit.diagnosis.scaling_parts import (
+    QUERY,
+    VALID,
+    about,
+    answered,
+    condition,
+    keda_hpa,
+    monitor,
+    scaled,
+    workload,
+)
+from vops.diagnosis.facts import Facts
+
+Case = Callable[[], Facts]
+
+AVERAGE = 'avg(DCGM_FI_DEV_GPU_UTIL{namespace="gpu"})'
+OF_PODS = 'sum(DCGM_FI_DEV_GPU_UTIL{pod=~"llama-.*"})'
+OLD_NAME = 'sum(vllm:gpu_cache_usage_perc{namespace="serving"})'
+EXTERNAL = (
+    "the HPA was unable to compute the replica count: unable to get external metric serving/s0-prometheus/"
+    "&LabelSelector{MatchLabels:map[string]string{scaledobject.keda.sh/name: llama,},MatchExpressions:"
+    "[]LabelSelectorRequirement{},}: unable to fetch metrics from external metrics API: rpc error: code = Unknown desc "
+    "= error when getting metric values metric:s0-prometheus encountered error"
+)
+NO_METRIC = [condition("ScalingActive", "False", "FailedGetExternalMetric", EXTERNAL)]
+AT_MAX = [
+    condition("ScalingActive", *VALID),
+    condition("ScalingLimited", "True", "TooManyReplicas", "the desired replica count is more than the maximum"),
+]
+
+
+def serving(*others: Any, replicas: int = 1, **more: Any) -> Case:
+    """A workload with ready replicas, and what is around it."""
+    pods = [ready(f"llama-{n + 1}", owner="llama", node=f"gpu-{n + 1}") for n in range(replicas)]
+    nodes = [node(f"gpu-{n + 1}") for n in range(replicas)]
+    return lambda: world(*pods, *nodes, workload(replicas), *others, **more)
+
+
+FIRES: dict[str, Case] = {
+    "autoscaler-paused": serving(scaled(annotations={"autoscaling.keda.sh/paused": "true"})),
+    "autoscaler-target": lambda: world(
+        ready(owner="other"),
+        node(),
+        workload(name="llama-8b"),
+        keda_hpa(
+            name="llama",
+            conditions=[
+                condition(
+                    "AbleToScale",
+                    "False",
+                    "FailedGetScale",
+                    "the HPA controller was unable to get the target's current scale: deployments/scale.apps "
+                    '"llama" not found',
+                )
+            ],
+        ),
+    ),
+    "metric-renamed": serving(scaled(OLD_NAME), keda_hpa(current="0"), answered(OLD_NAME)),
+    "metric-labels-lost": serving(scaled(OF_PODS), keda_hpa(current="0"), answered(OF_PODS), monitor()),
+    "autoscaler-no-metric": serving(
+        scaled(),
+        keda_hpa(conditions=NO_METRIC),
+        about(
+            "ScaledObject",
+            "llama",
+            "KEDAScalerFailed",
+            'Get "http://prometheus.monitoring.svc:9090/api/v1/query?query=x": dial tcp: lookup '
+            "prometheus.monitoring.svc on 10.96.0.10:53: no such host",
+        ),
+    ),
+    "autoscaler-query-capped": serving(scaled(AVERAGE, threshold="70"), keda_hpa(current="40", target="70")),
+    "autoscaler-at-max": serving(
+        scaled(maxReplicaCount=2),
+        keda_hpa(current="13500m", replicas=2, most=2, conditions=AT_MAX),
+        replicas=2,
+    ),
+    "replicas-zero": lambda: world(node(), workload(0)),
+}
+
+NEAR_MISSES: dict[str, Case] = {
+    "autoscaler-paused": serving(scaled(annotations={"autoscaling.keda.sh/paused": "false"}), keda_hpa(current="1")),
+    # the HPA could not read the scale for want of rights once, and can now
+    "autoscaler-target": serving(
+        keda_hpa(name="llama", current="1", conditions=[condition("AbleToScale", "True", "SucceededGetScale")])
+    ),
+    # names both generations
+    "metric-renamed": serving(scaled(f"{OLD_NAME} or sum(vllm:kv_cache_usage_perc)"), keda_hpa(current="0")),
+    "metric-labels-lost": serving(scaled(OF_PODS), keda_hpa(current="0"), monitor(honor=True)),
+    # the HPA is switched off because the target is at 0, by design
+    "autoscaler-no-metric": lambda: world(
+        node(),
+        workload(0),
+        scaled(minReplicaCount=0, conditions=[condition("Active", "False", "ScalerNotActive")]),
+        keda_hpa(replicas=0, conditions=[condition("ScalingActive", "False", "ScalingDisabled", "is zero")]),
+    ),
+    "autoscaler-query-capped": serving(
+        scaled(AVERAGE, threshold="70", metric_type="Value"), keda_hpa(current="40", target="70", kind="value")
+    ),
+    # at its maximum, and content with it
+    "autoscaler-at-max": serving(scaled(maxReplicaCount=2), keda_hpa(current="4", replicas=2, most=2), replicas=2),
+    "replicas-zero": serving(scaled(minReplicaCount=0), keda_hpa(current="1"), answered(QUERY, 1.0)),
+}
+
+TOGETHER: dict[str, set[str]] = {
+    # the empty query is the consequence of the name, and of the labels
+    "metric-renamed": {"autoscaler-no-metric"},
+    "metric-labels-lost": {"autoscaler-no-metric"},
+}

@@ -1,0 +1,1 @@
+"""Rules about autoscalers, and what they follow."""

@@ -1,0 +1,131 @@
+"""A query asks for GPU metrics by the labels of a pod, and the scrape has renamed these labels.
+
+What it finds
+    A query that selects DCGM metrics by pod, namespace or container, while the exporter's ServiceMonitor (or
+    PodMonitor) does not honour labels: `pod` then is the exporter itself, and the server's name is in `exported_pod`.
+    And the reverse, a query for `exported_pod` where labels are honoured and Prometheus has no result.
+
+Why it matters
+    Exporter, Prometheus and KEDA all are healthy, and the query is empty: KEDA takes that for 0 and never scales.
+
+Evidence
+    The label condition in the query, honorLabels of the monitor, and Prometheus' empty answer where there is one.
+
+Fix
+    By hand: honorLabels: true at the monitor's endpoint. Where the Prometheus object has overrideHonorLabels: true that
+    changes nothing, and the query must ask for the exported_ labels.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vops.diagnosis import queries, remedies, scaling
+from vops.diagnosis.facts import Facts, ScalerFacts
+from vops.diagnosis.findings import Confidence, Evidence, Fix, Severity
+from vops.diagnosis.queries import Matcher
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.scaling import Signal
+from vops.model.monitoring import PodMonitor, ScrapeEndpoint, ServiceMonitor
+
+_LABELS = frozenset({"pod", "container", "namespace"})
+_EXPORTED = frozenset(f"exported_{name}" for name in _LABELS)
+Monitor = ServiceMonitor | PodMonitor
+
+
+@rule(cause="metric-labels-lost", branch=Branch.SCALE, of=ScalerFacts, explains={"autoscaler-no-metric"}, order=22)
+def metric_labels_lost(scaler: ScalerFacts) -> Verdict | None:
+    for signal in scaling.signals(scaler):
+        found = scaling.answer(scaler, signal.query)
+        if not signal.query or queries.alternatives(signal.query) or (found is not None and found.series):
+            continue
+        verdict = _lost(scaler, signal, is_empty=scaling.is_empty(found))
+        if verdict is not None:
+            return verdict
+    return None
+
+
+def _lost(scaler: ScalerFacts, signal: Signal, *, is_empty: bool) -> Verdict | None:
+    asked = [item for item in queries.matchers(signal.query) if item.metric.startswith("DCGM_FI_") and item.value]
+    plain = [item for item in asked if item.label in _LABELS and item.operator in ("=", "=~")]
+    exported = [item for item in asked if item.label in _EXPORTED]
+    monitors = exporter_monitors(scaler.facts)
+    dropping = [(item, end) for item in monitors for end in endpoints(item) if not honours(end)]
+    keeping = [(item, end) for item in monitors for end in endpoints(item) if honours(end)]
+    if plain and dropping and not keeping and not _about_exporter(plain, dropping[0][0]):
+        return _says(scaler, signal, plain, dropping[0][0], is_empty=is_empty)
+    if exported and keeping and not dropping and is_empty:
+        return _reversed(scaler, signal, exported, keeping[0][0])
+    return None
+
+
+def exporter_monitors(facts: Facts) -> tuple[Monitor, ...]:
+    """The monitors that scrape DCGM exporters, by their names, labels or selectors."""
+    every: tuple[Monitor, ...] = (*facts.all(ServiceMonitor), *facts.all(PodMonitor))
+    return tuple(item for item in every if any("dcgm" in text for text in _texts(item)))
+
+
+def _texts(monitor: Monitor) -> tuple[str, ...]:
+    meta, labels = monitor.metadata, monitor.spec.selector.match_labels
+    return (meta.name, *meta.labels.values(), *labels.values())
+
+
+def endpoints(monitor: Monitor) -> tuple[ScrapeEndpoint, ...]:
+    return monitor.spec.endpoints if isinstance(monitor, ServiceMonitor) else monitor.spec.pod_metrics_endpoints
+
+
+def honours(endpoint: ScrapeEndpoint) -> bool:
+    """Whether a series keeps its own `pod`, by honorLabels or by being renamed back."""
+    back = (str(item.get("targetLabel", "")) for item in endpoint.metric_relabelings)
+    return endpoint.honor_labels or "pod" in back
+
+
+def _about_exporter(asked: list[Matcher], monitor: Monitor) -> bool:
+    """Whether the query means the exporter's own pods, whose labels are the ones that stay."""
+    return all(re.search("dcgm", item.value) or item.value == monitor.metadata.namespace for item in asked)
+
+
+def _says(scaler: ScalerFacts, signal: Signal, asked: list[Matcher], monitor: Monitor, *, is_empty: bool) -> Verdict:
+    kind = type(monitor).__name__
+    conditions = ", ".join(f'{item.label}{item.operator}"{item.value}"' for item in asked)
+    return Verdict(
+        summary=f"{scaling.named(scaler)} asks for GPU metrics of its own pods ({conditions}), but {kind} "
+        f"{monitor.metadata.name} does not honour labels: they are in exported_pod",
+        evidence=(
+            scaling.field_of(scaler, f"spec.triggers[{signal.trigger}].metadata.query", signal.query),
+            Evidence(kind.lower(), f"{monitor.metadata.name} honorLabels", "false", "true"),
+            *((Evidence("prometheus", signal.query, "no series", "one series"),) if is_empty else ()),
+        ),
+        confidence=Confidence.STRONG if is_empty else Confidence.PROBABLE,
+        severity=Severity.ERROR if is_empty else Severity.WARNING,
+        fixes=(_honour(monitor, signal),),
+    )
+
+
+def _honour(monitor: Monitor, signal: Signal) -> Fix:
+    meta, service = monitor.metadata, isinstance(monitor, ServiceMonitor)
+    kind, path = ("servicemonitor", "endpoints") if service else ("podmonitor", "podMetricsEndpoints")
+    patch = f'[{{"op": "add", "path": "/spec/{path}/0/honorLabels", "value": true}}]'
+    exported = re.sub(r"(?<!exported_)\b(pod|container|namespace)(?=\s*(?:=~|=))", r"exported_\1", signal.query)
+    return remedies.advice(
+        "Let the GPU metrics keep the labels of their pods",
+        f"kubectl -n {meta.namespace} patch {kind} {meta.name} --type=json -p '{patch}'",
+        "Where the Prometheus object has overrideHonorLabels: true this changes nothing; then ask for the others:",
+        f"query: {exported}",
+    )
+
+
+def _reversed(scaler: ScalerFacts, signal: Signal, asked: list[Matcher], monitor: Monitor) -> Verdict:
+    plain = re.sub(r"\bexported_(pod|container|namespace)\b", r"\1", signal.query)
+    where = f"spec.triggers[{signal.trigger}].metadata.query"
+    return Verdict(
+        summary=f"{scaling.named(scaler)} asks for {asked[0].label}, but {monitor.metadata.name} honours labels: the "
+        f"label is {asked[0].label.removeprefix('exported_')}",
+        evidence=(
+            scaling.field_of(scaler, where, signal.query, plain),
+            Evidence(type(monitor).__name__.lower(), f"{monitor.metadata.name} honorLabels", "true"),
+            Evidence("prometheus", signal.query, "no series", "one series"),
+        ),
+        confidence=Confidence.STRONG,
+        fixes=(remedies.advice("Ask for the labels that are there", scaling.edit(scaler), f"Set {where}: {plain}"),),
+    )
