@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.unit.diagnosis import cases_capacity, cases_logs, cases_scheduling, cases_start
+from tests.unit.diagnosis import cases_capacity, cases_logs, cases_scheduling, cases_serving, cases_start
 from tests.unit.diagnosis.cluster_parts import (
     HEALTH,
     TAINT,
@@ -258,3 +258,7 @@ NEAR_MISSES |= (
     cases_capacity.NEAR_MISSES | cases_logs.NEAR_MISSES | cases_scheduling.NEAR_MISSES | cases_start.NEAR_MISSES
 )
 TOGETHER |= cases_capacity.TOGETHER | cases_scheduling.TOGETHER | cases_start.TOGETHER
+
+FIRES |= cases_serving.FIRES
+NEAR_MISSES |= cases_serving.NEAR_MISSES
+TOGETHER |= cases_serving.TOGETHER
