@@ -46,6 +46,8 @@ class Document(msgspec.Struct, frozen=True, eq=False):
     root: Any = None
     comments: tuple[tuple[int, str], ...] = ()
     """The comments in and right above it, by line, without the `#`."""
+    repeated: tuple[Path, ...] = ()
+    """Keys that stand twice in one mapping; the last one counts."""
 
     def place(self, where: Path = ()) -> Place | None:
         """Where a field stands, or the nearest one above it that is there; None for what has no text."""
@@ -69,13 +71,14 @@ def read_documents(text: str, file: str) -> list[Document]:
         prepared = prepared.replace("\t", " ")  # JSON may be indented with tabs, YAML may not
     documents = []
     for root, begin, end in _composed(prepared, file):
-        value = _Values(file).of(root)
+        values = _Values(file)
+        value = values.of(root)
         if value is None:
             continue
         if not isinstance(value, dict):
             raise InputError("a Kubernetes object is a mapping", path=file, line=root.start_mark.line + 1)
         comments = tuple(_comments(lines, begin, end))
-        documents.append(Document(file, value, _source(comments), root, comments))
+        documents.append(Document(file, value, _source(comments), root, comments, tuple(values.repeated)))
     return documents
 
 
@@ -128,44 +131,45 @@ def _step(node: Any, step: str | int) -> tuple[Any, Any] | None:
 
 
 class _Values:
-    """Nodes to plain values; aliases are shared, keys that stand twice and endless nesting are refused."""
+    """Nodes to plain values; aliases are shared, endless nesting is refused, keys that stand twice are noted."""
 
     def __init__(self, file: str) -> None:
         self._file = file
         self._known: dict[int, Any] = {}
         self._nodes = 0
+        self.repeated: list[Path] = []
 
-    def of(self, node: yaml.Node, depth: int = 0) -> Any:
+    def of(self, node: yaml.Node, path: Path = ()) -> Any:
         if id(node) in self._known:
             return self._known[id(node)]
         self._nodes += 1
-        if depth > _DEEPEST or self._nodes > _MOST_NODES:
+        if len(path) > _DEEPEST or self._nodes > _MOST_NODES:
             self._fail("nested too deeply, or an alias of itself", node)
         value: Any
         if isinstance(node, yaml.MappingNode):
-            value = self._mapping(node, depth)
+            value = self._mapping(node, path)
         elif isinstance(node, yaml.SequenceNode):
-            value = [self.of(item, depth + 1) for item in node.value]
+            value = [self.of(item, (*path, at)) for at, item in enumerate(node.value)]
         else:
             value = _scalar(node)
         self._known[id(node)] = value
         return value
 
-    def _mapping(self, node: yaml.MappingNode, depth: int) -> dict[str, Any]:
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
         merged: dict[str, Any] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 self._fail("a key is no text (a template that was not rendered?)", key)
             name = str(key.value)
-            if name in mapping:
-                self._fail(f"the key {one_line(name, 60)!r} stands twice", key)
+            below = self.of(value, (*path, name))
             if name == "<<" and not key.style:
-                below = self.of(value, depth + 1)
                 for part in below if isinstance(below, list) else [below]:
                     merged = {**(part if isinstance(part, dict) else {}), **merged}
                 continue
-            mapping[name] = self.of(value, depth + 1)
+            if name in mapping:
+                self.repeated.append((*path, name))
+            mapping[name] = below
         return {**merged, **mapping}
 
     def _fail(self, message: str, node: yaml.Node) -> NoReturn:

@@ -7,6 +7,7 @@ whose image the runtime brings.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
@@ -15,11 +16,14 @@ import msgspec
 
 from vops.manifests.documents import Path
 from vops.manifests.objects import Object, dig, items, mapping, mappings, strings, text, whole_number
+from vops.model.commandline import command_line
 from vops.model.dialects import Version, version_of
 from vops.model.resources import Container, ContainerPort, EnvSource, EnvVar, HttpGet, Probe, Requirements, VolumeMount
 from vops.model.serving import EngineArgs, is_vllm_server
 
 _DEEPEST = 12
+_OFFICIAL = re.compile(r"(?<!lmcache/)(?<![\w.-])vllm-openai(?![\w-])")
+_PARTIAL_KINDS = frozenset({"ServingRuntime", "ClusterServingRuntime", "LLMInferenceServiceConfig"})
 _SHM = "/dev/shm"  # noqa: S108 - a place for NCCL, not a temporary file
 _GPU_WORDS = ("gpu", "nvidia.com/mig-", "neuron", "tpu", "gaudi", "npu", "xpu")
 
@@ -40,8 +44,8 @@ class PodTemplate(msgspec.Struct, frozen=True, eq=False, dict=True):
 
     @property
     def is_whole(self) -> bool:
-        """Whether this is all of the pod's spec; KServe's runtimes leave the rest to the InferenceService."""
-        return "model" not in self.spec and self.object.kind not in ("ServingRuntime", "ClusterServingRuntime")
+        """Whether this is all of the pod's spec; KServe's runtimes and presets leave the rest to a service."""
+        return "model" not in self.spec and self.object.kind not in _PARTIAL_KINDS
 
     @cached_property
     def volumes(self) -> dict[str, tuple[int, dict[str, Any]]]:
@@ -66,8 +70,13 @@ class Server(msgspec.Struct, frozen=True, eq=False, dict=True):
         return EngineArgs.of(self.container)
 
     @property
+    def is_official(self) -> bool:
+        """Whether the image is vLLM's own, or a copy of it under its name: only then is its tag a version of vLLM."""
+        return _OFFICIAL.search(self.container.image) is not None
+
+    @property
     def version(self) -> Version | None:
-        return version_of(self.container.image)
+        return version_of(self.container.image) if self.is_official else None
 
     @property
     def name(self) -> str:
@@ -166,7 +175,9 @@ def pod_templates(item: Object) -> list[PodTemplate]:
 
 
 def servers_of(item: Object) -> list[Server]:
-    """Every container of an object that runs vLLM."""
+    """Every container of an object that runs vLLM; Ray's operator puts commands of its own into its pods."""
+    if item.group == "ray.io":
+        return []
     return [server for pod in pod_templates(item) for server in _servers(pod)]
 
 
@@ -204,8 +215,14 @@ def _servers(pod: PodTemplate) -> Iterator[Server]:
     for key in ("containers", "initContainers"):
         for at, raw in mappings(pod.spec.get(key)):
             container = container_of(raw)
-            if (key == "containers" or container.restart_policy == "Always") and is_vllm_server(container):
+            runs = key == "containers" or container.restart_policy == "Always"
+            if runs and _is_server(container):
                 yield Server(pod, raw, container, pod.field(key, at))
+
+
+def _is_server(container: Container) -> bool:
+    """Whether its command line is vLLM's for certain; what a script of its own runs is anybody's guess."""
+    return is_vllm_server(container) and command_line(container, assume_entrypoint=True) is not None
 
 
 def _serves_vllm(model: dict[str, Any]) -> bool:

@@ -49,7 +49,8 @@ SURGE = {"strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}}
 POD_IP = {"name": "VLLM_NIXL_SIDE_CHANNEL_HOST", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
 SECRET = {"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": {"name": "hf", "key": "token"}}}
 
-FIRES: dict[str, list[Doc]] = {
+FIRES: dict[str, list[Doc | str]] = {
+    "duplicate-key": ["kind: Service\nmetadata: {name: x}\nspec:\n  ports: []\n  ports: []\n"],
     "abrupt-stop": [workload(lifecycle=None), service()],
     "average-of-average": [scaled(f"avg({DCGM})", trigger={"metadata": {"threshold": "70"}})],
     "bad-utilization": [workload(flags=["--gpu-memory-utilization=90"])],
@@ -120,7 +121,8 @@ FIRES: dict[str, list[Doc]] = {
     "weak-security-context": [workload(securityContext=None)],
 }
 
-NEAR_MISSES: dict[str, list[Doc]] = {
+NEAR_MISSES: dict[str, list[Doc | str]] = {
+    "duplicate-key": ["kind: Service\nmetadata: {name: x}\nspec:\n  ports: []\n---\nkind: Service\nspec: {}\n"],
     "abrupt-stop": [workload(lifecycle=None)],
     "average-of-average": [scaled(f"avg({DCGM})", trigger={"metricType": "Value", "metadata": {"threshold": "70"}})],
     "bad-utilization": [workload(flags=["--gpu-memory-utilization=0.95"])],
@@ -161,7 +163,10 @@ NEAR_MISSES: dict[str, list[Doc]] = {
     "offline-without-cache": [with_volume(CLAIM, **env(("HF_HUB_OFFLINE", "1")))],
     "pdb-blocks-drain": [workload(spec={"replicas": 2}), budget(minAvailable=1)],
     "plain-secret": [
-        workload(env=[SECRET, {"name": "HF_TOKEN_PATH", "value": "/run/secrets/token"}], flags=["--api-key=$(KEY)"])
+        workload(
+            env=[SECRET, {"name": "SECRET_NAME", "value": "webhook-cert"}, {"name": "USE_TOKEN", "value": "true"}],
+            flags=["--api-key=$(KEY)", "--max-num-batched-token=4096"],
+        )
     ],
     "prefix-caching-off": [workload(flags=["--enable-prefix-caching"])],
     "probe-needs-key": [workload(flags=["--api-key=$(KEY)"])],
@@ -172,7 +177,10 @@ NEAR_MISSES: dict[str, list[Doc]] = {
         alert("histogram_quantile(0.9, rate(vllm:time_to_first_token_seconds_bucket[5m]))"),
     ],
     "refused-metric-type": [scaled(trigger={"metricType": "Value"})],
-    "removed-flag": [workload(image=OLD, flags=["--swap-space=4"])],
+    "removed-flag": [
+        workload(image=OLD, flags=["--swap-space=4"]),
+        workload(image="lmcache/vllm-openai:v0.30.0", flags=["--swap-space=4"]),
+    ],
     "removed-metric": [workload(image=OLD), alert("vllm:gpu_cache_usage_perc > 0.9")],
     "removed-variable": [workload(image=OLD, **env(("VLLM_USE_V1", "1")))],
     "replicas-beside-autoscaler": [workload(spec={"replicas": None}), scaled()],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from vops.manifests.documents import live_document
+from vops.manifests.documents import Document, live_document, read_documents
 from vops.manifests.lint import LintReport, lint
 
 Doc = dict[str, Any]
@@ -117,5 +117,13 @@ def exporter(namespace: str = "monitoring", **pod: Any) -> Doc:
     return {"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": metadata, "spec": {"template": template}}
 
 
-def linted(*documents: Doc) -> LintReport:
-    return lint([live_document(copy.deepcopy(item), f"{item['kind']} {at}") for at, item in enumerate(documents)])
+def linted(*documents: Doc | str) -> LintReport:
+    """Lint of objects as they come from a cluster, and of YAML."""
+    found = [document for at, item in enumerate(documents) for document in _documents(item, at)]
+    return lint(found)
+
+
+def _documents(item: Doc | str, at: int) -> list[Document]:
+    if isinstance(item, str):
+        return read_documents(item, f"{at}.yaml")
+    return [live_document(copy.deepcopy(item), f"{item['kind']} {at}")]

@@ -75,7 +75,6 @@ def test_lists_are_taken_apart_with_their_places() -> None:
     ("text", "line"),
     [
         ("a: [1\n", 1),
-        ("a: 1\na: 2\n", 2),
         ("- 1\n- 2\n", 1),
         ("a: 1\n---\nb: {{ .Values.x }}\n", 3),
         ("a: &x\n  b: *x\n", 1),

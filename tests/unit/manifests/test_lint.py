@@ -119,6 +119,18 @@ def test_nonsense_in_a_manifest_breaks_no_rule(document: dict[str, object]) -> N
     linted(document, workload())
 
 
+def test_the_last_of_repeated_keys_counts() -> None:
+    text = BAD.format(comment="").replace("      image:", "      image: vllm/vllm-openai:v0.25.1\n      image:")
+    found = [(finding.rule, finding.line) for finding in lint_text(text).findings]
+    assert ("duplicate-key", 9) in found
+    assert "unpinned-image" in {rule for rule, _ in found}
+
+
+@pytest.mark.parametrize("command", [["lmcache_server", "80"], ["vllm", "bench", "serve"], ["/start.sh"]])
+def test_what_does_not_start_vllm_for_certain_is_no_server(command: list[str]) -> None:
+    assert linted(workload(command=command, args=None, image="vllm/vllm-openai:latest")).servers == 0
+
+
 def test_a_folder_leaves_out_templates_and_patches_and_says_so(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(BAD.format(comment=""))
     (tmp_path / "chart.yaml").write_text("kind: A\nx: {{ .Values.x }}\n")

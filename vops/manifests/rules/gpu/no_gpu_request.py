@@ -8,7 +8,7 @@ Why it matters
     to every container, it takes memory on a card that was promised to somebody else.
 
 Evidence
-    The container's resources; images for CPU, TPU and others, and resource claims, are left alone.
+    The container's resources; other images (CPU, TPU), resource claims and presets are left alone.
 
 Fix
     `nvidia.com/gpu: 1` in limits.
@@ -16,7 +16,6 @@ Fix
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from vops.diagnosis.findings import Severity
@@ -25,15 +24,13 @@ from vops.manifests.objects import dig
 from vops.manifests.rule import Flaw, rule
 from vops.manifests.servers import Server
 
-_NO_GPU = re.compile(r"cpu|tpu|neuron|gaudi|hpu|xpu|sim", re.IGNORECASE)
-
 
 @rule(Severity.WARNING, servers)
 def no_gpu_request(server: Server) -> Iterator[Flaw]:
     resources = server.container.resources
     elsewhere = any("/" in name for name in {**resources.requests, **resources.limits})
     claimed = bool(dig(server.raw, "resources", "claims"))
-    if elsewhere or claimed or not server.container.image or _NO_GPU.search(server.container.image):
+    if elsewhere or claimed or not server.pod.is_whole or not server.is_official:
         return
     if "cpu" in (getattr(server.args.location("device"), "value", "") or ""):
         return

@@ -29,6 +29,8 @@ def shm_missing(server: Server) -> Iterator[Flaw]:
     ranks = (server.args.tensor_parallel_size or 1) * (server.args.pipeline_parallel_size or 1)
     if ranks < 2 or server.shm is not None or server.pod.get("hostIPC") is True:
         return
+    if not server.is_official and not any(name.startswith(("nvidia.com/", "amd.com/")) for name in server.accelerators):
+        return  # accelerators without NCCL
     if (server.gpus or ranks) < 2:
         return  # one GPU in this pod: its peers are reached over the network
     mounts = "volumeMounts" if server.container.volume_mounts else "name"

@@ -26,6 +26,7 @@ from vops.manifests.facts import servers
 from vops.manifests.predictions import start_seconds
 from vops.manifests.rule import Flaw, rule
 from vops.manifests.servers import Server
+from vops.model.resources import Probe
 
 _STRETCHED_S = 120
 _FIX = (
@@ -38,7 +39,7 @@ def no_startup_probe(server: Server) -> Iterator[Flaw]:
     container = server.container
     if container.startup_probe is not None:
         return
-    liveness, readiness = container.liveness_probe, container.readiness_probe
+    liveness, readiness = _asks(container.liveness_probe), _asks(container.readiness_probe)
     needed = start_seconds(server) or 0
     if liveness is not None and liveness.budget_s >= max(needed, _STRETCHED_S) and readiness is None:
         return
@@ -60,3 +61,8 @@ def no_startup_probe(server: Server) -> Iterator[Flaw]:
             "work; readiness restarts nothing",
             _FIX,
         )
+
+
+def _asks(probe: Probe | None) -> Probe | None:
+    """A probe that asks the server; what a command of its own looks at is not known."""
+    return None if probe is None or probe.exec is not None else probe

@@ -22,12 +22,16 @@ from typing import Any
 
 from vops.diagnosis.findings import Severity
 from vops.manifests.facts import pods
-from vops.manifests.objects import items, mappings
+from vops.manifests.objects import items, mappings, text
 from vops.manifests.rule import Flaw, rule
 from vops.manifests.servers import PodTemplate
 from vops.model.secrets import holds_secret, secret_indices
 
 _FIX = "put it into a Secret and refer to it by valueFrom.secretKeyRef; revoke the one that was written down"
+_ABOUT_SECRETS = re.compile(
+    r"(?:NAME|PATH|FILE|DIR|FOLDER|URL|URI|REF|ID|KEY_NAME|LIMIT|TTL|TYPE|ENABLED)$", re.IGNORECASE
+)
+_HARMLESS = re.compile(r"(?:true|false|yes|no|none|null|-?[0-9]{1,9})?", re.IGNORECASE)
 _REFERENCE = re.compile(r"\$\(|\$\{|\$[A-Z]|<[^>]+>|^\*+$|\{\{")
 
 
@@ -39,17 +43,26 @@ def plain_secret(pod: PodTemplate) -> Iterator[Flaw]:
             for field in ("command", "args"):
                 words = items(container.get(field))
                 for index in sorted(secret_indices(words)):
-                    if not _REFERENCE.search(str(words[index])):
+                    value = str(words[index]).rpartition("=")[2]
+                    if not _REFERENCE.search(value) and not _HARMLESS.fullmatch(value):
                         path = pod.field(key, at, field, index)
                         yield Flaw(pod.object, path, f"a secret stands in {field} of {pod.object.name}", _FIX)
 
 
 def _variables(pod: PodTemplate, container: dict[str, Any], where: tuple[str, int]) -> Iterator[Flaw]:
     for index, variable in mappings(container.get("env")):
-        value = variable.get("value")
-        if isinstance(value, str) and not _REFERENCE.search(value) and not _is_path(value) and holds_secret(variable):
+        name, value = text(variable.get("name")), variable.get("value")
+        if isinstance(value, str) and not _is_harmless(name, value) and holds_secret(variable):
             path = pod.field(*where, "env", index)
-            yield Flaw(pod.object, path, f"the value of {variable.get('name')} stands in {pod.object.name}", _FIX)
+            yield Flaw(pod.object, path, f"the value of {name} stands in {pod.object.name}", _FIX)
+
+
+def _is_harmless(name: str, value: str) -> bool:
+    """Whether a value says where a secret is, or something else about it; text of a token's form never is."""
+    if holds_secret(value):
+        return False
+    about = _ABOUT_SECRETS.search(name) or _HARMLESS.fullmatch(value) or _REFERENCE.search(value)
+    return about is not None or _is_path(value)
 
 
 def _is_path(value: str) -> bool:

@@ -28,7 +28,7 @@ from vops.manifests.servers import Server
 def implicit_entrypoint(server: Server) -> Iterator[Flaw]:
     container = server.container
     line = server.args.line
-    if container.command or not container.args or not container.image or line is None or line.serve is not None:
+    if container.command or not container.args or not server.is_official or line is None or line.serve is not None:
         return
     yield Flaw(
         server.object,

@@ -29,7 +29,8 @@ _FIXED_BY = ("gpu-memory-utilization", "kv-cache-memory-bytes", "num-gpu-blocks-
 @rule(Severity.INFO, servers)
 def unpinned_utilization(server: Server) -> Iterator[Flaw]:
     line = server.args.line
-    if line is None or any(line.flag(flag) is not None for flag in _FIXED_BY):
+    shortened = line is not None and any(flag.name.startswith("gpu-memory-u") for flag in line.flags)
+    if line is None or shortened or any(line.flag(flag) is not None for flag in _FIXED_BY):
         return
     yield Flaw(
         server.object,
