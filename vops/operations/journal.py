@@ -38,11 +38,21 @@ class Journal:
 
     def __init__(self, state: Path, run_id: str, clock: Clock) -> None:
         """Makes `<state>/runs/<run_id>.jsonl`, readable by its owner only. Raises InputError when that fails."""
-        self.path = state / "runs" / f"{run_id}.jsonl"
+        self.path = journal_path(state, run_id)
         self._clock = clock
         self._count = 0
         self._last = START
         self._file = _create(self.path)
+
+    @classmethod
+    def reopened(cls, path: Path, clock: Clock) -> Journal:
+        """The journal of a run that goes on: after its last whole line. Raises InputError when that fails."""
+        entries = read_journal(path)
+        journal = cls.__new__(cls)
+        journal.path, journal._clock = path, clock
+        journal._count, journal._last = len(entries), entries[-1].hash if entries else START
+        journal._file = _continued(path)
+        return journal
 
     def __enter__(self) -> Journal:
         return self
@@ -74,8 +84,16 @@ class Journal:
         self.note("evidence", {"step": step, "path": str(path)})
 
 
+def journal_path(state: Path, run_id: str) -> Path:
+    """Where the journal of a run is."""
+    return state / "runs" / f"{run_id}.jsonl"
+
+
 def read_journal(path: Path) -> tuple[Entry, ...]:
-    """Every entry. Raises InputError with the line of the first that is missing, changed or unreadable."""
+    """Every whole entry: a last line that a killed process left unfinished is not one.
+
+    Raises InputError with the line of the first that is missing, changed or unreadable.
+    """
     entries: list[Entry] = []
     last = START
     for number, line in enumerate(_lines(path), 1):
@@ -103,9 +121,22 @@ def claim_plan(state: Path, plan_id: str) -> None:
 
 def _lines(path: Path) -> list[bytes]:
     try:
-        return path.read_bytes().splitlines()
+        whole, _, _ = path.read_bytes().rpartition(b"\n")
     except OSError as error:
         raise InputError(f"cannot be read: {error}", path=str(path)) from error
+    return whole.splitlines()
+
+
+def _continued(path: Path) -> BinaryIO:
+    """The file, to be written on after its last whole line."""
+    try:
+        file = path.open("r+b")
+    except OSError as error:
+        raise InputError(f"cannot be written: {error}", path=str(path)) from error
+    whole, newline, _ = file.read().rpartition(b"\n")
+    file.seek(len(whole) + len(newline))
+    file.truncate()
+    return file
 
 
 def _digest(number: int, at: str, kind: str, data: Mapping[str, Any], last: str) -> str:

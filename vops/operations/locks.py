@@ -72,18 +72,24 @@ class Lock:
 
 @asynccontextmanager
 async def locked(
-    cluster: Cluster, clock: Clock, targets: Sequence[Ref], run_id: str, warn: Callable[[str], None]
+    cluster: Cluster,
+    clock: Clock,
+    targets: Sequence[Ref],
+    run_id: str,
+    warn: Callable[[str], None],
+    *,
+    patient: bool = False,
 ) -> AsyncIterator[Callable[[], None]]:
     """Holds a lock on every target and gives the check to make before each write.
 
-    Raises LockHeld naming the holder and its age.
+    `patient` waits for a lock that this very run left behind to expire. Raises LockHeld naming the holder and its age.
     """
     holder = f"{getpass.getuser()}@{socket.gethostname()}/{run_id}"
     locks: list[Lock] = []
     renewals: list[asyncio.Task[None]] = []
     try:
         for target in targets:
-            lock = await _lock(cluster, clock, target, holder, warn)
+            lock = await _lock(cluster, clock, target, holder, warn, patient=patient)
             if lock is not None:
                 locks.append(lock)
                 renewals.append(asyncio.create_task(lock.renew_for_ever()))
@@ -101,16 +107,18 @@ def _check_all(locks: Sequence[Lock]) -> None:
         lock.check()
 
 
-async def _lock(cluster: Cluster, clock: Clock, target: Ref, holder: str, warn: Callable[[str], None]) -> Lock | None:
+async def _lock(
+    cluster: Cluster, clock: Clock, target: Ref, holder: str, warn: Callable[[str], None], *, patient: bool
+) -> Lock | None:
     try:
-        lease = await _acquire(cluster, clock, target, holder)
+        lease = await _acquire(cluster, clock, target, holder, patient=patient)
     except Forbidden as error:
         warn(f"running without a lock on {target}: {error}")
         return None
     return Lock(cluster, clock, target, lease)
 
 
-async def _acquire(cluster: Cluster, clock: Clock, target: Ref, holder: str) -> Document:
+async def _acquire(cluster: Cluster, clock: Clock, target: Ref, holder: str, *, patient: bool = False) -> Document:
     wanted = _lease(target, holder, clock.now())
     try:
         return await cluster.create(LEASES, wanted)
@@ -118,6 +126,10 @@ async def _acquire(cluster: Cluster, clock: Clock, target: Ref, holder: str) -> 
         pass
     name, namespace = wanted["metadata"]["name"], target.namespace
     found = await cluster.get(LEASES, name, namespace)
+    left_s = DURATION_S - (_age_s(found, clock.now()) or 0)
+    if patient and found.get("spec", {}).get("holderIdentity") == holder and 0 < left_s <= DURATION_S:
+        await clock.sleep(left_s + 1)
+        found = await cluster.get(LEASES, name, namespace)
     if not _expired(found, clock.now()):
         raise _held(target, found, clock.now())
     await clock.sleep(WATCH_S)

@@ -11,7 +11,6 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -23,6 +22,7 @@ from vops.model.snapshot import ClusterSnapshot
 from vops.operations.journal import Journal, claim_plan
 from vops.operations.locks import locked
 from vops.operations.observe import observe
+from vops.operations.runs import BEGUN, ENDED, EVENT, RESUMED, Ending, PastRun
 from vops.operations.session import Session
 from vops.operations.together import together
 from vops.planning.changes import kind_of
@@ -34,17 +34,6 @@ from vops.runbooks.kinds import Result, Verdict, discover
 from vops.runbooks.planner import World, bound_params, make_plan, references
 from vops.runbooks.runner import Host, Outcome, execute
 from vops.runbooks.script import load_script
-
-
-class Ending(StrEnum):
-    """How a run ended."""
-
-    NOTHING = "nothing"  # everything was as wished already
-    APPLIED = "applied"  # every step is done; the runbook verifies nothing
-    FIXED = "fixed"  # observed again: the cause is gone and all serve
-    CHANGED = "changed"  # the cause is gone, another stands in the way
-    UNCHANGED = "unchanged"  # the cause is still there
-    FAILED = "failed"  # `error` says what stopped it
 
 
 @dataclass(frozen=True)
@@ -76,14 +65,14 @@ async def plan_run(
     looking = replace(session, cluster=session.cluster.read_only())
     targets = references(script, values)
     async with together() as tasks:
-        identity = tasks.create_task(_identity(looking))
-        documents = [tasks.create_task(_document(looking, ref)) for ref in targets]
+        identity = tasks.create_task(cluster_identity(looking))
+        documents = [tasks.create_task(live_document(looking, ref)) for ref in targets]
         if snapshot is None:
             snapshot = await observe(looking, target=targets[0] if targets else None, window_s=0)
     found = (task.result() for task in documents)
     world = World(snapshot, identity.result(), dict(zip(targets, found, strict=True)))
     plan = make_plan(script, values, world, plan_id=secrets.token_hex(6))
-    return await _with_permissions(looking, plan)
+    return await with_permissions(looking, plan)
 
 
 async def run_plan(
@@ -108,7 +97,31 @@ async def run_plan(
     async with locked(session.cluster, session.clock, plan.locks, run.id, run.warn) as still_mine:
         claim_plan(session.settings.state_path, plan.id)
         with Journal(session.settings.state_path, run.id, session.clock) as journal:
+            journal.note(BEGUN, {"run": run.id, "plan": plan})
             return await run.carry_out(journal, still_mine)
+
+
+async def resume_run(
+    session: Session,
+    run: PastRun,
+    *,
+    approve: Approve,
+    progress: Progress = lambda event: None,
+    timeout_s: float | None = None,
+) -> RunResult:
+    """Goes on with a run that was interrupted, ran out of time or met a failure, from what is there now.
+
+    What it had finished is not done again, and of the rest only what has not landed is written. Raises Refused for a
+    run that cannot go on, LockHeld, and what `run_plan` raises.
+    """
+    run.check_resumable()
+    await _check_place(session, run.plan)
+    going = _Run(session, run.plan, run.id, approve, progress, timeout_s)
+    lock = locked(session.cluster, session.clock, run.plan.locks, run.id, going.warn, patient=True)
+    async with lock as still_mine:
+        with Journal.reopened(run.path, session.clock) as journal:
+            journal.note(RESUMED, {})
+            return await going.carry_out(journal, still_mine, run.finished)
 
 
 @dataclass(frozen=True)
@@ -122,12 +135,16 @@ class _Run:
     progress: Progress
     timeout_s: float | None
 
-    async def carry_out(self, journal: Journal, still_mine: Callable[[], None]) -> RunResult:
-        """Executes the plan; everything that happens is in the journal before anybody is told."""
-        journal.note("run", {"run": self.id, "plan": self.plan})
+    async def carry_out(
+        self, journal: Journal, still_mine: Callable[[], None], done: Mapping[str, StepRecord] | None = None
+    ) -> RunResult:
+        """Executes the plan, or what an interrupted run has left of it.
+
+        Everything that happens is in the journal before anybody is told.
+        """
 
         def tell(event: RunEvent) -> None:
-            journal.note("event", event)
+            journal.note(EVENT, event)
             self.progress(event)
 
         host = Host(
@@ -141,12 +158,12 @@ class _Run:
             timeout_s=self.timeout_s,
         )
         try:
-            outcome = await execute(self.plan, host)
+            outcome = await execute(self.plan, host, done)
         except asyncio.CancelledError:
             journal.note("interrupted", {})
             raise
         result = _result(self.id, outcome, str(journal.path))
-        journal.note("end", {"outcome": result.outcome, "error": str(result.error or "")})
+        journal.note(ENDED, {"outcome": result.outcome, "error": str(result.error or ""), "steps": result.steps})
         return result
 
     def warn(self, message: str) -> None:
@@ -157,7 +174,7 @@ class _Run:
         return await observe(self.session, target=ref, window_s=0)
 
 
-async def _identity(session: Session) -> Identity:
+async def cluster_identity(session: Session) -> Identity:
     """Which cluster this is, as far as the credentials let one know."""
     version = await session.cluster.version()
     try:
@@ -167,13 +184,13 @@ async def _identity(session: Session) -> Identity:
     return Identity(session.cluster.context, version, system["metadata"]["uid"])
 
 
-async def _document(session: Session, ref: Ref) -> Document:
+async def live_document(session: Session, ref: Ref) -> Document:
     kind = kind_of(ref)
     found = await session.cluster.get(kind, ref.name, ref.namespace)
     return {"apiVersion": kind.api_version, "kind": kind.kind, **found}
 
 
-async def _with_permissions(session: Session, plan: Plan) -> Plan:
+async def with_permissions(session: Session, plan: Plan) -> Plan:
     """The plan with a guard for each permission that it needs, as the API server answers now."""
     needed = permissions_for(plan.changes)
     async with together() as tasks:
@@ -183,13 +200,18 @@ async def _with_permissions(session: Session, plan: Plan) -> Plan:
 
 
 async def _check_startable(session: Session, plan: Plan) -> None:
-    if session.cluster.readonly:
-        raise Refused("this session is read-only, so nothing is changed", hint="start vops without --readonly")
     if plan.blocked:
         guard = plan.blocked[0]
         raise Refused(f"{plan.title}: {guard.detail}", hint=guard.instead)
     _check_usable(plan, session.clock.now())
-    here = await _identity(session)
+    await _check_place(session, plan)
+
+
+async def _check_place(session: Session, plan: Plan) -> None:
+    """Raises Refused when this is not the cluster that the plan was made for, or nothing may be written to it."""
+    if session.cluster.readonly:
+        raise Refused("this session is read-only, so nothing is changed", hint="start vops without --readonly")
+    here = await cluster_identity(session)
     other = here.uid != plan.cluster.uid if here.uid and plan.cluster.uid else here.context != plan.cluster.context
     if other:
         raise Refused(

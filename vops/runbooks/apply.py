@@ -21,7 +21,7 @@ from vops.errors import (
 )
 from vops.model.secrets import mask
 from vops.planning.changes import Change, Verb
-from vops.planning.patches import Document, TestFailed, apply_operations
+from vops.planning.patches import Document, TestFailed, apply_operations, same
 from vops.planning.pointers import ABSENT
 from vops.ports import Cluster
 from vops.runbooks.kinds import StepFault
@@ -53,6 +53,31 @@ async def carry_out(cluster: Cluster, change: Change) -> tuple[str, ...]:
     except (Unavailable, Unreachable) as error:
         await _settle(cluster, change, error)
     return remarks
+
+
+async def has_landed(cluster: Cluster, change: Change) -> bool:
+    """Whether a change is there already, from before the run was interrupted.
+
+    Raises PlanStale when its object is gone, and what keeps it from being read.
+    """
+    if change.verb is Verb.DELETE:
+        return False  # a second deletion of the same incarnation does nothing
+    return _holds(await _read(cluster, change), change)
+
+
+def _holds(document: Document, change: Change) -> bool:
+    """Whether every touched field has the value that the change gives it."""
+    try:
+        after = change.applied_to(document)
+    except (TestFailed, ValueError):
+        after = None
+    if after is not None:
+        return same(after, document)
+    try:
+        apply_operations(document, change.undo)
+    except (TestFailed, ValueError):
+        return False
+    return bool(change.undo)
 
 
 async def take_back(cluster: Cluster, change: Change) -> str:
@@ -137,10 +162,8 @@ async def _settle(cluster: Cluster, change: Change, lost: ClusterError) -> None:
         document = await _read(cluster, change)
     except ClusterError as error:
         raise Unsettled(f"{change.target}: the answer was lost ({lost}), it may have been changed") from error
-    try:
-        apply_operations(document, change.undo)
-    except (TestFailed, ValueError):
-        raise lost from None
+    if not _holds(document, change):
+        raise lost
 
 
 async def _delete(cluster: Cluster, change: Change) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ that fails stops the run, or goes on, or undoes everything in reverse order, as 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -27,7 +27,7 @@ from vops.model.snapshot import ClusterSnapshot
 from vops.planning.changes import Change
 from vops.planning.plan import Decision, Gate, OnFail, Plan, PlannedStep
 from vops.ports import Clock, Cluster
-from vops.runbooks.apply import Unsettled, carry_out, take_back
+from vops.runbooks.apply import Unsettled, carry_out, has_landed, take_back
 from vops.runbooks.events import Approve, Progress, Question, RunEvent, StepRecord, StepState
 from vops.runbooks.kinds import Group, Ports, Result, StepFault, StepKind, Verdict, discover
 
@@ -62,9 +62,13 @@ class Outcome:
     error: VopsError | None = None
 
 
-async def execute(plan: Plan, host: Host) -> Outcome:
-    """Carries out `plan`. Failures are in the outcome; only cancellation and bugs raise."""
-    run = _Run(plan, host)
+async def execute(plan: Plan, host: Host, done: Mapping[str, StepRecord] | None = None) -> Outcome:
+    """Carries out `plan`. Failures are in the outcome; only cancellation and bugs raise.
+
+    With `done`, the steps that an interrupted run had finished, it goes on from there: what has landed of the others
+    is looked up, nothing is written twice, and every wait and verification looks again.
+    """
+    run = _Run(plan, host, done)
     for step in plan.steps:
         if not await run.take(step):
             break
@@ -74,9 +78,10 @@ async def execute(plan: Plan, host: Host) -> Outcome:
 class _Run:
     """One run: what has been applied so far, so that it can be taken back."""
 
-    def __init__(self, plan: Plan, host: Host) -> None:
+    def __init__(self, plan: Plan, host: Host, done: Mapping[str, StepRecord] | None) -> None:
         self._plan = plan
         self._host = host
+        self._done = done
         self._applied: list[tuple[PlannedStep, Change]] = []
         self._deadline = None if host.timeout_s is None else host.clock.monotonic() + host.timeout_s
         self.outcome = Outcome()
@@ -86,6 +91,10 @@ class _Run:
         if step.decision is not Decision.DO:
             state = StepState.DONE if step.decision in (Decision.SEEN, Decision.DONE) else StepState.SKIPPED
             self._end(step, state, step.because or " ".join(step.says))
+            return True
+        if self._done and step.id in self._done and discover()[step.kind].group is not Group.WAIT:
+            self._applied += [(step, change) for change in step.changes]
+            self.outcome.steps.append(self._done[step.id])
             return True
         started = self._host.clock.now()
         self.tell(step, StepState.RUNNING, step.title)
@@ -116,6 +125,10 @@ class _Run:
         said = [change.summary for change in step.changes]
         for change in step.changes:
             self._host.still_mine()
+            if self._done is not None and await has_landed(self._host.cluster, change):
+                self._applied.append((step, change))
+                said.append("it was there already")
+                continue
             try:
                 said += await self._persistently(step, change)
             except Unsettled:

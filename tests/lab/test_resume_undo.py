@@ -1,0 +1,171 @@
+"""A run that is killed after any line of its journal goes on to the same end; one that ended can be taken back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import StartLab
+from tests.lab.fixing import NAMESPACE, Person, deployment, session_on
+from tests.lab.test_fix_five import FAILURES, carried_out, live, the_plan
+from vops.errors import Refused, UsageError
+from vops.lab.world import Lab
+from vops.operations.fix import plan_fix
+from vops.operations.journal import Journal, read_journal
+from vops.operations.run import RunResult, resume_run
+from vops.operations.runs import Ending, PastRun, past_run, past_runs
+from vops.operations.session import Session
+from vops.operations.undo import plan_undo
+
+
+class KilledError(BaseException):
+    """The process is gone."""
+
+
+def kill_after(lab: Lab, monkeypatch: pytest.MonkeyPatch, lines: int) -> None:
+    """The run ends with that line of its journal, and cannot free its locks."""
+    note = Journal.note
+    left = [lines]
+
+    def once(journal: Journal, kind: str, data: Any) -> None:
+        note(journal, kind, data)
+        left[0] -= 1
+        if not left[0]:
+            lab.server.trouble.drop(times=1000, method="DELETE", path="/leases")
+            raise KilledError
+
+    monkeypatch.setattr(Journal, "note", once)
+
+
+async def fixed(session: Session, workload: str, params: dict[str, Any]) -> RunResult:
+    found = await plan_fix(session, deployment(workload), params=params)
+    return await carried_out(session, the_plan(found), Person())
+
+
+async def resumed(session: Session, run: PastRun) -> RunResult:
+    person = Person()
+    going = resume_run(session, run, approve=person.approve, progress=person.progress)
+    result: RunResult = await session.clock.run(going)  # type: ignore[attr-defined]
+    return result
+
+
+def only_run(state: Path) -> PastRun:
+    (run,), problems = past_runs(state)
+    assert not problems
+    return run
+
+
+def patches(lab: Lab, workload: str) -> int:
+    """How often the workload was patched in earnest and with success."""
+    path = f"/deployments/{workload}"
+    sent = [item for item in lab.server.writes if item.method == "PATCH" and item.path.endswith(path)]
+    return sum(item.status == 200 and "dryRun" not in item.query for item in sent)
+
+
+async def told(start_lab: StartLab, state: Path, scenario: str, workload: str, params: dict[str, Any]) -> list[int]:
+    """The lines of a whole run's journal that differ in kind from the one before them."""
+    lab = await start_lab(scenario)
+    async with session_on(lab, state) as session:
+        result = await fixed(session, workload, params)
+    entries = read_journal(Path(result.journal))
+    shapes = [
+        (entry.type, entry.data.get("step"), entry.data.get("state"), entry.data.get("phase")) for entry in entries
+    ]
+    return [number for number, shape in enumerate(shapes, 1) if number == 1 or shape != shapes[number - 2]]
+
+
+@pytest.mark.parametrize(("scenario", "workload", "cause", "params"), FAILURES)
+async def test_a_run_killed_after_any_line_goes_on_to_the_same_end(
+    start_lab: StartLab,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    scenario: str,
+    workload: str,
+    cause: str,
+    params: dict[str, Any],
+) -> None:
+    lines = await told(start_lab, tmp_path / "whole", scenario, workload, params)
+    for line in lines[:-1]:
+        lab, state = await start_lab(scenario), tmp_path / str(line)
+        async with session_on(lab, state) as session:
+            with monkeypatch.context() as patched:
+                kill_after(lab, patched, line)
+                with pytest.raises(KilledError):
+                    await fixed(session, workload, params)
+        lab.server.trouble.clear()
+        async with session_on(lab, state) as session:
+            result = await resumed(session, only_run(state))
+        assert (line, result.outcome, patches(lab, workload)) == (line, Ending.FIXED, 1)
+        assert only_run(state).ending is Ending.FIXED
+        assert not lab.store.list("coordination.k8s.io/v1", "Lease", NAMESPACE)
+        await lab.stop()
+
+
+async def test_a_run_that_has_ended_does_not_go_on(start_lab: StartLab, tmp_path: Path) -> None:
+    lab = await start_lab("untolerated-taint")
+    async with session_on(lab, tmp_path) as session:
+        await fixed(session, "llama3-8b", {})
+        with pytest.raises(Refused, match="has ended: fixed"):
+            await resumed(session, only_run(tmp_path))
+
+
+def without_empties(value: Any) -> Any:
+    """Empty lists and mappings mean the same as none."""
+    if isinstance(value, dict):
+        return {key: without_empties(item) for key, item in value.items() if item not in ({}, [])}
+    return [without_empties(item) for item in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize(("scenario", "workload", "cause", "params"), FAILURES)
+async def test_undo_brings_the_old_fields_back(
+    start_lab: StartLab, tmp_path: Path, scenario: str, workload: str, cause: str, params: dict[str, Any]
+) -> None:
+    lab = await start_lab(scenario)
+    before = live(lab, workload)["spec"]
+    async with session_on(lab, tmp_path) as session:
+        await fixed(session, workload, params)
+        plan = await plan_undo(session, only_run(tmp_path))
+        assert live(lab, workload)["spec"] != before
+        await carried_out(session, plan, Person())
+    assert without_empties(live(lab, workload)["spec"]) == without_empties(before)
+    assert len(past_runs(tmp_path)[0]) == 2
+
+
+async def test_undo_keeps_what_others_have_changed_since(start_lab: StartLab, tmp_path: Path) -> None:
+    lab = await start_lab("untolerated-taint")
+    async with session_on(lab, tmp_path) as session:
+        await fixed(session, "llama3-8b", {})
+        document = live(lab, "llama3-8b")
+        theirs = {"key": "theirs", "operator": "Exists"}
+        document["spec"]["template"]["spec"]["tolerations"].insert(0, theirs)
+        document["spec"]["template"]["spec"]["containers"].insert(0, {"name": "sidecar", "image": "envoy:1"})
+        lab.store.update(document)
+        plan = await plan_undo(session, only_run(tmp_path))
+        await carried_out(session, plan, Person())
+    template = live(lab, "llama3-8b")["spec"]["template"]["spec"]
+    assert template["tolerations"] == [theirs]
+    assert [item["name"] for item in template["containers"]] == ["sidecar", "vllm"]
+
+
+async def test_what_somebody_set_since_is_left_to_them_and_said(start_lab: StartLab, tmp_path: Path) -> None:
+    lab = await start_lab("kv-cache-too-small")
+    async with session_on(lab, tmp_path) as session:
+        await fixed(session, "qwen3-8b", {})
+        document = live(lab, "qwen3-8b")
+        words = document["spec"]["template"]["spec"]["containers"][0]
+        key = "args" if words.get("args") else "command"
+        words[key][words[key].index("--max-model-len") + 1] = "1024"
+        lab.store.update(document)
+        with pytest.raises(Refused, match="changed by somebody since"):
+            await plan_undo(session, only_run(tmp_path))
+
+
+async def test_a_run_is_named_by_the_beginning_of_its_id(start_lab: StartLab, tmp_path: Path) -> None:
+    lab = await start_lab("untolerated-taint")
+    async with session_on(lab, tmp_path) as session:
+        result = await fixed(session, "llama3-8b", {})
+    assert past_run(tmp_path, result.run_id[:9]).id == result.run_id
+    with pytest.raises(UsageError, match="not a run"):
+        past_run(tmp_path, "1999")
