@@ -16,7 +16,8 @@ from vops.lab.world import Lab
 from vops.model.resources import PODS, Pod, Ref
 from vops.operations.fix import FixPlan, plan_fix
 from vops.operations.journal import read_journal
-from vops.operations.run import Ending, RunResult, run_plan
+from vops.operations.run import RunResult, run_plan
+from vops.operations.runs import Ending
 from vops.operations.session import Session
 from vops.planning.plan import Plan
 

@@ -16,7 +16,8 @@ from tests.lab.fixing import NAMESPACE, Person, deployment, session_on
 from vops.errors import ApprovalNeeded, Forbidden, LockHeld, NotFound, PlanStale, Refused, UsageError, VopsError
 from vops.lab.world import Lab
 from vops.operations.locks import LEASES, locked
-from vops.operations.run import Ending, RunResult, plan_run, run_plan
+from vops.operations.run import RunResult, plan_run, run_plan
+from vops.operations.runs import Ending
 from vops.operations.session import Session
 from vops.planning.plan import Plan
 from vops.runbooks.events import Question

@@ -14,7 +14,8 @@ from tests.tui.conftest import app_on, painted, screen_text, until
 from vops.errors import LockHeld, Refused
 from vops.model.resources import Ref
 from vops.operations.fix import FixPlan
-from vops.operations.run import Ending, RunResult
+from vops.operations.run import RunResult
+from vops.operations.runs import Ending
 from vops.planning.guards import Guard
 from vops.planning.plan import Gate, Plan
 from vops.runbooks.events import Approve, Progress, Question, RunEvent, StepState

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -14,9 +17,10 @@ from vops.errors import ApprovalNeeded, UsageError
 
 if TYPE_CHECKING:
     from vops.operations.run import RunResult
+    from vops.operations.runs import PastRun
     from vops.operations.session import Session
-    from vops.planning.plan import Plan
-    from vops.runbooks.events import Question, RunEvent
+    from vops.planning.plan import Gate, Plan
+    from vops.runbooks.events import Approve, Progress, Question, RunEvent
 
 
 def parameters(pairs: list[str]) -> dict[str, str]:
@@ -37,43 +41,97 @@ def show_plan(plan: Plan, options: Globals) -> None:
     emit_lines(plan_lines(plan), no_color=options.no_color)
 
 
-async def carry_out(session: Session, plan: Plan, options: Globals, *, yes: bool) -> None:
+def present_plan(plan: Plan, options: Globals, output: str) -> None:
+    """The plan in one of the formats text, json and yaml."""
+    from vops.cli.output import emit
+    from vops.render.plan import plan_yaml
+
+    if output == "json":
+        emit(plan.to_json())
+    elif output == "yaml":
+        emit(plan_yaml(plan))
+    else:
+        show_plan(plan, options)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How a run is agreed to, and what is told of it: `confirmed` are the values of `--confirm NAME=VALUE`."""
+
+    yes: bool = False
+    confirmed: Mapping[str, str] = field(default_factory=dict)
+    reports: Mapping[Path, str] = field(default_factory=dict)
+
+
+async def carry_out(session: Session, plan: Plan, options: Globals, terms: Terms) -> None:
     """Applies `plan` and tells how it went; ends the process with the code of its outcome if that is not 0."""
     from vops.operations.run import run_plan
 
-    async def approve(question: Question) -> bool:
-        return await _agreed(question, yes=yes)
+    approve, progress = _approve(terms), _progress(options)
+    _conclude(plan, await run_plan(session, plan, approve=approve, progress=progress), terms)
 
+
+async def go_on(session: Session, run: PastRun, options: Globals, terms: Terms) -> None:
+    """Like `carry_out`, from where an interrupted run has got to."""
+    from vops.operations.run import resume_run
+
+    approve, progress = _approve(terms), _progress(options)
+    _conclude(run.plan, await resume_run(session, run, approve=approve, progress=progress), terms)
+
+
+def _approve(terms: Terms) -> Approve:
+    async def approve(question: Question) -> bool:
+        return await _agreed(question, terms)
+
+    return approve
+
+
+def _progress(options: Globals) -> Progress:
     def progress(event: RunEvent) -> None:
         step = f" {event.step}" if event.step else ""
         narrate(f"{event.at:%H:%M:%S}{step} {event.state} {event.message}".rstrip(), quiet=options.quiet)
 
-    result = await run_plan(session, plan, approve=approve, progress=progress)
-    _conclude(result)
+    return progress
 
 
-async def _agreed(question: Question, *, yes: bool) -> bool:
-    """`--yes` answers confirmations only; what needs more needs a person at a terminal."""
+async def _agreed(question: Question, terms: Terms) -> bool:
+    """`--yes` answers confirmations and `--confirm target=NAME` what wants the name typed; more needs a person."""
     from vops.planning.plan import Gate
 
-    if question.gate is Gate.CONFIRM and yes:
+    if question.gate is Gate.CONFIRM and terms.yes:
+        return True
+    name = question.target.name if question.target else ""
+    if question.gate is Gate.TYPE_NAME and terms.confirmed.get("target") == name:
         return True
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise ApprovalNeeded(
-            f"{question.title}\n{question.text}".strip(),
-            hint="add --yes" if question.gate is Gate.CONFIRM else "do what it says, or give the parameter it asks for",
-        )
+        raise ApprovalNeeded(f"{question.title}\n{question.text}".strip(), hint=_way(question.gate, name))
     narrate(question.text)
+    if question.gate is Gate.TYPE_NAME:
+        typed: str = await asyncio.to_thread(typer.prompt, f"{question.title}: type {name} to go on", err=True)
+        return typed.strip() == name
     return await asyncio.to_thread(typer.confirm, question.title, default=False, err=True)
 
 
-def _conclude(result: RunResult) -> None:
-    from vops.cli.output import emit
+def _way(gate: Gate, name: str) -> str:
+    """How to agree without a terminal."""
+    ways = {"confirm": "add --yes", "type-name": f"add --confirm target={name}"}
+    return ways.get(gate, "do what it says, or give the parameter it asks for")
 
-    verdict = f": {result.verification.summary}" if result.verification else ""
-    emit(f"{result.outcome}{verdict}")
+
+def _conclude(plan: Plan, result: RunResult, terms: Terms) -> None:
+    from vops.cli.output import emit
+    from vops.cli.reporting import write_reports
+    from vops.render.runs import RunStory
+
+    verdict = result.verification.summary if result.verification else ""
+    emit(f"{result.outcome}{': ' if verdict else ''}{verdict}")
     if result.journal:
         narrate(f"journal: {result.journal}")
+    error = str(result.error or "")
+    story = RunStory(result.run_id, plan, result.steps, result.outcome, error, result.journal, plan.created_at, verdict)
+    write_reports(story, dict(terms.reports))
+    if result.run_id and result.error is not None:
+        narrate(f"go on: vops resume {result.run_id}; take back: vops undo {result.run_id}")
     result.raise_for_outcome()
 
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vops.cli.options import Globals
+from vops.cli.runs import CONFIRM, REPORT
 from vops.errors import ApprovalNeeded, UsageError
 
 if TYPE_CHECKING:
+    from vops.cli.carrying import Terms
     from vops.operations.fix import FixPlan
     from vops.planning.plan import Plan
 
@@ -30,15 +32,19 @@ def fix(
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="with --dry-run: exit 3 when something would change")
     ] = False,
+    confirm: Annotated[list[str] | None, CONFIRM] = None,
+    report: Annotated[list[str] | None, REPORT] = None,
 ) -> None:
-    from vops.cli.carrying import parameters
+    from vops.cli.carrying import Terms, parameters
     from vops.cli.output import chosen
+    from vops.cli.reporting import reports
     from vops.cli.running import run
 
     options: Globals = context.obj
     output = chosen(options.output, FORMATS)
     values = parameters(parameter or [])
-    run(_fix(options, target, cause, values, output=output, dry_run=dry_run, yes=yes, detailed=detailed_exitcode))
+    terms = Terms(yes, parameters(confirm or []), reports(report or []))
+    run(_fix(options, target, cause, values, terms, output=output, dry_run=dry_run, detailed=detailed_exitcode))
 
 
 async def _fix(
@@ -46,10 +52,10 @@ async def _fix(
     text: str,
     cause: str,
     values: dict[str, str],
+    terms: Terms,
     *,
     output: str,
     dry_run: bool,
-    yes: bool,
     detailed: bool,
 ) -> None:
     from vops.cli.carrying import carry_out, pending
@@ -72,7 +78,7 @@ async def _fix(
         if dry_run:
             pending(plan, detailed=detailed)
             return
-        await carry_out(session, plan, options, yes=yes)
+        await carry_out(session, plan, options, terms)
 
 
 def _show(planned: FixPlan, options: Globals, output: str) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vops.cli.options import Globals
+from vops.cli.runs import CONFIRM, REPORT
+
+if TYPE_CHECKING:
+    from vops.cli.carrying import Terms
 
 group = typer.Typer(help="Runbooks as files.", no_args_is_help=True)
 
@@ -27,48 +31,48 @@ def run(
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="with --dry-run: exit 3 when something would change")
     ] = False,
+    confirm: Annotated[list[str] | None, CONFIRM] = None,
+    report: Annotated[list[str] | None, REPORT] = None,
 ) -> None:
-    from vops.cli.carrying import parameters
+    from vops.cli.carrying import Terms, parameters
     from vops.cli.output import chosen
+    from vops.cli.reporting import reports
     from vops.cli.running import run as run_to_end
 
     options: Globals = context.obj
     output = chosen(options.output, ("text", "json", "yaml"))
     only_plan = dry_run or plan_out is not None or output == "yaml"
-    run_to_end(_run(options, runbook, parameters(parameter or []), output, plan_out, only_plan, yes, detailed_exitcode))
+    terms = Terms(yes, parameters(confirm or []), reports(report or []))
+    values = parameters(parameter or [])
+    run_to_end(_run(options, runbook, values, terms, output, plan_out, only_plan=only_plan, detailed=detailed_exitcode))
 
 
 async def _run(
     options: Globals,
     runbook: str,
     values: dict[str, str],
+    terms: Terms,
     output: str,
     plan_out: Path | None,
+    *,
     only_plan: bool,
-    yes: bool,
     detailed: bool,
 ) -> None:
-    from vops.cli.carrying import carry_out, pending, show_plan
-    from vops.cli.output import emit, write_file
+    from vops.cli.carrying import carry_out, pending, present_plan
+    from vops.cli.output import write_file
     from vops.cli.running import settings_of
     from vops.operations.run import plan_run
     from vops.operations.session import open_session
-    from vops.render.plan import plan_yaml
 
     async with open_session(settings_of(options)) as session:
         plan = await plan_run(session, runbook, values)
-        if output == "json":
-            emit(plan.to_json())
-        elif output == "yaml":
-            emit(plan_yaml(plan))
-        else:
-            show_plan(plan, options)
+        present_plan(plan, options, output)
         if plan_out is not None:
             write_file(plan_out, plan.to_json(), "--plan-out")
         if only_plan:
             pending(plan, detailed=detailed)
             return
-        await carry_out(session, plan, options, yes=yes)
+        await carry_out(session, plan, options, terms)
 
 
 @group.command("list", help="The runbooks that vops finds. -o text|json")

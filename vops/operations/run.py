@@ -33,7 +33,7 @@ from vops.runbooks.events import Approve, Progress, Question, RunEvent, StepReco
 from vops.runbooks.kinds import Result, Verdict, discover
 from vops.runbooks.planner import World, bound_params, make_plan, references
 from vops.runbooks.runner import Host, Outcome, execute
-from vops.runbooks.script import load_script
+from vops.runbooks.script import Script, load_script
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ async def plan_run(
     Raises UsageError (runbook, parameters), InputError (the file), NotFound (a target), Refused (an assertion).
     """
     script = load_script(*read_runbook_file(runbook))
-    values = bound_params(script, params)
+    values = bound_params(script, _placed(script, params, session))
     looking = replace(session, cluster=session.cluster.read_only())
     targets = references(script, values)
     async with together() as tasks:
@@ -73,6 +73,13 @@ async def plan_run(
     world = World(snapshot, identity.result(), dict(zip(targets, found, strict=True)))
     plan = make_plan(script, values, world, plan_id=secrets.token_hex(6))
     return await with_permissions(looking, plan)
+
+
+def _placed(script: Script, params: Mapping[str, Any], session: Session) -> Mapping[str, Any]:
+    """The parameters with the session's namespace where a runbook wants one and none was given."""
+    here = session.settings.namespace or session.cluster.namespace
+    declared = script.runbook.head.params
+    return {name: here for name, param in declared.items() if param.type == "k8s.namespace"} | dict(params)
 
 
 async def run_plan(

@@ -18,7 +18,7 @@ from vops.planning.patches import Document
 from vops.planning.plan import LIFETIME, Decision, OnFail, Plan, PlannedStep, Risk
 from vops.planning.undoing import Reverse, reversed_change
 
-_ROLLOUT_S = 3600.0
+_ROLLOUT_S = 900.0
 _ROLLED_OUT = frozenset({"Deployment", "StatefulSet"})
 
 
@@ -108,7 +108,7 @@ def _rollouts(changes: Iterable[Change]) -> Iterator[PlannedStep]:
             decision=Decision.DO,
             args={"ref": {"kind": ref.kind, "name": ref.name, "namespace": ref.namespace}},
             timeout_s=_ROLLOUT_S,
-            on_fail=OnFail.STOP,
+            on_fail=OnFail.CONTINUE,
         )
 
 

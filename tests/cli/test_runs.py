@@ -1,0 +1,92 @@
+"""Plans in files, runs that are listed, resumed and undone, and the reports that CI reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+import pytest_asyncio
+
+from tests.cli.conftest import Done, RunVops
+from tests.tui.builders import toleration_plan
+from vops.lab.world import Lab
+from vops.render.runs import RunStory, github_annotations, run_junit, run_markdown
+from vops.runbooks.events import StepRecord, StepState
+
+RUNBOOK = (
+    "fix-untolerated-taint",
+    "-p",
+    "target=deploy/llama3-8b",
+    "-p",
+    'tolerations=[{"key":"nvidia.com/gpu","operator":"Exists","effect":"NoSchedule"}]',
+)
+
+
+@pytest_asyncio.fixture
+async def on_lab(vops: RunVops, tmp_path: Path) -> AsyncIterator[RunVops]:
+    """vops on a lab that outlives a command and goes fast."""
+    lab = await Lab.start("untolerated-taint", speed=50)
+    kubeconfig = tmp_path / "lab.kubeconfig"
+    kubeconfig.write_text(json.dumps(lab.kubeconfig()))
+
+    async def run(*arguments: str) -> Done:
+        return await vops("--kubeconfig", str(kubeconfig), "-n", "inference", *arguments)
+
+    yield run
+    await lab.stop()
+
+
+async def test_a_plan_in_a_file_is_applied_once_and_reported(on_lab: RunVops, tmp_path: Path) -> None:
+    plan, junit, summary = tmp_path / "plan.json", tmp_path / "junit.xml", tmp_path / "run.md"
+    assert (await on_lab("run", *RUNBOOK, "--plan-out", str(plan))).code == 0
+    applied = await on_lab("apply", "--plan-in", str(plan), "--yes", "--report", f"junit={junit},md={summary}")
+    assert (applied.code, "fixed" in applied.out) == (0, True)
+    suite = ElementTree.fromstring(junit.read_text())
+    assert (suite.get("failures"), len(suite.findall("testcase"))) == ("0", 6)
+    assert "+         key: nvidia.com/gpu" in summary.read_text()
+    again = await on_lab("apply", "--plan-in", str(plan), "--yes")
+    assert (again.code, "make a new plan" in again.err) == (5, True)
+
+
+async def test_a_run_is_listed_shown_and_taken_back(on_lab: RunVops) -> None:
+    assert (await on_lab("run", *RUNBOOK, "--yes")).code == 0
+    (run,) = (await on_lab("runs", "-o", "json")).document
+    shown = await on_lab("runs", "show", run["run"][:12])
+    assert all(text in shown.out for text in ("fixed", "+       tolerations:", f"vops undo {run['run']}"))
+    dry = await on_lab("undo", run["run"], "--dry-run")
+    assert "-       tolerations:" in dry.out
+    refused = await on_lab("resume", run["run"])
+    assert (refused.code, "has ended: fixed" in refused.err) == (4, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("apply", "--plan-in", "nowhere.json"), "nowhere.json: cannot be read"),
+        (("resume", "1999"), "is not a run of this machine"),
+        (("undo", "1999"), "is not a run of this machine"),
+        (("runs", "show", "1999"), "vops runs lists them"),
+        (("run", "fix-kv-cache", "--report", "pdf=x"), "FORMAT is one of junit, json, md"),
+        (("run", "fix-kv-cache", "--confirm", "target"), "is not NAME=VALUE"),
+    ],
+)
+async def test_what_cannot_be_read_is_named(vops: RunVops, arguments: tuple[str, ...], words: str) -> None:
+    done = await vops(*arguments)
+    assert (done.code, words in done.err, "Traceback" in done.err) == (2, True, False)
+
+
+def story(**more: object) -> RunStory:
+    steps = (StepRecord("a", "k8s.patch", "Change it", StepState.FAILED, "it | broke\n<b>"),)
+    return RunStory("r1", toleration_plan(), steps, **({"outcome": "failed", "error": "50% broke\nhere"} | more))  # type: ignore[arg-type]
+
+
+def test_a_failed_step_is_a_failure_for_ci_and_its_text_stays_text() -> None:
+    case = ElementTree.fromstring(run_junit(story())).find("testcase/failure")
+    assert case is not None
+    assert case.get("message") == "it | broke\n<b>"
+    assert "it \\| broke \\<b\\>" in run_markdown(story())
+    assert github_annotations(story())[0].endswith("::50%25 broke%0Ahere")
+    assert github_annotations(story(outcome="fixed")) == ()

@@ -1,0 +1,170 @@
+"""`vops apply`, `vops resume`, `vops undo` and `vops runs`: plans that were written down, and runs that were."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vops.cli.options import Globals
+from vops.cli.reporting import HELP as REPORT_HELP
+
+if TYPE_CHECKING:
+    from vops.cli.carrying import Terms
+    from vops.operations.runs import PastRun
+    from vops.operations.session import Session
+    from vops.render.runs import RunStory
+
+RUN = typer.Argument(metavar="RUN", help="a run's id, or its beginning; vops runs lists them")
+YES = typer.Option("--yes", "-y", help="agree without being asked")
+CONFIRM = typer.Option("--confirm", metavar="NAME=VALUE", help="what would have to be typed, such as target=NAME")
+REPORT = typer.Option("--report", metavar="FORMAT=FILE", help=REPORT_HELP)
+
+group = typer.Typer(help="The runs of this machine. -o text|json", invoke_without_command=True)
+
+
+def register(app: typer.Typer) -> None:
+    app.command("apply", help="Apply a plan that --plan-out has written.")(apply)
+    app.command("resume", help="Go on with a run that was interrupted, from what is there now.")(resume)
+    app.command("undo", help="Take back what a run has changed, keeping what others did since. -o text|json|yaml")(undo)
+    app.add_typer(group, name="runs")
+
+
+def apply(
+    context: typer.Context,
+    plan_in: Annotated[Path, typer.Option("--plan-in", metavar="FILE", help="the plan")],
+    yes: Annotated[bool, YES] = False,
+    confirm: Annotated[list[str] | None, CONFIRM] = None,
+    report: Annotated[list[str] | None, REPORT] = None,
+) -> None:
+    from vops.cli.carrying import carry_out, show_plan
+    from vops.operations.apply import read_plan
+
+    options: Globals = context.obj
+    terms = _terms(yes, confirm, report)
+    plan = read_plan(plan_in)
+    show_plan(plan, options)
+
+    async def work(session: Session) -> None:
+        from vops.operations.apply import check_fresh
+
+        await check_fresh(session, plan)
+        await carry_out(session, plan, options, terms)
+
+    _in_session(options, work)
+
+
+def resume(
+    context: typer.Context,
+    run: Annotated[str, RUN],
+    yes: Annotated[bool, YES] = False,
+    confirm: Annotated[list[str] | None, CONFIRM] = None,
+    report: Annotated[list[str] | None, REPORT] = None,
+) -> None:
+    from vops.cli.carrying import go_on
+
+    options: Globals = context.obj
+    terms = _terms(yes, confirm, report)
+    past = _past(options, run)
+    _in_session(options, lambda session: go_on(session, past, options, terms))
+
+
+def undo(
+    context: typer.Context,
+    run: Annotated[str, RUN],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="show the plan and change nothing")] = False,
+    yes: Annotated[bool, YES] = False,
+    confirm: Annotated[list[str] | None, CONFIRM] = None,
+    report: Annotated[list[str] | None, REPORT] = None,
+) -> None:
+    from vops.cli.carrying import carry_out, present_plan
+    from vops.cli.output import chosen
+
+    options: Globals = context.obj
+    output = chosen(options.output, ("text", "json", "yaml"))
+    terms = _terms(yes, confirm, report)
+    past = _past(options, run)
+
+    async def work(session: Session) -> None:
+        from vops.operations.undo import plan_undo
+
+        plan = await plan_undo(session, past)
+        present_plan(plan, options, output)
+        if not dry_run and output != "yaml":
+            await carry_out(session, plan, options, terms)
+
+    _in_session(options, work)
+
+
+@group.callback()
+def runs(context: typer.Context) -> None:
+    if context.invoked_subcommand is not None:
+        return
+    from vops.cli.diagnostics import narrate
+    from vops.cli.output import chosen, emit, emit_lines
+    from vops.cli.running import settings_of
+    from vops.operations.runs import past_runs
+    from vops.render.runs import run_rows
+
+    options: Globals = context.obj
+    output = chosen(options.output, ("text", "json"))
+    found, problems = past_runs(settings_of(options).state_path)
+    for problem in problems:
+        narrate(f"vops: {problem}", quiet=options.quiet)
+    stories = [_story(run) for run in found]
+    if output == "json":
+        import msgspec
+
+        emit(msgspec.json.format(msgspec.json.encode(stories), indent=2))
+    elif stories:
+        emit_lines(run_rows(stories), no_color=options.no_color)
+    else:
+        narrate("no runs yet; vops fix and vops run make them", quiet=options.quiet)
+
+
+@group.command("show", help="One run: its steps, its changes, how it ended, what to do next. -o text|json")
+def show(context: typer.Context, run: Annotated[str, RUN]) -> None:
+    from vops.cli.output import chosen, emit, emit_lines
+    from vops.render.runs import run_json, story_lines
+
+    options: Globals = context.obj
+    output = chosen(options.output, ("text", "json"))
+    story = _story(_past(options, run))
+    if output == "json":
+        emit(run_json(story))
+    else:
+        emit_lines(story_lines(story), no_color=options.no_color)
+
+
+def _story(run: PastRun) -> RunStory:
+    from vops.render.runs import RunStory
+
+    return RunStory(run.id, run.plan, run.steps, run.ending or "", run.error, str(run.path), run.started_at)
+
+
+def _past(options: Globals, run: str) -> PastRun:
+    from vops.cli.running import settings_of
+    from vops.operations.runs import past_run
+
+    return past_run(settings_of(options).state_path, run)
+
+
+def _terms(yes: bool, confirm: list[str] | None, report: list[str] | None) -> Terms:
+    from vops.cli.carrying import Terms, parameters
+    from vops.cli.reporting import reports
+
+    return Terms(yes, parameters(confirm or []), reports(report or []))
+
+
+def _in_session(options: Globals, work: Callable[[Session], Coroutine[Any, Any, None]]) -> None:
+    from vops.cli.running import run, settings_of
+
+    async def inside() -> None:
+        from vops.operations.session import open_session
+
+        async with open_session(settings_of(options)) as session:
+            await work(session)
+
+    run(inside())
