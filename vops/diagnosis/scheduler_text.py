@@ -92,7 +92,6 @@ _TEXT = (
     r"|node\(s\) had untolerated taint\(s\)"
     r"|node\(s\) had untolerated taint \{(?P<new>[^{}]{0,500})\}"
     r"|node\(s\) had taint \{(?P<old>[^{}]{0,500})\}, that the pod didn't tolerate"
-    r"|node\(s\) didn't satisfy plugin(?:\(s\))? \[?[^\]]{0,300}\]?(?: simultaneously)?"
     r"|[A-Za-z(\"][^,]{2,300}?)"
 )
 _REASON = re.compile(rf"(?P<nodes>\d{{1,7}}) {_TEXT}(?=, \d|\.? ?\.*$|\. )")

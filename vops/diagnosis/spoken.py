@@ -11,7 +11,7 @@ from __future__ import annotations
 from vops.diagnosis.demands import is_gpu
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.gpu_nodes import bare_gpu_nodes
-from vops.diagnosis.scheduler_text import Obstacle, Reason, SchedulerText
+from vops.diagnosis.scheduler_text import Obstacle, Preemption, Reason, SchedulerText
 from vops.diagnosis.settling import settles
 from vops.model.snapshot import Source
 
@@ -45,6 +45,9 @@ def leading(replica: Replica) -> tuple[Reason, ...]:
     if late is not None:
         return tuple(item for item in reasons if item.obstacle is late)
     resources = tuple(item for item in reasons if item.obstacle in (Obstacle.RESOURCE, Obstacle.PODS))
+    unnamed = tuple(item for item in reasons if item.obstacle is Obstacle.TAINT and item.taint is None)
+    if hopeless(said) and unnamed and resources:
+        return (*unnamed, *resources)
     gpu_taints = tuple(item for item in reasons if _is_gpu_taint(item))
     if gpu_taints and all(is_gpu(item.resource) for item in resources):
         return gpu_taints
@@ -54,6 +57,11 @@ def leading(replica: Replica) -> tuple[Reason, ...]:
     named = tuple(item for item in reasons if item.obstacle is Obstacle.TAINT and item.taint is not None)
     selectors = tuple(item for item in reasons if item.obstacle is Obstacle.SELECTOR)
     return named or selectors or reasons
+
+
+def hopeless(said: SchedulerText) -> bool:
+    """Whether emptying a node would not help either, which the scheduler tells of short resources since 1.34."""
+    return said.modern and said.preemption is Preemption.NOT_HELPFUL
 
 
 def _of_candidates(reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:

@@ -14,6 +14,7 @@ import msgspec
 
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.filters.volumes import ClaimBlock, Storage, Trouble, claim_names, class_name
+from vops.diagnosis.spoken import leading
 from vops.model.quantities import quantity
 from vops.model.resources import Event, Ref
 from vops.model.storage import PersistentVolume, PersistentVolumeClaim
@@ -31,6 +32,10 @@ _NO_CLASS = "no storage class is set"
 _LACKS_CLASS = re.compile(r'storageclass(?:\.storage\.k8s\.io)? "(?P<name>[\w.-]{1,253})" not found')
 _FAILED = ("ProvisioningFailed", "FailedBinding", "VolumeMismatch")
 _WAITS = ("WaitForFirstConsumer", "WaitForPodScheduled")
+_NO_VOLUME = {
+    "didn't find available persistent volumes to bind": "finds no volume on the nodes that would take the pod",
+    "did not have enough free storage": "is larger than the storage that the nodes have left",
+}
 _REASON_SHOWN = 220
 _HOW = {
     "not found": ("does not exist", Trouble.MISSING),
@@ -175,10 +180,20 @@ def _as_said(replica: Replica) -> Iterator[Unbound]:
         yield Unbound(match["name"], Trouble.MISSING, "was not made from its template yet")
     elif _UNBOUND in said.blocked:
         steps = ("Set a storageClassName that exists; with no default class a claim without one stays unbound.",)
-        yield Unbound(", ".join(names) or "of the pod", Trouble.UNBOUND, "is not bound to a volume", steps)
+        yield Unbound(", ".join(names), Trouble.UNBOUND, "is not bound to a volume", steps)
     elif any(_GONE in item.text for item in said.reasons):
         steps = ("Restore the volume, or make a new claim and seed it again.",)
-        yield Unbound(", ".join(names) or "of the pod", Trouble.LOST, "has lost its volume", steps)
+        yield Unbound(", ".join(names), Trouble.LOST, "has lost its volume", steps)
+    elif lacks := next((why for text, why in _NO_VOLUME.items() if _leads(replica, text)), ""):
+        steps = (
+            "See the free volumes and the class: kubectl get pv,storageclass; and give the claim a class that makes "
+            "volumes where the GPU nodes are.",
+        )
+        yield Unbound(", ".join(names), Trouble.UNBOUND, lacks, steps)
+
+
+def _leads(replica: Replica, text: str) -> bool:
+    return any(text in item.text for item in leading(replica))
 
 
 def _events(replica: Replica, claim: PersistentVolumeClaim) -> tuple[Event, ...]:

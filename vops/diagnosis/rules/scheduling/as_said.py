@@ -30,8 +30,9 @@ from vops.diagnosis.filters.taints import tolerable
 from vops.diagnosis.findings import Applicability, Confidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.scheduler_text import Obstacle, Preemption, Reason
-from vops.diagnosis.spoken import heard, leading
+from vops.diagnosis.spoken import heard, hopeless, leading
 
+_WOULD_DO = (Preemption.NO_VICTIMS, Preemption.MIXED)
 _SEE_NODES = "See the nodes: kubectl describe nodes"
 _SEE_TAINTS = (
     "See the taints: kubectl get nodes -o custom-columns=NAME:.metadata.name,TAINTS:.spec.taints, "
@@ -66,7 +67,7 @@ def said_node_selector_mismatch(replica: Replica) -> Verdict | None:
     words = f" ({asked})" if asked else ""
     return _verdict(
         replica,
-        f"{_nodes(found)} do not have the labels that {replica.name} asks for{words}",
+        f"The labels that {replica.name} asks for{words} are missing on {_nodes(found)}",
         remedies.by_steps(
             replica,
             "Ask for labels that a node has",
@@ -85,7 +86,7 @@ def said_gpu_exhausted(replica: Replica) -> Verdict | None:
         return None
     known = _certainly_taken(replica)
     doubt = "" if known else "; the words are the same where no node advertises them"
-    resource = replica.placement.gpu_resource or found[0].resource
+    resource = found[0].resource
     return _verdict(
         replica,
         f"No node has {replica.placement.gpus or 1} {resource} free for {replica.name}{doubt}",
@@ -142,16 +143,19 @@ def said_cpu_memory_short(replica: Replica) -> Verdict | None:
     full = _of(replica, Obstacle.PODS)
     if not found and not full:
         return None
-    lacks = ", ".join(dict.fromkeys(item.resource for item in found)) or "room for one more pod"
+    lacks = ", ".join(dict.fromkeys(item.resource for item in found))
+    step = f"Lower the request for {lacks} to what a node has free, or use a bigger node."
+    if not lacks:
+        step = "Move small pods away, or use a node that takes more pods."
     asks = ", ".join(f"{name} {amount.normalize():f}" for name, amount in replica.placement.wanted.items())
     return _verdict(
         replica,
-        f"{replica.name} does not fit: {_nodes([*found, *full])} have too little {lacks}"
+        f"{replica.name} does not fit: too little {lacks or 'room for one more pod'} on {_nodes([*found, *full])}"
         + (f" (it asks for {asks})" if asks else ""),
         remedies.by_steps(
             replica,
             "Ask for what is free, or make room",
-            (f"Lower the request for {lacks} to what a node has free, or use a bigger node.", _SEE_NODES),
+            (step, _SEE_NODES),
         ),
     )
 
@@ -163,7 +167,7 @@ def said_node_unavailable(replica: Replica) -> Verdict | None:
         summary = f"There is no node for {replica.name}: the cluster has none"
     elif found:
         how = ", ".join(dict.fromkeys(_how_unavailable(item) for item in found))
-        summary = f"{_nodes(found)} take no pods at present: {how}"
+        summary = f"No pods are taken at present by {_nodes(found)}: {how}"
     else:
         return None
     return _verdict(
@@ -206,20 +210,16 @@ def _short_of_gpus(replica: Replica) -> tuple[Reason, ...]:
 
 
 def _none_large_enough(replica: Replica) -> bool:
-    """Whether the scheduler says that no node would do if it were emptied, which it tells apart since 1.34."""
-    placement, said = replica.placement, heard(replica)
-    if said is None or not said.modern or said.preemption is not Preemption.NOT_HELPFUL:
-        return False
-    short = [item for item in said.reasons if is_gpu(item.resource)]
-    return len(said.reasons) == len(short) and not placement.large_enough
+    """Whether no node that the pod may use would do if it were emptied, by the scheduler's word."""
+    said = heard(replica)
+    return said is not None and hopeless(said) and not replica.placement.large_enough
 
 
 def _certainly_taken(replica: Replica) -> bool:
     """Whether nodes with as many GPUs are there: seen, or by what the scheduler says of emptying them."""
     placement, said = replica.placement, heard(replica)
     seen = any(capacity(fit.node, placement.gpu_resource) >= placement.gpus > 0 for fit in placement.meant)
-    modern = said is not None and said.modern and said.preemption is Preemption.NO_VICTIMS
-    return seen or modern
+    return seen or (said is not None and said.modern and said.preemption in _WOULD_DO)
 
 
 def _how_unavailable(reason: Reason) -> str:
@@ -244,7 +244,9 @@ def _tolerate(replica: Replica, wanted: list[dict[str, str]]) -> Fix:
 
 
 def _verdict(replica: Replica, summary: str, fix: Fix, confidence: Confidence = Confidence.PROBABLE) -> Verdict:
-    return Verdict(summary, evidence.scheduler(replica), confidence, fixes=(fix, *_other_nodes(replica)))
+    doubtful = len({item.obstacle for item in leading(replica)}) > 1
+    sure = Confidence.POSSIBLE if doubtful else confidence
+    return Verdict(summary, evidence.scheduler(replica), sure, fixes=(fix, *_other_nodes(replica)))
 
 
 def _other_nodes(replica: Replica) -> tuple[Fix, ...]:

@@ -37,11 +37,12 @@ def dra_claim_pending(replica: Replica) -> Verdict | None:
     why = _why(replica)
     if not why:
         return None
-    claims = blockers.named(name or given for given, name in device_claims(replica.pod)) or "its device claim"
+    names = blockers.named(name or given for given, name in device_claims(replica.pod))
+    claims = f"the device claim {names}" if names else "its device claim"
     said = replica.placement.scheduler
     spoken = said is not None and (bool(said.blocked) or said.says(Obstacle.CLAIM))
     return Verdict(
-        summary=f"{replica.name} waits for the device claim {claims}: {why}",
+        summary=f"{replica.name} waits for {claims}: {why}",
         evidence=(*_claims(replica), *evidence.scheduler(replica)),
         confidence=Confidence.CERTAIN if spoken else Confidence.STRONG,
         fixes=(remedies.advice("Give the claim its devices", *_steps(replica, why)),),

@@ -52,7 +52,7 @@ def gpu_not_advertised(replica: Replica) -> Verdict | None:
     anywhere = any(capacity(node, resource) > 0 for node in nodes) or offered_gpu_resources(nodes)
     if bare and not (anywhere and not placement.picks_nodes):
         return _bare(replica, bare)
-    return None if anywhere or bare else _nowhere(replica)
+    return None if anywhere or bare or placement.partial else _nowhere(replica)
 
 
 def _bare(replica: Replica, bare: Sequence[NodeFit]) -> Verdict:

@@ -22,6 +22,7 @@ from vops.diagnosis.rule import Branch, Verdict, rule
 
 _PATIENCE_S = 30
 _DEFAULT = "default-scheduler"
+_LOOKED = ("FailedScheduling", "Scheduled", "Preempted")
 
 
 @rule(cause="no-scheduler", branch=Branch.SCHEDULE, order=0)
@@ -30,7 +31,8 @@ def no_scheduler(replica: Replica) -> Verdict | None:
     if replica.pod.condition("PodScheduled") is not None or spec.scheduling_gates or created is None:
         return None
     age_s = (replica.facts.snapshot.at - created).total_seconds()
-    if age_s <= _PATIENCE_S or replica.placement.scheduler is not None or not replica.observed:
+    looked = any(event.reason in _LOOKED for event in replica.events)
+    if age_s <= _PATIENCE_S or looked or not replica.observed:
         return None
     name = spec.scheduler_name
     working = _working(replica)

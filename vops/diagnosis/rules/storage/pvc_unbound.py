@@ -36,7 +36,7 @@ def pvc_unbound(replica: Replica) -> Verdict | None:
         return None
     first = troubled[0]
     return Verdict(
-        summary=f"{replica.name} waits for the volume claim {first.name}, which {first.why}",
+        summary=f"{replica.name} waits for {_named(first)}, which {first.why}",
         evidence=(
             *(item for each in troubled for item in _evidence(replica, each)),
             *evidence.scheduler(replica),
@@ -46,10 +46,14 @@ def pvc_unbound(replica: Replica) -> Verdict | None:
             remedies.advice(
                 "Give the pod its volume claim",
                 *(step for each in troubled for step in each.steps),
-                f"See it: kubectl -n {replica.namespace} describe pvc {first.name}",
+                f"See it: kubectl -n {replica.namespace} describe pvc {first.name}".rstrip(),
             ),
         ),
     )
+
+
+def _named(item: Unbound) -> str:
+    return f"the volume claim {item.name}" if item.name else "its volume claim"
 
 
 def _evidence(replica: Replica, item: Unbound) -> list[Evidence]:

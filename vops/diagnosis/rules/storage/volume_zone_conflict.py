@@ -115,14 +115,9 @@ def _name(conflict: VolumeConflict) -> str:
 def _steps(conflict: VolumeConflict) -> tuple[str, ...]:
     place = ", ".join(f"{item.key}={item.wanted}" for item in conflict.mismatches)
     again = (
-        "or make a new claim where the GPUs are (a class with WaitForFirstConsumer, or a regional or shared volume) "
+        "Or make a new claim where the GPUs are (WaitForFirstConsumer, or a regional or shared volume) and seed it "
+        "again; do not delete the old claim before that."
     )
     if any(item.key == _HOSTNAME for item in conflict.mismatches):
-        return (
-            f"The volume is a disk of one node ({place}): bring that node back or free its GPUs, {again}and seed it "
-            "again. Do not delete the old claim before that.",
-        )
-    return (
-        f"Add or free a GPU node where {place},",
-        f"{again}and seed it again. Do not delete the old claim before that.",
-    )
+        return (f"The volume is a disk of one node ({place}): bring that node back, or free its GPUs.", again)
+    return (f"Add or free a GPU node where {place}.", again)
