@@ -14,7 +14,8 @@ OUT_OF_MEMORY = re.compile(
     r"|Failed to load model - not enough GPU memory|CUBLAS_STATUS_ALLOC_FAILED|CUDA error: out of memory"
     r"|cudaErrorMemoryAllocation|[Cc]uda failure (?:2 )?'out of memory'|CUDA_ERROR_OUT_OF_MEMORY"
     r"|CUDNN_STATUS_ALLOC_FAILED"
-    r"|Cuda failure.{0,40}out of memory|CUDA driver error: out of memory|hipErrorOutOfMemory"
+    r"|Cuda failure.{0,40}out of memory|NVML_SUCCESS == r INTERNAL ASSERT FAILED|CUDA driver error: out of memory"
+    r"|hipErrorOutOfMemory"
 )
 _LOADING = (
     "load_model",

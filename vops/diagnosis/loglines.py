@@ -49,8 +49,9 @@ _HEADER = re.compile(
 )
 _DATED = re.compile(
     r"\[?\d{4}-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:[.,]\d{1,6})?Z?\]?(?: ?\| ?| - |[ \t]+)"
-    r"(?:\d{1,8} - |[\w.]{1,80} - )?"
-    rf"\[?({_LEVELS}|WARN|FATAL)\b\]?[ \t]*[|:-]*[ \t]*(?:([\w./-]{{1,100}}:\d{{1,6}}) (?:--|-|\||\]) )?",
+    r"(?:\d{1,8} - |\d{1,8} [\w.]{1,40} |[\w.]{1,80} - )?"
+    rf"\[?({_LEVELS}|WARN|FATAL)\b\]?[ \t]*[|:-]*[ \t]*(?:\[[^\]]{{1,120}}\] )?"
+    r"(?:([\w./-]{1,100}:\d{1,6}) (?:--|-|\||\]) )?",
     re.ASCII,
 )
 _GLOG = re.compile(
@@ -60,6 +61,11 @@ _UVICORN = re.compile(r"(ERROR|CRITICAL|WARNING): {2,8}", re.ASCII)
 _LETTERS = {"I": "INFO", "W": "WARNING", "E": "ERROR", "F": "CRITICAL", "WARN": "WARNING", "FATAL": "CRITICAL"}
 _LEAP_YEAR = 2000
 _MOST_PREFIXES = 8
+_NAMES = re.compile(
+    r"(?=[a-z0-9.-]{0,250}[a-z])[a-z0-9][a-z0-9.-]{1,252} (?:[a-z0-9][a-z0-9-]{1,62} )?(?=[A-Z0-9(\[{])", re.ASCII
+)
+_SNIFFED, _MOST_SNIFFED, _FEWEST_SNIFFED = 65_536, 40, 4
+_MOST_OF_THEM = 0.6
 _PARTIAL_LENGTH = 8_192
 
 
@@ -79,14 +85,25 @@ class Line(msgspec.Struct, frozen=True):
 
 def log_lines(text: str) -> Iterator[Line]:
     """The lines of a log, stripped of what is not the message; of a very long one, those of its two ends."""
-    joiner = _Joiner()
+    joiner, shared = _Joiner(), _shared_prefix(text)
     for number, raw in _windows(text):
-        yield from joiner.lines(number, raw)
+        yield from joiner.lines(number, raw.removeprefix(shared))
     yield from joiner.rest()
 
 
 def line_count(text: str) -> int:
     return text.count("\n") + 1
+
+
+def _shared_prefix(text: str) -> str:
+    """The container's name, or pod's and container's, where a viewer put it before every line."""
+    lines = [line for line in text[:_SNIFFED].split("\n")[:_MOST_SNIFFED] if line.strip()]
+    if len(lines) < _FEWEST_SNIFFED:
+        return ""
+    for match in (_NAMES.match(line) for line in lines[:2]):
+        if match and sum(line.startswith(match[0].rstrip()) for line in lines) >= _MOST_OF_THEM * len(lines):
+            return match[0]
+    return ""
 
 
 def _windows(text: str) -> Iterator[tuple[int, str]]:

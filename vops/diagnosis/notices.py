@@ -25,6 +25,8 @@ _FATAL = re.compile(
     r"|.{0,120}: (?:\d+: |line \d+: )?(?:exec: )?[\w./-]{1,200}: (?:command )?not found$"
     r"|/usr/bin/env: .{1,200}: No such file or directory.*"
     r"|.{0,80}python[\d.]*: can't open file .{1,300}|.{0,80}python[\d.]*: No module named .{1,200})"
+    r"|(?P<Loader>.{0,200}error while loading shared libraries: .{1,300})"
+    r"|(?P<Server>Failed to start model server: .{1,1000})"
     r"|(?P<Bind>\[Errno (?:98|99|13|-2)\] .{0,200}(?:bind|address|port).{0,200})"
     r"|(?P<Watchdog>.{0,80}Watchdog caught collective operation timeout.{0,600})"
     r"|(?P<Nvidia>.{0,200}nvidia-container-cli: .{1,400}"
@@ -62,8 +64,8 @@ _SAID_QUICK = re.compile(
 _MOST_SAID = 200
 _MOST_FATAL = 40
 _MOST_ERRORS = 400
-_BEFORE_THE_SERVER = ("Shell", "Download")
-_LOGGED = ("Abort", "Bind", "Watchdog", "Ray")
+BEFORE_THE_SERVER = ("Shell", "Download")
+_LOGGED = ("Abort", "Bind", "Watchdog", "Ray", "Server")
 """Kinds that loggers write, too; the others are words of shells, runtimes and programs without one."""
 
 _SERIOUS = ("ERROR", "CRITICAL")
@@ -95,10 +97,9 @@ class Notices:
             self._add(self.errors, "Error", text, line, _MOST_ERRORS)
 
     def fatal(self, *, started: bool) -> list[Chain]:
-        """Each that ended a process, as a failure of its own; once vLLM started, what a shell had missed was no need."""
-        return [
-            Chain((error,), (False,)) for error in self._fatal if not (started and error.type in _BEFORE_THE_SERVER)
-        ]
+        """Each that ended a process, as a failure of its own; once vLLM started, what a shell had missed was no "
+        "need."""
+        return [Chain((error,), (False,)) for error in self._fatal if not (started and error.type in BEFORE_THE_SERVER)]
 
     @property
     def said(self) -> tuple[LoggedError, ...]:

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 
 import msgspec
 
+from vops.diagnosis.notices import BEFORE_THE_SERVER
 from vops.diagnosis.tracebacks import Chain, height
 
 _MOST_KEPT = 40
 _REQUEST_HEIGHT = 2
 _QUIET = ("DEBUG", "INFO", "WARNING")
-_CAUSE, _DOUBTFUL, _HARMLESS, _WRAPPING = range(4)
+_CAUSE, _MISSED, _DOUBTFUL, _HARMLESS, _WRAPPING = range(5)
 
 
 class Episode(msgspec.Struct, frozen=True):
@@ -29,13 +30,12 @@ class Episode(msgspec.Struct, frozen=True):
 def ranked(chains: Sequence[Chain], episode: Episode) -> list[Chain]:
     """The chains that may have ended the process, the likeliest first, wrappers last.
 
-    Harmless ones are left out, and doubtful ones too where there is a better one. The first has a root, unless there
-    are only wrappers.
+    Harmless ones are left out, and so is what a shell missed, or what is doubtful, where there is a better one. The
+    first has a root, unless there are only wrappers.
     """
     graded = [(_grade(chain, episode), height(chain.process), chain.line, chain) for chain in chains]
-    grades = {entry[0] for entry in graded}
-    left_out = {_HARMLESS, _DOUBTFUL} if _CAUSE in grades else {_HARMLESS}
-    kept = sorted((entry for entry in graded if entry[0] not in left_out), key=lambda entry: entry[:3])
+    best = min((entry[0] for entry in graded if entry[0] != _HARMLESS), default=_CAUSE)
+    kept = sorted((entry for entry in graded if entry[0] in (best, _WRAPPING)), key=lambda entry: entry[:3])
     return [chain for *_, chain in kept[:_MOST_KEPT]]
 
 
@@ -44,6 +44,8 @@ def _grade(chain: Chain, episode: Episode) -> int:
         return _WRAPPING
     if chain.request or _outlived(chain, episode):
         return _HARMLESS
+    if chain.root.type in BEFORE_THE_SERVER:
+        return _MISSED
     if chain.level in _QUIET or chain.root.consequence:
         return _DOUBTFUL
     before_the_end = episode.died_line is not None and chain.line < min(episode.active_line, episode.died_line)

@@ -28,7 +28,9 @@ _ARGPARSE = re.compile(r"[\w. -]{1,60}: error: (.{1,2000})$", re.ASCII)
 _TRACEBACK = "Traceback (most recent call last):"
 _DIRECT = "The above exception was the direct cause"
 _DURING = "During handling of the above exception"
-_REQUEST = ("Exception in ASGI application", "Exception ignored in", "Exception in thread Thread-auto_conversion")
+_HARMLESS = ("Exception in ASGI application", "Exception ignored in")
+_THREAD = "Exception in thread "
+_HARMLESS_THREADS = ("auto_conversion", "_report_usage")
 _WRAPPER = re.compile(
     r"Engine core initialization failed|EngineCore encountered an issue|EngineCore failed to start"
     r"|Engine process failed to start|Engine loop is not running|Background loop (?:has errored already|is stopped)"
@@ -206,6 +208,7 @@ class _Reader:
         self._next_during = False
         self._level = ""
         self._request = False
+        self._thread = False
         self._frames: deque[str] = deque(maxlen=_MOST_FRAMES)
 
     def read(self, line: Line) -> None:
@@ -255,9 +258,10 @@ class _Reader:
     def _read_plain(self, line: Line) -> None:
         self._close_error()
         text = line.text
-        if text.startswith(_REQUEST):
+        if text.startswith((*_HARMLESS, _THREAD)):
             self._unchain()
-            self._request = True
+            self._thread = text.startswith(_THREAD)
+            self._request = not self._thread or any(name in text for name in _HARMLESS_THREADS)
             return
         if not text or text[0] in " \t":
             return
@@ -298,9 +302,10 @@ class _Reader:
 
     def _close_chain(self) -> None:
         if self._errors and len(self._chains) < _MOST_CHAINS:
-            self._chains.append(Chain(tuple(self._errors), tuple(self._during), self._level, self._request))
+            level = "WARNING" if self._thread else self._level  # a thread that ends does not end its process
+            self._chains.append(Chain(tuple(self._errors), tuple(self._during), level, self._request))
         if self._errors:
-            self._level, self._request = "", False
+            self._level, self._request, self._thread = "", False, False
         self._errors, self._during, self._linked, self._next_during = [], [], False, False
 
 

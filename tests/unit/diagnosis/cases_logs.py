@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.unit.diagnosis.cluster_parts import crashed, log_text, node, pod, ready, world
+from tests.unit.diagnosis.cluster_parts import crashed, log_text, node, pod, ready, running, world
 from vops.diagnosis.facts import Facts
 
 Case = Callable[[], Facts]
 
+SERVED = log_text("size-l8-045.log").partition("startup complete.")[0] + "startup complete.\n"
 TRACE = 'Traceback (most recent call last):\n  File "x.py", line 1, in f\n'
 NCCL = (
     "torch.distributed.DistBackendError: NCCL error in: NCCLUtils.hpp:268, unhandled system error (run with "
@@ -34,6 +35,16 @@ def serves(log: str) -> Case:
     return lambda: world(ready(), node(), log=log)
 
 
+NIXL_FAILS = "(Worker_TP0 pid=9) ERROR 11-24 02:00:20 [worker.py:767] NIXL transfer failure: handshake_failed\n"
+ENGINE_DEAD = "(APIServer pid=1) ERROR 11-24 02:00:20 [a.py:1] vllm.v1.engine.exceptions.EngineDeadError: EngineCore\n"
+
+
+def unready(log: str) -> Case:
+    """A server that runs, has served, and is no longer ready."""
+    status = running(600)
+    return lambda: world(pod(status=status), node(), log=log)
+
+
 FIRES: dict[str, Case] = {
     "bad-entrypoint-log": printed("/bin/sh: 1: python: not found", exit_code=127),
     "broken-install": raised("ImportError: /x/vllm/_C.abi3.so: undefined symbol: _ZN3c10"),
@@ -51,6 +62,8 @@ FIRES: dict[str, Case] = {
     "lora-problem": raised("ValueError: LoRA rank 64 is greater than max_lora_rank 16."),
     "nccl-failure": raised(NCCL),
     "nixl-handshake": raised("RuntimeError: Remote NIXL agent engine ID mismatch. Expected a,received b."),
+    "nixl-handshake-serving": serves(log_text("size-l8-045.log") + NIXL_FAILS),
+    "engine-dead-running": unready(SERVED + ENGINE_DEAD),
     "ray-unreachable": printed("ray: Failed to connect to GCS at address llama-0.llama:6379"),
     "shm-too-small": raised(NCCL, FULL),
     "xid-gpu-lost": raised("RuntimeError: CUDA error: uncorrectable ECC error encountered"),
@@ -77,12 +90,12 @@ NEAR_MISSES: dict[str, Case] = {
     "engine-crashed": raised("RuntimeError: CUDA error: out of memory"),
     "engine-crashed-silently": printed("INFO 11-24 02:00:00 [a.py:1] hello", exit_code=137),
     "shm-bus-error": printed("INFO 11-24 02:00:00 [a.py:1] hello", exit_code=139),
-    "engine-crashed-silently": printed("INFO 11-24 02:00:00 [a.py:1] hello", exit_code=137),
-    "shm-bus-error": printed("INFO 11-24 02:00:00 [a.py:1] hello", exit_code=139),
     "host-memory-refused": raised("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB."),
     "lora-problem": raised("ValueError: Unknown quantization method: lorax"),
     "nccl-failure": raised(NCCL, FULL),
     "nixl-handshake": raised("ValueError: not enough values to unpack (expected 3, got 2)"),
+    "nixl-handshake-serving": serves(log_text("size-l8-045.log")),
+    "engine-dead-running": unready(SERVED),
     "ray-unreachable": raised("ValueError: Ray does not allocate any GPUs on the driver node"),
     "shm-too-small": raised(NCCL, "gpu-1:7:7 [0] NCCL WARN NET/IB : Got completion from peer with status=12"),
     # an Xid that an application leaves

@@ -10,13 +10,13 @@ from vops.operations.bundle import diagnose_bundle
 STARTED = log_text("size-l8-045.log")
 STARTED = STARTED[: STARTED.index("startup complete.") + len("startup complete.\n")]
 LOADING = "\n".join(STARTED.splitlines()[:30]) + "\n"
-STATS = "(APIServer pid=1) INFO 11-24 02:00:20 [loggers.py:1] Engine 000: Avg prompt throughput: 1.0 tokens/s, Running: 1 reqs\n"
+STATS = "(APIServer pid=1) INFO 11-24 02:00:20 [a.py:1] Engine 000: Avg prompt throughput: 1.0 tokens/s\n"
 OK = '(APIServer pid=1) INFO:     10.0.0.1:4711 - "POST /v1/completions HTTP/1.1" 200 OK\n'
 REQUEST = """\
-(APIServer pid=1) ERROR 11-24 02:00:20 [serving_chat.py:1] Error in preprocessing prompt inputs
-(APIServer pid=1) ERROR 11-24 02:00:20 [serving_chat.py:1] Traceback (most recent call last):
-(APIServer pid=1) ERROR 11-24 02:00:20 [serving_chat.py:1]   File "vllm/entrypoints/openai/serving_chat.py", line 1, in f
-(APIServer pid=1) ERROR 11-24 02:00:20 [serving_chat.py:1] ValueError: This model's maximum context length is 8192 tokens.
+(APIServer pid=1) ERROR 11-24 02:00:20 [chat.py:1] Error in preprocessing prompt inputs
+(APIServer pid=1) ERROR 11-24 02:00:20 [chat.py:1] Traceback (most recent call last):
+(APIServer pid=1) ERROR 11-24 02:00:20 [chat.py:1]   File "vllm/entrypoints/chat.py", line 1, in f
+(APIServer pid=1) ERROR 11-24 02:00:20 [chat.py:1] ValueError: This model's maximum context length is 8192 tokens.
 (APIServer pid=1) INFO:     10.0.0.1:4711 - "POST /v1/chat/completions HTTP/1.1" 400 Bad Request
 """
 ASGI = """\
@@ -40,6 +40,12 @@ INFO 11-24 02:00:04 [shm_broadcast.py:1] No available shared memory broadcast bl
 /entrypoint.sh: line 3: nvidia-smi: command not found
 gpu-1:7:7 [0] NCCL INFO NET/IB : No device found.
 """
+USAGE = """\
+(EngineCore pid=2) Exception in thread Thread-2 (_report_usage_worker):
+(EngineCore pid=2) Traceback (most recent call last):
+(EngineCore pid=2)   File "/usr/lib/python3.12/site-packages/vllm/usage/usage_lib.py", line 1, in _report_usage_worker
+(EngineCore pid=2) PermissionError: [Errno 13] Permission denied: '/.config'
+"""
 STOPPED = "(APIServer pid=1) INFO:     Shutting down\n(APIServer pid=1) INFO:     Finished server process [1]\n"
 
 LOGS = {
@@ -52,6 +58,7 @@ LOGS = {
     "only the end, with refused requests": OK + STATS + REQUEST + OK,
     "warnings": WARNINGS + STARTED + OK,
     "idle": STARTED,
+    "loading without a home": USAGE + LOADING,
     "stopped": STARTED + OK + STOPPED,
     "stopped after refused requests": STARTED + REQUEST + OK + STOPPED,
 }

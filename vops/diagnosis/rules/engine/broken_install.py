@@ -46,7 +46,8 @@ _BROKEN = re.compile(
     r"|Could not run '[\w:.]{1,80}' with arguments"
     r"|incompatible architecture|Signal: .{0,60}Illegal instruction|missing \d+ required positional argument"
     r"|has no attribute|Backend compiler failed|BackendCompilerFailed|pip install|is not installed|must be installed"
-    r"|kernels not found|version \S{1,40} is required, but"
+    r"|kernels not found|Error building extension|ninja: build stopped|Ninja build failed"
+    r"|version \S{1,40} is required, but"
     r"|Only one platform plugin"
 )
 _SIGNATURE = re.compile(f"{_BROKEN.pattern}|{_COMPILER.pattern}")

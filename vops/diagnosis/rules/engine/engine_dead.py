@@ -106,3 +106,27 @@ def engine_crashed_silently(replica: Replica) -> Verdict | None:
             ),
         ),
     )
+
+
+@rule(cause="engine-dead", branch=Branch.SERVE, needs={Source.LOGS}, order=20)
+def engine_dead_running(replica: Replica) -> Verdict | None:
+    log = replica.log
+    if log is None or not log.ready or not log.engine_died or not replica.runs:
+        return None
+    error = log.root or log.wrapper
+    why = f": {error.short_type}" if error is not None else ""
+    return Verdict(
+        summary=f"The engine of {replica.name} is dead and its server still runs{why}",
+        evidence=(
+            evidence.log_line(log.engine_died_line or 0, "the engine's process ended"),
+            *((evidence.log_line(error.line, str(error)),) if error is not None else ()),
+        ),
+        confidence=Confidence.STRONG,
+        fixes=(
+            remedies.advice(
+                "Restart the replica",
+                f"kubectl -n {replica.namespace} delete pod {replica.name}: its controller starts another.",
+                "Give it a livenessProbe on /health, which answers 503 when the engine is dead.",
+            ),
+        ),
+    )

@@ -2,7 +2,8 @@
 
 What it finds
     NIXL that is not in the image, an agent under another identity than expected, configurations that differ (version,
-    layout, block size, parallelism), or something on its port that does not speak its language.
+    layout, block size, parallelism), or something on its port that does not speak its language; also while it serves,
+    when transfers fail and requests are computed again.
 
 Why it matters
     The side channel listens on localhost unless told, and a handshake with the wrong pod looks like a broken peer.
@@ -20,6 +21,7 @@ import re
 
 from vops.diagnosis import deaths, evidence
 from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Confidence, Severity
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 
@@ -30,6 +32,7 @@ _NIXL = re.compile(
 )
 _VARIABLE = "VLLM_NIXL_SIDE_CHANNEL_HOST"
 _DIFFER = re.compile(r"hash mismatch|decode NixlHandshake|expects same|must match|not divisible|incompatib")
+_FAILING = re.compile(r"NIXL transfer failure|NIXL compatibility hash mismatch|Releasing expired KV blocks")
 _ABSENT = re.compile(r"NIXL is not available|No module named '?nixl")
 
 
@@ -59,3 +62,20 @@ def _advice(text: str, has_host: bool) -> tuple[str, ...]:
         )
     own = () if has_host else (f"Set env {_VARIABLE} from fieldRef status.podIP: its default is localhost.",)
     return (*own, "Open port 5600 (plus the rank) between the pods, and point no probe or scrape at it.")
+
+
+@rule(cause="nixl-handshake", branch=Branch.TRAFFIC, needs={Source.LOGS})
+def nixl_handshake_serving(replica: Replica) -> Verdict | None:
+    log = replica.log
+    said = log.notice(_FAILING) if log is not None and log.ready else None
+    if log is None or said is None:
+        return None
+    times = sum(1 for item in log.notices if _FAILING.search(item.text))
+    host = any(item.name == _VARIABLE for item in replica.container.env)
+    return Verdict(
+        summary=f"{replica.name} serves, and handing over KV cache by NIXL fails: {said[0].message[:120]}",
+        evidence=(evidence.log_line(said[0].line, f"{said[0].message} ({times} such lines)"),),
+        confidence=Confidence.STRONG if times > 1 else Confidence.PROBABLE,
+        severity=Severity.WARNING,
+        fixes=(deaths.steps(replica, "Let prefill and decode understand each other", *_advice(said[0].text, host)),),
+    )
