@@ -124,15 +124,25 @@ class MemoryDialect(msgspec.Struct, frozen=True):
     a100_is_small: bool = True
     batch_of_160_gib: int = 8192
     moe_workspace_kept: bool = False
+    configured_states: bool = True
+    """Whether recurrent states have the dtype that the model's configuration asks for, not the model's own."""
     reports_group_tokens: bool = True
     """Whether `GPU KV cache size` counts tokens per layer group (blocks × block size), not concurrency × length."""
 
 
-_SORTED_LOGITS = 38.2
+_SORTED_LOGITS = 38.0
 _TRITON_LOGITS = 14.0
 MEMORY_DIALECTS: tuple[MemoryDialect, ...] = (
-    MemoryDialect((0, 8, 5), 0.90, _SORTED_LOGITS, 0.13, graphs_in_budget=False, a100_is_small=False),
-    MemoryDialect((0, 9, 0), 0.90, _SORTED_LOGITS, 0.13, graphs_in_budget=False),
+    MemoryDialect(
+        (0, 8, 5),
+        0.90,
+        _SORTED_LOGITS,
+        0.13,
+        graphs_in_budget=False,
+        a100_is_small=False,
+        configured_states=False,
+    ),
+    MemoryDialect((0, 9, 0), 0.90, _SORTED_LOGITS, 0.13, graphs_in_budget=False, configured_states=False),
     MemoryDialect((0, 14, 0), 0.90, _SORTED_LOGITS, 0.13, graphs_in_budget=False, moe_workspace_kept=True),
     MemoryDialect((0, 17, 0), 0.90, _TRITON_LOGITS, 0.25, graphs_in_budget=False, moe_workspace_kept=True),
     MemoryDialect(
@@ -250,6 +260,7 @@ ENGINE_METRICS = EngineMetrics(
     process_start=("process_start_time_seconds",),
 )
 """One table for every version: a page is read by whichever names it holds."""
+
 
 class MetricName(msgspec.Struct, frozen=True):
     """A name (without `vllm:`) that not every version exports by default.

@@ -187,6 +187,7 @@ def _latent_specs(model: Architecture, settings: Resolved) -> list[Spec]:
 def state_bytes(model: Architecture, mixer: Mixer, item: Recurrence, settings: Resolved) -> int:
     """What one recurrent layer keeps of a request on one GPU: the convolution's tail and the running state."""
     tensor, size = settings.parallelism.tensor, model.dtype_bytes
+    running = item.state_bytes if item.state_bytes and settings.dialect.configured_states else size
     tail = item.convolution - 1
     if mixer is Mixer.CONVOLUTION:
         return item.inner // tensor * tail * size
@@ -195,7 +196,7 @@ def state_bytes(model: Architecture, mixer: Mixer, item: Recurrence, settings: R
     if mixer is Mixer.DELTA:
         channels = 2 * item.groups * item.state + item.inner
         state = item.heads // tensor * item.head_dim * item.state
-        return channels // tensor * tail * size + state * (item.state_bytes or size)
+        return channels // tensor * tail * size + state * running
     groups = item.groups if item.groups % tensor == 0 else tensor
     channels = item.inner + 2 * groups * item.state
-    return (channels // tensor * tail) * size + item.inner // tensor * item.state * (item.state_bytes or size)
+    return (channels // tensor * tail) * size + item.inner // tensor * item.state * running

@@ -58,7 +58,6 @@ class Asked(msgspec.Struct, frozen=True):
     max_num_batched_tokens: int | None = None
     block_size: int | None = None
     enforce_eager: bool = False
-    prefix_caching: bool | None = None
     hybrid_manager: bool = True
     lora_rank: int = 0
     lora_slots: int = 1

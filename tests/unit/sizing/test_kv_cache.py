@@ -50,35 +50,25 @@ def test_without_the_hybrid_manager_every_layer_keeps_every_token() -> None:
     assert kept.kv_tokens < sized("gpt-oss-20b", max_model_len=131072).kv_tokens
 
 
-GRANITE_TINY = {
-    "model_type": "granitemoehybrid",
-    "architectures": ["GraniteMoeHybridForCausalLM"],
-    "hidden_size": 1536,
-    "num_hidden_layers": 40,
-    "layer_types": ["attention" if index in (5, 15, 25, 35) else "mamba" for index in range(40)],
-    "num_attention_heads": 12,
-    "num_key_value_heads": 4,
-    "intermediate_size": 512,
-    "shared_intermediate_size": 1024,
-    "num_local_experts": 64,
-    "num_experts_per_tok": 6,
-    "mamba_n_heads": 48,
-    "mamba_d_head": 64,
-    "mamba_n_groups": 1,
-    "mamba_d_state": 128,
-    "mamba_d_conv": 4,
-    "mamba_expand": 2,
-    "vocab_size": 100352,
-    "max_position_embeddings": 131072,
-    "tie_word_embeddings": True,
-}
+@pytest.mark.parametrize(
+    ("name", "asked", "block"),
+    [
+        ("granite-4.0-h-tiny", {}, 400),
+        ("granite-4.0-h-tiny", {"kv_cache_dtype": "fp8"}, 800),
+        ("nemotron-nano-9b-v2", {"version": (0, 10, 2)}, 672),
+        ("nemotron-nano-9b-v2", {}, 1312),
+    ],
+)
+def test_attention_blocks_grow_until_a_page_holds_a_recurrent_state(
+    name: str, asked: dict[str, Any], block: int
+) -> None:
+    """The first and third are what vLLM logged: `Setting attention block size to 400 tokens`, 672 tokens."""
+    attention = next(group for group in sized(name, **asked).cache.groups if group.spec.mixer is Mixer.FULL)
+    assert attention.block_size == block
 
 
-def test_attention_blocks_grow_until_a_page_holds_a_recurrent_state() -> None:
-    """vLLM logs `Setting attention block size to 400 tokens` for this model."""
-    found = sized(model("llama3-8b", **GRANITE_TINY))
-    attention = next(group for group in found.cache.groups if group.spec.mixer is Mixer.FULL)
-    assert attention.block_size == 400
+def test_every_group_of_recurrent_layers_takes_one_block_of_a_request() -> None:
+    found = sized("granite-4.0-h-tiny")
     assert len(found.cache.groups) == 10
     assert found.cache.blocks_per_request(131072, 8192) == -(-131072 // 400) + 9
 
