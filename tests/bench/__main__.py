@@ -9,7 +9,7 @@ import sys
 
 from tests.bench.measure import say
 
-NAMES = ("metrics", "cli_help", "diagnose", "fleet")
+NAMES = ("metrics", "cli_help", "diagnosis", "diagnose", "fleet")
 
 
 def main(name: str) -> int:

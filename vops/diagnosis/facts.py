@@ -8,7 +8,8 @@ a log is read when a rule or a screen first looks at it.
 from __future__ import annotations
 
 from collections import defaultdict
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, lru_cache
 from typing import TypeVar
 
 from vops.diagnosis.autoscalers import Autoscalers
@@ -52,6 +53,7 @@ __all__ = [
 ]
 
 T = TypeVar("T", bound=Resource)
+PLACEMENTS = 16
 
 
 class Facts:
@@ -227,6 +229,11 @@ class Facts:
     def _surroundings(self) -> Surroundings:
         devices = Devices(self.all(ResourceClaim), readable=self.snapshot.source(Source.RESOURCE_CLAIMS).usable)
         return Surroundings(self.rooms, Repellers(self.rooms), self.storage, devices)
+
+    @cached_property
+    def placement_of(self) -> Callable[[Replica], Placement]:
+        """The placement of a replica; the last ones are kept, since all of them would be pods times nodes."""
+        return lru_cache(maxsize=PLACEMENTS)(lambda replica: self.placement(replica.pod))
 
     def placement(self, pod: Pod) -> Placement:
         """A pod against every node, and what the scheduler says about it."""

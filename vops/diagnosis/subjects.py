@@ -103,10 +103,10 @@ class Replica:
             return product
         return next((gpu.model for gpu in self.gpus if gpu.model), "")
 
-    @cached_property
+    @property
     def placement(self) -> Placement:
         """The pod against every node that was observed."""
-        return self.facts.placement(self.pod)
+        return self.facts.placement_of(self)
 
     @cached_property
     def provisioning(self) -> Provisioning:

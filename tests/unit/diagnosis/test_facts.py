@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import msgspec
 
 from tests.unit.diagnosis.cluster_parts import (
@@ -18,6 +21,7 @@ from tests.unit.diagnosis.cluster_parts import (
     the_replica,
     world,
 )
+from vops.diagnosis.facts import PLACEMENTS
 from vops.model.resources import Event
 
 
@@ -103,3 +107,12 @@ def test_gpus_and_models_are_named_where_anything_names_them() -> None:
 def test_what_was_not_scraped_is_not_known() -> None:
     replica = the_replica(world(ready()))
     assert (replica.samples, replica.rates, replica.gpus, replica.log) == (None, None, (), None)
+
+
+def test_of_many_placements_only_the_last_are_kept() -> None:
+    facts = world(*(pending(name=f"llama-{number}") for number in range(PLACEMENTS + 4)), node())
+    placements = [weakref.ref(replica.placement) for replica in facts.replicas]
+    gc.collect()
+    assert sum(kept() is not None for kept in placements) == PLACEMENTS
+    last = facts.replicas[-1]
+    assert last.placement is last.placement
