@@ -20,7 +20,7 @@ ANSWERS_COUNT = timedelta(minutes=30)
 
 _EVENTS_LIVE = timedelta(hours=1)
 _OF_PODS = ("TriggeredScaleUp", "NotTriggerScaleUp", "FailedScaleUp")
-_OF_GROUPS = ("ScaleUpFailed", "FailedToScaleUpGroup", "ScaleUpTimedOut", "MaxNodesTotalReached")
+_OF_GROUPS = ("ScaleUpFailed", "FailedToScaleUpGroup", "ScaleUpTimedOut")
 _ABOUT = ("NodeClaim", "ConfigMap", "Pod")
 _CLOUDS = (("gce://", "gce"), ("aws://", "aws"), ("azure://", "azure"))
 _GKE_LABEL = "cloud.google.com/gke-nodepool"

@@ -33,7 +33,9 @@ _REASONS = re.compile(r", (?=\d{1,6} )")
 _GROUP = re.compile(r"\{?(?P<name>[^\s\[\]{}]{1,300}) (?P<now>\d{1,6})->(?P<new>\d{1,6}) \(max: (?P<max>\d{1,6})\)\}?")
 _OF_GROUP = re.compile(r"(?:group|Group) (?P<name>[^\s,;:]{1,300}(?::[^\s,;:]{1,300})?)")
 _TEXT_GROUP = re.compile(r"^\s{0,8}Name:\s{1,20}(?P<name>\S{1,300})\s*$")
-_TEXT_FIELD = re.compile(r"^\s{0,8}(?P<key>Health|ScaleUp):\s{1,20}(?P<status>\w{1,30}) \((?P<counts>.{0,400})\)\s*$")
+_TEXT_FIELD = re.compile(
+    r"^\s{0,8}(?P<key>Health|ScaleUp|ScaleDown):\s{1,20}(?P<status>\w{1,30}) \((?P<counts>.{0,400})\)\s*$"
+)
 _TEXT_SINCE = re.compile(r"LastTransitionTime:\s{1,20}(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)")
 _SIZES = re.compile(r"cloudProviderTarget=(\d{1,6})(?: \(minSize=(\d{1,6}), maxSize=(\d{1,6})\))?")
 
@@ -147,6 +149,8 @@ def _from_text(status: str) -> Iterator[NodeGroup]:
 def _text_field(field: re.Match[str]) -> dict[str, Any]:
     if field["key"] == "ScaleUp":
         return {"status": field["status"]}
+    if field["key"] == "ScaleDown":
+        return {}
     sizes = _SIZES.search(field["counts"])
     return {"target": _count(sizes[1]), "most": _count(sizes[3])} if sizes else {}
 

@@ -75,6 +75,14 @@ _OF_ANSWER = {
     Answer.REFUSED: Outcome.REFUSED,
     Answer.LATE: Outcome.REFUSED,
 }
+_UNKNOWN_WORDS = {
+    karpenter.ICE: Answer.STOCKOUT,
+    "FailedScaleUp": Answer.REFUSED,
+    "ScaleUpFailed": Answer.REFUSED,
+    "FailedToScaleUpGroup": Answer.REFUSED,
+}
+"""What an event says by its reason alone, where its words are not known."""
+
 _NOTHING = Provisioning()
 
 
@@ -340,7 +348,7 @@ def _answered(
     since: datetime | None = None,
 ) -> Provisioning:
     """What clouds said in events and to groups that back off; nothing known when they said nothing that is known."""
-    texts = [(item.message, Answer.STOCKOUT if item.reason == karpenter.ICE else None) for item in events]
+    texts = [(item.message, _UNKNOWN_WORDS.get(item.reason)) for item in events]
     texts += [(f"{group.code} {group.message} {group.name}", Answer.REFUSED) for group in groups if group.code]
     known = [answer for text, otherwise in texts if (answer := cloud_answer(text, otherwise)) is not None]
     answers = first_to_act_on(known)
