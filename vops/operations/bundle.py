@@ -44,7 +44,7 @@ def read_bundle(paths: Sequence[Path], stdin: bytes | None = None) -> tuple[Clus
     files, problems = read_files(paths, stdin)
     contents = Contents(problems)
     for file in files:
-        if file.content is Content.OBJECTS:
+        if file.content in (Content.OBJECTS, Content.DESCRIBED):
             contents.add_objects(file)
     if not contents.nodes:
         contents.add_nodes_above(paths)

@@ -23,8 +23,8 @@ from vops.model.snapshot import (
     SourceStatus,
 )
 from vops.model.text import scrub
-from vops.operations.bundle_files import BundleFile, read_files
-from vops.operations.bundle_objects import SOURCES, Objects, newer, read_objects
+from vops.operations.bundle_files import BundleFile, Content, read_files
+from vops.operations.bundle_objects import SOURCES, Objects, newer, read_described_objects, read_objects
 from vops.operations.bundle_pods import PodFile, main_container, owners, split_previous, stand_in
 
 NOT_THERE = "not in the bundle"
@@ -53,7 +53,8 @@ class Contents:
     # --- objects ---
 
     def add_objects(self, file: BundleFile) -> None:
-        objects = read_objects(file.body.decode("utf-8-sig", "replace"), file.name)
+        read = read_described_objects if file.content is Content.DESCRIBED else read_objects
+        objects = read(file.body.decode("utf-8-sig", "replace"), file.name)
         self.problems += objects.problems
         self.newest = newer(self.newest, objects.newest)
         self._held |= objects.listed
@@ -184,12 +185,23 @@ class Contents:
             statefulsets=self._of_kind("StatefulSet"),
             daemonsets=self._of_kind("DaemonSet"),
             related=tuple(self._related.values()),
-            events=tuple(self._events.values()),
+            events=tuple(map(self._placed, self._events.values())),
             logs=tuple(self._logs.values()),
             samples=tuple(self._samples.values()),
             gpus=tuple(self._gpus),
             queries=tuple(self._queries.values()),
         )
+
+    def _placed(self, event: Event) -> Event:
+        """An event that came without a namespace, put where the only object of its name is."""
+        about = event.involved_object
+        if about.namespace:
+            return event
+        found = {space for space, name in self._pods if about.kind == "Pod" and name == about.name}
+        found |= {space for kind, space, name in self._workloads if (kind, name) == (about.kind, about.name)}
+        if len(found) != 1:
+            return event
+        return msgspec.structs.replace(event, involved_object=msgspec.structs.replace(about, namespace=found.pop()))
 
     def _of_kind(self, kind: str) -> tuple[Workload, ...]:
         return tuple(item for (known, _, _), item in self._workloads.items() if known == kind)

@@ -15,6 +15,7 @@ import msgspec
 
 from vops.errors import InputError
 from vops.model.text import one_line
+from vops.operations.describe_text import is_described
 
 STDIN = "stdin"
 _MOST_BYTES = 256 * 2**20
@@ -28,6 +29,7 @@ class Content(StrEnum):
     OBJECTS = "objects"
     LOG = "log"
     METRICS = "metrics"
+    DESCRIBED = "described"
 
 
 class BundleFile(msgspec.Struct, frozen=True):
@@ -50,6 +52,7 @@ _SUFFIXES = {
     ".yml": Content.OBJECTS,
     ".log": Content.LOG,
     ".prom": Content.METRICS,
+    ".txt": Content.DESCRIBED,
 }
 
 
@@ -59,22 +62,27 @@ def read_files(paths: Sequence[Path], stdin: bytes | None) -> tuple[list[BundleF
     problems: list[str] = []
     for path, named in _paths(paths, problems):
         try:
-            files.append(_read(path, named))
+            file = _read(path, named)
         except OSError as error:
             problems.append(f"{printable(path)}: cannot be read: {error.strerror or error}")
+            continue
+        if file.content is Content.DESCRIBED and sniff(file.body) is not Content.DESCRIBED:
+            problems.append(f"{file.name}: not used: not the output of kubectl describe or kubectl get events")
+        else:
+            files.append(file)
     if stdin is not None and stdin.strip():
         files.append(BundleFile(STDIN, STDIN, None, sniff(stdin), stdin[-_MOST_BYTES:]))
     return files, problems
 
 
 def sniff(body: bytes) -> Content:
-    """What a file without a telling name is: objects and metrics have a form, everything else is a log."""
+    """What a file without a telling name is: objects, metrics and descriptions have a form, all else is a log."""
     head = body[:_SNIFFED]
     if _METRICS.match(head):
         return Content.METRICS
     if head.lstrip().startswith(b"{") or _YAML.search(head):
         return Content.OBJECTS
-    return Content.LOG
+    return Content.DESCRIBED if is_described(head.decode("utf-8-sig", "replace")) else Content.LOG
 
 
 def printable(path: Path) -> str:
@@ -93,7 +101,7 @@ def _paths(paths: Sequence[Path], problems: list[str]) -> Iterator[tuple[Path, b
                 continue
             seen.add(real)
             if path.is_dir() and file.suffix not in _SUFFIXES:
-                problems.append(f"{printable(file)}: not used: not a .json, .yaml, .log or .prom file")
+                problems.append(f"{printable(file)}: not used: not a .json, .yaml, .log, .prom or .txt file")
             else:
                 yield file, not path.is_dir()
 
@@ -113,6 +121,7 @@ def _read(path: Path, named: bool) -> BundleFile:
         if cut:
             stream.seek(size - _MOST_LOG_BYTES)
         body = stream.read(_MOST_BYTES)
-    kind = sniff(body) if content is None and named else content or Content.LOG
+    told = content in (None, Content.DESCRIBED) and named
+    kind = sniff(body) if told else content or Content.LOG
     stem = path.name.removesuffix(path.suffix) if content else path.name
     return BundleFile(printable(path), stem, path.resolve().parent, kind, body, cut)

@@ -23,6 +23,7 @@ from vops.model.kinds import RELATED
 from vops.model.resources import Event, Node, Pod, Resource, Workload
 from vops.model.snapshot import ClusterSnapshot, Source
 from vops.model.text import one_line, scrub, scrub_json
+from vops.operations.describe_text import read_described
 
 Document = dict[str, Any]
 
@@ -86,6 +87,19 @@ def read_objects(text: str, name: str) -> Objects:
         except RecursionError:
             objects.problems.append(f"{name}:{line}: nested too deeply")
         line += part.count("\n")
+    return objects
+
+
+def read_described_objects(text: str, name: str) -> Objects:
+    """Every object and event of a text that kubectl printed for people; `name` is how problems call the file."""
+    described = read_described(scrub(text))
+    objects = Objects(newest=described.at)
+    for document in described.documents:
+        tidy = _Tidy()
+        _take(objects, tidy.value(document), name)
+        objects.newest = newer(objects.newest, tidy.newest)
+    if not objects.found:
+        objects.problems.append(f"{name}: describes no object that vops has a use for")
     return objects
 
 

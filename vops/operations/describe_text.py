@@ -1,0 +1,129 @@
+"""What `kubectl describe` and `kubectl get events` print, as the documents that the API would have sent.
+
+The text leaves out what the API has: the messages of waiting containers and of conditions, uids, exact times. Ages are
+counted back from the moment at which the text was printed, which is worked out from a time and an age that belong
+together. What cannot be known is left out, never made up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+
+from vops.operations.describe_events import EVENT_TABLE, Told, read_table, told_events
+from vops.operations.describe_objects import document_of, kind_of
+from vops.operations.describe_outline import Entry, moment, outline
+
+Document = dict[str, Any]
+
+_SNIFFED_LINES = 400
+_BEGINS = re.compile(r"^(?P<indent> {0,12})Name: {2,}\S", re.MULTILINE)
+_GOES_ON = re.compile(
+    r"^ {0,12}(?:Namespace|Labels|Annotations|Roles|Priority|Containers|Events|StorageClass|CreationTimestamp|Node):",
+    re.MULTILINE,
+)
+
+
+class Described(msgspec.Struct, frozen=True):
+    """The documents of a text, and the moment at which it was printed (None: nothing tells)."""
+
+    documents: tuple[Document, ...]
+    at: datetime | None = None
+
+
+def is_described(head: str) -> bool:
+    """Whether a text looks like the output of `kubectl describe` or `kubectl get events`."""
+    return bool((_BEGINS.search(head) and _GOES_ON.search(head)) or EVENT_TABLE.search(head))
+
+
+def read_described(text: str) -> Described:
+    """Every object and event of a text; what it is not known to describe is passed over."""
+    documents: list[Document] = []
+    moments: list[datetime] = []
+    for part in _parts(text):
+        found, at = _object(part)
+        documents += found
+        moments += [at] if at is not None else []
+    told = list(read_table(text))
+    at = max(moments, default=None)
+    documents += _events(told, at or datetime.now(UTC)) if told else []
+    return Described(tuple(documents), at)
+
+
+def _parts(text: str) -> Iterator[str]:
+    """The text of each object: from its name to the next one's, indented alike."""
+    names = list(_BEGINS.finditer(text))
+    starts = [match.start() for match in names if match["indent"] == names[0]["indent"]]
+    for start, end in pairwise([*starts, len(text)]):
+        yield text[start:end]
+
+
+def _object(text: str) -> tuple[list[Document], datetime | None]:
+    entries = outline(text)
+    kind = kind_of(entries)
+    told = list(told_events(text))
+    at = _printed_at(entries, told)
+    name, namespace = entries.value("Name"), entries.value("Namespace")
+    if not kind:
+        return [], None
+    about = {"kind": kind, "name": name, "namespace": "" if namespace == "<none>" else namespace}
+    known_at = at or datetime.now(UTC)
+    events = _events([msgspec.structs.replace(item, about=about) for item in told], known_at)
+    _snap(entries, events, told)
+    return [document_of(kind, entries, events, known_at), *events], at
+
+
+def _events(told: list[Told], at: datetime) -> list[Document]:
+    return [
+        {
+            "kind": "Event",
+            "metadata": {"namespace": item.about.get("namespace", "")},
+            "involvedObject": {key: value for key, value in item.about.items() if value},
+            "type": item.type,
+            "reason": item.reason,
+            "message": item.message,
+            "count": item.times,
+            "source": {"component": item.source},
+            **_seen(item, at),
+        }
+        for item in told
+    ]
+
+
+def _seen(item: Told, at: datetime) -> Document:
+    found = {"lastTimestamp": item.last_s, "firstTimestamp": item.first_s}
+    return {key: (at - timedelta(seconds=age)).isoformat() for key, age in found.items() if age is not None}
+
+
+# --- when it was printed ----------------------------------------------------------------------------------
+
+
+def _printed_at(entries: Entry, told: list[Told]) -> datetime | None:
+    """A time in the text plus the age of the event that belongs to it; else the latest time that it names."""
+    begun = moment(entries.value("Start Time"))
+    ages = {item.reason: item.last_s for item in told if item.last_s is not None}
+    scheduled = ages.get("Scheduled")
+    named = [found for entry in entries.all() if (found := moment(entry.value_text)) is not None]
+    if begun is not None and scheduled is not None:
+        named.append(begun + timedelta(seconds=scheduled))
+    started = [found for entry in entries.all("Started") if (found := moment(entry.value_text)) is not None]
+    if started and "Started" in ages:
+        named.append(max(started) + timedelta(seconds=ages["Started"]))
+    return max(named, default=None)
+
+
+def _snap(entries: Entry, events: list[Document], told: list[Told]) -> None:
+    """A kill whose age fits the end of an instance happened then: ages are rounded, ends are not."""
+    ends = [found for entry in entries.all("Finished") if (found := moment(entry.value_text)) is not None]
+    for event, item in zip(events, told, strict=True):
+        if item.reason != "Killing" or "lastTimestamp" not in event:
+            continue
+        seen = datetime.fromisoformat(event["lastTimestamp"])
+        near = [end for end in ends if abs(end - seen) <= timedelta(seconds=2 * item.precision_s + 90)]
+        if near:
+            event["lastTimestamp"] = max(near).isoformat()
