@@ -21,6 +21,7 @@ from vops.diagnosis.filters.volumes import Storage
 from vops.diagnosis.owners import Owners
 from vops.diagnosis.placement import Placement, Surroundings
 from vops.diagnosis.scheduler_text import last_words
+from vops.diagnosis.services import Services
 from vops.diagnosis.subjects import (
     STAND_IN,
     Replica,
@@ -150,6 +151,11 @@ class Facts:
         names = ((item.metadata, item) for item in self.snapshot.daemonsets)
         found = next((item for meta, item in names if (meta.namespace, meta.name) == (namespace, name)), None)
         return None if found is None else DaemonFacts(found, self)
+
+    @cached_property
+    def services(self) -> Services:
+        """The Services, and which pods they lead to."""
+        return Services(self)
 
     def _replica_of(self, pod: Pod, container: Container) -> Replica:
         key = (pod.metadata.namespace, pod.metadata.name)
