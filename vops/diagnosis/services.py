@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from vops.diagnosis.probes import port_number
 from vops.diagnosis.subjects import Replica
 from vops.model.network import EndpointSlice, Service, ServicePort
 from vops.model.resources import Container, Pod, Probe
@@ -157,7 +156,7 @@ def _probed(replica: Replica) -> int | None:
     probe: Probe | None = replica.container.readiness_probe
     if probe is None or probe.http_get is None:
         return None
-    return port_number(replica, probe.http_get.port) or None
+    return target(replica.pod, ServicePort(target_port=probe.http_get.port))
 
 
 def target(pod: Pod, port: ServicePort) -> int | None:
