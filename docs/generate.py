@@ -16,7 +16,10 @@ from typer.testing import CliRunner
 from vops.cli import app as cli
 from vops.cli.diagnostics import ExitCode
 from vops.diagnosis.rule import discover
-from vops.library import read_runbook_file, runbooks
+from vops.library import manifest_files, read_runbook_file, runbooks
+from vops.manifests.render import kinds, overlays
+from vops.manifests.rule import discover as lint_rules
+from vops.manifests.values import Asked, library_values
 from vops.runbooks.schema import read_runbook
 from vops.settings import Settings
 
@@ -28,6 +31,8 @@ def pages() -> dict[str, str]:
     """Every generated page by its file name."""
     return {
         "rules.md": GENERATED + rules_page(),
+        "lint-rules.md": GENERATED + lint_rules_page(),
+        "manifests.md": GENERATED + manifests_page(),
         "runbooks.md": GENERATED + runbooks_page(),
         "commands.md": GENERATED + commands_page(),
         "exit-codes.md": GENERATED + exit_codes_page(),
@@ -39,6 +44,31 @@ def rules_page() -> str:
     parts = ["# Rules\n\nEach rule recognises one cause. `vops explain CAUSE` prints the same text.\n"]
     parts += [f"## {rule.name}\n\n{inspect.cleandoc(rule.doc)}\n" for rule in discover()]
     return "\n".join(parts)
+
+
+def lint_rules_page() -> str:
+    parts = ["# Lint rules\n\nWhat `vops lint` looks for in manifests; `vops explain RULE` prints the same text.\n"]
+    parts += [
+        f"## {rule.name}\n\nArea {rule.area}, {rule.severity}.\n\n{inspect.cleandoc(rule.doc)}\n"
+        for rule in lint_rules()
+    ]
+    return "\n".join(parts)
+
+
+def manifests_page() -> str:
+    library = manifest_files({"XDG_CONFIG_HOME": "/nonexistent"})
+    parts = ["# Manifests\n\n`vops render KIND` fills these in; `kubectl` reads them as they are in `manifests/`.\n"]
+    parts.append("| kind | |\n|---|---|")
+    parts += [f"| `{name}` | {about} |" for name, about in kinds(library).items()]
+    parts.append("\nOverlays, for `vops render deploy --with OVERLAY`:\n\n| overlay | |\n|---|---|")
+    parts += [f"| `{name}` | {about} |" for name, about in overlays(library).items()]
+    parts.append(
+        "\nParameters, for `-p NAME=VALUE`, and what they are when nothing is asked for:\n\n| parameter | |\n|---|---|"
+    )
+    parts += [
+        f"| `{name}` | {'' if value is None else f'`{value}`'} |" for name, value in library_values(Asked()).items()
+    ]
+    return "\n".join(parts) + "\n"
 
 
 def runbooks_page() -> str:

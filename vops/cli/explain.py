@@ -1,4 +1,4 @@
-"""`vops explain`: what a rule or cause means, from the one place that defines it."""
+"""`vops explain`: what a rule (of diagnosis or lint) or cause means, from the one place that defines it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ def explain(name: Annotated[str, typer.Argument(metavar="RULE|CAUSE")]) -> None:
     from vops.cli.output import emit
     from vops.diagnosis.rule import discover
     from vops.errors import UsageError
+    from vops.manifests.rule import discover as discover_lint
 
-    rules = discover()
-    found = [rule for rule in rules if name in (rule.name, rule.cause)]
+    rules, lint_rules = discover(), discover_lint()
+    found = [(rule.name, rule.doc) for rule in rules if name in (rule.name, rule.cause)]
+    found += [(f"{rule.name} (vops lint)", rule.doc) for rule in lint_rules if name == rule.name]
     if not found:
-        known = ", ".join(sorted(rule.name for rule in rules))
+        known = ", ".join(sorted({rule.name for rule in rules} | {rule.name for rule in lint_rules}))
         raise UsageError(f"there is no rule or cause {name!r}", hint=f"known are {known}")
-    emit("\n\n".join(f"{rule.name}\n\n{inspect.cleandoc(rule.doc)}" for rule in found))
+    emit("\n\n".join(f"{title}\n\n{inspect.cleandoc(doc)}" for title, doc in found))

@@ -35,6 +35,9 @@ def render(
     gpu_memory_utilization: Annotated[float, typer.Option(help="share of the card", min=0.05, max=0.95)] = 0.9,
     quantization: Annotated[str, typer.Option(help="such as awq")] = "",
     weights_bytes: Annotated[int | None, typer.Option(help="bytes of weights, when the name does not tell")] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="the model's config.json: sized, and refused if it cannot fit")
+    ] = None,
     overlays: Annotated[
         list[str] | None, typer.Option("--with", metavar="OVERLAY", help="gke, spot, fp8-kv, …")
     ] = None,
@@ -68,7 +71,7 @@ def render(
         weights_bytes=weights_bytes,
         parameters=_pairs(params or []),
     )
-    order = Order(kind, asked, gpu, quantization, tuple(overlays or ()), tuple(without or ()))
+    order = Order(kind, asked, gpu, quantization, tuple(overlays or ()), tuple(without or ()), config)
     objects = render_order(order)
     text = as_json(objects) if output == "json" else as_yaml(objects)
     if into is None:

@@ -1,8 +1,8 @@
 """YAML manifests as plain values with the place of every field: file, line and column.
 
 Reads what kubectl reads: several documents in one text, Lists, JSON, anchors, and scalars as YAML 1.1 has them
-(`on` is true). Composed by PyYAML's C parser, since the output of a large chart takes a round-trip parser half a
-minute; comments, which carry Helm's `# Source:` and vops' own suppressions, are read from the text.
+(`on` is true). Composed by PyYAML's C parser, since the output of a large chart takes a round-trip parser ten times
+as long; comments, which carry Helm's `# Source:` and vops' own suppressions, are read from the text.
 """
 
 from __future__ import annotations

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 
-from vops.errors import UsageError
+from vops.errors import Refused, UsageError
 from vops.library import manifest_files
 from vops.manifests.predictions import named_weights
 from vops.manifests.render import Library, Manifest, kinds, overlays, render, to_yaml
-from vops.manifests.values import Asked, library_values
-from vops.sizing.gpus import Card, card_names, find_card
+from vops.manifests.values import DOWNLOAD_BYTES_PER_S, Asked, library_values
+from vops.model.dialects import version_of
+from vops.operations.size import card_called, local_source
+from vops.sizing.capacity import Sizing, size
+from vops.sizing.families import architecture
+from vops.sizing.gpus import Card
+from vops.sizing.loading import start
+from vops.sizing.parallelism import Parallelism
+from vops.sizing.settings import Asked as SizingAsked
 
 DEPLOY = "deploy"
 _CARD_OVERLAYS = {"L4": "l4", "A100-80GB": "a100", "H100": "h100"}
@@ -26,6 +35,8 @@ class Order(msgspec.Struct, frozen=True):
     quantization: str = ""
     overlays: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    config: Path | None = None
+    """The model's config.json, or a folder with it: then sizing, and not the model's name, gives the numbers."""
 
 
 def render_order(order: Order) -> list[Manifest]:
@@ -34,9 +45,9 @@ def render_order(order: Order) -> list[Manifest]:
     known = kinds(library)
     if order.kind not in known:
         raise UsageError(f"there is no kind {order.kind!r} to render", hint=f"one of {', '.join(known)}")
-    card = _card(order.gpu)
+    card = card_called(order.gpu) if order.gpu else None
     components = _components(order, library, card)
-    values = library_values(_completed(order, card))
+    values = library_values(_completed(order, card, _sized(order, card)))
     root = "base" if order.kind == DEPLOY else f"stacks/{order.kind}"
     objects = render(library, root, components, values, order.asked.namespace)
     if order.quantization:
@@ -70,15 +81,6 @@ def as_json(objects: list[Manifest]) -> str:
     return msgspec.json.format(msgspec.json.encode(listing), indent=2).decode()
 
 
-def _card(name: str) -> Card | None:
-    if not name:
-        return None
-    card = find_card(name)
-    if card is None:
-        raise UsageError(f"card {name!r} is not known", hint=f"one of {', '.join(card_names())}")
-    return card
-
-
 def _components(order: Order, library: Library, card: Card | None) -> list[str]:
     """The overlays in the order in which they fit: the card, GPUs, what was asked for, and the platform last."""
     known = overlays(library)
@@ -98,10 +100,42 @@ def _components(order: Order, library: Library, card: Card | None) -> list[str]:
     return list(dict.fromkeys([*found, *(name for name in order.overlays if name in _PLATFORMS)]))
 
 
-def _completed(order: Order, card: Card | None) -> Asked:
-    """What was asked for, with what the card and the model's name say."""
+def _sized(order: Order, card: Card | None) -> Sizing | None:
+    """What sizing predicts from the model's configuration. Raises Refused for what will not start."""
+    if order.config is None:
+        return None
+    if card is None:
+        raise UsageError("--config needs a card to size for", hint="add --gpu, such as --gpu L4")
+    asked = order.asked
+    wanted = SizingAsked(
+        version=version_of(asked.image),
+        parallelism=Parallelism(tensor=asked.tensor_parallel_size),
+        max_model_len=asked.max_model_len,
+        gpu_memory_utilization=asked.gpu_memory_utilization,
+        kv_cache_dtype="fp8" if "fp8-kv" in order.overlays else "auto",
+        quantization=order.quantization or None,
+        max_num_seqs=asked.max_num_seqs,
+    )
+    source = local_source(order.config, asked.model)
+    sizing = size(architecture(source.config), card, wanted, checkpoint_bytes=asked.weights_bytes)
+    if not sizing.fits:
+        short = f"{asked.model} does not fit {card.name} × {asked.tensor_parallel_size}: limited by {sizing.limited_by}"
+        raise Refused(short, hint="vops size says what would fit")
+    return sizing
+
+
+def _completed(order: Order, card: Card | None, sizing: Sizing | None) -> Asked:
+    """What was asked for, with what the card, and sizing or the model's name, say."""
     asked = order.asked
     weights = asked.weights_bytes or named_weights(asked.model, order.quantization)
+    if sizing is not None:
+        begin = start(sizing, DOWNLOAD_BYTES_PER_S / 1e9)
+        numbers = {"startup_failures": begin.probe_failure_threshold, "memory": f"{begin.memory_limit_gib}Gi"}
+        numbers |= {"progress_deadline_s": begin.probe_failure_threshold * 10 + 600}
+        numbers |= {"shm": f"{begin.shm_gib}Gi"} if asked.tensor_parallel_size > 1 else {}
+        weights = sizing.weights.total_bytes
+        computed = {name: str(value) for name, value in numbers.items()}
+        asked = msgspec.structs.replace(asked, parameters=computed | dict(asked.parameters))
     if card is None:
         return msgspec.structs.replace(asked, weights_bytes=weights)
     products = [name for name in card.products if not name.startswith("nvidia-")]

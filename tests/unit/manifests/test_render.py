@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.unit.manifests.combinations import KINDS, LIBRARY, OVERLAYS, orders
-from vops.errors import InputError, UsageError
+from vops.errors import InputError, Refused, UsageError
 from vops.manifests.documents import read_documents
 from vops.manifests.lint import lint
 from vops.manifests.template import fill, parameters
@@ -16,6 +17,7 @@ from vops.operations.render import Order, as_yaml, render_order
 
 Manifest = dict[str, Any]
 VALUES = library_values(Asked())
+CONFIG = Path(__file__).parents[2] / "data/sizing/configs/llama3-70b.json"
 
 
 def deployment(**asked: Any) -> Manifest:
@@ -162,3 +164,24 @@ def test_a_workload_is_named_after_its_model(model: str, name: str) -> None:
 def test_overlays_say_what_they_are_for() -> None:
     assert len(OVERLAYS) >= 15
     assert all(LIBRARY[f"overlays/{name}/kustomization.yaml"].startswith("# ") for name in OVERLAYS)
+
+
+SIZED = Order("deploy", Asked(model="meta-llama/Meta-Llama-3-70B", tensor_parallel_size=4), "H100", config=CONFIG)
+
+
+def test_sizing_gives_the_numbers_when_there_is_a_configuration() -> None:
+    item = next(item for item in render_order(SIZED) if item["kind"] == "Deployment")
+    budget_s = server(item)["startupProbe"]["failureThreshold"] * 10
+    assert budget_s > 141e9 / 100e6  # the weights alone at 100 MB/s
+    assert item["spec"]["progressDeadlineSeconds"] > budget_s
+    assert lint(read_documents(as_yaml(render_order(SIZED)), "rendered")).findings == ()
+
+
+def test_what_cannot_fit_is_not_rendered() -> None:
+    with pytest.raises(Refused, match="does not fit L4 × 2"):
+        render_order(Order("deploy", Asked(model="x/y", tensor_parallel_size=2), "L4", config=CONFIG))
+
+
+def test_a_configuration_needs_a_card() -> None:
+    with pytest.raises(UsageError, match="--config needs a card"):
+        render_order(Order("deploy", Asked(), config=CONFIG))
