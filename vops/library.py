@@ -45,6 +45,18 @@ def read_runbook_file(name: str, environ: Mapping[str, str] = os.environ) -> tup
     return _read(path), str(path)
 
 
+def read_part_file(name: str, environ: Mapping[str, str] = os.environ) -> tuple[str, str]:
+    """The text and the path of steps that runbooks share, by name: `parts/NAME.yaml` in the folders of runbooks.
+
+    Raises UsageError for an unknown name, InputError for a file that cannot be read.
+    """
+    for folder in runbook_folders(environ):
+        path = folder / "parts" / f"{name}.yaml"
+        if path.is_file():
+            return _read(path), str(path)
+    raise UsageError(f"there is no part {name!r}", hint="a part is a file NAME.yaml in the folder parts of runbooks")
+
+
 def _read(path: Path) -> str:
     try:
         if path.stat().st_size > _MAX_BYTES:

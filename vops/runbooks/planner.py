@@ -105,7 +105,7 @@ class _Planning:
         return tuple(found)
 
     def _step(self, item: ScriptStep) -> PlannedStep:
-        source, step = self._script.runbook.source, item.step
+        source, step = item.step.source, item.step
         try:
             if item.condition is not None and not holds(item.condition, self._values):
                 self._keep(item, {})

@@ -12,7 +12,9 @@ from typing import Any
 
 import msgspec
 
+from vops.library import read_part_file
 from vops.planning.plan import Gate, OnFail, Risk, digest
+from vops.runbooks.includes import ReadPart, placed_steps
 from vops.runbooks.kinds import StepKind, discover
 from vops.runbooks.params import TYPES, Param, seconds
 from vops.runbooks.positions import Path, Source
@@ -73,12 +75,15 @@ COMMON_KEYS = frozenset(name for name in Common.__struct_encode_fields__)
 
 @dataclass(frozen=True)
 class Step:
-    """One step: the shared keys, its kind, and its own arguments as written."""
+    """One step: the shared keys, its kind, and its own arguments as written at `where` in `source`."""
 
     common: Common
     kind: StepKind
     args: Mapping[str, Any]
+    source: Source
     where: Path
+    written: frozenset[str] = frozenset()
+    """The keys that the file has for it."""
 
     @property
     def id(self) -> str:
@@ -100,16 +105,23 @@ class Runbook:
         return self.head.id
 
 
-def read_runbook(text: str, path: str) -> Runbook:
-    """The runbook in `text`. Raises InputError with the line for whatever is not as the format wants it."""
+def read_runbook(text: str, path: str, read_part: ReadPart = read_part_file) -> Runbook:
+    """The runbook in `text`, its parts included.
+
+    Raises InputError with file and line for whatever is not as the format wants it, UsageError for an unknown part.
+    """
+    texts = [text]
+
+    def read(name: str) -> tuple[str, str]:
+        found = read_part(name)
+        texts.append(found[0])
+        return found
+
     source = Source(text, path)
     head = _head(source)
-    steps = source.value.get("steps")
-    if not isinstance(steps, list) or not steps:
-        source.fail("a runbook needs `steps`, a list of at least one", ("steps",))
-    found = tuple(_step(source, at, item) for at, item in enumerate(steps))
-    _reject_repeated_ids(source, found)
-    return Runbook(head, found, source, digest(text), text)
+    found = tuple(_step(item.source, item.where, item.value) for item in placed_steps(source, read))
+    _reject_repeated_ids(found)
+    return Runbook(head, found, source, digest("".join(texts)), "\n".join(texts))
 
 
 def _head(source: Source) -> Head:
@@ -125,8 +137,7 @@ def _head(source: Source) -> Head:
     return head
 
 
-def _step(source: Source, at: int, item: Any) -> Step:
-    where: Path = ("steps", at)
+def _step(source: Source, where: Path, item: Any) -> Step:
     if not isinstance(item, dict):
         source.fail("a step is a mapping", where)
     common: Common = _convert(source, where, {key: item[key] for key in item if key in COMMON_KEYS}, Common)
@@ -140,7 +151,7 @@ def _step(source: Source, at: int, item: Any) -> Step:
     args = {key: value for key, value in item.items() if key not in COMMON_KEYS}
     _check_args(source, where, kind, args)
     _check_timeout(source, where, common)
-    return Step(common, kind, args, where)
+    return Step(common, kind, args, source, where, frozenset(item))
 
 
 def _check_args(source: Source, where: Path, kind: StepKind, args: Mapping[str, Any]) -> None:
@@ -163,11 +174,11 @@ def _check_timeout(source: Source, where: Path, common: Common) -> None:
         source.fail(str(error), (*where, "timeout"))
 
 
-def _reject_repeated_ids(source: Source, steps: tuple[Step, ...]) -> None:
+def _reject_repeated_ids(steps: tuple[Step, ...]) -> None:
     seen: set[str] = set()
     for step in steps:
         if step.id in seen:
-            source.fail(f"two steps have the id {step.id!r}", (*step.where, "id"))
+            step.source.fail(f"two steps have the id {step.id!r}", (*step.where, "id"))
         seen.add(step.id)
 
 

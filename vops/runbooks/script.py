@@ -67,7 +67,7 @@ def load_script(text: str, path: str) -> Script:
     locks = tuple(_template(source, scope, ("lock", at), text) for at, text in enumerate(runbook.head.lock))
     steps = []
     for step in runbook.steps:
-        steps.append(_compile_step(source, Scope(names), Scope(names | {"obj": "any"}), step))
+        steps.append(_compile_step(step.source, Scope(names), Scope(names | {"obj": "any"}), step))
         names |= {f"steps.{step.id}.{output}": kind for output, kind in step.kind.outputs.items()}
     _check_whole(runbook)
     return Script(runbook, tuple(steps), locks)
@@ -151,7 +151,7 @@ def _check_whole(runbook: Runbook) -> None:
     if head.risk is Risk.HIGH and Gate.TYPE_NAME not in gates:
         source.fail("a runbook of high risk needs a step with gate: type-name", ("risk",))
     for step in runbook.steps:
-        _check_keys(source, step)
+        _check_keys(step.source, step)
 
 
 def _check_keys(source: Source, step: Step) -> None:
@@ -162,7 +162,7 @@ def _check_keys(source: Source, step: Step) -> None:
         "undo": not step.common.undo and not is_change,
         "timeout": bool(step.common.timeout) and not is_wait,
         "evidence": step.common.evidence and not (is_wait or is_change),
-        "onFail": "onFail" in source.value["steps"][step.where[-1]] and not (is_wait or is_change),
+        "onFail": "onFail" in step.written and not (is_wait or is_change),
     }
     for key, there in useless.items():
         if there:
