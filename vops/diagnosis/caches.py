@@ -1,4 +1,4 @@
-"""Where a server keeps what it downloads, and which volume holds it."""
+"""Where a server keeps what it downloads, and which volume holds a path."""
 
 from __future__ import annotations
 
@@ -33,3 +33,10 @@ def cache_mounts(replica: Replica) -> tuple[tuple[VolumeMount, Volume | None], .
         for mount in replica.container.volume_mounts
         if path.is_relative_to(mount.mount_path) or PurePosixPath(mount.mount_path).is_relative_to(path)
     )
+
+
+def mount_of(replica: Replica, path: str) -> VolumeMount | None:
+    """The mount that holds a path: the deepest one above it; None for the container's own files."""
+    wanted = PurePosixPath(path)
+    above = [item for item in replica.container.volume_mounts if wanted.is_relative_to(item.mount_path)]
+    return max(above, key=lambda item: len(PurePosixPath(item.mount_path).parts), default=None)

@@ -46,6 +46,8 @@ STARTS = {
     "device: unknown": "cuda-driver-mismatch",
     "failed to generate container \"a\" spec: failed to generate spec: failed to inject CDI devices: unresolvable CDI "
     "devices nvidia.com/gpu=GPU-4": "cuda-driver-mismatch",
+    PROCESS + "error running prestart hook #0: exit status 1, stderr: nvidia-container-cli.real: requirement error: "
+    "invalid expression: unknown": "cuda-driver-mismatch",
     PROCESS + 'exec: "nvidia-container-runtime-hook": executable file not found in $PATH': "cuda-driver-mismatch",
     PROCESS + 'error mounting "/var/lib/kubelet/pods/1/volumes" to rootfs at "/etc/x.conf": not a directory: '
     'unknown: Are you '
@@ -89,6 +91,8 @@ SANDBOXES = {
     SANDBOX + "failed to get sandbox runtime: no runtime for \"nvidia\" is configured": "no runtime nvidia",
     "network is not ready: container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady "
     "message:Network plugin returns error: cni plugin not initialized": "network plugin",
+    SANDBOX + "failed to create shim task: unable to retrieve OCI runtime error: "
+    "fork/exec /usr/bin/nvidia-container-runtime: no such file or directory: unknown": "no runtime nvidia-cont",
     NETWORK + "stat /var/lib/calico/nodename: no such file or directory": "network plugin",
     SANDBOX + "failed to get sandbox image \"registry/pause:3.9\": failed to pull image": "pause",
     SANDBOX + "context deadline exceeded": "does not answer in time",

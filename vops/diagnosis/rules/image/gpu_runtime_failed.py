@@ -27,7 +27,7 @@ from vops.diagnosis.findings import Confidence, Evidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.wordings import read, wording
 
-_REQUIRES = re.compile(r"requirement error: (?:unsatisfied condition: |invalid expression)?(?P<what>[^,\n]{0,100})")
+_REQUIRES = re.compile(r"requirement error: unsatisfied condition: (?P<what>[^,\n]{0,100})")
 _BROKEN = (
     wording(
         r"unresolvable CDI devices|failed to inject CDI|CDI device injection failed",

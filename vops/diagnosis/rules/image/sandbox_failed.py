@@ -28,7 +28,8 @@ _REASONS = ("FailedCreatePodSandBox", "NetworkNotReady")
 _LONGEST = 140
 _SAYS = (
     wording(
-        r'no runtime for "([\w.-]{1,63})" is configured|runtime handler "?([\w.-]{1,63})"? not (?:found|supported)'
+        r'no runtime for "([\w.-]{1,63})" is configured|/(nvidia-container-runtime)\S{0,20} no such file'
+        r'|runtime handler "?([\w.-]{1,63})"? not (?:found|supported)'
         r"|failed to find runtime handler ([\w.-]{1,63})|unknown runtime handler",
         "its node has no runtime {what}",
         "Install the NVIDIA container toolkit on {node} (the GPU operator does), or drop runtimeClassName where GPUs "

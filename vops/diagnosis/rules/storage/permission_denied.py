@@ -19,7 +19,9 @@ from __future__ import annotations
 import re
 
 from vops.diagnosis import deaths, evidence, remedies
+from vops.diagnosis.caches import mount_of
 from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Evidence
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 
@@ -33,6 +35,7 @@ _DENIED = re.compile(
 )
 _REMOTE = re.compile(r"AccessDenied|\(403\)|error: 403|403 Forbidden|storage\.objects|AuthorizationPermission")
 _NO_USER = "getpwuid"
+_ANYWHERE = "Mount a volume that the container's user may write to, and set HF_HOME and HOME to it."
 _PATH = re.compile(r"'(/[^']{1,300})'")
 
 
@@ -63,6 +66,7 @@ def permission_denied(replica: Replica) -> Verdict | None:
         )
     path = _PATH.search(hit[0].message)
     where = path[1] if path is not None else "a directory it needs"
+    found, step = _why(replica, path[1]) if path is not None else ((), _ANYWHERE)
     homes = [
         item for item in replica.container.env if item.name in ("HF_HOME", "HOME", "VLLM_CACHE_ROOT") and item.value
     ]
@@ -70,14 +74,32 @@ def permission_denied(replica: Replica) -> Verdict | None:
         summary=f"{replica.name} may not write to {where}",
         evidence=(
             *deaths.shown(replica, hit),
+            *found,
             *(evidence.container_field(replica, f"env[{item.name}]", item.value) for item in homes),
         ),
         confidence=deaths.confidence(replica),
-        fixes=(
-            remedies.by_steps(
-                replica,
-                "Give it a directory to write to",
-                ("Mount a volume that the container's user may write to, and set HF_HOME and HOME to it.",),
-            ),
-        ),
+        fixes=(remedies.by_steps(replica, "Give it a directory to write to", (step,)),),
     )
+
+
+def _why(replica: Replica, path: str) -> tuple[tuple[Evidence, ...], str]:
+    """What keeps the container from writing to a path, as far as the pod's spec tells, and what lets it."""
+    mount = mount_of(replica, path)
+    context = {**replica.pod.spec.security_context, **replica.container.security_context}
+    if mount is not None and mount.read_only:
+        field = evidence.container_field(replica, f"volumeMounts[{mount.name}].readOnly", "true", expected="false")
+        return (
+            field,
+        ), f"Set readOnly: false on the mount at {mount.mount_path}, or set HF_HOME to a volume to write to."
+    if mount is None and context.get("readOnlyRootFilesystem"):
+        field = evidence.container_field(replica, "securityContext.readOnlyRootFilesystem", "true")
+        return (field,), f"Mount an emptyDir (or a claim for the cache) at {path}: the root file system is read-only."
+    user = context.get("runAsUser")
+    if user is None:
+        return (), _ANYWHERE
+    field = evidence.container_field(replica, "securityContext.runAsUser", user)
+    if mount is not None:
+        return (
+            field,
+        ), f"Set the pod's securityContext.fsGroup (such as {user}), so that volume {mount.name} is writable."
+    return (field,), f"User {user} has no home to write to: set HOME and HF_HOME to a mounted volume, with an fsGroup."
