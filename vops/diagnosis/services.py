@@ -17,6 +17,7 @@ import msgspec
 
 from vops.diagnosis.subjects import Replica
 from vops.model.network import EndpointSlice, Service, ServicePort
+from vops.model.patterns import lazy_pattern
 from vops.model.resources import Container, Pod, Probe
 from vops.model.snapshot import Source
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 Key = tuple[str, str]
 _OF_SERVICE = "kubernetes.io/service-name"
-_ADDRESS = re.compile(r"//([a-z0-9][a-z0-9-]*)(?:\.([a-z0-9-]+))?(?:\.svc[a-z0-9.-]*)?(?=[:/,\s]|$)", re.ASCII)
+_ADDRESS = lazy_pattern(r"//([a-z0-9][a-z0-9-]*)(?:\.([a-z0-9-]+))?(?:\.svc[a-z0-9.-]*)?(?=[:/,\s]|$)", re.ASCII)
 
 
 class Services:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.unit.diagnosis.cluster_parts import node, ready, world
+from tests.unit.diagnosis.cluster_parts import crashed, node, pod, ready, world
 from tests.unit.diagnosis.scaling_parts import (
     QUERY,
     VALID,
     about,
     answered,
     condition,
+    endpoints,
     keda_hpa,
     monitor,
+    policy,
     scaled,
+    service,
     workload,
 )
 from vops.diagnosis.facts import Facts
@@ -44,7 +47,35 @@ def serving(*others: Any, replicas: int = 1, **more: Any) -> Case:
     return lambda: world(*pods, *nodes, workload(replicas), *others, **more)
 
 
+LABELLED = {"labels": {"app": "llama", "tier": "prod"}}
+
+
+def reached(*others: Any, **more: Any) -> Case:
+    """A ready server that is labelled app=llama, and what stands between it and its clients."""
+    return lambda: world(ready(metadata=LABELLED, **more), node(), *others)
+
+
+def unresolved(*errors: str, **more: Any) -> Case:
+    """A server that died because these names could not be resolved."""
+    text = "\n".join(
+        f'Traceback (most recent call last):\n  File "x.py", line {n}, in f\n{error}\n'
+        for n, error in enumerate(errors)
+    )
+    head = "INFO 11-24 02:00:00 [api_server.py:1] vLLM API server version 0.12.0\n"
+    return lambda: world(pod(status=crashed(), **more), node(), log=head + text)
+
+
+NO_REDIS = "redis.exceptions.ConnectionError: Error -2 connecting to lmcache-redis:6379. Name or service not known."
+NO_HUB = (
+    "requests.exceptions.ConnectionError: HTTPSConnectionPool(host='huggingface.co', port=443): Max retries exceeded "
+    "with url: /api/models/x (Caused by NameResolutionError(\"<x>: Failed to resolve 'huggingface.co' ([Errno -3] "
+    'Temporary failure in name resolution)"))'
+)
+
 FIRES: dict[str, Case] = {
+    "service-mismatch": reached(service(selector={"app": "llama-server"}), endpoints(addresses=0)),
+    "network-policy": reached(service(), policy(), policy("other", selector={"matchLabels": {"app": "other"}})),
+    "dns-failure": unresolved(NO_REDIS),
     "autoscaler-paused": serving(scaled(annotations={"autoscaling.keda.sh/paused": "true"})),
     "autoscaler-target": lambda: world(
         ready(owner="other"),
@@ -86,6 +117,14 @@ FIRES: dict[str, Case] = {
 }
 
 NEAR_MISSES: dict[str, Case] = {
+    # another application's Service, whose pods are gone
+    "service-mismatch": reached(
+        service(), service("gateway", selector={"app": "gateway"}), endpoints(), endpoints("gateway", addresses=0)
+    ),
+    "network-policy": reached(
+        service(), policy(ingress=[{"from": [{"podSelector": {}}], "ports": [{"port": "http"}]}])
+    ),
+    "dns-failure": unresolved(NO_HUB),
     "autoscaler-paused": serving(scaled(annotations={"autoscaling.keda.sh/paused": "false"}), keda_hpa(current="1")),
     # the HPA could not read the scale for want of rights once, and can now
     "autoscaler-target": serving(
