@@ -124,6 +124,8 @@ class MemoryDialect(msgspec.Struct, frozen=True):
     a100_is_small: bool = True
     batch_of_160_gib: int = 8192
     moe_workspace_kept: bool = False
+    graphs_left_gib: float = 0.0
+    """What profiling CUDA graphs leaves allocated where the V1 runner does it inside the measured window."""
     configured_states: bool = True
     """Whether recurrent states have the dtype that the model's configuration asks for, not the model's own."""
     reports_group_tokens: bool = True
@@ -132,6 +134,7 @@ class MemoryDialect(msgspec.Struct, frozen=True):
 
 _SORTED_LOGITS = 38.0
 _TRITON_LOGITS = 14.0
+_GRAPHS_LEFT_GIB = 0.6
 MEMORY_DIALECTS: tuple[MemoryDialect, ...] = (
     MemoryDialect(
         (0, 8, 5),
@@ -146,11 +149,21 @@ MEMORY_DIALECTS: tuple[MemoryDialect, ...] = (
     MemoryDialect((0, 14, 0), 0.90, _SORTED_LOGITS, 0.13, graphs_in_budget=False, moe_workspace_kept=True),
     MemoryDialect((0, 17, 0), 0.90, _TRITON_LOGITS, 0.25, graphs_in_budget=False, moe_workspace_kept=True),
     MemoryDialect(
+        (0, 18, 0),
+        0.90,
+        _TRITON_LOGITS,
+        0.25,
+        graphs_in_budget=False,
+        moe_workspace_kept=True,
+        graphs_left_gib=_GRAPHS_LEFT_GIB,
+    ),
+    MemoryDialect(
         (0, 20, 0),
         0.92,
         _TRITON_LOGITS,
         0.25,
         graphs_in_budget=True,
+        graphs_left_gib=_GRAPHS_LEFT_GIB,
         moe_workspace_kept=True,
         reports_group_tokens=False,
     ),
@@ -161,6 +174,7 @@ MEMORY_DIALECTS: tuple[MemoryDialect, ...] = (
         0.25,
         graphs_in_budget=True,
         v2=frozenset({"LlamaForCausalLM", "MistralForCausalLM", "Qwen3ForCausalLM"}),
+        graphs_left_gib=_GRAPHS_LEFT_GIB,
         moe_workspace_kept=True,
         reports_group_tokens=False,
     ),
@@ -171,6 +185,7 @@ MEMORY_DIALECTS: tuple[MemoryDialect, ...] = (
         0.25,
         graphs_in_budget=True,
         v2=frozenset({"dense", "DeepseekV2ForCausalLM", "Qwen2MoeForCausalLM", "GraniteMoeForCausalLM"}),
+        graphs_left_gib=_GRAPHS_LEFT_GIB,
         moe_workspace_kept=True,
         reports_group_tokens=False,
     ),

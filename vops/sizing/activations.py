@@ -2,9 +2,10 @@
 
 The run pushes `max_num_batched_tokens` through the model, then samples for `max_num_seqs` sequences; the larger of
 the two peaks counts. The forward peak is modelled from the tensors alive at once in a feed-forward block, the
-sampler's from the copies of the logits that each runner makes. Four constants are fitted, to seven starts of 0.25.1
-on an H100 and eight published ones of 0.11 (llm-d-planner's profile): HELD_HIDDEN and COMPILED_HIDDEN (hidden-state
-buffers alive), and the dialect's `sampler_bytes` before 0.17 and `startup_gib`; the rest is read from the code.
+sampler's from the copies of the logits that each runner makes. Fitted are: HELD_HIDDEN and COMPILED_HIDDEN (hidden
+states alive) and `startup_gib` to seven starts of 0.25.1 on an H100, `sampler_bytes` before 0.17 to eight published
+ones of 0.11 (llm-d-planner's profile), `graphs_left_gib` to three published ones of 0.19 and 0.22 on an L40S. One
+constant each, no term by model; the rest is read from the code.
 Sources: vLLM v1/worker/gpu_worker.py `determine_available_memory`, v1/worker/gpu/model_runner.py `profile_run`,
 v1/worker/gpu/sample/sampler.py, v1/worker/gpu_model_runner.py `_dummy_sampler_run` and `profile_cudagraph_memory`,
 model_executor/layers/attention/mla_attention.py, model_executor/layers/fused_moe/experts/triton_moe.py.
@@ -122,9 +123,10 @@ def _expert_workspace(model: Architecture, settings: Resolved) -> float:
 
 
 def _other(settings: Resolved) -> float:
-    """CUDA modules and cuBLAS workspaces, and NCCL's buffers where ranks talk."""
+    """CUDA modules and cuBLAS workspaces, NCCL's buffers where ranks talk, and what profiled graphs leave behind."""
     ranks = settings.parallelism.tensor * settings.parallelism.pipeline
-    return (settings.dialect.startup_gib + (NCCL_GIB if ranks > 1 else 0.0)) * GIB
+    left = 0.0 if settings.v2_runner or settings.eager else settings.dialect.graphs_left_gib
+    return (settings.dialect.startup_gib + left + (NCCL_GIB if ranks > 1 else 0.0)) * GIB
 
 
 def _graphs(model: Architecture, settings: Resolved) -> float:

@@ -83,6 +83,8 @@ def _assumptions(sizing: Sizing, config: ModelConfig, *, known: bool) -> Iterato
     if not known:
         kind = config.text_model().word("model_type") or "unnamed"
         yield f"model type {kind} is not modelled: sized as a Llama-like decoder; --weights-bytes corrects the weights"
+    if sizing.settings.parallelism.data > 1:
+        yield "each data parallel rank has a KV cache of its own; tokens and requests are of one"
     if sizing.asked.version is None:
         yield "for the newest vLLM that vops knows; --vllm VERSION for another"
     if sizing.model.multimodal:

@@ -103,3 +103,38 @@ def test_draft_layers_take_their_share_of_the_cache() -> None:
     drafting = sized("deepseek-v3", "H200", tp=8, max_model_len=8192, speculation=draft)
     assert drafting.kv_bytes_per_token == plain.kv_bytes_per_token / 61 * 62
     assert drafting.weights.gpu_bytes > plain.weights.gpu_bytes
+
+
+QWEN35 = {
+    "model_type": "qwen3_5_text",
+    "architectures": ["Qwen3_5ForConditionalGeneration"],
+    "num_hidden_layers": 32,
+    "full_attention_interval": 4,
+    "num_attention_heads": 16,
+    "num_key_value_heads": 4,
+    "head_dim": 256,
+    "linear_num_key_heads": 16,
+    "linear_num_value_heads": 32,
+    "linear_key_head_dim": 128,
+    "linear_value_head_dim": 128,
+    "linear_conv_kernel_dim": 4,
+    "mamba_ssm_dtype": "float32",
+    "max_position_embeddings": 262144,
+    "vocab_size": 248320,
+}
+
+
+@pytest.mark.parametrize(
+    ("version", "cache_gib", "length", "tokens", "concurrency"),
+    [((0, 19, 0), 20.27, 262144, 165_792, 2.52), ((0, 22, 0), 11.11, 1024, 141_107, 137.80)],
+)
+def test_published_starts_of_a_hybrid_with_delta_nets_are_met(
+    version: tuple[int, int, int], cache_gib: float, length: int, tokens: int, concurrency: float
+) -> None:
+    """Qwen3.5 9B and 4B on an L40S; vLLM logged blocks of 528 tokens for both."""
+    found = sized(model("llama3-8b", **QWEN35), "L40S", version=version, max_model_len=length)
+    cache = int(cache_gib * 2**30)
+    batched = found.settings.max_num_batched_tokens
+    assert next(group.block_size for group in found.cache.groups if group.spec.token_bytes) == 528
+    assert found.cache.tokens(cache, length, batched) == pytest.approx(tokens, rel=0.001)
+    assert found.cache.concurrency(cache, length, batched) == pytest.approx(concurrency, rel=0.004)
