@@ -200,6 +200,7 @@ def test_an_own_taint_comes_before_what_the_autoscaler_says_of_it() -> None:
     facts = world(pending(TAINTED), node(taints=[TAINT]), not_triggered("1 node(s) had untolerated taint(s)"))
     findings = diagnose(facts, the_replica(facts).ref).findings
     assert [item.cause for item in findings] == ["untolerated-taint", "autoscaler-no-match"]
+    assert findings[1].because == ("untolerated-taint",)
 
 
 def test_a_full_group_is_not_to_blame_for_an_own_taint() -> None:

@@ -40,7 +40,7 @@ _SEE_TAINTS = (
 )
 
 
-@rule(cause="untolerated-taint", branch=Branch.SCHEDULE, order=20)
+@rule(cause="untolerated-taint", branch=Branch.SCHEDULE, explains={"autoscaler-no-match"}, order=20)
 def said_untolerated_taint(replica: Replica) -> Verdict | None:
     found = _of(replica, Obstacle.TAINT)
     if not found:
@@ -57,7 +57,7 @@ def said_untolerated_taint(replica: Replica) -> Verdict | None:
     )
 
 
-@rule(cause="node-selector-mismatch", branch=Branch.SCHEDULE, order=30)
+@rule(cause="node-selector-mismatch", branch=Branch.SCHEDULE, explains={"autoscaler-no-match"}, order=30)
 def said_node_selector_mismatch(replica: Replica) -> Verdict | None:
     found = _of(replica, Obstacle.SELECTOR)
     if not found:

@@ -24,7 +24,13 @@ from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 
 
-@rule(cause="gpu-request-too-large", branch=Branch.SCHEDULE, needs={Source.NODES}, order=10)
+@rule(
+    cause="gpu-request-too-large",
+    branch=Branch.SCHEDULE,
+    needs={Source.NODES},
+    explains={"autoscaler-no-match"},
+    order=10,
+)
 def gpu_request_too_large(replica: Replica) -> Verdict | None:
     placement, resource = replica.placement, replica.placement.gpu_resource
     largest = _largest(replica)

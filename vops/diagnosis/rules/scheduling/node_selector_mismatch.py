@@ -32,7 +32,13 @@ from vops.model.snapshot import Source
 _VALUES_SHOWN = 4
 
 
-@rule(cause="node-selector-mismatch", branch=Branch.SCHEDULE, needs={Source.NODES}, order=30)
+@rule(
+    cause="node-selector-mismatch",
+    branch=Branch.SCHEDULE,
+    needs={Source.NODES},
+    explains={"autoscaler-no-match"},
+    order=30,
+)
 def node_selector_mismatch(replica: Replica) -> Verdict | None:
     placement = replica.placement
     off = tuple(fit for fit in placement.nearest if fit.mismatches and not fit.unavailable)

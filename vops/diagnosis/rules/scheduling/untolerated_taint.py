@@ -37,7 +37,9 @@ _ROLE = "node-role.kubernetes.io/"
 """Taints of nodes that run the cluster itself: in a cluster of one node a server may well go there."""
 
 
-@rule(cause="untolerated-taint", branch=Branch.SCHEDULE, needs={Source.NODES}, order=20)
+@rule(
+    cause="untolerated-taint", branch=Branch.SCHEDULE, needs={Source.NODES}, explains={"autoscaler-no-match"}, order=20
+)
 def untolerated_taint(replica: Replica) -> Verdict | None:
     placement = replica.placement
     tainted = tuple(fit for fit in placement.nearest if fit.taints and not fit.unavailable)

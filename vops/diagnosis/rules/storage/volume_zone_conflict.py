@@ -38,7 +38,7 @@ _PINNED = ("node affinity", "volume zone")
     cause="volume-zone-conflict",
     branch=Branch.SCHEDULE,
     needs={Source.NODES, Source.VOLUMES},
-    explains={"gpu-exhausted", "cpu-memory-short", "spread-or-affinity", "node-unavailable"},
+    explains={"gpu-exhausted", "cpu-memory-short", "spread-or-affinity", "node-unavailable", "autoscaler-no-match"},
     order=25,
 )
 def volume_zone_conflict(replica: Replica) -> Verdict | None:
