@@ -10,6 +10,7 @@ from textwrap import dedent
 _KEYED = re.compile(r"(?P<key>[^:\s][^:]{0,252}):(?:\s+(?P<value>\S.*))?$")
 _MESSAGE = re.compile(r"^\s+Message:\s")
 _AFTER_MESSAGE = re.compile(r"^\s+(?:Exit Code|Signal|Started|Finished):\s")
+_DATED = re.compile(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} ")
 _RFC1123 = "%a, %d %b %Y %H:%M:%S %z"
 _DEEPEST = 40
 _LONGEST_MESSAGE = 200
@@ -76,6 +77,8 @@ def outline(text: str) -> Entry:
 
 def moment(text: str) -> datetime | None:
     """A time as describe prints it, `Mon, 23 Nov 2026 23:44:50 +0000`; None for anything else."""
+    if not _DATED.match(text):
+        return None
     try:
         return datetime.strptime(text, _RFC1123).astimezone(UTC)
     except ValueError:

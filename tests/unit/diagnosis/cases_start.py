@@ -167,3 +167,32 @@ NEAR_MISSES: dict[str, Case] = {
 TOGETHER: dict[str, set[str]] = {
     "missing-pull-secret": {"image-auth"},
 }
+
+PROGRESS: dict[str, Case] = {
+    "an-init-container-downloads": lambda: beside("init", running(900), log="Fetching 8 files:  25%|##5       | 2/8\n"),
+    "an-init-container-was-tried-again-and-goes-on": lambda: beside(
+        "init", {"state": {"terminated": {"exitCode": 0, "reason": "Completed"}}, "restartCount": 1}
+    ),
+    "a-sidecar-starts": lambda: beside("sidecar", running(5)),
+    "a-large-image-is-pulled": hangs("Pulling", 'Pulling image "vllm/vllm-openai:v0.25.1"', count=1, age_s=900),
+    "a-volume-took-a-second-try": hangs(
+        "FailedMount",
+        'MountVolume.SetUp failed for volume "m" : failed to sync configmap cache: timed out waiting for the condition',
+        event("Pulled", "Successfully pulled image", age_s=5),
+        count=2,
+    ),
+    "a-sandbox-took-a-second-try": hangs(
+        "FailedCreatePodSandBox",
+        "Failed to create pod sandbox: rpc error: code = DeadlineExceeded desc = context deadline exceeded",
+        count=1,
+        age_s=40,
+    ),
+    "an-image-was-pulled-at-the-second-try": lambda: world(
+        pod(status=running(60)),
+        node(),
+        event("Failed", 'Failed to pull image "vllm/vllm-openai:v0.25.1": 503 Service Unavailable', age_s=300),
+        event("Pulled", "Successfully pulled image", age_s=120),
+        event("Started", "Container started", age_s=60),
+    ),
+}
+"""Pods on their way, of which nothing is to be said."""

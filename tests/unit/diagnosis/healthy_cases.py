@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tests.unit.diagnosis import cases_start
 from tests.unit.diagnosis.cluster_parts import (
     HEALTH,
     ago,
@@ -68,3 +69,5 @@ HEALTHY: dict[str, Callable[[], Facts]] = {
         pod(status=running(30), container=PROBED), node(), event("Started", "Container started"), log=LOADING_LOG
     ),
 }
+
+HEALTHY |= cases_start.PROGRESS

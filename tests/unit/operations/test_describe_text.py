@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from vops.errors import InputError
 from vops.model.storage import PersistentVolumeClaim
 from vops.operations.bundle import diagnose_bundle, read_bundle
 
@@ -151,3 +155,25 @@ def test_it_is_known_by_its_form_on_standard_input() -> None:
     reports, problems = diagnose_bundle([], (DESCRIBED / "pasted-pull.txt").read_bytes())
     assert problems == []
     assert reports[0].findings[0].cause == "image-not-found"
+
+
+TEXTS = [path.read_text() for path in sorted(DESCRIBED.glob("*.txt"))]
+
+
+@given(text=st.sampled_from(TEXTS), data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_a_mangled_text_is_read_or_refused_and_never_crashes(text: str, data: st.DataObject) -> None:
+    lines = text.splitlines()
+    order = data.draw(st.lists(st.integers(0, len(lines) - 1), max_size=len(lines)))
+    junk = data.draw(st.text(max_size=40))
+    body = "\n".join([*(lines[number] for number in order), junk, *lines[data.draw(st.integers(0, len(lines))) :]])
+    with suppress(InputError):
+        reports, _ = diagnose_bundle([], body.encode("utf-8", "replace"))
+        assert all(report.state for report in reports)
+
+
+def test_a_text_of_many_pods_is_read_in_time_that_grows_with_it() -> None:
+    text = (DESCRIBED / "startup-kill.txt").read_text()
+    many = "\n\n".join(text.replace("startup-kill", f"pod-{number}") for number in range(200))
+    snapshot, problems = read_bundle([], many.encode())
+    assert (len(snapshot.pods), len(snapshot.events), problems) == (200, 1400, [])
