@@ -10,6 +10,12 @@ from vops.diagnosis.findings import Confidence, Evidence, Fix
 from vops.diagnosis.rule import Verdict
 from vops.diagnosis.tracebacks import LoggedError
 
+_NAMED = re.compile(
+    r"/api/models/([\w.-]{1,96}/[\w.-]{1,96})|//[^/\s]{1,253}/([\w.-]{1,96}/[\w.-]{1,96})/resolve/"
+    r"|(?:specified|namespace/repo_name|configuration of|tokenizer for)'?: ?'([^']{1,300})'|(?:of"
+    r"|for) '([\w./-]{1,300})'"
+    r"|'?(/[\w./-]{1,300}) does not appear"
+)
 Hit = tuple[LoggedError, re.Match[str]]
 
 
@@ -60,6 +66,8 @@ def quoted(hit: Hit, length: int = 160) -> str:
 
 
 def model_of(replica: Replica) -> str:
-    """The model that vLLM was told to load, from its arguments or its log."""
+    """The model that vLLM was told to load, from its arguments or its log, else as a failure names it."""
     log = replica.death_log
-    return replica.args.model or (log.model if log is not None else "") or replica.model or "the model"
+    known = replica.args.model or (log.model if log is not None else "") or replica.model
+    named = _NAMED.search(log.root.message) if log is not None and log.root is not None and not known else None
+    return known or (next((text for text in named.groups() if text), "") if named else "") or "its model"

@@ -71,7 +71,8 @@ NO_WAY = re.compile(
     r"|Connection (?:refused|reset|timed out)|timed out|EndpointConnectionError|Could not connect to the endpoint"
     r"|curl: \((?:7|18|28|35|52|55|56|60|92)\)|error sending request for url|error decoding response body"
     r"|too many failures in parallel"
-    r"|Cannot reach|trying to locate the files? on the Hub|does not seem to be (?:served by|on)|CAS service error"
+    r"|LocalEntryNotFoundError|Connection error, and we cannot find|downloading using .hf_transfer|Cannot reach"
+    r"|trying to locate the files? on the Hub|does not seem to be (?:served by|on)|CAS service error"
     r"|ReqwestMiddleware"
     r"|File reconstruction error|Data processing error"
 )

@@ -16,7 +16,7 @@ from vops.diagnosis.tracebacks import Chain, height
 _MOST_KEPT = 40
 _REQUEST_HEIGHT = 2
 _QUIET = ("DEBUG", "INFO", "WARNING")
-_CAUSE, _MISSED, _DOUBTFUL, _HARMLESS, _WRAPPING = range(5)
+_CAUSE, _LESSER, _DOUBTFUL, _HARMLESS, _WRAPPING = range(5)
 
 
 class Episode(msgspec.Struct, frozen=True):
@@ -30,8 +30,8 @@ class Episode(msgspec.Struct, frozen=True):
 def ranked(chains: Sequence[Chain], episode: Episode) -> list[Chain]:
     """The chains that may have ended the process, the likeliest first, wrappers last.
 
-    Harmless ones are left out, and so is what a shell missed, or what is doubtful, where there is a better one. The
-    first has a root, unless there are only wrappers.
+    Harmless ones are left out; so is what a shell missed or a thread ended of, and what is doubtful, where there is a
+    better one. The first has a root, unless there are only wrappers.
     """
     graded = [(_grade(chain, episode), height(chain.process), chain.line, chain) for chain in chains]
     best = min((entry[0] for entry in graded if entry[0] != _HARMLESS), default=_CAUSE)
@@ -44,8 +44,8 @@ def _grade(chain: Chain, episode: Episode) -> int:
         return _WRAPPING
     if chain.request or _outlived(chain, episode):
         return _HARMLESS
-    if chain.root.type in BEFORE_THE_SERVER:
-        return _MISSED
+    if chain.thread or chain.root.type in BEFORE_THE_SERVER:
+        return _LESSER
     if chain.level in _QUIET or chain.root.consequence:
         return _DOUBTFUL
     before_the_end = episode.died_line is not None and chain.line < min(episode.active_line, episode.died_line)

@@ -14,24 +14,25 @@ from collections.abc import Iterable
 import msgspec
 
 from vops.diagnosis.loglines import Line
+from vops.model.patterns import lazy_pattern
 
 _TYPE = r"(?:[A-Za-z_]\w{0,60}\.){0,8}[A-Z]\w{0,60}"
-_EXCEPTION = re.compile(
+_EXCEPTION = lazy_pattern(
     rf"({_TYPE}(?:Error|Exception|Interrupt|Exit|Failure|Timeout|Died|Unavailable|IsEnabled|OutOfResources|Empty)"
     r"(?:\([\w.]{1,80}\))?)(?:: (.*)|:)?$",
     re.ASCII | re.DOTALL,
 )
-_IN_TRACEBACK = re.compile(
+_IN_TRACEBACK = lazy_pattern(
     r"((?:[A-Za-z_]\w{0,60}\.){0,8}[A-Za-z_]\w{0,60}(?:\([\w.]{1,80}\))?)(?:: (.*)|:)?$", re.ASCII | re.DOTALL
 )
-_ARGPARSE = re.compile(r"[\w. -]{1,60}: error: (.{1,2000})$", re.ASCII)
+_ARGPARSE = lazy_pattern(r"[\w. -]{1,60}: error: (.{1,2000})$", re.ASCII)
 _TRACEBACK = "Traceback (most recent call last):"
 _DIRECT = "The above exception was the direct cause"
 _DURING = "During handling of the above exception"
 _HARMLESS = ("Exception in ASGI application", "Exception ignored in")
 _THREAD = "Exception in thread "
 _HARMLESS_THREADS = ("auto_conversion", "_report_usage")
-_WRAPPER = re.compile(
+_WRAPPER = lazy_pattern(
     r"Engine core initialization failed|EngineCore encountered an issue|EngineCore failed to start"
     r"|Engine process failed to start|Engine loop is not running|Background loop (?:has errored already|is stopped)"
     r"|WorkerProc initialization failed due to an exception in a background process|WorkerProc failed to start"
@@ -55,7 +56,7 @@ _WRAPPER_TYPES = (
     "TaskError",
 )
 _TRIVIAL = ("KeyError", "AttributeError", "StopIteration", "ModuleNotFoundError", "ImportError", "Empty", "IndexError")
-_CONSEQUENCE = re.compile(
+_CONSEQUENCE = lazy_pattern(
     r"[Cc]onnection (?:closed by (?:remote )?peer|reset by peer|was likely closed|error code 2)"
     r"|recvValue failed|recv, got 0 bytes|Broken pipe|remote process exited or there was a network error"
     r"|ncclRemoteError|Watchdog caught collective operation timeout|collective operation timeout"
@@ -64,12 +65,12 @@ _CONSEQUENCE = re.compile(
     r"|TCPStore|store->get|waitForInput|died unexpectedly|Cancelled",
 )
 _NOT_A_MESSAGE = ("INFO:", "[rank", "Process ", "For more information check:", "(", '"""')
-_FRAME = re.compile(
+_FRAME = lazy_pattern(
     r'[ |]{1,12}File "(?:[^"]{0,300}/(?:site-packages|dist-packages|workspace|vllm-workspace)/)?([^"]{1,300})", '
     r"line \d+, in ([\w<>.]{1,120})",
     re.ASCII,
 )
-_SECRET = re.compile(r"\b(hf_|api_org_|AKIA)\w{8,}|(Bearer )[^\s'\"]{6,}", re.ASCII)
+_SECRET = lazy_pattern(r"\b(hf_|api_org_|AKIA)\w{8,}|(Bearer )[^\s'\"]{6,}", re.ASCII)
 _MOST_FRAMES = 40
 _MESSAGE_LINES = 12
 _MESSAGE_LENGTH = 1_500
@@ -122,13 +123,15 @@ class LoggedError(msgspec.Struct, frozen=True, omit_defaults=True):
 class Chain(msgspec.Struct, frozen=True):
     """Exceptions that led to each other, the innermost first; `during` marks those raised while handling another.
 
-    `level` is the logger's; `request` marks what one request met, or what nobody minded.
+    `level` is the logger's; `request` marks what one request met, or what nobody minded, `thread` what ended a thread
+    and not its process.
     """
 
     errors: tuple[LoggedError, ...]
     during: tuple[bool, ...]
     level: str = ""
     request: bool = False
+    thread: bool = False
 
     @property
     def process(self) -> str:
@@ -302,8 +305,8 @@ class _Reader:
 
     def _close_chain(self) -> None:
         if self._errors and len(self._chains) < _MOST_CHAINS:
-            level = "WARNING" if self._thread else self._level  # a thread that ends does not end its process
-            self._chains.append(Chain(tuple(self._errors), tuple(self._during), level, self._request))
+            errors, during = tuple(self._errors), tuple(self._during)
+            self._chains.append(Chain(errors, during, self._level, self._request, self._thread))
         if self._errors:
             self._level, self._request, self._thread = "", False, False
         self._errors, self._during, self._linked, self._next_during = [], [], False, False

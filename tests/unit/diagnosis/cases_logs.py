@@ -47,6 +47,7 @@ def unready(log: str) -> Case:
 
 FIRES: dict[str, Case] = {
     "bad-entrypoint-log": printed("/bin/sh: 1: python: not found", exit_code=127),
+    "wrong-arch-log": printed("exec /usr/bin/python3: exec format error", exit_code=1),
     "broken-install": raised("ImportError: /x/vllm/_C.abi3.so: undefined symbol: _ZN3c10"),
     "chat-template-missing": raised(
         "ValueError: The supplied chat template (x.jinja) looks like a file path, but it failed"
@@ -79,6 +80,7 @@ FIRES: dict[str, Case] = {
 
 NEAR_MISSES: dict[str, Case] = {
     # the shell found it; the program itself was not pleased
+    "wrong-arch-log": printed("exec /usr/bin/vllm: no such file or directory", exit_code=127),
     "bad-entrypoint-log": printed("vllm: error: unrecognized arguments: --x", exit_code=2),
     # the driver's library is not part of the image
     "broken-install": raised("ImportError: libcuda.so.1: cannot open shared object file: No such file or directory"),

@@ -16,14 +16,13 @@ Fix
 
 from __future__ import annotations
 
-import re
-
 from vops.diagnosis import deaths, evidence
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_NOT_FOUND = re.compile(
+_NOT_FOUND = lazy_pattern(
     r"^Shell: (?!.*exec format error).{1,400}|FileNotFoundError: \[Errno 2\] No such file or directory: '(?:vllm"
     r"|python3?)'"
     r"|ModuleNotFoundError: No module named 'vllm'(?!\.)"

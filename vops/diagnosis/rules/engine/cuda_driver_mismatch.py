@@ -17,36 +17,35 @@ Fix
 
 from __future__ import annotations
 
-import re
-
 from vops.diagnosis import deaths, evidence
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.rules.engine.no_cuda_visible import NO_GPU
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_TOO_OLD = re.compile(
+_TOO_OLD = lazy_pattern(
     r"driver on your system is too old|CUDA driver version is insufficient|please update your driver"
     r"|unsatisfied condition: (?:cuda|driver|brand)|unsupported toolchain|cudaErrorUnsupportedPtxVersion"
     r"|cudaErrorInsufficientDriver|CUDA_ERROR_UNSUPPORTED_PTX_VERSION|cudaGetDriverEntryPoint"
     r"|symbol not found.{0,40}cuda|driver does not support"
 )
-_COMPATIBILITY = re.compile(
+_COMPATIBILITY = lazy_pattern(
     r"forward compatibility was attempted|Error 804|Error 803|unsupported display driver"
     r"|[Dd]river/library version mismatch"
     r"|CUDA_ERROR_SYSTEM_DRIVER_MISMATCH|CUDA_ERROR_COMPAT_NOT_SUPPORTED|cudaErrorCompatNotSupportedOnDevice"
     r"|cudaErrorSystemDriverMismatch|API version mismatch|NVMLError_LibRmVersionMismatch"
 )
-_FABRIC = re.compile(r"Error 802|system not yet initialized|CUDA_ERROR_SYSTEM_NOT_READY|cudaErrorSystemNotReady")
-_NO_CODE = re.compile(
+_FABRIC = lazy_pattern(r"Error 802|system not yet initialized|CUDA_ERROR_SYSTEM_NOT_READY|cudaErrorSystemNotReady")
+_NO_CODE = lazy_pattern(
     r"no kernel image is available|not compatible with the current PyTorch installation|cudaErrorNoKernelImageForDevice"
     r"|ptxas.{0,200}(?:is not defined|not supported|[Uu]nsupported)|is not a recognized processor for this target"
     r"|only supports? Ampere GPUs or newer|Minimum required [Cc]uda capability|Invalid architecture value"
     r"|CUDA_ERROR_NO_BINARY_FOR_GPU|not supported on (?:this|your) GPU architecture|requires (?:device with )?compute "
     r"capability (?:>=? ?)?\d|does not support (?:compute capability|SM) ?\d|PassManager::run failed"
 )
-_ANY = re.compile("|".join(part.pattern for part in (_TOO_OLD, _COMPATIBILITY, _FABRIC, _NO_CODE)))
-_SIGNATURE = re.compile(f"{_ANY.pattern}|{NO_GPU.pattern}")
+_ANY = lazy_pattern("|".join(part.pattern for part in (_TOO_OLD, _COMPATIBILITY, _FABRIC, _NO_CODE)))
+_SIGNATURE = lazy_pattern(f"{_ANY.pattern}|{NO_GPU.pattern}")
 _WHAT = (
     (
         _COMPATIBILITY,

@@ -17,15 +17,14 @@ Fix
 
 from __future__ import annotations
 
-import re
-
 from vops.diagnosis import deaths, evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_CRASH = re.compile(
+_CRASH = lazy_pattern(
     r"illegal memory access|device-side assert|misaligned address|an illegal instruction was encountered"
     r"|invalid (?:program counter|device function|configuration argument)|CUDA error: |CUDNN_STATUS_(?!NOT_SUPPORTED)"
     r"|CUBLAS_STATUS_(?!ALLOC_FAILED)|^Abort: |^Signal: .{0,120}(?:[Ss]egmentation|[Ss]egfault|SIGSEGV|SIGABRT|Aborted"

@@ -29,6 +29,7 @@ NO_GPU = re.compile(
     r"|CUDA_VISIBLE_DEVICES is set to empty string|NVML Shared Library Not Found|NVMLError_LibraryNotFound"
     r"|NVMLError_DriverNotLoaded|Driver Not Loaded|lib(?:cuda|nvidia-ml)\.so(?:\.1)?: cannot open shared object"
     r"|Torch not compiled with CUDA enabled|Current node has no GPU available|cudaErrorNoDevice"
+    r"|libcuda\.so cannot found|cudaGetDeviceCount.{0,300}Error (?:3|46|101|304|999):"
     r"|No supported device detected|CUDA unknown error - this may be due to an incorrectly set up environment"
     r"|Can't initialize NVML|UnspecifiedPlatform|0 active drivers \(\[\]\)|The NVIDIA Driver was not detected"
 )

@@ -20,15 +20,16 @@ import re
 from vops.diagnosis import deaths, evidence
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_IN_USE = re.compile(
+_IN_USE = lazy_pattern(
     r"\[Errno 98\]|Address already in use|EADDRINUSE|failed to listen on any local network", re.IGNORECASE
 )
-_BETWEEN_WORKERS = re.compile(
+_BETWEEN_WORKERS = lazy_pattern(
     r"server socket has failed|EADDRINUSE.{0,80}(?:TCPStore|tcp store)|ZMQError|DistNetworkError"
 )
-_PORT = re.compile(r"port: (\d{2,5})|\('[^']{0,64}', (\d{2,5})\)|[:/]{1,3}[\w.*-]{0,64}:(\d{2,5})", re.ASCII)
+_PORT = lazy_pattern(r"port: (\d{2,5})|\('[^']{0,64}', (\d{2,5})\)|[:/]{1,3}[\w.*-]{0,64}:(\d{2,5})", re.ASCII)
 
 
 @rule(cause="port-in-use", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_IN_USE)

@@ -15,14 +15,13 @@ Fix
 
 from __future__ import annotations
 
-import re
-
 from vops.diagnosis import deaths, evidence
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_COLLISION = re.compile(
+_COLLISION = lazy_pattern(
     r"VLLM_PORT '?tcp://\S{1,120} appears to be a URI|invalid literal for int\(\) with base 10: '(?:tcp|udp)://"
 )
 

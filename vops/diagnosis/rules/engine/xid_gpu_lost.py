@@ -17,14 +17,13 @@ Fix
 
 from __future__ import annotations
 
-import re
-
 from vops.diagnosis import deaths, evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_HARDWARE = re.compile(
+_HARDWARE = lazy_pattern(
     r"[Uu]ncorrectable (?:ECC|NVLink) error|uncorrectable NVLink|cudaErrorECCUncorrectable|CUDA_ERROR_ECC_UNCORRECTABLE"
     r"|GPU is lost|GPU_IS_LOST|fallen off the bus|NVMLError_GpuIsLost|unspecified launch failure|hardware stack error"
     r"|cudaErrorLaunchFailure|Unable to determine the device handle for GPU|Nvlink is not supported"
@@ -32,9 +31,9 @@ _HARDWARE = re.compile(
     r"|cudaErrorContained|cudaErrorHardwareStackError|CUDA_ERROR_(?:NVLINK_UNCORRECTABLE|HARDWARE_STACK_ERROR"
     r"|CONTAINED)"
 )
-_XID = re.compile(r"Xid ?(?:\(PCI:[^)]{1,40}\): |=)(\d{1,3})")
+_XID = lazy_pattern(r"Xid ?(?:\(PCI:[^)]{1,40}\): |=)(\d{1,3})")
 _APPLICATION = frozenset((13, 31, 43, 45, 68, 109))
-_SIGNATURE = re.compile(f"{_HARDWARE.pattern}|CUDA error: |CUDNN_STATUS|ncclUnhandledCudaError|XidCriticalError")
+_SIGNATURE = lazy_pattern(f"{_HARDWARE.pattern}|CUDA error: |CUDNN_STATUS|ncclUnhandledCudaError|XidCriticalError")
 
 
 @rule(

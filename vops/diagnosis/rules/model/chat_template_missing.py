@@ -16,15 +16,14 @@ Fix
 
 from __future__ import annotations
 
-import re
-
 from vops.diagnosis import deaths, evidence
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Fix, Severity
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_UNUSABLE = re.compile(
+_UNUSABLE = lazy_pattern(
     r"supplied chat template.{0,400}(?:doesn't exist|looks like a file path|failed to|not)"
     r"|chat template path doesn't exist"
     r"|ChatTemplateResolutionError|default chat template is no longer allowed|TemplateSyntaxError"

@@ -15,14 +15,13 @@ Fix
 
 from __future__ import annotations
 
-import re
-
 from vops.diagnosis import deaths, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_BROKEN = re.compile(
+_BROKEN = lazy_pattern(
     r"SafetensorError|No model weights found in|Could not find checkpoint files|in loaded state|file size different is"
     r"|Error while deserializing header|Cannot find any (?:safetensors )?model weights"
     r"|PytorchStreamReader failed|Consistency check failed|unexpected EOF|UnpicklingError|invalid load key"

@@ -17,15 +17,14 @@ Fix
 
 from __future__ import annotations
 
-import re
-
 from vops.diagnosis import deaths, hub, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_REPOSITORY = re.compile(
+_REPOSITORY = lazy_pattern(
     r"Access to (?:model|dataset) (\S{1,200}) is restricted|/([\w.-]{1,96}/[\w.-]{1,96})/resolve/"
     r"|access to it at https://huggingface\.co/([\w.-]{1,96}/[\w.-]{1,96}?)\.?(?: |$)"
 )

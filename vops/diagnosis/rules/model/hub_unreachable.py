@@ -16,14 +16,13 @@ Fix
 
 from __future__ import annotations
 
-import re
-
 from vops.diagnosis import deaths, evidence, hub
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_SIGNATURE = re.compile("|".join(pattern.pattern for pattern, _ in hub.WAYS))
+_SIGNATURE = lazy_pattern("|".join(pattern.pattern for pattern, _ in hub.WAYS))
 _STEPS = {
     hub.OFFLINE: (
         "Unset HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE where they were set by mistake;",

@@ -16,14 +16,13 @@ Fix
 
 from __future__ import annotations
 
-import re
-
 from vops.diagnosis import deaths, evidence
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_LORA = re.compile(
+_LORA = lazy_pattern(
     r"LoRA rank (?P<rank>\d{1,5}) is greater than max_lora_rank (?P<most>\d{1,5})|Loading lora .{0,200}failed"
     r"|LoRAAdapterNotFound"
     r"|No adapter found for|adapter_config\.json|LoRA is not enabled|is not supported for LoRA|does not support LoRA"

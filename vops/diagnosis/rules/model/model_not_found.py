@@ -30,7 +30,7 @@ _FILES = re.compile(
     r"|does not appear to have a(?:ny)? files? named|Can't load (?:the )?(?:configuration|tokenizer|image processor"
     r"|feature "
     r"extractor) (?:of|for)|no config file found|No supported config format found|Incorrect path_or_model_id"
-    r"|[Mm]odel path .{0,200}does not exist|Couldn't instantiate the backend tokenizer|is not a local folder"
+    r"|[Mm]odel path .{0,200}does not exist|is not a local folder"
     r"|Invalid repository ID or local directory|(?<!Local)EntryNotFoundError|Could not find \S{0,80}tokenizer\.model"
     r"|Path .{1,200} does not exist|Failed to load mistral .{0,120} config|non-existent path: "
     r"|Mistral tokenizer is present|FileNotFoundError: .{0,200}(?:model|config)"
@@ -52,8 +52,9 @@ def model_not_found(replica: Replica) -> Verdict | None:
         steps = (f"See that a volume with the model is mounted and holds {model}, with config.json in it.",)
     else:
         private = ", or it is private and asked for without a token that may see it" if ambiguous else ""
-        summary = f"The hub has no {model}{private}"
-        steps = (f"Correct the model's name: see https://huggingface.co/{model}",)
+        known = "/" in model
+        summary = f"{model if known else f'The model of {replica.name}'} is not where it is looked for{private}"
+        steps = (f"Correct the model's name: see https://huggingface.co/{model if known else 'models'}",)
     return Verdict(
         summary=summary,
         evidence=(*deaths.shown(replica, hit), *(() if is_path else (hub.token_evidence(replica),))),

@@ -20,9 +20,10 @@ import re
 from vops.diagnosis import deaths, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_MISMATCH = re.compile(
+_MISMATCH = lazy_pattern(
     r"Quantization method specified in the model config|[Uu]nknown quantization=|does not support (?:BNB|BitsAndBytes)"
     r"|quantization is currently not supported in|Unknown quantization method"
     r"|quantization method \S{1,60} is not supported|Cannot find the config file for (?:awq|gptq|\w{1,20}quant)"

@@ -22,10 +22,11 @@ from vops.diagnosis import deaths, hub, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_SIGNATURE = re.compile(f"{hub.UNKNOWN_TOKEN.pattern}|{hub.NO_CREDENTIALS.pattern}", re.DOTALL)
-_NEWLINE = re.compile(r"[Hh]eader value")
+_SIGNATURE = lazy_pattern(f"{hub.UNKNOWN_TOKEN.pattern}|{hub.NO_CREDENTIALS.pattern}", re.DOTALL)
+_NEWLINE = lazy_pattern(r"[Hh]eader value")
 _STORAGE_STEPS = (
     "Give the pod's ServiceAccount an identity that may read the bucket (IRSA, Workload Identity), or a Secret with "
     "keys.",

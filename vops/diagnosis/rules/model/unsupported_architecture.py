@@ -40,7 +40,7 @@ def unsupported_architecture(replica: Replica) -> Verdict | None:
     hit, log = deaths.error(replica, _UNSUPPORTED), replica.death_log
     if hit is None or log is None:
         return None
-    version = log.version or "this version"
+    version = log.version or "of this image"
     return Verdict(
         summary=f"vLLM {version} does not support the architecture of {deaths.model_of(replica)}",
         evidence=(*deaths.shown(replica, hit), evidence.container_field(replica, "image", replica.container.image)),

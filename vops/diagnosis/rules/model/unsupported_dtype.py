@@ -20,9 +20,10 @@ import re
 from vops.diagnosis import deaths, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_DTYPE = re.compile(
+_DTYPE = lazy_pattern(
     r"Bfloat16 is only supported on GPUs with compute capability|bfloat16 is not supported|does not support float16"
     r"|fp8e4nv not supported|type fp8e4\w{0,3} not supported|not implemented for '(?:Half|BFloat16|Float8_e4m3fn)'"
     r"|Unknown dtype|not supported for quantization method \w{1,40}\. Supported dtypes"

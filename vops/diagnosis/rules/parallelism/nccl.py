@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
+from vops.model.patterns import lazy_pattern
 
-FAILED = re.compile(
+FAILED = lazy_pattern(
     r"NCCL|[Nn]ccl|DistBackendError|DistNetworkError|DistStoreError|[Gg]loo|TCPStore|Watchdog caught|^Watchdog: "
     r"|RPC call to \w{1,40} timed out|ProcessGroup|connectFullMesh|Connection closed by (?:remote )?peer"
     r"|Broken pipe \(errno|init_process_group|client socket has (?:failed|timed out)|recvValue failed"
     r"|peer-to-peer access from|Barrier (?:departure )?timed out"
 )
-SHARED_MEMORY = re.compile(  # in the container's /dev/shm, not in a file of vops
+SHARED_MEMORY = lazy_pattern(  # in the container's /dev/shm, not in a file of vops
     r"/dev/[s]hm.{0,200}(?:[Nn]o space|No such|error)|failed to extend /dev/shm|shared memory segment /dev/shm"
     r"|Could not map /dev/shm|failed to create shared memory file"
 )

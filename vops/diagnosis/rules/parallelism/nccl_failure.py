@@ -22,18 +22,19 @@ from vops.diagnosis import deaths, evidence
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.rules.parallelism.nccl import FAILED
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_WARNED = re.compile(r"NCCL WARN (.{1,300})")
-_INTERFACE = re.compile(
+_WARNED = lazy_pattern(r"NCCL WARN (.{1,300})")
+_INTERFACE = lazy_pattern(
     r"NCCL_SOCKET_IFNAME|no socket interface|GLOO_SOCKET_IFNAME|Unable to find address for|Bootstrap : no", re.I
 )
-_INFINIBAND = re.compile(
+_INFINIBAND = lazy_pattern(
     r"NET/IB|ibv_|ncclIbv|Infini[Bb]and|RoCE|memlock|ncclRemoteError|Got completion from peer", re.I
 )
-_PEER = re.compile(r"peer access|P2P|nvlink|NVLS|cuMem|IMEX|custom_all_reduce", re.I)
-_STORE = re.compile(r"TCPStore|client socket|DistNetworkError|DistStoreError|rendezvous", re.I)
-_HUNG = re.compile(r"Watchdog|RPC call to|timed? ?out", re.I)
+_PEER = lazy_pattern(r"peer access|P2P|nvlink|NVLS|cuMem|IMEX|custom_all_reduce", re.I)
+_STORE = lazy_pattern(r"TCPStore|client socket|DistNetworkError|DistStoreError|rendezvous", re.I)
+_HUNG = lazy_pattern(r"Watchdog|RPC call to|timed? ?out", re.I)
 _ADVICE = (
     (
         _INTERFACE,

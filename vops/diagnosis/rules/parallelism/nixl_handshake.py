@@ -17,23 +17,22 @@ Fix
 
 from __future__ import annotations
 
-import re
-
 from vops.diagnosis import deaths, evidence
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Severity
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_NIXL = re.compile(
+_NIXL = lazy_pattern(
     r"\bNIXL|[Nn]ixl[A-Z_]\w{0,40}|nixl_?(?:agent|connector)|KV cache sizes must match between P and D"
     r"|Heterogeneous TP expects same kv_cache_layout|kv_connector/v1/nixl"
     r"|Number of KV layers must match between prefill"
 )
 _VARIABLE = "VLLM_NIXL_SIDE_CHANNEL_HOST"
-_DIFFER = re.compile(r"hash mismatch|decode NixlHandshake|expects same|must match|not divisible|incompatib")
-_FAILING = re.compile(r"NIXL transfer failure|NIXL compatibility hash mismatch|Releasing expired KV blocks")
-_ABSENT = re.compile(r"NIXL is not available|No module named '?nixl")
+_DIFFER = lazy_pattern(r"hash mismatch|decode NixlHandshake|expects same|must match|not divisible|incompatib")
+_FAILING = lazy_pattern(r"NIXL transfer failure|NIXL compatibility hash mismatch|Releasing expired KV blocks")
+_ABSENT = lazy_pattern(r"NIXL is not available|No module named '?nixl")
 
 
 @rule(cause="nixl-handshake", branch=Branch.DIED, needs={Source.LOGS}, order=34, even_when_ready=True, signature=_NIXL)

@@ -20,16 +20,17 @@ import re
 from vops.diagnosis import deaths, evidence
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_GCS = re.compile(
+_GCS = lazy_pattern(
     r"^Ray: |connect to GCS|Could not find any running Ray instance|Ray cluster is not found|No existing Ray"
     r"|GCS address"
     r"|ray\S{0,20}\.exceptions\.RaySystemError|Failed to (?:get|register) .{0,60}(?:GCS|raylet)"
     r"|Unable to connect to .{0,60}:6379"
     r"|can't find available Ray"
 )
-_ADDRESS = re.compile(r"(?:address|at|to)[ :]{1,3}([\w.-]{3,253}:\d{2,5})", re.ASCII)
+_ADDRESS = lazy_pattern(r"(?:address|at|to)[ :]{1,3}([\w.-]{3,253}:\d{2,5})", re.ASCII)
 
 
 @rule(cause="ray-unreachable", branch=Branch.DIED, needs={Source.LOGS}, order=35, signature=_GCS)

@@ -17,17 +17,16 @@ Fix
 
 from __future__ import annotations
 
-import re
-
 from vops.diagnosis import deaths, evidence
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.rules.parallelism.nccl import FAILED, SHARED_MEMORY
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
 _PATH = "/dev/shm"  # noqa: S108 - the shared memory of the container, not a file of vops
-_DIRECT = re.compile(
+_DIRECT = lazy_pattern(
     r"^Signal: .{0,120}(?:Bus error|SIGBUS|signal 7)|^Abort: Fatal Python error: Bus error|killed by signal: Bus error"
     r"|[Ii]nsufficient (?:shared memory|space in /dev/shm)|out of shared memory|unable to (?:open|mmap|resize|write to"
     r"|allocate) shared memory"
@@ -35,8 +34,8 @@ _DIRECT = re.compile(
     r"|failed to extend /dev/shm|shared memory segment /dev/shm"
     r"|No space left on device.{0,400} @ .{0,60}multiprocessing/(?:shared_memory|heap|synchronize)"
 )
-_FULL = re.compile(r"No space left on device|\[Errno 28\]|ENOSPC")
-_SIGNATURE = re.compile(f"{_DIRECT.pattern}|{_FULL.pattern}|{FAILED.pattern}")
+_FULL = lazy_pattern(r"No space left on device|\[Errno 28\]|ENOSPC")
+_SIGNATURE = lazy_pattern(f"{_DIRECT.pattern}|{_FULL.pattern}|{FAILED.pattern}")
 _GIB_PER_GPU = 2
 _BUS_EXIT, _BUS_CHILD = 135, -7
 

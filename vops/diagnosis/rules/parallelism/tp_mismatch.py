@@ -67,24 +67,44 @@ def _said(replica: Replica, match: re.Match[str]) -> tuple[str, str]:
             f"{tp} GPUs cannot share {heads} attention heads evenly",
             f"Set --tensor-parallel-size {best} (a divisor of {heads}) and resources.limits to as many GPUs.",
         )
-    text = match.string
-    if match["by"] or _QUANTIZED.search(text) or "divisible" in match[0]:
-        asked = f"--tensor-parallel-size {match['by'] or replica.args.tensor_parallel_size or ''}".rstrip()
+    if match["by"] or _QUANTIZED.search(match.string) or "divisible" in match[0]:
+        return _indivisible(replica, match)
+    world = match["world"] or match["required"] or match["needs"] or _world(replica)
+    if "lacement group" in match.string or "Ray" in match[0] or "enough GPUs" in match[0]:
         return (
-            f"The model cannot be split as {replica.name} asks: {match[0][:120]}",
-            f"Lower {asked} to a smaller power of two that divides the model's sizes, and resources.limits with it; "
-            "more GPUs can be used by --pipeline-parallel-size.",
+            f"Ray has fewer GPUs than {replica.name} asks for" + (f": it asks for {world}" if world else ""),
+            f"Bring {world or 'as many'} GPUs into the Ray cluster (ray status shows them; every worker must have "
+            f"joined, "
+            "with a GPU limit), or lower --tensor-parallel-size and --pipeline-parallel-size.",
         )
-    world = match["world"] or match["required"] or match["needs"] or str(replica.args.gpus)
-    gpus = match["gpus"] or match["devices"] or match["total"] or str(replica.gpu_count or "too few")
-    if "lacement group" in text or "Ray" in match[0] or "enough GPUs" in match[0]:
+    gpus = match["gpus"] or match["devices"] or match["total"] or str(replica.gpu_count or "")
+    if not gpus or not world:
         return (
-            f"Ray has not the {world} GPUs that {replica.name} asks for",
-            f"Bring {world} GPUs into the Ray cluster (ray status shows them; the workers must have joined, each with "
-            f"its "
-            "GPU limit), or lower --tensor-parallel-size and --pipeline-parallel-size.",
+            f"The parallelism of {replica.name} asks for more GPUs than its container has",
+            "Set resources.limits to tensor × pipeline parallel size, or lower --tensor-parallel-size to the limit.",
         )
     return (
         f"{replica.name} runs on {gpus} GPU(s), and its parallelism asks for {world}",
         f"Set resources.limits to {world} GPUs, or --tensor-parallel-size to {gpus}.",
     )
+
+
+def _indivisible(replica: Replica, match: re.Match[str]) -> tuple[str, str]:
+    size = int(match["by"] or replica.args.tensor_parallel_size or 0)
+    part = int(match["part"]) if match["part"] else 0
+    fits = max((item for item in range(1, size) if part % item == 0), default=1) if part and size else None
+    to = f"to {fits}" if fits is not None else "to a smaller power of two that divides the model's sizes"
+    return (
+        f"The model cannot be split as {replica.name} asks: {match[0][:120].rstrip(' =')}",
+        f"Lower --tensor-parallel-size {to}, and resources.limits with it; use more GPUs by --pipeline-parallel-size.",
+    )
+
+
+def _world(replica: Replica) -> str:
+    """How many GPUs the flags ask for, by the pod or by the log; empty where neither tells."""
+    if replica.observed:
+        return str(replica.args.gpus)
+    given = replica.death_log.arguments if replica.death_log is not None else {}
+    sizes = [given.get(name, "1") for name in ("tensor_parallel_size", "pipeline_parallel_size")]
+    world = int(sizes[0]) * int(sizes[1]) if all(size.isdigit() for size in sizes) else 1
+    return str(world) if world > 1 else ""
