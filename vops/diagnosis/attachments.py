@@ -11,15 +11,18 @@ import re
 
 import msgspec
 
+from vops.diagnosis.creation import persists, stuck_at
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.filters.volumes import claim_names
 from vops.diagnosis.states import ReplicaState
+from vops.model.patterns import lazy_pattern
 from vops.model.resources import Event, Node, Pod
 from vops.model.storage import PersistentVolumeClaim
 
-_VOLUME = re.compile(r'volume "(?P<name>[^"\s]{1,253})"')
-_USED_BY = re.compile(r"already used by pod\(s\) (?P<pods>[\w., -]{1,500}?)(?: and \d+ pod|$)")
-_ELSEWHERE = re.compile(
+_REASONS = ("FailedAttachVolume",)
+_VOLUME = lazy_pattern(r'volume "(?P<name>[^"\s]{1,253})"')
+_USED_BY = lazy_pattern(r"already used by pod\(s\) (?P<pods>[\w., -]{1,500}?)(?: and \d+ pod|$)")
+_ELSEWHERE = lazy_pattern(
     r"Multi-Attach error|already attached to (?!the)|RESOURCE_IN_USE_BY_ANOTHER_RESOURCE|VolumeInUse"
     r"|currently (?:attached|used) (?:to|by)|is (?:already )?attached to (?:another|a different|node|instance|vm)"
     r"|being used by VM|volume is in use by",
@@ -41,15 +44,26 @@ def held_elsewhere(replica: Replica) -> Held | None:
     """What keeps a pod that is being created waiting for a volume; None where nothing says so."""
     if replica.state is not ReplicaState.CREATING:
         return None
-    said = (item for item in reversed(replica.events) if item.reason == "FailedAttachVolume")
-    event = next((item for item in said if _ELSEWHERE.search(item.message)), None)
-    if event is None:
+    event = stuck_at(replica, _REASONS)
+    if event is None or not elsewhere(event.message) or not persists(replica, event) or _attached(replica, event):
         return None
     match, used = _VOLUME.search(event.message), _USED_BY.search(event.message)
     volume = match["name"] if match else ""
     names = tuple(name.strip() for name in used["pods"].split(",")) if used else ()
     claim = _claim(replica, volume)
     return Held(event, volume, claim, _holders(replica, claim, names), names)
+
+
+def elsewhere(message: str) -> bool:
+    """Whether a failure to attach a volume says that another node has it."""
+    return _ELSEWHERE.search(message) is not None
+
+
+def _attached(replica: Replica, event: Event) -> bool:
+    """Whether a volume was attached after all, as a later event tells."""
+    failed = event.last_seen
+    succeeded = (item.last_seen for item in replica.events if item.reason == "SuccessfulAttachVolume")
+    return failed is not None and any(seen is not None and seen > failed for seen in succeeded)
 
 
 def lost_node(replica: Replica, held: Held) -> tuple[str, Node | None]:

@@ -6,11 +6,11 @@ largest init container; what the pod asks for as a whole counts instead of that 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
 
+from vops.model.patterns import lazy_pattern
 from vops.model.quantities import quantity
 from vops.model.resources import Container, Pod, PodSpec
 
@@ -27,7 +27,7 @@ _GPU_NAMES = (
     "aws.amazon.com/neuron",
     "gpu.nvidia.com/",
 )
-_NOT_GPUS = re.compile(r"hostdev|rdma|roce|sriov|nic\b|_ib|/ib")
+_NOT_GPUS = lazy_pattern(r"hostdev|rdma|roce|sriov|nic\b|_ib|/ib")
 """Network devices that the same vendors advertise under the same prefix."""
 
 _OF_PODS = ("cpu", "memory", "hugepages-")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from vops.diagnosis.demands import amounts, is_gpu
 from vops.diagnosis.filters.rooms import capacity
 from vops.diagnosis.placement import NodeFit, Placement
 from vops.model.resources import Node
@@ -42,11 +43,15 @@ def gpu_sign(node: Node) -> str:
 
 
 def bare_gpu_nodes(placement: Placement) -> tuple[NodeFit, ...]:
-    """The nodes that should have what the pod asks for by their labels, suit it, and have none in their capacity."""
+    """The nodes that the pod picks, and that have GPUs by their labels and none of any name in their capacity."""
     if not placement.gpus:
         return ()
-    resource = placement.gpu_resource
-    return tuple(fit for fit in placement.meant if gpu_sign(fit.node) and not capacity(fit.node, resource))
+    return tuple(fit for fit in placement.meant if gpu_sign(fit.node) and not gpu_resources(fit.node))
+
+
+def gpu_resources(node: Node) -> tuple[str, ...]:
+    """The GPU resources that a node has, by name."""
+    return tuple(sorted(name for name, count in amounts(node.status.capacity).items() if is_gpu(name) and count > 0))
 
 
 def unhealthy_nodes(placement: Placement) -> tuple[NodeFit, ...]:

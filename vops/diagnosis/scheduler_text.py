@@ -16,6 +16,7 @@ from enum import StrEnum
 import msgspec
 
 from vops.diagnosis.filters.taints import says_unavailable
+from vops.model.patterns import lazy_pattern
 from vops.model.resources import Event, Taint
 
 
@@ -79,12 +80,12 @@ class SchedulerText(msgspec.Struct, frozen=True):
 
 _LONGEST = 8_000
 _CUT = " ..."
-_HEAD = re.compile(r"(\d{1,7})/(\d{1,7}) nodes are (?:un)?available: ?")
+_HEAD = lazy_pattern(r"(\d{1,7})/(\d{1,7}) nodes are (?:un)?available: ?")
 _AFTER = (
     r"no new claims to deallocate|still not schedulable|plugin disabled"
     r"|(?:deallocation|deletion) of ResourceClaim completed"
 )
-_TAIL = re.compile(rf"[.,]? ?(?:(?:{_AFTER})(?:, preemption: |\.*$)|preemption: )")
+_TAIL = lazy_pattern(rf"[.,]? ?(?:(?:{_AFTER})(?:, preemption: |\.*$)|preemption: )")
 _TEXT = (
     r"(?P<text>"
     r"Insufficient (?P<resource>[\w./-]*\w)"
@@ -94,7 +95,7 @@ _TEXT = (
     r"|node\(s\) had taint \{(?P<old>[^{}]{0,500})\}, that the pod didn't tolerate"
     r"|[A-Za-z(\"][^,]{2,300}?)"
 )
-_REASON = re.compile(rf"(?P<nodes>\d{{1,7}}) {_TEXT}(?=, \d|\.? ?\.*$|\. )")
+_REASON = lazy_pattern(rf"(?P<nodes>\d{{1,7}}) {_TEXT}(?=, \d|\.? ?\.*$|\. )")
 _OBSTACLES = (
     ("plugin NodeAffinity", Obstacle.SELECTOR),
     ("[NodeAffinity]", Obstacle.SELECTOR),

@@ -15,21 +15,22 @@ import msgspec
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.filters.volumes import ClaimBlock, Storage, Trouble, claim_names, class_name
 from vops.diagnosis.spoken import leading
+from vops.model.patterns import lazy_pattern
 from vops.model.quantities import quantity
 from vops.model.resources import Event, Ref
 from vops.model.storage import PersistentVolume, PersistentVolumeClaim
 from vops.model.text import one_line
 
-_CLAIM = re.compile(
+_CLAIM = lazy_pattern(
     r'persistentvolumeclaim "(?P<name>[\w.-]{1,253})" (?P<how>not found|bound to non-existent|is being deleted)'
 )
 _UNBOUND = "unbound immediate PersistentVolumeClaims"
 _GONE = "bound to non-existent pv"
-_EPHEMERAL = re.compile(
+_EPHEMERAL = lazy_pattern(
     r'waiting for ephemeral volume controller to create the persistentvolumeclaim "(?P<name>[\w.-]{1,253})"'
 )
 _NO_CLASS = "no storage class is set"
-_LACKS_CLASS = re.compile(r'storageclass(?:\.storage\.k8s\.io)? "(?P<name>[\w.-]{1,253})" not found')
+_LACKS_CLASS = lazy_pattern(r'storageclass(?:\.storage\.k8s\.io)? "(?P<name>[\w.-]{1,253})" not found')
 _FAILED = ("ProvisioningFailed", "FailedBinding", "VolumeMismatch")
 _WAITS = ("WaitForFirstConsumer", "WaitForPodScheduled")
 _NO_VOLUME = {

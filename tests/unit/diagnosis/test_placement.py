@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
 
 from tests.unit.diagnosis.cluster_parts import GPU, TAINT, TOLERATION, node, pending, ready, world
-from vops.diagnosis.demands import pod_requests
+from vops.diagnosis.demands import is_gpu, pod_requests
 from vops.diagnosis.filters.taints import tolerable, tolerates
 from vops.diagnosis.placement import NodeFit, Placement
 from vops.diagnosis.scheduler_text import Obstacle
@@ -163,3 +164,57 @@ def test_the_nearest_node_is_the_one_with_the_least_to_change() -> None:
 
 def test_a_malformed_quantity_offers_nothing() -> None:
     assert only(placed(node(allocatable={GPU: "many"}))).short_of_gpu
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "clash"),
+    [
+        ({"hostPort": 8000}, {"hostPort": 8000}, True),
+        ({"hostPort": 8000}, {"hostPort": 8001}, False),
+        ({"hostPort": 8000, "protocol": "UDP"}, {"hostPort": 8000}, False),
+        ({"hostPort": 8000, "hostIP": "10.0.0.1"}, {"hostPort": 8000}, True),
+        ({"hostPort": 8000, "hostIP": "10.0.0.1"}, {"hostPort": 8000, "hostIP": "10.0.0.2"}, False),
+        ({"containerPort": 8000}, {"containerPort": 8000}, False),
+    ],
+)
+def test_a_host_port_is_had_once_on_each_address(ours: dict[str, Any], theirs: dict[str, Any], clash: bool) -> None:
+    other = ready("other", gpus=0, container={"name": "vllm", "ports": [theirs]})
+    fit = only(placed(node(), other, container={"name": "vllm", "ports": [ours]}))
+    assert [(port, pod.metadata.name) for port, pod in fit.ports] == ([(8000, "other")] if clash else [])
+
+
+def test_what_a_pod_asks_for_as_a_whole_counts_for_cpu_and_memory() -> None:
+    whole = {"requests": {"cpu": "6", "memory": "8Gi", GPU: "9"}}
+    wanted = pod_requests(pending(requests={"cpu": "2", "memory": "1Gi"}, resources=whole).spec)
+    assert [int(wanted[name]) for name in ("cpu", "memory", GPU)] == [6, 8 * 2**30, 1]
+
+
+def test_overhead_comes_on_top_and_a_limit_is_a_request() -> None:
+    container = {"name": "vllm", "resources": {"limits": {"cpu": "2"}}}
+    assert pod_requests(pending(container=container, overhead={"cpu": "250m"}).spec)["cpu"] == Decimal("2.25")
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "taint", "expected"),
+    [
+        ("Gt", "950", "999", True),
+        ("Gt", "950", "950", False),
+        ("Lt", "950", "900", True),
+        ("Lt", "950", "950", False),
+        ("Gt", "950", "9.9e9", False),
+        ("Gt", "many", "999", False),
+    ],
+)
+def test_tolerations_compare_whole_numbers(operator: str, value: str, taint: str, expected: bool) -> None:
+    toleration = Toleration("sla", operator, value, "NoSchedule")
+    assert tolerates(toleration, Taint("sla", taint, "NoSchedule")) is expected
+
+
+def test_a_node_that_only_lacks_room_is_allowed() -> None:
+    assert only(placed(node(), ready("other"))).allowed
+    assert not only(placed(node(taints=[TAINT]))).allowed
+
+
+@pytest.mark.parametrize("name", ["nvidia.com/hostdev", "nvidia.com/rdma_shared", "cpu", "example.com/gpu"])
+def test_not_everything_of_a_vendor_is_a_gpu(name: str) -> None:
+    assert not is_gpu(name)

@@ -25,9 +25,10 @@ from vops.diagnosis.filters.devices import allocated, device_claims, device_clas
 from vops.diagnosis.findings import Confidence, Evidence
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.scheduler_text import Obstacle
+from vops.model.patterns import lazy_pattern
 
-_CLASS = re.compile(r"device class (?P<name>[\w./-]{1,253}) does not exist")
-_BLOCKED = re.compile(
+_CLASS = lazy_pattern(r"device class (?P<name>[\w./-]{1,253}) does not exist")
+_BLOCKED = lazy_pattern(
     r"resource ?claim|ResourceClaim|device class|allocate devices|unsupported request type", re.IGNORECASE
 )
 

@@ -20,10 +20,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from vops.diagnosis import blockers, evidence, remedies
-from vops.diagnosis.demands import amounts, is_gpu
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.filters.rooms import capacity
 from vops.diagnosis.findings import Confidence
+from vops.diagnosis.gpu_nodes import gpu_resources
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.resources import Node
 from vops.model.snapshot import Source
@@ -69,6 +69,4 @@ def wrong_gpu_resource(replica: Replica) -> Verdict | None:
 
 def offered_gpu_resources(nodes: Iterable[Node]) -> list[str]:
     """Every GPU resource that some node has, by name."""
-    return sorted(
-        {name for node in nodes for name, n in amounts(node.status.capacity).items() if is_gpu(name) and n > 0}
-    )
+    return sorted({name for node in nodes for name in gpu_resources(node)})

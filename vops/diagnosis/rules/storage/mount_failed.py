@@ -16,27 +16,27 @@ Fix
 
 from __future__ import annotations
 
-import re
-
 from vops.diagnosis import evidence, remedies
+from vops.diagnosis.attachments import elsewhere
 from vops.diagnosis.creation import complaints, persists, refusal, stuck_at
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.states import ReplicaState
 from vops.diagnosis.wordings import Reading, read, wording
+from vops.model.patterns import lazy_pattern
 from vops.model.resources import Event, Volume
 from vops.model.text import one_line
 
 _REASONS = ("FailedMount", "FailedAttachVolume", "FailedMapVolume")
-_OF_OTHERS = re.compile(
-    r"Multi-Attach|\b(?:secrets?|configmaps?|serviceaccounts?|persistentvolumeclaims?) \"[^\"]{1,253}\" not found"
+_OF_OTHERS = lazy_pattern(
+    r"\b(?:secrets?|configmaps?|serviceaccounts?|persistentvolumeclaims?) \"[^\"]{1,253}\" not found"
     r"|non-existent (?:secret|config) key|SecretProviderClass[^\n]{0,80}not found"
 )
-"""Said of what other rules name: a volume held elsewhere, configuration or a claim that is not there."""
+"""Said of what other rules name: configuration or a claim that is not there."""
 
 _WRAPPER = "Unable to attach or mount volumes"
-_NAMES = re.compile(r'for volume "([^"]{1,253})"|unmounted volumes=\[([^\]]{1,253})\]')
+_NAMES = lazy_pattern(r'for volume "([^"]{1,253})"|unmounted volumes=\[([^\]]{1,253})\]')
 _LONGEST = 160
 
 _SAYS = (
@@ -168,7 +168,7 @@ def mount_failed(replica: Replica) -> Verdict | None:
     if said is not None and refused is not None:
         return _verdict(replica, said, refused.shown, "")
     event = _event(replica)
-    if event is None or _OF_OTHERS.search(event.message):
+    if event is None or _OF_OTHERS.search(event.message) or elsewhere(event.message):
         return None
     said = _read(replica, event.message) or _unread(replica, event)
     if not said.definite and not persists(replica, event):

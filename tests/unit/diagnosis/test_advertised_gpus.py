@@ -1,0 +1,103 @@
+"""GPUs that are there and not offered, offered under another name, or too few on a node."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.unit.diagnosis.cases_scheduling import daemonset
+from tests.unit.diagnosis.cluster_parts import GPU, TAINT, TOLERATION, first_finding, node, pending, world
+from vops.diagnosis.diagnose import diagnose
+from vops.diagnosis.findings import Confidence, Finding
+from vops.diagnosis.gpu_nodes import gpu_sign
+
+L4, H100 = {"nvidia.com/gpu.product": "NVIDIA-L4"}, {"nvidia.com/gpu.product": "NVIDIA-H100"}
+PLAIN = {"nvidia.com/gpu.product": ""}
+
+
+def finding(*objects: Any, **asks: Any) -> Finding:
+    return first_finding(world(pending(**asks), *objects))
+
+
+@pytest.mark.parametrize(
+    ("labels", "sign"),
+    [
+        ({"cloud.google.com/gke-accelerator": "nvidia-l4"}, True),
+        ({"k8s.amazonaws.com/accelerator": "nvidia-tesla-t4"}, True),
+        ({"nvidia.com/gpu.present": "true"}, True),
+        ({"feature.node.kubernetes.io/pci-10de.present": "true"}, True),
+        ({"feature.node.kubernetes.io/pci-0302_10de.present": "true"}, True),
+        ({"node.kubernetes.io/instance-type": "g6.12xlarge"}, True),
+        ({"node.kubernetes.io/instance-type": "Standard_NC24ads_A100_v4"}, True),
+        ({"node.kubernetes.io/instance-type": "a2-highgpu-1g"}, True),
+        ({"node.kubernetes.io/instance-type": "m5.xlarge"}, False),
+        ({"nvidia.com/gpu.present": "false"}, False),
+        ({}, False),
+    ],
+)
+def test_signs_of_gpus(labels: dict[str, str], sign: bool) -> None:
+    assert bool(gpu_sign(node(labels=PLAIN | labels))) is sign
+
+
+@pytest.mark.parametrize(
+    ("plugin", "why", "step"),
+    [
+        ((), "driver or device plugin is missing", "Install the NVIDIA device plugin"),
+        ((daemonset(),), "does not tolerate nvidia.com/gpu:NoSchedule", "Add to the tolerations of the device plugin"),
+        ((daemonset(desired=1, tolerations=[TOLERATION]),), "ready on 0 of 1 nodes", "log of its pod on gpu-1"),
+        ((daemonset(tolerations=[TOLERATION]),), "selects no node", "get pods"),
+        ((daemonset(desired=1, ready=1, tolerations=[TOLERATION]),), "the driver is missing", "install the driver"),
+    ],
+)
+def test_the_device_plugin_is_looked_at(plugin: Any, why: str, step: str) -> None:
+    found = finding(node(gpus=0, taints=[TAINT]), *plugin, tolerations=[TOLERATION])
+    assert (found.cause, found.confidence) == ("gpu-not-advertised", Confidence.CERTAIN)
+    assert why in found.summary
+    assert step in " ".join(found.fixes[0].steps)
+
+
+def test_the_nodes_that_are_picked_count_even_where_others_have_gpus() -> None:
+    found = finding(node("l4", gpus=0), node("h100", labels=H100), nodeSelector=L4)
+    assert (found.cause, "l4" in found.summary) == ("gpu-not-advertised", True)
+
+
+def test_a_bare_node_does_not_matter_where_another_will_do() -> None:
+    assert finding(node("bare", gpus=0), node("full", gpus=1, taints=[TAINT])).cause == "untolerated-taint"
+
+
+def test_unhealthy_gpus_are_in_the_capacity_only() -> None:
+    found = finding(node(gpus=7, capacity={GPU: "8"}), gpus=8)
+    assert (found.cause, "unhealthy" in found.summary) == ("gpu-not-advertised", True)
+
+
+def test_a_cluster_without_gpus() -> None:
+    assert "none of 1 nodes" in finding(node(gpus=0, labels=PLAIN)).summary
+
+
+def test_nothing_is_said_of_nodes_that_were_not_seen() -> None:
+    says = "0/6 nodes are available: 6 Insufficient nvidia.com/gpu."
+    found = first_finding(world(pending(says), node(gpus=0, labels=PLAIN)))
+    assert (found.cause, found.confidence) == ("gpu-exhausted", Confidence.POSSIBLE)
+
+
+def test_too_many_for_the_nodes_that_are_picked() -> None:
+    found = finding(node(), node("h100", gpus=8, labels=H100), gpus=4, nodeSelector=L4)
+    assert (found.cause, "gpu-1" in found.summary) == ("gpu-request-too-large", True)
+
+
+def test_the_picked_nodes_offer_slices_only() -> None:
+    mig = node("mig", gpus=7, resource="nvidia.com/mig-1g.10gb")
+    found = finding(mig, node("h100", labels=H100), nodeSelector=L4)
+    assert (found.cause, "mig-1g.10gb" in found.summary) == ("wrong-gpu-resource", True)
+
+
+def test_network_devices_of_the_same_vendor_are_no_gpus() -> None:
+    found = finding(node(gpus=2, resource="nvidia.com/hostdev", labels=PLAIN))
+    assert found.cause == "gpu-not-advertised"
+
+
+@pytest.mark.parametrize("nodes", [(), (node("cpu", gpus=0, labels=PLAIN),)])
+def test_a_pod_without_gpus_is_not_asked_about_them(nodes: Any) -> None:
+    facts = world(pending(gpus=0), *nodes)
+    assert diagnose(facts, facts.replicas[0].ref).findings == ()

@@ -1,0 +1,28 @@
+"""Regular expressions that are compiled when they are first used.
+
+A diagnosis loads every rule and asks a few. Compiling the patterns of all of them at import took a seventh of
+`vops diagnose POD`, and would take more with every rule.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, AnyStr, Generic, cast
+
+
+class _Lazy(Generic[AnyStr]):
+    """Stands for a compiled pattern: whatever is asked of it, that one answers."""
+
+    def __init__(self, source: AnyStr, flags: int) -> None:
+        self._source: AnyStr = source
+        self._flags = flags
+
+    def __getattr__(self, name: str) -> Any:
+        answer = getattr(re.compile(self._source, self._flags), name)
+        setattr(self, name, answer)
+        return answer
+
+
+def lazy_pattern(source: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
+    """What `re.compile` gives, for its methods and attributes; the functions of `re` do not take it."""
+    return cast("re.Pattern[AnyStr]", _Lazy(source, flags))
