@@ -39,6 +39,10 @@ USAGES = frozenset({"kv_cache_usage_perc", "gpu_cache_usage_perc", "cpu_cache_us
 """Gauges from 0 to 1, whatever `_perc` suggests."""
 
 
+GAUGES = USAGES | {"num_requests_running", "num_requests_waiting", "num_requests_swapped"}
+"""What goes up and down."""
+
+
 class Renamed(NamedTuple):
     """A metric that a version no longer has, and what carries its meaning since when."""
 

@@ -62,6 +62,10 @@ def queries_of(item: Object) -> Iterator[Query]:
         yield from _rules(item)
     elif item.kind == "ConfigMap":
         yield from _dashboards(item)
+    elif item.kind == "HorizontalPodAutoscaler":
+        yield from _metric_names(item)
+    elif item.kind == "PodAutoscaler":
+        yield from _target_metrics(item)
     elif item.kind == "GrafanaDashboard":
         yield from _panels(item, item.get("spec", "json"), (*item.path, "spec", "json"))
 
@@ -71,6 +75,24 @@ def _triggers(item: Object) -> Iterator[Query]:
         query = dig(trigger, "metadata", "query")
         if trigger.get("type") == "prometheus" and isinstance(query, str):
             yield Query(item, (*item.path, "spec", "triggers", at, "metadata", "query"), query, trigger)
+
+
+def _metric_names(item: Object) -> Iterator[Query]:
+    """The names by which an HPA asks an adapter; those of vLLM's metrics are mostly passed on as they are."""
+    for at, metric in mappings(item.get("spec", "metrics")):
+        for kind in ("pods", "object", "external"):
+            name = dig(metric, kind, "metric", "name")
+            if isinstance(name, str):
+                yield Query(item, (*item.path, "spec", "metrics", at, kind, "metric", "name"), name)
+
+
+def _target_metrics(item: Object) -> Iterator[Query]:
+    """AIBrix asks each pod for a metric by its name without the prefix."""
+    for at, source in mappings(item.get("spec", "metricsSources")):
+        name = source.get("targetMetric")
+        if isinstance(name, str):
+            text_ = name if ":" in name else f"vllm:{name}"
+            yield Query(item, (*item.path, "spec", "metricsSources", at, "targetMetric"), text_)
 
 
 def _rules(item: Object) -> Iterator[Query]:

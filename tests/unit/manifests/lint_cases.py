@@ -50,6 +50,11 @@ POD_IP = {"name": "VLLM_NIXL_SIDE_CHANNEL_HOST", "valueFrom": {"fieldRef": {"fie
 SECRET = {"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": {"name": "hf", "key": "token"}}}
 
 FIRES: dict[str, list[Doc | str]] = {
+    "refused-fallback": [scaled(trigger={"metricType": "Value"}, fallback={"failureThreshold": 3, "replicas": 2})],
+    "many-valued-trigger": [scaled("vllm:num_requests_waiting{namespace='x'}")],
+    "rate-of-gauge": [alert("sum(rate(vllm:num_requests_waiting[5m])) > 1")],
+    "recursive-chown": [with_volume(CLAIM, pod={"securityContext": {"fsGroup": 1000}})],
+    "no-memory-request": [workload(**GPU_ONLY)],
     "duplicate-key": ["kind: Service\nmetadata: {name: x}\nspec:\n  ports: []\n  ports: []\n"],
     "abrupt-stop": [workload(lifecycle=None), service()],
     "average-of-average": [scaled(f"avg({DCGM})", trigger={"metadata": {"threshold": "70"}})],
@@ -122,6 +127,14 @@ FIRES: dict[str, list[Doc | str]] = {
 }
 
 NEAR_MISSES: dict[str, list[Doc | str]] = {
+    "refused-fallback": [scaled(fallback={"failureThreshold": 3, "replicas": 2})],
+    "many-valued-trigger": [scaled("sum by (namespace) (vllm:num_requests_waiting{namespace='x'})")],
+    "rate-of-gauge": [alert("rate(vllm:generation_tokens_total[5m]) > max_over_time(vllm:num_requests_waiting[5m])")],
+    "recursive-chown": [
+        with_volume(CLAIM, pod={"securityContext": {"fsGroup": 1000, "fsGroupChangePolicy": "OnRootMismatch"}}),
+        with_volume({"emptyDir": {}}, pod={"securityContext": {"fsGroup": 1000}}),
+    ],
+    "no-memory-request": [workload(resources={"requests": {"memory": "16Gi"}, **GPU_ONLY["resources"]})],
     "duplicate-key": ["kind: Service\nmetadata: {name: x}\nspec:\n  ports: []\n---\nkind: Service\nspec: {}\n"],
     "abrupt-stop": [workload(lifecycle=None)],
     "average-of-average": [scaled(f"avg({DCGM})", trigger={"metricType": "Value", "metadata": {"threshold": "70"}})],
@@ -164,7 +177,11 @@ NEAR_MISSES: dict[str, list[Doc | str]] = {
     "pdb-blocks-drain": [workload(spec={"replicas": 2}), budget(minAvailable=1)],
     "plain-secret": [
         workload(
-            env=[SECRET, {"name": "SECRET_NAME", "value": "webhook-cert"}, {"name": "USE_TOKEN", "value": "true"}],
+            env=[
+                SECRET,
+                {"name": "SECRET_NAME", "value": "webhook-cert"},
+                {"name": "OPENAI_API_KEY", "value": "EMPTY"},
+            ],
             flags=["--api-key=$(KEY)", "--max-num-batched-token=4096"],
         )
     ],
@@ -216,6 +233,8 @@ NEAR_MISSES: dict[str, list[Doc | str]] = {
 }
 
 TOGETHER: dict[str, set[str]] = {
+    "shared-gpu-utilization": {"no-memory-request"},
+    "gpu-request-limit": {"no-memory-request"},
     "average-of-average": {"gpu-utilization-signal"},
 }
 """Rules that also speak, rightly, about a case of another."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.manifests.lint_parts import container, linted, workload
+from tests.unit.manifests.lint_parts import MODEL, container, health, linted, workload
 from vops.diagnosis.findings import Severity
 from vops.errors import InputError
 from vops.manifests.documents import read_documents
@@ -24,7 +24,7 @@ spec:
     - name: vllm
       image: vllm/vllm-openai:latest{comment}
       command: [vllm, serve, m, --gpu-memory-utilization=0.9]
-      resources: {{limits: {{nvidia.com/gpu: 1}}}}
+      resources: {{limits: {{nvidia.com/gpu: 1, memory: 16Gi}}}}
       securityContext: {{runAsNonRoot: true, allowPrivilegeEscalation: false}}
 """
 
@@ -129,6 +129,37 @@ def test_the_last_of_repeated_keys_counts() -> None:
 @pytest.mark.parametrize("command", [["lmcache_server", "80"], ["vllm", "bench", "serve"], ["/start.sh"]])
 def test_what_does_not_start_vllm_for_certain_is_no_server(command: list[str]) -> None:
     assert linted(workload(command=command, args=None, image="vllm/vllm-openai:latest")).servers == 0
+
+
+@pytest.mark.parametrize(
+    ("period", "failures", "model", "severity"),
+    [
+        (10, 3, "meta-llama/Llama-3.1-70B", Severity.ERROR),
+        (10, 30, MODEL, Severity.WARNING),
+        (10, 60, MODEL, Severity.INFO),
+    ],
+)
+def test_a_liveness_probe_alone_is_judged_by_how_long_the_model_loads(
+    period: int, failures: int, model: str, severity: Severity
+) -> None:
+    args = [model, "--gpu-memory-utilization=0.9"]
+    report = linted(workload(startupProbe=None, livenessProbe=health(period, failures), args=args))
+    assert [(item.rule, item.severity) for item in report.findings] == [("no-startup-probe", severity)]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"kind": "PodAutoscaler", "spec": {"metricsSources": [{"targetMetric": "gpu_cache_usage_perc"}]}},
+        {
+            "kind": "HorizontalPodAutoscaler",
+            "spec": {"metrics": [{"type": "Pods", "pods": {"metric": {"name": "vllm:gpu_cache_usage_perc"}}}]},
+        },
+        {"kind": "ConfigMap", "data": {"a.json": '{"panels": [{"targets": [{"expr": "vllm:gpu_cache_usage_perc"}]}]}'}},
+    ],
+)
+def test_metrics_are_found_wherever_they_are_asked_for(document: dict[str, object]) -> None:
+    assert [finding.rule for finding in linted(document).findings] == ["removed-metric"]
 
 
 def test_a_folder_leaves_out_templates_and_patches_and_says_so(tmp_path: Path) -> None:

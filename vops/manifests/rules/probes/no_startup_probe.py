@@ -29,6 +29,7 @@ from vops.manifests.servers import Server
 from vops.model.resources import Probe
 
 _STRETCHED_S = 120
+_AMPLE_S = 600
 _FIX = (
     "add a startupProbe on /health (periodSeconds 10, failureThreshold from the model's size), without delays elsewhere"
 )
@@ -41,8 +42,6 @@ def no_startup_probe(server: Server) -> Iterator[Flaw]:
         return
     liveness, readiness = _asks(container.liveness_probe), _asks(container.readiness_probe)
     needed = start_seconds(server) or 0
-    if liveness is not None and liveness.budget_s >= max(needed, _STRETCHED_S) and readiness is None:
-        return
     if liveness is not None:
         deadly = liveness.budget_s < needed
         yield Flaw(
@@ -51,7 +50,7 @@ def no_startup_probe(server: Server) -> Iterator[Flaw]:
             f"without a startup probe the liveness probe gives {server.name} {liveness.budget_s} s to start"
             + (f", and it needs about {needed} s" if deadly else ""),
             _FIX,
-            Severity.ERROR if deadly else None,
+            _severity(liveness.budget_s, needed),
         )
     elif readiness is not None and (readiness.initial_delay_seconds >= 30 or readiness.budget_s >= _STRETCHED_S):
         yield Flaw(
@@ -66,3 +65,10 @@ def no_startup_probe(server: Server) -> Iterator[Flaw]:
 def _asks(probe: Probe | None) -> Probe | None:
     """A probe that asks the server; what a command of its own looks at is not known."""
     return None if probe is None or probe.exec is not None else probe
+
+
+def _severity(budget_s: int, needed_s: int) -> Severity:
+    """Deadly when it is known to be too short; a hint when a long delay covers the load, and a dead start as well."""
+    if budget_s < needed_s:
+        return Severity.ERROR
+    return Severity.INFO if budget_s >= _AMPLE_S else Severity.WARNING

@@ -31,7 +31,11 @@ _FIX = "put it into a Secret and refer to it by valueFrom.secretKeyRef; revoke t
 _ABOUT_SECRETS = re.compile(
     r"(?:NAME|PATH|FILE|DIR|FOLDER|URL|URI|REF|ID|KEY_NAME|LIMIT|TTL|TYPE|ENABLED)$", re.IGNORECASE
 )
-_HARMLESS = re.compile(r"(?:true|false|yes|no|none|null|-?[0-9]{1,9})?", re.IGNORECASE)
+_HARMLESS = re.compile(
+    r"(?:true|false|yes|no|none|null|-?[0-9]{1,9}|empty|dummy|fake|placeholder|change-?me|x+"
+    r"|not[-_ ]?(?:needed|used|required)|(?:your|insert|replace|add)[-_ ].*|.*[-_ ]here)?",
+    re.IGNORECASE,
+)
 _REFERENCE = re.compile(r"\$\(|\$\{|\$[A-Z]|<[^>]+>|^\*+$|\{\{")
 
 
