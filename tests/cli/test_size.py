@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -117,6 +119,35 @@ async def test_a_node_of_the_cluster_names_its_card(vops: RunVops) -> None:
     node = next(replica["node"] for replica in fleet["replicas"] if replica["node"])
     done = await vops("--lab", "size", "--node", node, "--config", str(LLAMA), "-o", "json")
     assert (done.code, done.document["fits"]) == (0, True)
+
+
+PROBE = """
+import sys
+from vops.cli.main import main
+sys.argv = ["vops", "size", "--gpu", "L4", "--config", {config!r}, "-o", "json"]
+try:
+    main()
+except SystemExit:
+    pass
+print("LOADED", *sorted({heavy!r} & sys.modules.keys()))
+"""
+HEAVY = {"huggingface_hub", "httpx2", "httpx", "aiohttp", "kubernetes", "textual", "requests"}
+
+
+def test_a_file_is_sized_without_any_client(environment: dict[str, str]) -> None:
+    code = PROBE.format(config=str(LLAMA), heavy=HEAVY)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60)
+    assert done.stdout.splitlines()[-1] == "LOADED"
+
+
+async def test_a_draft_model_takes_weights_and_cache(vops: RunVops) -> None:
+    draft = json.dumps(
+        {"method": "draft_model", "num_speculative_tokens": 3, "model": str(DATA / "configs/qwen3-0.6b.json")}
+    )
+    plain = (await vops("size", *ON_L4, "-o", "json")).document
+    drafting = (await vops("size", *ON_L4, "--speculative-config", draft, "-o", "json")).document
+    assert drafting["weights_bytes_per_gpu"] > plain["weights_bytes_per_gpu"] + 1e9
+    assert drafting["kv_bytes_per_token"] > plain["kv_bytes_per_token"]
 
 
 # --- the Hub ----------------------------------------------------------------------------------------------

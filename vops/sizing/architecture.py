@@ -129,6 +129,7 @@ class Architecture(msgspec.Struct, frozen=True):
     `mlp_matrices` is 3 for a gated feed-forward, 2 for a plain one. `norms` is the number of norm vectors of a layer
     (its mixer's inner ones excluded), each with a bias where `norm_bias`. `positions` are the rows of a learned
     position table. `extra` are elements beside the decoder (a vision tower, an audio encoder), in the model's dtype.
+    `draft_layers` are for multi-token prediction; `draft_vocabulary` is an EAGLE-3 drafter's.
     `cross_positions` are the encoder positions an encoder-decoder's layers keep keys and values of.
     """
 
@@ -155,6 +156,7 @@ class Architecture(msgspec.Struct, frozen=True):
     extra: int = 0
     cross_positions: int = 0
     draft_layers: int = 0
+    draft_vocabulary: int = 0
     multimodal: bool = False
     quantization: Quantization = Quantization()
 

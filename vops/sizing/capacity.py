@@ -21,7 +21,7 @@ from vops.sizing.kv_cache import Layout, layout
 from vops.sizing.parallelism import obstacle
 from vops.sizing.quantization import Quantization, named
 from vops.sizing.settings import Asked, Resolved, resolve
-from vops.sizing.weights import Weights, adapter_bytes, draft_bytes, weights
+from vops.sizing.weights import Weights, adapter_bytes, draft_bytes, drafter_bytes, weights
 
 MARGIN = 0.01
 THIN_CONCURRENCY = 4.0
@@ -124,7 +124,13 @@ def size(
     held = _weights(model, settings, scheme, checkpoint_bytes)
     held = _with_extras(held, model, asked, settings, scheme)
     beside = overhead(model, settings)
-    cache = layout(model, settings, draft_layers=_draft_layers(model, asked), hybrid_manager=asked.hybrid_manager)
+    cache = layout(
+        model,
+        settings,
+        draft=asked.speculation.draft,
+        draft_layers=model.draft_layers if "mtp" in asked.speculation.method else 0,
+        hybrid_manager=asked.hybrid_manager,
+    )
     budget = int(settings.gpu_memory_utilization * card.memory_bytes)
     counted = beside.graph_bytes if beside.graphs_in_budget else 0
     left = budget - held.gpu_bytes - beside.activation_bytes - beside.other_bytes - counted
@@ -174,15 +180,10 @@ def _with_extras(
     more = adapter_bytes(model, settings.parallelism, asked.lora_rank, asked.lora_slots) if asked.lora_rank else 0
     speculation = asked.speculation
     if speculation.draft is not None:
-        more += weights(speculation.draft, settings.parallelism).gpu_bytes
+        more += drafter_bytes(speculation.draft, settings.parallelism, speculation.method)
     elif "mtp" in speculation.method:
         more += draft_bytes(model, settings.parallelism, scheme)
     return msgspec.structs.replace(held, gpu_bytes=held.gpu_bytes + more)
-
-
-def _draft_layers(model: Architecture, asked: Asked) -> int:
-    speculation = asked.speculation
-    return speculation.layers or (model.draft_layers if "mtp" in speculation.method else 0)
 
 
 def _judged(sizing: Sizing) -> Sizing:

@@ -185,6 +185,7 @@ def architecture(config: ModelConfig) -> Architecture:
         rotary_dim=head_dim if family.position_offset is None else 0,
         embedding_dim=text.count("word_embed_proj_dim", default=0),
         extra=tower_elements(config, hidden),
+        draft_vocabulary=text.count("draft_vocab_size", default=0),
         draft_layers=text.count("num_nextn_predict_layers", "mtp_num_hidden_layers", default=0),
         multimodal=_has_tower(config),
         quantization=_scheme(config, text),

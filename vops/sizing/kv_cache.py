@@ -88,9 +88,22 @@ def _blocks(group: Group, tokens: int, batched: int) -> int:
     return -(-tokens // size)
 
 
-def layout(model: Architecture, settings: Resolved, *, draft_layers: int = 0, hybrid_manager: bool = True) -> Layout:
-    """The cache of the pipeline stage that has the most layers; empty for a model that keeps nothing."""
+def layout(
+    model: Architecture,
+    settings: Resolved,
+    *,
+    draft: Architecture | None = None,
+    draft_layers: int = 0,
+    hybrid_manager: bool = True,
+) -> Layout:
+    """The cache of the pipeline stage that has the most layers; empty for a model that keeps nothing.
+
+    `draft` is a separate draft model, `draft_layers` are more of the model's own kind.
+    """
     counts = _specs(model, settings, draft_layers)
+    if draft is not None:
+        for layer in draft.layers:
+            counts.update(_layer_specs(draft, layer, settings))
     if not hybrid_manager or settings.legacy:
         counts = _all_full(counts)
     if not counts:

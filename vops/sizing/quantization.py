@@ -14,12 +14,11 @@ from vops.sizing.modelconfig import ModelConfig
 
 
 class Quantization(msgspec.Struct, frozen=True):
-    """One scheme. `bits` of an element; `group` of inputs sharing `group_bits` more, 0 for none; `channel_bytes` of an
-    output channel; `block` sides with a float32 scale, 0 for none.
+    """One scheme: `bits` of an element; `group` inputs that share `group_bits` more, 0 for none; `channel_bytes` of an
+    output channel; the side of a `block` with a float32 scale, 0 for none.
 
-    `head`, `experts_only` and `skipped` say which matrices it leaves alone; `dequantized_latent` that vLLM keeps the
-    latent attention's up-projection in the model's dtype as well; `padded` that the kernel pads an expert's width
-    to a multiple.
+    `experts_only` and `skipped` (patterns of module names) say what it leaves alone, `includes_head` that it takes the
+    output head too; `padded` is the multiple that kernels round an expert's width up to.
     """
 
     name: str = ""

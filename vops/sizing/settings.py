@@ -40,10 +40,6 @@ class Speculation(msgspec.Struct, frozen=True):
     tokens: int = 0
     draft: Architecture | None = None
 
-    @property
-    def layers(self) -> int:
-        return len(self.draft.layers) if self.draft is not None else 0
-
 
 class Asked(msgspec.Struct, frozen=True):
     """What the user said; None where vLLM's default holds."""

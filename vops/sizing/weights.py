@@ -88,6 +88,20 @@ def draft_bytes(model: Architecture, parallelism: Parallelism, scheme: Quantizat
     return int(model.draft_layers * sum(_bytes(matrix, model, parallelism, scheme) for matrix in layer))
 
 
+def drafter_bytes(draft: Architecture, parallelism: Parallelism, method: str) -> int:
+    """A separate draft model on a GPU. EAGLE's brings its layers, a joint projection and, in EAGLE-3, a small head;
+    embeddings are the target's (v1/spec_decode/eagle.py `load_model`).
+    """
+    if not method.startswith("eagle"):
+        return weights(draft, parallelism).gpu_bytes
+    inputs = 3 if method == "eagle3" else 2
+    held = [Matrix("fc", draft.hidden, inputs * draft.hidden)]
+    held += [matrix for layer in draft.layers for matrix in layer_matrices(draft, layer)]
+    if draft.draft_vocabulary:
+        held.append(Matrix("draft_head", draft.draft_vocabulary, draft.hidden, split=Split.RANKS))
+    return int(sum(_bytes(matrix, draft, parallelism, draft.quantization) for matrix in held))
+
+
 def adapter_bytes(model: Architecture, parallelism: Parallelism, rank: int, slots: int) -> int:
     """`--enable-lora`: for each of `slots`, both factors of every linear layer, the input's one on every rank.
 

@@ -105,6 +105,18 @@ def test_draft_layers_take_their_share_of_the_cache() -> None:
     assert drafting.weights.gpu_bytes > plain.weights.gpu_bytes
 
 
+def test_a_separate_draft_model_keeps_its_own_keys_and_shares_eagles_embeddings() -> None:
+    from vops.sizing.settings import Speculation
+
+    layer = model("llama3-8b", num_hidden_layers=1, draft_vocab_size=32000)
+    plain = sized("llama3-8b")
+    eagle = sized("llama3-8b", speculation=Speculation("eagle3", 3, layer))
+    whole = sized("llama3-8b", speculation=Speculation("draft_model", 3, model("qwen3-0.6b")))
+    assert eagle.kv_bytes_per_token == plain.kv_bytes_per_token / 32 * 33
+    assert eagle.weights.gpu_bytes - plain.weights.gpu_bytes == pytest.approx(0.8e9, rel=0.1)
+    assert whole.kv_bytes_per_token == plain.kv_bytes_per_token + 28 * 2 * 8 * 128 * 2
+
+
 QWEN35 = {
     "model_type": "qwen3_5_text",
     "architectures": ["Qwen3_5ForConditionalGeneration"],
