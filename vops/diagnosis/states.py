@@ -9,6 +9,7 @@ A server that loads is not a failure: as long as it is within its startup budget
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ _BACKOFF_RESET = timedelta(minutes=10)
 """The kubelet takes a container that ran this long for cured."""
 
 _CLOCK_SLACK = timedelta(seconds=3)
+_ANSWERED = re.compile(r"statuscode: 4\d\d", re.ASCII)
 
 
 class ReplicaState(StrEnum):
@@ -108,11 +110,24 @@ def served(replica: Replica) -> bool:
 
 
 def answers(replica: Replica) -> bool:
-    """Whether the server of the instance that runs now has come up, by its log or by a scrape."""
+    """Whether the server of the instance that runs now has come up: by its log, a scrape, or its answer to a probe."""
     started = started_at(replica)
     latest = replica.samples.latest if replica.samples and not replica.samples.error else None
     scraped = latest is not None and (started is None or latest.at > started)
-    return scraped or bool(replica.log and replica.log.ready)
+    return scraped or bool(replica.log and replica.log.ready) or _answered_a_probe(replica)
+
+
+def _answered_a_probe(replica: Replica) -> bool:
+    """Whether a probe of this instance got an HTTP status that only a server that is up gives (503 may be a start)."""
+    started = started_at(replica)
+    return any(
+        item.reason == "Unhealthy" and _ANSWERED.search(item.message) and _since(item.last_seen, started)
+        for item in replica.events
+    )
+
+
+def _since(seen: datetime | None, started: datetime | None) -> bool:
+    return seen is None or started is None or seen >= started
 
 
 def restarts_in_a_loop(status: ContainerStatus) -> bool:

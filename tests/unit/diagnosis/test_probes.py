@@ -162,3 +162,10 @@ def log_of_a_download() -> str:
             "model-00001-of-00004.safetensors:  12%|#2        | 600M/5.00G [00:30<03:40, 20.0MB/s]",
         )
     )
+
+
+@pytest.mark.parametrize(("status", "cause"), [(404, "probe-misconfigured"), (503, "")])
+def test_an_answer_shows_without_a_log_that_the_server_is_up(status: int, cause: str) -> None:
+    said = event("Unhealthy", f"Readiness probe failed: HTTP probe failed with statuscode: {status}", count=40)
+    facts = world(pod(status=running(600), container={"readinessProbe": HEALTH}), node(), said)
+    assert [item.cause for item in diagnose(facts, facts.replicas[0].ref).findings] == ([cause] if cause else [])

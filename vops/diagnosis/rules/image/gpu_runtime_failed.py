@@ -18,17 +18,21 @@ Fix
 
 from __future__ import annotations
 
-import re
-
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.creation import refusal
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.wordings import read, wording
+from vops.model.patterns import lazy_pattern
 
-_REQUIRES = re.compile(r"requirement error: unsatisfied condition: (?P<what>[^,\n]{0,100})")
+_REQUIRES = lazy_pattern(r"requirement error: unsatisfied condition: (?P<what>[^,\n]{0,100})")
 _BROKEN = (
+    wording(
+        r"file creation failed[^\n]{0,300}file exists",
+        "the image itself holds files of the GPU driver, where the runtime puts the node's",
+        "Use an image without the driver's libraries (libcuda.so, libnvidia-ml.so): they come from {node}.",
+    ),
     wording(
         r"unresolvable CDI devices|failed to inject CDI|CDI device injection failed",
         "the node's list of GPU devices (CDI) does not know its device",

@@ -17,16 +17,15 @@ Fix
 
 from __future__ import annotations
 
-import re
-
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence
 from vops.diagnosis.images import pull_failure, repository, sibling_images, tag
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 
 _NAME = "vllm-openai"
-_BARE_VERSION = re.compile(r"\d+\.\d+(?:\.\d+)?(?:\.post\d+)?")
+_BARE_VERSION = lazy_pattern(r"\d+\.\d+(?:\.\d+)?(?:\.post\d+)?")
 
 
 @rule(cause="image-not-found", branch=Branch.START, order=20)

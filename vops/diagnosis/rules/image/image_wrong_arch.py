@@ -23,8 +23,9 @@ from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence
 from vops.diagnosis.images import pull_failure
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 
-_FORMAT = re.compile(
+_FORMAT = lazy_pattern(
     r"exec(?:ve)? ?.{0,200}exec format error|cannot execute binary file: Exec format error", re.IGNORECASE
 )
 _SCRIPT = (".sh", ".bash", ".py")
