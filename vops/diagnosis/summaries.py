@@ -16,6 +16,8 @@ _WORST_FIRST = (
     ReplicaState.COMPLETED,
     ReplicaState.TERMINATING,
 )
+_LEFT_BEHIND = (None, ReplicaState.TERMINATING, ReplicaState.FAILED, ReplicaState.COMPLETED)
+"""Pods in these states are no worry as long as others serve in their place."""
 
 
 def state_summary(replica: Replica) -> str:
@@ -40,7 +42,7 @@ def workload_state(workload: WorkloadFacts) -> str:
     """The worst state among its replicas; `ready` when all that are wanted are."""
     states = {replica.state for replica in workload.replicas}
     worst = next((state for state in _WORST_FIRST if state in states), None)
-    if workload.ready >= workload.desired and worst in (None, ReplicaState.TERMINATING):
+    if workload.ready >= workload.desired and worst in _LEFT_BEHIND:
         return ReplicaState.READY if workload.desired else "scaled-to-zero"
     return worst or ReplicaState.PENDING
 

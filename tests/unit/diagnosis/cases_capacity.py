@@ -337,3 +337,31 @@ TOGETHER: dict[str, set[str]] = {
     "tmpfs-charged": {"host-oom"},
     "node-oom": {"host-oom"},
 }
+
+HEALTHY: dict[str, Case] = {
+    "node-on-its-way": waits(triggered()),
+    "node-on-its-way-for-karpenter": waits(
+        nominated(),
+        node_pool(),
+        node_claim(Launched=("True", "Launched", ""), Registered=("Unknown", "NodeNotFound", "")),
+    ),
+    "group-being-enlarged": waits(status_map(group(status="InProgress", target=1))),
+    # what was said while it waited does not count once it serves
+    "node-has-come": lambda: world(
+        ready(),
+        from_cloud(node()),
+        scale_up_failed("GCE out of resources", age_s=900),
+        triggered(age_s=700),
+        status_map(group(target=1)),
+    ),
+    "others-wait-for-a-node": lambda: world(
+        ready(),
+        node(),
+        event("FailedScaleUp", "Node scale up failed: GCE out of resources", name="batch-1"),
+        about("NodeClaim", "batch-x1y2z", "InsufficientCapacityError", ICE),
+        about("Node", "gpu-2", "SystemOOM", VICTIM),
+    ),
+    "quota-with-room": lambda: world(server(), replicaset(), ready(owner="llama"), node(), quota("4")),
+    "drained": disrupted("EvictionByEvictionAPI", "Eviction API: evicting"),
+}
+"""Situations in which nothing is wrong, or nothing but that a node is on its way."""

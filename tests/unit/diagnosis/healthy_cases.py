@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.unit.diagnosis import cases_start
+from tests.unit.diagnosis import cases_capacity, cases_start
 from tests.unit.diagnosis.cluster_parts import (
     HEALTH,
     ago,
@@ -70,4 +70,4 @@ HEALTHY: dict[str, Callable[[], Facts]] = {
     ),
 }
 
-HEALTHY |= cases_start.PROGRESS
+HEALTHY |= cases_start.PROGRESS | cases_capacity.HEALTHY

@@ -150,6 +150,7 @@ def test_what_others_have_replaced_is_no_alarm(ended_s: float, severity: Severit
     facts = world(left_over(ended_s), ready("llama-1", owner="llama"), node(), deployment(), replicaset())
     report = diagnose(facts, Ref("Deployment", "llama", NAMESPACE))
     assert [(item.cause, item.severity) for item in report.findings] == [("evicted", severity)]
+    assert report.state == "ready"
 
 
 def test_failed_pods_that_pile_up_are_counted_and_cleared_together() -> None:
