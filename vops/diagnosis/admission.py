@@ -16,16 +16,17 @@ from vops.diagnosis import evidence
 from vops.diagnosis.facts import WorkloadFacts
 from vops.diagnosis.findings import Confidence, Evidence, Fix
 from vops.diagnosis.remedies import advice
+from vops.model.patterns import lazy_pattern
 from vops.model.resources import Condition, Workload
 from vops.model.text import one_line
 
 RETRIED_WITHIN = timedelta(minutes=20)
 """The ReplicaSet controller waits at most 1000 s between two attempts."""
 
-PRIORITY_SCOPE = re.compile(r"insufficient quota to match these scopes: (?P<scopes>.{0,300})")
+PRIORITY_SCOPE = lazy_pattern(r"insufficient quota to match these scopes: (?P<scopes>.{0,300})")
 _EVENTS = ("FailedCreate", "ReplicaSetCreateError")
-_INNER = re.compile(r"(?:Error creating: |failed error: |Failed to create new replica set \"[^\"]{1,253}\": )")
-_QUOTA = re.compile(
+_INNER = lazy_pattern(r"(?:Error creating: |failed error: |Failed to create new replica set \"[^\"]{1,253}\": )")
+_QUOTA = lazy_pattern(
     r"(?:exceeded|failed) quota: (?P<name>[^,:\s]{1,253})|status unknown for quota: (?P<other>[^,\s]{1,253})", re.I
 )
 

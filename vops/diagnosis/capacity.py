@@ -3,7 +3,6 @@ missing."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -14,6 +13,7 @@ from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Evidence
 from vops.diagnosis.provisioning import Provisioning
 from vops.diagnosis.states import ReplicaState
+from vops.model.patterns import lazy_pattern
 from vops.model.provisioning import NodePool
 from vops.model.quantities import format_duration
 from vops.model.storage import PersistentVolume, PersistentVolumeClaim
@@ -39,7 +39,7 @@ LACK_OF_NODES = frozenset({"gpu-exhausted", "gpu-not-advertised", "cpu-memory-sh
 
 _SHOWN = 4
 _LONGEST = 200
-_WRAPPED = re.compile(r"(?:this pod failed|NodeClaim \S{1,253} event): (.{1,2000}?)(?:\. Pod is at risk|$)")
+_WRAPPED = lazy_pattern(r"(?:this pod failed|NodeClaim \S{1,253} event): (.{1,2000}?)(?:\. Pod is at risk|$)")
 _ZONE_LABELS = ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone", "topology.gke.io/zone")
 
 

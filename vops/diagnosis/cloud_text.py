@@ -12,6 +12,8 @@ from enum import StrEnum
 
 import msgspec
 
+from vops.model.patterns import lazy_pattern
+
 
 class Answer(StrEnum):
     """What became of a request for a node, the one to act on first coming first."""
@@ -36,13 +38,13 @@ class CloudAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     where: str = ""
 
 
-_QUOTA = re.compile(
+_QUOTA = lazy_pattern(
     r"quota\W{0,2}(?:'?[\w ./-]{1,60}'? )?exceeded|quota_?exceeded|QuotaReached|VcpuLimitExceeded|InstanceLimitExceeded"
     r"|MaxSpotInstanceCountExceeded|MaxFleetCountExceeded|LowPriorityQuota|vCPU quota|Cores quota|vCPU limit of"
     r"|requested more vCPU capacity",
     re.IGNORECASE,
 )
-_REFUSED = re.compile(
+_REFUSED = lazy_pattern(
     r"ip[_ ]space[_ ]exhausted|FreeAddressesInSubnet|permissions_error|unauthori[sz]ed|AccessDenied|AuthFailure"
     r"|not authorized|service account was deleted|VM_EXTERNAL_IP_ACCESS_POLICY|AMINotFound|InvalidAMI|LaunchTemplate"
     r"|InstanceProfile|SecurityGroup|PendingVerification|RequestLimitExceeded|spread placement group"
@@ -50,7 +52,7 @@ _REFUSED = re.compile(
     r"|AUTOMATIC_RESERVATIONS_NOT_AVAILABLE|UNSUPPORTED_TPU|resolving node ?class|NodeClass",
     re.IGNORECASE,
 )
-_STOCKOUT = re.compile(
+_STOCKOUT = lazy_pattern(
     r"resource_pool_exhausted|out of resources|not have enough resources available|stockout|insufficient_capacity"
     r"|Insufficient(?:Instance|Host|Reserved\w*)?Capacity|insufficient capacity|UnfulfillableCapacity"
     r"|sufficient (?:\S{1,60} )?capacity|Allocation ?Fail|Overconstrained(?:Zonal)?Allocation|SKU ?NotAvailable"
@@ -59,25 +61,29 @@ _STOCKOUT = re.compile(
     r"|\bUnsupported: |is currently not available in location|cluster is out of capacity|provisioning-state-failed",
     re.IGNORECASE,
 )
-_LATE = re.compile(r"failed to (?:appear in time|register within)|timed out for node group|\btimeout\b", re.IGNORECASE)
+_LATE = lazy_pattern(
+    r"failed to (?:appear in time|register within)|timed out for node group|\btimeout\b", re.IGNORECASE
+)
 _KINDS = ((_QUOTA, Answer.QUOTA), (_REFUSED, Answer.REFUSED), (_STOCKOUT, Answer.STOCKOUT), (_LATE, Answer.LATE))
 
-_ZONE = re.compile(r"(?<![\w-])(?:[a-z]{2,12}-[a-z]{4,12}\d{1,2}-[a-f]|[a-z]{2}(?:-[a-z]{2,12}){1,2}-\d[a-f])(?![\w-])")
-_MACHINE = re.compile(
+_ZONE = lazy_pattern(
+    r"(?<![\w-])(?:[a-z]{2,12}-[a-z]{4,12}\d{1,2}-[a-f]|[a-z]{2}(?:-[a-z]{2,12}){1,2}-\d[a-f])(?![\w-])"
+)
+_MACHINE = lazy_pattern(
     r"(?<![\w./-])(?:[a-z][a-z0-9-]{1,12}\.(?:\d{1,3}x?large|x?large|medium|metal(?:-\w{1,8})?)|Standard_N\w{2,40})"
 )
-_ELSEWHERE = re.compile(r"or choosing ([^.]{1,200})")
-_AZURE_ZONE = re.compile(r"VM size \S{1,60} in zone (\S{1,20}?)[.\s]")
-_GCE_QUOTA = re.compile(
+_ELSEWHERE = lazy_pattern(r"or choosing ([^.]{1,200})")
+_AZURE_ZONE = lazy_pattern(r"VM size \S{1,60} in zone (\S{1,20}?)[.\s]")
+_GCE_QUOTA = lazy_pattern(
     r"Quota '(?P<quota>[\w./-]{1,80})' exceeded\.?\s{0,3}"
     r"(?:Limit: (?P<limit>\d{1,12}(?:\.\d{1,3})?)(?: in region (?P<where>[\w-]{1,40}))?)?"
 )
-_AZURE_QUOTA = re.compile(r"(?:approved|reached the) (?P<quota>[\w ]{1,60}?)(?: Cores)? quota", re.IGNORECASE)
-_AZURE_NUMBERS = re.compile(
+_AZURE_QUOTA = lazy_pattern(r"(?:approved|reached the) (?P<quota>[\w ]{1,60}?)(?: Cores)? quota", re.IGNORECASE)
+_AZURE_NUMBERS = lazy_pattern(
     r"Location: (?P<where>\w{1,40}), Current Limit: (?P<limit>\d{1,9}).{0,120}?New Limit Required: (?P<needed>\d{1,9})",
     re.DOTALL,
 )
-_AWS_LIMIT = re.compile(r"current vCPU limit of (?P<limit>\d{1,9})")
+_AWS_LIMIT = lazy_pattern(r"current vCPU limit of (?P<limit>\d{1,9})")
 
 
 def cloud_answer(text: str, otherwise: Answer | None = None) -> CloudAnswer | None:

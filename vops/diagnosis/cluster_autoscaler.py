@@ -15,11 +15,12 @@ import msgspec
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from vops.model.patterns import lazy_pattern
 from vops.model.provisioning import ConfigMap
 
 STATUS = "cluster-autoscaler-status"
 BACKOFF = "in backoff after failed scale-up"
-_LIMITS = re.compile(
+_LIMITS = lazy_pattern(
     r"max node group size reached|max total nodes in cluster reached|max cluster .{1,200} limit reached|exceeded quota:"
 )
 _NOT_FIT = (
@@ -29,15 +30,17 @@ _NOT_FIT = (
     "expansion options filtered out",
     "scale-up execution failed",
 )
-_REASONS = re.compile(r", (?=\d{1,6} )")
-_GROUP = re.compile(r"\{?(?P<name>[^\s\[\]{}]{1,300}) (?P<now>\d{1,6})->(?P<new>\d{1,6}) \(max: (?P<max>\d{1,6})\)\}?")
-_OF_GROUP = re.compile(r"(?:group|Group) (?P<name>[^\s,;:]{1,300}(?::[^\s,;:]{1,300})?)")
-_TEXT_GROUP = re.compile(r"^\s{0,8}Name:\s{1,20}(?P<name>\S{1,300})\s*$")
-_TEXT_FIELD = re.compile(
+_REASONS = lazy_pattern(r", (?=\d{1,6} )")
+_GROUP = lazy_pattern(
+    r"\{?(?P<name>[^\s\[\]{}]{1,300}) (?P<now>\d{1,6})->(?P<new>\d{1,6}) \(max: (?P<max>\d{1,6})\)\}?"
+)
+_OF_GROUP = lazy_pattern(r"(?:group|Group) (?P<name>[^\s,;:]{1,300}(?::[^\s,;:]{1,300})?)")
+_TEXT_GROUP = lazy_pattern(r"^\s{0,8}Name:\s{1,20}(?P<name>\S{1,300})\s*$")
+_TEXT_FIELD = lazy_pattern(
     r"^\s{0,8}(?P<key>Health|ScaleUp|ScaleDown):\s{1,20}(?P<status>\w{1,30}) \((?P<counts>.{0,400})\)\s*$"
 )
-_TEXT_SINCE = re.compile(r"LastTransitionTime:\s{1,20}(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)")
-_SIZES = re.compile(r"cloudProviderTarget=(\d{1,6})(?: \(minSize=(\d{1,6}), maxSize=(\d{1,6})\))?")
+_TEXT_SINCE = lazy_pattern(r"LastTransitionTime:\s{1,20}(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)")
+_SIZES = lazy_pattern(r"cloudProviderTarget=(\d{1,6})(?: \(minSize=(\d{1,6}), maxSize=(\d{1,6})\))?")
 
 
 class NodeGroup(msgspec.Struct, frozen=True, omit_defaults=True):

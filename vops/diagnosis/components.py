@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from vops.diagnosis.tracebacks import Chain, LoggedError
+from vops.model.patterns import lazy_pattern
 
 
 class Component(StrEnum):
@@ -23,55 +24,57 @@ class Component(StrEnum):
     DOWNLOAD = "download"
 
 
-_VLLM = re.compile(
+_VLLM = lazy_pattern(
     r"vLLM API server|non-default args|Initializing an? .{0,12}LLM engine"
     r"|\((?:APIServer|EngineCore|VllmWorker|Worker_)|Avg prompt throughput|/vllm/(?:entrypoints|v1|engine|worker)/"
 )
 _SIGNS = (
     (
         Component.DEVICE_PLUGIN,
-        re.compile(
+        lazy_pattern(
             r"k8s-device-plugin|NVIDIA Device Plugin|Starting GRPC server for '|Retrieving plugins\.|Loading NVML"
             r"|Incompatible strategy detected|Detected NVML platform|Detected non-NVML platform"
         ),
     ),
     (
         Component.DCGM_EXPORTER,
-        re.compile(r"(?i:dcgm-?exporter)|Not collecting (?:DCP|GPU)|DCGM (?:successfully )?init|libdcgm|nv-hostengine"),
+        lazy_pattern(
+            r"(?i:dcgm-?exporter)|Not collecting (?:DCP|GPU)|DCGM (?:successfully )?init|libdcgm|nv-hostengine"
+        ),
     ),
     (
         Component.KEDA,
-        re.compile(r"scale_handler|scaledobject|ScaledObject|kedacore|keda-operator|prometheus_scaler"),
+        lazy_pattern(r"scale_handler|scaledobject|ScaledObject|kedacore|keda-operator|prometheus_scaler"),
     ),
     (
         Component.STORAGE_INITIALIZER,
-        re.compile(r"Initializing, args: src_uri|storage-?initializer|kserve[_./]storage|Copying contents of "),
+        lazy_pattern(r"Initializing, args: src_uri|storage-?initializer|kserve[_./]storage|Copying contents of "),
     ),
     (
         Component.RAY,
-        re.compile(
+        lazy_pattern(
             r"Local node IP: |ray start |Ray runtime started|scripts\.py:\d+ -- |\bGCS at address|gcs_server|raylet"
         ),
     ),
     (
         Component.DOWNLOAD,
-        re.compile(r"^(?:curl: \(|wget: |fatal error: |download failed: |Fetching \d+ files:)", re.MULTILINE),
+        lazy_pattern(r"^(?:curl: \(|wget: |fatal error: |download failed: |Fetching \d+ files:)", re.MULTILINE),
     ),
 )
 _FAILURES = {
-    Component.DEVICE_PLUGIN: re.compile(
+    Component.DEVICE_PLUGIN: lazy_pattern(
         r"Incompatible (?:strategy|platform) detected|[Ff]ailed to init(?:ialize)? (?:NVML|nvml)|error starting plugins"
         r"|Could not (?:register|load NVML)|could not load NVML library|XidCriticalError"
         r"|did you configure the NVIDIA Container"
         r"|Failed to start plugin"
     ),
-    Component.DCGM_EXPORTER: re.compile(
+    Component.DCGM_EXPORTER: lazy_pattern(
         r"Failed to initialize NVML|NVML doesn't exist|Cannot init NVML|libdcgm\.so|[Ee]rror (?:starting|connecting to"
         r"|setting "
         r"up) .{0,40}(?:DCGM|nv-hostengine)|Failed to watch metrics|unrecoverable error|DCGM library couldn't be found"
         r"|Unable to connect to .{0,40}nv-hostengine|[Ff]ailed to (?:start|init).{0,60}(?:DCGM|dcgm)"
     ),
-    Component.KEDA: re.compile(
+    Component.KEDA: lazy_pattern(
         r"target may be lost|returned (?:multiple elements|no|empty)|error (?:getting|fetching|querying"
         r"|executing) .{0,60}"
         r"(?:metric|prometheus|scale decision)|(?:prometheus|metrics).{0,200}(?:no such host|connection refused"

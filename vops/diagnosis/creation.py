@@ -6,7 +6,6 @@ An event about a step counts only as long as nothing tells that the pod has got 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 
 import msgspec
@@ -14,6 +13,7 @@ import msgspec
 from vops.diagnosis import evidence
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Evidence
+from vops.model.patterns import lazy_pattern
 from vops.model.resources import Event
 
 _STEPS = {
@@ -33,7 +33,7 @@ _STEPS = {
 _REFUSALS = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreCreateHookError")
 _NOT_STARTED = ("StartError", "ContainerCannotRun")
 _NOT_RUN = (126, 127, 128)
-_NOISE = re.compile(r"object \S+ not registered|failed to sync (?:secret|configmap) cache")
+_NOISE = lazy_pattern(r"object \S+ not registered|failed to sync (?:secret|configmap) cache")
 """Said while a kubelet starts to watch the pod's configuration, and over at once."""
 
 _SETTLED_S = 90

@@ -8,8 +8,9 @@ import msgspec
 
 from vops.diagnosis.logs import LogReading, Stage
 from vops.diagnosis.tracebacks import LoggedError
+from vops.model.patterns import lazy_pattern
 
-OUT_OF_MEMORY = re.compile(
+OUT_OF_MEMORY = lazy_pattern(
     r"(?:CUDA|HIP|XPU) out of memory|torch\.(?:cuda\.)?OutOfMemoryError|(?<!exceptions\.)OutOfMemoryError: "
     r"|Failed to load model - not enough GPU memory|CUBLAS_STATUS_ALLOC_FAILED|CUDA error: out of memory"
     r"|cudaErrorMemoryAllocation|[Cc]uda failure (?:2 )?'out of memory'|CUDA_ERROR_OUT_OF_MEMORY"
@@ -29,10 +30,10 @@ _PROFILING = ("profile_run", "determine_available_memory", "determine_num_availa
 _CAPTURING = ("capture_model", "_capture_cudagraphs", "capture", "compile_or_warm_up_model", "_warm_up_model")
 _CACHING = ("initialize_kv_cache", "_allocate_kv_cache", "_allocate_kv_cache_tensors", "initialize_cache")
 _SERVING = ("run_busy_loop", "step_with_batch_queue", "step_fn", "_process_engine_step", "engine_step")
-_TOTAL = re.compile(r"total capacity of ([\d.]{1,12}) ([KMG])iB of which ([\d.]{1,12}) ([KMG])iB is free", re.ASCII)
-_MINE = re.compile(r"[Tt]his process has ([\d.]{1,12}) ([KMG])iB memory in use", re.ASCII)
-_NAMED = re.compile(r"Process \d{1,10} has ([\d.]{1,12}) ([KMG])iB memory in use", re.ASCII)
-_ALLOCATED = re.compile(
+_TOTAL = lazy_pattern(r"total capacity of ([\d.]{1,12}) ([KMG])iB of which ([\d.]{1,12}) ([KMG])iB is free", re.ASCII)
+_MINE = lazy_pattern(r"[Tt]his process has ([\d.]{1,12}) ([KMG])iB memory in use", re.ASCII)
+_NAMED = lazy_pattern(r"Process \d{1,10} has ([\d.]{1,12}) ([KMG])iB memory in use", re.ASCII)
+_ALLOCATED = lazy_pattern(
     r"allocated memory ([\d.]{1,12}) ([KMG])iB is allocated by PyTorch"
     r"(?:.{0,80}? and ([\d.]{1,12}) ([KMG])iB is reserved by PyTorch but unallocated)?",
     re.ASCII,

@@ -7,7 +7,6 @@ any SIGKILL, so without that word it counts only where neither a probe nor a del
 from __future__ import annotations
 
 import math
-import re
 from datetime import timedelta
 from enum import StrEnum
 
@@ -17,6 +16,7 @@ from vops.diagnosis import endings, evidence
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence
 from vops.diagnosis.startup import probe_kill
+from vops.model.patterns import lazy_pattern
 from vops.model.resources import Event, Volume
 
 GIB = 2**30
@@ -27,7 +27,7 @@ _WINDOW = timedelta(minutes=2)
 _OF_GIB_EACH = ("swap-space", "cpu-offload-gb")
 _OF_GIB = ("kv-offloading-size",)
 _LMCACHE = "LMCACHE_MAX_LOCAL_CPU_SIZE"
-_VICTIM = re.compile(r"victim process: (?P<name>[^,]{1,60})|Killed process \d{1,10} \((?P<killed>[^)]{1,60})\)")
+_VICTIM = lazy_pattern(r"victim process: (?P<name>[^,]{1,60})|Killed process \d{1,10} \((?P<killed>[^)]{1,60})\)")
 _OURS = ("python", "vllm", "ray", "pt_main", "api_server", "enginecore")
 
 

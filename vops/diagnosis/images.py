@@ -13,10 +13,11 @@ from vops.diagnosis import evidence
 from vops.diagnosis.creation import is_about
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Evidence
+from vops.model.patterns import lazy_pattern
 from vops.model.resources import Event
 
 _CLASSES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (cause, re.compile(words, re.IGNORECASE))
+    (cause, lazy_pattern(words, re.IGNORECASE))
     for cause, words in (
         (
             "image-wrong-arch",
@@ -62,9 +63,9 @@ _PULLING = (
     "ErrImageNotEnsured",
 )
 _SAYS_WHY = ("Failed", "InspectFailed", "ErrImageNeverPull", "ErrImageNotEnsured")
-_BARE = re.compile(r'Back-off pulling image "[^"]*"\.?|Error: \w+|\w+')
-_MAY_NOT_EXIST = re.compile(r"pull access denied|requested access to the resource is denied", re.IGNORECASE)
-_PUBLIC = re.compile(r"(?:docker\.io/)?(?:vllm|lmcache|rocm|library)/[\w.-]+")
+_BARE = lazy_pattern(r'Back-off pulling image "[^"]*"\.?|Error: \w+|\w+')
+_MAY_NOT_EXIST = lazy_pattern(r"pull access denied|requested access to the resource is denied", re.IGNORECASE)
+_PUBLIC = lazy_pattern(r"(?:docker\.io/)?(?:vllm|lmcache|rocm|library)/[\w.-]+")
 """Accounts of Docker Hub whose repositories are all public: what they deny is not there."""
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from vops.diagnosis.filters.taints import blocks
+from vops.model.patterns import lazy_pattern
 from vops.model.provisioning import NodeClaim, NodePool
 from vops.model.resources import Event, Pod, Taint
 
@@ -24,13 +25,13 @@ _MANAGED = {
     "eks.amazonaws.com": "EKS Auto Mode",
     "karpenter.azure.com": "AKS node auto-provisioning",
 }
-_CLAIM = re.compile(r"nodeclaim/([a-z0-9][a-z0-9.-]{0,252})")
-_LIMIT = re.compile(r"exceed limits for (?:nodepool|provisioner)|limits have been exhausted for nodepool", re.ASCII)
-_UNAVAILABLE = re.compile(
+_CLAIM = lazy_pattern(r"nodeclaim/([a-z0-9][a-z0-9.-]{0,252})")
+_LIMIT = lazy_pattern(r"exceed limits for (?:nodepool|provisioner)|limits have been exhausted for nodepool", re.ASCII)
+_UNAVAILABLE = lazy_pattern(
     r"no instance type has the required offering|had enough resources, had a required offering"
     r"|reserved offerings? .{0,60}could not be reserved"
 )
-_POOL_NAMED = re.compile(
+_POOL_NAMED = lazy_pattern(
     r"NodePool=\"?([\w.-]{1,253})|nodepool:? \"([\w.-]{1,253})\"|NodePool\":\{\"name\":\"([\w.-]{1,253})"
 )
 _NOT_YET = ("", "Unknown", "AwaitingReconciliation")

@@ -16,52 +16,53 @@ from datetime import datetime
 import msgspec
 
 from vops.diagnosis.structured import flat_record, json_lines
+from vops.model.patterns import lazy_pattern
 
 LONGEST = 16_384
 HEAD, TAIL = 2**20, 4 * 2**20
 """How much of a very long log is read, in characters: its beginning and its end."""
 
-_COLOUR = re.compile(r"(?:[\x1b\ufffd]\[[0-9;]{0,16}m|\[\d{1,3}(?:;\d{1,3}){0,4}m)", re.ASCII)
-_SOURCE = re.compile(
+_COLOUR = lazy_pattern(r"(?:[\x1b\ufffd]\[[0-9;]{0,16}m|\[\d{1,3}(?:;\d{1,3}){0,4}m)", re.ASCII)
+_SOURCE = lazy_pattern(
     r"\[pod/[^\]\s]{1,512}\](?: |$)"  # kubectl logs --prefix
     r"|[\w.-]{1,80} +\|(?: |$)"  # docker compose
     r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d [\w.-]{1,80} [\w.@/-]{1,80}(?:\[\d{1,10}\])?:(?: |$)",  # journald
     re.ASCII,
 )
-_RUNTIME = re.compile(
+_RUNTIME = lazy_pattern(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)"
     r"(?: (stdout|stderr) ([FP])(?=[ \n]|$))?[ \t]?",
     re.ASCII,
 )
-_PROCESS = re.compile(
+_PROCESS = lazy_pattern(
     r"\((?P<name>[A-Za-z][\w:.-]{0,120}?)(?P<more>[ -][^()=]{0,40}=?[^()]{0,40})? ?(?P<pid>pid=\d{1,10})"
     r"(?:, ip=[\w.:]{1,64})?\) ?|\((?P<bare>pid=\d{1,10}|raylet|gcs_server|autoscaler [+\w]{1,16})"
     r"(?:, ip=[\w.:]{1,64})?\) ?"
     r"|\[(?P<rank>rank\d{1,5})\]: ?",
     re.ASCII,
 )
-_REPEATED = re.compile(r" \[repeated \d{1,9}x across cluster\].{0,200}$", re.ASCII)
+_REPEATED = lazy_pattern(r" \[repeated \d{1,9}x across cluster\].{0,200}$", re.ASCII)
 _LEVELS = "DEBUG|INFO|WARNING|ERROR|CRITICAL"
-_HEADER = re.compile(
+_HEADER = lazy_pattern(
     rf"({_LEVELS}) (?:\d{{4}}-)?(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)"
     r"(?:[.,]\d{1,6})? ?(?:\[([^\]]{0,120})\] ?|([\w./-]{1,100}:\d{1,6})\] ?)?",
     re.ASCII,
 )
-_DATED = re.compile(
+_DATED = lazy_pattern(
     r"\[?\d{4}-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:[.,]\d{1,6})?Z?\]?(?: ?\| ?| - |[ \t]+)"
     r"(?:\d{1,8} - |\d{1,8} [\w.]{1,40} |[\w.]{1,80} - )?"
     rf"\[?({_LEVELS}|WARN|FATAL)\b\]?[ \t]*[|:-]*[ \t]*(?:\[[^\]]{{1,120}}\] )?"
     r"(?:([\w./-]{1,100}:\d{1,6}) (?:--|-|\||\]) )?",
     re.ASCII,
 )
-_GLOG = re.compile(
+_GLOG = lazy_pattern(
     r"\[?([IWEF])(\d\d)(\d\d) (\d\d):(\d\d):(\d\d)(?:\.\d{1,9})? +(?:\d{1,8} )?([\w./-]{1,100}:\d{1,6})\] ?", re.ASCII
 )
-_UVICORN = re.compile(r"(ERROR|CRITICAL|WARNING): {2,8}", re.ASCII)
+_UVICORN = lazy_pattern(r"(ERROR|CRITICAL|WARNING): {2,8}", re.ASCII)
 _LETTERS = {"I": "INFO", "W": "WARNING", "E": "ERROR", "F": "CRITICAL", "WARN": "WARNING", "FATAL": "CRITICAL"}
 _LEAP_YEAR = 2000
 _MOST_PREFIXES = 8
-_NAMES = re.compile(
+_NAMES = lazy_pattern(
     r"(?=[a-z0-9.-]{0,250}[a-z])[a-z0-9][a-z0-9.-]{1,252} (?:[a-z0-9][a-z0-9-]{1,62} )?(?=[A-Z0-9(\[{])", re.ASCII
 )
 _SNIFFED, _MOST_SNIFFED, _FEWEST_SNIFFED = 65_536, 40, 4

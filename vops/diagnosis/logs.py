@@ -20,6 +20,7 @@ from vops.diagnosis.loglines import Line, line_count, log_lines
 from vops.diagnosis.notices import Notices
 from vops.diagnosis.roots import Episode, failed_first, ranked
 from vops.diagnosis.tracebacks import Chain, Collector, LoggedError
+from vops.model.patterns import lazy_pattern
 
 
 class Stage(StrEnum):
@@ -154,7 +155,7 @@ class LogReading(msgspec.Struct, frozen=True, omit_defaults=True):
         return None
 
 
-_MARKS = re.compile(
+_MARKS = lazy_pattern(
     r"(?P<CONFIG>non-default args: |args: Namespace\(|Resolved architecture: |Using max model len "
     r"|This model supports multiple tasks)"
     r"|(?P<ENGINE>Initializing an? V?\d? ?LLM engine |world_size=\d|Waiting for \d+ local, \d+ remote core engine"
@@ -178,21 +179,21 @@ _MARKS = re.compile(
 _INSERTED = {Stage.COMPILE: Stage.PROFILE, Stage.DOWNLOAD: Stage.WEIGHTS}
 """Phases that show only after the one behind them was taken to have begun."""
 
-_PROGRESS = re.compile(r"[^%]{0,240}?(\d{1,3})%(?: Completed)? ?\|", re.ASCII)
-_VERSION = re.compile(
+_PROGRESS = lazy_pattern(r"[^%]{0,240}?(\d{1,3})%(?: Completed)? ?\|", re.ASCII)
+_VERSION = lazy_pattern(
     r"(?:vLLM API server |.{0,120}█ +)version (\d\S{0,40})|Initializing an? .{0,40}\(v(\d[^)\s]{0,40})\)"
 )
-_LOGO_MODEL = re.compile(r".{0,120}█ +model +(\S{1,400})$")
-_CONFIG_MODEL = re.compile(r"Initializing an? .{0,80}with config: model='([^']{1,400})'")
-_ARGUMENT = re.compile(r"'?(\w{1,60})'?[:=] ?('[^']{0,400}'|\[[^\]]{0,400}\]|[\w.+-]{1,60})", re.ASCII)
-_LISTENING = re.compile(r".{0,80}https?://([^\s/]{0,120}):(\d{1,5})", re.ASCII)
-_DOWNLOADED = re.compile(r"Time spent downloading weights for .{0,400}: ([\d.]{1,20}) seconds", re.ASCII)
-_WEIGHTS = re.compile(r"(?:Model loading|Loading model weights) took ([\d.]{1,20}) ?(?:GiB|GB)", re.ASCII)
-_AVAILABLE = re.compile(r"Available KV cache memory: (-?[\d.]{1,20}) ?GiB", re.ASCII)
-_KV_TOKENS = re.compile(r"[GCX]PU KV cache size: ([\d,]{1,20}) tokens", re.ASCII)
-_KV_BLOCKS = re.compile(r"# \w+ blocks: (\d{1,12}), # CPU blocks", re.ASCII)
-_ACCESS = re.compile(r'INFO: +\S{1,80} - "GET (\S{1,200}) HTTP/[\d.]{1,4}" ([45]\d\d)', re.ASCII)
-_CHILD = re.compile(
+_LOGO_MODEL = lazy_pattern(r".{0,120}█ +model +(\S{1,400})$")
+_CONFIG_MODEL = lazy_pattern(r"Initializing an? .{0,80}with config: model='([^']{1,400})'")
+_ARGUMENT = lazy_pattern(r"'?(\w{1,60})'?[:=] ?('[^']{0,400}'|\[[^\]]{0,400}\]|[\w.+-]{1,60})", re.ASCII)
+_LISTENING = lazy_pattern(r".{0,80}https?://([^\s/]{0,120}):(\d{1,5})", re.ASCII)
+_DOWNLOADED = lazy_pattern(r"Time spent downloading weights for .{0,400}: ([\d.]{1,20}) seconds", re.ASCII)
+_WEIGHTS = lazy_pattern(r"(?:Model loading|Loading model weights) took ([\d.]{1,20}) ?(?:GiB|GB)", re.ASCII)
+_AVAILABLE = lazy_pattern(r"Available KV cache memory: (-?[\d.]{1,20}) ?GiB", re.ASCII)
+_KV_TOKENS = lazy_pattern(r"[GCX]PU KV cache size: ([\d,]{1,20}) tokens", re.ASCII)
+_KV_BLOCKS = lazy_pattern(r"# \w+ blocks: (\d{1,12}), # CPU blocks", re.ASCII)
+_ACCESS = lazy_pattern(r'INFO: +\S{1,80} - "GET (\S{1,200}) HTTP/[\d.]{1,4}" ([45]\d\d)', re.ASCII)
+_CHILD = lazy_pattern(
     r".{0,200}(?:died unexpectedly|exited unexpectedly)(?:.{0,80}\(?exit ?code:? ?(-?\d{1,4}))?"
     r"|.{0,300}Failed core proc\(s\): \{'[^']{1,60}': (?P<core>-?\d{1,4})"
     r"|.{0,200} died, exit code: (?P<worker>-?\d{1,4})"

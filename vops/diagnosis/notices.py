@@ -10,8 +10,9 @@ import re
 
 from vops.diagnosis.loglines import Line
 from vops.diagnosis.tracebacks import Chain, LoggedError, without_secrets
+from vops.model.patterns import lazy_pattern
 
-_FATAL = re.compile(
+_FATAL = lazy_pattern(
     r"(?P<Abort>terminate called (?:after throwing an instance of '.{1,120}'|without an active exception|recursively)"
     r"|.{0,80}(?:free\(\): |malloc\(\): |double free or corruption|corrupted (?:size|double-linked|unsorted)"
     r"|munmap_chunk\(\))"
@@ -39,14 +40,14 @@ _FATAL = re.compile(
     r"|Timed out (?:while )?waiting for GCS|GCS (?:server|cluster) .{0,40}(?:not found|timed out)).{0,300})",
     re.ASCII,
 )
-_QUICK = re.compile(
+_QUICK = lazy_pattern(
     r"terminate|\(\): |corrupt|Fatal|fault|error|Illegal|Aborted|egfault|SIG|signal|Killed|not found|No such|no such"
     r"|denied|can't open|No module|Errno|Watchdog|nvidia-c|ERROR|curl|wget|fatal|failed|Exception: |Failed|GCS|Access"
     r"|Error|logged",
     re.ASCII,
 )
-_WHAT = re.compile(r"\s+what\(\): +(.{1,1000})", re.ASCII)
-_SAID = re.compile(
+_WHAT = lazy_pattern(r"\s+what\(\): +(.{1,1000})", re.ASCII)
+_SAID = lazy_pattern(
     r"NCCL WARN .{1,600}|NVRM: Xid .{1,300}|Xid \(PCI:.{1,300}|XidCriticalError.{0,300}"
     r"|NIXL .{0,40}(?:failure|mismatch).{0,400}"
     r"|.{0,80}[Ff]ailed to extend /dev/shm.{0,200}|.{0,120}/dev/shm.{0,200}[Nn]o space.{0,100}"
@@ -57,7 +58,7 @@ _SAID = re.compile(
     r"|Releasing expired KV blocks.{0,300}",
     re.ASCII,
 )
-_SAID_QUICK = re.compile(
+_SAID_QUICK = lazy_pattern(
     r"NCCL WARN|Xid|NIXL|/dev/shm|platform det|NVML|CUDA init|lacement group|No available sh|Releasing exp"
     r"|chat template"
 )

@@ -14,9 +14,10 @@ import msgspec
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.logs import LogReading
 from vops.diagnosis.wordings import read, wording
+from vops.model.patterns import lazy_pattern
 from vops.model.resources import Event, Probe
 
-_STATUS = re.compile(r"statuscode: (4\d\d)", re.ASCII)
+_STATUS = lazy_pattern(r"statuscode: (4\d\d)", re.ASCII)
 _WRONG_STATUS = (401, 403, 404, 405)
 _NEVER = (
     wording(

@@ -11,21 +11,23 @@ from collections.abc import Iterator
 
 import msgspec
 
-_NAME = r"[A-Za-z_:][\w:]*"
-_SELECTOR = re.compile(rf"({_NAME})\s*\{{([^{{}}]*)\}}", re.ASCII)
-_MATCHER = re.compile(rf'({_NAME})\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\')', re.ASCII)
-_KNOWN = re.compile(r"(?<![\w:])(?:vllm[:_]\w+|DCGM_FI_\w+|dcgm_\w+)", re.ASCII)
-_GROUPS = re.compile(r"\b(?:by|on|without|ignoring)\s*\(([^()]*)\)", re.ASCII)
-_AGGREGATION = re.compile(r"(avg|sum|max|min|count|quantile)\s*((?:by|without)\s*\([^()]*\)\s*)?\(", re.ASCII)
-_SCALE = re.compile(r"\s*(?:(?:by|without)\s*\([^()]*\)\s*)?(?:\*\s*(\d+(?:\.\d+)?)\s*)?", re.ASCII)
-_FACTOR = re.compile(r"(\d+(?:\.\d+)?)\s*\*\s*", re.ASCII)
-_COUNTED = re.compile(r"\s*/\s*(?:scalar\s*\(\s*)?count\b", re.ASCII)
-_OVER_TIME = re.compile(r"^(?:avg|max|min|last|quantile)_over_time\s*\(", re.ASCII)
-_WORDS = re.compile(r"\"[^\"]*\"|'[^']*'|\{[^{}]*\}|\[[^\]]*\]")
-_OR = re.compile(r"\bor\b", re.ASCII)
+from vops.model.patterns import lazy_pattern
 
-_SHARES = re.compile(r"^(?:vllm[:_](?:kv|gpu|cpu)_cache_usage_perc|DCGM_FI_PROF_\w+_ACTIVE)$", re.ASCII)
-_PERCENTAGES = re.compile(r"^(?:DCGM_FI_DEV_(?:GPU|MEM_COPY|ENC|DEC)_UTIL|dcgm_gpu_utilization)$", re.ASCII)
+_NAME = r"[A-Za-z_:][\w:]*"
+_SELECTOR = lazy_pattern(rf"({_NAME})\s*\{{([^{{}}]*)\}}", re.ASCII)
+_MATCHER = lazy_pattern(rf'({_NAME})\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\')', re.ASCII)
+_KNOWN = lazy_pattern(r"(?<![\w:])(?:vllm[:_]\w+|DCGM_FI_\w+|dcgm_\w+)", re.ASCII)
+_GROUPS = lazy_pattern(r"\b(?:by|on|without|ignoring)\s*\(([^()]*)\)", re.ASCII)
+_AGGREGATION = lazy_pattern(r"(avg|sum|max|min|count|quantile)\s*((?:by|without)\s*\([^()]*\)\s*)?\(", re.ASCII)
+_SCALE = lazy_pattern(r"\s*(?:(?:by|without)\s*\([^()]*\)\s*)?(?:\*\s*(\d+(?:\.\d+)?)\s*)?", re.ASCII)
+_FACTOR = lazy_pattern(r"(\d+(?:\.\d+)?)\s*\*\s*", re.ASCII)
+_COUNTED = lazy_pattern(r"\s*/\s*(?:scalar\s*\(\s*)?count\b", re.ASCII)
+_OVER_TIME = lazy_pattern(r"^(?:avg|max|min|last|quantile)_over_time\s*\(", re.ASCII)
+_WORDS = lazy_pattern(r"\"[^\"]*\"|'[^']*'|\{[^{}]*\}|\[[^\]]*\]")
+_OR = lazy_pattern(r"\bor\b", re.ASCII)
+
+_SHARES = lazy_pattern(r"^(?:vllm[:_](?:kv|gpu|cpu)_cache_usage_perc|DCGM_FI_PROF_\w+_ACTIVE)$", re.ASCII)
+_PERCENTAGES = lazy_pattern(r"^(?:DCGM_FI_DEV_(?:GPU|MEM_COPY|ENC|DEC)_UTIL|dcgm_gpu_utilization)$", re.ASCII)
 
 
 class Matcher(msgspec.Struct, frozen=True):

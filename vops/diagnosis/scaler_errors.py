@@ -15,6 +15,7 @@ import msgspec
 from vops.diagnosis import evidence, scaling
 from vops.diagnosis.facts import ScalerFacts
 from vops.diagnosis.findings import Evidence
+from vops.model.patterns import lazy_pattern
 
 _RECENT = timedelta(minutes=15)
 _EVENTS = frozenset({"KEDAScalerFailed", "KEDAMetricSourceFailed", "TriggerAuthenticationFailed"})
@@ -34,7 +35,7 @@ _CHECK_QUERY = "Run the query in Prometheus; KEDA needs exactly one number: wrap
 FAILURES: tuple[Failure, ...] = (
     Failure(
         "empty",
-        re.compile(
+        lazy_pattern(
             r"target may be lost|the result is empty|the value list is empty|query returned (?:empty|no) result"
         ),
         "its query has no result",
@@ -42,25 +43,27 @@ FAILURES: tuple[Failure, ...] = (
     ),
     Failure(
         "several",
-        re.compile(r"returned multiple elements"),
+        lazy_pattern(r"returned multiple elements"),
         "its query gives several series instead of one number",
         ("Aggregate to one number: sum(…) without `by`.",),
     ),
     Failure(
         "name",
-        re.compile(r"no such host|server misbehaving|name resolution|lookup \S+ .{0,40}(?:i/o timeout|refused)"),
+        lazy_pattern(r"no such host|server misbehaving|name resolution|lookup \S+ .{0,40}(?:i/o timeout|refused)"),
         "the name of the metrics server cannot be resolved",
         ("Set serverAddress to http://SERVICE.NAMESPACE.svc:PORT of a Service that exists: kubectl get services -A",),
     ),
     Failure(
         "refused",
-        re.compile(r"connection refused|no route to host|connection reset"),
+        lazy_pattern(r"connection refused|no route to host|connection reset"),
         "nothing answers at the address of the metrics server",
         ("Set serverAddress to the port that the Service offers: kubectl get services -A | grep -i prometheus",),
     ),
     Failure(
         "authentication",
-        re.compile(r"status(?: code)?: ?40[13]\b|\b(?:401|403) (?:Unauthorized|Forbidden)|Unauthorized|authentication"),
+        lazy_pattern(
+            r"status(?: code)?: ?40[13]\b|\b(?:401|403) (?:Unauthorized|Forbidden)|Unauthorized|authentication"
+        ),
         "the metrics server refuses its credentials",
         (
             "Give the trigger an authenticationRef with a TriggerAuthentication, and authModes in its metadata (a CA "
@@ -69,31 +72,31 @@ FAILURES: tuple[Failure, ...] = (
     ),
     Failure(
         "tls",
-        re.compile(r"x509: |tls: |certificate (?:signed by unknown|has expired|is not valid)"),
+        lazy_pattern(r"x509: |tls: |certificate (?:signed by unknown|has expired|is not valid)"),
         "the certificate of the metrics server is not accepted",
         ("Give the TriggerAuthentication the ca, with authModes: tls; or use the plain HTTP port.",),
     ),
     Failure(
         "path",
-        re.compile(r"status(?: code)?: ?404\b|\b404 page not found|404 Not Found"),
+        lazy_pattern(r"status(?: code)?: ?404\b|\b404 page not found|404 Not Found"),
         "there is no Prometheus API under its address",
         ("Take the path off serverAddress, or add the prefix that the server is reached under (/prometheus).",),
     ),
     Failure(
         "query",
-        re.compile(r"status(?: code)?: ?(?:400|422)\b|parse error|bad_data|invalid parameter .?query"),
+        lazy_pattern(r"status(?: code)?: ?(?:400|422)\b|parse error|bad_data|invalid parameter .?query"),
         "the metrics server does not understand its query",
         (_CHECK_QUERY,),
     ),
     Failure(
         "server",
-        re.compile(r"status(?: code)?: ?5\d\d\b|\b50[234] "),
+        lazy_pattern(r"status(?: code)?: ?5\d\d\b|\b50[234] "),
         "the metrics server answers with an error of its own",
         ("Look at Prometheus itself: kubectl get pods -A | grep -i prometheus, and its log.",),
     ),
     Failure(
         "reference",
-        re.compile(
+        lazy_pattern(
             r"(?:Cluster)?TriggerAuthentication\S* \"?[\w.-]+\"? not found|error resolving (?:auth|secret)"
             r"|secrets \"[^\"]+\" not found"
         ),
@@ -102,7 +105,7 @@ FAILURES: tuple[Failure, ...] = (
     ),
     Failure(
         "metadata",
-        re.compile(
+        lazy_pattern(
             r"error parsing \w+ metadata|unable to set param|no (?:query|serverAddress|threshold) given"
             r"|error parsing (?:metadata|threshold)|correct triggers specification|no scaler found for type"
             r"|missing required parameter"
@@ -112,13 +115,13 @@ FAILURES: tuple[Failure, ...] = (
     ),
     Failure(
         "cpu-request",
-        re.compile(r"missing request for (\w+) (?:in container|on container)"),
+        lazy_pattern(r"missing request for (\w+) (?:in container|on container)"),
         "a container of the pods has no request for what it is scaled by",
         ("Set resources.requests for that resource in every container of the pod, sidecars too.",),
     ),
     Failure(
         "metrics-server",
-        re.compile(
+        lazy_pattern(
             r"(?:get|list) (?:pods|nodes)\.metrics\.k8s\.io|unable to fetch metrics from (?:resource metrics )?API: the"
             r" server (?:could not find|is currently unable)"
         ),
@@ -127,7 +130,7 @@ FAILURES: tuple[Failure, ...] = (
     ),
     Failure(
         "adapter",
-        re.compile(
+        lazy_pattern(
             r"(?:external|custom)\.metrics\.k8s\.io|server (?:could not find the requested resource|is currently unable"
             r" to handle the request)|gRPC connection to KEDA Metrics Service"
         ),
@@ -139,13 +142,13 @@ FAILURES: tuple[Failure, ...] = (
     ),
     Failure(
         "timeout",
-        re.compile(r"i/o timeout|context deadline exceeded|Client\.Timeout|TLS handshake timeout"),
+        lazy_pattern(r"i/o timeout|context deadline exceeded|Client\.Timeout|TLS handshake timeout"),
         "the metrics server does not answer in time",
         ("Check serverAddress, and that no NetworkPolicy keeps KEDA from it.",),
     ),
     Failure(
         "unready",
-        re.compile(
+        lazy_pattern(
             r"did not receive metrics for (?:targeted|any ready) pods"
             r"|no metrics returned from (?:resource|custom) metrics API|no metrics known for pod"
         ),
@@ -154,7 +157,7 @@ FAILURES: tuple[Failure, ...] = (
     ),
     Failure(
         "unknown-metric",
-        re.compile(
+        lazy_pattern(
             r"no matching metrics found|no metrics returned from external metrics API|encountered error"
             r"|unable to (?:get|fetch)"
         ),

@@ -16,6 +16,7 @@ import msgspec
 from vops.diagnosis.findings import Evidence
 from vops.diagnosis.queries import Aggregate, aggregate
 from vops.diagnosis.subjects import ScalerFacts
+from vops.model.patterns import lazy_pattern
 from vops.model.quantities import quantity
 from vops.model.resources import Condition
 from vops.model.scaling import HorizontalPodAutoscaler, ScaledObject, ScaledObjectTrigger
@@ -30,7 +31,7 @@ TOLERANCE = 0.1
 
 _PAUSED, _PAUSED_AT = "autoscaling.keda.sh/paused", "autoscaling.keda.sh/paused-replicas"
 _PAUSED_OUT = "autoscaling.keda.sh/paused-scale-out"
-_TRIGGER = re.compile(r"s(\d+)-", re.ASCII)
+_TRIGGER = lazy_pattern(r"s(\d+)-", re.ASCII)
 _LONGEST = 400
 
 

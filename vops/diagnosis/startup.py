@@ -17,6 +17,7 @@ import msgspec
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.logs import LogReading, Stage
 from vops.diagnosis.states import ReplicaState, started_at
+from vops.model.patterns import lazy_pattern
 from vops.model.resources import Event, Probe
 
 PERIOD_S = 10
@@ -39,7 +40,7 @@ _LONGEST_START_S = 7_200
 _EVENT_SLACK = timedelta(seconds=60)
 
 ProbeKind = Literal["startup", "liveness"]
-_KILLED = re.compile(r"failed (startup|liveness) probe", re.ASCII)
+_KILLED = lazy_pattern(r"failed (startup|liveness) probe", re.ASCII)
 
 
 class StartEstimate(msgspec.Struct, frozen=True):

@@ -10,16 +10,18 @@ from typing import Any
 
 import msgspec
 
+from vops.model.patterns import lazy_pattern
+
 _MESSAGE = ("log", "message", "msg", "textPayload", "event", "body")
 _LEVEL = ("level", "levelname", "severity", "lvl", "log.level")
 _TRACES = ("exc_info", "exception", "exc_text", "stack_trace", "stacktrace", "traceback", "error", "err")
 _NESTED = ("jsonPayload", "record", "fields")
 _NAMES = {"WARN": "WARNING", "ERR": "ERROR", "FATAL": "CRITICAL", "PANIC": "CRITICAL", "DPANIC": "CRITICAL"}
-_LOGRUS = re.compile(
+_LOGRUS = lazy_pattern(
     r'(?:time="?[^"\s]{1,60}"? )?level=(\w{1,10}) (?:.{0,300}? )?msg="((?:[^"\\]|\\.){0,4000})"', re.ASCII
 )
-_LOGRUS_ERROR = re.compile(r'\berror="((?:[^"\\]|\\.){0,2000})"', re.ASCII)
-_ZAP = re.compile(r"(DEBUG|INFO|WARN|ERROR|DPANIC|PANIC|FATAL)\t(.{0,4000})", re.ASCII)
+_LOGRUS_ERROR = lazy_pattern(r'\berror="((?:[^"\\]|\\.){0,2000})"', re.ASCII)
+_ZAP = lazy_pattern(r"(DEBUG|INFO|WARN|ERROR|DPANIC|PANIC|FATAL)\t(.{0,4000})", re.ASCII)
 
 
 class Record(msgspec.Struct, frozen=True):

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 import msgspec
 
+from vops.model.patterns import lazy_pattern
+
 
 class Wording(msgspec.Struct, frozen=True):
     """One thing that a text can say. `{what}` in `says` and `step` is what the pattern's groups have caught.
@@ -30,7 +32,7 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 def wording(pattern: str, says: str, step: str, *, definite: bool = False) -> Wording:
-    return Wording(re.compile(pattern, re.IGNORECASE), says, step, definite)
+    return Wording(lazy_pattern(pattern, re.IGNORECASE), says, step, definite)
 
 
 def read(text: str, wordings: Iterable[Wording], **names: str) -> Reading | None:

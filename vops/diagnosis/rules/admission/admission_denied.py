@@ -24,30 +24,31 @@ from vops.diagnosis.facts import WorkloadFacts
 from vops.diagnosis.findings import Fix
 from vops.diagnosis.remedies import advice
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 
-_POD_SECURITY = re.compile(r"violates PodSecurity \"(?P<level>[^\"]{1,60})\": (?P<violations>.{1,3000})", re.DOTALL)
-_WEBHOOK = re.compile(
+_POD_SECURITY = lazy_pattern(r"violates PodSecurity \"(?P<level>[^\"]{1,60})\": (?P<violations>.{1,3000})", re.DOTALL)
+_WEBHOOK = lazy_pattern(
     r"admission webhook \"(?P<name>[^\"]{1,253})\" denied the request(?::? ?(?P<why>.{0,2000}))?", re.DOTALL
 )
-_UNREACHABLE = re.compile(r"failed calling webhook \"(?P<name>[^\"]{1,253})\": (?P<why>.{0,1000})", re.DOTALL)
-_POLICY = re.compile(
+_UNREACHABLE = lazy_pattern(r"failed calling webhook \"(?P<name>[^\"]{1,253})\": (?P<why>.{0,1000})", re.DOTALL)
+_POLICY = lazy_pattern(
     r"ValidatingAdmissionPolicy '(?P<name>[^']{1,253})'.{0,300}?denied request: (?P<why>.{0,1000})", re.DOTALL
 )
-_LIMIT_RANGE = re.compile(
+_LIMIT_RANGE = lazy_pattern(
     r"(?:maximum|minimum) [\w./-]{1,80} usage per (?:Container|Pod) is [^,\]]{1,60},? but [^,\]]{1,80}"
     r"|[\w./-]{1,80} max limit to request ratio per \w{1,20} is [^,\]]{1,40}, but provided ratio is [^,\]]{1,40}"
 )
-_ACCOUNT = re.compile(
+_ACCOUNT = lazy_pattern(
     r"error looking up service account \S{1,300}: serviceaccount \"(?P<name>[^\"]{1,253})\" not found"
 )
-_CLASS = re.compile(
+_CLASS = lazy_pattern(
     r"no PriorityClass with name (?P<priority>\S{1,253}) was found|RuntimeClass \"(?P<runtime>[^\"]{1,253})\" not found"
 )
-_CONSTRAINT = re.compile(
+_CONSTRAINT = lazy_pattern(
     r"unable to validate against any security context constraint|PodSecurityPolicy: unable to admit"
 )
-_INVALID = re.compile(r"\b(?:Pod|ReplicaSet)(?:\.\w+)* \"[^\"]{1,253}\" is invalid: (?P<why>.{1,1000})", re.DOTALL)
-_ENDING = re.compile(r"because it is being terminated")
+_INVALID = lazy_pattern(r"\b(?:Pod|ReplicaSet)(?:\.\w+)* \"[^\"]{1,253}\" is invalid: (?P<why>.{1,1000})", re.DOTALL)
+_ENDING = lazy_pattern(r"because it is being terminated")
 _ASKED = (
     ("allowPrivilegeEscalation", "allowPrivilegeEscalation: false"),
     ("unrestricted capabilities", "capabilities: {drop: [ALL]}"),

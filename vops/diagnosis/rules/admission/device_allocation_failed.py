@@ -26,13 +26,14 @@ from vops.diagnosis.facts import Replica
 from vops.diagnosis.filters.rooms import capacity
 from vops.diagnosis.findings import Confidence, Evidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.quantities import format_duration
 
 _REASONS = ("UnexpectedAdmissionError", "TopologyAffinityError")
-_LOST = re.compile(r"GPU is lost|nvml: |Unable to determine the device handle|XidCriticalError", re.IGNORECASE)
-_UNHEALTHY = re.compile(r"cannot allocate unhealthy devices|no healthy devices present")
-_UNREGISTERED = re.compile(r"unregistered device|can't allocate unregistered|Unknown Device Plugin")
-_UNAVAILABLE = re.compile(r"devices unavailable for \S{1,120}\. Requested: (\d{1,6}), Available: (\d{1,6})")
+_LOST = lazy_pattern(r"GPU is lost|nvml: |Unable to determine the device handle|XidCriticalError", re.IGNORECASE)
+_UNHEALTHY = lazy_pattern(r"cannot allocate unhealthy devices|no healthy devices present")
+_UNREGISTERED = lazy_pattern(r"unregistered device|can't allocate unregistered|Unknown Device Plugin")
+_UNAVAILABLE = lazy_pattern(r"devices unavailable for \S{1,120}\. Requested: (\d{1,6}), Available: (\d{1,6})")
 _AGAIN = 3
 
 

@@ -17,16 +17,15 @@ Fix
 
 from __future__ import annotations
 
-import re
-
 from vops.diagnosis import capacity, remedies
 from vops.diagnosis.cloud_text import CloudAnswer
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Fix
 from vops.diagnosis.provisioning import Outcome
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 
-_FAMILY = re.compile(r"[a-z]{1,8}")
+_FAMILY = lazy_pattern(r"[a-z]{1,8}")
 _EC2_QUOTAS = (
     ({"p"}, "L-417A185B (running on-demand P instances)"),
     ({"g", "vt"}, "L-DB2E81BA (running on-demand G and VT instances)"),

@@ -25,19 +25,20 @@ from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence, Fix
 from vops.diagnosis.images import any_pull_failure
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.resources import Container, Volume
 
-_MISSING = re.compile(
+_MISSING = lazy_pattern(
     r"(?P<kind>secret|configmap|serviceaccount|SecretProviderClass)s?(?:\.[\w.-]{1,80})? "
     r'"(?:[\w.-]{1,63}/)?(?P<name>[\w.-]{1,253})" not found',
     re.IGNORECASE,
 )
-_KEY = re.compile(
+_KEY = lazy_pattern(
     r"couldn't find key (?P<key>\S{1,253}) in (?P<kind>Secret|ConfigMap) (?P<name>\S{1,253})", re.IGNORECASE
 )
-_VOLUME_KEY = re.compile(r"references non-existent (?P<kind>secret|config) key: (?P<key>\S{1,253})", re.IGNORECASE)
-_VOLUME = re.compile(r'for volume "([^"]{1,253})"')
-_PULL_SECRETS = re.compile(r"Unable to retrieve some image pull secrets \((?P<names>[^)]{1,500})\)")
+_VOLUME_KEY = lazy_pattern(r"references non-existent (?P<kind>secret|config) key: (?P<key>\S{1,253})", re.IGNORECASE)
+_VOLUME = lazy_pattern(r'for volume "([^"]{1,253})"')
+_PULL_SECRETS = lazy_pattern(r"Unable to retrieve some image pull secrets \((?P<names>[^)]{1,500})\)")
 _KINDS = {
     "secret": "Secret",
     "configmap": "ConfigMap",

@@ -26,18 +26,19 @@ from vops.diagnosis import endings, evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 
 _GIB = 2**30
 _ROOM = 1.2
 _SPARE = 1.25
-_VOLUME = re.compile(r'EmptyDir volume "(?P<name>[\w.-]{1,63})" exceeds the limit "(?P<limit>[^"]{1,40})"')
-_CONTAINER = re.compile(
+_VOLUME = lazy_pattern(r'EmptyDir volume "(?P<name>[\w.-]{1,63})" exceeds the limit "(?P<limit>[^"]{1,40})"')
+_CONTAINER = lazy_pattern(
     r'Container (?P<name>[\w.-]{1,63}) exceeded its local ephemeral storage limit "(?P<limit>[^"]{1,40})"'
 )
-_POD = re.compile(r"ephemeral local storage usage exceeds the total limit of containers (?P<limit>[^\s]{1,40}?)\. ?")
-_NODE = re.compile(r"node was low on resource: (?P<resource>[\w-]{1,60})")
-_PRESSURE = re.compile(r"node had condition: \[(?P<conditions>[\w ,]{1,200})\]")
-_USED = re.compile(
+_POD = lazy_pattern(r"ephemeral local storage usage exceeds the total limit of containers (?P<limit>[^\s]{1,40}?)\. ?")
+_NODE = lazy_pattern(r"node was low on resource: (?P<resource>[\w-]{1,60})")
+_PRESSURE = lazy_pattern(r"node had condition: \[(?P<conditions>[\w ,]{1,200})\]")
+_USED = lazy_pattern(
     r"(?:Container|Pod) (?P<name>[\w.-]{1,253}) was using (?P<used>\w{1,40}), request is (?P<request>\w{1,40})"
 )
 

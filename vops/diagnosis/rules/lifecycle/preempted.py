@@ -16,17 +16,17 @@ Fix
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 
 from vops.diagnosis import blockers, endings, evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.resources import Event, Pod
 
 _BY_SCHEDULER = ("PreemptionByScheduler", "PreemptionByKubeScheduler")
-_BY = re.compile(r"[Pp]reempted (?:by|in order to admit) (?:a )?(?:critical )?(?:pod )?(?P<who>[\w./-]{1,317})?")
+_BY = lazy_pattern(r"[Pp]reempted (?:by|in order to admit) (?:a )?(?:critical )?(?:pod )?(?P<who>[\w./-]{1,317})?")
 _LATELY = timedelta(hours=1)
 
 

@@ -26,15 +26,16 @@ from vops.diagnosis.demands import gpu_request
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Evidence
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_NOT_FREE = re.compile(
+_NOT_FREE = lazy_pattern(
     r"Free memory on device.{0,60}\(([\d.]{1,12})/([\d.]{1,12}) GiB\) on startup is less than",
     re.ASCII,
 )
-_CHANGED = re.compile(r"Error in memory profiling\. Initial free memory")
-_BUSY = re.compile(r"CUDA-capable device\(s\) is/are busy or unavailable|cudaErrorDevicesUnavailable")
-_SIGNATURE = re.compile(f"{_NOT_FREE.pattern}|{_CHANGED.pattern}|{_BUSY.pattern}|{OUT_OF_MEMORY.pattern}", re.ASCII)
+_CHANGED = lazy_pattern(r"Error in memory profiling\. Initial free memory")
+_BUSY = lazy_pattern(r"CUDA-capable device\(s\) is/are busy or unavailable|cudaErrorDevicesUnavailable")
+_SIGNATURE = lazy_pattern(f"{_NOT_FREE.pattern}|{_CHANGED.pattern}|{_BUSY.pattern}|{OUT_OF_MEMORY.pattern}", re.ASCII)
 _NEARLY_ALL = 0.95
 _SPARE = 0.02
 

@@ -15,14 +15,13 @@ Fix
 
 from __future__ import annotations
 
-import re
-
 from vops.diagnosis import deaths, evidence
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_MONITOR = re.compile(
+_MONITOR = lazy_pattern(
     r"ray\.exceptions\.OutOfMemoryError|Task was killed due to the node running low on memory"
     r"|killed by the (?:Ray )?memory monitor|(?<!\w)MemoryError: |Cannot allocate memory|os error 12\b|\[Errno 12\]"
     r"|DefaultCPUAllocator: (?:can't|not enough)|std::bad_alloc"

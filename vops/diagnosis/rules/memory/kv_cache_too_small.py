@@ -25,27 +25,28 @@ from vops.diagnosis import deaths, evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Evidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
 STEP = 256
 _ROUNDING = 0.005
 
-_TOO_SMALL = re.compile(
+_TOO_SMALL = lazy_pattern(
     r"max seq len \((\d{1,9})\),? \(?([\d.]{1,12}) Gi?B KV cache is needed,? which is larger than the available "
     r"KV cache memory \(([\d.]{1,12}) Gi?B\)",
     re.ASCII,
 )
-_ESTIMATE = re.compile(r"estimated maximum model length is (\d{1,9})", re.ASCII)
-_V0 = re.compile(
+_ESTIMATE = lazy_pattern(r"estimated maximum model length is (\d{1,9})", re.ASCII)
+_V0 = lazy_pattern(
     r"max seq len \((\d{1,9})\) is larger than the maximum number of tokens that can be stored in KV cache "
     r"\((\d{1,9})\)",
     re.ASCII,
 )
-_NONE = re.compile(r"No available memory for the cache blocks|Cannot auto-fit max_model_len")
-_STATES = re.compile(
+_NONE = lazy_pattern(r"No available memory for the cache blocks|Cannot auto-fit max_model_len")
+_STATES = lazy_pattern(
     r"max_num_seqs \((\d{1,9})\) exceeds (?:the )?available (?:Mamba|\w{1,20}) cache blocks \((\d{1,9})\)", re.ASCII
 )
-_ANY = re.compile(f"{_TOO_SMALL.pattern}|{_V0.pattern}|{_NONE.pattern}|{_STATES.pattern}", re.ASCII)
+_ANY = lazy_pattern(f"{_TOO_SMALL.pattern}|{_V0.pattern}|{_NONE.pattern}|{_STATES.pattern}", re.ASCII)
 
 
 class Shortage(msgspec.Struct, frozen=True):

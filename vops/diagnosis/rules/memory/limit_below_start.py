@@ -23,8 +23,9 @@ from vops.diagnosis.creation import refusal
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 
-_TOO_SMALL = re.compile(r"init was OOM-killed|memory limit too low|minimum memory limit", re.IGNORECASE)
+_TOO_SMALL = lazy_pattern(r"init was OOM-killed|memory limit too low|minimum memory limit", re.IGNORECASE)
 
 
 @rule(cause="host-oom", branch=Branch.START, order=24)

@@ -16,17 +16,16 @@ Fix
 
 from __future__ import annotations
 
-import re
-
 from vops.diagnosis import deaths, remedies
 from vops.diagnosis.components import Component
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_DEVICE_PLUGIN = re.compile(f"^{Component.DEVICE_PLUGIN}: ")
-_DCGM_EXPORTER = re.compile(f"^{Component.DCGM_EXPORTER}: ")
-_KEDA = re.compile(f"^{Component.KEDA}: ")
+_DEVICE_PLUGIN = lazy_pattern(f"^{Component.DEVICE_PLUGIN}: ")
+_DCGM_EXPORTER = lazy_pattern(f"^{Component.DCGM_EXPORTER}: ")
+_KEDA = lazy_pattern(f"^{Component.KEDA}: ")
 
 
 @rule(cause="gpu-not-advertised", branch=Branch.DIED, needs={Source.LOGS}, order=10, signature=_DEVICE_PLUGIN)

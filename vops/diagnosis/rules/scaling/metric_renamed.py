@@ -29,9 +29,10 @@ from vops.diagnosis.findings import Confidence, Evidence, Fix, Severity
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.scaling import Signal
 from vops.model.dialects import COUNTERS, ENGINE_METRICS, METRIC_NAMES, Version
+from vops.model.patterns import lazy_pattern
 from vops.model.serving import EngineArgs
 
-_PREFIXED = re.compile(r"(vllm[:_])(\w+?)((?:_bucket|_sum|_count)?)", re.ASCII)
+_PREFIXED = lazy_pattern(r"(vllm[:_])(\w+?)((?:_bucket|_sum|_count)?)", re.ASCII)
 _HISTOGRAMS = frozenset({*ENGINE_METRICS.ttft, *ENGINE_METRICS.itl, *ENGINE_METRICS.queue_time, *ENGINE_METRICS.e2e})
 
 

@@ -22,9 +22,10 @@ from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.startup import ENGINE_LIMIT, PERIOD_S, engine_limit_s, estimate
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_TIMED_OUT = re.compile(r"Timed out waiting for engine (?:core )?process", re.IGNORECASE)
+_TIMED_OUT = lazy_pattern(r"Timed out waiting for engine (?:core )?process", re.IGNORECASE)
 
 
 @rule(cause="engine-start-timeout", branch=Branch.DIED, needs={Source.LOGS}, order=30)

@@ -16,16 +16,15 @@ Fix
 
 from __future__ import annotations
 
-import re
-
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.creation import stuck_at
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.states import ReplicaState
+from vops.model.patterns import lazy_pattern
 
-_CLAIM = re.compile(r'persistentvolumeclaims? "([\w.-]{1,253})" not found')
+_CLAIM = lazy_pattern(r'persistentvolumeclaims? "([\w.-]{1,253})" not found')
 
 
 @rule(cause="pvc-unbound", branch=Branch.START, order=13)

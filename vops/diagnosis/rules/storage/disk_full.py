@@ -20,15 +20,16 @@ import re
 from vops.diagnosis import deaths, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_FULL = re.compile(
+_FULL = lazy_pattern(
     r"No space left on device|\[Errno (?:28|122)\]|os error (?:28|122)|Disk quota exceeded"
     r"|Not enough (?:free )?disk space"
     r"|not enough space on (?:the )?(?:disk|device)|curl: \(23\)|ENOSPC",
     re.IGNORECASE,
 )
-_SHARED = re.compile(r"/dev/[s]hm|psm_|shared.?memory|shm_open|nccl", re.IGNORECASE)
+_SHARED = lazy_pattern(r"/dev/[s]hm|psm_|shared.?memory|shm_open|nccl", re.IGNORECASE)
 
 
 @rule(cause="disk-full", branch=Branch.DIED, needs={Source.LOGS}, order=19, signature=_FULL)

@@ -16,16 +16,15 @@ Fix
 
 from __future__ import annotations
 
-import re
-
 from vops.diagnosis import deaths, evidence, remedies
 from vops.diagnosis.caches import mount_of
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Evidence
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_DENIED = re.compile(
+_DENIED = lazy_pattern(
     r"PermissionError|\[Errno (?:13|30)\](?! error while attempting to bind)|[Pp]ermission denied|Read-only file system"
     r"|os error (?:13|30)\b|AccessDenied|\(403\) when calling|requested URL returned error: 403"
     r"|403 Forbidden.{0,200}storage"
@@ -33,10 +32,10 @@ _DENIED = re.compile(
     r"|AuthorizationPermissionMismatch"
     r"|getpwuid\(\): uid not found"
 )
-_REMOTE = re.compile(r"AccessDenied|\(403\)|error: 403|403 Forbidden|storage\.objects|AuthorizationPermission")
+_REMOTE = lazy_pattern(r"AccessDenied|\(403\)|error: 403|403 Forbidden|storage\.objects|AuthorizationPermission")
 _NO_USER = "getpwuid"
 _ANYWHERE = "Mount a volume that the container's user may write to, and set HF_HOME and HOME to it."
-_PATH = re.compile(r"'(/[^']{1,300})'")
+_PATH = lazy_pattern(r"'(/[^']{1,300})'")
 
 
 @rule(cause="permission-denied", branch=Branch.DIED, needs={Source.LOGS}, order=25, signature=_DENIED)
