@@ -38,7 +38,10 @@ _STEPS = {
         "Check DNS from a pod in the same namespace: nslookup huggingface.co; and egress policies for port 53.",
         "Or seed the model into a volume at HF_HOME.",
     ),
-    hub.DOWN: ("Wait and try again, or seed the model into a volume at HF_HOME, so that a start does not need it.",),
+    hub.DOWN: (
+        "Wait: the kubelet tries again by itself; see the status page of the hub, or of the mirror at HF_ENDPOINT.",
+        "Keep a cache of the model on a volume at HF_HOME, so that a start does not need the hub.",
+    ),
 }
 _ANY_WAY = (
     "Check egress policies and proxy from a pod in the same namespace; downloads come from other hosts than the page.",

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 
-from vops.diagnosis import deaths, remedies
+from vops.diagnosis import deaths
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
@@ -40,18 +40,37 @@ _MISMATCH = lazy_pattern(
 )
 
 
+_CAPABILITY = re.compile(r"Minimum capability: (\d{2,3})", re.ASCII)
+_UNDECLARED = re.compile(r"absmax|quant_state|BitsAndBytes|bitsandbytes")
+
+
 @rule(cause="quantization-mismatch", branch=Branch.DIED, needs={Source.LOGS}, order=57, signature=_MISMATCH)
 def quantization_mismatch(replica: Replica) -> Verdict | None:
     hit = deaths.error(replica, _MISMATCH)
     if hit is None:
         return None
-    return Verdict(
-        summary=f"{deaths.model_of(replica)} cannot be loaded with the quantization that was asked for",
-        evidence=deaths.shown(replica, hit),
-        confidence=deaths.confidence(replica),
-        fixes=(
-            remedies.by_steps(
-                replica, "Let vLLM choose", ("Remove --quantization: vLLM reads the method from the model's config.",)
-            ),
-        ),
+    return deaths.verdict(
+        replica,
+        hit,
+        f"The quantization of {deaths.model_of(replica)} cannot be used: {deaths.quoted(hit, 120)}",
+        deaths.steps(replica, "Use a quantization that model, GPU and vLLM share", *_advice(hit[0].text)),
+    )
+
+
+def _advice(text: str) -> tuple[str, ...]:
+    if capability := _CAPABILITY.search(text):
+        return (
+            f"Use a GPU of compute capability {int(capability[1]) / 10:.1f} or higher (A100 8.0, L4 8.9, H100 9.0),",
+            "or a model quantized for this one: AWQ and GPTQ run on 7.5, bitsandbytes on 7.0.",
+        )
+    if _UNDECLARED.search(text):
+        return (
+            "Add --quantization bitsandbytes, where the weights were saved by it; or load the unquantized model.",
+            "See quantization_config in the model's config.json: it must name the method of its weights.",
+        )
+    if "does not match" in text:
+        return ("Remove --quantization: vLLM reads the method from the model's config.",)
+    return (
+        "Remove --quantization, so that vLLM reads the method from the model's config;",
+        "where that fails too, use another quantization of the model, or an image with a newer vLLM.",
     )

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 
-from vops.diagnosis import deaths, evidence, remedies
+from vops.diagnosis import deaths, evidence
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
@@ -35,19 +35,30 @@ _UNSUPPORTED = re.compile(
 )
 
 
+_UNTIL = re.compile(r"was supported in vLLM until v?(\d+(?:\.\w+){1,4})", re.ASCII)
+
+
 @rule(cause="unsupported-architecture", branch=Branch.DIED, needs={Source.LOGS}, order=26, signature=_UNSUPPORTED)
 def unsupported_architecture(replica: Replica) -> Verdict | None:
     hit, log = deaths.error(replica, _UNSUPPORTED), replica.death_log
     if hit is None or log is None:
         return None
     version = log.version or "of this image"
-    return Verdict(
-        summary=f"vLLM {version} does not support the architecture of {deaths.model_of(replica)}",
-        evidence=(*deaths.shown(replica, hit), evidence.container_field(replica, "image", replica.container.image)),
-        confidence=deaths.confidence(replica),
-        fixes=(
-            remedies.by_steps(
-                replica, "Use an image that supports it", ("Set an image tag whose vLLM lists the model.",)
-            ),
-        ),
+    return deaths.verdict(
+        replica,
+        hit,
+        f"vLLM {version} does not support the architecture of {deaths.model_of(replica)}",
+        deaths.steps(replica, "Use an image that supports it", *_advice(hit[0].text)),
+        evidence.container_field(replica, "image", replica.container.image),
     )
+
+
+def _advice(text: str) -> tuple[str, ...]:
+    if until := _UNTIL.search(text):
+        return (f"Set the image to vllm/vllm-openai:v{until[1]}, the last version that had it, or use a newer model.",)
+    if "model_type" in text or "architectures" in text.partition("supported")[0]:
+        return (
+            "Set the image to a newer vLLM (see its list of supported models);",
+            "and see that config.json of the model names model_type and architectures as its makers do.",
+        )
+    return ("Set the image to a newer vLLM: its list of supported models tells from which version on.",)

@@ -1,7 +1,8 @@
 """The GPU cannot compute in the number format that was asked for.
 
 What it finds
-    bfloat16 on a GPU below compute capability 8.0 (T4, V100).
+    bfloat16 on a GPU below compute capability 8.0 (T4, V100), 8-bit floating point below 8.9, float16 for a model whose
+    numbers are too large for it.
 
 Why it matters
     vLLM 0.12 and newer fall back with dtype `auto`; an explicit flag or an older version fails.
@@ -10,14 +11,14 @@ Evidence
     The error, which names the GPU.
 
 Fix
-    By hand: --dtype half.
+    By hand: --dtype half, or the format that the message allows.
 """
 
 from __future__ import annotations
 
 import re
 
-from vops.diagnosis import deaths, remedies
+from vops.diagnosis import deaths
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
@@ -33,14 +34,29 @@ _DTYPE = lazy_pattern(
 )
 
 
+_FLOAT8 = re.compile(r"fp8|float8|e4m3|e4nv", re.IGNORECASE)
+
+
 @rule(cause="unsupported-dtype", branch=Branch.DIED, needs={Source.LOGS}, order=26, signature=_DTYPE)
 def unsupported_dtype(replica: Replica) -> Verdict | None:
     hit = deaths.error(replica, _DTYPE)
     if hit is None:
         return None
-    return Verdict(
-        summary=f"The GPU of {replica.name} cannot compute in bfloat16",
-        evidence=deaths.shown(replica, hit),
-        confidence=deaths.confidence(replica),
-        fixes=(remedies.by_steps(replica, "Compute in half precision", ("Add --dtype half.",)),),
-    )
+    summary, step = _said(replica, hit[0].text)
+    return deaths.verdict(replica, hit, summary, deaths.steps(replica, "Compute in a format that works", step))
+
+
+def _said(replica: Replica, text: str) -> tuple[str, str]:
+    if _FLOAT8.search(text):
+        return (
+            f"The GPU of {replica.name} cannot compute in 8-bit floating point",
+            "Remove --kv-cache-dtype fp8 and --quantization fp8 (or use an AWQ model), or use a GPU of 8.9 or higher.",
+        )
+    if "does not support float16" in text:
+        return (
+            f"{deaths.model_of(replica)} cannot be computed in float16",
+            "Set --dtype bfloat16 on a GPU of compute capability 8.0 or higher, else --dtype float32.",
+        )
+    if "Unknown dtype" in text:
+        return (f"{replica.name} asks for a number format that vLLM does not have", "Set --dtype auto, or half.")
+    return f"The GPU of {replica.name} cannot compute in bfloat16", "Add --dtype half."

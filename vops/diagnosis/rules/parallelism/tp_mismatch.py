@@ -62,7 +62,8 @@ def _said(replica: Replica, match: re.Match[str]) -> tuple[str, str]:
     """The summary and the step that go with vLLM's message."""
     if match["heads"]:
         heads, tp = int(match["heads"]), int(match["tp"])
-        best = max((size for size in range(1, min(tp, heads) + 1) if heads % size == 0), default=1)
+        most = min(tp, heads, replica.gpu_count or tp)
+        best = max((size for size in range(1, most + 1) if heads % size == 0), default=1)
         return (
             f"{tp} GPUs cannot share {heads} attention heads evenly",
             f"Set --tensor-parallel-size {best} (a divisor of {heads}) and resources.limits to as many GPUs.",
