@@ -23,7 +23,7 @@ from vops.model.kinds import RELATED
 from vops.model.resources import Event, Node, Pod, Resource, Workload
 from vops.model.snapshot import ClusterSnapshot, Source
 from vops.model.text import one_line, scrub, scrub_json
-from vops.operations.describe_text import read_described
+from vops.operations.describe_text import only_lists_pods, read_described
 
 Document = dict[str, Any]
 
@@ -99,7 +99,9 @@ def read_described_objects(text: str, name: str) -> Objects:
         _take(objects, tidy.value(document), name)
         objects.newest = newer(objects.newest, tidy.newest)
     if not objects.found:
-        objects.problems.append(f"{name}: describes no object that vops has a use for")
+        lists = "a table of pods says too little: use kubectl get pods -o yaml, or kubectl describe pods"
+        why = lists if only_lists_pods(text) else "describes no object that vops has a use for"
+        objects.problems.append(f"{name}: {why}")
     return objects
 
 

@@ -29,6 +29,9 @@ _GOES_ON = re.compile(
 )
 
 
+_POD_TABLE = re.compile(r"^(?:NAMESPACE +)?NAME +READY +STATUS +RESTARTS +AGE", re.MULTILINE)
+
+
 class Described(msgspec.Struct, frozen=True):
     """The documents of a text, and the moment at which it was printed (None: nothing tells)."""
 
@@ -37,8 +40,14 @@ class Described(msgspec.Struct, frozen=True):
 
 
 def is_described(head: str) -> bool:
-    """Whether a text looks like the output of `kubectl describe` or `kubectl get events`."""
-    return bool((_BEGINS.search(head) and _GOES_ON.search(head)) or EVENT_TABLE.search(head))
+    """Whether a text looks like the output of `kubectl describe` or `kubectl get`."""
+    described = _BEGINS.search(head) and _GOES_ON.search(head)
+    return bool(described or EVENT_TABLE.search(head) or _POD_TABLE.search(head))
+
+
+def only_lists_pods(text: str) -> bool:
+    """Whether a text is a table of pods and nothing more: it has too little to go by."""
+    return _POD_TABLE.search(text) is not None
 
 
 def read_described(text: str) -> Described:

@@ -151,6 +151,12 @@ def test_a_text_of_something_else_is_named_and_not_taken_for_a_log(tmp_path: Pat
     assert "notes.txt: not used" in problems[0]
 
 
+def test_a_table_of_pods_is_told_to_be_too_little() -> None:
+    table = b"NAME     READY   STATUS             RESTARTS   AGE\nqwen-0   0/1     CrashLoopBackOff   7          21m\n"
+    with pytest.raises(InputError, match="kubectl describe pods"):
+        read_bundle([], table)
+
+
 def test_it_is_known_by_its_form_on_standard_input() -> None:
     reports, problems = diagnose_bundle([], (DESCRIBED / "pasted-pull.txt").read_bytes())
     assert problems == []
