@@ -17,7 +17,7 @@ from vops.diagnosis.facts import WorkloadFacts
 from vops.diagnosis.findings import Confidence, Evidence, Fix
 from vops.diagnosis.remedies import advice
 from vops.model.patterns import lazy_pattern
-from vops.model.resources import Condition, Workload
+from vops.model.resources import Condition, Event, Workload
 from vops.model.text import one_line
 
 RETRIED_WITHIN = timedelta(minutes=20)
@@ -71,11 +71,22 @@ def _refuses(condition: Condition) -> bool:
 
 def _by_event(workload: WorkloadFacts) -> Refusal | None:
     now, current = workload.facts.snapshot.at, {item.metadata.name for item in _in_use(workload)}
-    for event in reversed(workload.events):
-        fresh = now - (event.last_seen or now) <= RETRIED_WITHIN
-        if event.reason in _EVENTS and fresh and event.involved_object.name in current:
+    own = [event for event in workload.events if event.reason in _EVENTS and event.involved_object.name in current]
+    for event in (*reversed(own), *_of_unseen_replicasets(workload)):
+        if now - (event.last_seen or now) <= RETRIED_WITHIN:
             return Refusal(_inner(event.message), evidence.event(event), Confidence.STRONG)
     return None
+
+
+def _of_unseen_replicasets(workload: WorkloadFacts) -> Iterator[Event]:
+    """Refusals of ReplicaSets that by their names are the workload's, where the objects were not read; latest first."""
+    if workload.replicasets or workload.ref.kind != "Deployment":
+        return
+    of_template = re.compile(re.escape(workload.name) + r"-[a-z0-9]{6,10}")
+    for event in reversed(workload.facts.events_with("FailedCreate")):
+        about = event.involved_object
+        if (about.kind, about.namespace) == ("ReplicaSet", workload.namespace) and of_template.fullmatch(about.name):
+            yield event
 
 
 def _in_use(workload: WorkloadFacts) -> tuple[Workload, ...]:

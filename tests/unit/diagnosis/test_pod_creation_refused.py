@@ -114,6 +114,14 @@ def test_an_event_of_a_replicaset_that_is_scaled_down_says_nothing() -> None:
     assert "resource-quota" not in [item.cause for item in report(world(server(), retired, said)).findings]
 
 
+def test_a_replicaset_that_was_not_read_is_known_by_its_name() -> None:
+    text = f"Error creating: {EXCEEDED}"
+    own = about("ReplicaSet", "llama-6d5f8c9b7", "FailedCreate", text, namespace=NAMESPACE)
+    assert first(world(server(), own)).cause == "resource-quota"
+    other = about("ReplicaSet", "llama-batch-6d5f8c9b7", "FailedCreate", text, namespace=NAMESPACE)
+    assert report(world(server(), other)).findings == ()
+
+
 def test_a_statefulsets_refusal_is_read() -> None:
     document = msgspec.to_builtins(server()) | {"kind": "StatefulSet"}
     text = f"create Pod llama-0 in StatefulSet llama failed error: {VIOLATION}"
