@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.unit.diagnosis.cluster_parts import crashed, node, pod, ready, world
+from tests.unit.diagnosis.cluster_parts import TAINT, crashed, node, pod, ready, running, world
 from tests.unit.diagnosis.scaling_parts import (
     QUERY,
     VALID,
@@ -13,6 +13,9 @@ from tests.unit.diagnosis.scaling_parts import (
     answered,
     condition,
     endpoints,
+    exporter,
+    exporter_pod,
+    gpu,
     keda_hpa,
     monitor,
     policy,
@@ -72,7 +75,37 @@ NO_HUB = (
     'Temporary failure in name resolution)"))'
 )
 
+ILLEGAL = "RuntimeError: CUDA error: an illegal memory access was encountered"
+NO_NVML = 'time=2026-11-24T02:00:00Z level=ERROR msg="Cannot init NVML library; err: ERROR_LIBRARY_NOT_FOUND"'
+NO_QUOTA = (
+    "Error creating: insufficient quota to match these scopes: [{PriorityClass In [system-node-critical "
+    "system-cluster-critical]}]"
+)
+
+
+def watched(*others: Any, taints: Any = (), gpus: int = 1, **more: Any) -> Case:
+    """A node with a GPU, and an exporter that should be on it."""
+    return lambda: world(*others, node(gpus=gpus, taints=taints), exporter(**more))
+
+
+def exporting(status: Any, log: str, *, gpus: int = 1) -> Case:
+    """An exporter's pod in some state, and its log."""
+    return lambda: world(
+        exporter_pod(status),
+        node(gpus=gpus),
+        exporter(desired=1, ready=int(status["ready"])),
+        log=log,
+        container="exporter",
+    )
+
+
 FIRES: dict[str, Case] = {
+    "dcgm-exporter-absent": watched(taints=[TAINT]),
+    "dcgm-exporter-refused": watched(about("DaemonSet", "dcgm-exporter", "FailedCreate", NO_QUOTA), desired=1),
+    "dcgm-exporter-crash": exporting(crashed(), NO_NVML),
+    "gpu-node-fault": lambda: world(
+        pod(status=crashed()), node(), gpu(xid=79), log=unresolved(ILLEGAL)().snapshot.logs[0].text
+    ),
     "service-mismatch": reached(service(selector={"app": "llama-server"}), endpoints(addresses=0)),
     "network-policy": reached(service(), policy(), policy("other", selector={"matchLabels": {"app": "other"}})),
     "dns-failure": unresolved(NO_REDIS),
@@ -117,6 +150,15 @@ FIRES: dict[str, Case] = {
 }
 
 NEAR_MISSES: dict[str, Case] = {
+    # no node has a GPU yet
+    "dcgm-exporter-absent": watched(gpus=0),
+    # it was refused once, and has its pod now
+    "dcgm-exporter-refused": watched(about("DaemonSet", "dcgm-exporter", "FailedCreate", NO_QUOTA), desired=1, ready=1),
+    "dcgm-exporter-crash": exporting(running(600, ready=True), "msg=Starting dcgm-exporter"),
+    # an Xid of the application, which comes with the same error
+    "gpu-node-fault": lambda: world(
+        pod(status=crashed()), node(), gpu(xid=31), log=unresolved(ILLEGAL)().snapshot.logs[0].text
+    ),
     # another application's Service, whose pods are gone
     "service-mismatch": reached(
         service(), service("gateway", selector={"app": "gateway"}), endpoints(), endpoints("gateway", addresses=0)

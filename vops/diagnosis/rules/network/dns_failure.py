@@ -25,19 +25,20 @@ from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Evidence
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.network import Service
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_FAILED = re.compile(
+_FAILED = lazy_pattern(
     r"(?i:temporary failure in name resolution|name or service not known|failed to resolve|nodename nor servname)"
     r"|(?i:could not resolve host|getaddrinfo failed|gai ?error|name does not resolve|no such host|NameResolutionError)"
     r"|failed to lookup address information|No address associated with hostname|EAI_AGAIN|server misbehaving"
 )
-_HOST = re.compile(
+_HOST = lazy_pattern(
     r"(?:Failed to resolve|host=|[Cc]ould not resolve host:?|lookup|addresses of \(|to host|resolve|connect(?:ing)? to)"
     r"\s*['\"(]?([A-Za-z0-9][\w.-]*[A-Za-z0-9])",
     re.ASCII,
 )
-_TRANSIENT = re.compile(r"(?i:temporary failure|server misbehaving|i/o timeout|EAI_AGAIN|Errno -3|error -3)")
+_TRANSIENT = lazy_pattern(r"(?i:temporary failure|server misbehaving|i/o timeout|EAI_AGAIN|Errno -3|error -3)")
 _DNS_LABELS = ("kube-dns", "coredns")
 
 

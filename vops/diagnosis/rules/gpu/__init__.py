@@ -1,0 +1,1 @@
+"""Rules about GPUs that fail, and about what watches them."""

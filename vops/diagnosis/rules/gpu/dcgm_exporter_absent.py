@@ -1,0 +1,153 @@
+"""GPU nodes have no DCGM exporter, although a DaemonSet is there for it.
+
+What it finds
+    A DaemonSet of a DCGM exporter whose pods the API server refuses (a critical priority class that only kube-system
+    may use, PodSecurity), or that its controller leaves out of GPU nodes: for a taint that is not tolerated, or a node
+    selector that does not match. Nodes that another exporter covers are not missed.
+
+Why it matters
+    A DaemonSet with 0 desired pods is healthy for Kubernetes, and nobody writes an event. The GPU metrics are simply
+    not there, and whatever scales by them sees 0. The exporter's chart tolerates control planes only, and asks for
+    system-node-critical.
+
+Evidence
+    Desired pods against the nodes with GPUs; for each node its taint or label; the refusal.
+
+Fix
+    By hand, at the DaemonSet: the tolerations of the GPU nodes' taints, the selector, another priority class.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from vops.diagnosis import admission, blockers, evidence, remedies
+from vops.diagnosis.facts import DaemonFacts
+from vops.diagnosis.filters.taints import tolerable
+from vops.diagnosis.findings import Confidence, Evidence, Fix, Severity
+from vops.diagnosis.placement import NodeFit
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.resources import Event
+from vops.model.snapshot import Source
+
+
+@rule(cause="dcgm-exporter-failure", branch=Branch.CREATE, of=DaemonFacts, order=5)
+def dcgm_exporter_refused(daemon: DaemonFacts) -> Verdict | None:
+    if not daemon.exports_gpus or (daemon.desired and daemon.ready >= daemon.desired):
+        return None
+    event = next((item for item in reversed(daemon.events) if item.reason == "FailedCreate"), None)
+    if event is None or len(daemon.pods) >= max(1, daemon.desired):
+        return None
+    seen = event.last_seen
+    if seen is not None and daemon.facts.snapshot.at - seen > admission.RETRIED_WITHIN:
+        return None
+    return _refused(daemon, event)
+
+
+def _refused(daemon: DaemonFacts, event: Event) -> Verdict:
+    name = daemon.template.spec.priority_class_name or "system-node-critical"
+    critical = admission.PRIORITY_SCOPE.search(event.message) is not None
+    steps: tuple[str, ...]
+    if critical:
+        why = f"the priority class {name} is not allowed in {daemon.namespace}"
+        steps = (
+            "Remove spec.template.spec.priorityClassName (priorityClassName: '' in the chart's values), or name a "
+            "class of your own.",
+            f"Or run it where the class is allowed: a ResourceQuota in {daemon.namespace} with scopeSelector "
+            f"PriorityClass In [{name}] and hard pods: {max(1, len(daemon.gpu_nodes))}.",
+        )
+    elif "PodSecurity" in event.message:
+        why = f"PodSecurity of {daemon.namespace} forbids what it needs (host paths, SYS_ADMIN)"
+        steps = ("Run it in a namespace of its own with the label pod-security.kubernetes.io/enforce=privileged.",)
+    else:
+        why, steps = "the API server takes none of its pods", ("Do what the message asks for, at the DaemonSet.",)
+    return Verdict(
+        summary=f"The DCGM exporter {daemon.name} has no pods: {why}",
+        evidence=(_status(daemon), evidence.event(event)),
+        confidence=Confidence.STRONG,
+        fixes=(remedies.advice("Let its pods be made", edit(daemon), *steps),),
+    )
+
+
+@rule(cause="dcgm-exporter-failure", branch=Branch.CREATE, of=DaemonFacts, needs={Source.NODES}, order=10)
+def dcgm_exporter_absent(daemon: DaemonFacts) -> Verdict | None:
+    if not daemon.exports_gpus:
+        return None
+    covered = _covered_by_others(daemon)
+    missed = [fit for fit in daemon.kept_from if fit.name not in covered]
+    if not missed:
+        return None
+    where = blockers.named(fit.name for fit in missed)
+    none = len(missed) == len(daemon.gpu_nodes)
+    return Verdict(
+        summary=f"The DCGM exporter {daemon.name} is kept from {'every GPU node' if none else where}: "
+        f"{_why(daemon, missed)}",
+        evidence=(_status(daemon), *(_reason(daemon, fit) for fit in missed[: blockers.NODES_SHOWN])),
+        confidence=Confidence.CERTAIN if not daemon.desired or not none else Confidence.PROBABLE,
+        severity=Severity.ERROR if none else Severity.WARNING,
+        fixes=(_fix(daemon, missed),),
+    )
+
+
+def _covered_by_others(daemon: DaemonFacts) -> frozenset[str]:
+    """The GPU nodes that the pods of another exporter are on, or may go to."""
+    others = [item for item in daemon.facts.daemons if item.ref != daemon.ref and item.desired]
+    kept = {item.ref: {fit.name for fit in item.kept_from} for item in others}
+    names = {node.metadata.name for node in daemon.gpu_nodes}
+    return frozenset(name for name in names for item in others if name not in kept[item.ref])
+
+
+def _status(daemon: DaemonFacts) -> Evidence:
+    gpus = len(daemon.gpu_nodes)
+    return Evidence(
+        "daemonset",
+        f"{daemon.name} status.desiredNumberScheduled",
+        str(daemon.desired),
+        f"{gpus}, the nodes with GPUs" if gpus else "",
+    )
+
+
+def _why(daemon: DaemonFacts, missed: Sequence[NodeFit]) -> str:
+    tainted = sorted({taint.key for fit in missed for taint in daemon.taints(fit)})
+    selected = sorted({item.key for fit in missed for item in fit.mismatches})
+    taints = f"it does not tolerate the taint {', '.join(tainted)}" if tainted else ""
+    labels = f"its node selector asks for {', '.join(selected)}" if selected else ""
+    return " and ".join(filter(None, (taints, labels)))
+
+
+def _reason(daemon: DaemonFacts, fit: NodeFit) -> Evidence:
+    taints = [f"{taint.key}={taint.value}:{taint.effect}" for taint in daemon.taints(fit)]
+    if taints:
+        return evidence.node_field(fit.node, "spec.taints", ", ".join(taints), "tolerated")
+    lacks = [f"{item.key} is {item.has or 'not there'}" for item in fit.mismatches]
+    wanted = ", ".join(f"{item.key}={item.wanted}" for item in fit.mismatches)
+    return evidence.node_field(fit.node, "metadata.labels", ", ".join(lacks), wanted)
+
+
+def _fix(daemon: DaemonFacts, missed: Sequence[NodeFit]) -> Fix:
+    taints = {(item.key, item.effect) for fit in missed for item in daemon.taints(fit) if tolerable(item)}
+    steps = []
+    if taints:
+        more = [{"key": key, "operator": "Exists", "effect": effect} for key, effect in sorted(taints)]
+        own = [_as_document(item) for item in daemon.template.spec.tolerations]
+        patch = json.dumps([{"op": "add", "path": "/spec/template/spec/tolerations", "value": own + more}])
+        steps.append(f"kubectl -n {daemon.namespace} patch daemonset {daemon.name} --type=json -p '{patch}'")
+        steps.append("Where a Helm chart or an operator owns it, set the same tolerations in its values.")
+    if any(fit.mismatches for fit in missed):
+        item = next(item for fit in missed for item in fit.mismatches)
+        steps.append(
+            f"Take {item.key} out of its node selector, or label the nodes: kubectl label node {missed[0].name} "
+            f"{item.key}={item.wanted}"
+        )
+    return remedies.advice("Let the exporter onto the GPU nodes", *(steps or [edit(daemon)]))
+
+
+def _as_document(item: object) -> dict[str, object]:
+    names = {"key": "key", "operator": "operator", "value": "value", "effect": "effect"}
+    return {name: value for name, at in names.items() if (value := getattr(item, at))}
+
+
+def edit(daemon: DaemonFacts) -> str:
+    """Where to change it."""
+    return f"Edit it: kubectl -n {daemon.namespace} edit daemonset/{daemon.name}"
