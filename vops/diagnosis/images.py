@@ -33,7 +33,7 @@ _CLASSES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             r"|deadline ?exceeded|client\.timeout|proxyconnect|gave HTTP response to HTTPS client"
             r"|registry is unavailable|RegistryUnavailable"
             r"|\b5\d\d (?:internal|bad gateway|service unavail|gateway time)|HTTP status:? 5\d\d"
-            r"|unexpected EOF|\bEOF$|unexpected commit digest|short read|timeout awaiting"
+            r"|unexpected EOF|\bEOF$|unexpected commit digest|failed size validation|short read|timeout awaiting"
             r"|pull(?:ing)? progress|broken pipe|stream error",
         ),
         (

@@ -91,6 +91,10 @@ def hook_killed(age_s: float) -> Facts:
 
 
 FIRES: dict[str, Case] = {
+    "node-disk-full": hangs(
+        "FailedMount",
+        'MountVolume.SetUp failed for volume "c" : write /var/lib/kubelet/pods/1/volumes/c: no space left on device',
+    ),
     "sandbox-failed": hangs(
         "FailedCreatePodSandBox",
         "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to get sandbox runtime: no runtime for "
@@ -137,6 +141,8 @@ FIRES: dict[str, Case] = {
 }
 
 NEAR_MISSES: dict[str, Case] = {
+    # it went on
+    "node-disk-full": hangs("FailedMount", "no space left on device", event("Pulling", "Pulling image", age_s=5)),
     # it went on: the image is being pulled
     "sandbox-failed": hangs(
         "FailedCreatePodSandBox",

@@ -55,6 +55,7 @@ STARTS = {
     'unknown: Are you '
     "trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists": "mount-failed",
     'failed to generate spec: failed to mount: failed to stat "/data/models": stat: no such file': "mount-failed",
+    "write /var/lib/kubelet/pods/1/etc-hosts: no space left on device": "disk-full",
     PROCESS + "container init was OOM-killed (memory limit too low?): unknown": "host-oom",
 }  # fmt: skip
 MOUNTS = {
@@ -107,6 +108,11 @@ def test_the_runtimes_words_decide(words: str, cause: str, after: bool) -> None:
     facts = not_started(words)() if after else not_created("CreateContainerError", words)()
     causes = [finding.cause for finding in examine(the_replica(facts), discover())[0]]
     assert causes == (["unknown"] if after and cause == "mount-failed" else [cause])
+
+
+def test_a_sandbox_that_finds_no_space_is_a_full_disk() -> None:
+    facts = hangs("FailedCreatePodSandBox", SANDBOX + "mkdir /run/containerd/x: no space left on device")()
+    assert [finding.cause for finding in examine(the_replica(facts), discover())[0]] == ["disk-full"]
 
 
 @pytest.mark.parametrize(("words", "says"), MOUNTS.items())

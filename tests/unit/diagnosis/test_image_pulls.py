@@ -46,6 +46,7 @@ WORDS = {
     "rpc error: code = DeadlineExceeded desc = context deadline exceeded": "registry-unreachable",
     "failed to copy: read tcp 10.0.0.1:4->1.2.3.4:443: read: connection reset by peer": "registry-unreachable",
     'failed commit on ref "layer-sha256:ab": unexpected EOF': "registry-unreachable",
+    'failed commit on ref "layer-sha256:ab": failed size validation: 6239744 != 17386982': "registry-unreachable",
     "failed to extract layer sha256:ab: write /var/lib/containerd/x: no space left on device: unknown": "disk-full",
     'writing blob: storing blob to file "/var/tmp/x": write /var/tmp/x: no space left on device': "disk-full",
 }

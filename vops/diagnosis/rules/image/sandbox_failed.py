@@ -26,6 +26,7 @@ from vops.model.text import one_line
 
 _REASONS = ("FailedCreatePodSandBox", "NetworkNotReady")
 _LONGEST = 140
+_OF_DISKS = "no space left on device"
 _SAYS = (
     wording(
         r'no runtime for "([\w.-]{1,63})" is configured|/(nvidia-container-runtime)\S{0,20} no such file'
@@ -62,12 +63,6 @@ _SAYS = (
         "See sandbox_image in the runtime's configuration on {node}, and that its registry can be reached.",
     ),
     wording(
-        r"no space left on device",
-        "the disk of its node is full",
-        "Free space on {node}: prune images and logs there; kubectl describe node shows DiskPressure.",
-        definite=True,
-    ),
-    wording(
         r"deadline ?exceeded|failed to reserve sandbox name|shim|cgroup",
         "the container runtime does not answer in time, or fails",
         "See containerd and the kubelet on {node} (journalctl -u containerd -u kubelet), and whether its disk is slow.",
@@ -82,6 +77,8 @@ def sandbox_failed(replica: Replica) -> Verdict | None:
         return None
     node = replica.pod.spec.node_name or "the node"
     other = Reading(one_line(event.message, _LONGEST), f"See the kubelet's log on {node}: journalctl -u kubelet.")
+    if _OF_DISKS in event.message:
+        return None
     said = read(event.message, _SAYS, node=node, default=replica.pod.spec.runtime_class_name) or other
     if not said.definite and not persists(replica, event):
         return None

@@ -30,10 +30,10 @@ from vops.model.text import one_line
 
 _REASONS = ("FailedMount", "FailedAttachVolume", "FailedMapVolume")
 _OF_OTHERS = lazy_pattern(
-    r"\b(?:secrets?|configmaps?|serviceaccounts?|persistentvolumeclaims?) \"[^\"]{1,253}\" not found"
+    r"no space left on device|\b(?:secrets?|configmaps?|serviceaccounts?|persistentvolumeclaims?) \"[^\"]{1,253}\" not found"
     r"|non-existent (?:secret|config) key|SecretProviderClass[^\n]{0,80}not found"
 )
-"""Said of what other rules name: configuration or a claim that is not there."""
+"""Said of what other rules name: a full disk of the node, configuration or a claim that is not there."""
 
 _WRAPPER = "Unable to attach or mount volumes"
 _NAMES = lazy_pattern(r'for volume "([^"]{1,253})"|unmounted volumes=\[([^\]]{1,253})\]')
