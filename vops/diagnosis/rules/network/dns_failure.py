@@ -50,7 +50,7 @@ def dns_failure(replica: Replica) -> Verdict | None:
     names = _names(replica)
     reasons = (*_dns_down(replica), *_closed(replica), *_node_names(replica, names))
     foreign = [name for name in names if "huggingface" not in name and "hf.co" not in name]
-    of_hub = hub.about_the_store(replica) or (names and not foreign)
+    of_hub = hub.about_the_store(replica, hit[0]) or (names and not foreign)
     if not reasons and of_hub and len(names) < 2:
         return None
     name = (foreign or names or ["a name"])[0]
