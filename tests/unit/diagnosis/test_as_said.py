@@ -126,3 +126,7 @@ def test_objects_that_tell_an_obstacle_are_believed_first() -> None:
 def test_a_cluster_without_nodes() -> None:
     (finding,) = found(pending("no nodes available to schedule pods"))
     assert finding.cause == "node-unavailable"
+
+
+def test_a_taint_without_a_name_tells_nothing_by_itself() -> None:
+    assert causes("6 node(s) had untolerated taint(s).") == ["unknown"]

@@ -11,6 +11,7 @@ from tests.unit.diagnosis.cases_scheduling import anti_affinity, host
 from tests.unit.diagnosis.cluster_parts import (
     HEALTH,
     NAMESPACE,
+    crashed,
     deployment,
     first_finding,
     node,
@@ -159,3 +160,8 @@ def test_a_deadline_that_is_long_enough_points_at_the_pods() -> None:
 
 def test_a_deadline_that_passed_does_not_matter_once_all_are_ready() -> None:
     assert late(ready(owner="llama")) == ()
+
+
+@pytest.mark.parametrize("stuck", [pending(owner="llama"), pod(owner="llama", status=crashed())])
+def test_a_deadline_is_not_the_cause_where_a_pod_fails(stuck: Any) -> None:
+    assert "progress-deadline" not in [item.cause for item in late(stuck)]

@@ -1,7 +1,8 @@
 """A rollout has passed its progress deadline, which says that it is slow and not that it failed.
 
 What it finds
-    The Deployment's Progressing condition is False with ProgressDeadlineExceeded, and its new pods are not ready yet.
+    The Deployment's Progressing condition is False with ProgressDeadlineExceeded, and its new pods are still on their
+    way. Silent where one of them fails: that has a cause of its own.
 
 Why it matters
     The deadline (600 s unless set) is shorter than many cold starts: pulling an image of 10 GB, downloading weights,
@@ -27,7 +28,7 @@ _REASON = "ProgressDeadlineExceeded"
 _DEFAULT_S = 600
 _PROVISION_S = 600
 _RESERVE_S = 120
-_COMING = (ReplicaState.CREATING, ReplicaState.LOADING)
+_COMING = ("", "ContainerCreating", "PodInitializing")
 
 
 @rule(cause="progress-deadline", branch=Branch.ROLLOUT, of=WorkloadFacts, order=60)
@@ -36,9 +37,9 @@ def progress_deadline(workload: WorkloadFacts) -> Verdict | None:
     if condition is None or condition.status != "False" or condition.reason != _REASON:
         return None
     waiting = [replica for replica in workload.replicas if replica.state is not ReplicaState.READY]
-    if workload.replicas and not waiting:
+    loading = [replica for replica in waiting if _is_coming(replica)]
+    if workload.replicas and (not waiting or len(loading) < len(waiting)):
         return None
-    loading = [replica for replica in waiting if replica.state in _COMING]
     deadline = workload.workload.spec.progress_deadline_seconds or _DEFAULT_S
     still = f": {blockers.named(replica.name for replica in loading)} still load" if loading else ""
     return Verdict(
@@ -53,6 +54,14 @@ def progress_deadline(workload: WorkloadFacts) -> Verdict | None:
         severity=Severity.WARNING,
         fixes=(_fix(workload, waiting, deadline),),
     )
+
+
+def _is_coming(replica: Replica) -> bool:
+    """Whether a new pod is on its way, as far as can be seen: what fails has a cause of its own."""
+    if replica.state is ReplicaState.LOADING:
+        return not replica.restarts
+    waiting = replica.status.state.waiting if replica.status else None
+    return replica.state is ReplicaState.CREATING and (waiting is None or waiting.reason in _COMING)
 
 
 def _fix(workload: WorkloadFacts, waiting: list[Replica], deadline: int) -> Fix:

@@ -35,13 +35,7 @@ _SHARED = (
 )
 
 
-@rule(
-    cause="rollout-volume-conflict",
-    branch=Branch.START,
-    needs={Source.DEPLOYMENTS},
-    explains={"multi-attach"},
-    order=9,
-)
+@rule(cause="rollout-volume-conflict", branch=Branch.START, explains={"multi-attach"}, order=9)
 def rollout_volume_conflict(replica: Replica) -> Verdict | None:
     held = held_elsewhere(replica)
     if held is None:

@@ -23,10 +23,9 @@ from vops.diagnosis.findings import Confidence, Evidence
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.rules.storage.multi_attach import users_evidence
 from vops.model.resources import Node
-from vops.model.snapshot import Source
 
 
-@rule(cause="node-lost", branch=Branch.START, needs={Source.NODES}, explains={"multi-attach"}, order=8)
+@rule(cause="node-lost", branch=Branch.START, explains={"multi-attach"}, order=8)
 def volume_on_lost_node(replica: Replica) -> Verdict | None:
     held = held_elsewhere(replica)
     name, node = lost_node(replica, held) if held is not None else ("", None)
