@@ -121,3 +121,9 @@ async def test_hints_are_counted_and_shown_on_demand(vops: RunVops) -> None:
     whole = await vops("lint", str(GUIDE / "kserve.yaml"), "--severity", "info", "-o", "json")
     assert "not shown (--severity info)" in short.out
     assert json.loads(whole.out)["findings"]
+
+
+async def test_files_are_held_against_the_nodes_of_a_cluster(vops: RunVops) -> None:
+    rendered = await vops("render", "deploy", "--gpu", "H200", "--tp", "8", "-n", "prod")
+    done = await vops("lint", "-", "-o", "json", "--cluster", "--lab", given=rendered.out.encode())
+    assert [finding["rule"] for finding in done.document["findings"]] == ["no-node-takes-it"]

@@ -12,6 +12,7 @@ from vops.cli.options import Globals
 from vops.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    from vops.diagnosis.facts import Facts
     from vops.diagnosis.findings import Severity
     from vops.manifests.lint import LintReport
     from vops.render.text import Line
@@ -33,6 +34,9 @@ def lint(
         ),
     ] = None,
     fail_on: Annotated[str, typer.Option(metavar="info|warning|error", help="exit 1 from this severity on")] = "error",
+    cluster: Annotated[
+        bool, typer.Option("--cluster", help="also ask whether nodes of the current context would take the pods")
+    ] = False,
     severity: Annotated[
         str, typer.Option(metavar="info|warning|error", help="show findings from this severity on")
     ] = "warning",
@@ -47,7 +51,7 @@ def lint(
     if not paths:
         raise UsageError("nothing to lint", hint="name files or folders, - for standard input, or deploy/NAME")
     stdin = sys.stdin.buffer.read() if "-" in paths else None
-    whole = _report(options, paths, stdin)
+    whole = _report(options, paths, stdin, cluster=cluster)
     report = at_least(whole, min(threshold, least, key=lambda item: item.rank))
     failed = report.worst >= threshold.rank
     if stdin is not None and not options.output and not sys.stdout.isatty():
@@ -67,19 +71,19 @@ def _severity(option: str, text: str) -> Severity:
         raise UsageError(f"{option} {text!r} is not a severity", hint="use info, warning or error") from error
 
 
-def _report(options: Globals, words: list[str], stdin: bytes | None) -> LintReport:
+def _report(options: Globals, words: list[str], stdin: bytes | None, *, cluster: bool) -> LintReport:
     """From a cluster when all words are targets, else from files and standard input."""
     from vops.cli.diagnostics import narrate
+    from vops.cli.running import run, settings_of
     from vops.operations.lint import lint_files
 
     targets = [word for word in words if _is_target(word)]
     if targets and len(targets) < len(words):
         raise UsageError("files and live objects cannot be linted together", hint="lint them one after the other")
     if targets:
-        from vops.cli.running import run, settings_of
-
         return run(_live(settings_of(options), targets))
-    report, left_out = lint_files([Path(word) for word in words if word != "-"], stdin)
+    facts = run(_facts(settings_of(options))) if cluster else None
+    report, left_out = lint_files([Path(word) for word in words if word != "-"], stdin, facts)
     for text in left_out:
         narrate(f"vops: {text}", quiet=options.quiet)
     return report
@@ -91,6 +95,14 @@ async def _live(settings: Settings, targets: list[str]) -> LintReport:
 
     async with open_session(settings) as session:
         return await lint_targets(session, targets)
+
+
+async def _facts(settings: Settings) -> Facts:
+    from vops.operations.lint import cluster_facts
+    from vops.operations.session import open_session
+
+    async with open_session(settings) as session:
+        return await cluster_facts(session)
 
 
 def _is_target(word: str) -> bool:

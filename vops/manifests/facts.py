@@ -6,10 +6,16 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import NamedTuple
 
+import msgspec
+
+from vops.diagnosis.facts import Facts
+from vops.diagnosis.placement import Placement
 from vops.manifests.objects import Object, dig, mapping, selects, strings, text, whole_number
 from vops.manifests.queries import Query, queries_of
 from vops.manifests.servers import PodTemplate, Server, pod_templates, servers_of
 from vops.model.dialects import Version
+from vops.model.resources import Pod
+from vops.model.snapshot import Source
 
 
 class Claim(NamedTuple):
@@ -46,10 +52,23 @@ class Among(NamedTuple):
 
 
 class Manifests:
-    """A set of objects that are meant for one cluster."""
+    """A set of objects that are meant for one cluster; `cluster` is what is known of it, where it was looked at."""
 
-    def __init__(self, objects: list[Object]) -> None:
+    def __init__(self, objects: list[Object], cluster: Facts | None = None) -> None:
         self.objects = objects
+        self._cluster = cluster
+
+    def placement(self, server: Server) -> Placement | None:
+        """The server's pod against the nodes of the cluster; None where no nodes were seen, or the pod is no pod."""
+        facts = self._cluster
+        if facts is None or not facts.snapshot.source(Source.NODES).usable or not server.pod.is_whole:
+            return None
+        metadata = {"name": server.name, "namespace": server.object.namespace, "labels": server.pod.labels}
+        try:
+            pod = msgspec.convert({"metadata": metadata, "spec": server.pod.spec}, Pod, strict=False)
+        except msgspec.ValidationError:
+            return None
+        return facts.placement(pod)
 
     @cached_property
     def servers(self) -> list[Server]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from vops.diagnosis.facts import Facts
 from vops.diagnosis.findings import Severity
 from vops.manifests.documents import Document, Path
 from vops.manifests.facts import Manifests
@@ -57,12 +58,13 @@ class LintReport(msgspec.Struct, frozen=True):
         return max((finding.severity.rank for finding in self.findings), default=-1)
 
 
-def lint(documents: Sequence[Document], rules: Sequence[LintRule] | None = None) -> LintReport:
-    """Every finding of every rule. Raises InputError for a document that is no Kubernetes object."""
-    manifests = Manifests(objects_of(documents))
-    found = [
-        _finding(rule, flaw) for rule in (discover() if rules is None else rules) for flaw in rule.check(manifests)
-    ]
+def lint(documents: Sequence[Document], cluster: Facts | None = None) -> LintReport:
+    """Every finding of every rule, with `cluster` also those about its nodes.
+
+    Raises InputError for a document that is no Kubernetes object.
+    """
+    manifests = Manifests(objects_of(documents), cluster)
+    found = [_finding(rule, flaw) for rule in (discover()) for flaw in rule.check(manifests)]
     ordered = sorted(set(found), key=lambda item: (item.file, item.line or 0, item.column or 0, item.rule, item.path))
     return LintReport(
         findings=tuple(item for item in ordered if not item.allowed),

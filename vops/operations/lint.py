@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from vops.diagnosis.facts import Facts
 from vops.errors import ClusterError, Forbidden, InputError, NotFound, UsageError
 from vops.manifests.documents import Document, live_document, read_documents
 from vops.manifests.lint import LintReport, lint
@@ -18,6 +19,7 @@ from vops.model.resources import DEPLOYMENTS, PODS, STATEFULSETS, Kind
 from vops.model.scaling import AUTOSCALERS, SCALED_OBJECTS
 from vops.model.storage import CLAIMS
 from vops.model.text import one_line
+from vops.operations.observe import observe
 from vops.operations.session import Session
 from vops.operations.targets import locate, parse_target
 from vops.ports import Document as Json
@@ -33,7 +35,14 @@ _BESIDE = (SERVICES, _BUDGETS, AUTOSCALERS, SCALED_OBJECTS, POD_MONITORS, SERVIC
 _MOST_BESIDE = 50
 
 
-def lint_files(paths: Sequence[Path], stdin: bytes | None = None) -> tuple[LintReport, list[str]]:
+async def cluster_facts(session: Session) -> Facts:
+    """What lint asks of a cluster: its nodes, and the pods on them."""
+    return Facts(await observe(session, logs=False, metrics=False, related=False))
+
+
+def lint_files(
+    paths: Sequence[Path], stdin: bytes | None = None, cluster: Facts | None = None
+) -> tuple[LintReport, list[str]]:
     """Files, folders and standard input as one set, and what of the folders was left out.
 
     Raises InputError, with file and line, for what cannot be read.
@@ -45,11 +54,11 @@ def lint_files(paths: Sequence[Path], stdin: bytes | None = None) -> tuple[LintR
     if not documents:
         where = ", ".join([*map(_shown, paths), *([STDIN] if stdin is not None else [])])
         raise InputError("holds no Kubernetes object", path=where)
-    return lint(documents), left_out
+    return lint(documents, cluster), left_out
 
 
 async def lint_targets(session: Session, texts: Sequence[str]) -> LintReport:
-    """Live objects as one set, each with the Services, budgets, autoscalers and claims beside it.
+    """Live objects as one set, each with the Services, budgets, autoscalers and claims beside it, and the nodes.
 
     Raises UsageError for a target that is none, NotFound for one that is not there.
     """
@@ -62,7 +71,8 @@ async def lint_targets(session: Session, texts: Sequence[str]) -> LintReport:
         target = await session.cluster.get(_KINDS[ref.kind], ref.name, ref.namespace)
         for item in (target | {"kind": ref.kind}, *await _beside(session, target, ref.namespace)):
             found.setdefault((item["kind"], ref.namespace, text(dig(item, "metadata", "name"))), item)
-    return lint([live_document(item, _live_name(*key)) for key, item in found.items()])
+    documents = [live_document(item, _live_name(*key)) for key, item in found.items()]
+    return lint(documents, await cluster_facts(session))
 
 
 def _live_name(kind: str, namespace: str, name: str) -> str:

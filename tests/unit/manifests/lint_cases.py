@@ -15,10 +15,12 @@ from tests.unit.manifests.lint_parts import (
     health,
     monitor,
     mounted,
+    nodes,
     scaled,
     service,
     workload,
 )
+from vops.diagnosis.facts import Facts
 
 OLD = "vllm/vllm-openai:v0.8.5"
 GPUS_2: dict[str, Any] = {"resources": {"limits": {"nvidia.com/gpu": "2", "memory": "48Gi"}}}
@@ -49,7 +51,8 @@ SURGE = {"strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}}
 POD_IP = {"name": "VLLM_NIXL_SIDE_CHANNEL_HOST", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
 SECRET = {"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": {"name": "hf", "key": "token"}}}
 
-FIRES: dict[str, list[Doc | str]] = {
+FIRES: dict[str, list[Doc | str | Facts]] = {
+    "no-node-takes-it": [workload(pod={"nodeSelector": {"nvidia.com/gpu.product": "NVIDIA-H100"}}), nodes(8, 8)],
     "refused-fallback": [scaled(trigger={"metricType": "Value"}, fallback={"failureThreshold": 3, "replicas": 2})],
     "many-valued-trigger": [scaled("vllm:num_requests_waiting{namespace='x'}")],
     "rate-of-gauge": [alert("sum(rate(vllm:num_requests_waiting[5m])) > 1")],
@@ -126,7 +129,8 @@ FIRES: dict[str, list[Doc | str]] = {
     "weak-security-context": [workload(securityContext=None)],
 }
 
-NEAR_MISSES: dict[str, list[Doc | str]] = {
+NEAR_MISSES: dict[str, list[Doc | str | Facts]] = {
+    "no-node-takes-it": [workload(), nodes(0, 1, busy=0)],
     "refused-fallback": [scaled(fallback={"failureThreshold": 3, "replicas": 2})],
     "many-valued-trigger": [scaled("sum by (namespace) (vllm:num_requests_waiting{namespace='x'})")],
     "rate-of-gauge": [alert("rate(vllm:generation_tokens_total[5m]) > max_over_time(vllm:num_requests_waiting[5m])")],

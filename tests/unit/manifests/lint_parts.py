@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import copy
+from datetime import UTC, datetime
 from typing import Any
 
+from vops.diagnosis.facts import Facts
 from vops.manifests.documents import Document, live_document, read_documents
 from vops.manifests.lint import LintReport, lint
+from vops.model.resources import Container, Meta, Node, NodeStatus, Pod, PodSpec, Requirements
+from vops.model.snapshot import ClusterSnapshot, Source, SourceState, SourceStatus
 
 Doc = dict[str, Any]
 IMAGE = "vllm/vllm-openai:v0.25.1"
@@ -117,10 +121,27 @@ def exporter(namespace: str = "monitoring", **pod: Any) -> Doc:
     return {"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": metadata, "spec": {"template": template}}
 
 
-def linted(*documents: Doc | str) -> LintReport:
-    """Lint of objects as they come from a cluster, and of YAML."""
-    found = [document for at, item in enumerate(documents) for document in _documents(item, at)]
-    return lint(found)
+def nodes(*gpus: int, busy: int = 0, product: str = "NVIDIA-L4", resource: str = "nvidia.com/gpu") -> Facts:
+    """A cluster of nodes with so many GPUs each; `busy` of the first one's are taken."""
+    meta_ = [Meta(name=f"node-{at}", labels={"nvidia.com/gpu.product": product}) for at in range(len(gpus))]
+    room = [{resource: str(count), "memory": "900Gi", "cpu": "90", "pods": "110"} for count in gpus]
+    found = tuple(
+        Node(metadata=item, status=NodeStatus(capacity=amounts, allocatable=amounts))
+        for item, amounts in zip(meta_, room, strict=True)
+    )
+    taken = Container(name="c", resources=Requirements({resource: str(busy)}, {resource: str(busy)}))
+    pod = Pod(Meta(name="p", namespace="x", uid="p"), PodSpec(containers=(taken,), node_name="node-0"))
+    live = (SourceStatus(Source.NODES, SourceState.LIVE), SourceStatus(Source.PODS, SourceState.LIVE))
+    snapshot = ClusterSnapshot(
+        at=datetime(2026, 11, 24, tzinfo=UTC), context="x", nodes=found, pods=(pod,) if busy else (), sources=live
+    )
+    return Facts(snapshot)
+
+
+def linted(*documents: Doc | str | Facts) -> LintReport:
+    """Lint of objects as they come from a cluster, and of YAML, beside a cluster where one is among them."""
+    found = [d for at, item in enumerate(documents) if not isinstance(item, Facts) for d in _documents(item, at)]
+    return lint(found, next((item for item in documents if isinstance(item, Facts)), None))
 
 
 def _documents(item: Doc | str, at: int) -> list[Document]:

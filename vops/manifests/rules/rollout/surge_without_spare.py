@@ -9,7 +9,7 @@ Why it matters
     never taken down, and the rollout stands still.
 
 Evidence
-    `strategy`, `replicas`, and the GPUs that a replica needs.
+    `strategy`, `replicas`, and the GPUs that a replica needs; with a cluster at hand, whether a node has them free.
 
 Fix
     `maxSurge: 0, maxUnavailable: 1`, or a node pool that is sure to grow; then allow this finding and say so.
@@ -40,6 +40,9 @@ def surge_without_spare(seen: Seen) -> Iterator[Flaw]:
     surge = rolling_surge(strategy, replicas)
     if surge is None:
         return
+    placement = seen.manifests.placement(server)
+    if placement is not None and placement.fitting:
+        return  # there is room for one more, now
     given = "by default" if not strategy.get("rollingUpdate") else "as written"
     yield Flaw(
         server.object,

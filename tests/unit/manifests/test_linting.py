@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.manifests.lint_parts import MODEL, container, health, linted, workload
+from tests.unit.manifests.lint_parts import MODEL, container, health, linted, nodes, workload
+from vops.diagnosis.facts import Facts
 from vops.diagnosis.findings import Severity
 from vops.errors import InputError
 from vops.manifests.documents import read_documents
@@ -160,6 +161,30 @@ def test_a_liveness_probe_alone_is_judged_by_how_long_the_model_loads(
 )
 def test_metrics_are_found_wherever_they_are_asked_for(document: dict[str, object]) -> None:
     assert [finding.rule for finding in linted(document).findings] == ["removed-metric"]
+
+
+@pytest.mark.parametrize(
+    ("cluster", "spoken"),
+    [(nodes(1, 1, busy=1), False), (nodes(1, busy=1), True)],
+)
+def test_with_a_cluster_a_surge_is_fine_where_a_gpu_is_free(cluster: Facts, spoken: bool) -> None:
+    found = {finding.rule for finding in linted(workload(spec={"strategy": None}), cluster).findings}
+    assert ("surge-without-spare" in found) is spoken
+
+
+@pytest.mark.parametrize(
+    ("cluster", "words"),
+    [
+        (nodes(4), "it wants 8 nvidia.com/gpu, and the largest node has 4"),
+        (nodes(7, resource="nvidia.com/mig-1g.10gb"), "offered is nvidia.com/mig-1g.10gb"),
+        (nodes(8, product="NVIDIA-A100"), "node-0 has NVIDIA-A100"),
+    ],
+)
+def test_it_says_what_keeps_a_pod_from_every_node(cluster: Facts, words: str) -> None:
+    resources = {"limits": {"nvidia.com/gpu": "8", "memory": "64Gi"}}
+    pod = {"nodeSelector": {"nvidia.com/gpu.product": "NVIDIA-L4"}}
+    report = linted(workload(resources=resources, pod=pod), cluster)
+    assert any(words in finding.summary for finding in report.findings if finding.rule == "no-node-takes-it")
 
 
 def test_a_folder_leaves_out_templates_and_patches_and_says_so(tmp_path: Path) -> None:
