@@ -8,6 +8,7 @@ import re
 from vops.diagnosis import evidence
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Evidence
+from vops.diagnosis.tracebacks import LoggedError
 
 TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 
@@ -91,10 +92,15 @@ _STORE = re.compile(
 )
 
 
-def about_the_store(replica: Replica) -> bool:
-    """Whether the failure came from fetching a model: its library or address is in the chain, or in its frames."""
+def about_the_store(replica: Replica, error: LoggedError | None = None) -> bool:
+    """Whether a failure, the root's where none is named, came from fetching a model.
+
+    Its library or address is then in the chain of exceptions, or in their frames.
+    """
     log = replica.death_log
-    chain = log.candidates[:20] if log is not None else ()
+    wanted = error or (log.root if log is not None else None)
+    chains = (log.chain, *log.others) if log is not None else ()
+    chain = next((items for items in chains if wanted in items), ())
     return any(_STORE.search(item.text) or any(_STORE.search(frame) for frame in item.frames) for item in chain)
 
 

@@ -255,7 +255,7 @@ class _Reader:
         self, lines: int, component: Component, found: list[Chain], notices: tuple[LoggedError, ...]
     ) -> LogReading:
         ready, died = self._values.get("ready_line"), self._values.get("engine_died_line")
-        likely = ranked(found, Episode(ready, died, self._active_line))
+        likely = ranked(found, Episode(ready, died, self._active_line, self._values.get("stopped_line")))
         root = likely[0].root if likely else None
         stage = self._phases[-1].stage if self._phases else Stage.BOOT
         refused = tuple(

@@ -20,11 +20,13 @@ _CAUSE, _LESSER, _DOUBTFUL, _HARMLESS, _WRAPPING = range(5)
 
 
 class Episode(msgspec.Struct, frozen=True):
-    """When the server came up and when its engine died, and the last line in which it worked; None: it did not."""
+    """When the server came up, when its engine died and when it was asked to stop (None: it did not, it was not), and
+    the last line in which it worked."""
 
     ready_line: int | None = None
     died_line: int | None = None
     active_line: int = 0
+    stopped_line: int | None = None
 
 
 def ranked(chains: Sequence[Chain], episode: Episode) -> list[Chain]:
@@ -56,9 +58,15 @@ def _outlived(chain: Chain, episode: Episode) -> bool:
     """Whether the server went on after it."""
     if episode.ready_line is None:
         return False
-    if chain.line < episode.ready_line:
+    if chain.line < episode.ready_line or _of_stopping(chain, episode):
         return True
     return episode.died_line is None and height(chain.process) >= _REQUEST_HEIGHT
+
+
+def _of_stopping(chain: Chain, episode: Episode) -> bool:
+    """Whether it was said by a process that was ending because it had been asked to."""
+    stopped, died = episode.stopped_line, episode.died_line
+    return stopped is not None and chain.line > stopped and (died is None or stopped < died)
 
 
 def failed_first(chains: Sequence[Chain], likely: Sequence[Chain]) -> str:

@@ -47,6 +47,11 @@ USAGE = """\
 (EngineCore pid=2) PermissionError: [Errno 13] Permission denied: '/.config'
 """
 STOPPED = "(APIServer pid=1) INFO:     Shutting down\n(APIServer pid=1) INFO:     Finished server process [1]\n"
+INTERRUPTED = """\
+(EngineCore pid=2) Traceback (most recent call last):
+(EngineCore pid=2)   File "/usr/lib/python3.12/site-packages/vllm/v1/engine/core.py", line 1, in run_busy_loop
+(EngineCore pid=2) RuntimeError: CUDA error: driver shutting down
+"""
 
 LOGS = {
     "loading": LOADING,
@@ -60,6 +65,7 @@ LOGS = {
     "idle": STARTED,
     "loading without a home": USAGE + LOADING,
     "stopped": STARTED + OK + STOPPED,
+    "stopped, and the engine with it": STARTED + OK + STOPPED + INTERRUPTED,
     "stopped after refused requests": STARTED + REQUEST + OK + STOPPED,
 }
 

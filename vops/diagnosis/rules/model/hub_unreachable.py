@@ -51,10 +51,13 @@ _ANY_WAY = (
 
 @rule(cause="hub-unreachable", branch=Branch.DIED, needs={Source.LOGS}, order=23, signature=_SIGNATURE)
 def hub_unreachable(replica: Replica) -> Verdict | None:
-    if not hub.about_the_store(replica):
-        return None
     found = next(
-        ((hit, pattern, how) for pattern, how in hub.WAYS if (hit := deaths.error(replica, pattern)) is not None), None
+        (
+            (hit, pattern, how)
+            for pattern, how in hub.WAYS
+            if (hit := deaths.error(replica, pattern)) is not None and hub.about_the_store(replica, hit[0])
+        ),
+        None,
     )
     if found is None:
         return None

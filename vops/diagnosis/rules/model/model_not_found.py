@@ -25,7 +25,8 @@ from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 
 _FILES = re.compile(
-    r"No such file or directory: '?[^']{0,300}(?:config\.json|tokenizer|\.safetensors|\.gguf|\.bin|/models?/"
+    r"No such file or directory: '?(?![^']{0,300}-of-\d{5}\.)[^']{0,300}(?:config\.json|tokenizer|\.safetensors|\.gguf"
+    r"|\.bin|/models?/"
     r"|/mnt/models)"
     r"|does not appear to have a(?:ny)? files? named|Can't load (?:the )?(?:configuration|tokenizer|image processor"
     r"|feature "
@@ -33,7 +34,7 @@ _FILES = re.compile(
     r"|[Mm]odel path .{0,200}does not exist|is not a local folder"
     r"|Invalid repository ID or local directory|(?<!Local)EntryNotFoundError|Could not find \S{0,80}tokenizer\.model"
     r"|Path .{1,200} does not exist|Failed to load mistral .{0,120} config|non-existent path: "
-    r"|Mistral tokenizer is present|FileNotFoundError: .{0,200}(?:model|config)"
+    r"|Mistral tokenizer is present|FileNotFoundError: (?!.{0,300}-of-\d{5}\.).{0,200}(?:model|config)"
 )
 _SIGNATURE = re.compile(f"{hub.NOT_THERE.pattern}|{_FILES.pattern}")
 _LAST_WORD = "Invalid repository ID or local directory"
