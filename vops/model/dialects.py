@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from enum import StrEnum
+from itertools import accumulate
+from typing import Any
 
 import msgspec
 
@@ -106,7 +108,7 @@ class MemoryDialect(msgspec.Struct, frozen=True):
     """How one generation of vLLM budgets GPU memory, from `since` until the next entry.
 
     `sampler_bytes` are the bytes that profiling the sampler holds at its peak for each of `max_num_seqs` × vocabulary
-    logits, by the V1 runner and by the V2 one; `v2` names the architectures that the V2 runner is the default for,
+    logits, by the V1 runner (the V2 one has not changed); `v2` names the architectures that the V2 runner is the default for,
     `"dense"` those without experts or recurrent layers, `"all"` every one. `startup_gib` is what a process holds on
     one GPU beside its tensors (CUDA modules, cuBLAS workspaces). `state_bytes` are kept for each logit by the V2
     runner's penalties, where the release counts them. Read from v1/worker/gpu_worker.py, v1/sample/, config/vllm.py
@@ -117,102 +119,39 @@ class MemoryDialect(msgspec.Struct, frozen=True):
     gpu_memory_utilization: float
     sampler_bytes: float
     startup_gib: float
-    graphs_in_budget: bool
+    graphs_in_budget: bool = False
     v2: frozenset[str] = frozenset()
     v2_graphs_in_budget: bool = False
     state_bytes: float = 0.0
-    a100_is_small: bool = True
+    a100_is_small: bool = False
     batch_of_160_gib: int = 8192
     moe_workspace_kept: bool = False
     graphs_left_gib: float = 0.0
     """What profiling CUDA graphs leaves allocated where the V1 runner does it inside the measured window."""
-    configured_states: bool = True
+    configured_states: bool = False
     """Whether recurrent states have the dtype that the model's configuration asks for, not the model's own."""
     reports_group_tokens: bool = True
     """Whether `GPU KV cache size` counts tokens per layer group (blocks × block size), not concurrency × length."""
 
 
-_SORTED_LOGITS = 38.0
-_TRITON_LOGITS = 14.0
-_GRAPHS_LEFT_GIB = 0.6
-MEMORY_DIALECTS: tuple[MemoryDialect, ...] = (
-    MemoryDialect(
-        (0, 8, 5),
-        0.90,
-        _SORTED_LOGITS,
-        0.13,
-        graphs_in_budget=False,
-        a100_is_small=False,
-        configured_states=False,
-    ),
-    MemoryDialect((0, 9, 0), 0.90, _SORTED_LOGITS, 0.13, graphs_in_budget=False, configured_states=False),
-    MemoryDialect((0, 14, 0), 0.90, _SORTED_LOGITS, 0.13, graphs_in_budget=False, moe_workspace_kept=True),
-    MemoryDialect((0, 17, 0), 0.90, _TRITON_LOGITS, 0.25, graphs_in_budget=False, moe_workspace_kept=True),
-    MemoryDialect(
-        (0, 18, 0),
-        0.90,
-        _TRITON_LOGITS,
-        0.25,
-        graphs_in_budget=False,
-        moe_workspace_kept=True,
-        graphs_left_gib=_GRAPHS_LEFT_GIB,
-    ),
-    MemoryDialect(
-        (0, 20, 0),
-        0.92,
-        _TRITON_LOGITS,
-        0.25,
-        graphs_in_budget=True,
-        graphs_left_gib=_GRAPHS_LEFT_GIB,
-        moe_workspace_kept=True,
-        reports_group_tokens=False,
-    ),
-    MemoryDialect(
-        (0, 23, 0),
-        0.92,
-        _TRITON_LOGITS,
-        0.25,
-        graphs_in_budget=True,
-        v2=frozenset({"LlamaForCausalLM", "MistralForCausalLM", "Qwen3ForCausalLM"}),
-        graphs_left_gib=_GRAPHS_LEFT_GIB,
-        moe_workspace_kept=True,
-        reports_group_tokens=False,
-    ),
-    MemoryDialect(
-        (0, 25, 0),
-        0.92,
-        _TRITON_LOGITS,
-        0.25,
-        graphs_in_budget=True,
-        v2=frozenset({"dense", "DeepseekV2ForCausalLM", "Qwen2MoeForCausalLM", "GraniteMoeForCausalLM"}),
-        graphs_left_gib=_GRAPHS_LEFT_GIB,
-        moe_workspace_kept=True,
-        reports_group_tokens=False,
-    ),
-    MemoryDialect(
-        (0, 27, 0),
-        0.92,
-        _TRITON_LOGITS,
-        0.25,
-        graphs_in_budget=True,
-        v2=frozenset({"dense", "DeepseekV2ForCausalLM", "Qwen2MoeForCausalLM", "GraniteMoeForCausalLM"}),
-        state_bytes=4.125,
-        moe_workspace_kept=True,
-        reports_group_tokens=False,
-    ),
-    MemoryDialect(
-        (0, 29, 0),
-        0.92,
-        _TRITON_LOGITS,
-        0.25,
-        graphs_in_budget=True,
-        v2=frozenset({"all"}),
-        v2_graphs_in_budget=True,
-        state_bytes=4.125,
-        batch_of_160_gib=16384,
-        moe_workspace_kept=True,
-        reports_group_tokens=False,
-    ),
+def _generations(first: MemoryDialect, *changes: dict[str, Any]) -> tuple[MemoryDialect, ...]:
+    """Each entry is the one before with what changed."""
+    return tuple(accumulate(changes, lambda before, change: msgspec.structs.replace(before, **change), initial=first))
+
+
+_V2_MIXTURES = frozenset({"DeepseekV2ForCausalLM", "Qwen2MoeForCausalLM", "GraniteMoeForCausalLM"})
+MEMORY_DIALECTS: tuple[MemoryDialect, ...] = _generations(
+    MemoryDialect((0, 8, 5), gpu_memory_utilization=0.90, sampler_bytes=38.0, startup_gib=0.13),
+    {"since": (0, 9, 0), "a100_is_small": True},
+    {"since": (0, 14, 0), "moe_workspace_kept": True, "configured_states": True},
+    {"since": (0, 17, 0), "sampler_bytes": 14.0, "startup_gib": 0.25},
+    {"since": (0, 18, 0), "graphs_left_gib": 0.6},
+    {"since": (0, 20, 0), "gpu_memory_utilization": 0.92, "graphs_in_budget": True, "reports_group_tokens": False},
+    {"since": (0, 22, 0), "v2": frozenset({"Qwen3ForCausalLM"})},
+    {"since": (0, 23, 0), "v2": frozenset({"LlamaForCausalLM", "MistralForCausalLM", "Qwen3ForCausalLM"})},
+    {"since": (0, 25, 0), "v2": frozenset({"dense"}) | _V2_MIXTURES},
+    {"since": (0, 27, 0), "state_bytes": 4.125, "graphs_left_gib": 0.0},
+    {"since": (0, 29, 0), "v2": frozenset({"all"}), "v2_graphs_in_budget": True, "batch_of_160_gib": 16384},
 )
 """One entry per change of the arithmetic; see MemoryDialect."""
 

@@ -1,52 +1,23 @@
 """What a model's weights take on a GPU, by the shape of every tensor.
 
-A layer is a list of Matrix; each knows how tensor parallelism divides it and whether quantization touches it. What
-vLLM logs as `Model loading took` also holds the rotary tables and the latent attention's up-projection in the
-model's dtype, where it is quantized; both are here. Sources: vLLM's model_executor/models/*.py and
-layers/attention/mla_attention.py `process_weights_after_loading`. Checked against published parameter counts.
+vops.sizing.matrices lists the tensors; here they are divided over ranks, quantized and summed. What vLLM logs as
+`Model loading took` also holds the rotary tables, and the latent attention's up-projection in the model's dtype where
+it is quantized; both are here. Source: vLLM's layers/attention/mla_attention.py `process_weights_after_loading`.
+Checked against published parameter counts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from enum import StrEnum
 
 import msgspec
 
-from vops.sizing.architecture import Architecture, Attention, Experts, Feed, Latent, Layer, Mixer, Recurrence
+from vops.sizing.architecture import Architecture, Feed
+from vops.sizing.matrices import Matrix, Split, embedding_matrices, head_matrices, layer_matrices
 from vops.sizing.parallelism import Parallelism, kv_heads_per_gpu, padded_vocabulary, stages
 from vops.sizing.quantization import Quantization
 
 ALONE = Parallelism()
-
-
-class Split(StrEnum):
-    """How tensor parallelism divides a matrix."""
-
-    COPIED = "copied"
-    RANKS = "over the ranks"
-    KV_HEADS = "by KV heads"
-    EXPERTS = "over the expert ranks"
-
-
-class Matrix(msgspec.Struct, frozen=True):
-    """`copies` of one tensor of `rows` outputs × `columns` inputs; `linear` ones are what quantization is for.
-
-    `element_bytes` is 0 for the model's dtype; `parts` are stacked in the rows (gate and up).
-    """
-
-    name: str
-    rows: int
-    columns: int = 1
-    copies: int = 1
-    split: Split = Split.COPIED
-    linear: bool = False
-    element_bytes: int = 0
-    parts: int = 1
-
-    @property
-    def elements(self) -> int:
-        return self.rows * self.columns * self.copies
 
 
 class Weights(msgspec.Struct, frozen=True):
@@ -117,20 +88,20 @@ def adapter_bytes(model: Architecture, parallelism: Parallelism, rank: int, slot
 
 
 def _all(model: Architecture) -> Iterator[Matrix]:
-    yield from _embedding(model)
+    yield from embedding_matrices(model)
     for layer in model.layers:
         yield from layer_matrices(model, layer)
-    yield from _head(model, with_matrix=not model.tied)
+    yield from head_matrices(model, with_matrix=not model.tied)
 
 
 def _stage_bytes(model: Architecture, parallelism: Parallelism, scheme: Quantization, index: int) -> float:
     """One pipeline stage; the first has the embeddings, the last the head (both of them when they are tied)."""
     first, last = index == 0, index == parallelism.pipeline - 1
-    held: list[Matrix] = list(_embedding(model)) if first else []
+    held: list[Matrix] = list(embedding_matrices(model)) if first else []
     for at in stages(len(model.layers), parallelism.pipeline)[index]:
         held += layer_matrices(model, model.layers[at])
     if last:
-        held += _head(model, with_matrix=not (model.tied and first))
+        held += head_matrices(model, with_matrix=not (model.tied and first))
     size = sum(_bytes(matrix, model, parallelism, scheme) for matrix in held)
     return size + _rotary_table(model) + _kept_latent(model, parallelism, scheme)
 
@@ -208,192 +179,3 @@ def _share(matrix: Matrix, model: Architecture, parallelism: Parallelism) -> flo
 
 
 _TABLES = ("embedding", "lm_head")
-
-
-def _embedding(model: Architecture) -> Iterator[Matrix]:
-    yield Matrix("embedding", model.vocabulary, model.embedding_dim or model.hidden)
-    if model.embedding_dim and model.embedding_dim != model.hidden:
-        yield Matrix("project", 2 * model.hidden, model.embedding_dim)
-    if model.positions:
-        yield Matrix("positions", model.positions, model.hidden)
-    if model.extra:
-        yield Matrix("towers", model.extra)
-
-
-def _head(model: Architecture, *, with_matrix: bool) -> list[Matrix]:
-    norm = [Matrix("final_norm", model.hidden * (2 if model.norm_bias else 1))] if model.norms else []
-    head = (
-        [Matrix("lm_head", model.vocabulary, model.embedding_dim or model.hidden, linear=True)] if with_matrix else []
-    )
-    return norm + head + ([Matrix("head_bias", model.vocabulary)] if model.head_bias else [])
-
-
-def layer_matrices(model: Architecture, layer: Layer) -> list[Matrix]:
-    """Every tensor of one decoder layer."""
-    norms = model.norms if layer.feed is not Feed.NONE or model.norms == 1 else 1
-    found = [Matrix("norms", norms * model.hidden * (2 if model.norm_bias else 1))] if norms else []
-    if layer.mixer is Mixer.LATENT and model.latent is not None:
-        found += _latent(model, model.latent)
-    elif layer.mixer.attends:
-        found += _attention(model, model.attention_of(layer))
-    elif layer.mixer.recurrent and model.recurrence is not None:
-        found += _recurrent(model, layer.mixer, model.recurrence)
-    if layer.feed is Feed.DENSE:
-        found += _dense(model, layer.width)
-    elif layer.feed is Feed.EXPERTS and model.experts is not None:
-        found += _experts(model, model.experts)
-    return found
-
-
-def _attention(model: Architecture, attention: Attention) -> list[Matrix]:
-    query = attention.heads * attention.head_dim * (2 if attention.gated else 1)
-    keys, values = attention.kv_heads * attention.head_dim, attention.kv_heads * attention.value_dim
-    output = attention.heads * attention.value_dim
-    found = [
-        Matrix("attention", query, model.hidden, split=Split.RANKS, linear=True),
-        Matrix("attention", keys + values, model.hidden, split=Split.KV_HEADS, linear=True, parts=2),
-        Matrix("attention", model.hidden, output, split=Split.RANKS, linear=True),
-    ]
-    if attention.qkv_bias:
-        found.append(Matrix("qkv_bias", query + keys + values, split=Split.RANKS))
-    if attention.output_bias:
-        found.append(Matrix("output_bias", model.hidden))
-    if attention.qk_norm:
-        found.append(Matrix("qk_norm", attention.qk_norm))
-    if attention.sinks:
-        found.append(Matrix("sinks", attention.heads, split=Split.RANKS))
-    return found
-
-
-def _latent(model: Architecture, latent: Latent) -> list[Matrix]:
-    """The down-projections are copied to every rank, the up-projections and the output divided."""
-    hidden, query = model.hidden, latent.heads * (latent.nope_dim + latent.rope_dim)
-    found = [
-        Matrix("attention", latent.cached_dim, hidden, linear=True),
-        Matrix("kv_norm", latent.kv_rank),
-        Matrix(
-            "attention",
-            latent.heads * (latent.nope_dim + latent.value_dim),
-            latent.kv_rank,
-            split=Split.RANKS,
-            linear=True,
-        ),
-        Matrix("attention", hidden, latent.heads * latent.value_dim, split=Split.RANKS, linear=True),
-    ]
-    if latent.query_rank:
-        found += [
-            Matrix("attention", latent.query_rank, hidden, linear=True),
-            Matrix("query_norm", latent.query_rank),
-            Matrix("attention", query, latent.query_rank, split=Split.RANKS, linear=True),
-        ]
-    else:
-        found.append(Matrix("attention", query, hidden, split=Split.RANKS, linear=True))
-    if latent.index_heads:
-        found += [
-            Matrix("indexer", latent.index_heads * latent.index_dim, latent.query_rank, linear=True),
-            Matrix("indexer", latent.index_dim, hidden, linear=True),
-            Matrix("indexer_weights", latent.index_heads, hidden),
-            Matrix("indexer_norm", 2 * latent.index_dim),
-        ]
-    return found
-
-
-def _dense(model: Architecture, width: int, name: str = "mlp") -> list[Matrix]:
-    stacked = model.mlp_matrices - 1
-    found = [
-        Matrix(name, width * stacked, model.hidden, split=Split.RANKS, linear=True, parts=stacked),
-        Matrix(name, model.hidden, width, split=Split.RANKS, linear=True),
-    ]
-    if model.mlp_bias:
-        found.append(Matrix("mlp_bias", width * stacked + model.hidden))
-    return found
-
-
-def _experts(model: Architecture, experts: Experts) -> list[Matrix]:
-    inner = experts.latent or model.hidden
-    up = experts.width * (experts.matrices - 1)
-    found = [
-        Matrix("router", experts.count, model.hidden),
-        Matrix(
-            "experts",
-            up,
-            inner,
-            copies=experts.count,
-            split=Split.EXPERTS,
-            linear=True,
-            parts=experts.matrices - 1,
-        ),
-        Matrix("down", inner, experts.width, copies=experts.count, split=Split.EXPERTS, linear=True),
-    ]
-    if experts.latent:
-        found.append(Matrix("latent", 2 * experts.latent, model.hidden, linear=True))
-    if experts.bias:
-        found.append(Matrix("expert_bias", (up + inner) * experts.count, split=Split.EXPERTS))
-    if experts.router_bias or experts.correction_bias:
-        found.append(Matrix("router_bias", experts.count, element_bytes=4 if experts.correction_bias else 0))
-    if experts.shared:
-        found += _dense(model, experts.shared, "shared")
-    if experts.shared_gate:
-        found.append(Matrix("shared_gate", 1, model.hidden))
-    return found
-
-
-def _recurrent(model: Architecture, mixer: Mixer, recurrence: Recurrence) -> list[Matrix]:
-    build = {
-        Mixer.MAMBA1: _mamba1,
-        Mixer.MAMBA2: _mamba2,
-        Mixer.DELTA: _delta,
-        Mixer.CONVOLUTION: _convolution,
-    }[mixer]
-    return build(model.hidden, recurrence)
-
-
-def _mamba1(hidden: int, item: Recurrence) -> list[Matrix]:
-    found = [
-        Matrix("mixer", 2 * item.inner, hidden, split=Split.RANKS, linear=True),
-        Matrix("conv", item.inner, item.convolution + (1 if item.convolution_bias else 0), split=Split.RANKS),
-        Matrix("mixer", item.step_rank + 2 * item.state, item.inner, split=Split.RANKS, linear=True),
-        Matrix("dt_proj", item.inner, item.step_rank + 1, split=Split.RANKS),
-        Matrix("A", item.inner, item.state, split=Split.RANKS, element_bytes=4),
-        Matrix("D", item.inner, split=Split.RANKS),
-        Matrix("mixer", hidden, item.inner, split=Split.RANKS, linear=True),
-    ]
-    if item.inner_norms:
-        found.append(Matrix("inner_norms", item.step_rank + 2 * item.state))
-    if item.projection_bias:
-        found.append(Matrix("mixer_bias", 2 * item.inner + hidden, split=Split.RANKS))
-    return found
-
-
-def _mamba2(hidden: int, item: Recurrence) -> list[Matrix]:
-    convolved = item.inner + 2 * item.groups * item.state
-    found = [
-        Matrix("mixer", item.inner + convolved + item.heads, hidden, split=Split.RANKS, linear=True),
-        Matrix("conv", convolved, item.convolution + (1 if item.convolution_bias else 0), split=Split.RANKS),
-        Matrix("A_D_dt", 3 * item.heads, split=Split.RANKS),
-        Matrix("gated_norm", item.inner, split=Split.RANKS),
-        Matrix("mixer", hidden, item.inner, split=Split.RANKS, linear=True),
-    ]
-    if item.projection_bias:
-        found.append(Matrix("mixer_bias", item.inner + convolved + item.heads + hidden, split=Split.RANKS))
-    return found
-
-
-def _delta(hidden: int, item: Recurrence) -> list[Matrix]:
-    keys = item.groups * item.state
-    return [
-        Matrix("mixer", 2 * keys + 2 * item.inner, hidden, split=Split.RANKS, linear=True),
-        Matrix("mixer_ba", 2 * item.heads, hidden, split=Split.RANKS),
-        Matrix("conv", 2 * keys + item.inner, item.convolution, split=Split.RANKS),
-        Matrix("A_dt", 2 * item.heads, split=Split.RANKS),
-        Matrix("gated_norm", item.head_dim),
-        Matrix("mixer", hidden, item.inner, split=Split.RANKS, linear=True),
-    ]
-
-
-def _convolution(hidden: int, item: Recurrence) -> list[Matrix]:
-    return [
-        Matrix("mixer", 3 * item.inner, hidden, split=Split.RANKS, linear=True),
-        Matrix("conv", item.inner, item.convolution, split=Split.RANKS),
-        Matrix("mixer", hidden, item.inner, split=Split.RANKS, linear=True),
-    ]
