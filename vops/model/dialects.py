@@ -107,12 +107,13 @@ DIALECTS: tuple[Dialect, ...] = (
 class MemoryDialect(msgspec.Struct, frozen=True):
     """How one generation of vLLM budgets GPU memory, from `since` until the next entry.
 
-    `sampler_bytes` are the bytes that profiling the sampler holds at its peak for each of `max_num_seqs` × vocabulary
-    logits, by the V1 runner (the V2 one has not changed); `v2` names the architectures that the V2 runner is the default for,
-    `"dense"` those without experts or recurrent layers, `"all"` every one. `startup_gib` is what a process holds on
-    one GPU beside its tensors (CUDA modules, cuBLAS workspaces). `state_bytes` are kept for each logit by the V2
-    runner's penalties, where the release counts them. Read from v1/worker/gpu_worker.py, v1/sample/, config/vllm.py
-    and engine/arg_utils.py of 20 wheels; fitted to starts where it says so in vops.sizing.activations.
+    `sampler_bytes` are the bytes that the V1 runner's profiling of the sampler holds at its peak for each of
+    `max_num_seqs` × vocabulary logits (the V2 runner's have not changed). `v2` names the architectures that the V2
+    runner is the default for, `"dense"` those without experts or recurrent layers, `"all"` every one. `startup_gib`
+    is what a process holds on one GPU beside its tensors (CUDA modules, cuBLAS workspaces). `state_bytes` are kept for
+    each logit by the V2 runner's penalties, where the release counts them. Read from v1/worker/gpu_worker.py,
+    v1/sample/, config/vllm.py and engine/arg_utils.py of 20 wheels; fitted to starts where
+    vops.sizing.activations says so.
     """
 
     since: Version
