@@ -5,28 +5,29 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from vops.model.patterns import lazy_pattern
 from vops.operations.describe_outline import Entry, moment
 
 Document = dict[str, Any]
 
-_PROBE = re.compile(
+_PROBE = lazy_pattern(
     r"(?P<how>http-get|tcp-socket|exec|grpc) (?P<what>.{0,2000}?) ?"
     r"delay=(?P<delay>\d{1,9})s "
     r"timeout=(?P<timeout>\d{1,9})s period=(?P<period>\d{1,9})s #success=(?P<success>\d{1,9})"
     r" #failure=(?P<failure>\d{1,9})"
 )
-_URL = re.compile(
+_URL = lazy_pattern(
     r"(?P<scheme>\w{1,10}):(?://)?(?P<host>\[[^\]]{1,60}\]|[^:/]{0,253})(?::(?P<port>[\w-]{1,63}))?(?P<path>/\S{0,500})?"
 )
-_SHELL = re.compile(r"-[a-z]{0,4}c")
-_PORT = re.compile(r"(\d{1,5})/(\w{3,5})")
-_MOUNT = re.compile(r"(?P<path>\S.{0,1000}?) from (?P<name>\S{1,63}) \((?P<flags>[^)]{0,1000})\)")
-_KEY_REF = re.compile(
+_SHELL = lazy_pattern(r"-[a-z]{0,4}c")
+_PORT = lazy_pattern(r"(\d{1,5})/(\w{3,5})")
+_MOUNT = lazy_pattern(r"(?P<path>\S.{0,1000}?) from (?P<name>\S{1,63}) \((?P<flags>[^)]{0,1000})\)")
+_KEY_REF = lazy_pattern(
     r"<set to the key '(?P<key>[^']{1,253})' (?:in|of) (?P<kind>secret|config map) '(?P<name>[^']{1,253})'>"
 )
-_FIELD_REF = re.compile(r"\S* ?\((?:v1:)?(?P<path>(?:metadata|spec|status)\.\S{1,200})\)")
-_FROM = re.compile(r"(?P<name>\S{1,253})\s+(?P<kind>ConfigMap|Secret)\b")
-_NAME = re.compile(r"[A-Za-z_.][\w.-]{0,252}")
+_FIELD_REF = lazy_pattern(r"\S* ?\((?:v1:)?(?P<path>(?:metadata|spec|status)\.\S{1,200})\)")
+_FROM = lazy_pattern(r"(?P<name>\S{1,253})\s+(?P<kind>ConfigMap|Secret)\b")
+_NAME = lazy_pattern(r"[A-Za-z_.][\w.-]{0,252}")
 _PROBES = {"Liveness": "livenessProbe", "Readiness": "readinessProbe", "Startup": "startupProbe"}
 _REFS = {"secret": "secretKeyRef", "config map": "configMapKeyRef"}
 

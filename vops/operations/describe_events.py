@@ -8,17 +8,19 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import field
 
-EVENT_TABLE = re.compile(
+from vops.model.patterns import lazy_pattern
+
+EVENT_TABLE = lazy_pattern(
     r"^(?:NAMESPACE +)?LAST SEEN +(?:FIRST SEEN +COUNT +)?(?:TYPE +REASON|COUNT)\b.*$", re.MULTILINE
 )
-_EVENTS = re.compile(r"\s{0,12}Events:\s*")
-_ROW = re.compile(
+_EVENTS = lazy_pattern(r"\s{0,12}Events:\s*")
+_ROW = lazy_pattern(
     r"(?P<type>Normal|Warning)\s+(?P<reason>[\w-]{1,100})\s+(?P<age><unknown>|<invalid>|[\dywdhms]{2,20})"
     r"(?: \(x(?P<times>\d{1,9}) over (?P<over>[\dywdhms]{2,20})\))?\s+(?P<source>\S{1,253}(?:, \S{1,253})?)\s{1,}"
     r"(?P<message>\S.*)?$"
 )
-_AGE = re.compile(r"(?P<last>[\dywdhms]{2,20})(?: \(x(?P<times>\d{1,9}) over (?P<first>[\dywdhms]{2,20})\))?")
-_PARTS = re.compile(r"(\d{1,9})([ywdhms])")
+_AGE = lazy_pattern(r"(?P<last>[\dywdhms]{2,20})(?: \(x(?P<times>\d{1,9}) over (?P<first>[\dywdhms]{2,20})\))?")
+_PARTS = lazy_pattern(r"(\d{1,9})([ywdhms])")
 _SECONDS = {"y": 31_536_000, "w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _KINDS = {
     "pod": "Pod",

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+from vops.model.patterns import lazy_pattern
 from vops.operations.describe_containers import containers, statuses
 from vops.operations.describe_events import seconds
 from vops.operations.describe_outline import Entry, moment
 
 Document = dict[str, Any]
 
-_COLUMNS = re.compile(r"\s{2,}")
-_TAINT = re.compile(r"(?P<key>[^=:\s]{1,320})(?:=(?P<value>[^:\s]{0,63}))?:(?P<effect>\w{1,20})")
-_TOLERATION = re.compile(
+_COLUMNS = lazy_pattern(r"\s{2,}")
+_TAINT = lazy_pattern(r"(?P<key>[^=:\s]{1,320})(?:=(?P<value>[^:\s]{0,63}))?:(?P<effect>\w{1,20})")
+_TOLERATION = lazy_pattern(
     r"(?P<key>[^=:\s]{0,320})(?:=(?P<value>[^:\s]{1,63}))?(?::(?P<effect>\w{1,20}))?(?P<exists> op=Exists)?"
     r"(?: for (?P<seconds>\d{1,9})s)?"
 )
-_LASTS = re.compile(r"Terminating \(lasts ([\w]{2,20})\)")
-_REPLICAS = re.compile(r"(\d{1,6}) (desired|updated|total|available|unavailable|current)")
-_ROLLING = re.compile(r"(\S{1,10}) max (unavailable|surge)")
+_LASTS = lazy_pattern(r"Terminating \(lasts ([\w]{2,20})\)")
+_REPLICAS = lazy_pattern(r"(\d{1,6}) (desired|updated|total|available|unavailable|current)")
+_ROLLING = lazy_pattern(r"(\S{1,10}) max (unavailable|surge)")
 _UNSCHEDULED = "default-scheduler"
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from textwrap import dedent
 
-_KEYED = re.compile(r"(?P<key>[^:\s][^:]{0,252}):(?:\s+(?P<value>\S.*))?$")
-_MESSAGE = re.compile(r"^\s+Message:\s")
-_AFTER_MESSAGE = re.compile(r"^\s+(?:Exit Code|Signal|Started|Finished):\s")
-_DATED = re.compile(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} ")
+from vops.model.patterns import lazy_pattern
+
+_KEYED = lazy_pattern(r"(?P<key>[^:\s][^:]{0,252}):(?:\s+(?P<value>\S.*))?$")
+_MESSAGE = lazy_pattern(r"^\s+Message:\s")
+_AFTER_MESSAGE = lazy_pattern(r"^\s+(?:Exit Code|Signal|Started|Finished):\s")
+_DATED = lazy_pattern(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} ")
 _RFC1123 = "%a, %d %b %Y %H:%M:%S %z"
 _DEEPEST = 40
 _LONGEST_MESSAGE = 200

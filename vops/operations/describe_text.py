@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from vops.model.patterns import lazy_pattern
 from vops.operations.describe_events import EVENT_TABLE, Told, read_table, told_events
 from vops.operations.describe_objects import document_of, kind_of
 from vops.operations.describe_outline import Entry, moment, outline
@@ -22,14 +23,14 @@ from vops.operations.describe_outline import Entry, moment, outline
 Document = dict[str, Any]
 
 _SNIFFED_LINES = 400
-_BEGINS = re.compile(r"^(?P<indent> {0,12})Name: {2,}\S", re.MULTILINE)
-_GOES_ON = re.compile(
+_BEGINS = lazy_pattern(r"^(?P<indent> {0,12})Name: {2,}\S", re.MULTILINE)
+_GOES_ON = lazy_pattern(
     r"^ {0,12}(?:Namespace|Labels|Annotations|Roles|Priority|Containers|Events|StorageClass|CreationTimestamp|Node):",
     re.MULTILINE,
 )
 
 
-_POD_TABLE = re.compile(r"^(?:NAMESPACE +)?NAME +READY +STATUS +RESTARTS +AGE", re.MULTILINE)
+_POD_TABLE = lazy_pattern(r"^(?:NAMESPACE +)?NAME +READY +STATUS +RESTARTS +AGE", re.MULTILINE)
 
 
 class Described(msgspec.Struct, frozen=True):
