@@ -30,6 +30,9 @@ _NOT_FIT = (
     "expansion options filtered out",
     "scale-up execution failed",
 )
+_UNTOLD = "it wouldn't fit if a new node is added"
+"""All that versions before 1.14 say."""
+
 _REASONS = lazy_pattern(r", (?=\d{1,6} )")
 _GROUP = lazy_pattern(
     r"\{?(?P<name>[^\s\[\]{}]{1,300}) (?P<now>\d{1,6})->(?P<new>\d{1,6}) \(max: (?P<max>\d{1,6})\)\}?"
@@ -86,7 +89,8 @@ def scale_ups(message: str) -> tuple[ScaleUp, ...]:
 def reasons(message: str) -> tuple[str, ...]:
     """The reasons of a `NotTriggerScaleUp` event without their counts: `max node group size reached`…"""
     said = message[:4_000].partition(": ")[2].strip()
-    return tuple(text for item in _REASONS.split(said) if (text := re.sub(r"^\d{1,6} ", "", item).strip(" .")))
+    found = tuple(text for item in _REASONS.split(said) if (text := re.sub(r"^\d{1,6} ", "", item).strip(" .")))
+    return found or ((_UNTOLD,) if _UNTOLD in message else ())
 
 
 def is_limit(reason: str) -> bool:

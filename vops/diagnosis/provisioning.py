@@ -109,11 +109,16 @@ def has_own_obstacle(replica: Replica) -> bool:
 
 def _karpenter(replica: Replica, seen: Autoscalers) -> Provisioning:
     """By Karpenter's latest event about the pod."""
-    own = [item for item in replica.events if item.reason == "Nominated" or _refused_by_karpenter(item)]
+    told = (
+        item for item in replica.events if item.reason in ("Nominated", karpenter.ICE) or _refused_by_karpenter(item)
+    )
+    own = list(told)
     if not own or seen.age(own[-1]) > ANSWERS_COUNT:
         return _NOTHING
     last, by = own[-1], karpenter.product(seen.pools)
     nominated = [item for item in own if item.reason == "Nominated"]
+    if last.reason == karpenter.ICE:
+        return _answered(by, Confidence.STRONG, (last,))
     if last.reason != "Nominated":
         return _unplaceable(last, seen, by)
     return _nominated(last, nominated, seen, by)
@@ -166,14 +171,20 @@ def _of_claim(claim: NodeClaim, seen: Autoscalers, by: str, said: Event | None =
 
 
 def _unplaceable(event: Event, seen: Autoscalers, by: str) -> Provisioning:
-    """A pod that fits no NodePool at present: the pools that would fit but for a limit or for stock tell the most."""
+    """A pod that fits no NodePool at present: the pools that would fit but for a limit or for stock tell the most.
+
+    For some minutes after a lack of capacity Karpenter leaves out what it could not get, so that nothing seems to fit.
+    """
     answers = karpenter.pool_answers(event.message)
     kinds = {item.said for item in answers}
     texts = tuple(item.text for item in answers)
+    pools = {item.pool for item in answers}
+    lacks = tuple(
+        item for item in seen.lacks if not pools - {""} or karpenter.pool_of(item.involved_object.name) in pools
+    )
+    if lacks and kinds != {Said.LIMIT}:
+        return _answered(by, Confidence.STRONG, (*lacks, event))
     if Said.UNAVAILABLE in kinds:
-        lacks = seen.lacks
-        if lacks:
-            return _answered(by, Confidence.STRONG, (*lacks, event))
         return Provisioning(Outcome.STOCKOUT, by, Confidence.PROBABLE, (event,), reasons=texts)
     if Said.LIMIT in kinds:
         limited = tuple(item.text for item in answers if item.said is Said.LIMIT)

@@ -106,6 +106,10 @@ def test_a_broken_status_is_no_groups(text: str) -> None:
         ),
         ("pod didn't trigger scale-up: max total nodes in cluster reached", ("max total nodes in cluster reached",)),
         ("pod didn't trigger scale-up: ", ()),
+        (
+            "pod didn't trigger scale-up (it wouldn't fit if a new node is added)",
+            ("it wouldn't fit if a new node is added",),
+        ),
     ],
 )
 def test_reasons_are_taken_apart(message: str, found: tuple[str, ...]) -> None:

@@ -48,6 +48,13 @@ WANTED = 'requirements=nvidia.com/gpu.product In [NVIDIA-L4], resources={"cpu":"
             [Said.NO_MATCH, Said.LIMIT],
         ),
         ("no nodepools found", [Said.NO_MATCH]),
+        (
+            'incompatible with nodepool "gpu", daemonset overhead={"cpu":"185m"}, no instance type satisfied resources '
+            "{} and requirements gpu-type In [nvidia] (no instance type which met the scheduling requirements and had "
+            'enough resources, had a required offering); incompatible with nodepool "cpu", daemonset overhead={}, no '
+            "instance type satisfied resources {} and requirements x (no instance type has enough resources)",
+            [Said.UNAVAILABLE, Said.NO_MATCH],
+        ),
     ],
 )
 def test_what_karpenter_says_of_a_pod(text: str, said: list[Said]) -> None:

@@ -156,6 +156,10 @@ def test_what_the_cluster_autoscaler_says(case: Case, outcome: Outcome) -> None:
         (waits(by_karpenter("all available instance types exceed limits for nodepool (NodePool=gpu)")), Outcome.LIMIT),
         (waits(by_karpenter("no instance type met all requirements, requirements=x")), Outcome.NO_MATCH),
         (waits(by_karpenter("no instance type has the required offering, requirements=x"), ice()), Outcome.STOCKOUT),
+        # for some minutes it leaves out what it could not get
+        (waits(by_karpenter('incompatible with nodepool "gpu", no instance type met all'), ice()), Outcome.STOCKOUT),
+        (waits(by_karpenter('incompatible with nodepool "cpu", no instance type met all'), ice()), Outcome.NO_MATCH),
+        (waits(event("InsufficientCapacityError", ICE)), Outcome.STOCKOUT),
         (waits(node_pool(), ice()), Outcome.STOCKOUT),
         (waits(node_pool(taints=[TAINT]), ice()), Outcome.NOTHING_KNOWN),
         # asked for again since
