@@ -9,8 +9,9 @@ from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence, Fix
 from vops.diagnosis.rule import Verdict
 from vops.diagnosis.tracebacks import LoggedError
+from vops.model.patterns import lazy_pattern
 
-_NAMED = re.compile(
+_NAMED = lazy_pattern(
     r"/api/models/([\w.-]{1,96}/[\w.-]{1,96})|//[^/\s]{1,253}/([\w.-]{1,96}/[\w.-]{1,96})/resolve/"
     r"|(?:specified|namespace/repo_name|configuration of|tokenizer for)'?: ?'([^']{1,300})'|(?:of"
     r"|for) '([\w./-]{1,300})'"

@@ -9,10 +9,11 @@ from vops.diagnosis import evidence
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Evidence
 from vops.diagnosis.tracebacks import LoggedError
+from vops.model.patterns import lazy_pattern
 
 TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 
-GATED = re.compile(
+GATED = lazy_pattern(
     r"403(?: Client Error| Forbidden).{0,900}(?:gated repo|not in the authorized list|is restricted|public gated "
     r"repositor|fine-grained token|awaiting a review|has been rejected)|GatedRepoError: 403"
     r"|not in the authorized list|awaiting a review from the repo authors"
@@ -21,7 +22,7 @@ GATED = re.compile(
     r"|trying to access a gated repo\.(?!.{0,900}(?:401 |[Pp]lease log in|be authenticated))",
     re.DOTALL,
 )
-UNKNOWN_TOKEN = re.compile(
+UNKNOWN_TOKEN = lazy_pattern(
     r"401(?: Client Error| Unauthorized).{0,900}(?:Cannot access gated repo|must have access to it and be authenticated"
     r"|[Pp]lease log in|Invalid credentials)|GatedRepoError: 401"
     r"|Invalid credentials in Authorization header|Invalid user token|(?:Illegal|Invalid) header value b?['\"]Bearer"
@@ -31,41 +32,41 @@ UNKNOWN_TOKEN = re.compile(
     r"|User Access Token .{0,60}(?:is invalid|has expired|expired)|Not logged in",
     re.DOTALL,
 )
-NO_CREDENTIALS = re.compile(
+NO_CREDENTIALS = lazy_pattern(
     r"NoCredentialsError|Unable to locate credentials|DefaultCredentialsError|default credentials were not found"
     r"|Anonymous caller does not have|CredentialUnavailableError|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken"
     r"|The security token included in the request is (?:invalid|expired)"
 )
-LIMITED = re.compile(
+LIMITED = lazy_pattern(
     r"\b429\b.{0,60}(?:Too Many Requests|Client Error|rate)|429 Client Error|Too Many Requests"
     r"|rate.?limit(?:ed)? your IP"
     r"|hit the rate limit|You have been rate.?limited|SlowDown|requested URL returned error: 429"
     r"|TooManyRequestsException"
 )
-NOT_THERE = re.compile(
+NOT_THERE = lazy_pattern(
     r"RepositoryNotFoundError|RevisionNotFoundError|Repository Not Found for url|Revision Not Found for url"
     r"|HFValidationError: Repo id must|404 Client Error|EntryNotFoundError: 404|NoSuchBucket|NoSuchKey"
     r"|specified (?:bucket|key) does not exist|\(404\) when calling|requested URL returned error: 404|404 Not Found"
     r"|is not a valid model identifier|Invalid rev id|BucketNotFound|RemoteEntryNotFoundError"
 )
-OFFLINE = re.compile(r"outgoing traffic has been disabled|offline mode is enabled|OfflineModeIsEnabled")
-DNS = re.compile(
+OFFLINE = lazy_pattern(r"outgoing traffic has been disabled|offline mode is enabled|OfflineModeIsEnabled")
+DNS = lazy_pattern(
     r"name resolution|Name or service not known|Failed to resolve|nodename nor servname|getaddrinfo failed"
     r"|NameResolutionError"
     r"|Could not resolve host|No address associated with hostname|dns error|failed to lookup address"
 )
-TLS = re.compile(
+TLS = lazy_pattern(
     r"CERTIFICATE_VERIFY_FAILED|certificate verify failed|SSLError|SSLCertVerificationError|self.signed certificate"
     r"|SSL certificate problem|invalid peer certificate|SSL_ERROR_SYSCALL|UnknownIssuer|unable to get local issuer"
 )
-PROXY = re.compile(
+PROXY = lazy_pattern(
     r"ProxyError|Tunnel connection failed|407 Proxy|Cannot connect to proxy|unexpected status from proxy"
 )
-DOWN = re.compile(
+DOWN = lazy_pattern(
     r"\b5\d\d (?:Server Error|Service (?:Temporarily )?Unavailable|Bad Gateway|Gateway Time-?out|Internal Server Error)"
     r"|requested URL returned error: 5\d\d|Server error '5\d\d|HTTP status server error \(5\d\d"
 )
-NO_WAY = re.compile(
+NO_WAY = lazy_pattern(
     r"ConnectError|ConnectTimeout|ReadTimeout|ConnectionError|MaxRetryError|ReadError|RemoteProtocolError"
     r"|ChunkedEncodingError"
     r"|IncompleteRead|Response ended prematurely|We couldn't connect to|Network is unreachable|No route to host"
@@ -85,7 +86,7 @@ WAYS = (
     (DOWN, "it answers with a server error"),
     (NO_WAY, "no connection can be made, or it breaks off"),
 )
-_STORE = re.compile(
+_STORE = lazy_pattern(
     r"huggingface|hf\.co|xethub|We couldn't connect|/resolve/|\bCAS\b|amazonaws|s3[.:/-]|googleapis|blob\.core\.windows"
     r"|modelscope|boto|gcsfs|curl: |wget: |[Hh]ub\b|kserve|storage_initializer|download failed|transformers/utils/hub"
     r"|hf_xet"

@@ -17,6 +17,11 @@ class _Lazy(Generic[AnyStr]):
         self._source: AnyStr = source
         self._flags = flags
 
+    @property
+    def pattern(self) -> AnyStr:
+        """The source, so that patterns can be put together without compiling any."""
+        return self._source
+
     def __getattr__(self, name: str) -> Any:
         answer = getattr(re.compile(self._source, self._flags), name)
         setattr(self, name, answer)

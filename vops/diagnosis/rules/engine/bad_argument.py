@@ -22,9 +22,10 @@ from vops.diagnosis import deaths, evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.dialects import DIALECTS, MULTIPLE_VALUES, SHORT_FLAGS, dialect, version_of
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_REFUSED = re.compile(
+_REFUSED = lazy_pattern(
     r"unrecognized arguments: (?P<unknown>--?[\w-]{1,80})"
     r"|User-specified max_model_len \((?P<asked>\d{1,9})\) is greater than the derived max_model_len "
     r"\((?:max_position_embeddings=|sliding_window=|model_max_length=)?(?P<derived>\d{1,9})"

@@ -17,19 +17,18 @@ Fix
 
 from __future__ import annotations
 
-import re
-
 from vops.diagnosis import deaths, evidence
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_MISSING = re.compile(
+_MISSING = lazy_pattern(
     r"No module named '?(?P<module>[\w.]{1,80})|(?P<library>lib[\w.+-]{1,80}\.so[\d.]{0,16}): cannot open shared object"
     r"|[Pp]lease (?:install|upgrade)(?: the)? `?(?P<package>[\w\[\].-]{1,60})|pip install (?:-U |--upgrade )?['\"`]?"
     r"(?P<pip>[\w\[\].-]{1,60})|No package metadata was found for (?P<metadata>[\w.-]{1,60})"
 )
-_COMPILER = re.compile(
+_COMPILER = lazy_pattern(
     r"Failed to find C compiler|InvalidCxxCompiler|No working C\+\+ compiler|(?:gcc|g\+\+|cc|nvcc"
     r"|ninja)[:'\"].{0,80}(?:not found"
     r"|No such file)|Python\.h|CUDA_HOME|No such file or directory: '[^']{0,200}(?:nvcc|gcc|g\+\+|ninja)'"
@@ -37,7 +36,7 @@ _COMPILER = re.compile(
     r"|InductorError: .{0,200}(?:gcc|g\+\+|cc1|Compile)"
     r"|CalledProcessError: Command '\['[^']{0,200}(?:gcc|cc|g\+\+|nvcc|ninja|ptxas)'"
 )
-_BROKEN = re.compile(
+_BROKEN = lazy_pattern(
     r"(?:ModuleNotFound|Import)Error|undefined symbol|cannot open shared object file|cannot import name"
     r"|GLIBC(?:XX)?_[\d.]{1,10}' not found|numpy\.dtype size changed|compiled using NumPy 1|_ARRAY_API not found"
     r"|PackageNotFoundError|VersionConflict|DistributionNotFound|requires? \S{1,60}[<>=!~]=[\d.]{1,20}.{0,80}(?:found"
@@ -54,7 +53,7 @@ _BROKEN = re.compile(
     r"|version \S{1,40} is required, but"
     r"|Only one platform plugin"
 )
-_SIGNATURE = re.compile(f"{_BROKEN.pattern}|{_COMPILER.pattern}")
+_SIGNATURE = lazy_pattern(f"{_BROKEN.pattern}|{_COMPILER.pattern}")
 
 
 @rule(cause="broken-install", branch=Branch.DIED, needs={Source.LOGS}, order=62, signature=_SIGNATURE)

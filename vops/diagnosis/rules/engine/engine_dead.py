@@ -100,7 +100,8 @@ def engine_crashed_silently(replica: Replica) -> Verdict | None:
         fixes=(
             remedies.advice(
                 "Find the crash",
-                "The restart brings the replica back; set env PYTHONFAULTHANDLER=1: the next crash prints where every thread was.",
+                "The restart brings the replica back.",
+                "Set env PYTHONFAULTHANDLER=1: the next crash prints where every thread was.",
                 "Try another image tag; if it happens on one node only, look for an Xid there: dmesg | grep -i xid.",
             ),
         ),

@@ -15,15 +15,14 @@ Fix
 
 from __future__ import annotations
 
-import re
-
 from vops.diagnosis import deaths, evidence
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Evidence
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-NO_GPU = re.compile(
+NO_GPU = lazy_pattern(
     r"Failed to infer device type|Device string must not be empty|out of bounds for 0 devices"
     r"|No CUDA GPUs are available|no CUDA-capable device is detected|Found no NVIDIA driver on your system"
     r"|CUDA_VISIBLE_DEVICES is set to empty string|NVML Shared Library Not Found|NVMLError_LibraryNotFound"

@@ -15,14 +15,13 @@ Fix
 
 from __future__ import annotations
 
-import re
-
 from vops.diagnosis import deaths, evidence
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_FORMAT = re.compile(r"[Ee]xec format error")
+_FORMAT = lazy_pattern(r"[Ee]xec format error")
 
 
 @rule(cause="image-wrong-arch", branch=Branch.DIED, needs={Source.LOGS}, order=13, signature=_FORMAT)

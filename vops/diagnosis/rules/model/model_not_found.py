@@ -16,15 +16,14 @@ Fix
 
 from __future__ import annotations
 
-import re
-
 from vops.diagnosis import deaths, hub, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_FILES = re.compile(
+_FILES = lazy_pattern(
     r"No such file or directory: '?(?![^']{0,300}-of-\d{5}\.)[^']{0,300}(?:config\.json|tokenizer|\.safetensors|\.gguf"
     r"|\.bin|/models?/"
     r"|/mnt/models)"
@@ -36,7 +35,7 @@ _FILES = re.compile(
     r"|Path .{1,200} does not exist|Failed to load mistral .{0,120} config|non-existent path: "
     r"|Mistral tokenizer is present|FileNotFoundError: (?!.{0,300}-of-\d{5}\.).{0,200}(?:model|config)"
 )
-_SIGNATURE = re.compile(f"{hub.NOT_THERE.pattern}|{_FILES.pattern}")
+_SIGNATURE = lazy_pattern(f"{hub.NOT_THERE.pattern}|{_FILES.pattern}")
 _LAST_WORD = "Invalid repository ID or local directory"
 
 

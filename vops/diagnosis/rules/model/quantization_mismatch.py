@@ -40,8 +40,8 @@ _MISMATCH = lazy_pattern(
 )
 
 
-_CAPABILITY = re.compile(r"Minimum capability: (\d{2,3})", re.ASCII)
-_UNDECLARED = re.compile(r"absmax|quant_state|BitsAndBytes|bitsandbytes")
+_CAPABILITY = lazy_pattern(r"Minimum capability: (\d{2,3})", re.ASCII)
+_UNDECLARED = lazy_pattern(r"absmax|quant_state|BitsAndBytes|bitsandbytes")
 
 
 @rule(cause="quantization-mismatch", branch=Branch.DIED, needs={Source.LOGS}, order=57, signature=_MISMATCH)

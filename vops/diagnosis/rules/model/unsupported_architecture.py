@@ -20,9 +20,10 @@ import re
 from vops.diagnosis import deaths, evidence
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_UNSUPPORTED = re.compile(
+_UNSUPPORTED = lazy_pattern(
     r"does not recognize this architecture|Model architectures? .{1,400} (?:are|is) not supported"
     r"|was supported in vLLM until|has no vLLM implementation|not supported in-tree anymore|is not compatible with vLLM"
     r"|Cannot find model module|Unrecognized configuration class|Unrecognized model in"
@@ -35,7 +36,7 @@ _UNSUPPORTED = re.compile(
 )
 
 
-_UNTIL = re.compile(r"was supported in vLLM until v?(\d+(?:\.\w+){1,4})", re.ASCII)
+_UNTIL = lazy_pattern(r"was supported in vLLM until v?(\d+(?:\.\w+){1,4})", re.ASCII)
 
 
 @rule(cause="unsupported-architecture", branch=Branch.DIED, needs={Source.LOGS}, order=26, signature=_UNSUPPORTED)

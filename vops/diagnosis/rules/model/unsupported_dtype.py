@@ -34,7 +34,7 @@ _DTYPE = lazy_pattern(
 )
 
 
-_FLOAT8 = re.compile(r"fp8|float8|e4m3|e4nv", re.IGNORECASE)
+_FLOAT8 = lazy_pattern(r"fp8|float8|e4m3|e4nv", re.IGNORECASE)
 
 
 @rule(cause="unsupported-dtype", branch=Branch.DIED, needs={Source.LOGS}, order=26, signature=_DTYPE)

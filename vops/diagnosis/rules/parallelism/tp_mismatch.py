@@ -21,9 +21,10 @@ import re
 from vops.diagnosis import deaths, evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_MISMATCH = re.compile(
+_MISMATCH = lazy_pattern(
     r"World size \((?P<world>\d{1,5})\) is larger than the number of available GPUs \((?P<gpus>\d{1,5})\)"
     r"|attention heads \((?P<heads>\d{1,5})\) must be divisible by tensor parallel size \((?P<tp>\d{1,5})\)"
     r"|local rank \d{1,5} is out of bounds for (?P<devices>[1-9]\d{0,4}) devices"
@@ -40,7 +41,7 @@ _MISMATCH = re.compile(
     r"|less than (?:than )?max local gpu count",
     re.ASCII,
 )
-_QUANTIZED = re.compile(r"block_[nk]|min_thread_[nk]|reducing tensor_parallel_size")
+_QUANTIZED = lazy_pattern(r"block_[nk]|min_thread_[nk]|reducing tensor_parallel_size")
 
 
 @rule(cause="tp-mismatch", branch=Branch.DIED, needs={Source.LOGS}, order=29, signature=_MISMATCH)
