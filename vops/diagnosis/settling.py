@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from vops.diagnosis.demands import pod_requests
-from vops.diagnosis.facts import Replica
 from vops.diagnosis.filters.volumes import Trouble
 from vops.diagnosis.gpu_nodes import bare_gpu_nodes
 from vops.diagnosis.placement import NodeFit
 from vops.diagnosis.scheduler_text import Preemption
 from vops.model.resources import Node, Pod, Ref
+
+if TYPE_CHECKING:
+    from vops.diagnosis.subjects import Replica
 
 YOUNG = timedelta(minutes=10)
 """How long a new node may take for its driver, its device plugin and its network."""
@@ -71,7 +74,7 @@ def is_young(replica: Replica, node: Node) -> bool:
 def frees_enough(replica: Replica, fit: NodeFit) -> bool:
     """Whether pods that are on their way out hold what a node lacks, so that it will fit without anybody's doing."""
     placement = replica.placement
-    going = [pod for pod in placement.around.rooms[fit.name].pods if _is_going(replica, pod)]
+    going = [pod for pod in placement.around.rooms[fit.name].leaving if _is_going(replica, pod)]
     if not going or not fit.obstacles:
         return False
     gone = {pod.metadata.uid for pod in going}

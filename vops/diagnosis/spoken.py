@@ -13,7 +13,6 @@ from vops.diagnosis.demands import is_gpu
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.gpu_nodes import bare_gpu_nodes
 from vops.diagnosis.scheduler_text import Obstacle, Preemption, Reason, SchedulerText
-from vops.diagnosis.settling import settles
 from vops.model.snapshot import Source
 
 _LATE = (Obstacle.CLAIM, Obstacle.POD_AFFINITY, Obstacle.SPREAD, Obstacle.VOLUME)
@@ -29,7 +28,7 @@ def heard(replica: Replica) -> SchedulerText | None:
     """What the scheduler says where the objects tell nothing: no node was seen, or one that was seen would do."""
     placement = replica.placement
     said = placement.scheduler
-    if said is None or (not said.reasons and said.nodes != 0) or settles(replica):
+    if said is None or (not said.reasons and said.nodes != 0) or replica.settles:
         return None
     if not placement.fits or not replica.facts.snapshot.source(Source.NODES).usable or placement.fitting:
         return said

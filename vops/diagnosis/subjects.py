@@ -14,6 +14,7 @@ from vops.diagnosis.demands import gpu_request
 from vops.diagnosis.logs import LogReading, read_log
 from vops.diagnosis.placement import Placement
 from vops.diagnosis.provisioning import Provisioning, provisioning
+from vops.diagnosis.settling import settles
 from vops.diagnosis.states import ReplicaState, replica_state
 from vops.model.rates import rates
 from vops.model.resources import Container, ContainerStatus, Event, Node, Pod, Ref, Terminated, Workload
@@ -107,6 +108,11 @@ class Replica:
     def placement(self) -> Placement:
         """The pod against every node that was observed."""
         return self.facts.placement_of(self)
+
+    @cached_property
+    def settles(self) -> str:
+        """What it waits for, while it has no node, that ends by itself; empty where nothing does."""
+        return settles(self)
 
     @cached_property
     def provisioning(self) -> Provisioning:

@@ -7,7 +7,6 @@ from vops.diagnosis.containers import called
 from vops.diagnosis.creation import persists, stuck_at
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence, Finding, Severity
-from vops.diagnosis.settling import settles
 from vops.diagnosis.states import ReplicaState
 from vops.model.resources import Event
 
@@ -55,7 +54,7 @@ def _says(replica: Replica) -> tuple[str, tuple[Evidence, ...]] | None:
 
 def _unplaced(replica: Replica) -> tuple[str, tuple[Evidence, ...]] | None:
     found = evidence.scheduler(replica)
-    if not found or settles(replica):
+    if not found or replica.settles:
         return None
     return f"{replica.name} cannot be scheduled, for a reason that no rule knows", found
 

@@ -11,7 +11,6 @@ from tests.unit.diagnosis.cases_scheduling import MODELS, anti_affinity, claim, 
 from tests.unit.diagnosis.cluster_parts import NOW, ago, node, pending, ready, world
 from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.facts import Facts
-from vops.diagnosis.settling import settles
 from vops.model.resources import Node, Pod
 
 SHORT = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
@@ -78,12 +77,12 @@ STUCK: dict[str, tuple[Callable[[], Facts], str]] = {
 @pytest.mark.parametrize("what", sorted(SETTLING))
 def test_what_settles_by_itself_is_not_reported(what: str) -> None:
     facts = SETTLING[what]()
-    assert settles(facts.replicas[0])
+    assert facts.replicas[0].settles
     assert diagnose(facts, facts.replicas[0].ref).findings == ()
 
 
 @pytest.mark.parametrize("what", sorted(STUCK))
 def test_what_does_not_settle_is(what: str) -> None:
     facts, cause = STUCK[what][0](), STUCK[what][1]
-    assert not settles(facts.replicas[0])
+    assert not facts.replicas[0].settles
     assert cause in [finding.cause for finding in diagnose(facts, facts.replicas[0].ref).findings]

@@ -59,6 +59,11 @@ class Room:
         """Who has which port of the node."""
         return {port: pod for pod in self.pods for port in host_ports(pod)}
 
+    @cached_property
+    def leaving(self) -> tuple[Pod, ...]:
+        """The pods that were asked to end."""
+        return tuple(pod for pod in self.pods if pod.metadata.deletion_timestamp is not None)
+
     @property
     def full(self) -> bool:
         """Whether it has as many pods as it may."""

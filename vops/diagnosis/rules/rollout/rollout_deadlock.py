@@ -25,7 +25,6 @@ from vops.diagnosis.findings import Applicability, Confidence, Evidence
 from vops.diagnosis.placement import NodeFit
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.rules.scheduling.gpu_exhausted import full_nodes, holder_evidence
-from vops.diagnosis.settling import settles
 from vops.diagnosis.succession import makes_room, may_stop_one, outage, predecessors, strategy_evidence
 from vops.model.resources import Pod
 from vops.model.snapshot import Source
@@ -40,7 +39,7 @@ from vops.model.snapshot import Source
 )
 def rollout_deadlock(replica: Replica) -> Verdict | None:
     deployment = replica.workload
-    if deployment is None or deployment.kind != "Deployment" or may_stop_one(deployment) or settles(replica):
+    if deployment is None or deployment.kind != "Deployment" or may_stop_one(deployment) or replica.settles:
         return None
     old = _holding(replica)
     if not old:

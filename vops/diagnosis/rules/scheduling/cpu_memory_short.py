@@ -25,7 +25,6 @@ from vops.diagnosis.findings import Evidence
 from vops.diagnosis.placement import NodeFit
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.scheduler_text import Obstacle
-from vops.diagnosis.settling import settles
 from vops.model.quantities import format_bytes
 from vops.model.snapshot import Source
 
@@ -37,7 +36,7 @@ _HOLDERS_SHOWN = 3
 def cpu_memory_short(replica: Replica) -> Verdict | None:
     placement = replica.placement
     tight = tuple(fit for fit in placement.nearest if (fit.short_of_other or fit.full) and not fit.unavailable)
-    if not tight or any(not fit.short and not fit.full for fit in placement.nearest) or settles(replica):
+    if not tight or any(not fit.short and not fit.full for fit in placement.nearest) or replica.settles:
         return None
     best = min(tight, key=lambda fit: len(fit.short))
     lacks = ", ".join(_lack(item) for item in best.short_of_other) or "no room for one more pod"

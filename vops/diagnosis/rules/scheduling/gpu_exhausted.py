@@ -24,7 +24,6 @@ from vops.diagnosis.findings import Evidence
 from vops.diagnosis.placement import NodeFit
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.scheduler_text import Obstacle
-from vops.diagnosis.settling import settles
 from vops.model.resources import Pod
 from vops.model.snapshot import Source
 
@@ -32,7 +31,7 @@ from vops.model.snapshot import Source
 @rule(cause="gpu-exhausted", branch=Branch.SCHEDULE, needs={Source.NODES}, order=40)
 def gpu_exhausted(replica: Replica) -> Verdict | None:
     full = full_nodes(replica)
-    if not full or settles(replica):
+    if not full or replica.settles:
         return None
     placement = replica.placement
     asks = f"{placement.gpus} {placement.gpu_resource}"

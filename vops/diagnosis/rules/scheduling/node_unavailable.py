@@ -21,7 +21,6 @@ from vops.diagnosis.findings import Evidence
 from vops.diagnosis.placement import NodeFit
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.scheduler_text import Obstacle
-from vops.diagnosis.settling import settles
 from vops.model.snapshot import Source
 
 
@@ -29,7 +28,7 @@ from vops.model.snapshot import Source
 def node_unavailable(replica: Replica) -> Verdict | None:
     placement = replica.placement
     down = tuple(fit for fit in placement.nearest if fit.unavailable)
-    if placement.allowed or not down or settles(replica):
+    if placement.allowed or not down or replica.settles:
         return None
     how = ", ".join(sorted({fit.unavailable for fit in down}))
     cordoned = [fit.name for fit in down if fit.unavailable in ("cordoned", "unschedulable")]

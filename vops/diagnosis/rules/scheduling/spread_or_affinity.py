@@ -26,7 +26,6 @@ from vops.diagnosis.findings import Evidence
 from vops.diagnosis.placement import NodeFit
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.scheduler_text import Obstacle
-from vops.diagnosis.settling import settles
 from vops.model.snapshot import Source
 
 _KINDS = (Obstacle.POD_AFFINITY, Obstacle.SPREAD, Obstacle.PORTS)
@@ -36,7 +35,7 @@ _KINDS = (Obstacle.POD_AFFINITY, Obstacle.SPREAD, Obstacle.PORTS)
 def spread_or_affinity(replica: Replica) -> Verdict | None:
     placement = replica.placement
     closed = closed_by_others(replica)
-    if not closed or settles(replica):
+    if not closed or replica.settles:
         return None
     kinds = [kind for kind in _KINDS if any(kind in fit.obstacles for fit in closed)]
     reasons = list(dict.fromkeys(words for fit in closed for words in _reasons(fit)))

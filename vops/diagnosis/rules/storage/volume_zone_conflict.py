@@ -26,7 +26,6 @@ from vops.diagnosis.findings import Confidence, Evidence
 from vops.diagnosis.placement import NodeFit
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.scheduler_text import Obstacle
-from vops.diagnosis.settling import settles
 from vops.diagnosis.spoken import leading
 from vops.model.snapshot import Source
 
@@ -43,7 +42,7 @@ _PINNED = ("node affinity", "volume zone")
 )
 def volume_zone_conflict(replica: Replica) -> Verdict | None:
     pinned = _pinned(replica)
-    if not pinned or settles(replica):
+    if not pinned or replica.settles:
         return None
     conflict = pinned[0].volumes[0]
     where = ", ".join(f"{item.key}={item.wanted}" for item in conflict.mismatches)
