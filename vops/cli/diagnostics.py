@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -96,6 +97,9 @@ def ending(work: Callable[[], int | None]) -> NoReturn:
         if "--verbose" in sys.argv:
             raise
         sys.exit(report(bug(error)))
+    finally:
+        # What is alive now ends with the process; to search it for garbage first takes 30 ms.
+        gc.freeze()
 
 
 def bug(error: Exception) -> errors.VopsError:

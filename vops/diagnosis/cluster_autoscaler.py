@@ -7,13 +7,12 @@ and a text for people before. Words about a pod are of the last hour at most: ev
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from vops.model.patterns import lazy_pattern
 from vops.model.provisioning import ConfigMap
@@ -38,6 +37,12 @@ _GROUP = lazy_pattern(
     r"\{?(?P<name>[^\s\[\]{}]{1,300}) (?P<now>\d{1,6})->(?P<new>\d{1,6}) \(max: (?P<max>\d{1,6})\)\}?"
 )
 _OF_GROUP = lazy_pattern(r"(?:group|Group) (?P<name>[^\s,;:]{1,300}(?::[^\s,;:]{1,300})?)")
+_ITEM = lazy_pattern(r"^ {0,4}- ", re.MULTILINE)
+_ITEM_NAME = lazy_pattern(r"^ *name: [\"']?([^\s\"']{1,300})", re.MULTILINE)
+_ITEM_STATUS = lazy_pattern(r"^ *status: (\w{1,30})", re.MULTILINE)
+_ITEM_SINCE = lazy_pattern(r"^ *lastTransitionTime: [\"']?([\w:.+-]{1,40})", re.MULTILINE)
+_ITEM_TARGET = lazy_pattern(r"^ *cloudProviderTarget: (\d{1,6})", re.MULTILINE)
+_ITEM_MOST = lazy_pattern(r"^ *maxSize: (\d{1,6})", re.MULTILINE)
 _TEXT_GROUP = lazy_pattern(r"^\s{0,8}Name:\s{1,20}(?P<name>\S{1,300})\s*$")
 _TEXT_FIELD = lazy_pattern(
     r"^\s{0,8}(?P<key>Health|ScaleUp|ScaleDown):\s{1,20}(?P<status>\w{1,30}) \((?P<counts>.{0,400})\)\s*$"
@@ -114,12 +119,39 @@ def node_groups(config_maps: Iterable[ConfigMap]) -> tuple[NodeGroup, ...]:
     status = next((item.data.get("status", "") for item in config_maps if item.metadata.name == STATUS), "")
     if status.lstrip().startswith("Cluster-autoscaler status at"):
         return tuple(_from_text(status))
+    listed = _ITEM.split(status.partition("nodeGroups:")[2])[1:]
+    if listed:
+        return tuple(_from_item("  " + item) for item in listed)
+    document = _loaded(status)
+    return tuple(_from_yaml(_mapping(item)) for item in _mapping(document).get("nodeGroups") or ())
+
+
+def _from_item(item: str) -> NodeGroup:
+    """One group of the list; YAML is read as such only where it tells a reason, since that takes a millisecond."""
+    if "errorCode" in item:
+        return _from_yaml(_mapping(_loaded(textwrap.dedent(item))))
+    up = item.partition("scaleUp:")[2].partition("scaleDown:")[0]
+    since = _first(_ITEM_SINCE, up)
+    return NodeGroup(
+        name=_first(_ITEM_NAME, item),
+        status=_first(_ITEM_STATUS, up),
+        since=_time(since),
+        target=_count(_first(_ITEM_TARGET, item)),
+        most=_count(_first(_ITEM_MOST, item)),
+    )
+
+
+def _first(pattern: re.Pattern[str], text: str) -> str:
+    match = pattern.search(text)
+    return match[1] if match else ""
+
+
+def _loaded(text: str) -> Any:
+    """A YAML document; None for what is none."""
     try:
-        document = YAML(typ="safe", pure=True).load(status)
+        return YAML(typ="safe", pure=True).load(text)
     except (YAMLError, ValueError):
-        return ()
-    groups = document.get("nodeGroups") if isinstance(document, dict) else None
-    return tuple(_from_yaml(item) for item in groups or () if isinstance(item, dict))
+        return None
 
 
 def _from_yaml(group: dict[str, Any]) -> NodeGroup:
