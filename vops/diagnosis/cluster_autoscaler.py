@@ -148,6 +148,9 @@ def _first(pattern: re.Pattern[str], text: str) -> str:
 
 def _loaded(text: str) -> Any:
     """A YAML document; None for what is none."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
     try:
         return YAML(typ="safe", pure=True).load(text)
     except (YAMLError, ValueError):

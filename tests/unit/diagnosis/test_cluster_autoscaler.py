@@ -44,7 +44,11 @@ nodeGroups:
     minSize: 1
     maxSize: 3
   scaleUp:
-    status: NoActivity
+    status: InProgress
+    lastTransitionTime: "2026-11-24T02:58:00Z"
+  scaleDown:
+    status: NoCandidates
+    lastTransitionTime: "2026-11-20T00:00:00Z"
 """
 TEXT = """Cluster-autoscaler status at 2023-11-24 04:28:19.546750398 +0000 UTC:
 Cluster-wide:
@@ -77,7 +81,14 @@ def test_the_status_tells_why_a_group_backs_off() -> None:
     assert backing_off.short == "gke-a-l4-40ce0341-grp"
     assert backing_off.since is not None
     assert backing_off.since.minute == 50
-    assert full.at_most
+    assert (full.name, full.status, full.at_most) == ("eks-cpu-1a2b", "InProgress", True)
+    assert full.since is not None
+    assert (full.since.day, full.since.minute) == (24, 58)
+
+
+def test_a_status_in_json_is_read_too() -> None:
+    (group,) = node_groups(status('{"nodeGroups": [{"name": "a", "scaleUp": {"status": "Backoff"}}]}'))
+    assert (group.name, group.status) == ("a", "Backoff")
 
 
 def test_the_status_before_1_30_is_read_too() -> None:
