@@ -21,6 +21,7 @@ _STEPS = {
     "SuccessfulAttachVolume": 1,
     "FailedMount": 2,
     "FailedMapVolume": 2,
+    "FailedPrepareDynamicResources": 2,
     "FailedCreatePodSandBox": 3,
     "FailedCreatePodContainer": 3,
     "NetworkNotReady": 3,

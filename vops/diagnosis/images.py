@@ -64,6 +64,9 @@ _PULLING = (
 )
 _SAYS_WHY = ("Failed", "InspectFailed", "ErrImageNeverPull", "ErrImageNotEnsured")
 _BARE = lazy_pattern(r'Back-off pulling image "[^"]*"\.?|Error: \w+|\w+')
+_NODES_OWN = lazy_pattern(r"dial unix|\.sock\b|content digest \S{1,80}: not found|content store")
+"""The node's own runtime and store of images, not the registry, fail."""
+
 _MAY_NOT_EXIST = lazy_pattern(r"pull access denied|requested access to the resource is denied", re.IGNORECASE)
 _PUBLIC = lazy_pattern(r"(?:docker\.io/)?(?:vllm|lmcache|rocm|library)/[\w.-]+")
 """Accounts of Docker Hub whose repositories are all public: what they deny is not there."""
@@ -104,6 +107,8 @@ def _event(replica: Replica) -> Event | None:
 
 
 def _cause(replica: Replica, reason: str, text: str) -> str:
+    if _NODES_OWN.search(text):
+        return ""
     image = replica.container.image
     words = f"{reason} {text.replace(image, '')}" if image else f"{reason} {text}"
     found = next((cause for cause, pattern in _CLASSES if pattern.search(words)), "")

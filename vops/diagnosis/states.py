@@ -28,6 +28,9 @@ _RESTART_WITHIN = timedelta(minutes=6)
 _BACKOFF_RESET = timedelta(minutes=10)
 """The kubelet takes a container that ran this long for cured."""
 
+_SIDECAR_START = timedelta(minutes=5)
+"""How long a container that is no model server may take to become ready."""
+
 _CLOCK_SLACK = timedelta(seconds=3)
 _ANSWERED = re.compile(r"statuscode: 4\d\d", re.ASCII)
 
@@ -73,12 +76,18 @@ def _ready_in_name_only(replica: Replica, status: ContainerStatus) -> bool:
 
 
 def _held_back(replica: Replica) -> bool:
-    """Whether another container keeps a pod whose server is ready from its Service: one that cannot run."""
+    """Whether another container keeps a pod whose server is ready from its Service: one that is not about to be."""
     ready = replica.pod.condition("Ready")
     if ready is None or ready.status != "False":
         return False
     others = (item for item in replica.pod.status.container_statuses if item.name != replica.container.name)
-    return any(not item.ready and item.state.running is None for item in others)
+    return any(not item.ready and not is_starting(item, replica.facts.snapshot.at) for item in others)
+
+
+def is_starting(status: ContainerStatus, at: datetime) -> bool:
+    """Whether a container beside the server has been started a short time ago."""
+    running = status.state.running
+    return running is not None and (running.started_at is None or at - running.started_at < _SIDECAR_START)
 
 
 def _waiting(status: ContainerStatus | None) -> ReplicaState:

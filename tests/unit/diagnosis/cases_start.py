@@ -91,6 +91,11 @@ def hook_killed(age_s: float) -> Facts:
 
 
 FIRES: dict[str, Case] = {
+    "claim-not-prepared": hangs(
+        "FailedPrepareDynamicResources",
+        "Failed to prepare dynamic resources: prepare dynamic resources: failed to get gRPC client for driver "
+        "gpu.nvidia.com: plugin name gpu.nvidia.com not found in the list of registered DRA plugins",
+    ),
     "node-disk-full": hangs(
         "FailedMount",
         'MountVolume.SetUp failed for volume "c" : write /var/lib/kubelet/pods/1/volumes/c: no space left on device',
@@ -137,10 +142,14 @@ FIRES: dict[str, Case] = {
     "post-start-hook-failed": not_created("PostStartHookError", "command '/x' exited with 1: "),
     "post-start-hook-kills": lambda: hook_killed(age_s=25),
     "init-container-failed": lambda: beside("init", crashed(3), log="copying\nfatal: bucket is empty\n"),
+    "sidecar-not-ready": lambda: beside("sidecar", running(900)),
     "sidecar-failed": lambda: beside("sidecar", crashed(1), log="listen: bad configuration\n"),
 }
 
 NEAR_MISSES: dict[str, Case] = {
+    # once, while the driver of a new node registers
+    "claim-not-prepared": hangs("FailedPrepareDynamicResources", "plugin not found", count=1, age_s=20),
+    "sidecar-not-ready": lambda: beside("sidecar", running(60)),
     # it went on
     "node-disk-full": hangs("FailedMount", "no space left on device", event("Pulling", "Pulling image", age_s=5)),
     # it went on: the image is being pulled

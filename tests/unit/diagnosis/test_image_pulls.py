@@ -112,8 +112,17 @@ def test_the_last_reason_counts_not_an_earlier_one() -> None:
     assert first_finding(world(pod(status=status, phase="Pending"), node(), *events)).cause == "image-not-found"
 
 
-def test_a_pull_that_fails_without_a_known_reason_is_unknown() -> None:
-    assert pulling("rpc error: code = Unknown desc = something new").cause == "unknown"
+@pytest.mark.parametrize(
+    "words",
+    [
+        "rpc error: code = Unknown desc = something new",
+        'connection error: desc = "transport: Error while dialing: dial unix /run/containerd/containerd.sock: connect: '
+        'connection refused"',
+        "failed to extract layer: failed to get reader from content store: content digest sha256:ab: not found",
+    ],
+)
+def test_a_pull_that_fails_for_a_reason_of_its_own_is_unknown(words: str) -> None:
+    assert pulling(words).cause == "unknown"
 
 
 def test_where_another_node_has_the_image_it_is_this_node() -> None:

@@ -1,7 +1,8 @@
 """A container around the server fails: an init container, so that the server is never started, or a sidecar.
 
 What it finds
-    An init container or a sidecar that ends unsuccessfully, for a reason that no other rule knows.
+    An init container or a sidecar that ends unsuccessfully, for a reason that no other rule knows; and a sidecar that
+    runs and does not become ready beside a server that is.
 
 Why it matters
     The server is not the fault: its log is empty, or healthy. Kubernetes shows Init:CrashLoopBackOff or 1/2 ready. A
@@ -21,6 +22,8 @@ from vops.diagnosis.containers import Role, role
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.states import is_starting
+from vops.model.resources import Event
 from vops.model.text import one_line
 
 _LONGEST = 160
@@ -40,6 +43,39 @@ def sidecar_failed(replica: Replica) -> Verdict | None:
     return _verdict(
         replica, f"The sidecar {replica.container.name} of {replica.name} fails, and keeps the pod from Ready"
     )
+
+
+@rule(cause="sidecar-failed", branch=Branch.SERVE, order=60)
+def sidecar_not_ready(replica: Replica) -> Verdict | None:
+    if replica.status is None or not replica.status.ready:
+        return None
+    at = replica.facts.snapshot.at
+    others = (item for item in replica.pod.status.container_statuses if item.name != replica.container.name)
+    late = next((item for item in others if item.state.running and not item.ready and not is_starting(item, at)), None)
+    if late is None:
+        return None
+    where = f"status.containerStatuses[{late.name}].ready"
+    about = [item for item in replica.events if item.reason == "Unhealthy" and f"{{{late.name}}}" in _path(item)]
+    return Verdict(
+        summary=f"{replica.name} serves, but its sidecar {late.name} is not ready and keeps it out of its Service",
+        evidence=(
+            evidence.pod_field(where, "false", expected="true"),
+            evidence.status_field(replica, "ready", "true"),
+            *(evidence.event(item) for item in about[-1:]),
+        ),
+        confidence=Confidence.CERTAIN,
+        fixes=(
+            remedies.advice(
+                f"See why {late.name} is not ready",
+                f"kubectl -n {replica.namespace} logs {replica.name} -c {late.name}",
+                f"Correct container {late.name} or its readiness probe; the server itself is not at fault.",
+            ),
+        ),
+    )
+
+
+def _path(event: Event) -> str:
+    return event.involved_object.field_path
 
 
 def _verdict(replica: Replica, summary: str) -> Verdict | None:
