@@ -82,7 +82,7 @@ def _of_unseen_replicasets(workload: WorkloadFacts) -> Iterator[Event]:
     """Refusals of ReplicaSets that by their names are the workload's, where the objects were not read; latest first."""
     if workload.replicasets or workload.ref.kind != "Deployment":
         return
-    of_template = re.compile(re.escape(workload.name) + r"-[a-z0-9]{6,10}")
+    of_template = lazy_pattern(re.escape(workload.name) + r"-[a-z0-9]{6,10}")
     for event in reversed(workload.facts.events_with("FailedCreate")):
         about = event.involved_object
         if (about.kind, about.namespace) == ("ReplicaSet", workload.namespace) and of_template.fullmatch(about.name):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from vops.diagnosis.demands import amounts, is_gpu
 from vops.diagnosis.filters.rooms import capacity
 from vops.diagnosis.placement import NodeFit, Placement
+from vops.model.patterns import lazy_pattern
 from vops.model.resources import Node
 
 _PRODUCTS = (
@@ -18,10 +17,10 @@ _PRODUCTS = (
     "amd.com/gpu.product-name",
     "accelerator",
 )
-_PRESENT = re.compile(
+_PRESENT = lazy_pattern(
     r"nvidia\.com/gpu\.present|feature\.node\.kubernetes\.io/pci-(?:\d{4}_)?(?:10de|1002)(?:_\w+)?\.present"
 )
-_MACHINES = re.compile(
+_MACHINES = lazy_pattern(
     r"(?:p[2-6][a-z]*|g[4-7][a-z]*)\.\w*(?:xlarge|metal)"  # AWS
     r"|Standard_N[CDV]\w+"  # Azure
     r"|(?:a[234]|g[24])-[\w-]+"  # Google Cloud
