@@ -8,6 +8,7 @@ import time
 import pytest
 
 from tests.unit.diagnosis.cluster_parts import log_text
+from vops.diagnosis.components import Component
 from vops.diagnosis.loglines import log_lines
 from vops.diagnosis.logs import LogReading, Stage, read_log
 
@@ -67,6 +68,63 @@ def test_the_phases_of_0_8_5_with_their_times() -> None:
         41_696,
         161.0,
     )
+
+
+V0_6 = """\
+INFO 11-20 08:00:00 api_server.py:528] vLLM API server version 0.6.3.post1
+INFO 11-20 08:00:00 api_server.py:529] args: Namespace(host=None, port=8000, model='org/llama', tensor_parallel_size=2)
+INFO 11-20 08:00:05 llm_engine.py:237] Initializing an LLM engine (v0.6.3.post1) with config: model='org/llama', x=1
+(VllmWorkerProcess pid=71) INFO 11-20 08:00:08 model_runner.py:1060] Starting to load model org/llama...
+INFO 11-20 08:00:08 model_runner.py:1060] Starting to load model org/llama...
+INFO 11-20 08:00:40 model_runner.py:1071] Loading model weights took 7.5122 GB
+INFO 11-20 08:00:50 distributed_gpu_executor.py:57] # GPU blocks: 27895, # CPU blocks: 2048
+INFO 11-20 08:00:55 model_runner.py:1402] Capturing the model for CUDA graphs. This may lead to unexpected consequences
+INFO 11-20 08:01:15 model_runner.py:1530] Graph capturing finished in 20 secs.
+INFO 11-20 08:01:20 launcher.py:19] Available routes are:
+INFO:     Application startup complete.
+"""
+
+
+def test_the_phases_of_0_6_with_their_times() -> None:
+    reading = read_log(V0_6)
+    assert [stage for stage, *_ in phases(reading)] == [
+        Stage.BOOT,
+        Stage.CONFIG,
+        Stage.ENGINE,
+        Stage.WEIGHTS,
+        Stage.PROFILE,
+        Stage.KV_CACHE,
+        Stage.CAPTURE,
+        Stage.SERVER,
+        Stage.SERVING,
+    ]
+    assert (reading.version, reading.weights_gib, reading.kv_tokens, reading.ready_after_s) == (
+        "0.6.3.post1",
+        7.5122,
+        27_895 * 16,
+        80.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "component"),
+    [
+        ('I1124 02:00:00.000000       1 main.go:235] "Starting NVIDIA Device Plugin"', Component.DEVICE_PLUGIN),
+        ('time="x" level=info msg="Starting dcgm-exporter"', Component.DCGM_EXPORTER),
+        ("2026-11-24T02:00:00Z\tINFO\tReconciling ScaledObject", Component.KEDA),
+        ("INFO [storage-initializer] Initializing, args: src_uri [s3://x]", Component.STORAGE_INITIALIZER),
+        ("2026-11-24 02:00:00,123\tINFO scripts.py:926 -- Local node IP: 10.0.0.7", Component.RAY),
+        ("curl: (6) Could not resolve host: x", Component.DOWNLOAD),
+        ("INFO 11-20 08:00:00 api_server.py:528] vLLM API server version 0.6.3", Component.VLLM),
+        ("nobody knows who wrote this", Component.VLLM),
+    ],
+)
+def test_who_wrote_a_log_is_told(line: str, component: Component) -> None:
+    assert read_log(line).component is component
+
+
+def test_a_server_that_answered_is_taken_for_ready() -> None:
+    assert read_log('INFO:     10.0.0.1:4711 - "POST /v1/completions HTTP/1.1" 200 OK').ready
 
 
 def test_progress_is_that_of_the_present_phase() -> None:
