@@ -13,8 +13,8 @@ import pytest_asyncio
 from tests.cli.conftest import Done, RunVops
 from tests.tui.builders import toleration_plan
 from vops.lab.world import Lab
+from vops.planning.events import StepRecord, StepState
 from vops.render.runs import RunStory, github_annotations, run_junit, run_markdown
-from vops.runbooks.events import StepRecord, StepState
 
 RUNBOOK = (
     "fix-untolerated-taint",

@@ -17,8 +17,8 @@ from vops.errors import ApprovalNeeded, PlanStale, StepFailed, TimedOut, Unavail
 from vops.lab.disturbances import Disturbance
 from vops.lab.world import Lab
 from vops.model.snapshot import ClusterSnapshot
+from vops.planning.events import StepState
 from vops.planning.plan import Identity, Plan
-from vops.runbooks.events import StepState
 from vops.runbooks.planner import World
 from vops.runbooks.runner import Host, Outcome, execute
 

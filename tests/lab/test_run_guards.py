@@ -19,8 +19,8 @@ from vops.operations.locks import LEASES, locked
 from vops.operations.run import RunResult, plan_run, run_plan
 from vops.operations.runs import Ending
 from vops.operations.session import Session
+from vops.planning.events import Question
 from vops.planning.plan import Plan
-from vops.runbooks.events import Question
 
 TARGET = {"namespace": NAMESPACE, "target": "deployment/qwen3-8b", "container": "vllm", "max_model_len": 8192}
 

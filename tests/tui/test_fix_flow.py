@@ -16,9 +16,9 @@ from vops.model.resources import Ref
 from vops.operations.fix import FixPlan
 from vops.operations.run import RunResult
 from vops.operations.runs import Ending
+from vops.planning.events import Approve, Progress, Question, RunEvent, StepState
 from vops.planning.guards import Guard
 from vops.planning.plan import Gate, Plan
-from vops.runbooks.events import Approve, Progress, Question, RunEvent, StepState
 from vops.tui.app import VopsApp
 from vops.tui.screens.confirm import ConfirmScreen
 from vops.tui.screens.fix import FixScreen

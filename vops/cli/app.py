@@ -11,7 +11,22 @@ from typing import Annotated
 import typer
 
 from vops import __version__
-from vops.cli import diagnose, doctor, explain, fix, fleet, lab, lint, logs, render, runbooks, runs, size, snapshot
+from vops.cli import (
+    diagnose,
+    doctor,
+    explain,
+    fix,
+    fleet,
+    lab,
+    lint,
+    locks,
+    logs,
+    render,
+    runbooks,
+    runs,
+    size,
+    snapshot,
+)
 from vops.cli.diagnostics import ending
 from vops.cli.listing import show
 from vops.cli.options import Globals, hoisted
@@ -26,7 +41,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for module in (fleet, diagnose, fix, runbooks, runs, snapshot, logs, explain, doctor, size, render, lint, lab):
+for module in (fleet, diagnose, fix, runbooks, runs, snapshot, logs, locks, explain, doctor, size, render, lint, lab):
     module.register(app)
 
 

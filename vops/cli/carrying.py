@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from vops.operations.run import RunResult
     from vops.operations.runs import PastRun
     from vops.operations.session import Session
+    from vops.planning.events import Approve, Progress, Question, RunEvent
     from vops.planning.plan import Gate, Plan
-    from vops.runbooks.events import Approve, Progress, Question, RunEvent
 
 
 def parameters(pairs: list[str]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias, get_args
 
+from vops.model.leases import LEASES
 from vops.model.monitoring import POD_MONITORS, SERVICE_MONITORS, PodMonitor, ServiceMonitor
 from vops.model.network import ENDPOINT_SLICES, NETWORK_POLICIES, SERVICES, EndpointSlice, NetworkPolicy, Service
 from vops.model.provisioning import (
@@ -80,5 +81,6 @@ KINDS: tuple[Kind, ...] = (
     STATEFULSETS,
     DAEMONSETS,
     NAMESPACES,
+    LEASES,
     *RELATED,
 )

@@ -13,6 +13,7 @@ import msgspec
 from vops.errors import ClusterError, Forbidden, NotFound, VopsError
 from vops.model.dialects import DIALECTS, version_of
 from vops.model.examination import Check, Examination, Health
+from vops.model.leases import LEASES
 from vops.model.network import SERVICES
 from vops.model.provisioning import NODE_POOLS
 from vops.model.resources import DAEMONSETS, DEPLOYMENTS, EVENTS, NODES, PODS, REPLICASETS, STATEFULSETS, Kind, Pod
@@ -21,7 +22,6 @@ from vops.model.serving import vllm_container
 from vops.model.storage import CLAIMS
 from vops.model.text import one_line
 from vops.operations.endpoints import Endpoint, EndpointKind, endpoint_of
-from vops.operations.locks import LEASES
 from vops.operations.session import Session
 from vops.operations.together import together
 

@@ -16,11 +16,11 @@ from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 
 from vops.errors import ClusterError, Conflict, Forbidden, LockHeld, NotFound, Rejected
-from vops.model.resources import Kind, Ref
+from vops.model.leases import LEASES
+from vops.model.resources import Ref
 from vops.planning.patches import Document
 from vops.ports import Clock, Cluster
 
-LEASES = Kind("coordination.k8s.io/v1", "Lease", "leases")
 DURATION_S = 30
 RENEW_S = 10.0
 WATCH_S = 12.0
@@ -191,7 +191,7 @@ def _held(target: Ref, lease: Document, now: datetime) -> LockHeld:
     since = "" if age_s is None else f", last renewed {max(0, round(age_s))} s ago"
     return LockHeld(
         f"{target} is locked by {holder}{since}",
-        hint=f"wait for that run; a lock that is not renewed expires after {DURATION_S} s",
+        hint=f"wait for that run (vops locks shows it); a lock that is not renewed expires after {DURATION_S} s",
     )
 
 

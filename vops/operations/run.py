@@ -26,10 +26,10 @@ from vops.operations.runs import BEGUN, ENDED, EVENT, RESUMED, Ending, PastRun
 from vops.operations.session import Session
 from vops.operations.together import together
 from vops.planning.changes import kind_of
+from vops.planning.events import Approve, Progress, Question, RunEvent, StepRecord, StepState
 from vops.planning.guards import permission_guard, permissions_for
 from vops.planning.patches import Document
 from vops.planning.plan import Gate, Identity, Plan
-from vops.runbooks.events import Approve, Progress, Question, RunEvent, StepRecord, StepState
 from vops.runbooks.kinds import Result, Verdict, discover
 from vops.runbooks.planner import World, bound_params, make_plan, references
 from vops.runbooks.runner import Host, Outcome, execute

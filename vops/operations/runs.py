@@ -14,8 +14,8 @@ import msgspec
 from vops.errors import InputError, Refused, UsageError
 from vops.operations.journal import Entry, journal_path, read_journal
 from vops.planning.changes import Change
+from vops.planning.events import RunEvent, StepRecord, StepState
 from vops.planning.plan import Decision, Plan
-from vops.runbooks.events import RunEvent, StepRecord, StepState
 
 BEGUN = "run"
 RESUMED = "resumed"

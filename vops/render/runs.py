@@ -10,10 +10,10 @@ import msgspec
 
 from vops.model.quantities import format_duration
 from vops.planning.diff import diff_lines
+from vops.planning.events import StepRecord, StepState
 from vops.planning.plan import Plan
 from vops.render.plan import change_lines
 from vops.render.text import Line, Span, Tone, columns, line
-from vops.runbooks.events import StepRecord, StepState
 
 _MARK = {
     StepState.DONE: ("✓", Tone.GOOD),

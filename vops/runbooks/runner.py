@@ -25,10 +25,10 @@ from vops.errors import (
 from vops.model.resources import Ref
 from vops.model.snapshot import ClusterSnapshot
 from vops.planning.changes import Change
+from vops.planning.events import Approve, Progress, Question, RunEvent, StepRecord, StepState
 from vops.planning.plan import Decision, Gate, OnFail, Plan, PlannedStep
 from vops.ports import Clock, Cluster
 from vops.runbooks.apply import Unsettled, carry_out, has_landed, take_back
-from vops.runbooks.events import Approve, Progress, Question, RunEvent, StepRecord, StepState
 from vops.runbooks.kinds import Group, Ports, Result, StepFault, StepKind, Verdict, discover
 
 HEARTBEAT_S = 30.0
@@ -206,8 +206,9 @@ class _Run:
 
     @property
     def _target(self) -> Ref | None:
-        """What the run is about: the first object that it locks."""
-        return self._plan.locks[0] if self._plan.locks else None
+        """What the run is about: the first object that it locks, or changes."""
+        changed = (change.target for change in self._plan.changes)
+        return next(iter((*self._plan.locks, *changed)), None)
 
     def _end(self, step: PlannedStep, state: StepState, message: str, started: datetime | None = None) -> None:
         now = self._host.clock.now()

@@ -23,9 +23,9 @@ from vops.model.resources import Ref
 from vops.model.snapshot import Source, SourceState
 from vops.model.text import scrub
 from vops.operations.session import MachineClock, Session, open_session
+from vops.planning.events import Question
 from vops.planning.plan import Gate
 from vops.render.text import Span, Tone
-from vops.runbooks.events import Question
 from vops.settings import Settings
 from vops.tui import commands
 from vops.tui.connection import Connection, Opener

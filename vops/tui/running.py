@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from vops.errors import VopsError
 from vops.operations.run import RunResult, run_plan
 from vops.operations.session import Session
+from vops.planning.events import Question, RunEvent
 from vops.planning.plan import Gate, Plan
-from vops.runbooks.events import Question, RunEvent
 from vops.tui.connection import first_of
 
 Ask = Callable[[Question], Awaitable[bool]]
