@@ -51,7 +51,18 @@ SURGE = {"strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}}
 POD_IP = {"name": "VLLM_NIXL_SIDE_CHANNEL_HOST", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
 SECRET = {"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": {"name": "hf", "key": "token"}}}
 
+
+def on_card(label: str, model: str, gpus: int = 1) -> Doc:
+    """A server on nodes of one label, over so many GPUs."""
+    sharded = shm("8Gi") if gpus > 1 else {}
+    sharded |= {"resources": {"limits": {"nvidia.com/gpu": str(gpus), "memory": "96Gi"}}}
+    pod = sharded.pop("pod", {}) | {"nodeSelector": {"nvidia.com/gpu.product": label}}
+    args = [model, "--gpu-memory-utilization=0.9", f"--tensor-parallel-size={gpus}"]
+    return workload(pod=pod, **{key: value for key, value in sharded.items() if key != "flags"}, args=args)
+
+
 FIRES: dict[str, list[Doc | str | Facts]] = {
+    "weights-exceed-card": [on_card("NVIDIA-L4", "meta-llama/Llama-3.3-70B-Instruct", 4)],
     "no-node-takes-it": [workload(pod={"nodeSelector": {"nvidia.com/gpu.product": "NVIDIA-H100"}}), nodes(8, 8)],
     "refused-fallback": [scaled(trigger={"metricType": "Value"}, fallback={"failureThreshold": 3, "replicas": 2})],
     "many-valued-trigger": [scaled("vllm:num_requests_waiting{namespace='x'}")],
@@ -124,12 +135,20 @@ FIRES: dict[str, list[Doc | str | Facts]] = {
     "unpinned-image": [workload(image="vllm/vllm-openai:latest")],
     "unpinned-utilization": [workload(args=[MODEL])],
     "unsupported-on-card": [
-        workload(pod={"nodeSelector": {"nvidia.com/gpu.product": "Tesla-T4"}}, flags=["--dtype=bfloat16"])
+        workload(
+            pod={"nodeSelector": {"nvidia.com/gpu.product": "Tesla-T4"}},
+            args=["Qwen/Qwen3-4B", "--gpu-memory-utilization=0.9", "--dtype=bfloat16"],
+        )
     ],
     "weak-security-context": [workload(securityContext=None)],
 }
 
 NEAR_MISSES: dict[str, list[Doc | str | Facts]] = {
+    "weights-exceed-card": [
+        on_card("NVIDIA-H100-80GB-HBM3", "meta-llama/Llama-3.3-70B-Instruct", 4),
+        on_card("NVIDIA-L4", "casperhansen/llama-3.3-70b-instruct-awq", 4),
+        on_card("NVIDIA-L4", "Qwen/Qwen3-8B"),
+    ],
     "no-node-takes-it": [workload(), nodes(0, 1, busy=0)],
     "refused-fallback": [scaled(fallback={"failureThreshold": 3, "replicas": 2})],
     "many-valued-trigger": [scaled("sum by (namespace) (vllm:num_requests_waiting{namespace='x'})")],
