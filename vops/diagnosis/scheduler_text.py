@@ -136,7 +136,7 @@ def scheduler_text(message: str) -> SchedulerText:
     text = " ".join(message[:_LONGEST].split())
     cut = text.endswith(_CUT)
     gates = text.partition("waiting for scheduling gates: ")[2]
-    head = _HEAD.match(text)
+    head = _HEAD.search(text)
     if head is None:
         nodes = 0 if text.startswith("no nodes available") else None
         return SchedulerText(text, nodes, gates=gates, blocked=_outside_the_form(text), cut=cut)

@@ -101,3 +101,9 @@ def test_network_devices_of_the_same_vendor_are_no_gpus() -> None:
 def test_a_pod_without_gpus_is_not_asked_about_them(nodes: Any) -> None:
     facts = world(pending(gpus=0), *nodes)
     assert diagnose(facts, facts.replicas[0].ref).findings == ()
+
+
+def test_gpus_that_a_driver_hands_out_are_in_no_capacity() -> None:
+    says = "0/1 nodes are available: 1 cannot allocate all claims. still not schedulable"
+    facts = world(pending(says), node(gpus=0))
+    assert [item.cause for item in diagnose(facts, facts.replicas[0].ref).findings] == ["dra-claim-pending"]

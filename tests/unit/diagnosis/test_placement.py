@@ -69,6 +69,8 @@ def test_a_preference_keeps_nobody_away() -> None:
         "ToBeDeletedByClusterAutoscaler",
         "cloud.google.com/gke-spot",
         "karpenter.sh/disrupted",
+        "node.cilium.io/agent-not-ready",
+        "startup-taint.cluster-autoscaler.kubernetes.io/driver",
     ],
 )
 def test_taints_of_nodes_that_are_about_to_go_are_never_tolerated(key: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.diagnosis.cluster_parts import event, first_finding, node, pending, pod, world
+from tests.unit.diagnosis.cluster_parts import event, first_finding, node, pending, pod, ready, world
 from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.findings import Confidence, Severity
 
@@ -50,3 +50,26 @@ def test_a_scheduler_that_has_spoken_has_looked(reason: str) -> None:
 
 def test_of_the_default_scheduler_it_is_less_certain() -> None:
     assert first_finding(world(pending(conditions=[]), node())).confidence is Confidence.PROBABLE
+
+
+@pytest.mark.parametrize(
+    ("says", "cause"),
+    [
+        (
+            "0/3 nodes are available: waiting for minCount pods from a gang to appear in scheduling queue.",
+            "scheduling-gated",
+        ),
+        ("pod group is not ready, 1 Pending, 2 minAvailable; Pending: 1 Undetermined", "scheduling-gated"),
+        ("0/3 nodes are available: pre-filter pod llama-1 cannot find enough sibling pods.", "scheduling-gated"),
+        (
+            "pod group is not ready, 2 Pending, 2 minAvailable; Pending: 2 Unschedulable. Origin reason is llama-1: "
+            "0/1 nodes are unavailable: 1 Insufficient nvidia.com/gpu.",
+            "gpu-exhausted",
+        ),
+    ],
+)
+def test_a_gang_waits_for_its_pods_or_for_room(says: str, cause: str) -> None:
+    facts = world(pending(says, schedulerName="volcano"), node(), ready("other"))
+    found = diagnose(facts, facts.replicas[0].ref).findings
+    assert cause in [item.cause for item in found]
+    assert ("scheduling-gated" in [item.cause for item in found]) is (cause == "scheduling-gated")

@@ -27,6 +27,11 @@ _UNAVAILABLE = (
     "ToBeDeletedByClusterAutoscaler",
     "karpenter.sh/disrupted",
     "karpenter.sh/unregistered",
+    "startup-taint.cluster-autoscaler.kubernetes.io/",
+    "ignore-taint.cluster-autoscaler.kubernetes.io/",
+    "node.cilium.io/agent-not-ready",
+    "ebs.csi.aws.com/agent-not-ready",
+    "efs.csi.aws.com/agent-not-ready",
 )
 """Taints of nodes that are broken, not ready yet or about to go, whoever asks."""
 
@@ -35,7 +40,7 @@ _CORDON = Taint("node.kubernetes.io/unschedulable", "", "NoSchedule")
 
 def tolerable(taint: Taint) -> bool:
     """Whether tolerating a taint can be a fix, and not a way to land on a node that is broken or about to go."""
-    return not taint.key.startswith(_NEVER_TOLERATED)
+    return not taint.key.startswith((*_NEVER_TOLERATED, *_UNAVAILABLE))
 
 
 def blocks(taint: Taint, tolerations: Iterable[Toleration]) -> bool:

@@ -30,6 +30,7 @@ from vops.diagnosis.gpu_nodes import bare_gpu_nodes, gpu_sign, unhealthy_nodes
 from vops.diagnosis.placement import NodeFit
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.rules.scheduling.wrong_gpu_resource import offered_gpu_resources
+from vops.diagnosis.scheduler_text import Obstacle
 from vops.model.resources import Taint, Workload
 from vops.model.snapshot import Source
 
@@ -39,7 +40,9 @@ _PLUGINS = ("device-plugin", "deviceplugin", "nvidia-gpu-device", "k8s-device-pl
 @rule(cause="gpu-not-advertised", branch=Branch.SCHEDULE, needs={Source.NODES}, order=10)
 def gpu_not_advertised(replica: Replica) -> Verdict | None:
     placement, resource = replica.placement, replica.placement.gpu_resource
-    if not placement.gpus or not placement.fits or replica.settles:
+    said = placement.scheduler
+    of_drivers = said is not None and said.says(Obstacle.CLAIM)
+    if not placement.gpus or not placement.fits or of_drivers or replica.settles:
         return None
     suited = [fit for fit in placement.large_enough if not fit.mismatches]
     if suited:

@@ -1,7 +1,8 @@
-"""The pod waits for a scheduling gate to be lifted.
+"""The pod waits for a scheduling gate to be lifted, or for the other pods of its group.
 
 What it finds
-    Pod.spec.schedulingGates is not empty, so the scheduler does not look at the pod.
+    Pod.spec.schedulingGates is not empty, so the scheduler does not look at the pod; or the scheduler says that it
+    waits for the rest of a gang (pod group), of which too few pods are there.
 
 Why it matters
     A queue (Kueue and its like) holds the pod back on purpose, and lifts the gate when quota is there.
@@ -19,6 +20,13 @@ from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Severity
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
+
+_GANG = lazy_pattern(
+    r"waiting for (?:minCount pods from a gang|pods's pod group)|pod group is not ready|enough sibling pods"
+    r"|rejected due to timeout after waiting .{1,40} Coscheduling|PodGroup \S{1,253} gets rejected"
+)
+"""Kubernetes' own gang scheduling (1.35 and later), Volcano's and the Coscheduling plugin's words."""
 
 _QUEUE = "kueue.x-k8s.io/queue-name"
 _OWNERS = {
@@ -37,7 +45,7 @@ def scheduling_gated(replica: Replica) -> Verdict | None:
     said = replica.placement.scheduler
     gates = ", ".join(names) or (said.gates.strip("[]") if said is not None else "")
     if not gates:
-        return None
+        return _gang(replica)
     owner = next((owner for prefix, owner in _OWNERS.items() if gates.startswith(prefix)), "")
     queue = replica.pod.metadata.labels.get(_QUEUE, "")
     by = f" of {owner}" if owner else ""
@@ -48,6 +56,27 @@ def scheduling_gated(replica: Replica) -> Verdict | None:
         confidence=Confidence.CERTAIN,
         severity=Severity.WARNING,
         fixes=(remedies.advice("Ask the gate's owner", *_steps(replica, gates, owner, queue)),),
+    )
+
+
+def _gang(replica: Replica) -> Verdict | None:
+    """A pod that is scheduled with its group or not at all; where nodes are short, that is the cause."""
+    said = replica.placement.scheduler
+    if said is None or said.reasons or not _GANG.search(said.text):
+        return None
+    return Verdict(
+        summary=f"{replica.name} is held back until enough pods of its group are there",
+        evidence=evidence.scheduler(replica),
+        confidence=Confidence.CERTAIN,
+        severity=Severity.WARNING,
+        fixes=(
+            remedies.advice(
+                "Complete the group",
+                "See that every pod of the group was made, and that its minimum (minCount, minMember) is not more than "
+                "its workload makes.",
+                f"Groups and queues: kubectl -n {replica.namespace} get podgroups,workloads",
+            ),
+        ),
     )
 
 
