@@ -59,7 +59,7 @@ def diagnose_all(facts: Facts, rules: Sequence[Rule] | None = None) -> list[Repo
         if findings or not workload.replicas:
             summary = findings[0].summary if findings else workload_summary(workload)
             reports.append(_report(facts, workload.ref, workload_state(workload), summary, findings, skipped))
-    others = [_scaler_report(facts, scaler, asked) for scaler in facts.scalers]
+    others = [_scaler_report(facts, scaler, asked) for scaler in facts.scalers if examine(scaler, asked)[0]]
     others += [_daemon_report(facts, daemon, asked) for daemon in facts.daemons]
     return sorted([*reports, *(report for report in others if report.findings)], key=_calm)
 
@@ -77,16 +77,35 @@ def _replica_report(facts: Facts, replica: Replica, rules: Sequence[Rule]) -> Re
 
 def _workload_report(facts: Facts, workload: WorkloadFacts, rules: Sequence[Rule]) -> Report:
     """Its own findings and those of its replicas and autoscalers, each cause once."""
-    subjects: tuple[Subject, ...] = (workload, *workload.replicas, *workload.scalers)
-    found = [examine(subject, rules) for subject in subjects]
-    findings = _merged([finding for findings, _ in found for finding in findings], _ranks(rules))
-    skipped = tuple(dict.fromkeys(item for _, items in found for item in items))
+    findings, skipped = _together(workload, (*workload.replicas, *workload.scalers), rules)
     summary = findings[0].summary if findings else workload_summary(workload)
     return _report(facts, workload.ref, workload_state(workload), summary, findings, skipped)
 
 
+def _together(
+    whole: Subject, parts: Iterable[Subject], rules: Sequence[Rule]
+) -> tuple[tuple[Finding, ...], tuple[Skipped, ...]]:
+    """The findings of a subject and of its parts, which may follow from it, each cause once."""
+    own, skipped = examine(whole, rules)
+    ruling = {finding.rule for finding in own}
+    explained = {cause: item.name for item in rules if item.name in ruling for cause in item.explains}
+    found = [examine(part, rules) for part in parts]
+    others = [
+        msgspec.structs.replace(item, because=(explained[item.cause],))
+        if item.cause in explained and not item.because
+        else item
+        for findings, _ in found
+        for item in findings
+    ]
+    missing = (*skipped, *(item for _, items in found for item in items))
+    return _merged([*own, *others], _ranks(rules)), tuple(dict.fromkeys(missing))
+
+
 def _scaler_report(facts: Facts, scaler: ScalerFacts, rules: Sequence[Rule]) -> Report:
-    findings, skipped = examine(scaler, rules)
+    """Its own findings; where it has asked for replicas that wait for a node, what keeps those is the answer."""
+    workload = scaler.workload
+    late = [item for item in workload.replicas if item.state is ReplicaState.PENDING] if workload is not None else []
+    findings, skipped = _together(scaler, late, rules)
     summary = findings[0].summary if findings else scaler_summary(scaler)
     return _report(facts, scaler.ref, scaler_state(scaler), summary, findings, skipped)
 
