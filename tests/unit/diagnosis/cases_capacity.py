@@ -255,6 +255,8 @@ FIRES: dict[str, Case] = {
     "admission-denied": refused(VIOLATION),
     "device-allocation-failed": failed("UnexpectedAdmissionError", ALLOCATE),
     "gpu-lost-at-admission": failed("UnexpectedAdmissionError", "Allocate failed due to nvml: GPU is lost"),
+    "node-had-no-room": failed("OutOfmemory", "Node didn't have enough resource: memory, requested: 9, used: 8"),
+    "node-matches-no-more": failed("NodeAffinity", "Predicate NodeAffinity failed"),
     "evicted": failed("Evicted", 'Usage of EmptyDir volume "cache" exceeds the limit "20Gi". '),
     "preempted": disrupted(
         "PreemptionByScheduler", "default-scheduler: preempting to accommodate a higher priority pod"
@@ -304,6 +306,8 @@ NEAR_MISSES: dict[str, Case] = {
     "admission-denied": refused(EXCEEDED),
     "device-allocation-failed": failed("OutOfcpu", "Node didn't have enough resource: cpu"),
     "gpu-lost-at-admission": failed("UnexpectedAdmissionError", ALLOCATE),
+    "node-had-no-room": failed("OutOfnvidia.com/gpu", "Node didn't have enough resource: nvidia.com/gpu"),
+    "node-matches-no-more": failed("Evicted", "The node was low on resource: memory."),
     "evicted": failed("NodeShutdown", "Pod was rejected as the node is shutting down."),
     # somebody drains the node: what was asked for happens
     "preempted": disrupted("EvictionByEvictionAPI", "Eviction API: evicting"),

@@ -166,3 +166,21 @@ def test_a_container_that_went_down_with_its_node_is_no_fault_of_its_own() -> No
     died = {"exitCode": 255, "reason": "Unknown", "startedAt": ago(4000), "finishedAt": ago(100)}
     status = running(60, restarts=1, lastState={"terminated": died})
     assert causes(world(pod(status=status), node())) == ["node-lost"]
+
+
+LOST = {"exitCode": 137, "reason": "ContainerStatusUnknown", "message": "The container could not be located"}
+
+
+@pytest.mark.parametrize(
+    ("status", "found"),
+    [
+        ({}, ["node-lost"]),
+        ({"reason": "Evicted", "message": LOW.format("memory", "memory")}, ["evicted"]),
+        ({"reason": "UnexpectedAdmissionError", "message": ALLOCATE}, ["device-allocation-failed"]),
+    ],
+)
+def test_a_container_that_was_not_found_again_does_not_hide_why_the_pod_ended(
+    status: dict[str, Any], found: list[str]
+) -> None:
+    ended = pod(phase="Failed", status={"state": {"terminated": LOST}}, pod_status=status)
+    assert causes(world(ended, node())) == found

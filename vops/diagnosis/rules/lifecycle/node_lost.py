@@ -96,7 +96,7 @@ def _ended(replica: Replica) -> tuple[str, Evidence] | None:
         words = f"{condition.reason}: {condition.message}"
         return how, evidence.pod_field("status.conditions[DisruptionTarget]", words)
     death = replica.last_death
-    if death is not None and death.reason in _LOST_CONTAINERS and status.phase == "Failed":
+    if death is not None and death.reason in _LOST_CONTAINERS and status.phase == "Failed" and not status.reason:
         return "lost track of its container", evidence.status_field(replica, "state.terminated", death.message)
     return None
 

@@ -1,0 +1,65 @@
+"""The node's kubelet refused the pod for want of something other than a GPU, or because its labels fit no more.
+
+What it finds
+    A failed pod with the reason OutOfcpu, OutOfmemory, OutOfephemeral-storage, OutOfpods or NodeAffinity.
+
+Why it matters
+    The scheduler and the kubelet see different things: two schedulers, a pod that names its node, static pods that the
+    scheduler does not count, or labels that changed after the decision.
+
+Evidence
+    Pod.status with the kubelet's numbers.
+
+Fix
+    By hand: remove the failed pods, and let one scheduler place them.
+"""
+
+from __future__ import annotations
+
+from vops.diagnosis import endings, evidence, remedies
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Confidence
+from vops.diagnosis.rule import Branch, Verdict, rule
+
+_SHORT = ("OutOfcpu", "OutOfmemory", "OutOfephemeral-storage", "OutOfpods")
+
+
+@rule(cause="cpu-memory-short", branch=Branch.GONE, order=11)
+def node_had_no_room(replica: Replica) -> Verdict | None:
+    reason = replica.pod.status.reason
+    if reason not in _SHORT:
+        return None
+    return _refused(
+        replica,
+        f"has not enough {reason.removeprefix('OutOf')} left",
+        "See what runs there and is not counted (static pods, pods that name their node): kubectl describe node {node}",
+    )
+
+
+@rule(cause="node-selector-mismatch", branch=Branch.GONE, order=11)
+def node_matches_no_more(replica: Replica) -> Verdict | None:
+    """A pod whose node lost the labels that it asks for between the scheduler's decision and its start."""
+    if replica.pod.status.reason not in ("NodeAffinity", "NodeSelectorMismatching"):
+        return None
+    return _refused(
+        replica,
+        "does not have the labels that it asks for",
+        "Compare them: kubectl get node {node} --show-labels; a node that was made anew may lack labels set by hand",
+    )
+
+
+def _refused(replica: Replica, why: str, step: str) -> Verdict:
+    status, node = replica.pod.status, replica.pod.spec.node_name or "NODE"
+    return Verdict(
+        summary=f"{node} refused {replica.name}: it {why}",
+        evidence=(evidence.pod_field("status", f"{status.reason}: {status.message}"),),
+        confidence=Confidence.CERTAIN,
+        severity=endings.severity(replica),
+        fixes=(
+            remedies.advice(
+                "Clear the failed pods; see why scheduler and kubelet disagree",
+                endings.clear_step(replica),
+                f"{step.format(node=node)}.",
+            ),
+        ),
+    )
