@@ -20,6 +20,7 @@ from tests.unit.diagnosis.scaling_parts import (
     monitor,
     policy,
     scaled,
+    scraped,
     service,
     workload,
 )
@@ -99,7 +100,33 @@ def exporting(status: Any, log: str, *, gpus: int = 1) -> Case:
     )
 
 
+STILL = {"steps": 1000.0, "generation_tokens": 50_000.0, "prompt_tokens": 9000.0}
+
+
+def loaded(*samples: Any, **more: Any) -> Case:
+    """Ready replicas of one workload, one for each pair of scrapes."""
+    return serving(*samples, replicas=len(samples), **more)
+
+
 FIRES: dict[str, Case] = {
+    "kv-thrash": loaded(scraped(running=40, waiting=2, kv_usage=0.98, preemptions=12, before={"preemptions": 0})),
+    "queue-saturated": loaded(scraped(running=256, waiting=40, kv_usage=0.4)),
+    "engine-wedged": loaded(scraped(running=3, waiting=0, apart_s=90, before=STILL)),
+    "replica-imbalance": loaded(
+        scraped(running=30, waiting=12, kv_usage=0.5),
+        scraped("llama-2", running=1, waiting=0),
+        scraped("llama-3", running=2, waiting=0),
+    ),
+    "prefix-cache-cold": loaded(
+        scraped(running=3, prefix_queries=9000, prefix_hits=100, before={"prefix_queries": 0, "prefix_hits": 0}),
+        scraped(
+            "llama-2",
+            running=3,
+            prefix_queries=9000,
+            prefix_hits=7000,
+            before={"prefix_queries": 0, "prefix_hits": 0},
+        ),
+    ),
     "dcgm-exporter-absent": watched(taints=[TAINT]),
     "dcgm-exporter-refused": watched(about("DaemonSet", "dcgm-exporter", "FailedCreate", NO_QUOTA), desired=1),
     "dcgm-exporter-crash": exporting(crashed(), NO_NVML),
@@ -150,6 +177,27 @@ FIRES: dict[str, Case] = {
 }
 
 NEAR_MISSES: dict[str, Case] = {
+    # full, and everything fits
+    "kv-thrash": loaded(scraped(running=40, waiting=0, kv_usage=0.98, preemptions=1, before={"preemptions": 0})),
+    # a queue at one moment
+    "queue-saturated": loaded(scraped(running=256, waiting=40, kv_usage=0.4, before={"waiting": 0})),
+    # idle at the first scrape
+    "engine-wedged": loaded(scraped(running=3, waiting=0, apart_s=90, before={**STILL, "running": 0})),
+    # unequal, and nobody waits
+    "replica-imbalance": loaded(
+        scraped(running=30, waiting=0), scraped("llama-2", running=1), scraped("llama-3", running=2)
+    ),
+    # its siblings find as little
+    "prefix-cache-cold": loaded(
+        scraped(running=3, prefix_queries=9000, prefix_hits=100, before={"prefix_queries": 0, "prefix_hits": 0}),
+        scraped(
+            "llama-2",
+            running=3,
+            prefix_queries=9000,
+            prefix_hits=50,
+            before={"prefix_queries": 0, "prefix_hits": 0},
+        ),
+    ),
     # no node has a GPU yet
     "dcgm-exporter-absent": watched(gpus=0),
     # it was refused once, and has its pod now

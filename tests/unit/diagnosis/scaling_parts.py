@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -11,8 +12,8 @@ from vops.model.monitoring import ServiceMonitor
 from vops.model.network import EndpointSlice, NetworkPolicy, Service
 from vops.model.resources import Event, Pod, Workload
 from vops.model.scaling import HorizontalPodAutoscaler, ScaledObject
-from vops.model.serving import GpuSample
-from vops.model.snapshot import QueryAnswer, Series
+from vops.model.serving import EngineSample, GpuSample
+from vops.model.snapshot import EngineSamples, QueryAnswer, Series
 
 QUERY = "sum(vllm:num_requests_waiting)"
 VALID = ("True", "ValidMetricFound", "the HPA was able to successfully calculate a replica count")
@@ -212,3 +213,14 @@ def exporter_pod(status: Document, *, node: str = "gpu-1", owner: str = "dcgm-ex
 
 def gpu(*, xid: float | None = None, pod: str = "llama-1", node: str = "gpu-1", index: str = "0") -> GpuSample:
     return GpuSample(at=NOW, node=node, uuid=f"GPU-{index}", index=index, namespace=NAMESPACE, pod=pod, xid=xid)
+
+
+def scraped(
+    name: str = "llama-1", *, apart_s: float = 30, before: Document | None = None, **after: float
+) -> EngineSamples:
+    """Two scrapes of one server; what `before` does not say was as it is now."""
+    grown = {"steps": 1000.0, "generation_tokens": 50_000.0, "prompt_tokens": 9000.0, "preemptions": 0.0}
+    now = EngineSample(at=NOW, engines=1, **(grown | after))  # type: ignore[arg-type]
+    earlier = {"steps": 700.0, "generation_tokens": 20_000.0, "prompt_tokens": 5000.0}
+    then = msgspec.structs.replace(now, at=NOW - timedelta(seconds=apart_s), **(earlier | (before or {})))
+    return EngineSamples(NAMESPACE, name, latest=now, earlier=then)

@@ -1,0 +1,1 @@
+"""Rules about how well a server that is ready serves."""

@@ -1,0 +1,84 @@
+"""The engine has requests and makes no step, while /health still answers.
+
+What it finds
+    Requests run at both of two scrapes of one process, and between them the engine made no step and no token. From 15
+    seconds on it is a suspicion: a first request may compile kernels for so long. From a minute on it is an error; vLLM
+    itself warns of its workers after 60 seconds. An idle server makes no steps either, and is left alone.
+
+Why it matters
+    The pod stays Ready and in its Service, and every request that reaches it hangs until the client gives up. Probes on
+    /health do not see it.
+
+Evidence
+    The step and token counters at both scrapes, the requests that run, what the log says, how busy the GPU is.
+
+Fix
+    By hand: delete the pod; first keep what shows where it hangs.
+"""
+
+from __future__ import annotations
+
+from vops.diagnosis import evidence, load, remedies
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Confidence, Evidence, Severity
+from vops.diagnosis.load import Window
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
+from vops.model.quantities import format_duration
+from vops.model.snapshot import Source
+
+_SUSPICIOUS_S = 15.0
+_CERTAIN_S = 60.0
+_STUCK = lazy_pattern(r"No available shared memory broadcast block|Watchdog caught collective operation timeout")
+
+
+@rule(cause="engine-wedged", branch=Branch.TRAFFIC, needs={Source.METRICS}, explains={"queue-saturated"}, order=30)
+def engine_wedged(replica: Replica) -> Verdict | None:
+    found = load.window(replica, _SUSPICIOUS_S)
+    if found is None or not _stands_still(found):
+        return None
+    said = _said(replica)
+    sure = found.seconds >= _CERTAIN_S or bool(said)
+    return Verdict(
+        summary=f"{replica.name} has {found.running:.0f} requests running and has made no step for "
+        f"{format_duration(found.seconds)}: its engine hangs while the pod is Ready",
+        evidence=(
+            load.scraped(found, "vllm:iteration_tokens_total_count", load.both(found, "steps"), "growing"),
+            load.scraped(found, "vllm:generation_tokens_total", load.both(found, "generation_tokens"), "growing"),
+            load.scraped(found, "vllm:num_requests_running", load.both(found, "running")),
+            *said,
+            *_gpus(replica),
+        ),
+        confidence=Confidence.STRONG if sure else Confidence.PROBABLE,
+        severity=Severity.ERROR if sure else Severity.WARNING,
+        fixes=(
+            remedies.advice(
+                "Replace the pod",
+                f"First, to learn where it hangs: kubectl -n {replica.namespace} exec {replica.name} -- py-spy dump "
+                "--pid 1 (and the EngineCore process), and keep its log.",
+                f"kubectl -n {replica.namespace} delete pod {replica.name}",
+                "Where it comes back: start with NCCL_DEBUG=INFO, and without the newest optimisation that was added.",
+            ),
+        ),
+    )
+
+
+def _stands_still(found: Window) -> bool:
+    """No step, no token generated or read, with requests running at both ends."""
+    if found.running <= 0 or found.rates.stepping is True:
+        return False
+    counters = (found.rates.tokens_per_s, found.rates.prompt_tokens_per_s)
+    known = found.rates.stepping is False or counters[0] is not None
+    return known and not any(counters)
+
+
+def _said(replica: Replica) -> tuple[Evidence, ...]:
+    hit = replica.log.notice(_STUCK) if replica.log is not None else None
+    return (evidence.log_line(hit[0].line, hit[0].message),) if hit is not None else ()
+
+
+def _gpus(replica: Replica) -> tuple[Evidence, ...]:
+    """A GPU at 100 % that makes nothing waits in a collective operation; at 0 % nothing was given to it."""
+    known = [gpu for gpu in replica.gpus if gpu.utilisation is not None]
+    words = ", ".join(f"GPU {gpu.index} {gpu.utilisation:.0%}" for gpu in known)
+    return (Evidence("dcgm", "DCGM_FI_DEV_GPU_UTIL", words),) if words else ()

@@ -1,0 +1,65 @@
+"""The KV cache is too small for what runs: requests are thrown out of the batch and computed again.
+
+What it finds
+    Preemptions at a steady rate (at least 3 between two scrapes, and one in ten seconds) while the cache is 90 % full
+    or more. A single preemption happens to every busy server, and a full cache without any is what a cache is for.
+
+Why it matters
+    A preempted request starts again from its prompt: throughput falls just when it is needed, and latency jumps.
+
+Evidence
+    The preemptions, the usage of the cache and the requests at both scrapes, and the size of the cache in tokens.
+
+Fix
+    By hand: fewer requests at once, as many as the cache held; more cache for each GPU; or more replicas.
+"""
+
+from __future__ import annotations
+
+from vops.diagnosis import load, remedies
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Confidence, Fix, Severity
+from vops.diagnosis.load import Window
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.snapshot import Source
+
+_FEWEST = 3
+_PER_S = 0.1
+
+
+@rule(cause="kv-thrash", branch=Branch.TRAFFIC, needs={Source.METRICS}, explains={"queue-saturated"}, order=40)
+def kv_thrash(replica: Replica) -> Verdict | None:
+    found = load.window(replica)
+    if found is None or found.kv_usage is None or found.kv_usage < load.FULL:
+        return None
+    if found.preemptions < _FEWEST or (found.rates.preemptions_per_s or 0.0) < _PER_S:
+        return None
+    size = f" of {found.latest.kv_tokens} tokens" if found.latest.kv_tokens else ""
+    return Verdict(
+        summary=f"{replica.name} throws requests out of its batch {found.preemptions:.0f} times in "
+        f"{found.seconds:.0f} s: its KV cache{size} is {found.kv_usage:.0%} full",
+        evidence=(
+            load.scraped(found, "vllm:num_preemptions_total", f"+{found.preemptions:.0f}", "+0"),
+            load.scraped(found, "KV cache usage", load.both(found, "kv_usage"), "below 0.9"),
+            load.scraped(found, "vllm:num_requests_running", load.both(found, "running")),
+            load.scraped(found, "vllm:num_requests_waiting", load.both(found, "waiting")),
+        ),
+        confidence=Confidence.CERTAIN,
+        severity=Severity.WARNING,
+        fixes=(_fix(replica, found),),
+    )
+
+
+def _fix(replica: Replica, found: Window) -> Fix:
+    held = max(1, int(found.running * load.FULL))
+    given = replica.args.gpu_memory_utilization
+    more = f" (it is {given:g} now)" if given is not None else ""
+    return remedies.by_steps(
+        replica,
+        "Run no more requests at once than the cache holds",
+        (
+            f"Set --max-num-seqs {held}: that is what fits at the length that requests have now.",
+            f"For more cache on the same GPU: raise --gpu-memory-utilization by 0.03{more}, or --kv-cache-dtype fp8.",
+            "For more load: another replica, or a larger tensor-parallel size.",
+        ),
+    )
