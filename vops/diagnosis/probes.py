@@ -111,3 +111,9 @@ def answered_status(event: Event | None) -> int:
     """The HTTP status that a probe got, by the kubelet's event; 0 when it got none."""
     match = _STATUS.search(event.message) if event is not None else None
     return int(match[1]) if match is not None else 0
+
+
+def answered(replica: Replica, kind: str, status: int) -> bool:
+    """Whether a probe of one kind got this HTTP status last."""
+    event = failures(replica, kind)
+    return event is not None and f"statuscode: {status}" in event.message

@@ -112,6 +112,17 @@ def probe_kill(replica: Replica) -> ProbeKill | None:
     return _by_timing(replica, probes)
 
 
+def had_started(replica: Replica, kill: ProbeKill) -> bool:
+    """Whether the instance that a probe killed had served before: by its log, else by how long it was let live."""
+    if replica.death_log is not None:
+        return replica.death_log.ready
+    if kill.kind == "startup":
+        return False
+    slack_s = 2 * kill.probe.period_seconds + replica.pod.spec.termination_grace_period_seconds
+    outlived = kill.ran_s is not None and kill.ran_s > kill.probe.budget_s + slack_s
+    return outlived or replica.container.startup_probe is not None
+
+
 def _about(event: Event, replica: Replica) -> bool:
     """Whether a kill was of the instance that died last, and not of one before."""
     death = replica.last_death

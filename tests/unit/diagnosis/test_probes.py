@@ -169,3 +169,27 @@ def test_an_answer_shows_without_a_log_that_the_server_is_up(status: int, cause:
     said = event("Unhealthy", f"Readiness probe failed: HTTP probe failed with statuscode: {status}", count=40)
     facts = world(pod(status=running(600), container={"readinessProbe": HEALTH}), node(), said)
     assert [item.cause for item in diagnose(facts, facts.replicas[0].ref).findings] == ([cause] if cause else [])
+
+
+@pytest.mark.parametrize(
+    ("ran_s", "said", "cause"),
+    [
+        (95, "connect: connection refused", "startup-probe-kill"),
+        (
+            4000,
+            "context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
+            "liveness-kill-under-load",
+        ),
+        (4000, "HTTP probe failed with statuscode: 503", "unknown"),
+    ],
+)
+def test_without_a_log_the_length_of_its_life_tells_a_start_from_a_busy_server(
+    ran_s: float, said: str, cause: str
+) -> None:
+    container = {"livenessProbe": HEALTH | {"initialDelaySeconds": 60, "failureThreshold": 3}}
+    events = [
+        event("Killing", "Container vllm failed liveness probe, will be restarted"),
+        event("Unhealthy", f"Liveness probe failed: {said}", count=9),
+    ]
+    facts = world(pod(status=crashed(137, ran_s=ran_s, restarts=7), container=container), node(), *events)
+    assert first_finding(facts).cause == cause

@@ -2,7 +2,8 @@
 
 What it finds
     The kubelet killed the container for its liveness probe, the log shows that it served, and the engine had not died.
-    Where the event of the kill is lost, timeouts of the probe and a server that was asked to stop stand for it.
+    Where the event of the kill is lost, timeouts of the probe and a server that was asked to stop stand for it; where
+    the log is not there, a life that was longer than the probe's patience.
 
 Why it matters
     Under load /health may take longer than timeoutSeconds (1 s by default). Each kill throws away every request in
@@ -20,25 +21,27 @@ from __future__ import annotations
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence
-from vops.diagnosis.probes import failures, misdirected
+from vops.diagnosis.probes import answered, failures, misdirected
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.startup import ProbeKill, lifetime_s, probe_kill
+from vops.diagnosis.startup import ProbeKill, had_started, lifetime_s, probe_kill
 from vops.model.resources import Event
-from vops.model.snapshot import Source
 
 _LATE = ("context deadline exceeded", "Client.Timeout", "i/o timeout", "timed out after")
 _TIMEOUT_S = 5
 _THRESHOLD = 3
 _SIGNALLED = (137, 143)
+_ENGINE_DEAD = 503
 
 
-@rule(cause="liveness-kill-under-load", branch=Branch.DIED, needs={Source.LOGS}, order=12, even_when_ready=True)
+@rule(cause="liveness-kill-under-load", branch=Branch.DIED, order=12, even_when_ready=True)
 def liveness_kill_under_load(replica: Replica) -> Verdict | None:
     log, late = replica.death_log, _timed_out(replica)
     kill = probe_kill(replica) or _unseen_kill(replica, late)
-    if kill is None or kill.kind != "liveness" or log is None or (kill.event is None and late is None):
+    if kill is None or kill.kind != "liveness" or not had_started(replica, kill):
         return None
-    if not log.ready or log.engine_died or misdirected(replica, kill.probe, log) is not None:
+    if late is None and (log is None or kill.event is None or answered(replica, "Liveness", _ENGINE_DEAD)):
+        return None
+    if log is not None and (log.engine_died or misdirected(replica, kill.probe, log) is not None):
         return None
     probe = kill.probe
     limits = f"timeout {probe.timeout_seconds} s, period {probe.period_seconds} s, threshold {probe.failure_threshold}"
@@ -50,10 +53,14 @@ def liveness_kill_under_load(replica: Replica) -> Verdict | None:
         evidence=(
             *told,
             evidence.container_field(replica, "livenessProbe", limits, expected=f"timeout {timeout_s} s"),
-            evidence.death_line(replica, log.ready_line or 0, "the server had come up"),
+            *(
+                (evidence.death_line(replica, log.ready_line or 0, "the server had come up"),)
+                if log is not None
+                else ()
+            ),
             *evidence.exit_status(replica),
         ),
-        confidence=_confidence(kill.event is not None, late is not None),
+        confidence=_confidence(log is not None, kill.event is not None, late is not None),
         fixes=(
             remedies.by_steps(
                 replica,
@@ -83,7 +90,9 @@ def _unseen_kill(replica: Replica, late: Event | None) -> ProbeKill | None:
     return ProbeKill("liveness", probe, ran_s=lifetime_s(replica)) if ended and death.reason != "OOMKilled" else None
 
 
-def _confidence(by_event: bool, late: bool) -> Confidence:
+def _confidence(by_log: bool, by_event: bool, late: bool) -> Confidence:
+    if not by_log or not (by_event or late):
+        return Confidence.PROBABLE
     if by_event:
         return Confidence.CERTAIN if late else Confidence.PROBABLE
     return Confidence.STRONG

@@ -35,6 +35,7 @@ from vops.diagnosis.startup import (
     StartEstimate,
     engine_limit_s,
     estimate,
+    had_started,
     probe_kill,
 )
 from vops.model.quantities import format_duration
@@ -47,7 +48,7 @@ def startup_probe_kill(replica: Replica) -> Verdict | None:
         return None
     if misdirected(replica, kill.probe) is not None or told(replica, kill.kind, kill.probe) is not None:
         return None
-    if log is not None and (log.ready or (log.root is not None and not log.terminated)):
+    if had_started(replica, kill) or (log is not None and log.root is not None and not log.terminated):
         return None
     ran = format_duration(kill.ran_s) if kill.ran_s else "each start"
     stage = f" during {log.stage}" if log is not None else ""
