@@ -61,3 +61,10 @@ async def test_the_users_own_overlay_is_found(vops: RunVops, environment: dict[s
     (folder / "patch.yaml").write_text("- op: add\n  path: /metadata/labels/team\n  value: ml\n")
     done = await vops("render", "deploy", "--with", "mine")
     assert "team: ml" in done.out
+
+
+async def test_a_guess_is_told_of_on_stderr(vops: RunVops) -> None:
+    done = await vops("render", "deploy", "--model", "acme/own-model")
+    assert done.code == 0
+    assert "16 GB are taken" in done.err
+    assert (await vops("render", "deploy", "--model", "acme/own-model", "--weights-bytes", "9000000000")).err == ""

@@ -47,9 +47,10 @@ def render(
     ] = None,
     into: Annotated[Path | None, typer.Option(metavar="FILE", help="write there instead of stdout")] = None,
 ) -> None:
+    from vops.cli.diagnostics import narrate
     from vops.cli.output import chosen, emit, write_file
     from vops.manifests.values import DEFAULT_IMAGE, Asked
-    from vops.operations.render import Order, as_json, as_yaml, catalogue, render_order
+    from vops.operations.render import Order, as_json, as_yaml, catalogue, guessed, render_order
 
     options: Globals = context.obj
     output = chosen(options.output, FORMATS)
@@ -73,6 +74,8 @@ def render(
     )
     order = Order(kind, asked, gpu, quantization, tuple(overlays or ()), tuple(without or ()), config)
     objects = render_order(order)
+    if guess := guessed(order):
+        narrate(f"vops: {guess}", quiet=options.quiet)
     text = as_json(objects) if output == "json" else as_yaml(objects)
     if into is None:
         emit(text)

@@ -35,6 +35,11 @@ class Object(msgspec.Struct, frozen=True, eq=False):
         return text(dig(self.value, "metadata", "namespace"))
 
     @property
+    def is_live(self) -> bool:
+        """Whether it comes from a cluster, which fills in what nobody wrote."""
+        return self.document.root is None
+
+    @property
     def annotations(self) -> dict[str, str]:
         return strings(dig(self.value, "metadata", "annotations"))
 

@@ -21,6 +21,9 @@ from vops.sizing.parallelism import Parallelism
 from vops.sizing.settings import Asked as SizingAsked
 
 DEPLOY = "deploy"
+MULTI_NODE = "multi-node"
+NNODES_SINCE = (0, 12, 0)
+"""The first version that vops knows to have `--nnodes`; the ones before span nodes with Ray, which the image lacks."""
 _CARD_OVERLAYS = {"L4": "l4", "A100-80GB": "a100", "H100": "h100"}
 _PLATFORMS = frozenset({"gke", "eks", "aks"})
 _RESOURCES = frozenset({"mig", "time-slicing"})
@@ -45,6 +48,9 @@ def render_order(order: Order) -> list[Manifest]:
     known = kinds(library)
     if order.kind not in known:
         raise UsageError(f"there is no kind {order.kind!r} to render", hint=f"one of {', '.join(known)}")
+    version = version_of(order.asked.image)
+    if order.kind == MULTI_NODE and version is not None and version < NNODES_SINCE:
+        raise UsageError(f"{order.asked.image} needs Ray to span nodes", hint="use an image of 0.12 or newer")
     card = card_called(order.gpu) if order.gpu else None
     components = _components(order, library, card)
     values = library_values(_completed(order, card, _sized(order, card)))
@@ -56,6 +62,17 @@ def render_order(order: Order) -> list[Manifest]:
     if not kept:
         raise UsageError("nothing is left to render", hint="leave out fewer kinds")
     return kept
+
+
+def guessed(order: Order) -> str:
+    """What had to be guessed for lack of better knowledge, as a sentence; empty when nothing was."""
+    asked = order.asked
+    if order.config or asked.weights_bytes or named_weights(asked.model, order.quantization):
+        return ""
+    return (
+        f"the name {asked.model!r} does not tell the weights, and 16 GB are taken for the probes and volumes; "
+        "give --weights-bytes, or --config and --gpu"
+    )
 
 
 def catalogue() -> str:

@@ -21,6 +21,7 @@ from tests.unit.manifests.lint_parts import (
     workload,
 )
 from vops.diagnosis.facts import Facts
+from vops.manifests.render import to_yaml
 
 OLD = "vllm/vllm-openai:v0.8.5"
 GPUS_2: dict[str, Any] = {"resources": {"limits": {"nvidia.com/gpu": "2", "memory": "48Gi"}}}
@@ -108,7 +109,7 @@ FIRES: dict[str, list[Doc | str | Facts]] = {
     "removed-flag": [workload(flags=["--swap-space=4"])],
     "removed-metric": [workload(), alert("vllm:gpu_cache_usage_perc > 0.9")],
     "removed-variable": [workload(**env(("VLLM_USE_V1", "1")))],
-    "replicas-beside-autoscaler": [workload(), scaled()],
+    "replicas-beside-autoscaler": [to_yaml([workload()]), scaled()],
     "rwo-shared": [with_volume(CLAIM, spec={"replicas": 2}), claim()],
     "service-links": [workload(pod={"enableServiceLinks": True}), service("vllm")],
     "service-port": [workload(), service(target=8080)],
@@ -223,7 +224,7 @@ NEAR_MISSES: dict[str, list[Doc | str | Facts]] = {
     ],
     "removed-metric": [workload(image=OLD), alert("vllm:gpu_cache_usage_perc > 0.9")],
     "removed-variable": [workload(image=OLD, **env(("VLLM_USE_V1", "1")))],
-    "replicas-beside-autoscaler": [workload(spec={"replicas": None}), scaled()],
+    "replicas-beside-autoscaler": [to_yaml([workload(spec={"replicas": None})]), workload(), scaled()],
     "rwo-shared": [with_volume(CLAIM, spec={"replicas": 2}), claim("ReadWriteMany")],
     "service-links": [workload(), service("vllm")],
     "service-port": [workload(), service(target="http")],

@@ -111,6 +111,7 @@ def test_a_parameter_of_the_users_wins() -> None:
         Order("deploy", Asked(), overlays=("nope",)),
         Order("keda", Asked(), overlays=("gke",)),
         Order("deploy", Asked(tensor_parallel_size=2), overlays=("mig",)),
+        Order("multi-node", Asked(image="vllm/vllm-openai:v0.8.5")),
         Order("deploy", Asked(name="Not A Name")),
         Order("deploy", Asked(parameters={"nope": "1"})),
         Order("hpa", Asked(), without=("HorizontalPodAutoscaler",)),

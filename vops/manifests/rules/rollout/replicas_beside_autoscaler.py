@@ -8,7 +8,7 @@ Why it matters
     for them again; each costs a cold start.
 
 Evidence
-    `spec.replicas`, and the autoscaler.
+    `spec.replicas`, and the autoscaler. Live objects always have the field and are left alone.
 
 Fix
     Leave `replicas` out.
@@ -27,7 +27,7 @@ from vops.manifests.rule import Flaw, rule
 def replicas_beside_autoscaler(seen: Seen) -> Iterator[Flaw]:
     item = seen.server.object
     scalers = seen.manifests.autoscalers(item)
-    if scalers and item.get("spec", "replicas") is not None:
+    if scalers and item.get("spec", "replicas") is not None and not item.is_live:
         yield Flaw(
             item,
             (*item.path, "spec", "replicas"),
