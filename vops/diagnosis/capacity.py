@@ -133,8 +133,13 @@ def shown(replica: Replica) -> tuple[Evidence, ...]:
         for item in claim.status.conditions
         if item.status != "True" and item.type in ("Launched", "Registered", "Initialized") and item.reason
     )
+    pools = tuple(
+        Evidence("nodepool", f"{pool.metadata.name} status.conditions", one_line(text))
+        for pool in serving_pools(replica)
+        if (text := karpenter.trouble(pool))
+    )
     asks = (blockers.request(replica),) if replica.placement.gpus else ()
-    return (*said, *groups, *claims, *asks, *blockers.scheduled_by(replica))
+    return (*said, *groups, *claims, *pools, *asks, *blockers.scheduled_by(replica))
 
 
 def _sizes(target: int | None, most: int | None) -> str:

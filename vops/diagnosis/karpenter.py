@@ -34,6 +34,7 @@ _UNAVAILABLE = lazy_pattern(
 _POOL_NAMED = lazy_pattern(
     r"NodePool=\"?([\w.-]{1,253})|nodepool:? \"([\w.-]{1,253})\"|NodePool\":\{\"name\":\"([\w.-]{1,253})"
 )
+_OF_POOLS = ("NodeRegistrationHealthy", "NodeClassReady")
 _NOT_YET = ("", "Unknown", "AwaitingReconciliation")
 
 
@@ -125,6 +126,17 @@ def product(pools: Iterable[NodePool]) -> str:
     """What to call this Karpenter."""
     groups = {str(_at(pool.spec, "template", "spec", "nodeClassRef").get("group", "")) for pool in pools}
     return next((name for group, name in _MANAGED.items() if group in groups), "Karpenter")
+
+
+def trouble(pool: NodePool) -> str:
+    """Why a NodePool gets no nodes at present, by its own conditions; empty when they do not say that it does not.
+
+    Karpenter sets `NodeRegistrationHealthy` to False after several launches that failed, with the last one's reason.
+    """
+    for item in pool.status.get("conditions") or []:
+        if item.get("type") in _OF_POOLS and item.get("status") == "False":
+            return f"{item.get('reason', '')}: {item.get('message', '')}"
+    return ""
 
 
 def limits(pool: NodePool) -> dict[str, tuple[str, str]]:

@@ -206,7 +206,17 @@ def _karpenters_pools(replica: Replica, seen: Autoscalers) -> Provisioning:
             if found.outcome is not Outcome.NOTHING_KNOWN:
                 return msgspec.structs.replace(found, confidence=Confidence.PROBABLE)
     lacks = [item for item in seen.lacks if karpenter.pool_of(item.involved_object.name) in pools]
-    return _answered(by, Confidence.PROBABLE, tuple(lacks)) if lacks else _NOTHING
+    if lacks:
+        return _answered(by, Confidence.PROBABLE, tuple(lacks))
+    ailing = [karpenter.trouble(pool) for pool in seen.pools if pool.metadata.name in pools]
+    return _refused_by_pools([text for text in ailing if text], by) if ailing and all(ailing) else _NOTHING
+
+
+def _refused_by_pools(texts: list[str], by: str) -> Provisioning:
+    """What the conditions of NodePools say, when each that would serve the pod is in trouble."""
+    known = [answer for text in texts if (answer := cloud_answer(text, Answer.REFUSED)) is not None]
+    answers = first_to_act_on(known)
+    return Provisioning(_OF_ANSWER[answers[0].kind], by, Confidence.PROBABLE, answers=answers)
 
 
 # --- Cluster Autoscaler -----------------------------------------------------------------------------------

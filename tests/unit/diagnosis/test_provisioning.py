@@ -44,6 +44,7 @@ from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.facts import Facts
 from vops.diagnosis.findings import Confidence, Severity
 from vops.diagnosis.provisioning import Outcome, Provisioning
+from vops.model.provisioning import NodePool
 from vops.model.resources import Event, Node
 from vops.model.snapshot import Source
 from vops.model.storage import PersistentVolume, PersistentVolumeClaim
@@ -60,6 +61,12 @@ def reading(case: Case) -> Provisioning:
 
 def ice(claim: str = "gpu-x1y2z", message: str = ICE, age_s: float = 60) -> Event:
     return about("NodeClaim", claim, "InsufficientCapacityError", message, age_s=age_s)
+
+
+def ailing(reason: str, message: str) -> NodePool:
+    """A NodePool whose nodes have failed several times in a row."""
+    said = {"type": "NodeRegistrationHealthy", "status": "False", "reason": reason, "message": message}
+    return msgspec.structs.replace(node_pool(), status={"conditions": [said]})
 
 
 def on_map(reason: str, message: str, age_s: float = 60) -> Event:
@@ -162,6 +169,10 @@ def test_what_the_cluster_autoscaler_says(case: Case, outcome: Outcome) -> None:
         (waits(event("InsufficientCapacityError", ICE)), Outcome.STOCKOUT),
         (waits(node_pool(), ice()), Outcome.STOCKOUT),
         (waits(node_pool(taints=[TAINT]), ice()), Outcome.NOTHING_KNOWN),
+        # by the pools' own conditions, where every one that would serve the pod is in trouble
+        (waits(ailing("VCPULimitExceeded", "would exceed your VCPU quota")), Outcome.QUOTA),
+        (waits(ailing("RegistrationFailed", "Failed to register node")), Outcome.REFUSED),
+        (waits(ailing("RegistrationFailed", "Failed to register node"), node_pool("gpu-2")), Outcome.NOTHING_KNOWN),
         # asked for again since
         (waits(by_karpenter("no nodepools found", 300), nominated(), node_claim(Launched=LAUNCHED)), Outcome.WORKING),
     ],

@@ -29,10 +29,12 @@ def node_had_no_room(replica: Replica) -> Verdict | None:
     reason = replica.pod.status.reason
     if reason not in _SHORT:
         return None
+    short = reason.removeprefix("OutOf")
     return _refused(
         replica,
-        f"has not enough {reason.removeprefix('OutOf')} left",
-        "See what runs there and is not counted (static pods, pods that name their node): kubectl describe node {node}",
+        f"has not enough {short} left",
+        f"Lower the request for {short}, or see what runs there uncounted (static pods, pods that name their node): "
+        "kubectl describe node {node}",
     )
 
 
