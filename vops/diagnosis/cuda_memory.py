@@ -61,6 +61,8 @@ def stage_of(error: LoggedError, log: LogReading) -> Stage:
     """Where memory ran out: by the calls in the traceback, else by what the log had reached."""
     if log.ready and error.line > (log.ready_line or 0):
         return Stage.SERVING
+    if "when warming up" in error.message:
+        return Stage.CAPTURE
     for stage, functions in (
         (Stage.KV_CACHE, _CACHING),
         (Stage.CAPTURE, _CAPTURING),

@@ -48,6 +48,7 @@ _HEADER = lazy_pattern(
     r"(?:[.,]\d{1,6})? ?(?:\[([^\]]{0,120})\] ?|([\w./-]{1,100}:\d{1,6})\] ?)?",
     re.ASCII,
 )
+_UNDATED = lazy_pattern(rf"({_LEVELS}):? \[([\w./-]{{1,100}}:\d{{1,6}})\] ?", re.ASCII)
 _DATED = lazy_pattern(
     r"\[?\d{4}-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:[.,]\d{1,6})?Z?\]?(?: ?\| ?| - |[ \t]+)"
     r"(?:\d{1,8} - |\d{1,8} [\w.]{1,40} |[\w.]{1,80} - )?"
@@ -213,6 +214,8 @@ def _header(text: str) -> tuple[str, str, datetime | None, int] | None:
     first = text[:1]
     if first in "DIWEC" and (match := _HEADER.match(text)):
         return match[1], match[7] or match[8] or "", _moment(*match.group(2, 3, 4, 5, 6)), match.end()
+    if first in "DIWEC" and (match := _UNDATED.match(text)):
+        return match[1], match[2], None, match.end()
     if (first == "[" or first in "IWEF") and (match := _GLOG.match(text)):
         return _LETTERS[match[1]], match[7], _moment(*match.group(2, 3, 4, 5, 6)), match.end()
     if (first == "[" or first.isdigit()) and (match := _DATED.match(text)):

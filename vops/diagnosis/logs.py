@@ -19,6 +19,7 @@ from vops.diagnosis.components import Component, component_of, failure_of
 from vops.diagnosis.loglines import Line, line_count, log_lines
 from vops.diagnosis.notices import Notices
 from vops.diagnosis.roots import Episode, failed_first, ranked
+from vops.diagnosis.shutdowns import Endings
 from vops.diagnosis.tracebacks import Chain, Collector, LoggedError
 from vops.model.patterns import lazy_pattern
 
@@ -193,18 +194,6 @@ _AVAILABLE = lazy_pattern(r"Available KV cache memory: (-?[\d.]{1,20}) ?GiB", re
 _KV_TOKENS = lazy_pattern(r"[GCX]PU KV cache size: ([\d,]{1,20}) tokens", re.ASCII)
 _KV_BLOCKS = lazy_pattern(r"# \w+ blocks: (\d{1,12}), # CPU blocks", re.ASCII)
 _ACCESS = lazy_pattern(r'INFO: +\S{1,80} - "GET (\S{1,200}) HTTP/[\d.]{1,4}" ([45]\d\d)', re.ASCII)
-_CHILD = lazy_pattern(
-    r".{0,200}(?:died unexpectedly|exited unexpectedly)(?:.{0,80}\(?exit ?code:? ?(-?\d{1,4}))?"
-    r"|.{0,300}Failed core proc\(s\): \{'[^']{1,60}': (?P<core>-?\d{1,4})"
-    r"|.{0,200} died, exit code: (?P<worker>-?\d{1,4})"
-    r"|.{0,200}exitcode: (?P<elastic>-?\d{1,4}) \(pid: \d+\)",
-    re.ASCII,
-)
-_DEATHS = ("unexpectedly", "Failed core proc", "exit code", "exitcode")
-_STATS = ("Avg prompt throughput: ", "Engine 0")
-_PARENTS_SIGNAL = -15
-"""What a worker is ended with when another one has failed."""
-_STOPPED = ("[shutdown] API server: shutdown triggered", "INFO:     Shutting down", "KeyboardInterrupt: terminated")
 _V0_BLOCK_TOKENS = 16
 _MOST_REFUSED = 32
 
@@ -231,7 +220,7 @@ class _Reader:
         self._phases: list[PhaseReading] = []
         self._refused: dict[tuple[str, str], tuple[int, int]] = {}
         self._values: dict[str, Any] = {}
-        self._active_line = 0
+        self._endings = Endings()
 
     def read(self, line: Line) -> None:
         if line.at is not None:
@@ -244,7 +233,7 @@ class _Reader:
         elif not self._phases:
             self._phases.append(PhaseReading(Stage.BOOT, line.number))
         self._numbers(line)
-        self._endings(line)
+        self._endings.read(line)
 
     @property
     def started(self) -> bool:
@@ -254,8 +243,9 @@ class _Reader:
     def reading(
         self, lines: int, component: Component, found: list[Chain], notices: tuple[LoggedError, ...]
     ) -> LogReading:
-        ready, died = self._values.get("ready_line"), self._values.get("engine_died_line")
-        likely = ranked(found, Episode(ready, died, self._active_line, self._values.get("stopped_line")))
+        ended = self._endings
+        ready = self._values.get("ready_line")
+        likely = ranked(found, Episode(ready, ended.engine_died_line, ended.active_line, ended.stopped_line))
         root = likely[0].root if likely else None
         stage = self._phases[-1].stage if self._phases else Stage.BOOT
         refused = tuple(
@@ -275,6 +265,9 @@ class _Reader:
             others=tuple(chain.errors for chain in likely[1:]),
             notices=notices,
             failed_first=failed_first(found, likely),
+            stopped_line=ended.stopped_line,
+            engine_died_line=ended.engine_died_line,
+            child_exit_code=ended.child_exit_code,
             **self._values,
         )
 
@@ -367,23 +360,6 @@ class _Reader:
         self._values["arguments"] = given
         if model := given.get("model") or given.get("model_tag"):
             self._values["model"] = model
-
-    def _endings(self, line: Line) -> None:
-        if line.text.startswith(_STOPPED):
-            self._values.setdefault("stopped_line", line.number)
-        elif line.text.startswith(_STATS) and "engine_died_line" not in self._values:
-            self._active_line = line.number
-        elif line.text == "Killed":  # a shell's word for a child that was sent SIGKILL
-            self._values.setdefault("child_exit_code", -9)
-        elif any(word in line.text for word in _DEATHS) and (match := _CHILD.match(line.text)):
-            code = next((int(text) for text in match.groups() if text), None)
-            if code == _PARENTS_SIGNAL:
-                return
-            self._values.setdefault("engine_died_line", line.number)
-            if code is not None and self._values.get("child_exit_code") is None:
-                self._values["child_exit_code"] = code
-        elif "EngineDeadError" in line.text:
-            self._values.setdefault("engine_died_line", line.number)
 
 
 def _number(text: str) -> float | None:

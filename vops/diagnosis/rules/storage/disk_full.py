@@ -29,7 +29,7 @@ _FULL = lazy_pattern(
     r"|not enough space on (?:the )?(?:disk|device)|curl: \(23\)|ENOSPC",
     re.IGNORECASE,
 )
-_SHARED = lazy_pattern(r"/dev/[s]hm|psm_|shared.?memory|shm_open|nccl", re.IGNORECASE)
+_SHARED = lazy_pattern(r"/dev/[s]hm|psm_|</torch_|shared.?memory|shm_open|nccl", re.IGNORECASE)
 
 
 @rule(cause="disk-full", branch=Branch.DIED, needs={Source.LOGS}, order=19, signature=_FULL)

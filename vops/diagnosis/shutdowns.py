@@ -1,0 +1,57 @@
+"""How a server went down, as far as its log tells: asked to stop, its engine gone, a child ended by a signal."""
+
+from __future__ import annotations
+
+import re
+
+from vops.diagnosis.loglines import Line
+from vops.model.patterns import lazy_pattern
+
+_CHILD = lazy_pattern(
+    r".{0,200}(?:died unexpectedly|exited unexpectedly)(?:.{0,80}\(?exit ?code:? ?(-?\d{1,4}))?"
+    r"|.{0,300}Failed core proc\(s\): \{'[^']{1,60}': (?P<core>-?\d{1,4})"
+    r"|.{0,200} died, exit code: (?P<worker>-?\d{1,4})"
+    r"|.{0,200}exitcode: (?P<elastic>-?\d{1,4}) \(pid: \d+\)",
+    re.ASCII,
+)
+_DEATHS = ("unexpectedly", "Failed core proc", "exit code", "exitcode")
+_STATS = ("Avg prompt throughput: ", "Engine 0")
+_SIGNALLED = lazy_pattern(
+    r"Killed$|.{0,160}: line \d+: +\d+ Killed\s|.{0,200} terminated with signal (SIG[A-Z]{3,6})", re.ASCII
+)
+"""A shell's word for a child that was sent SIGKILL, and PyTorch's for any signal."""
+
+_SIGNALS = {"SIGKILL": 9, "SIGSEGV": 11, "SIGABRT": 6, "SIGBUS": 7, "SIGTERM": 15}
+_PARENTS_SIGNAL = -15
+"""What a worker is ended with when another one has failed."""
+_STOPPED = ("[shutdown] API server: shutdown triggered", "INFO:     Shutting down", "KeyboardInterrupt: terminated")
+
+
+class Endings:
+    """Collects the first line of each kind; `active_line` is the last in which the engine worked before it died."""
+
+    def __init__(self) -> None:
+        self.stopped_line: int | None = None
+        self.engine_died_line: int | None = None
+        self.child_exit_code: int | None = None
+        self.active_line = 0
+
+    def read(self, line: Line) -> None:
+        text = line.text
+        if text.startswith(_STOPPED):
+            self.stopped_line = self.stopped_line or line.number
+        elif text.startswith(_STATS) and self.engine_died_line is None:
+            self.active_line = line.number
+        elif any(word in text for word in _DEATHS) and (match := _CHILD.match(text)):
+            self._died(line, next((int(code) for code in match.groups() if code), None))
+        elif "EngineDeadError" in text:
+            self._died(line, None)
+        elif ("Killed" in text or "with signal" in text) and (signal := _SIGNALLED.match(text)):
+            self._died(line, -_SIGNALS.get(signal[1] or "SIGKILL", 9))
+
+    def _died(self, line: Line, code: int | None) -> None:
+        if code == _PARENTS_SIGNAL:
+            return
+        self.engine_died_line = self.engine_died_line or line.number
+        if self.child_exit_code is None:
+            self.child_exit_code = code
