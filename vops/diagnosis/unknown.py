@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from vops.diagnosis import evidence
 from vops.diagnosis.containers import called
-from vops.diagnosis.creation import persists, stuck_at
+from vops.diagnosis.creation import persists, refusal, stuck_at
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence, Finding, Severity
 from vops.diagnosis.states import ReplicaState
 from vops.model.resources import Event
+from vops.model.text import one_line
 
 _SPEAKS = (
     ReplicaState.PENDING,
@@ -19,6 +20,8 @@ _SPEAKS = (
     ReplicaState.LOADING,
 )
 _WARNINGS_SHOWN = 3
+_LONGEST = 200
+_SAID = 120
 
 
 def unknown(replica: Replica) -> Finding | None:
@@ -79,6 +82,9 @@ def _died(replica: Replica) -> tuple[str, tuple[Evidence, ...]] | None:
     if death is None and replica.state is ReplicaState.LOADING:
         return None
     ended = evidence.exit_status(replica)
+    refused = refusal(replica)
+    if refused is not None:
+        return f"{replica.name} cannot be started: {one_line(refused.text, _LONGEST)}", (refused.shown,)
     if log is not None and log.ready and log.terminated:
         return f"{replica.name} was asked to stop while it served, by something that no rule knows", ended
     if log is None:
@@ -87,7 +93,8 @@ def _died(replica: Replica) -> tuple[str, tuple[Evidence, ...]] | None:
     error = log.root or log.wrapper
     if error is None:
         return f"{replica.name} ended during {log.stage}, with no error in its log", ended
-    return f"{replica.name} ended during {log.stage}: {error.short_type}", (evidence.logged(replica, error), *ended)
+    said = one_line(str(error), _SAID)
+    return f"{replica.name} ended during {log.stage}: {said}", (evidence.logged(replica, error), *ended)
 
 
 def _warnings(replica: Replica) -> tuple[Evidence, ...]:
