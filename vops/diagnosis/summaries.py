@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vops.diagnosis.facts import Replica, ScalerFacts, WorkloadFacts
+from vops.diagnosis.scaling import why
 from vops.diagnosis.states import ReplicaState, started_at, startup_budget_s
 from vops.model.quantities import format_duration
 
@@ -63,10 +64,10 @@ def scaler_summary(scaler: ScalerFacts) -> str:
     target = f"{scaler.target.kind.lower()}/{scaler.target.name}"
     if scaler.hpa is None:
         return f"{scaler.name} scales {target}; its HPA was not seen"
-    status, limits = scaler.hpa.status, scaler.hpa.spec
+    status, limits, because = scaler.hpa.status, scaler.hpa.spec, why(scaler)
     return (
         f"{scaler.name} wants {status.desired_replicas} replicas of {target} and has {status.current_replicas}"
-        f" (between {limits.min_replicas} and {limits.max_replicas})"
+        f" (between {limits.min_replicas} and {limits.max_replicas})" + (f": {because}" if because else "")
     )
 
 
