@@ -11,7 +11,7 @@ from vops.diagnosis import blockers, evidence, karpenter
 from vops.diagnosis.cloud_text import CloudAnswer
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Evidence
-from vops.diagnosis.provisioning import Provisioning
+from vops.diagnosis.outcomes import Provisioning
 from vops.diagnosis.states import ReplicaState
 from vops.model.patterns import lazy_pattern
 from vops.model.provisioning import NodePool

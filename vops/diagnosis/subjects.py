@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from vops.diagnosis.demands import gpu_request
 from vops.diagnosis.logs import LogReading, read_log
+from vops.diagnosis.outcomes import Provisioning
 from vops.diagnosis.placement import Placement
-from vops.diagnosis.provisioning import Provisioning, provisioning
+from vops.diagnosis.provisioning import provisioning
 from vops.diagnosis.settling import settles
 from vops.diagnosis.states import ReplicaState, replica_state
 from vops.model.rates import rates

@@ -19,7 +19,7 @@ from __future__ import annotations
 from vops.diagnosis import capacity, evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Evidence, Fix
-from vops.diagnosis.provisioning import Outcome
+from vops.diagnosis.outcomes import Outcome
 from vops.diagnosis.rule import Branch, Verdict, rule
 
 _READ = "no cluster-autoscaler-status in kube-system, no NodePool, no NodeClaim"

@@ -20,7 +20,7 @@ from __future__ import annotations
 from vops.diagnosis import capacity, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Fix
-from vops.diagnosis.provisioning import Outcome
+from vops.diagnosis.outcomes import Outcome
 from vops.diagnosis.rule import Branch, Verdict, rule
 
 _GPU_UNTOLD = {

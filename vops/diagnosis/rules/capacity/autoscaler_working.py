@@ -20,7 +20,7 @@ from __future__ import annotations
 from vops.diagnosis import capacity, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Severity
-from vops.diagnosis.provisioning import LONGEST, TYPICAL_S, Outcome
+from vops.diagnosis.outcomes import LONGEST, TYPICAL_S, Outcome
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.quantities import format_duration
 

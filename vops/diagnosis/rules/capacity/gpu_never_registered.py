@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from vops.diagnosis import capacity, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.provisioning import Outcome
+from vops.diagnosis.outcomes import Outcome
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.quantities import format_duration
 

@@ -23,7 +23,7 @@ from vops.diagnosis import capacity, remedies
 from vops.diagnosis.capacity import Pin
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Fix
-from vops.diagnosis.provisioning import Outcome
+from vops.diagnosis.outcomes import Outcome
 from vops.diagnosis.rule import Branch, Verdict, rule
 
 _BACKOFF = "the last attempt to add a node failed, and nothing here says why: most often the cloud is out of stock"

@@ -20,7 +20,7 @@ from vops.diagnosis import capacity, remedies
 from vops.diagnosis.cloud_text import Answer
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Fix
-from vops.diagnosis.provisioning import Outcome
+from vops.diagnosis.outcomes import Outcome
 from vops.diagnosis.rule import Branch, Verdict, rule
 
 _ADVICE = (
