@@ -30,11 +30,15 @@ from vops.diagnosis.findings import Confidence, Evidence, Severity
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.services import Listening
 from vops.model.network import Service, ServicePort
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
 _GENERATED = ("pod-template-hash", "controller-revision-hash", "statefulset.kubernetes.io/", "apps.kubernetes.io/")
 _COMMON = ("app.kubernetes.io/managed-by", "helm.sh/chart", "app.kubernetes.io/part-of", "app.kubernetes.io/version")
 _ALIKE = 0.6
+_KIND_OF_THING = lazy_pattern(
+    r"(?:-(?:svc|service|server|serving|deployment|deploy|api|http|web|lb|endpoint|openai|inference))+$"
+)
 _LOOPBACK = ("127.", "localhost", "::1")
 
 
@@ -85,7 +89,7 @@ def _meant(replica: Replica, service: Service) -> Meant | None:
     named = 1.2 if service.metadata.name == owner else 0.6 * _extends(service.metadata.name, owner)
     score = 0.6 * bool(same) + 0.5 * bool(alike) + named
     unlike = len(told) - len(same) - len(alike)
-    sure = named > 1 or (same and not unlike)
+    sure = named > 1 or (same and not unlike) or (alike and not unlike and _core(service.metadata.name) == _core(owner))
     confidence = Confidence.STRONG if sure else Confidence.PROBABLE
     return Meant(service, score, wrong, confidence) if score - 0.3 * unlike > 0.2 else None
 
@@ -97,6 +101,11 @@ def _alike(key: str, value: str, labels: Mapping[str, str]) -> bool:
         return _extends(value, has) or SequenceMatcher(None, value, has).ratio() >= _ALIKE
     own = {name: text for name, text in labels.items() if not name.startswith((*_GENERATED, *_COMMON))}
     return value in own.values()
+
+
+def _core(name: str) -> str:
+    """A name without the words that only say that it is a server."""
+    return _KIND_OF_THING.sub("", name)
 
 
 def _extends(one: str, other: str) -> bool:

@@ -18,6 +18,8 @@ Fix
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from vops.diagnosis import remedies, scaler_errors, scaling
 from vops.diagnosis.facts import ScalerFacts
 from vops.diagnosis.findings import Confidence, Evidence, Fix
@@ -28,6 +30,8 @@ from vops.model.network import Service
 
 _ABOUT_PODS = frozenset({"unready", "empty", "unknown-metric"})
 _SHOWN = 3
+_SETTLING = timedelta(minutes=2)
+"""Within this time metrics-server and Prometheus have scraped a pod that has just become ready."""
 
 
 @rule(cause="autoscaler-no-metric", branch=Branch.SCALE, of=ScalerFacts, order=30)
@@ -36,7 +40,7 @@ def autoscaler_no_metric(scaler: ScalerFacts) -> Verdict | None:
     if not told:
         return _silent(scaler)
     found = scaler_errors.classified(told)
-    if found is not None and found[0].name in _ABOUT_PODS and _nobody_to_ask(scaler):
+    if found is not None and found[0].name in _ABOUT_PODS and (_nobody_to_ask(scaler) or _just_begun(scaler)):
         return None
     return _says(scaler, told, found)
 
@@ -45,6 +49,13 @@ def _nobody_to_ask(scaler: ScalerFacts) -> bool:
     """Whether servers are wanted and none is ready: they are the cause, not the autoscaler."""
     workload = scaler.workload
     return workload is not None and workload.desired > 0 and workload.ready == 0
+
+
+def _just_begun(scaler: ScalerFacts) -> bool:
+    """Whether it has failed for so short that the metrics of new pods may only be on their way."""
+    active = scaler.hpa.condition("ScalingActive") if scaler.hpa is not None else None
+    since = active.last_transition_time if active is not None and active.status == "False" else None
+    return since is not None and scaler.facts.snapshot.at - since < _SETTLING
 
 
 def _says(scaler: ScalerFacts, told: tuple[Complaint, ...], found: tuple[Failure, Complaint] | None) -> Verdict:
