@@ -16,6 +16,7 @@ import pytest
 import yaml
 from msgspec.structs import replace
 
+from tests.cluster.command import Vops
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.processes import wait_for
 from tests.unit.manifests.combinations import KINDS, LIBRARY, OVERLAYS, STACKS, orders
@@ -78,6 +79,15 @@ def test_applying_twice_changes_nothing(control_plane: ControlPlane, namespace: 
     changed = [line for line in again.splitlines() if not line.endswith(" unchanged")]
     assert all(line.startswith("poddisruptionbudget.") for line in changed), again
     assert control_plane.kubectl("diff", "-f", "-", given=text) == ""
+
+
+def test_what_was_applied_passes_lint_where_it_lives(control_plane: ControlPlane, vops: Vops, namespace: str) -> None:
+    for kind in ("deploy", "keda"):
+        text = to_yaml(placed(Order(kind, Asked(name="live")), namespace))
+        control_plane.kubectl("apply", "-f", "-", given=text)
+    report = vops("lint", "deploy/live", "--severity", "info", "-o", "json").json()
+    assert report["findings"] == []
+    assert report["objects"] == 5  # with its Service, budget, ScaledObject and PodMonitor
 
 
 @pytest.mark.parametrize("kind", ["deploy", "seed", "disaggregated", "multi-node"])

@@ -160,7 +160,7 @@ NEAR_MISSES: dict[str, list[Doc | str | Facts]] = {
     ],
     "no-memory-request": [workload(resources={"requests": {"memory": "16Gi"}, **GPU_ONLY["resources"]})],
     "duplicate-key": ["kind: Service\nmetadata: {name: x}\nspec:\n  ports: []\n---\nkind: Service\nspec: {}\n"],
-    "abrupt-stop": [workload(lifecycle=None)],
+    "abrupt-stop": [workload("StatefulSet", lifecycle=None, flags=["--headless"]), service()],
     "average-of-average": [scaled(f"avg({DCGM})", trigger={"metricType": "Value", "metadata": {"threshold": "70"}})],
     "bad-utilization": [workload(flags=["--gpu-memory-utilization=0.95"])],
     "blind-trigger": [scaled()],

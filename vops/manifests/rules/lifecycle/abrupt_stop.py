@@ -27,7 +27,7 @@ from vops.manifests.rule import Flaw, rule
 @rule(Severity.INFO, seen_servers)
 def abrupt_stop(seen: Seen) -> Iterator[Flaw]:
     server = seen.server
-    if dig(server.raw, "lifecycle", "preStop") or not seen.manifests.services_of(server.pod):
+    if dig(server.raw, "lifecycle", "preStop") or server.args.headless or not seen.manifests.services_of(server.pod):
         return
     yield Flaw(
         server.object,

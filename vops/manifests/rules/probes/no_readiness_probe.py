@@ -28,8 +28,8 @@ def no_readiness_probe(seen: Seen) -> Iterator[Flaw]:
     server = seen.server
     if server.container.readiness_probe is not None or not seen.manifests.services_of(server.pod):
         return
-    if server.container.startup_probe is not None:
-        return  # not started is not ready, and after the start only engine death is missed
+    if server.container.startup_probe is not None or server.args.headless:
+        return  # not started is not ready; a headless worker answers nobody
     yield Flaw(
         server.object,
         server.path,
