@@ -37,6 +37,7 @@ _NOT_RUN = (126, 127, 128)
 _NOISE = lazy_pattern(r"object \S+ not registered|failed to sync (?:secret|configmap) cache")
 """Said while a kubelet starts to watch the pod's configuration, and over at once."""
 
+_WRAPPERS = (" desc = ", "runc create failed: ", "unable to start container process: ", "error during container init: ")
 _SETTLED_S = 90
 """How long a pod may stumble at one step before a single complaint is taken for more than a hiccup."""
 
@@ -104,3 +105,10 @@ def persists(replica: Replica, event: Event) -> bool:
     if event.times > 1 or created is None:
         return True
     return (replica.facts.snapshot.at - created).total_seconds() >= _SETTLED_S
+
+
+def gist(text: str) -> str:
+    """What the innermost program said, without the words of those that passed it on."""
+    for wrapper in _WRAPPERS:
+        text = text.rpartition(wrapper)[2]
+    return text.removesuffix(": unknown").strip()

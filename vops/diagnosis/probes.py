@@ -84,6 +84,22 @@ def misdirected(replica: Replica, probe: Probe, log: LogReading | None = None) -
     return None
 
 
+def by_arguments(replica: Replica, probe: Probe) -> Misdirection | None:
+    """A probe of a port that vLLM was not told to listen on, and that no other container of the pod has.
+
+    Only where nothing shows on which port the server really listens.
+    """
+    port, told_port = asked_port(replica, probe), replica.args.port
+    log = replica.log or replica.death_log
+    known = log is not None and (log.ready or str(log.arguments.get("port", told_port)) != str(told_port))
+    if not replica.args.line or port in (None, told_port) or known:
+        return None
+    others = (item for item in replica.pod.spec.containers if item.name != replica.container.name)
+    if any(port == item.container_port for container in others for item in container.ports):
+        return None
+    return Misdirection(f"port {port}", f"port {told_port}, by its arguments")
+
+
 def asked_port(replica: Replica, probe: Probe) -> int | None:
     """The port that a probe connects to; None for one that runs a command, or names a port that is not there."""
     if probe.http_get is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vops.diagnosis import evidence
 from vops.diagnosis.containers import called
-from vops.diagnosis.creation import persists, refusal, stuck_at
+from vops.diagnosis.creation import gist, persists, refusal, stuck_at
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence, Finding, Severity
 from vops.diagnosis.states import ReplicaState
@@ -84,7 +84,7 @@ def _died(replica: Replica) -> tuple[str, tuple[Evidence, ...]] | None:
     ended = evidence.exit_status(replica)
     refused = refusal(replica)
     if refused is not None:
-        return f"{replica.name} cannot be started: {one_line(refused.text, _LONGEST)}", (refused.shown,)
+        return f"{replica.name} cannot be started: {one_line(gist(refused.text), _LONGEST)}", (refused.shown,)
     if log is not None and log.ready and log.terminated:
         return f"{replica.name} was asked to stop while it served, by something that no rule knows", ended
     if log is None:

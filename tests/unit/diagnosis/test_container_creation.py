@@ -54,6 +54,9 @@ STARTS = {
     PROCESS + 'error mounting "/var/lib/kubelet/pods/1/volumes" to rootfs at "/etc/x.conf": not a directory: '
     'unknown: Are you '
     "trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists": "mount-failed",
+    PROCESS + 'error mounting "/dev/infiniband" to rootfs at "/dev/infiniband": stat /dev/infiniband: no such file': (
+        "mount-failed"
+    ),
     'failed to generate spec: failed to mount: failed to stat "/data/models": stat: no such file': "mount-failed",
     "write /var/lib/kubelet/pods/1/etc-hosts: no space left on device": "disk-full",
     PROCESS + "container init was OOM-killed (memory limit too low?): unknown": "host-oom",
@@ -107,7 +110,13 @@ SANDBOXES = {
 def test_the_runtimes_words_decide(words: str, cause: str, after: bool) -> None:
     facts = not_started(words)() if after else not_created("CreateContainerError", words)()
     causes = [finding.cause for finding in examine(the_replica(facts), discover())[0]]
-    assert causes == (["unknown"] if after and cause == "mount-failed" else [cause])
+    assert causes == [cause]
+
+
+def test_the_runtimes_words_are_shown_where_no_rule_knows_them() -> None:
+    found = first_finding(not_started(PROCESS + "unable to apply cgroup configuration: unable to start unit")())
+    assert found.cause == "unknown"
+    assert "unable to apply cgroup configuration" in found.summary
 
 
 def test_a_sandbox_that_finds_no_space_is_a_full_disk() -> None:

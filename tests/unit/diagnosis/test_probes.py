@@ -193,3 +193,32 @@ def test_without_a_log_the_length_of_its_life_tells_a_start_from_a_busy_server(
     ]
     facts = world(pod(status=crashed(137, ran_s=ran_s, restarts=7), container=container), node(), *events)
     assert first_finding(facts).cause == cause
+
+
+REFUSED = 'probe failed: Get "http://10.0.0.1:9999/health": dial tcp 10.0.0.1:9999: connect: connection refused'
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts"),
+    [
+        ("readiness", {"status": running(7200)}),
+        ("startup", {"status": crashed(137, ran_s=65, restarts=4)}),
+    ],
+)
+@pytest.mark.parametrize(("port", "cause"), [(9999, "probe-misconfigured"), (8000, None)])
+def test_a_port_that_vllm_was_not_told_of_is_never_answered(
+    kind: str, facts: dict[str, Any], port: int, cause: str | None
+) -> None:
+    probe = {"httpGet": {"path": "/health", "port": port}, "periodSeconds": 10, "failureThreshold": 6}
+    said = event("Unhealthy", f"{kind.capitalize()} {REFUSED}", count=40)
+    found = first_finding(world(pod(container={f"{kind}Probe": probe}, **facts), node(), said))
+    assert (found.cause == "probe-misconfigured") is (cause is not None)
+
+
+def test_a_port_of_a_sidecar_may_be_probed() -> None:
+    probe = {"readinessProbe": {"httpGet": {"path": "/health", "port": 9999}}}
+    server = {"name": "vllm", "image": "vllm/vllm-openai:v0.25.1", "command": ["vllm", "serve", "m"]} | probe
+    proxy = {"name": "proxy", "image": "example.com/proxy:1", "ports": [{"containerPort": 9999}]}
+    said = event("Unhealthy", f"Readiness {REFUSED}", count=40)
+    facts = world(pod(status=running(7200), containers=[server, proxy]), node(), said)
+    assert first_finding(facts).cause == "unknown"

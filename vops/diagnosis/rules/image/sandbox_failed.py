@@ -16,7 +16,7 @@ Fix
 from __future__ import annotations
 
 from vops.diagnosis import evidence, remedies
-from vops.diagnosis.creation import persists, stuck_at
+from vops.diagnosis.creation import gist, persists, stuck_at
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence
 from vops.diagnosis.rule import Branch, Verdict, rule
@@ -76,7 +76,7 @@ def sandbox_failed(replica: Replica) -> Verdict | None:
     if event is None:
         return None
     node = replica.pod.spec.node_name or "the node"
-    other = Reading(one_line(event.message, _LONGEST), f"See the kubelet's log on {node}: journalctl -u kubelet.")
+    other = Reading(one_line(gist(event.message), _LONGEST), f"See the kubelet's log on {node}: journalctl -u kubelet.")
     if _OF_DISKS in event.message:
         return None
     said = read(event.message, _SAYS, node=node, default=replica.pod.spec.runtime_class_name) or other

@@ -20,7 +20,7 @@ from __future__ import annotations
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence
-from vops.diagnosis.probes import Misdirection, asked_port, failures, misdirected, told
+from vops.diagnosis.probes import Misdirection, asked_port, by_arguments, failures, misdirected, told
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.startup import probe_kill
 from vops.diagnosis.states import ReplicaState, answers
@@ -60,7 +60,7 @@ def _wrong(replica: Replica, kind: str, probe: Probe) -> Misdirection | None:
     port = asked_port(replica, probe)
     if port not in (None, replica.args.port) and event is not None and answers(replica):
         return Misdirection(f"port {port}", f"port {replica.args.port}")
-    return None
+    return by_arguments(replica, probe) if event is not None else None
 
 
 def _says(replica: Replica, kind: str, probe: Probe, wrong: Misdirection) -> Verdict:
@@ -76,7 +76,7 @@ def _says(replica: Replica, kind: str, probe: Probe, wrong: Misdirection) -> Ver
     return Verdict(
         summary=f"The {kind} probe of {replica.name} asks {wrong.asks}, but the server has {wrong.there}",
         evidence=tuple(found),
-        confidence=Confidence.CERTAIN if event is not None else Confidence.STRONG,
+        confidence=Confidence.CERTAIN if event is not None and reading is not None else Confidence.STRONG,
         fixes=(
             remedies.by_steps(
                 replica,

@@ -25,7 +25,7 @@ from vops.diagnosis.containers import Role, role
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
 from vops.diagnosis.logs import Stage
-from vops.diagnosis.probes import misdirected, told
+from vops.diagnosis.probes import by_arguments, failures, misdirected, told
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.startup import (
     ENGINE_LIMIT,
@@ -46,7 +46,8 @@ def startup_probe_kill(replica: Replica) -> Verdict | None:
     kill, log = probe_kill(replica), replica.death_log
     if kill is None or role(replica) is not Role.SERVER:
         return None
-    if misdirected(replica, kill.probe) is not None or told(replica, kill.kind, kill.probe) is not None:
+    wrong = misdirected(replica, kill.probe) or told(replica, kill.kind, kill.probe)
+    if wrong is not None or (by_arguments(replica, kill.probe) and failures(replica, kill.kind.capitalize())):
         return None
     if had_started(replica, kill) or (log is not None and log.root is not None and not log.terminated):
         return None

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.attachments import elsewhere
-from vops.diagnosis.creation import complaints, persists, refusal, stuck_at
+from vops.diagnosis.creation import complaints, gist, persists, refusal, stuck_at
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence
 from vops.diagnosis.rule import Branch, Verdict, rule
@@ -135,7 +135,7 @@ _SAYS = (
         "See that the subPath exists and that the volume may be written to.",
     ),
     wording(
-        r"failed to (?:stat|mkdir) \"?([^\":\s]+)",
+        r"failed to (?:stat|mkdir) \"?([^\":\s]+)|: stat (/[^:\s]+): no such file",
         "{what} is not on {node} and cannot be created there",
         "Create {what} on the node, or mount at a path that may be written to.",
         definite=True,
@@ -162,12 +162,12 @@ _LATE = "it is not mounted in time"
 
 @rule(cause="mount-failed", branch=Branch.START, order=15)
 def mount_failed(replica: Replica) -> Verdict | None:
-    if replica.state is not ReplicaState.CREATING:
-        return None
     refused = refusal(replica)
     said = _read(replica, refused.text) if refused is not None and "mount" in refused.text.lower() else None
     if said is not None and refused is not None:
         return _verdict(replica, said, refused.shown, "")
+    if replica.state is not ReplicaState.CREATING:
+        return None
     event = _event(replica)
     if event is None or _OF_OTHERS.search(event.message) or elsewhere(event.message):
         return None
@@ -194,7 +194,7 @@ def _unread(replica: Replica, event: Event) -> Reading:
     if "timed out" in event.message or "deadline" in event.message.lower():
         node = replica.pod.spec.node_name or "its node"
         return Reading(_LATE, f"See the pods of the CSI driver on {node}, and the events of the claim.")
-    return Reading(one_line(event.message, _LONGEST), "The event names the volume and the reason.")
+    return Reading(one_line(gist(event.message), _LONGEST), "The event names the volume and the reason.")
 
 
 def _verdict(replica: Replica, said: Reading, shown: Evidence, text: str) -> Verdict:
