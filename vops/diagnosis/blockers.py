@@ -41,7 +41,7 @@ def confidence(placement: Placement, obstacle: Obstacle, fits: Iterable[NodeFit]
         return Confidence.STRONG
     if placement.partial:
         return Confidence.PROBABLE
-    first = any(_first(fit) is obstacle for fit in fits)
+    first = any(first_obstacle(fit) is obstacle for fit in fits)
     if said.blocked or not said.reasons or not first or _says(placement, obstacle):
         return Confidence.CERTAIN
     return Confidence.PROBABLE
@@ -53,7 +53,8 @@ def _says(placement: Placement, obstacle: Obstacle) -> bool:
     return said is not None and any(said.says(kind) for kind in kinds)
 
 
-def _first(fit: NodeFit) -> Obstacle | None:
+def first_obstacle(fit: NodeFit) -> Obstacle | None:
+    """The only obstacle of a node that the scheduler would name; None for a node that fits."""
     return next((kind for kind in _FILTER_ORDER if kind in fit.obstacles), None)
 
 
