@@ -38,6 +38,16 @@ LACK_OF_NODES = frozenset({"gpu-exhausted", "gpu-not-advertised", "cpu-memory-sh
 """What more nodes of the same kind would end."""
 
 _SHOWN = 4
+_SIGNS = (
+    ("GCE ", "gce"),
+    ("NVIDIA_", "gce"),
+    ("Availability Zone", "aws"),
+    ("fleet error", "aws"),
+    ("VCPULimitExceeded", "aws"),
+    ("VcpuLimitExceeded", "aws"),
+    ("Standard_", "azure"),
+    ("Deployment Model: ", "azure"),
+)
 _LONGEST = 200
 _WRAPPED = lazy_pattern(r"(?:this pod failed|NodeClaim \S{1,253} event): (.{1,2000}?)(?:\. Pod is at risk|$)")
 _ZONE_LABELS = ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone", "topology.gke.io/zone")
@@ -163,6 +173,13 @@ def pool_limits(replica: Replica) -> tuple[Evidence, ...]:
 def serving_pools(replica: Replica) -> tuple[NodePool, ...]:
     """The NodePools that the pod's labels and tolerations leave."""
     return tuple(pool for pool in replica.facts.autoscalers.pools if karpenter.admits(pool, replica.pod))
+
+
+def cloud(replica: Replica) -> str:
+    """`gce`, `aws` or `azure`: by where the nodes come from, else by the words of the cloud; empty when unknown."""
+    known = replica.facts.autoscalers.cloud
+    words = " ".join(f"{answer.text} {' '.join(answer.machines)}" for answer in replica.provisioning.answers)
+    return known or next((name for sign, name in _SIGNS if sign in words), "")
 
 
 # --- words ------------------------------------------------------------------------------------------------

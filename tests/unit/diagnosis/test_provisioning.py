@@ -51,6 +51,10 @@ from vops.model.storage import PersistentVolume, PersistentVolumeClaim
 
 OTHER_MIG = MIG.replace("us-central1-a", "us-central1-b")
 QUOTA = "Quota 'NVIDIA_L4_GPUS' exceeded. Limit: 1.0 in region us-central1."
+AZURE = (
+    "results in exceeding approved standardNCADSA100v4Family Cores quota. Additional details - Deployment Model: "
+    "Resource Manager, Location: eastus, Current Limit: 0, Current Usage: 0, (Minimum) New Limit Required: 24."
+)
 LAUNCHED = ("True", "Launched", "")
 TAINTED = f"0/1 nodes are available: 1 node(s) had untolerated taint {{{TAINT['key']}: {TAINT['value']}}}."
 
@@ -307,3 +311,21 @@ def test_a_pod_with_a_node_asks_for_none() -> None:
     facts = world(ready(), node(), event("FailedScaleUp", "GCE out of resources"))
     assert the_replica(facts).provisioning.outcome is Outcome.NOTHING_KNOWN
     assert diagnose(facts, the_replica(facts).ref).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("case", "step"),
+    [
+        (waits(scale_up_failed("GCE quota exceeded")), "gcloud compute regions describe"),
+        (
+            waits(nominated(), node_claim(Launched=("Unknown", "VCPULimitExceeded", "would exceed your VCPU quota"))),
+            "aws service-quotas request-service-quota-increase",
+        ),
+        (
+            waits(nominated(), node_claim(Launched=("Unknown", "SubscriptionQuotaReached", AZURE))),
+            "Ask for at least 24 cores of standardNCADSA100v4Family",
+        ),
+    ],
+)
+def test_the_way_to_more_quota_is_the_clouds_own(case: Case, step: str) -> None:
+    assert step in " ".join(first_finding(case()).fixes[0].steps)

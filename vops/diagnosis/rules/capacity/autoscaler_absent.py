@@ -67,5 +67,5 @@ def _fix(replica: Replica) -> Fix:
             replica, "Raise its priority", ("Name a priorityClassName whose value is -10 or more, or none.",)
         )
     count, _ = capacity.waiting(replica)
-    command = _SWITCH_ON.get(replica.facts.autoscalers.cloud, "Add {count} nodes with this GPU.")
+    command = _SWITCH_ON.get(capacity.cloud(replica), "Add {count} nodes with this GPU.")
     return remedies.advice("Let nodes with this GPU be added", command.format(count=count))

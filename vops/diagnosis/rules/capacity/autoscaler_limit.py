@@ -59,7 +59,7 @@ def _fix(replica: Replica, groups: tuple[NodeGroup, ...]) -> Fix:
             f"memory of such machines: kubectl edit nodepool {names}"
         )
         return remedies.advice("Raise the limit, if the cost is right", *steps)
-    command = _COMMANDS.get(seen.cloud, "Set the maximum size of {group} to {most}.")
+    command = _COMMANDS.get(capacity.cloud(replica), "Set the maximum size of {group} to {most}.")
     steps += [command.format(group=group.short, most=(group.most or 0) + count) for group in groups[:3]]
     if not groups:
         steps.append(f"Raise the limit of nodes by {count}: of the group with these GPUs, or --max-nodes-total.")

@@ -53,7 +53,7 @@ def cloud_quota(replica: Replica) -> Verdict | None:
 
 def _fix(replica: Replica, answer: CloudAnswer) -> Fix:
     _, gpus = capacity.waiting(replica)
-    cloud = replica.facts.autoscalers.cloud
+    cloud = capacity.cloud(replica)
     return remedies.advice(
         "Ask the cloud for more quota",
         f"{capacity.need(replica)}.",

@@ -81,7 +81,7 @@ def _fix(replica: Replica, pinned: Pin | None) -> Fix:
     seen = replica.facts.autoscalers
     elsewhere = dict.fromkeys(zone for answer in replica.provisioning.answers for zone in answer.elsewhere)
     pools = ", ".join(pool.metadata.name for pool in capacity.serving_pools(replica)) or "that serves it"
-    ways = _KARPENTER if seen.pools else _STEPS.get(seen.cloud, _ANY)
+    ways = _KARPENTER if seen.pools else _STEPS.get(capacity.cloud(replica), _ANY)
     steps = [capacity.unpin_step(pinned)] if pinned else []
     if elsewhere:
         steps.append(f"The cloud names zones that have it: {', '.join(elsewhere)}.")
