@@ -200,3 +200,33 @@ def test_a_folder_leaves_out_templates_and_patches_and_says_so(tmp_path: Path) -
 def test_input_without_an_object_is_refused(body: bytes) -> None:
     with pytest.raises(InputError):
         lint_files([], body)
+
+
+@pytest.mark.parametrize(
+    ("chart", "expected"),
+    [
+        (
+            "production-stack",
+            {
+                ("surge-without-spare", "vllm-stack/templates/deployment-vllm-multi.yaml"),
+                ("unpinned-image", "vllm-stack/templates/deployment-vllm-multi.yaml"),
+                ("prefix-caching-off", "vllm-stack/templates/deployment-vllm-multi.yaml"),
+                ("shared-metrics-folder", "vllm-stack/templates/deployment-vllm-multi.yaml"),
+                ("rwo-shared", "vllm-stack/templates/deployment-vllm-multi.yaml"),
+            },
+        ),
+        (
+            "dcgm-exporter",
+            {
+                ("critical-priority-outside-system", "dcgm-exporter/templates/daemonset.yaml"),
+                ("exporter-tolerates-nothing", "dcgm-exporter/templates/daemonset.yaml"),
+                ("honor-labels", "dcgm-exporter/templates/service-monitor.yaml"),
+            },
+        ),
+        ("leader-worker-set", {("service-links", "")}),
+    ],
+)
+def test_a_well_known_chart_has_its_known_faults_and_nothing_else(chart: str, expected: set[tuple[str, str]]) -> None:
+    report, _ = lint_files([DATA / f"charts/{chart}.yaml"])
+    told = {(item.rule, item.source) for item in report.findings if item.severity.rank >= Severity.WARNING.rank}
+    assert told == expected
