@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,14 @@ async def test_a_folder_of_logs_gives_a_cause_for_each(vops: RunVops, tmp_path: 
 async def test_the_log_of_another_component_is_diagnosed(vops: RunVops, text: str, cause: str) -> None:
     done = await vops("diagnose", "-", "-o", "json", given=text.encode())
     assert (done.code, done.document["findings"][0]["cause"]) == (1, cause)
+
+
+@pytest.mark.parametrize("name", ["log", "message", "msg"])
+async def test_a_log_of_json_lines_is_a_log(vops: RunVops, name: str) -> None:
+    lines = (DATA / "logs" / "fail-gated403.log").read_text("utf-8").splitlines()
+    text = "".join(json.dumps({"level": "info", name: f"{line}\n"}) + "\n" for line in lines)
+    done = await vops("diagnose", "-", "-o", "json", given=text.encode())
+    assert (done.code, done.document["findings"][0]["cause"]) == (1, "gated-model")
 
 
 @pytest.mark.parametrize("output", ["json", "text", "md"])

@@ -22,6 +22,8 @@ _MOST_BYTES = 256 * 2**20
 _MOST_LOG_BYTES = 16 * 2**20
 _SNIFFED = 65_536
 _YAML = re.compile(rb"^(?:apiVersion|kind):[ \t]+[\"']?[\w./]+[\"']?[ \t]*\r?$", re.MULTILINE)
+_OF_OBJECTS = frozenset(("kind", "apiVersion", "items", "schema"))
+_OF_RECORDS = frozenset(("log", "message", "msg", "textPayload", "jsonPayload"))
 _METRICS = re.compile(rb"\s*(?:# (?:HELP|TYPE) \w|(?:vllm:|DCGM_FI_)\w+[ {])")
 
 
@@ -80,9 +82,23 @@ def sniff(body: bytes) -> Content:
     head = body[:_SNIFFED]
     if _METRICS.match(head):
         return Content.METRICS
+    if _is_a_record(head):
+        return Content.LOG
     if head.lstrip().startswith(b"{") or _YAML.search(head):
         return Content.OBJECTS
     return Content.DESCRIBED if is_described(head.decode("utf-8-sig", "replace")) else Content.LOG
+
+
+def _is_a_record(head: bytes) -> bool:
+    """Whether a text begins with a line that a JSON logger wrote: a whole object in one line, which no kind names."""
+    first, ended, _ = head.lstrip().partition(b"\n")
+    if not ended or not first.startswith(b"{"):
+        return False
+    try:
+        record = msgspec.json.decode(first)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return isinstance(record, dict) and not _OF_OBJECTS & record.keys() and bool(_OF_RECORDS & record.keys())
 
 
 def printable(path: Path) -> str:
