@@ -98,7 +98,9 @@ def test_the_status_before_1_30_is_read_too() -> None:
     assert (group.since.hour, group.since.minute) == (4, 20)
 
 
-@pytest.mark.parametrize("text", ["", "Initializing", "nodeGroups: {", "- 1", "nodeGroups: [1, {}]", "\t: ["])
+@pytest.mark.parametrize(
+    "text", ["", "Initializing", "nodeGroups: {", "- 1", "nodeGroups: [1, {}]", "\t: [", "- " * 5_000]
+)
 def test_a_broken_status_is_no_groups(text: str) -> None:
     assert all(not group.name for group in node_groups(status(text)))
 
