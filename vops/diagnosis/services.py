@@ -25,7 +25,18 @@ if TYPE_CHECKING:
     from vops.diagnosis.facts import Facts
 
 Key = tuple[str, str]
+Alike = tuple[str, frozenset[Key]]
 _OF_SERVICE = "kubernetes.io/service-name"
+_OF_EACH = frozenset(
+    {
+        "pod-template-hash",
+        "controller-revision-hash",
+        "statefulset.kubernetes.io/pod-name",
+        "apps.kubernetes.io/pod-index",
+        "batch.kubernetes.io/controller-uid",
+        "controller-uid",
+    }
+)
 _ADDRESS = lazy_pattern(r"//([a-z0-9][a-z0-9-]*)(?:\.([a-z0-9-]+))?(?:\.svc[a-z0-9.-]*)?(?=[:/,\s]|$)", re.ASCII)
 
 
@@ -94,17 +105,25 @@ class Services:
 
     @cached_property
     def clients(self) -> dict[Key, tuple[Pod, ...]]:
-        """The pods that are told the address of a Service, by its namespace and name."""
-        found: dict[Key, dict[str, Pod]] = defaultdict(dict)
+        """Pods that run and are told the address of a Service, by its namespace and name: one of each set of labels."""
+        found: dict[Key, dict[Alike, Pod]] = defaultdict(dict)
         for pod in self._facts.snapshot.pods:
+            if pod.status.phase != "Running":
+                continue
             for key in set(_named(pod)):
-                found[key][pod.metadata.uid or pod.metadata.name] = pod
+                found[key].setdefault(_labels_of(pod), pod)
         return {key: tuple(pods.values()) for key, pods in found.items()}
 
 
 def selects(service: Service, labels: Mapping[str, str]) -> bool:
     selector = service.spec.selector
     return bool(selector) and selector.items() <= labels.items()
+
+
+def _labels_of(pod: Pod) -> Alike:
+    """What policies know a pod by: its namespace and its labels, but for those that a controller gives each pod."""
+    labels = ((key, value) for key, value in pod.metadata.labels.items() if key not in _OF_EACH)
+    return pod.metadata.namespace, frozenset(labels)
 
 
 def _named(pod: Pod) -> Iterable[Key]:

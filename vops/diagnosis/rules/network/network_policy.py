@@ -61,7 +61,7 @@ def _clients(replica: Replica) -> tuple[Pod, ...]:
     facts = replica.facts
     keys = [(item.metadata.namespace, item.metadata.name) for item in facts.services.of(replica.pod)]
     told = (pod for key in keys for pod in facts.services.clients.get(key, ()))
-    return tuple(pod for pod in told if pod is not replica.pod and pod.status.phase == "Running")
+    return tuple(pod for pod in told if pod is not replica.pod)
 
 
 def _closed(replica: Replica, closing: Sequence[NetworkPolicy], port: int) -> Verdict:
@@ -78,7 +78,7 @@ def _keeps_out(replica: Replica, closing: Sequence[NetworkPolicy], port: int, ke
     client = kept_out[0]
     name = f"{client.metadata.namespace}/{client.metadata.name}"
     names = blockers.named(item.metadata.name for item in closing)
-    more = f" and {len(kept_out) - 1} more pods" if len(kept_out) > 1 else ""
+    more = " and others" if len(kept_out) > 1 else ""
     return Verdict(
         summary=f"NetworkPolicy {names} does not admit {name}{more} to {replica.name}, whose address it is told to ask",
         evidence=(
