@@ -1,4 +1,4 @@
-"""A path that may not be written to: the fix is what the pod's spec says of that path."""
+"""A path that may not be written to, or is full: the fix is what the pod's spec says of that path."""
 
 from __future__ import annotations
 
@@ -35,4 +35,23 @@ def test_the_fix_follows_from_what_keeps_it_from_writing(
 ) -> None:
     found = first_finding(world(pod(status=crashed(1), container=container, **spec), node(), log=DENIED))
     assert found.cause == "permission-denied"
+    assert step in found.fixes[0].steps[1]
+
+
+FULL = DENIED.replace("PermissionError: [Errno 13] Permission denied", "OSError: [Errno 28] No space left on device")
+
+
+@pytest.mark.parametrize(
+    ("volume", "step"),
+    [
+        ({"persistentVolumeClaim": {"claimName": "hf"}}, "claim hf"),
+        ({"emptyDir": {"sizeLimit": "20Gi"}}, "Set sizeLimit of cache"),
+        (None, "Mount a claim"),
+    ],
+)
+def test_a_full_disk_is_the_volume_that_holds_the_path(volume: dict[str, Any] | None, step: str) -> None:
+    spec: dict[str, Any] = {"volumes": [{"name": "cache", **volume}]} if volume else {}
+    container = {"volumeMounts": [CACHE]} if volume else {}
+    found = first_finding(world(pod(status=crashed(1), container=container, **spec), node(), log=FULL))
+    assert found.cause == "disk-full"
     assert step in found.fixes[0].steps[1]

@@ -17,11 +17,15 @@ from __future__ import annotations
 
 import re
 
-from vops.diagnosis import deaths, remedies
+from vops.diagnosis import deaths, evidence, remedies
+from vops.diagnosis.caches import cache_path, mount_of
 from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Evidence
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
+from vops.model.resources import Volume
 from vops.model.snapshot import Source
+from vops.model.storage import PersistentVolumeClaim
 
 _FULL = lazy_pattern(
     r"No space left on device|\[Errno (?:28|122)\]|os error (?:28|122)|Disk quota exceeded"
@@ -31,21 +35,49 @@ _FULL = lazy_pattern(
 )
 _SHARED = lazy_pattern(r"/dev/[s]hm|psm_|</torch_|shared.?memory|shm_open|nccl", re.IGNORECASE)
 
+_PATH = lazy_pattern(r"'(/[^']{1,300})'")
+
 
 @rule(cause="disk-full", branch=Branch.DIED, needs={Source.LOGS}, order=19, signature=_FULL)
 def disk_full(replica: Replica) -> Verdict | None:
     hit = deaths.error(replica, _FULL)
     if hit is None or _SHARED.search(hit[0].text) or any(_SHARED.search(frame) for frame in hit[0].frames[-6:]):
         return None
+    path = _PATH.search(hit[0].message)
+    mount = mount_of(replica, path[1] if path is not None else cache_path(replica))
+    volume = next((item for item in replica.pod.spec.volumes if mount is not None and item.name == mount.name), None)
+    where, shown, step = _room(replica, volume) if volume is not None else _own_files(replica)
     return Verdict(
-        summary=f"{replica.name} finds no space left on its disk",
-        evidence=deaths.shown(replica, hit),
+        summary=f"{replica.name} finds no space left on {where}",
+        evidence=(*deaths.shown(replica, hit), *shown),
         confidence=deaths.confidence(replica),
-        fixes=(
-            remedies.by_steps(
-                replica,
-                "Make room for the model",
-                ("Give the cache a volume of 1.2 times the weights, or raise its size limit.",),
-            ),
-        ),
+        fixes=(remedies.by_steps(replica, "Make room for the model", (step,)),),
     )
+
+
+def _room(replica: Replica, volume: Volume) -> tuple[str, tuple[Evidence, ...], str]:
+    """The volume that is full, where its size is set, and what makes it larger."""
+    path = f"spec.volumes[{volume.name}]"
+    if volume.persistent_volume_claim is not None:
+        name = str(volume.persistent_volume_claim.get("claimName", ""))
+        claims = replica.facts.all(PersistentVolumeClaim)
+        sizes = [item.spec.resources.requests.get("storage", "") for item in claims if item.metadata.name == name]
+        now = f" (now {sizes[0]})" if sizes and sizes[0] else ""
+        step = (
+            f"Raise spec.resources.requests.storage of claim {name}{now} to 1.2 times the weights, where its class "
+            "allows volume expansion; or remove models from it that nobody uses."
+        )
+        return f"volume {volume.name}", (evidence.pod_field(f"{path}.persistentVolumeClaim", f"{name}{now}"),), step
+    if volume.empty_dir is not None:
+        limit = str(volume.empty_dir.get("sizeLimit", "none"))
+        step = f"Set sizeLimit of {volume.name} and the ephemeral-storage request to 1.2 times the weights, or use a claim."
+        return f"volume {volume.name}", (evidence.pod_field(f"{path}.emptyDir.sizeLimit", limit),), step
+    return f"volume {volume.name}", (), f"Give volume {volume.name} 1.2 times the size of the weights."
+
+
+def _own_files(replica: Replica) -> tuple[str, tuple[Evidence, ...], str]:
+    """What is in no volume lies on the node's disk."""
+    path = cache_path(replica)
+    shown = evidence.container_field(replica, "volumeMounts", f"none holds {path}")
+    step = f"Mount a claim of 1.2 times the weights at {path}: without one the model goes to the node's own disk."
+    return "its disk", (shown,) if replica.observed else (), step
