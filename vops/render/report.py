@@ -86,7 +86,7 @@ def report_document(report: Report) -> dict[str, Any]:
         "state": report.state,
         "summary": report.summary,
         "findings": [_finding_document(finding) for finding in report.findings],
-        "skipped": [{"rule": item.rule, "needs": item.needs, "why": item.why} for item in report.skipped],
+        "skipped": [{"rule": item.rule, "needs": str(item.needs), "why": item.why} for item in report.skipped],
     }
 
 
@@ -103,7 +103,7 @@ def _finding_document(finding: Finding) -> dict[str, Any]:
         "subject": _ref(finding.subject),
         "summary": finding.summary,
         "evidence": [
-            {"source": item.source, "where": item.where, "observed": item.observed, "expected": item.expected}
+            {"source": str(item.source), "where": item.where, "observed": item.observed, "expected": item.expected}
             for item in finding.evidence
         ],
         "because": list(finding.because),

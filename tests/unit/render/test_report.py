@@ -3,6 +3,7 @@
 import json
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 from ruamel.yaml import YAML
 
@@ -17,6 +18,7 @@ from vops.diagnosis.findings import (
     Skipped,
 )
 from vops.model.resources import Ref
+from vops.model.snapshot import Source
 from vops.render.report import report_json, report_junit, report_lines, report_markdown, report_yaml
 from vops.render.text import plain
 
@@ -79,3 +81,9 @@ def test_junit_passes_what_is_below_the_threshold(report: Report) -> None:
 
 def test_several_subjects_are_a_list(report: Report) -> None:
     assert len(json.loads(report_json([report, report]))) == 2
+
+
+def test_a_source_is_written_as_its_name_in_yaml_too(report: Report) -> None:
+    skipped = (Skipped("network-policy", Source.NETWORK_POLICIES, "may not be read"),)
+    (document,) = YAML(typ="safe", pure=True).load_all(report_yaml([msgspec.structs.replace(report, skipped=skipped)]))
+    assert document["skipped"][0]["needs"] == "networkpolicies"
