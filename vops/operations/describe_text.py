@@ -22,7 +22,6 @@ from vops.operations.describe_outline import Entry, moment, outline
 
 Document = dict[str, Any]
 
-_SNIFFED_LINES = 400
 _BEGINS = lazy_pattern(r"^(?P<indent> {0,12})Name: {2,}\S", re.MULTILINE)
 _GOES_ON = lazy_pattern(
     r"^ {0,12}(?:Namespace|Labels|Annotations|Roles|Priority|Containers|Events|StorageClass|CreationTimestamp|Node):",

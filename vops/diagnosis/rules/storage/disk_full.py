@@ -61,7 +61,9 @@ def _room(replica: Replica, volume: Volume) -> tuple[str, tuple[Evidence, ...], 
     if volume.persistent_volume_claim is not None:
         name = str(volume.persistent_volume_claim.get("claimName", ""))
         claims = replica.facts.all(PersistentVolumeClaim)
-        sizes = [item.spec.resources.requests.get("storage", "") for item in claims if item.metadata.name == name]
+        wanted = (replica.namespace, name)
+        found = (item for item in claims if (item.metadata.namespace, item.metadata.name) == wanted)
+        sizes = [item.spec.resources.requests.get("storage", "") for item in found]
         now = f" (now {sizes[0]})" if sizes and sizes[0] else ""
         step = (
             f"Raise spec.resources.requests.storage of claim {name}{now} to 1.2 times the weights, where its class "
@@ -70,7 +72,7 @@ def _room(replica: Replica, volume: Volume) -> tuple[str, tuple[Evidence, ...], 
         return f"volume {volume.name}", (evidence.pod_field(f"{path}.persistentVolumeClaim", f"{name}{now}"),), step
     if volume.empty_dir is not None:
         limit = str(volume.empty_dir.get("sizeLimit", "none"))
-        step = f"Set sizeLimit of {volume.name} and the ephemeral-storage request to 1.2 times the weights, or use a claim."
+        step = f"Set sizeLimit of {volume.name} and the ephemeral-storage request to 1.2 times the weights, or a claim."
         return f"volume {volume.name}", (evidence.pod_field(f"{path}.emptyDir.sizeLimit", limit),), step
     return f"volume {volume.name}", (), f"Give volume {volume.name} 1.2 times the size of the weights."
 
