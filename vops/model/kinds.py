@@ -22,11 +22,14 @@ from vops.model.provisioning import (
 from vops.model.resources import (
     DAEMONSETS,
     DEPLOYMENTS,
+    DISRUPTION_BUDGETS,
     EVENTS,
+    JOBS,
     NAMESPACES,
     NODES,
     PODS,
     REPLICASETS,
+    SERVICE_ACCOUNTS,
     STATEFULSETS,
     Kind,
 )
@@ -82,5 +85,8 @@ KINDS: tuple[Kind, ...] = (
     DAEMONSETS,
     NAMESPACES,
     LEASES,
+    JOBS,
+    SERVICE_ACCOUNTS,
+    DISRUPTION_BUDGETS,
     *RELATED,
 )

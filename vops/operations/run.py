@@ -30,7 +30,7 @@ from vops.planning.events import Approve, Progress, Question, RunEvent, StepReco
 from vops.planning.guards import permission_guard, permissions_for
 from vops.planning.patches import Document
 from vops.planning.plan import Gate, Identity, Plan
-from vops.runbooks.kinds import Result, Verdict, discover
+from vops.runbooks.kinds import Result, Unread, Verdict, discover
 from vops.runbooks.planner import World, bound_params, make_plan, references
 from vops.runbooks.runner import Host, Outcome, execute
 from vops.runbooks.script import Script, load_script
@@ -71,8 +71,22 @@ async def plan_run(
             snapshot = await observe(looking, target=targets[0] if targets else None, window_s=0)
     found = (task.result() for task in documents)
     world = World(snapshot, identity.result(), dict(zip(targets, found, strict=True)))
-    plan = make_plan(script, values, world, plan_id=secrets.token_hex(6))
+    plan = await _planned(looking, script, values, world)
     return await with_permissions(looking, plan)
+
+
+async def _planned(session: Session, script: Script, values: Mapping[str, Any], world: World) -> Plan:
+    """The plan, with every object looked up that a step turns out to want."""
+    while True:
+        try:
+            return make_plan(script, values, world, plan_id=secrets.token_hex(6))
+        except Unread as wanted:
+            ref = wanted.ref
+        try:
+            found = {**world.documents, ref: await live_document(session, ref)}
+            world = replace(world, documents=found)
+        except NotFound:
+            world = replace(world, absent=world.absent | {ref})
 
 
 def _placed(script: Script, params: Mapping[str, Any], session: Session) -> Mapping[str, Any]:

@@ -93,7 +93,7 @@ class PastRun:
         undone = {step.id for step in self.steps if step.state is StepState.UNDONE}
         found = []
         for step in self.plan.steps:
-            sent = [change for change in step.changes if change.operations and list(change.operations) in bodies]
+            sent = [change for change in step.changes if _body(change) in bodies and _body(change)]
             found += [] if step.id in undone else sent
         return tuple(found)
 
@@ -109,6 +109,11 @@ class PastRun:
         for entry in self.entries:
             if entry.type == WRITE and entry.data["phase"] == "before" and not entry.data.get("dry_run"):
                 yield entry
+
+
+def _body(change: Change) -> object:
+    """What is sent for a change."""
+    return list(change.operations) or change.document or None
 
 
 def _record(step: StepRecord, told: list[RunEvent]) -> StepRecord:

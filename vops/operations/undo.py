@@ -11,7 +11,7 @@ from vops.model.resources import Ref
 from vops.operations.run import cluster_identity, live_document, with_permissions
 from vops.operations.runs import PastRun
 from vops.operations.session import Session
-from vops.planning.changes import Change
+from vops.planning.changes import Change, Verb
 from vops.planning.guards import Guard, guards_for
 from vops.planning.ownership import Owner, owners
 from vops.planning.patches import Document
@@ -81,7 +81,8 @@ def _steps(run: PastRun, documents: dict[Ref, Document]) -> Iterator[PlannedStep
             reverse = reversed_change(current[ref], change)
         changes = () if reverse.change is None else (reverse.change,)
         for item in changes:
-            current[ref] = item.applied_to(current[ref])
+            if item.verb is Verb.PATCH:
+                current[ref] = item.applied_to(current[ref])
         yield PlannedStep(
             id=f"undo{number}",
             kind="k8s.patch",

@@ -9,16 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 from msgspec import field
 
+from vops.errors import Refused
 from vops.model.kinds import KINDS
 from vops.model.resources import Kind, Ref
+from vops.model.secrets import holds_secret, mask
 from vops.planning.excerpts import excerpt
 from vops.planning.patches import Document, Edit, apply_operations, make_patch
 
 _KINDS = {kind.kind: kind for kind in KINDS}
+MANAGERS = "vops/"
+"""Every runbook applies as the field manager `vops/RUNBOOK`."""
 
 
 class Verb(StrEnum):
@@ -97,6 +102,48 @@ def patch_change(document: Document, edits: Sequence[Edit], summary: str) -> Cha
             f"{path}: the old value is a secret, which vops does not keep" for path in patch.unrestorable
         ),
     )
+
+
+def apply_change(document: Document, live: Document | None, manager: str, summary: str) -> Change | None:
+    """The server-side apply of an object that vops owns wholly; None when it is as wished already.
+
+    Raises Refused when the object is there and somebody else made it, or when it holds a secret.
+    """
+    if holds_secret(document):
+        raise Refused(f"{document['kind'].lower()}/{document['metadata']['name']} holds a secret in plain sight")
+    target = ref_of(live) if live is not None else ref_of(document)
+    before = {} if live is None else projection(live, document)
+    if live is not None and not applied_by(live, MANAGERS):
+        raise Refused(
+            f"{target} is there already, and vops did not make it",
+            hint="choose another name, or change it by its own means",
+        )
+    if live is not None and before == document:
+        return None
+    return Change(
+        verb=Verb.APPLY,
+        target=target,
+        summary=summary,
+        document=document,
+        manager=manager,
+        before=mask(before),
+        after=mask(document),
+    )
+
+
+def projection(live: Any, wanted: Any) -> Any:
+    """What `live` has at the places that `wanted` names; lists of one length item by item, others whole."""
+    if isinstance(live, dict) and isinstance(wanted, dict):
+        return {key: projection(live[key], wanted[key]) for key in wanted if key in live}
+    if isinstance(live, list) and isinstance(wanted, list) and len(live) == len(wanted):
+        return [projection(one, other) for one, other in zip(live, wanted, strict=True)]
+    return live
+
+
+def applied_by(live: Document, prefix: str) -> bool:
+    """Whether a field manager whose name begins so has applied a part of the object."""
+    entries = live["metadata"].get("managedFields") or ()
+    return any(item.get("operation") == "Apply" and str(item.get("manager")).startswith(prefix) for item in entries)
 
 
 def delete_change(target: Ref, summary: str, *, unrestorable: str) -> Change:

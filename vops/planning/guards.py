@@ -46,9 +46,15 @@ def permissions_for(changes: Sequence[Change]) -> tuple[Permission, ...]:
     """Every permission that applying `changes` needs, each once."""
     needed = []
     for change in changes:
-        verbs = ("get", change.verb.value) if change.verb is not Verb.APPLY else ("get", "patch")
-        needed += [Permission(verb, change.kind, change.target.namespace) for verb in verbs]
+        needed += [Permission(verb, change.kind, change.target.namespace) for verb in ("get", *_verbs(change))]
     return tuple(dict.fromkeys(needed))
+
+
+def _verbs(change: Change) -> tuple[str, ...]:
+    """An apply is a patch, and a creation as well where there is nothing yet."""
+    if change.verb is not Verb.APPLY:
+        return (change.verb.value,)
+    return ("patch",) if change.target.uid else ("create", "patch")
 
 
 def permission_guard(permission: Permission, *, granted: bool) -> Guard:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from vops.model.secrets import mask
-from vops.planning.changes import Change, Verb, ref_of
+from vops.planning.changes import Change, Verb, delete_change, ref_of
 from vops.planning.excerpts import excerpt
 from vops.planning.patches import Document, TestFailed, apply_operations, same
 from vops.planning.pointers import ABSENT, Tokens, index, join, lookup, split
@@ -28,7 +28,10 @@ class Reverse(msgspec.Struct, frozen=True):
 
 
 def reversed_change(document: Document, change: Change) -> Reverse:
-    """`change` taken back on the object as it is now. Only patches have a way back here."""
+    """`change` taken back on the object as it is now; an object that the change has made is deleted."""
+    if change.verb is Verb.APPLY and not change.target.uid:
+        what = delete_change(ref_of(document), f"take back: {change.summary}", unrestorable="what it had become since")
+        return Reverse(what)
     if change.verb is not Verb.PATCH:
         return Reverse(None, (f"{change.target}: {'; '.join(change.unrestorable) or 'cannot be taken back'}",))
     if ref_of(document).uid != change.target.uid:

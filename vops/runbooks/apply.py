@@ -20,7 +20,7 @@ from vops.errors import (
     Unreachable,
 )
 from vops.model.secrets import mask
-from vops.planning.changes import Change, Verb
+from vops.planning.changes import Change, Verb, applied_by, projection
 from vops.planning.patches import Document, TestFailed, apply_operations, same
 from vops.planning.pointers import ABSENT
 from vops.ports import Cluster
@@ -43,6 +43,8 @@ async def carry_out(cluster: Cluster, change: Change) -> tuple[str, ...]:
     """
     if change.verb is Verb.DELETE:
         return await _delete(cluster, change)
+    if change.verb is Verb.APPLY:
+        return await _apply(cluster, change)
     await _recheck(cluster, change)
     remarks = await _try(cluster, change)
     try:
@@ -62,6 +64,8 @@ async def has_landed(cluster: Cluster, change: Change) -> bool:
     """
     if change.verb is Verb.DELETE:
         return False  # a second deletion of the same incarnation does nothing
+    if change.verb is Verb.APPLY:
+        return await _is_applied(cluster, change)
     return _holds(await _read(cluster, change), change)
 
 
@@ -84,6 +88,8 @@ async def take_back(cluster: Cluster, change: Change) -> str:
     """Undoes `change` by its reverse patch; the answer is empty, or says what could not be taken back and why."""
     if change.verb is Verb.DELETE:
         return ""
+    if change.verb is Verb.APPLY:
+        return await _unmake(cluster, change)
     if change.undo:
         try:
             await uninterrupted(_patch(cluster, change, change.undo))
@@ -164,6 +170,62 @@ async def _settle(cluster: Cluster, change: Change, lost: ClusterError) -> None:
         raise Unsettled(f"{change.target}: the answer was lost ({lost}), it may have been changed") from error
     if not _holds(document, change):
         raise lost
+
+
+async def _apply(cluster: Cluster, change: Change) -> tuple[str, ...]:
+    """An apply, tried first; an object that came into being since the plan was made is not taken over."""
+    live = await _live(cluster, change)
+    if live is not None and live["metadata"].get("uid") != change.target.uid and not applied_by(live, change.manager):
+        raise PlanStale(f"{change.target} was made by somebody else since the plan was made", hint="make a new plan")
+    try:
+        await cluster.apply(change.kind, change.document, manager=change.manager, dry_run=True)
+        await uninterrupted(cluster.apply(change.kind, change.document, manager=change.manager))
+    except (Rejected, Conflict) as error:
+        raise StepFault(f"{change.target}: the API server refused the change: {error}") from error
+    except (Unavailable, Unreachable) as error:
+        await _settle_applied(cluster, change, error)
+    return ()
+
+
+async def _settle_applied(cluster: Cluster, change: Change, lost: ClusterError) -> None:
+    try:
+        landed = await _is_applied(cluster, change)
+    except ClusterError as error:
+        raise Unsettled(f"{change.target}: the answer was lost ({lost}), it may have been changed") from error
+    if not landed:
+        raise lost
+
+
+async def _is_applied(cluster: Cluster, change: Change) -> bool:
+    live = await _live(cluster, change)
+    return (
+        live is not None
+        and applied_by(live, change.manager)
+        and same(projection(live, change.document), change.document)
+    )
+
+
+async def _live(cluster: Cluster, change: Change) -> Document | None:
+    target = change.target
+    try:
+        return await cluster.get(change.kind, target.name, target.namespace)
+    except NotFound:
+        return None
+
+
+async def _unmake(cluster: Cluster, change: Change) -> str:
+    """What was not there before the run goes again; what was there keeps what was applied."""
+    if change.target.uid:
+        return f"{change.target} keeps what was applied"
+    try:
+        live = await _live(cluster, change)
+        if live is None:
+            return ""
+        target = change.target
+        await uninterrupted(cluster.delete(change.kind, target.name, target.namespace, uid=live["metadata"]["uid"]))
+    except ClusterError as error:
+        return f"{change.target}: {error}"
+    return ""
 
 
 async def _delete(cluster: Cluster, change: Change) -> tuple[str, ...]:

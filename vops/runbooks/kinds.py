@@ -95,12 +95,25 @@ class Done(Exception):
     """A look found that things are as wished: the steps after it are not needed."""
 
 
+class Unread(Exception):
+    """A step wants to know of an object that was not looked up yet: it is read, and the plan made again."""
+
+    def __init__(self, ref: Ref) -> None:
+        super().__init__(str(ref))
+        self.ref = ref
+
+
 @dataclass(frozen=True)
 class View:
-    """What a step sees while a plan is made: facts, and the objects as the steps before it will leave them."""
+    """What a step sees while a plan is made: facts, and the objects as the steps before it will leave them.
+
+    `absent` are the objects that were looked up and are not there; `runbook` is the name of the one that is planned.
+    """
 
     snapshot: ClusterSnapshot
     documents: Mapping[Ref, Document] = field(default_factory=dict)
+    absent: frozenset[Ref] = frozenset()
+    runbook: str = ""
 
     @cached_property
     def facts(self) -> Facts:
@@ -112,6 +125,13 @@ class View:
         if found is None:
             raise StepFault(f"{ref} is not a parameter of this runbook, so it was not read")
         return found
+
+    def find(self, ref: Ref) -> Document | None:
+        """An object that may be there or not. Raises Unread for one that was not looked up yet."""
+        here = Ref(ref.kind, ref.name, ref.namespace)
+        if here not in self.documents and here not in self.absent:
+            raise Unread(here)
+        return self.documents.get(here)
 
 
 @dataclass(frozen=True)

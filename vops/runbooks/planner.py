@@ -31,11 +31,15 @@ DEFAULT_TIMEOUT_S = 900.0
 
 @dataclass(frozen=True)
 class World:
-    """What a plan is made from: one snapshot, and the objects that the parameters name, as raw documents."""
+    """What a plan is made from: one snapshot, and the objects that were looked up, as raw documents.
+
+    `absent` are those that are not there.
+    """
 
     snapshot: ClusterSnapshot
     cluster: Identity
     documents: Mapping[Ref, Document] = field(default_factory=dict)
+    absent: frozenset[Ref] = frozenset()
 
 
 def bound_params(script: Script, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,7 +63,7 @@ def make_plan(script: Script, params: Mapping[str, Any], world: World, *, plan_i
     """The plan for bound `params` (see `bound_params`).
 
     Raises Refused when an `assert` does not hold or vops cannot make a change, InputError with the line when an
-    expression has no value.
+    expression has no value, Unread for an object that has to be looked up first.
     """
     planning = _Planning(script, params, world)
     steps = planning.steps()
@@ -120,7 +124,7 @@ class _Planning:
 
     def _decide(self, item: ScriptStep, raw: Document, args: Any) -> PlannedStep:
         kind = item.step.kind
-        view = View(self._world.snapshot, self._documents)
+        view = View(self._world.snapshot, self._documents, self._world.absent, self._script.runbook.id)
         if kind.group is Group.LOOK:
             outcome = kind.look(args, view)
             self._keep(item, outcome.outputs)
@@ -133,10 +137,10 @@ class _Planning:
         return self._change(item, args, view)
 
     def _change(self, item: ScriptStep, args: Any, view: View) -> PlannedStep:
-        ref = args.ref.ref
-        values = {**self._values, "obj": view.document(ref)}
-        if item.done is not None and holds(item.done, values):
-            return _planned(item, Decision.DONE, because=f"{item.step.common.done} holds already")
+        if item.done is not None:
+            values = {**self._values, "obj": view.document(args.ref.ref)}
+            if holds(item.done, values):
+                return _planned(item, Decision.DONE, because=f"{item.step.common.done} holds already")
         changes: Changes = tuple(
             msgspec.structs.replace(change, summary=change.summary or item.step.common.title)
             for change in item.step.kind.plan(args, view)
@@ -145,7 +149,8 @@ class _Planning:
             return _planned(item, Decision.DONE, because="nothing to do")
         for change in changes:
             if change.verb is Verb.PATCH:
-                self._documents[ref] = change.applied_to(self._documents[ref])
+                here = Ref(change.target.kind, change.target.name, change.target.namespace)
+                self._documents[here] = change.applied_to(self._documents[here])
         return _planned(item, Decision.DO, changes=changes, says=_losses(changes))
 
     def _keep(self, item: ScriptStep, outputs: Document) -> None:

@@ -79,9 +79,18 @@ def _compile_step(source: Source, scope: Scope, with_object: Scope, step: Step) 
         step=step,
         condition=_condition(source, scope, (*where, "if"), common.if_) if common.if_ else None,
         done=_condition(source, with_object, (*where, "done"), common.done) if common.done else None,
-        args={key: _compile(source, scope, (*where, key), value) for key, value in step.args.items()},
+        args={key: _argument(source, scope, with_object, step, key) for key in step.args},
         timeout=_template(source, scope, (*where, "timeout"), str(common.timeout)) if common.timeout else None,
     )
+
+
+def _argument(source: Source, scope: Scope, with_object: Scope, step: Step, key: str) -> Any:
+    """One argument; a wait's conditions on `obj` are checked here and evaluated each time that it looks."""
+    value, where = step.args[key], (*step.where, key)
+    if step.kind.group is Group.WAIT and key in CONDITIONS:
+        _condition(source, Scope({"obj": "any"}), where, value)
+        return value
+    return _compile(source, scope, where, value)
 
 
 def _compile(source: Source, scope: Scope, where: Path, value: Any) -> Any:
