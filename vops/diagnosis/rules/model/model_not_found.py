@@ -30,6 +30,7 @@ _FILES = lazy_pattern(
     r"|does not appear to have a(?:ny)? files? named|Can't load (?:the )?(?:configuration|tokenizer|image processor"
     r"|feature "
     r"extractor) (?:of|for)|no config file found|No supported config format found|Incorrect path_or_model_id"
+    r"|No model found in|Failed to fetch model|Local path .{1,200} does not exist"
     r"|[Mm]odel path .{0,200}does not exist|is not a local folder"
     r"|Invalid repository ID or local directory|(?<!Local)EntryNotFoundError|Could not find \S{0,80}tokenizer\.model"
     r"|Path .{1,200} does not exist|Failed to load mistral .{0,120} config|non-existent path: "
