@@ -13,7 +13,7 @@ import msgspec
 
 from vops.diagnosis import cluster_autoscaler
 from vops.diagnosis.autoscalers import ANSWERS_COUNT, Autoscalers
-from vops.diagnosis.cloud_text import zones_in
+from vops.diagnosis.cloud_text import Answer, CloudAnswer, zones_in
 from vops.diagnosis.cluster_autoscaler import NodeGroup
 from vops.diagnosis.findings import Confidence
 from vops.diagnosis.outcomes import LONGEST, NOTHING, Outcome, Provisioning, answered, first_time, has_own_obstacle
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vops.diagnosis.subjects import Replica
 
 _SETTLED = timedelta(minutes=5)
+_SEVERAL = 2
 
 
 def by_events(replica: Replica, seen: Autoscalers) -> Provisioning:
@@ -56,9 +57,13 @@ def _triggered(replica: Replica, seen: Autoscalers, last: Event, failed: list[Ev
         return _failed(replica, seen, (*failed[-2:], last), ())
     if seen.age(last) > LONGEST or _arrived(replica, last):
         return NOTHING
-    return Provisioning(
-        Outcome.WORKING, ca_name(seen), Confidence.STRONG, (last,), groups, since=last.first_timestamp or last.last_seen
-    )
+    asked = last.first_timestamp or last.last_seen
+    if last.times >= _SEVERAL and asked is not None and seen.at - asked > _SEVERAL * LONGEST:
+        late = CloudAnswer(Answer.LATE, f"asked for {last.times} times, and no node has come")
+        return Provisioning(
+            Outcome.REFUSED, ca_name(seen), Confidence.PROBABLE, (last,), groups, answers=(late,), since=asked
+        )
+    return Provisioning(Outcome.WORKING, ca_name(seen), Confidence.STRONG, (last,), groups, since=asked)
 
 
 def _arrived(replica: Replica, trigger: Event) -> bool:

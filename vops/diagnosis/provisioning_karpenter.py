@@ -6,7 +6,7 @@ vops.diagnosis.karpenter.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -31,6 +31,9 @@ from vops.model.resources import Event
 
 if TYPE_CHECKING:
     from vops.diagnosis.subjects import Replica
+
+_SEVERAL = 2
+"""So many NodeClaims that went away are no accident."""
 
 
 def by_karpenter(replica: Replica, seen: Autoscalers) -> Provisioning:
@@ -71,11 +74,25 @@ def _nominated(last: Event, nominated: list[Event], seen: Autoscalers, by: str) 
     )
     if lacks and not launched:
         return answered(by, Confidence.STRONG, (*lacks, last), since=nominated[0].first_timestamp)
+    if not any(map(karpenter.launched, claims)) and _given_up(nominated, seen):
+        return Provisioning(Outcome.STOCKOUT, by, Confidence.POSSIBLE, tuple(nominated[-2:]), since=_asked(nominated))
     if not names or (not claims and seen.claims_known) or seen.age(last) > LONGEST:
         return NOTHING
     stage = karpenter.stage(claims[0]) if claims else ""
     since = claims[0].metadata.creation_timestamp if claims else last.last_seen
     return Provisioning(Outcome.WORKING, by, Confidence.STRONG, (last,), claims=claims, since=since, detail=stage)
+
+
+def _given_up(nominated: list[Event], seen: Autoscalers) -> bool:
+    """Whether one NodeClaim after another was made for the pod and is gone, or must be by now."""
+    recent = [item for item in nominated if seen.age(item) <= ANSWERS_COUNT]
+    names = {name for item in recent for name in karpenter.claims_named(item.message)}
+    gone = len(names - seen.claims.keys()) if seen.claims_known else len(names) - 1
+    return gone >= _SEVERAL
+
+
+def _asked(nominated: list[Event]) -> datetime | None:
+    return nominated[0].first_timestamp or nominated[0].last_seen
 
 
 def _of_claim(claim: NodeClaim, seen: Autoscalers, by: str, said: Event | None = None) -> Provisioning:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -30,6 +31,7 @@ from tests.unit.diagnosis.cases_capacity import (
 from tests.unit.diagnosis.cluster_parts import (
     GPU,
     NAMESPACE,
+    NOW,
     TAINT,
     ago,
     event,
@@ -73,6 +75,11 @@ def ailing(reason: str, message: str) -> NodePool:
     return msgspec.structs.replace(node_pool(), status={"conditions": [said]})
 
 
+def again(found: Event, *, times: int, first_s: float) -> Event:
+    """An event that came so often since so many seconds ago."""
+    return msgspec.structs.replace(found, count=times, first_timestamp=NOW - timedelta(seconds=first_s))
+
+
 def on_map(reason: str, message: str, age_s: float = 60) -> Event:
     return about("ConfigMap", "cluster-autoscaler-status", reason, message, age_s=age_s, namespace="kube-system")
 
@@ -92,6 +99,8 @@ def new_node(made_s: float, ready_s: float) -> Node:
     [
         # the Cluster Autoscaler, by its words about the pod
         (waits(triggered()), Outcome.WORKING),
+        (waits(again(triggered(), times=5, first_s=3000)), Outcome.REFUSED),
+        (waits(again(triggered(), times=2, first_s=300)), Outcome.WORKING),
         (waits(triggered(age_s=1200)), Outcome.NOTHING_KNOWN),
         (waits(triggered(age_s=800), new_node(700, 400)), Outcome.NOTHING_KNOWN),
         (waits(triggered(age_s=300), new_node(100, 30)), Outcome.WORKING),
@@ -150,6 +159,9 @@ def test_what_the_cluster_autoscaler_says(case: Case, outcome: Outcome) -> None:
         (waits(nominated(), node_claim(Launched=LAUNCHED)), Outcome.WORKING),
         (waits(nominated(), node_pool()), Outcome.NOTHING_KNOWN),
         (waits(nominated(), ice()), Outcome.STOCKOUT),
+        # one claim after another is made for it and goes away
+        (waits(*(nominated(f"gpu-{n}", 60 * n) for n in (5, 3, 1))), Outcome.STOCKOUT),
+        (waits(nominated("gpu-old00", 300), nominated(), node_claim(Launched=LAUNCHED)), Outcome.WORKING),
         (waits(nominated(), ice(message="NodeClaim gpu-x1y2z event: insufficient capacity, x")), Outcome.STOCKOUT),
         (waits(nominated(), ice("cpu-x1y2z")), Outcome.NOTHING_KNOWN),
         (waits(nominated(), ice(age_s=3000)), Outcome.NOTHING_KNOWN),
