@@ -50,8 +50,13 @@ def to_examine(replica: Replica) -> tuple[Replica, ...]:
 
 
 def failing_sidecars(replica: Replica) -> tuple[Replica, ...]:
-    """The sidecars that cannot be created or that end again and again."""
-    return tuple(_failing(replica, Role.SIDECAR))
+    """The sidecars that cannot be created or that end again and again.
+
+    While the server loads, one that ends again and again may only wait for it.
+    """
+    found = _failing(replica, Role.SIDECAR)
+    loading = replica.state is ReplicaState.LOADING
+    return tuple(item for item in found if not (loading and item.last_death is not None))
 
 
 def _failing(replica: Replica, wanted: Role) -> Iterator[Replica]:

@@ -188,6 +188,9 @@ PROGRESS: dict[str, Case] = {
     "an-init-container-was-tried-again-and-goes-on": lambda: beside(
         "init", {"state": {"terminated": {"exitCode": 0, "reason": "Completed"}}, "restartCount": 1}
     ),
+    "a-sidecar-ends-until-the-server-answers": lambda: beside(
+        "sidecar", crashed(1), log="dial tcp 127.0.0.1:8000: connect: connection refused\n", server=running(60)
+    ),
     "a-sidecar-starts": lambda: beside("sidecar", running(5)),
     "a-large-image-is-pulled": hangs("Pulling", 'Pulling image "vllm/vllm-openai:v0.25.1"', count=1, age_s=900),
     "a-volume-took-a-second-try": hangs(

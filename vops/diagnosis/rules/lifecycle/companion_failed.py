@@ -83,7 +83,7 @@ def _verdict(replica: Replica, summary: str) -> Verdict | None:
     if death is None or death.exit_code == 0:
         return None
     said, shown = _last_words(replica)
-    why = f": {said}" if said else f" with exit code {death.exit_code}"
+    why = f": {said or f'exit code {death.exit_code}'}"
     previous = " --previous" if replica.death_log_is_previous else ""
     return Verdict(
         summary=f"{summary}{why}",
