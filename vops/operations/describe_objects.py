@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from vops.model.patterns import lazy_pattern
+from vops.operations import describe_around
 from vops.operations.describe_containers import containers, statuses
 from vops.operations.describe_events import seconds
 from vops.operations.describe_outline import Entry, moment
@@ -28,6 +29,8 @@ _UNSCHEDULED = "default-scheduler"
 def kind_of(entries: Entry) -> str:
     """Which kind of object an outline describes; empty for one that vops has no use for."""
     keys = {item.key for item in entries.below}
+    if entries.value("Kind") in _READERS:
+        return entries.value("Kind")
     return next((kind for kind, wanted in _SIGNS if wanted <= keys), "")
 
 
@@ -231,7 +234,29 @@ def _workload(entries: Entry, _: list[Document], at: datetime) -> Document:
     }
 
 
+def _daemonset(entries: Entry, _: list[Document], at: datetime) -> Document:
+    plain = _workload(entries, _, at)
+    return {**plain, "status": describe_around.daemonset_status(entries)}
+
+
+def _service(entries: Entry, _: list[Document], at: datetime) -> Document:
+    return {"metadata": _meta(entries), **describe_around.service(entries)}
+
+
+def _autoscaler(entries: Entry, _: list[Document], at: datetime) -> Document:
+    return {"metadata": _meta(entries), **describe_around.autoscaler(entries)}
+
+
+def _scaled_object(entries: Entry, _: list[Document], at: datetime) -> Document:
+    found = describe_around.scaled_object(entries)
+    meta = _meta(entries) | {"annotations": found.pop("annotations")}
+    return {"metadata": meta, **found}
+
+
 _SIGNS: tuple[tuple[str, set[str]], ...] = (
+    ("DaemonSet", {"Desired Number of Nodes Scheduled"}),
+    ("HorizontalPodAutoscaler", {"Reference", "Min replicas", "Max replicas"}),
+    ("Service", {"Selector", "TargetPort", "Session Affinity"}),
     ("Node", {"Capacity", "Allocatable"}),
     ("PersistentVolumeClaim", {"StorageClass", "Access Modes", "Status"}),
     ("Deployment", {"StrategyType", "Replicas"}),
@@ -246,4 +271,8 @@ _READERS: dict[str, Callable[[Entry, list[Document], datetime], Document]] = {
     "Deployment": _workload,
     "StatefulSet": _workload,
     "ReplicaSet": _workload,
+    "DaemonSet": _daemonset,
+    "HorizontalPodAutoscaler": _autoscaler,
+    "Service": _service,
+    "ScaledObject": _scaled_object,
 }
