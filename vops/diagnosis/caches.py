@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import PurePosixPath
 
 from vops.diagnosis.facts import Replica
@@ -14,7 +15,7 @@ _UNDER_HOME = ".cache/huggingface"
 def cache_path(replica: Replica) -> str:
     """The directory of the model cache: --download-dir, HF_HUB_CACHE, HF_HOME, or the one under the home (root's)."""
     words = [word for text in (*replica.container.command, *replica.container.args) for word in text.split()]
-    for word, following in zip(words, (*words[1:], ""), strict=True):
+    for word, following in pairwise([*words, ""]):
         if word.startswith("--download-dir="):
             return word.partition("=")[2]
         if word == "--download-dir" and following:
