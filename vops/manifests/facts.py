@@ -44,13 +44,6 @@ class Asked(NamedTuple):
     manifests: Manifests
 
 
-class Among(NamedTuple):
-    """An object among all the manifests it is linted with."""
-
-    object: Object
-    manifests: Manifests
-
-
 class Manifests:
     """A set of objects that are meant for one cluster; `cluster` is what is known of it, where it was looked at."""
 

@@ -142,10 +142,6 @@ class Server(msgspec.Struct, frozen=True, eq=False, dict=True):
                 return mount, volume, at
         return None
 
-    @property
-    def replicas(self) -> int:
-        return whole_number(self.object.get("spec", "replicas")) or 1
-
     def offers(self, port: int | str) -> bool:
         """Whether a port that is not vLLM's own is one that somebody else in the pod may listen at."""
         others = [item for _, item in mappings(self.pod.spec.get("containers")) if item is not self.raw]

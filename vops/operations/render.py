@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -25,6 +26,7 @@ MULTI_NODE = "multi-node"
 NNODES_SINCE = (0, 12, 0)
 """The first version that vops knows to have `--nnodes`; the ones before span nodes with Ray, which the image lacks."""
 _CARD_OVERLAYS = {"L4": "l4", "A100-80GB": "a100", "H100": "h100"}
+_PROFILE = re.compile(r"-(\d+g\.\d+gb)$")
 _PLATFORMS = frozenset({"gke", "eks", "aks"})
 _RESOURCES = frozenset({"mig", "time-slicing"})
 
@@ -56,6 +58,8 @@ def render_order(order: Order) -> list[Manifest]:
     values = library_values(_completed(order, card, _sized(order, card)))
     root = "base" if order.kind == DEPLOY else f"stacks/{order.kind}"
     objects = render(library, root, components, values, order.asked.namespace)
+    if profile := mig_profile(card):
+        objects = [_with_profile(item, profile) for item in objects]
     if order.quantization:
         objects = [_quantized(item, order.quantization) for item in objects]
     kept = [item for item in objects if item["kind"].lower() not in {kind.lower() for kind in order.without}]
@@ -109,12 +113,37 @@ def _components(order: Order, library: Library, card: Card | None) -> list[str]:
             raise UsageError("overlays are for `vops render deploy`", hint="leave out --with")
         return []
     sharded = order.asked.tensor_parallel_size > 1
-    if sharded and _RESOURCES & set(order.overlays):
+    if sharded and (_RESOURCES & set(order.overlays) or mig_profile(card)):
         raise UsageError("a part of a card does not go with --tp", hint="leave out --tp, or the overlay")
-    found = [] if card is None else [_CARD_OVERLAYS.get(card.name, "card")]
+    found = [] if card is None else _card_overlays(card)
     found += ["tensor-parallel"] if sharded else []
     found += [name for name in order.overlays if name not in _PLATFORMS]
     return list(dict.fromkeys([*found, *(name for name in order.overlays if name in _PLATFORMS)]))
+
+
+def _card_overlays(card: Card) -> list[str]:
+    """What chooses the card: a node label, or for a MIG instance the resource's name."""
+    if mig_profile(card):
+        return ["mig"]
+    return [_CARD_OVERLAYS.get(card.name, "card")] if card.products else []
+
+
+def mig_profile(card: Card | None) -> str:
+    """`1g.10gb` for a MIG instance of the catalogue; empty for a whole card."""
+    found = _PROFILE.search("" if card is None else card.name)
+    return found[1] if found else ""
+
+
+def _with_profile(item: Manifest, profile: str) -> Manifest:
+    """A Deployment whose server asks for one MIG profile."""
+    if item["kind"] != "Deployment":
+        return item
+    resource = f"nvidia.com/mig-{profile}"
+    for container in item["spec"]["template"]["spec"]["containers"]:
+        limits = container["resources"]["limits"]
+        named = {resource if name.startswith("nvidia.com/mig-") else name: amount for name, amount in limits.items()}
+        container["resources"]["limits"] = named
+    return item
 
 
 def _sized(order: Order, card: Card | None) -> Sizing | None:

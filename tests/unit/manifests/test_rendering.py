@@ -98,6 +98,12 @@ def test_a_card_is_chosen_by_the_platforms_label(card: str, overlays: tuple[str,
     assert item["spec"]["template"]["spec"]["nodeSelector"] == {"kubernetes.io/os": "linux"} | selector
 
 
+def test_a_mig_instance_is_asked_for_by_its_resource() -> None:
+    item = next(item for item in render_order(Order("deploy", Asked(), "H100-1g.20gb")) if item["kind"] == "Deployment")
+    assert server(item)["resources"]["limits"].keys() == {"memory", "nvidia.com/mig-1g.20gb"}
+    assert item["spec"]["template"]["spec"]["nodeSelector"] == {"kubernetes.io/os": "linux"}
+
+
 def test_a_parameter_of_the_users_wins() -> None:
     values = library_values(Asked(parameters={"token_secret": "mine", "startup_failures": "500"}))
     assert (values["token_secret"], values["startup_failures"]) == ("mine", 500)
@@ -111,6 +117,7 @@ def test_a_parameter_of_the_users_wins() -> None:
         Order("deploy", Asked(), overlays=("nope",)),
         Order("keda", Asked(), overlays=("gke",)),
         Order("deploy", Asked(tensor_parallel_size=2), overlays=("mig",)),
+        Order("deploy", Asked(tensor_parallel_size=2), "H100-1g.20gb"),
         Order("multi-node", Asked(image="vllm/vllm-openai:v0.8.5")),
         Order("deploy", Asked(name="Not A Name")),
         Order("deploy", Asked(parameters={"nope": "1"})),
