@@ -1,11 +1,8 @@
-"""Shared by the capacity rules: what was asked and answered as evidence, what pins a pod to a zone, and how much is
-missing."""
+"""Shared by the capacity rules: what was asked and answered, as evidence and in words, and how much is missing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-
-import msgspec
 
 from vops.diagnosis import blockers, evidence, karpenter
 from vops.diagnosis.cloud_text import CloudAnswer
@@ -16,7 +13,6 @@ from vops.diagnosis.states import ReplicaState
 from vops.model.patterns import lazy_pattern
 from vops.model.provisioning import NodePool
 from vops.model.quantities import format_duration
-from vops.model.storage import PersistentVolume, PersistentVolumeClaim
 from vops.model.text import one_line
 
 ANY_NODE = frozenset(
@@ -38,6 +34,7 @@ LACK_OF_NODES = frozenset({"gpu-exhausted", "gpu-not-advertised", "cpu-memory-sh
 """What more nodes of the same kind would end."""
 
 _SHOWN = 4
+_STAGES = ("Launched", "Registered", "Initialized")
 _SIGNS = (
     ("GCE ", "gce"),
     ("NVIDIA_", "gce"),
@@ -50,76 +47,6 @@ _SIGNS = (
 )
 _LONGEST = 200
 _WRAPPED = lazy_pattern(r"(?:this pod failed|NodeClaim \S{1,253} event): (.{1,2000}?)(?:\. Pod is at risk|$)")
-_ZONE_LABELS = ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone", "topology.gke.io/zone")
-
-
-class Pin(msgspec.Struct, frozen=True):
-    """What keeps a pod in certain zones: a field of the pod, or a volume."""
-
-    zones: tuple[str, ...]
-    by: str
-    shown: Evidence
-    volume: bool = False
-
-
-def pin(replica: Replica) -> Pin | None:
-    """What pins the pod to one zone or a few; a volume first, for it cannot be edited."""
-    return next(_pins(replica), None)
-
-
-def _pins(replica: Replica) -> Iterator[Pin]:
-    yield from _volume_pins(replica)
-    spec = replica.pod.spec
-    for key in _ZONE_LABELS:
-        if zone := spec.node_selector.get(key):
-            path = f"spec.nodeSelector[{key}]"
-            yield Pin((zone,), f"its nodeSelector {key}", evidence.pod_field(path, zone))
-    required = (spec.affinity.get("nodeAffinity") or {}).get("requiredDuringSchedulingIgnoredDuringExecution") or {}
-    terms = required.get("nodeSelectorTerms") or []
-    zones = _zones_of(terms)
-    if zones and len(terms) == 1:
-        yield Pin(zones, "its node affinity", evidence.pod_field("spec.affinity.nodeAffinity", ", ".join(zones)))
-
-
-def _volume_pins(replica: Replica) -> Iterator[Pin]:
-    volumes = {item.metadata.name: item for item in replica.facts.all(PersistentVolume)}
-    claims = {
-        item.metadata.name: item
-        for item in replica.facts.all(PersistentVolumeClaim)
-        if item.metadata.namespace == replica.namespace
-    }
-    for used in replica.pod.spec.volumes:
-        claim = claims.get(str((used.persistent_volume_claim or {}).get("claimName", "")))
-        volume = volumes.get(claim.spec.volume_name) if claim is not None else None
-        terms = ((volume.spec.node_affinity.get("required") or {}).get("nodeSelectorTerms") or []) if volume else []
-        zones = _zones_of(terms)
-        if claim is not None and volume is not None and zones:
-            name = volume.metadata.name
-            shown = Evidence("persistentvolume", f"{name} spec.nodeAffinity", ", ".join(zones))
-            yield Pin(zones, f"the volume of its claim {claim.metadata.name}", shown, volume=True)
-
-
-def _zones_of(terms: Iterable[dict[str, object]]) -> tuple[str, ...]:
-    """The zones that node selector terms allow, of the keys that name zones."""
-    found: list[str] = []
-    for term in terms:
-        expressions = term.get("matchExpressions")
-        for item in expressions if isinstance(expressions, list) else ():
-            key = str(item.get("key", ""))
-            if item.get("operator") == "In" and (key in _ZONE_LABELS or key.endswith("/zone")):
-                found += [str(value) for value in item.get("values") or ()]
-    return tuple(dict.fromkeys(found))
-
-
-def unpin_step(pinned: Pin) -> str:
-    """How to let a pod leave its zone."""
-    zones = ", ".join(pinned.zones)
-    if pinned.volume:
-        return (
-            f"{pinned.by[0].upper()}{pinned.by[1:]} holds it in {zones}: put the model on a regional or ReadOnlyMany "
-            "volume, or seed a second claim in a zone that has GPUs, and keep the first until that serves."
-        )
-    return f"Remove {pinned.by.removeprefix('its ')} ({zones}) from the pod template, or let it name more zones."
 
 
 # --- evidence ---------------------------------------------------------------------------------------------
@@ -127,38 +54,34 @@ def unpin_step(pinned: Pin) -> str:
 
 def shown(replica: Replica) -> tuple[Evidence, ...]:
     """What the autoscaler said and did, then the scheduler's own words."""
-    found = replica.provisioning
-    said = tuple(evidence.event(item) for item in found.events[-_SHOWN:])
-    groups = tuple(
-        Evidence(
-            "configmap",
-            f"cluster-autoscaler-status nodeGroups[{group.short}]",
-            one_line(f"{group.status or '?'}{_sizes(group.target, group.most)} {group.code} {group.message}".strip()),
-        )
-        for group in found.groups[:_SHOWN]
-    )
-    claims = tuple(
-        Evidence("nodeclaim", f"{claim.metadata.name} status.conditions[{item.type}]", one_line(_condition(item)))
-        for claim in found.claims[:_SHOWN]
-        for item in claim.status.conditions
-        if item.status != "True" and item.type in ("Launched", "Registered", "Initialized") and item.reason
-    )
-    pools = tuple(
-        Evidence("nodepool", f"{pool.metadata.name} status.conditions", one_line(text))
-        for pool in serving_pools(replica)
-        if (text := karpenter.trouble(pool))
-    )
+    said = tuple(evidence.event(item) for item in replica.provisioning.events[-_SHOWN:])
     asks = (blockers.request(replica),) if replica.placement.gpus else ()
-    return (*said, *groups, *claims, *pools, *asks, *blockers.scheduled_by(replica))
+    state = (*_group_evidence(replica), *_claim_evidence(replica), *_pool_evidence(replica))
+    return (*said, *state, *asks, *blockers.scheduled_by(replica))
+
+
+def _group_evidence(replica: Replica) -> Iterator[Evidence]:
+    for group in replica.provisioning.groups[:_SHOWN]:
+        words = f"{group.status or '?'}{_sizes(group.target, group.most)} {group.code} {group.message}"
+        yield Evidence("configmap", f"cluster-autoscaler-status nodeGroups[{group.short}]", one_line(words.strip()))
+
+
+def _claim_evidence(replica: Replica) -> Iterator[Evidence]:
+    for claim in replica.provisioning.claims[:_SHOWN]:
+        for item in claim.status.conditions:
+            if item.status != "True" and item.type in _STAGES and item.reason:
+                where = f"{claim.metadata.name} status.conditions[{item.type}]"
+                yield Evidence("nodeclaim", where, one_line(f"{item.status} {item.reason}: {item.message}"))
+
+
+def _pool_evidence(replica: Replica) -> Iterator[Evidence]:
+    for pool in serving_pools(replica):
+        if text := karpenter.trouble(pool):
+            yield Evidence("nodepool", f"{pool.metadata.name} status.conditions", one_line(text))
 
 
 def _sizes(target: int | None, most: int | None) -> str:
     return f", {target} of at most {most} nodes" if target is not None and most is not None else ""
-
-
-def _condition(item: object) -> str:
-    status, reason = getattr(item, "status", ""), getattr(item, "reason", "")
-    return f"{status} {reason}: {getattr(item, 'message', '')}"
 
 
 def pool_limits(replica: Replica) -> tuple[Evidence, ...]:

@@ -19,12 +19,12 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import capacity, remedies
-from vops.diagnosis.capacity import Pin
+from vops.diagnosis import capacity, remedies, zones
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Fix
 from vops.diagnosis.outcomes import Outcome
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.zones import Pin
 
 _BACKOFF = "the last attempt to add a node failed, and nothing here says why: most often the cloud is out of stock"
 _STEPS = {
@@ -55,7 +55,7 @@ def gpu_stockout(replica: Replica) -> Verdict | None:
     found = replica.provisioning
     if found.outcome is not Outcome.STOCKOUT:
         return None
-    pinned = capacity.pin(replica)
+    pinned = zones.pin(replica)
     return Verdict(
         summary=_summary(replica, pinned),
         evidence=(*((pinned.shown,) if pinned else ()), *capacity.shown(replica)),
@@ -82,7 +82,7 @@ def _fix(replica: Replica, pinned: Pin | None) -> Fix:
     elsewhere = dict.fromkeys(zone for answer in replica.provisioning.answers for zone in answer.elsewhere)
     pools = ", ".join(pool.metadata.name for pool in capacity.serving_pools(replica)) or "that serves it"
     ways = _KARPENTER if seen.pools else _STEPS.get(capacity.cloud(replica), _ANY)
-    steps = [capacity.unpin_step(pinned)] if pinned else []
+    steps = [zones.unpin_step(pinned)] if pinned else []
     if elsewhere:
         steps.append(f"The cloud names zones that have it: {', '.join(elsewhere)}.")
     steps += [step.format(count=count, pools=pools) for step in ways]
