@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.unit.diagnosis.cases_scheduling import daemonset
-from tests.unit.diagnosis.cluster_parts import GPU, TAINT, TOLERATION, first_finding, node, pending, world
+from tests.unit.diagnosis.cluster_parts import GPU, TAINT, TOLERATION, first_finding, node, pending, ready, world
 from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.findings import Confidence, Finding
 from vops.diagnosis.gpu_nodes import gpu_sign
@@ -47,6 +47,11 @@ def test_signs_of_gpus(labels: dict[str, str], sign: bool) -> None:
         ((daemonset(),), "does not tolerate nvidia.com/gpu:NoSchedule", "Add to the tolerations of the device plugin"),
         ((daemonset(desired=1, tolerations=[TOLERATION]),), "ready on 0 of 1 nodes", "log of its pod on gpu-1"),
         ((daemonset(tolerations=[TOLERATION]),), "selects no node", "get pods"),
+        (
+            (daemonset(tolerations=[TOLERATION], nodeSelector={"nvidia.com/gpu.present": "true"}),),
+            "asks for nvidia.com/gpu.present=true, which the node lacks",
+            "feature discovery",
+        ),
         ((daemonset(desired=1, ready=1, tolerations=[TOLERATION]),), "the driver is missing", "install the driver"),
     ],
 )
@@ -107,3 +112,23 @@ def test_gpus_that_a_driver_hands_out_are_in_no_capacity() -> None:
     says = "0/1 nodes are available: 1 cannot allocate all claims. still not schedulable"
     facts = world(pending(says), node(gpus=0))
     assert [item.cause for item in diagnose(facts, facts.replicas[0].ref).findings] == ["dra-claim-pending"]
+
+
+def test_gpus_that_are_free_but_scattered() -> None:
+    found = finding(
+        node("a", gpus=4), node("b", gpus=4), ready("x", node="a", gpus=2), ready("y", node="b", gpus=3), gpus=4
+    )
+    assert found.cause == "gpu-exhausted"
+    assert "at most 2 are free on one node (3 in all)" in found.summary
+
+
+@pytest.mark.parametrize(
+    ("held", "step"),
+    [("40Gi", "Lower the memory request to 24.0 GiB or less"), ("60Gi", "Free 28.0 GiB memory on the node")],
+)
+def test_a_request_is_lowered_only_where_that_is_worth_it(held: str, step: str) -> None:
+    small = ready("small", gpus=0, requests={"memory": held})
+    found = finding(node(), small, requests={"memory": "32Gi"})
+    assert found.cause == "cpu-memory-short"
+    assert step in " ".join(found.fixes[0].steps)
+    assert "serving/small" in found.evidence[0].observed

@@ -30,6 +30,8 @@ from vops.model.snapshot import Source
 
 _BYTES = ("memory", "ephemeral-storage", "hugepages-")
 _HOLDERS_SHOWN = 3
+_WORTH_LOWERING = 3
+"""A request is not lowered to less than a third: the server would not run on that."""
 
 
 @rule(cause="cpu-memory-short", branch=Branch.SCHEDULE, needs={Source.NODES}, order=30)
@@ -87,6 +89,11 @@ def _step(item: Shortfall) -> str:
     if item.hopeless:
         most = amount(item.resource, item.allocatable)
         return f"Ask for at most {most} {item.resource}: even an empty node has no more."
+    lacking = amount(item.resource, item.wanted - item.free)
+    if item.free * _WORTH_LOWERING < item.wanted:
+        return f"Free {lacking} {item.resource} on the node: move pods away that need no GPU, or use another node."
+    free = amount(item.resource, item.free)
     return (
-        f"Lower the {item.resource} request to {amount(item.resource, item.free)} or less, or free as much on the node."
+        f"Lower the {item.resource} request to {free} or less, if the server really uses no more; or free {lacking} on "
+        "the node."
     )

@@ -38,7 +38,7 @@ def gpu_exhausted(replica: Replica) -> Verdict | None:
     lower = _outranked(replica, full)
     preempt = f" (it ranks above {blockers.named(pod.metadata.name for pod in lower)})" if lower else ""
     return Verdict(
-        summary=f"{replica.name} asks for {asks}, and all are taken on {blockers.nodes_in_words(full)}",
+        summary=f"{replica.name} asks for {asks}, and {_taken(replica, full)} on {blockers.nodes_in_words(full)}",
         evidence=(blockers.request(replica), *holder_evidence(replica, full), *blockers.scheduled_by(replica)),
         confidence=blockers.confidence(placement, Obstacle.RESOURCE, full),
         fixes=(
@@ -59,6 +59,15 @@ def full_nodes(replica: Replica) -> Sequence[NodeFit]:
     if not placement.gpus or not nearest or not all(fit.short_of_gpu for fit in nearest):
         return ()
     return tuple(fit for fit in placement.allowed if fit.short_of_gpu) or nearest
+
+
+def _taken(replica: Replica, full: Sequence[NodeFit]) -> str:
+    """`all are taken`, or how the free ones are scattered over nodes with too few each."""
+    placement = replica.placement
+    free = [int(placement.free(fit.node, placement.gpu_resource)) for fit in full]
+    if not any(count > 0 for count in free):
+        return "all are taken"
+    return f"at most {max(free)} are free on one node ({sum(free)} in all)"
 
 
 def holder_evidence(replica: Replica, full: Sequence[NodeFit]) -> tuple[Evidence, ...]:

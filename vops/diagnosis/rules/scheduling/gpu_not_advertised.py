@@ -19,22 +19,19 @@ Fix
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from vops.diagnosis import blockers, evidence, remedies
+from vops.diagnosis.device_plugin import advertise, device_plugin, plugin_evidence, why
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.filters.rooms import capacity
-from vops.diagnosis.filters.taints import blocks, says_unavailable
-from vops.diagnosis.findings import Confidence, Evidence, Fix
+from vops.diagnosis.findings import Confidence
 from vops.diagnosis.gpu_nodes import bare_gpu_nodes, gpu_sign, unhealthy_nodes
 from vops.diagnosis.placement import NodeFit
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.rules.scheduling.wrong_gpu_resource import offered_gpu_resources
 from vops.diagnosis.scheduler_text import Obstacle
-from vops.model.resources import Taint, Workload
 from vops.model.snapshot import Source
-
-_PLUGINS = ("device-plugin", "deviceplugin", "nvidia-gpu-device", "k8s-device-plugin")
 
 
 @rule(cause="gpu-not-advertised", branch=Branch.SCHEDULE, needs={Source.NODES}, order=10)
@@ -63,18 +60,18 @@ def _bare(replica: Replica, bare: Sequence[NodeFit]) -> Verdict:
     plugin = device_plugin(replica)
     return Verdict(
         summary=f"{names} should have GPUs and {'does' if len(bare) == 1 else 'do'} not advertise {resource}: "
-        f"{_why(plugin, bare)}",
+        f"{why(plugin, bare)}",
         evidence=(
             blockers.request(replica),
             *(
                 evidence.node_field(fit.node, "status.capacity", f"no {resource}; {gpu_sign(fit.node)}")
                 for fit in bare[: blockers.NODES_SHOWN]
             ),
-            *_plugin_evidence(plugin),
+            *plugin_evidence(plugin),
             *blockers.scheduled_by(replica),
         ),
         confidence=_confidence(replica),
-        fixes=(_advertise(plugin, bare),),
+        fixes=(advertise(plugin, bare),),
     )
 
 
@@ -89,7 +86,7 @@ def _nowhere(replica: Replica) -> Verdict:
                 evidence.node_field(fit.node, "status.capacity", f"no {resource}")
                 for fit in placement.fits[: blockers.NODES_SHOWN]
             ),
-            *_plugin_evidence(plugin),
+            *plugin_evidence(plugin),
             *blockers.scheduled_by(replica),
         ),
         confidence=_confidence(replica),
@@ -132,78 +129,6 @@ def _unhealthy(replica: Replica, unhealthy: Sequence[NodeFit]) -> Verdict:
             ),
         ),
     )
-
-
-def device_plugin(replica: Replica) -> Workload | None:
-    """The DaemonSet that should advertise the GPUs; of several the one with the fewest pods ready."""
-    vendor = replica.placement.gpu_resource.split(".")[0].split("/")[0]
-    found = [item for item in replica.facts.snapshot.daemonsets if _is_plugin(item, vendor)]
-    return min(found, key=lambda item: item.status.number_ready, default=None)
-
-
-def _is_plugin(daemonset: Workload, vendor: str) -> bool:
-    images = " ".join(container.image for container in daemonset.spec.template.spec.containers)
-    words = f"{daemonset.metadata.name} {images}"
-    return any(part in words for part in _PLUGINS) and (vendor in words or "gpu" in words)
-
-
-def _why(plugin: Workload | None, bare: Sequence[NodeFit]) -> str:
-    if plugin is None:
-        return "driver or device plugin is missing there"
-    lacking = untolerated_by(plugin, bare)
-    if lacking:
-        return f"the device plugin {plugin.metadata.name} does not tolerate {', '.join(map(_taint, lacking))}"
-    wanted, ready = plugin.status.desired_number_scheduled, plugin.status.number_ready
-    if not wanted:
-        return f"the device plugin {plugin.metadata.name} selects no node"
-    if ready < wanted:
-        return f"the device plugin {plugin.metadata.name} is ready on {ready} of {wanted} nodes"
-    return f"the device plugin {plugin.metadata.name} runs and finds none, so the driver is missing there"
-
-
-def untolerated_by(plugin: Workload, bare: Iterable[NodeFit]) -> tuple[Taint, ...]:
-    """The taints that keep the device plugin's own pods from the nodes."""
-    tolerations = plugin.spec.template.spec.tolerations
-    taints = (
-        taint
-        for fit in bare
-        for taint in fit.node.spec.taints
-        if not says_unavailable(taint) and blocks(taint, tolerations)
-    )
-    return tuple(dict.fromkeys(taints))
-
-
-def _plugin_evidence(plugin: Workload | None) -> tuple[Evidence, ...]:
-    if plugin is None:
-        return ()
-    status = plugin.status
-    observed = f"{status.number_ready} of {status.desired_number_scheduled} ready"
-    where = f"{plugin.metadata.namespace}/{plugin.metadata.name} status"
-    return (Evidence("daemonset", where, observed, expected="one on each GPU node"),)
-
-
-def _advertise(plugin: Workload | None, bare: Sequence[NodeFit]) -> Fix:
-    title = "Make the nodes advertise their GPUs"
-    if plugin is None:
-        return remedies.advice(
-            title,
-            "See whether a device plugin runs on those nodes: kubectl get daemonsets,pods -A -o wide | grep -i nvidia",
-            "Install the NVIDIA device plugin (or the GPU Operator), and the driver and container runtime beneath it.",
-        )
-    name, namespace = plugin.metadata.name, plugin.metadata.namespace
-    lacking = untolerated_by(plugin, bare)
-    if lacking:
-        tolerations = "; ".join(f"key {item.key}, operator Exists, effect {item.effect}" for item in lacking)
-        return remedies.advice(title, f"Add to the tolerations of the device plugin {namespace}/{name}: {tolerations}.")
-    return remedies.advice(
-        title,
-        f"See why it is not ready: kubectl -n {namespace} get pods -o wide, then the log of its pod on {bare[0].name}.",
-        f"Where it logs that NVML or the driver is missing, install the driver on {bare[0].name}.",
-    )
-
-
-def _taint(taint: Taint) -> str:
-    return f"{taint.key}:{taint.effect}"
 
 
 def _confidence(replica: Replica) -> Confidence:
