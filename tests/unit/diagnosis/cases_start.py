@@ -199,6 +199,9 @@ PROGRESS: dict[str, Case] = {
         event("Pulled", "Successfully pulled image", age_s=5),
         count=2,
     ),
+    "a-secret-comes-a-moment-after-its-pod": hangs(
+        "FailedMount", 'MountVolume.SetUp failed for volume "c" : secret "tls" not found', count=1, age_s=5
+    ),
     "a-sandbox-took-a-second-try": hangs(
         "FailedCreatePodSandBox",
         "Failed to create pod sandbox: rpc error: code = DeadlineExceeded desc = context deadline exceeded",

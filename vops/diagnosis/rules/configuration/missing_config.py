@@ -20,7 +20,7 @@ import re
 from collections.abc import Iterator
 
 from vops.diagnosis import evidence, remedies
-from vops.diagnosis.creation import refusal, stuck_at
+from vops.diagnosis.creation import persists, refusal, stuck_at
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence, Fix
 from vops.diagnosis.images import any_pull_failure
@@ -56,8 +56,10 @@ def missing_config(replica: Replica) -> Verdict | None:
         return _verdict(replica, match, refused.shown)
     event = stuck_at(replica, ("FailedMount",))
     waiting = replica.status is None or replica.status.state.waiting is not None
-    match = _search(event.message) if event is not None and waiting else None
-    return _verdict(replica, match, evidence.event(event)) if event is not None and match is not None else None
+    if event is None or not waiting or not persists(replica, event):
+        return None
+    match = _search(event.message)
+    return _verdict(replica, match, evidence.event(event)) if match is not None else None
 
 
 @rule(cause="missing-config", branch=Branch.START, explains={"image-auth", "image-not-found"}, order=11)
