@@ -108,9 +108,9 @@ def cloud(replica: Replica) -> str:
 # --- words ------------------------------------------------------------------------------------------------
 
 
-def where(answers: Iterable[CloudAnswer], otherwise: Iterable[str] = ()) -> str:
+def where(answers: Iterable[CloudAnswer]) -> str:
     """` in us-west-2a` for the zones that answered; empty when none is known."""
-    zones = dict.fromkeys(zone for answer in answers for zone in answer.zones) or dict.fromkeys(otherwise)
+    zones = dict.fromkeys(zone for answer in answers for zone in answer.zones)
     return f" in {', '.join(zones)}" if zones else ""
 
 

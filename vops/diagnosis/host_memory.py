@@ -7,6 +7,7 @@ any SIGKILL, so without that word it counts only where neither a probe nor a del
 from __future__ import annotations
 
 import math
+import re
 from datetime import timedelta
 from enum import StrEnum
 
@@ -15,6 +16,7 @@ import msgspec
 from vops.diagnosis import endings, evidence
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence
+from vops.diagnosis.logs import LogReading
 from vops.diagnosis.startup import probe_kill
 from vops.model.patterns import lazy_pattern
 from vops.model.resources import Event, Volume
@@ -28,6 +30,12 @@ _OF_GIB_EACH = ("swap-space", "cpu-offload-gb")
 _OF_GIB = ("kv-offloading-size",)
 _LMCACHE = "LMCACHE_MAX_LOCAL_CPU_SIZE"
 _VICTIM = lazy_pattern(r"victim process: (?P<name>[^,]{1,60})|Killed process \d{1,10} \((?P<killed>[^)]{1,60})\)")
+_CONSEQUENCE = lazy_pattern(
+    r"died|dead|connection|broken pipe|closed|nccl|gloo|by peer|tim(?:ed|e) ?out|cancel|shutdown|Engine core init",
+    re.IGNORECASE,
+)
+"""What the others say when one of several processes is gone."""
+
 _OURS = ("python", "vllm", "ray", "pt_main", "api_server", "enginecore")
 
 
@@ -58,11 +66,19 @@ def out_of_memory(replica: Replica) -> OutOfMemory | None:
     events = _node_events(replica)
     if death is not None and death.reason == "OOMKilled":
         return OutOfMemory(KilledBy.RUNTIME, Confidence.CERTAIN, events)
-    if log is not None and log.child_exit_code == _SIGKILL:
+    if log is not None and log.child_exit_code == _SIGKILL and not _failed_before(log):
         return OutOfMemory(KilledBy.CHILD, Confidence.STRONG, events)
     if _silently_killed(replica) and (events or limit_bytes(replica)):
         return OutOfMemory(KilledBy.SILENCE, Confidence.STRONG if events else Confidence.PROBABLE, events)
     return None
+
+
+def _failed_before(log: LogReading) -> bool:
+    """Whether an error of its own came before a process was killed: then the server itself may have killed it."""
+    root, killed = log.root, log.engine_died_line
+    if root is None or (killed is not None and root.line > killed):
+        return False
+    return _CONSEQUENCE.search(root.text) is None
 
 
 def _silently_killed(replica: Replica) -> bool:

@@ -126,3 +126,14 @@ def test_a_process_that_ended_by_signal_9_is_a_kill_for_memory() -> None:
     log = f"{LOADING}\n{lost}\nRuntimeError: Engine core initialization failed. See root cause above.\n"
     facts = world(pod(status=crashed(1)), node(), log=log)
     assert causes(facts)[0] == "host-oom"
+
+
+def test_a_process_that_the_server_killed_after_an_error_is_none() -> None:
+    error = (
+        'Traceback (most recent call last):\n  File "w.py", line 1, in f\n'
+        "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of "
+        "22.00 GiB of which 1.00 GiB is free. Including non-PyTorch memory, this process has 20.90 GiB memory in use."
+    )
+    lost = "ERROR 11-24 02:59:00 [multiproc_executor.py:230] Worker proc VllmWorker-1 died unexpectedly, exit code: -9"
+    facts = world(pod(status=crashed(1)), node(), log=f"{LOADING}\n{error}\n{lost}\n")
+    assert "host-oom" not in causes(facts)

@@ -79,5 +79,5 @@ def _why(replica: Replica) -> str:
     if log is not None and log.ready:
         return "It grew while it served: look at --swap-space and at caches that are kept in host memory."
     if log is not None and log.stage in (Stage.DOWNLOAD, Stage.WEIGHTS):
-        return "Reading the weights is a peak: --safetensors-load-strategy lazy, or fewer loader threads, lower it."
+        return "Reading the weights is a peak: load safetensors lazily (the default), and not from a volume in memory."
     return "Volumes in memory count against the limit, as do --swap-space and --cpu-offload-gb."
