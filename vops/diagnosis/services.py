@@ -172,11 +172,12 @@ def _containers(pod: Pod) -> tuple[Container, ...]:
 
 
 def _probed(replica: Replica) -> int | None:
-    """The port of the readiness probe that a ready server passes."""
+    """The port of the readiness probe that a ready server passes: one of its own, not that of a mesh's agent."""
     probe: Probe | None = replica.container.readiness_probe
     if probe is None or probe.http_get is None:
         return None
-    return target(replica.pod, ServicePort(target_port=probe.http_get.port))
+    port = target(replica.pod, ServicePort(target_port=probe.http_get.port))
+    return port if port in {replica.args.port, *(item.container_port for item in replica.container.ports)} else None
 
 
 def target(pod: Pod, port: ServicePort) -> int | None:

@@ -12,8 +12,9 @@ from tests.unit.diagnosis.cluster_parts import NOW, TAINT, TOLERATION, crashed, 
 from tests.unit.diagnosis.scaling_parts import about, exporter, gpu
 from vops.diagnosis.diagnose import diagnose, diagnose_all
 from vops.diagnosis.facts import Facts
-from vops.diagnosis.findings import Finding, Severity
+from vops.diagnosis.findings import Confidence, Finding, Severity
 from vops.model.resources import Event, Node, Ref
+from vops.model.snapshot import Source
 
 EXPORTER = Ref("DaemonSet", "dcgm-exporter", "serving")
 
@@ -54,6 +55,12 @@ def test_an_exporter_that_does_not_tolerate_the_gpu_nodes_is_told_what_to_tolera
 )
 def test_an_exporter_that_is_where_it_should_be_is_no_fault(facts: Any) -> None:
     assert found(facts()) is None
+
+
+def test_without_the_nodes_an_exporter_with_no_pods_is_only_possibly_wrong() -> None:
+    finding = found(world(exporter(), without=(Source.NODES,)))
+    assert finding is not None
+    assert (finding.severity, finding.confidence) == (Severity.WARNING, Confidence.POSSIBLE)
 
 
 def test_a_node_selector_that_matches_no_gpu_node_is_named() -> None:

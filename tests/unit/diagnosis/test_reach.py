@@ -99,6 +99,20 @@ def test_a_port_of_a_sidecar_is_not_wrong() -> None:
     assert causes(lambda: world(both, node(), service(ports=[{"port": 80, "targetPort": 8080}]))) == []
 
 
+@pytest.mark.parametrize(
+    ("container", "target"),
+    [
+        # a mesh answers the probe on a port of its own
+        ({"readinessProbe": {"httpGet": {"path": "/app-health/vllm/readyz", "port": 15020}}}, 8000),
+        ({"command": ["vllm", "serve", "x", "--port", "9000"], "ports": [{"containerPort": 9000}]}, 9000),
+        ({"command": ["/start.sh"], "ports": [{"containerPort": 8081}], "readinessProbe": None}, 8081),
+        ({}, 6379),
+    ],
+)
+def test_the_port_that_the_server_really_has_is_right(container: dict[str, Any], target: int) -> None:
+    assert causes(reached(service(ports=[{"port": 80, "targetPort": target}]), container=container)) == []
+
+
 def test_a_server_on_localhost_is_not_reached() -> None:
     args = {"command": ["vllm", "serve", "x", "--host", "127.0.0.1"], "readinessProbe": None}
     found = first_finding(reached(service(), container=args)())

@@ -55,7 +55,7 @@ def _refused(daemon: DaemonFacts, event: Event) -> Verdict:
             "Remove spec.template.spec.priorityClassName (priorityClassName: '' in the chart's values), or name a "
             "class of your own.",
             f"Or run it where the class is allowed: a ResourceQuota in {daemon.namespace} with scopeSelector "
-            f"PriorityClass In [{name}] and hard pods: {max(1, len(daemon.gpu_nodes))}.",
+            f"PriorityClass In [{name}] and hard pods: {max(1, daemon.desired, len(daemon.gpu_nodes))}.",
         )
     elif "PodSecurity" in event.message:
         why = f"PodSecurity of {daemon.namespace} forbids what it needs (host paths, SYS_ADMIN)"
@@ -70,10 +70,12 @@ def _refused(daemon: DaemonFacts, event: Event) -> Verdict:
     )
 
 
-@rule(cause="dcgm-exporter-failure", branch=Branch.CREATE, of=DaemonFacts, needs={Source.NODES}, order=10)
+@rule(cause="dcgm-exporter-failure", branch=Branch.CREATE, of=DaemonFacts, order=10)
 def dcgm_exporter_absent(daemon: DaemonFacts) -> Verdict | None:
     if not daemon.exports_gpus:
         return None
+    if not daemon.facts.snapshot.source(Source.NODES).usable:
+        return _nowhere(daemon) if not daemon.desired else None
     covered = _covered_by_others(daemon)
     missed = [fit for fit in daemon.kept_from if fit.name not in covered]
     if not missed:
@@ -87,6 +89,35 @@ def dcgm_exporter_absent(daemon: DaemonFacts) -> Verdict | None:
         confidence=Confidence.CERTAIN if not daemon.desired or not none else Confidence.PROBABLE,
         severity=Severity.ERROR if none else Severity.WARNING,
         fixes=(_fix(daemon, missed),),
+    )
+
+
+def _nowhere(daemon: DaemonFacts) -> Verdict:
+    """Without the nodes it cannot be told whether there is a GPU that it should watch."""
+    return Verdict(
+        summary=f"The DCGM exporter {daemon.name} belongs on no node; the nodes were not read, so that its node "
+        "selector or a taint that it does not tolerate may be why",
+        evidence=(_status(daemon), *_own_terms(daemon)),
+        confidence=Confidence.POSSIBLE,
+        severity=Severity.WARNING,
+        fixes=(
+            remedies.advice(
+                "Compare the exporter with the GPU nodes",
+                "kubectl get nodes -o custom-columns=NAME:.metadata.name,TAINTS:.spec.taints,GPUS:.status.capacity",
+                f"Give it a toleration for each taint of the GPU nodes. {edit(daemon)}",
+            ),
+        ),
+    )
+
+
+def _own_terms(daemon: DaemonFacts) -> tuple[Evidence, ...]:
+    spec = daemon.template.spec
+    selector = ", ".join(f"{key}={value}" for key, value in spec.node_selector.items()) or "none"
+    tolerated = ", ".join(item.key or "everything" for item in spec.tolerations) or "nothing"
+    path = f"{daemon.name} spec.template.spec"
+    return (
+        Evidence("daemonset", f"{path}.nodeSelector", selector),
+        Evidence("daemonset", f"{path}.tolerations", tolerated),
     )
 
 

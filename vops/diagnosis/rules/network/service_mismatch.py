@@ -36,6 +36,8 @@ from vops.model.snapshot import Source
 _GENERATED = ("pod-template-hash", "controller-revision-hash", "statefulset.kubernetes.io/", "apps.kubernetes.io/")
 _COMMON = ("app.kubernetes.io/managed-by", "helm.sh/chart", "app.kubernetes.io/part-of", "app.kubernetes.io/version")
 _ALIKE = 0.6
+_BETWEEN_SERVERS = frozenset({5557, 5600, 6379, 8265, 10001, 14579, 29500})
+"""Ports of Ray, NIXL's side channel, NCCL's rendezvous and vLLM's KV events."""
 _KIND_OF_THING = lazy_pattern(
     r"(?:-(?:svc|service|server|serving|deployment|deploy|api|http|web|lb|endpoint|openai|inference))+$"
 )
@@ -59,7 +61,7 @@ def service_mismatch(replica: Replica) -> Verdict | None:
     if not selecting:
         meant = nearest(replica)
         return _selects_nothing(replica, meant) if meant is not None else None
-    routed = [item for item in selecting if item.spec.cluster_ip != "None" and item.spec.ports]
+    routed = [item for item in selecting if item.spec.cluster_ip != "None" and _for_clients(replica, item)]
     known = services.listening(replica)
     if not routed or known is None:
         return None
@@ -151,6 +153,12 @@ def _words(labels: Mapping[str, str]) -> str:
 
 
 # --- the port ---------------------------------------------------------------------------------------------
+
+
+def _for_clients(replica: Replica, service: Service) -> bool:
+    """Whether it is a way to the API: not one for Ray, NCCL or the transfer of KV blocks alone."""
+    targets = [services.target(replica.pod, port) for port in service.spec.ports]
+    return any(at not in _BETWEEN_SERVERS for at in targets)
 
 
 def _reaches(replica: Replica, known: Listening, port: ServicePort) -> bool:
