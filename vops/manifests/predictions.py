@@ -13,15 +13,25 @@ from vops.manifests.servers import Server
 
 READ_BYTES_PER_S = 250e6
 FIXED_START_S = 90
+ROUNDED = 0.95
+"""What is sold as 7B may have 6.7."""
 _SIZE = re.compile(r"(?<![A-Za-z0-9.])(?:(\d{1,3})x)?(\d{1,4}(?:\.\d{1,3})?)[bB](?![A-Za-z0-9])")
-_FOUR_BITS = re.compile(r"awq|gptq|int4|w4a16|4bit|nf4|fp4|bnb|bitsandbytes|gguf|[-_]q4", re.IGNORECASE)
-_EIGHT_BITS = re.compile(r"fp8|int8|w8a8|w8a16|8bit|deepseek-(?:v3|r1)|gpt-oss", re.IGNORECASE)
+_PRECISIONS = (
+    (re.compile(r"aqlm|bitnet|1\.58|[123][-_]?bit|[-_.]i?q[123]", re.IGNORECASE), 0.2),
+    (
+        re.compile(r"awq|gptq|int4|w4a16|w4a8|4[-_]?bit|nf4|fp4|bnb|bitsandbytes|gguf|[-_.]q4|gpt-oss", re.IGNORECASE),
+        0.5,
+    ),
+    (re.compile(r"fp8|int8|w8a8|w8a16|8[-_]?bit|deepseek-(?:v3|r1)", re.IGNORECASE), 1.0),
+)
+"""Words that tell of a precision, the smallest first, and the bytes of a weight in it."""
 
 
 def weights_bytes(server: Server) -> int | None:
     """The least bytes that a server's weights take; None when the model's name does not tell its size."""
     args = server.args
-    return named_weights(args.model, args.quantization, args.dtype)
+    named = named_weights(args.model, args.quantization, args.dtype)
+    return None if named is None else int(named * ROUNDED)
 
 
 def named_weights(model: str, quantization: str = "", dtype: str = "") -> int | None:
@@ -31,8 +41,8 @@ def named_weights(model: str, quantization: str = "", dtype: str = "") -> int | 
     if not sizes:
         return None
     words = f"{model} {quantization}"
-    per_weight = 4.0 if dtype in ("float32", "float") else 2.0
-    per_weight = 0.5 if _FOUR_BITS.search(words) else 1.0 if _EIGHT_BITS.search(words) else per_weight
+    unquantized = 4.0 if dtype in ("float32", "float") else 2.0
+    per_weight = next((size for pattern, size in _PRECISIONS if pattern.search(words)), unquantized)
     return int(max(sizes) * 1e9 * per_weight * _mixture_share(model))
 
 
