@@ -13,7 +13,8 @@ from tests.lab.fixing import NAMESPACE, SteppingClock, deployment
 from vops.adapters.kube import KubeCluster
 from vops.errors import LockHeld, NotFound
 from vops.lab.world import Lab
-from vops.operations.locks import LEASES, lease_name, locked
+from vops.model.leases import LEASES
+from vops.operations.locks import lease_name, locked
 
 TARGET = deployment("llama3-8b")
 NAME = lease_name(TARGET)

@@ -15,7 +15,8 @@ from tests.conftest import StartLab
 from tests.lab.fixing import NAMESPACE, Person, deployment, session_on
 from vops.errors import ApprovalNeeded, Forbidden, LockHeld, NotFound, PlanStale, Refused, UsageError, VopsError
 from vops.lab.world import Lab
-from vops.operations.locks import LEASES, locked
+from vops.model.leases import LEASES
+from vops.operations.locks import locked
 from vops.operations.run import RunResult, plan_run, run_plan
 from vops.operations.runs import Ending
 from vops.operations.session import Session

@@ -13,6 +13,7 @@ from vops.model.resources import Ref
 from vops.model.snapshot import ClusterSnapshot, Source, SourceState, SourceStatus
 from vops.settings import Settings
 from vops.tui.app import VopsApp
+from vops.tui.messages import Pictured
 from vops.tui.screens.diagnosis import DiagnosisScreen
 from vops.tui.screens.fix import FixScreen
 from vops.tui.screens.fleet import FleetScreen
@@ -300,6 +301,16 @@ async def test_q_quits() -> None:
         await pilot.press("q")
         await pilot.pause()
     assert app.return_code == 0
+
+
+async def test_a_picture_that_comes_while_the_app_closes_is_nobodys() -> None:
+    app = app_on()
+    async with app.run_test() as pilot:
+        await painted(pilot)
+        picture = app.picture
+        assert picture is not None
+    assert not app.screen_stack
+    app.on_pictured(Pictured(picture, app._connection))
 
 
 async def test_readonly_and_lab_are_told_in_the_header() -> None:

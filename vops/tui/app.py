@@ -183,9 +183,9 @@ class VopsApp(App[None]):
         self._repaint()
 
     def _repaint(self) -> None:
-        screen = self.screen
         self._tick()
-        if not isinstance(screen, OpsScreen) or not screen.is_drawn:
+        screen = self._present
+        if screen is None:
             return
         if self.picture is not None:
             screen.repaint(self.picture)
@@ -193,8 +193,14 @@ class VopsApp(App[None]):
             screen.forget()
 
     def _tick(self) -> None:
-        if isinstance(self.screen, OpsScreen) and self.screen.is_drawn:
-            self.screen.tick()
+        if (screen := self._present) is not None:
+            screen.tick()
+
+    @property
+    def _present(self) -> OpsScreen | None:
+        """The screen to paint. There is none before the first is drawn, nor while the app closes."""
+        screen = self.screen_stack[-1] if self.screen_stack else None
+        return screen if isinstance(screen, OpsScreen) and screen.is_drawn else None
 
     # --- what screens post ---
 
