@@ -55,12 +55,17 @@ class Autoscalers:
         """Whether a NodeClaim that is not among `claims` is not there."""
         return self._snapshot.source(Source.NODE_CLAIMS).usable
 
+    @property
+    def pools_known(self) -> bool:
+        """Whether a NodePool that is not among `pools` is not there."""
+        return self._snapshot.source(Source.NODE_POOLS).usable
+
     @cached_property
     def _events(self) -> dict[str, list[Event]]:
         """What is said about NodeClaims, the status ConfigMap and pods that wait, by the reason, oldest first."""
         found: dict[str, list[Event]] = defaultdict(list)
         for event in self._snapshot.events:
-            known = event.reason in _OF_PODS or event.reason in _OF_GROUPS or event.reason == karpenter.ICE
+            known = event.reason in _OF_PODS or event.reason in _OF_GROUPS or event.reason in karpenter.LACKS
             if known and event.involved_object.kind in _ABOUT and self.age(event) <= _EVENTS_LIVE:
                 found[event.reason].append(event)
         for several in found.values():
@@ -75,8 +80,9 @@ class Autoscalers:
 
     @cached_property
     def lacks(self) -> tuple[Event, ...]:
-        """Karpenter's `InsufficientCapacityError`s within ANSWERS_COUNT, oldest first."""
-        return tuple(event for event in self._events.get(karpenter.ICE, ()) if self.age(event) <= ANSWERS_COUNT)
+        """Nodes that Karpenter asked for and did not get, within ANSWERS_COUNT, oldest first."""
+        several = (event for reason in karpenter.LACKS for event in self._events.get(reason, ()))
+        return tuple(event for event in several if self.age(event) <= ANSWERS_COUNT)
 
     @cached_property
     def has_cluster_autoscaler(self) -> bool:

@@ -28,12 +28,14 @@ _CLASSES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("disk-full", r"no space left on device|disk quota exceeded|not enough (?:free )?(?:disk )?space"),
         (
             "registry-unreachable",
-            r"no such host|server misbehaving|name resolution|i/o timeout|connection (?:refused|reset|timed out)"
+            r"no such host|server misbehaving|(?<!short-)name resolution|i/o timeout"
+            r"|connection (?:refused|reset)|timed out"
             r"|network is unreachable|no route to host|x509:|\btls: |tls handshake|context canceled"
             r"|deadline ?exceeded|client\.timeout|proxyconnect|gave HTTP response to HTTPS client"
             r"|registry is unavailable|RegistryUnavailable"
             r"|\b5\d\d (?:internal|bad gateway|service unavail|gateway time)|HTTP status:? 5\d\d"
-            r"|unexpected EOF|\bEOF$|unexpected commit digest|failed size validation|short read|timeout awaiting"
+            r"|unexpected EOF|unexpected media type|\bEOF$|unexpected commit digest"
+            r"|failed size validation|short read|timeout awaiting"
             r"|pull(?:ing)? progress|broken pipe|stream error",
         ),
         (

@@ -21,6 +21,8 @@ from vops.model.resources import Event, Pod, Taint
 
 POOL = "karpenter.sh/nodepool"
 ICE = "InsufficientCapacityError"
+LACKS = (ICE, "LaunchFailed")
+"""Reasons of events about NodeClaims that got no machine."""
 _MANAGED = {
     "eks.amazonaws.com": "EKS Auto Mode",
     "karpenter.azure.com": "AKS node auto-provisioning",

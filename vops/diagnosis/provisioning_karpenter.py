@@ -139,8 +139,11 @@ def _unplaceable(event: Event, seen: Autoscalers, by: str) -> Provisioning:
 
 def by_pools(replica: Replica, seen: Autoscalers) -> Provisioning:
     """Without a word about the pod: what became of nodes from pools that would serve it."""
-    if not seen.pools or has_own_obstacle(replica):
+    if has_own_obstacle(replica):
         return NOTHING
+    if not seen.pools:
+        unread = bool(seen.lacks) and not seen.pools_known
+        return answered(karpenter.product(()), Confidence.PROBABLE, seen.lacks) if unread else NOTHING
     by = karpenter.product(seen.pools)
     pools = {pool.metadata.name for pool in seen.pools if karpenter.admits(pool, replica.pod)}
     for claim in seen.claims.values():

@@ -65,9 +65,9 @@ def hopeless(said: SchedulerText) -> bool:
 
 
 def _of_candidates(reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:
-    """Without nodes that were never meant, unless there are no others."""
+    """Without nodes that were never meant, unless there are no others; of those, broken ones come back."""
     meant = tuple(item for item in reasons if not _never_meant(item))
-    return meant or reasons
+    return meant or tuple(item for item in reasons if item.obstacle is Obstacle.UNAVAILABLE) or reasons
 
 
 def _never_meant(reason: Reason) -> bool:

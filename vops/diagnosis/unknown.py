@@ -67,7 +67,8 @@ def _stuck(replica: Replica) -> tuple[str, tuple[Evidence, ...]] | None:
     if waiting is None or waiting.reason in ("", "ContainerCreating", "PodInitializing"):
         return (f"{replica.name} cannot be created", ()) if _complaints(replica) else None
     found = evidence.status_field(replica, "state.waiting", f"{waiting.reason}: {waiting.message}")
-    return f"{replica.name} cannot be created: {waiting.reason}", (found,)
+    words = f": {one_line(gist(waiting.message), _LONGEST)}" if waiting.message else ""
+    return f"{replica.name} cannot be created: {waiting.reason}{words}", (found,)
 
 
 def _complaints(replica: Replica) -> bool:

@@ -48,6 +48,7 @@ def read_bundle(paths: Sequence[Path], stdin: bytes | None = None) -> tuple[Clus
             contents.add_objects(file)
     if not contents.nodes:
         contents.add_nodes_above(paths)
+    contents.add_subjects_of_events()
     at = contents.newest or datetime.now(UTC)
     for file in files:
         if file.content is Content.LOG:

@@ -26,6 +26,7 @@ from vops.model.text import scrub
 from vops.operations.bundle_files import BundleFile, Content, read_files
 from vops.operations.bundle_objects import SOURCES, Objects, newer, read_described_objects, read_objects
 from vops.operations.bundle_pods import PodFile, main_container, owners, split_previous, stand_in
+from vops.operations.bundle_subjects import UNNAMED, above, objects_of
 
 NOT_THERE = "not in the bundle"
 _NODE_FILES = ("nodes.json", "nodes.yaml", "nodes.yml")
@@ -80,6 +81,28 @@ class Contents:
             if isinstance(item, Node):
                 self._held.add(Source.NODES)
                 self._add(item, "Node", None)
+
+    def add_subjects_of_events(self) -> None:
+        """What the events are about, where the bundle holds neither a pod nor what makes pods."""
+        self._add_deployments_above()
+        known = {item for item in self._related if item[0] not in ("ConfigMap", "NodeClaim", "NodePool")}
+        if self._pods or self._workloads or known or not self._events:
+            return
+        self._events = {key: _about_something(event) for key, event in self._events.items()}
+        for kind, item in objects_of(self._events.values(), "events"):
+            self._held.add(SOURCES[kind])
+            self._add(item, kind, None)
+
+    def _add_deployments_above(self) -> None:
+        """The Deployments of ReplicaSets that came without them: those are what is diagnosed."""
+        for replicaset in [item for (kind, _, _), item in self._workloads.items() if kind == "ReplicaSet"]:
+            controller, namespace = replicaset.metadata.controller, replicaset.metadata.namespace
+            if controller is None or controller.kind != "Deployment":
+                continue
+            if ("Deployment", namespace, controller.name) not in self._workloads:
+                for item in above(replicaset):
+                    self._add(item, item.kind, None)
+                self._held.add(Source.DEPLOYMENTS)
 
     def _add(self, item: Resource, kind: str, folder: Path | None) -> None:
         meta = item.metadata
@@ -195,6 +218,10 @@ class Contents:
     def _placed(self, event: Event) -> Event:
         """An event that came without a namespace, put where the only object of its name is."""
         about = event.involved_object
+        if about.kind == "Pod" and not about.name and len(self._pods) == 1:
+            ((namespace, name),) = self._pods
+            only = msgspec.structs.replace(about, name=name, namespace=namespace)
+            return msgspec.structs.replace(event, involved_object=only)
         if about.namespace:
             return event
         found = {space for space, name in self._pods if about.kind == "Pod" and name == about.name}
@@ -212,3 +239,11 @@ class Contents:
             return SourceStatus(source, SourceState.LIVE, at=at)
         seen = (status for item in self._snapshots for status in item.sources if status.source is source)
         return next(seen, SourceStatus(source, SourceState.ABSENT, detail=NOT_THERE))
+
+
+def _about_something(event: Event) -> Event:
+    """An event that names nothing is about one thing of its kind: that of all others like it."""
+    about = event.involved_object
+    if about.name:
+        return event
+    return msgspec.structs.replace(event, involved_object=msgspec.structs.replace(about, name=UNNAMED))

@@ -16,9 +16,19 @@ EVENT_TABLE = lazy_pattern(
 _EVENTS = lazy_pattern(r"\s{0,12}Events:\s*")
 _ROW = lazy_pattern(
     r"(?P<type>Normal|Warning)\s+(?P<reason>[\w-]{1,100})\s+(?P<age><unknown>|<invalid>|[\dywdhms]{2,20})"
-    r"(?: \(x(?P<times>\d{1,9}) over (?P<over>[\dywdhms]{2,20})\))?\s+(?P<source>\S{1,253}(?:, \S{1,253})?)\s{1,}"
+    r"(?: \(x(?P<times>\d{1,9}) over (?P<over>[\dywdhms]{2,20})\))?\s+"
+    r"(?:(?P<source>[a-zA-Z][^\s,:\"]{1,253}(?:, \S{1,253})?)(?:\s{2,}|$)"
+    r"|(?P<known>kubelet(?:, \S{1,253})?|karpenter(?:/\S{1,100})?|[a-z0-9.]{0,60}(?:-[a-z0-9.]{1,60}){0,5}"
+    r"-(?:controller|scheduler|autoscaler|operator)|taint-eviction)\s)?\s*"
     r"(?P<message>\S.*)?$"
 )
+_LOOSE = lazy_pattern(
+    r"(?:[a-z0-9][a-z0-9-]{0,62}\s+)?(?P<age><unknown>|<invalid>|[\dywdhms]{2,20}(?: ago)?)"
+    r"(?: \(x(?P<times>\d{1,9}) over (?P<over>[\dywdhms]{2,20})\))?\s+(?P<type>Normal|Warning)"
+    r"\s+(?P<reason>[\w-]{1,100})\s+(?P<kind>[A-Za-z]{2,40}(?:\.[a-z0-9.]{1,100})?)/(?P<name>[a-z0-9][\w.-]{0,252})"
+    r"\s+(?P<message>\S.*)$"
+)
+_LONGEST_ROW = 8_192
 _AGE = lazy_pattern(r"(?P<last>[\dywdhms]{2,20})(?: \(x(?P<times>\d{1,9}) over (?P<first>[\dywdhms]{2,20})\))?")
 _PARTS = lazy_pattern(r"(\d{1,9})([ywdhms])")
 _SECONDS = {"y": 31_536_000, "w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
@@ -35,7 +45,48 @@ _KINDS = {
     "nodeclaim": "NodeClaim",
     "nodepool": "NodePool",
     "configmap": "ConfigMap",
+    "job": "Job",
+    "leaderworkerset": "LeaderWorkerSet",
 }
+_OF_REASON = {
+    "FailedCreate": "ReplicaSet",
+    "ScalingReplicaSet": "Deployment",
+    "ReplicaSetCreateError": "Deployment",
+    "ProvisioningFailed": "PersistentVolumeClaim",
+    "FailedBinding": "PersistentVolumeClaim",
+    "ExternalProvisioning": "PersistentVolumeClaim",
+    "Provisioning": "PersistentVolumeClaim",
+    "ProvisioningSucceeded": "PersistentVolumeClaim",
+    "WaitForFirstConsumer": "PersistentVolumeClaim",
+    "WaitForPodScheduled": "PersistentVolumeClaim",
+    "InsufficientCapacityError": "NodeClaim",
+    "ScaleUpFailed": "ConfigMap",
+    "FailedToScaleUpGroup": "ConfigMap",
+    "ScaleUpTimedOut": "ConfigMap",
+    "SystemOOM": "Node",
+    "OOMKilling": "Node",
+    "NodeHasDiskPressure": "Node",
+    "EvictionThresholdMet": "Node",
+    "FreeDiskSpaceFailed": "Node",
+    "ImageGCFailed": "Node",
+    "KEDAScalerFailed": "ScaledObject",
+    "KEDAScalersStarted": "ScaledObject",
+    "ScaledObjectCheckFailed": "ScaledObject",
+}
+_OF_SOURCE = {
+    "horizontal-pod-autoscaler": "HorizontalPodAutoscaler",
+    "keda-operator": "ScaledObject",
+    "statefulset-controller": "StatefulSet",
+    "daemonset-controller": "DaemonSet",
+    "replicaset-controller": "ReplicaSet",
+    "deployment-controller": "Deployment",
+    "job-controller": "Job",
+    "persistentvolume-controller": "PersistentVolumeClaim",
+}
+_NAMED = lazy_pattern(
+    r"(?:in|of) pod (?P<name>[a-z0-9][\w.-]{0,252})_"
+    r"|Successfully assigned [\w.-]{1,63}/(?P<other>[a-z0-9][\w.-]{0,252}) to "
+)
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -54,15 +105,31 @@ class Told(msgspec.Struct, frozen=True):
 
 def told_events(text: str) -> Iterator[Told]:
     """The events below a described object; a message of several lines goes on below its row."""
-    rows: list[str] = []
     lines = iter(text.splitlines())
-    if not any(_EVENTS.fullmatch(line) for line in lines):
-        return
+    if any(_EVENTS.fullmatch(line) for line in lines):
+        yield from _rows(lines)
+
+
+def loose_events(text: str) -> Iterator[Told]:
+    """The rows of events in a text that describes nothing: what somebody copied out of a description or a table."""
+    lines = text.splitlines()
+    if not any(_LOOSE.match(line.strip()) for line in lines):
+        yield from _rows(iter(lines))
+    yield from (_listed(match) for line in lines if (match := _LOOSE.match(line.strip())) is not None)
+
+
+def has_loose_events(head: str) -> bool:
+    """Whether a text has a row of events of its own, without what they are about or without a header."""
+    return any(_ROW.match(line.strip()) or _LOOSE.match(line.strip()) for line in head.splitlines())
+
+
+def _rows(lines: Iterator[str]) -> Iterator[Told]:
+    rows: list[str] = []
     for line in lines:
         if _ROW.match(line.strip()):
             rows.append(line.strip())
         elif rows and line.strip():
-            rows[-1] += f" {line.strip()}"
+            rows[-1] = f"{rows[-1]} {line.strip()}"[:_LONGEST_ROW]
     yield from (_told(match) for row in rows if (match := _ROW.match(row)) is not None)
 
 
@@ -71,12 +138,33 @@ def _told(match: re.Match[str]) -> Told:
         type=match["type"],
         reason=match["reason"],
         message=(match["message"] or "").strip(),
-        source=match["source"].partition(",")[0],
+        source=(match["source"] or match["known"] or "").partition(",")[0],
         times=int(match["times"] or 1),
         last_s=seconds(match["age"]),
         first_s=seconds(match["over"] or match["age"]),
         precision_s=_precision_s(match["age"]),
     )
+
+
+def _listed(match: re.Match[str]) -> Told:
+    kind, age = match["kind"], match["age"].removesuffix(" ago")
+    return Told(
+        type=match["type"],
+        reason=match["reason"],
+        message=match["message"].strip(),
+        times=int(match["times"] or 1),
+        last_s=seconds(age),
+        first_s=seconds(match["over"] or age),
+        precision_s=_precision_s(age),
+        about={"kind": _KINDS.get(kind.lower().partition(".")[0], kind), "name": match["name"]},
+    )
+
+
+def about(told: Told) -> dict[str, str]:
+    """What an event without an object is about, by its reason and by who says it; a pod unless told otherwise."""
+    kind = told.about.get("kind") or _OF_REASON.get(told.reason) or _OF_SOURCE.get(told.source, "Pod")
+    match = _NAMED.search(told.message) if kind == "Pod" else None
+    return {"kind": kind, "name": match["name"] or match["other"] if match is not None else ""}
 
 
 def seconds(age: str) -> int | None:
@@ -110,6 +198,13 @@ def read_table(text: str) -> Iterator[Told]:
 
 
 def _row(line: str, columns: list[tuple[str, int]]) -> Told | None:
+    """A row by where its columns begin; one whose spaces were lost by its words."""
+    return _in_columns(line, columns) or next(
+        (_listed(match) for match in (_LOOSE.match(line.strip()),) if match), None
+    )
+
+
+def _in_columns(line: str, columns: list[tuple[str, int]]) -> Told | None:
     ends = [start for _, start in columns[1:]] + [len(line)]
     cells = {name: line[start:end].strip() for (name, start), end in zip(columns, ends, strict=True)}
     age = _AGE.match(cells.get("LAST SEEN", ""))

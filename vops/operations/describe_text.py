@@ -16,9 +16,18 @@ from typing import Any
 import msgspec
 
 from vops.model.patterns import lazy_pattern
-from vops.operations.describe_events import EVENT_TABLE, Told, read_table, told_events
+from vops.operations.describe_events import (
+    EVENT_TABLE,
+    Told,
+    about,
+    has_loose_events,
+    loose_events,
+    read_table,
+    told_events,
+)
 from vops.operations.describe_objects import document_of, kind_of
 from vops.operations.describe_outline import Entry, moment, outline
+from vops.operations.describe_sentences import told_sentences
 
 Document = dict[str, Any]
 
@@ -40,9 +49,11 @@ class Described(msgspec.Struct, frozen=True):
 
 
 def is_described(head: str) -> bool:
-    """Whether a text looks like the output of `kubectl describe` or `kubectl get`."""
+    """Whether a text looks like the output of `kubectl describe` or `kubectl get`, or a part of it."""
     described = _BEGINS.search(head) and _GOES_ON.search(head)
-    return bool(described or EVENT_TABLE.search(head) or _POD_TABLE.search(head))
+    if described or EVENT_TABLE.search(head) or _POD_TABLE.search(head) or has_loose_events(head):
+        return True
+    return next(told_sentences(head), None) is not None
 
 
 def only_lists_pods(text: str) -> bool:
@@ -58,10 +69,18 @@ def read_described(text: str) -> Described:
         found, at = _object(part)
         documents += found
         moments += [at] if at is not None else []
-    told = list(read_table(text))
+    told = list(read_table(text)) or _loose(text, within=bool(documents))
     at = max(moments, default=None)
     documents += _events(told, at or datetime.now(UTC)) if told else []
     return Described(tuple(documents), at)
+
+
+def _loose(text: str, *, within: bool) -> list[Told]:
+    """Events without the object that they are about, and without a header; none where a description holds them."""
+    if within:
+        return []
+    found = list(loose_events(text)) or list(told_sentences(text))
+    return [item if item.about.get("name") else msgspec.structs.replace(item, about=about(item)) for item in found]
 
 
 def _parts(text: str) -> Iterator[str]:

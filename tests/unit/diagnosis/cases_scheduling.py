@@ -172,6 +172,18 @@ def slow_rollout(status: str = "False", reason: str = "ProgressDeadlineExceeded"
     return world(loading, node(), late, replicaset())
 
 
+def surging(strategy: Any = None) -> Facts:
+    """A rolling update in a cluster whose nodes may not be read: the old pod runs, the new one finds no GPU."""
+    return world(
+        pending("0/4 nodes are available: 4 Insufficient nvidia.com/gpu.", name="llama-new", owner="llama"),
+        ready("llama-old", owner="llama", revision="old", age_s=9000),
+        deployment(strategy=strategy),
+        replicaset(),
+        replicaset(revision="old"),
+        without=UNREAD,
+    )
+
+
 def unread(says: str, **asks: Any) -> Case:
     """A pending replica in a cluster whose nodes may not be read."""
     return lambda: world(pending(says, **asks), without=UNREAD)
@@ -199,6 +211,7 @@ FIRES: dict[str, Case] = {
     ),
     "progress-deadline": slow_rollout,
     # the scheduler's words alone
+    "said-rollout-deadlock": surging,
     "said-untolerated-taint": unread(
         "0/3 nodes are available: 3 node(s) had untolerated taint {nvidia.com/gpu: present}."
     ),
@@ -239,6 +252,7 @@ NEAR_MISSES: dict[str, Case] = {
     "rollout-volume-conflict": lambda: attaching(strategy={"type": "Recreate"}),
     "volume-on-lost-node": attaching,
     "progress-deadline": lambda: slow_rollout("True", "ReplicaSetUpdated"),
+    "said-rollout-deadlock": lambda: surging({"type": "Recreate"}),
     # the tainted nodes are the cluster's own
     "said-untolerated-taint": unread(
         "0/3 nodes are available: 1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }, "
@@ -260,6 +274,7 @@ NEAR_MISSES: dict[str, Case] = {
 }
 
 TOGETHER: dict[str, set[str]] = {
+    "said-rollout-deadlock": {"gpu-exhausted"},
     "rollout-claim-conflict": {"multi-attach"},
     "rollout-volume-conflict": {"multi-attach"},
     "volume-on-lost-node": {"multi-attach"},

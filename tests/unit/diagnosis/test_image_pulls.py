@@ -28,6 +28,10 @@ WORDS = {
     HEAD + "unexpected status from HEAD request to https://r/v2/: 429 Too Many Requests": "image-rate-limit",
     "toomanyrequests: You have reached your unauthenticated pull rate limit": ("image-rate-limit"),
     "pull QPS exceeded": "image-rate-limit",
+    "short-name resolution enforced but cannot prompt without a TTY": "image-not-found",
+    "failed to unpack image on snapshotter overlayfs: unexpected media type text/html for x: not found": (
+        "registry-unreachable"
+    ),
     HEAD + 'failed to do request: Head "https://r/v2/": dial tcp: lookup r on 10.0.0.2:53: no such host': (
         "registry-unreachable"
     ),

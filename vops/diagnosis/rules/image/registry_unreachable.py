@@ -26,7 +26,7 @@ from vops.diagnosis.wordings import read, wording
 
 _SAYS = (
     wording(
-        "no such host|server misbehaving|name resolution",
+        "no such host|server misbehaving|(?<!short-)name resolution",
         "its name cannot be resolved",
         "See the node's DNS (/etc/resolv.conf of the node, not the cluster's), and the spelling of the registry.",
     ),
@@ -54,6 +54,11 @@ _SAYS = (
         "timeout|timed out|deadline|no route|unreachable|canceled",
         "no answer comes in time",
         "See the way out of the node: NAT or proxy, egress rules, and the bandwidth that a large image needs.",
+    ),
+    wording(
+        "unexpected media type",
+        "something else answers in its place",
+        "A proxy or a login page stands between: see what curl says on the node, and the node's proxy settings.",
     ),
     wording("", "the transfer breaks off", "See the network between node and registry, and try again."),
 )

@@ -3,7 +3,8 @@
 What it finds
     A new pod of a Deployment is pending for want of GPUs (or CPU, memory, a host port, or a node of its own by
     anti-affinity) that older pods of the same Deployment hold; and maxUnavailable resolves to 0, so the controller
-    keeps every old pod until a new one is ready.
+    keeps every old pod until a new one is ready. Where nodes cannot be read, the scheduler's word and the old pod make
+    it probable.
 
 Why it matters
     It never ends by itself. The defaults (25 % of 1 rounds down to 0 unavailable, up to 1 surge) do this to every
@@ -19,14 +20,19 @@ Fix
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from vops.diagnosis import blockers, remedies
+from vops.diagnosis.demands import gpu_request, is_gpu
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Evidence
 from vops.diagnosis.placement import NodeFit
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.rules.scheduling.gpu_exhausted import full_nodes, holder_evidence
+from vops.diagnosis.spoken import leading
+from vops.diagnosis.states import is_terminal
 from vops.diagnosis.succession import makes_room, may_stop_one, outage, predecessors, strategy_evidence
-from vops.model.resources import Pod
+from vops.model.resources import Pod, Workload
 from vops.model.snapshot import Source
 
 
@@ -44,16 +50,37 @@ def rollout_deadlock(replica: Replica) -> Verdict | None:
     old = _holding(replica)
     if not old:
         return None
+    found = holder_evidence(replica, full_nodes(replica)) or _old(old)
+    return _verdict(replica, deployment, old, _what(replica), found, Confidence.CERTAIN)
+
+
+@rule(cause="rollout-deadlock", branch=Branch.SCHEDULE, needs={Source.DEPLOYMENTS}, explains={"gpu-exhausted"}, order=6)
+def said_rollout_deadlock(replica: Replica) -> Verdict | None:
+    deployment = replica.workload
+    short = any(is_gpu(reason.resource) for reason in leading(replica))
+    if not short or deployment is None or deployment.kind != "Deployment" or may_stop_one(deployment):
+        return None
+    running = (pod for pod in replica.facts.snapshot.pods if pod.spec.node_name and not is_terminal(pod))
+    old = [pod for pod in predecessors(replica, running) if gpu_request(pod) >= replica.placement.gpus]
+    if not old:
+        return None
+    return _verdict(replica, deployment, old, "a GPU", _old(old), Confidence.PROBABLE)
+
+
+def _verdict(
+    replica: Replica,
+    deployment: Workload,
+    old: Sequence[Pod],
+    what: str,
+    found: tuple[Evidence, ...],
+    confidence: Confidence,
+) -> Verdict:
     name, keeps = deployment.metadata.name, blockers.named(pod.metadata.name for pod in old)
     return Verdict(
-        summary=f"The rollout of {name} cannot end: {replica.name} waits for {_what(replica)} that its old pod {keeps} "
-        "holds, and that pod may not stop before the new one is ready",
-        evidence=(
-            strategy_evidence(replica, deployment),
-            *(holder_evidence(replica, full_nodes(replica)) or _old(old)),
-            *blockers.scheduled_by(replica),
-        ),
-        confidence=Confidence.CERTAIN,
+        summary=f"The rollout of {name} cannot end: {replica.name} waits for {what} that its old pod {keeps} holds, "
+        "and that pod may not stop before the new one is ready",
+        evidence=(strategy_evidence(replica, deployment), *found, *blockers.scheduled_by(replica)),
+        confidence=confidence,
         fixes=(
             remedies.runbook(
                 replica,
@@ -93,5 +120,5 @@ def _what(replica: Replica) -> str:
     return "a host port" if any(fit.ports for fit in fits) else "the room"
 
 
-def _old(pods: list[Pod]) -> tuple[Evidence, ...]:
+def _old(pods: Sequence[Pod]) -> tuple[Evidence, ...]:
     return tuple(Evidence("pod", f"{pod.metadata.name} spec.nodeName", pod.spec.node_name) for pod in pods)

@@ -1,0 +1,273 @@
+"""Objects that stand for those which events are about, where a bundle has events and nothing else.
+
+What somebody pasted is often the events alone. They tell of a pod where it has got to and how its container stands, of
+a ReplicaSet that its pods are refused, of a claim that it has no volume. Nothing is made up beyond that, and every such
+object is marked, so that nobody takes it for one that was seen.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from vops.diagnosis.facts import STAND_IN
+from vops.model.patterns import lazy_pattern
+from vops.model.resources import (
+    Condition,
+    Container,
+    ContainerState,
+    ContainerStatus,
+    Event,
+    HttpGet,
+    Meta,
+    OwnerReference,
+    Pod,
+    PodSpec,
+    PodStatus,
+    PodTemplate,
+    Probe,
+    Resource,
+    Running,
+    Terminated,
+    Volume,
+    Waiting,
+    Workload,
+    WorkloadSpec,
+)
+from vops.model.scaling import HorizontalPodAutoscaler, HpaStatus, ScaledObject, ScaledObjectStatus
+from vops.model.storage import ClaimSpec, ClaimStatus, PersistentVolumeClaim
+
+UNNAMED = "pod"
+"""What a pod is called that its events do not name."""
+
+Found = tuple[str, Resource]
+
+_ENDED = ("Evicted", "UnexpectedAdmissionError", "TopologyAffinityError", "NodeAffinity", "NodeShutdown", "Terminated")
+_NO_NODE = ("FailedScheduling", "NotTriggerScaleUp", "TriggeredScaleUp", "FailedScaleUp", "Nominated")
+_CREATES = ("FailedCreate", "ReplicaSetCreateError")
+_CLUSTER_WIDE = ("ScaleUpFailed", "FailedToScaleUpGroup", "ScaleUpTimedOut", "InsufficientCapacityError")
+_CONFIG = lazy_pattern(r"(?:secret|configmap) \"|couldn't find key|runAsNonRoot|non-numeric user")
+_REASON = lazy_pattern(r"Error: ((?:Err|Image|Create|Run|Registry|Invalid|Signature|PreCreate)[A-Za-z]{3,40})$")
+_NODE = lazy_pattern(r"Successfully assigned \S{1,512} to (\S{1,253})")
+_CONTAINER = lazy_pattern(
+    r"(?:failed container[ =]|Container |container[ =]|Created container:? |Started container )"
+    r"(?P<name>[a-z0-9-]{1,63})\b"
+)
+_FIELD = lazy_pattern(r"spec\.(?:initC|c)ontainers\{([a-z0-9-]{1,63})\}")
+_PROBED = lazy_pattern(r"(?i:(startup|liveness) probe (?:failed|errored))|failed (startup|liveness) probe")
+_CLASS = lazy_pattern(r'storageclass(?:\.storage\.k8s\.io)? "([\w.-]{1,253})" not found')
+_UNBOUND = "pod has unbound immediate PersistentVolumeClaims"
+_HASH = lazy_pattern(r"-[a-z0-9]{6,10}")
+_NOT_A_NAME = frozenset({"created", "started", "could", "was", "has", "is", "failed", "runtime", "with"})
+_HPA_METRIC = lazy_pattern(r"Failed(?:Get|Compute)\w{0,30}|InvalidMetricSourceType")
+
+
+def objects_of(events: Iterable[Event], source: str) -> list[Found]:
+    """Each object that the events are about, with its kind; `source` says where the events were read."""
+    about: dict[tuple[str, str, str], list[Event]] = defaultdict(list)
+    for event in events:
+        about[event.involved_object.kind, event.involved_object.namespace, event.involved_object.name].append(event)
+    found: list[Found] = []
+    for (kind, namespace, name), several in about.items():
+        ordered = sorted(several, key=lambda event: event.last_seen or datetime.max.replace(tzinfo=UTC))
+        if kind in _MAKERS:
+            found += _MAKERS[kind](Meta(name, namespace, annotations={STAND_IN: source}), ordered)
+    wide = any(event.reason in _CLUSTER_WIDE for several in about.values() for event in several)
+    if wide and not any(kind == "Pod" for kind, _ in found):
+        found += _pod(Meta(UNNAMED, annotations={STAND_IN: source}), [])
+    return found
+
+
+# --- pods -------------------------------------------------------------------------------------------------
+
+
+def _pod(meta: Meta, events: Sequence[Event]) -> list[Found]:
+    ended = next((item for item in reversed(events) if _has_ended(item)), None)
+    node = next((match[1] for item in events if (match := _NODE.match(item.message))), "")
+    waits = not node and all(item.reason in _NO_NODE for item in events)
+    name = _container_name(events)
+    status = None if waits or ended is not None else _container_status(name, events)
+    probes = {(match[1] or match[2]).lower() for item in events if (match := _PROBED.search(item.message))}
+    container = Container(
+        name=name,
+        command=("vllm", "serve"),
+        startup_probe=_PROBE if "startup" in probes else None,
+        liveness_probe=_PROBE if "liveness" in probes else None,
+    )
+    pod = Pod(
+        metadata=meta,
+        spec=PodSpec(containers=(container,), node_name="" if waits else node or "unknown"),
+        status=PodStatus(
+            phase="Failed" if ended is not None else "Pending" if waits or status is None else "Running",
+            reason=ended.reason if ended is not None else "",
+            message=ended.message if ended is not None else "",
+            conditions=(Condition("PodScheduled", "False" if waits else "True"),),
+            container_statuses=(status,) if status is not None else (),
+        ),
+    )
+    return [("Pod", pod)]
+
+
+_PROBE = Probe(http_get=HttpGet(path="/health", port=8000))
+
+
+def _has_ended(event: Event) -> bool:
+    return event.reason in _ENDED or event.reason.startswith("OutOf")
+
+
+def _container_name(events: Sequence[Event]) -> str:
+    """The container that most of the events are about, by what they point at or else by their words."""
+    for event in reversed(events):
+        match = _FIELD.search(event.involved_object.field_path) or _CONTAINER.search(event.message)
+        if match is not None and match[1] not in _NOT_A_NAME:
+            return match[1]
+    return "vllm"
+
+
+def _container_status(name: str, events: Sequence[Event]) -> ContainerStatus:
+    """How a container stands by the last event that tells; one that has been started and not ended runs."""
+    told = [(item, state) for item in events if (state := _state(item)) is not None]
+    waiting = next((state for _, state in reversed(told) if state.waiting and state.waiting.message), None)
+    state = told[-1][1] if told else ContainerState(waiting=Waiting("ContainerCreating"))
+    if state.waiting is not None and state.waiting.reason in _PULLS and waiting is not None:
+        reason = state.waiting.reason
+        state = ContainerState(waiting=Waiting(reason, waiting.waiting.message if waiting.waiting else ""))
+    restarts = max((item.times for item in events if _ends_again(item)), default=0)
+    before = ContainerState(terminated=_death(events)) if restarts else ContainerState()
+    return ContainerStatus(name=name, state=state, last_state=before, restart_count=restarts)
+
+
+_PULLS = ("ErrImagePull", "ImagePullBackOff")
+
+
+def _ends_again(event: Event) -> bool:
+    restarting = event.reason == "BackOff" and "restarting failed" in event.message
+    return restarting or (event.reason == "Killing" and "failed" in event.message)
+
+
+def _death(events: Sequence[Event]) -> Terminated:
+    killed = [item for item in events if item.reason == "Killing" and "failed" in item.message]
+    if killed:
+        return Terminated(exit_code=137, reason="Error", finished_at=killed[-1].last_seen)
+    return Terminated(exit_code=1, reason="Error")
+
+
+def _state(event: Event) -> ContainerState | None:
+    """The state of a container right after an event about it; None for one that does not tell."""
+    text = event.message
+    if event.reason in ("Started", "Unhealthy", "Killing"):
+        return ContainerState(running=Running(started_at=event.last_seen if event.reason == "Started" else None))
+    if event.reason == "BackOff":
+        pulls = "pulling image" in text
+        return ContainerState(waiting=Waiting("ImagePullBackOff" if pulls else "CrashLoopBackOff"))
+    if event.reason in ("Failed", "InspectFailed"):
+        match = _REASON.match(text)
+        if match is not None:
+            return ContainerState(waiting=Waiting(match[1]))
+        if not text.startswith("Error:"):
+            return ContainerState(waiting=Waiting("ErrImagePull", text))
+        reason = "CreateContainerConfigError" if _CONFIG.search(text) else "CreateContainerError"
+        return ContainerState(waiting=Waiting(reason, text.removeprefix("Error: ")))
+    return None
+
+
+# --- what makes pods --------------------------------------------------------------------------------------
+
+
+def _template(name: str) -> PodTemplate:
+    containers = (Container(name=name, command=("vllm", "serve")),)
+    return PodTemplate(Meta(labels={"app": name}), PodSpec(containers=containers))
+
+
+def _replicaset(meta: Meta, events: Sequence[Event]) -> list[Found]:
+    if not any(item.reason in _CREATES for item in events):
+        return []
+    spec = WorkloadSpec(replicas=1, template=_template(_without_hash(meta.name)))
+    deployment, replicaset = above(Workload(meta, "ReplicaSet", spec))
+    return [("Deployment", deployment), ("ReplicaSet", replicaset)]
+
+
+def _owner(kind: str) -> Callable[[Meta, Sequence[Event]], list[Found]]:
+    def made(meta: Meta, events: Sequence[Event]) -> list[Found]:
+        if not any(item.reason in _CREATES for item in events):
+            return []
+        named = msgspec.structs.replace(meta, uid=f"{kind.lower()}/{meta.name}")
+        return [(kind, Workload(named, kind, WorkloadSpec(replicas=1, template=_template(meta.name))))]
+
+    return made
+
+
+def above(replicaset: Workload) -> tuple[Workload, Workload]:
+    """The Deployment that a ReplicaSet was made by, as far as the latter tells, and the ReplicaSet as its own."""
+    meta = replicaset.metadata
+    name = meta.controller.name if meta.controller is not None else _without_hash(meta.name)
+    uid = f"deployment/{meta.namespace}/{name}"
+    owner = Meta(name, meta.namespace, uid=uid, annotations={STAND_IN: meta.name})
+    reference = OwnerReference(kind="Deployment", name=name, uid=uid, controller=True)
+    below = msgspec.structs.replace(meta, owner_references=(reference,), uid=meta.uid or f"replicaset/{meta.name}")
+    spec = WorkloadSpec(replicas=replicaset.spec.replicas, template=replicaset.spec.template)
+    return Workload(owner, "Deployment", spec), msgspec.structs.replace(replicaset, metadata=below)
+
+
+def _without_hash(name: str) -> str:
+    return re.sub(rf"{_HASH.pattern}$", "", name) or name
+
+
+# --- claims and autoscalers -------------------------------------------------------------------------------
+
+
+def _claim(meta: Meta, events: Sequence[Event]) -> list[Found]:
+    """A claim that is not bound, and a pod that waits for it."""
+    if not any(item.type == "Warning" or item.reason == "FailedBinding" for item in events):
+        return []
+    wanted = next((match[1] for item in events if (match := _CLASS.search(item.message))), None)
+    volume = Volume(name="models", persistent_volume_claim={"claimName": meta.name})
+    container = Container(name="vllm", command=("vllm", "serve"))
+    waits = Pod(
+        metadata=msgspec.structs.replace(meta, name=UNNAMED),
+        spec=PodSpec(containers=(container,), volumes=(volume,)),
+        status=PodStatus(
+            phase="Pending",
+            conditions=(
+                Condition("PodScheduled", "False", message="pod has unbound immediate PersistentVolumeClaims"),
+            ),
+        ),
+    )
+    claim = PersistentVolumeClaim(
+        metadata=meta, spec=ClaimSpec(storage_class_name=wanted), status=ClaimStatus(phase="Pending")
+    )
+    return [("PersistentVolumeClaim", claim), ("Pod", waits)]
+
+
+def _hpa(meta: Meta, events: Sequence[Event]) -> list[Found]:
+    said = next((item for item in reversed(events) if _HPA_METRIC.match(item.reason)), None)
+    if said is None:
+        return []
+    condition = Condition("ScalingActive", "False", said.reason, said.message)
+    return [("HorizontalPodAutoscaler", HorizontalPodAutoscaler(meta, status=HpaStatus(conditions=(condition,))))]
+
+
+def _scaled_object(meta: Meta, events: Sequence[Event]) -> list[Found]:
+    said = next((item for item in reversed(events) if item.type == "Warning"), None)
+    if said is None:
+        return []
+    condition = Condition("Ready", "False", said.reason, said.message)
+    return [("ScaledObject", ScaledObject(meta, status=ScaledObjectStatus(conditions=(condition,))))]
+
+
+_MAKERS: dict[str, Callable[[Meta, Sequence[Event]], list[Found]]] = {
+    "Pod": _pod,
+    "ReplicaSet": _replicaset,
+    "Deployment": _owner("Deployment"),
+    "StatefulSet": _owner("StatefulSet"),
+    "DaemonSet": _owner("DaemonSet"),
+    "Job": _owner("StatefulSet"),
+    "LeaderWorkerSet": _owner("StatefulSet"),
+    "PersistentVolumeClaim": _claim,
+    "HorizontalPodAutoscaler": _hpa,
+    "ScaledObject": _scaled_object,
+}
