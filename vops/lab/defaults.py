@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from zlib import crc32
 
 from vops.lab.documents import Document
 
@@ -35,7 +36,9 @@ def _pod(pod: Document) -> None:
 
 
 def admit(document: Document) -> None:
-    """What the admission plugins add to a new object, in place; nobody owns these fields."""
+    """What the admission plugins and allocators add to a new object, in place; nobody owns these fields."""
+    if document["kind"] == "Service":
+        _allocate_address(document)
     if document["kind"] != "Pod":
         return
     spec = document["spec"]
@@ -44,6 +47,17 @@ def admit(document: Document) -> None:
     spec.setdefault("priority", 0)
     spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
     _eviction_tolerations(spec)
+
+
+def _allocate_address(service: Document) -> None:
+    """A cluster IP, the same for the same Service whenever it is made; headless ones keep `None`."""
+    spec = service["spec"]
+    if spec.get("type") == "ExternalName" or spec.get("clusterIP"):
+        return
+    metadata = service["metadata"]
+    number = crc32(f"{metadata.get('namespace')}/{metadata['name']}".encode())
+    spec["clusterIP"] = f"10.96.{number >> 8 & 0xFF}.{number % 253 + 2}"
+    spec["clusterIPs"] = [spec["clusterIP"]]
 
 
 def _eviction_tolerations(spec: Document) -> None:

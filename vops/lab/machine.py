@@ -35,6 +35,10 @@ class Machine:
     """Models on disk by cache: a path on the node, or a pod's own volume."""
     taken: dict[str, tuple[Gpu, ...]] = field(default_factory=dict)
     """GPUs by the pod (namespace/name) that has them."""
+    lost: dict[int, int] = field(default_factory=dict)
+    """GPUs (by index) that the driver has reported a critical error of, with its Xid."""
+    unhealthy: set[int] = field(default_factory=set)
+    """GPUs (by index) that the device plugin has told the kubelet not to give away."""
     _addresses: int = 1
 
     @classmethod
@@ -59,8 +63,8 @@ class Machine:
         return f"10.244.{self.number}.{self._addresses % 250 + 2}"
 
     def take(self, pod: str, count: int) -> tuple[Gpu, ...] | None:
-        """Gives `count` GPUs to a pod, or None when there are not as many free."""
-        busy = {gpu.index for gpus in self.taken.values() for gpu in gpus}
+        """Gives `count` GPUs to a pod, or None when there are not as many free and healthy."""
+        busy = {gpu.index for gpus in self.taken.values() for gpu in gpus} | self.unhealthy
         free = [gpu for gpu in self.gpus if gpu.index not in busy]
         if count > len(free):
             return None

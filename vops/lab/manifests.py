@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 from vops.lab.documents import Document
@@ -196,11 +197,54 @@ def dcgm_exporter(namespace_: str = "gpu-monitoring") -> Document:
         "tolerations": [{"operator": "Exists"}],
         "containers": [container],
     }
+    return daemonset("dcgm-exporter", namespace_, pod, labels)
+
+
+def bare_gpu_node(name: str, gpus: int = 4, **options: Any) -> Document:
+    """A node with L4 cards that nothing has registered yet: the cloud's labels tell of them, its capacity does not."""
+    labels = {
+        "cloud.google.com/gke-accelerator": "nvidia-l4",
+        "feature.node.kubernetes.io/pci-10de.present": "true",
+        "node.kubernetes.io/instance-type": "g2-standard-48",
+    }
+    return node(name, cpu=12 * gpus, memory_gib=64 * gpus, labels=labels, taints=(GPU_TAINT,), **options)
+
+
+def device_plugin(tolerations: tuple[Document, ...] = (GPU_TOLERATION,)) -> Document:
+    """NVIDIA's device plugin, a pod on every node that it tolerates."""
+    labels = {"app.kubernetes.io/name": "nvidia-device-plugin"}
+    container = {
+        "name": "nvidia-device-plugin-ctr",
+        "image": "nvidia/k8s-device-plugin:v0.20.0",
+        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}},
+    }
+    pod = {
+        "nodeSelector": {"feature.node.kubernetes.io/pci-10de.present": "true"},
+        "tolerations": [dict(item) for item in tolerations],
+        "containers": [container],
+    }
+    return daemonset("nvidia-device-plugin", "kube-system", pod, labels)
+
+
+def daemonset(name: str, namespace_: str, pod: Document, labels: dict[str, str]) -> Document:
     return {
         "apiVersion": "apps/v1",
         "kind": "DaemonSet",
-        "metadata": {"name": "dcgm-exporter", "namespace": namespace_, "labels": labels},
+        "metadata": {"name": name, "namespace": namespace_, "labels": labels},
         "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}},
+    }
+
+
+def cluster_ip(name: str, namespace_: str = INFERENCE, *, port: int = 80, target: int | str = "http") -> Document:
+    """A Service in front of the pods of the Deployment of the same name."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": namespace_, "labels": {"app.kubernetes.io/name": name}},
+        "spec": {
+            "selector": {"app.kubernetes.io/name": name},
+            "ports": [{"name": "http", "port": port, "targetPort": target, "protocol": "TCP"}],
+        },
     }
 
 
@@ -212,6 +256,23 @@ def token_secret(name: str, token: str) -> Document:
         "type": "Opaque",
         "metadata": {"name": name, "namespace": INFERENCE},
         "data": {"token": base64.b64encode(token.encode()).decode()},
+    }
+
+
+def credential(user: str, password: str) -> str:
+    """As a registry's client sends them."""
+    return base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def pull_secret(name: str, host: str, user: str, password: str) -> Document:
+    """A Secret that opens a registry, to be named in imagePullSecrets."""
+    auths = {"auths": {host: {"username": user, "password": password, "auth": credential(user, password)}}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "kubernetes.io/dockerconfigjson",
+        "metadata": {"name": name, "namespace": INFERENCE},
+        "data": {".dockerconfigjson": base64.b64encode(json.dumps(auths).encode()).decode()},
     }
 
 

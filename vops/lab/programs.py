@@ -1,16 +1,18 @@
-"""Which program an image starts."""
+"""Which program an image starts: the last part of its repository tells, from whatever registry it comes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from vops.lab.engine.device_plugin import DevicePlugin
 from vops.lab.engine.exporter import GpuExporter
 from vops.lab.engine.server import VllmServer
 from vops.lab.process import Idler, Process, Surroundings, Task
 
 _PROGRAMS: dict[str, type[Process]] = {
-    "vllm/vllm-openai": VllmServer,
-    "nvidia/dcgm-exporter": GpuExporter,
+    "vllm-openai": VllmServer,
+    "dcgm-exporter": GpuExporter,
+    "k8s-device-plugin": DevicePlugin,
 }
 
 
@@ -20,6 +22,6 @@ def launch(
     """Starts the program of the container's image."""
     if init:
         return Task(around, on_exit, on_change)
-    image = around.container["image"].removeprefix("docker.io/")
-    program = _PROGRAMS.get(image.rpartition(":")[0] or image, Idler)
+    name, _, _ = around.container["image"].rpartition("/")[2].partition(":")
+    program = _PROGRAMS.get(name, Idler)
     return program(around, on_exit, on_change)

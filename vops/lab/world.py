@@ -18,6 +18,7 @@ from vops.lab.clock import LabClock
 from vops.lab.controllers.base import Controller
 from vops.lab.controllers.daemonset import DaemonSetController
 from vops.lab.controllers.deployment import DeploymentController
+from vops.lab.controllers.endpoints import EndpointSliceController
 from vops.lab.controllers.garbage import GarbageCollector
 from vops.lab.controllers.kubelet import Kubelet
 from vops.lab.controllers.replicaset import ReplicaSetController
@@ -49,6 +50,8 @@ class World:
         self.store = Store(clock, seed=seed)
         self.hub = Hub()
         self.registry = Registry()
+        self.hardware: dict[str, int] = {}
+        """How many GPUs a node has, where its Node object does not tell before its device plugin runs."""
         self.traffic = TrafficControl(self)
         self.events = EventLog(self)
         self.kubelet = Kubelet(self)
@@ -64,6 +67,7 @@ class World:
             DaemonSetController(self),
             Scheduler(self),
             self.kubelet,
+            EndpointSliceController(self),
             GarbageCollector(self),
         )
         self.store.subscribe(self._notice)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from vops.lab.controllers.credentials import credentials_of
 from vops.lab.controllers.environment import ConfigMissing, environment_of
 from vops.lab.controllers.probes import ProbeLoop, probes_of
 from vops.lab.documents import Document, timestamp
@@ -138,7 +139,7 @@ class ContainerUnit:
             worker.plan(0.1, self._create)
             return
         self._tell("Normal", "Pulling", f'Pulling image "{image}"')
-        found = worker.world.registry.find(image)
+        found = worker.world.registry.find(image, credentials_of(worker.world.store, worker.pod))
         if found is None:
             worker.plan(0.6, self._pull_failed)
             return
@@ -159,7 +160,8 @@ class ContainerUnit:
 
     def _pull_failed(self) -> None:
         image, now = self.spec["image"], self.worker.world.now
-        refusal = self.worker.world.registry.refusal(image)
+        worker = self.worker
+        refusal = worker.world.registry.refusal(image, credentials_of(worker.world.store, worker.pod))
         self._tell("Warning", "Failed", f'Failed to pull image "{image}": {refusal}')
         self._tell("Warning", "Failed", "Error: ErrImagePull")
         self._wait("ErrImagePull", refusal)

@@ -9,7 +9,7 @@ from vops.lab.controllers.container import ContainerUnit
 from vops.lab.controllers.podworker import PodWorker
 from vops.lab.controllers.rollout import moment
 from vops.lab.documents import Change, Document, Key, copy_of, timestamp
-from vops.lab.machine import Machine
+from vops.lab.machine import GPU, Machine
 
 if TYPE_CHECKING:
     from vops.lab.world import World
@@ -80,6 +80,28 @@ class Kubelet(Controller):
         self.store.update_status(node)
         if self.world.live:
             self.world.after(_HEARTBEAT_S, lambda: self._beat(name))
+
+    # --- devices ------------------------------------------------------------------------------------------
+
+    def advertise(self, name: str, count: int) -> None:
+        """Puts the GPUs that the device plugin of a node has found into the node's status."""
+        machine = self.machine(name)
+        healthy = count - len(machine.unhealthy) if machine else 0
+        self._set_gpus(name, {"capacity": count, "allocatable": healthy})
+        self.machine(name)
+
+    def withdraw(self, name: str) -> None:
+        """The device plugin is gone: the GPUs stay in the capacity, and none is given away."""
+        self._set_gpus(name, {"allocatable": 0})
+
+    def _set_gpus(self, name: str, counts: dict[str, int]) -> None:
+        found = self.store.find("v1", "Node", "", name)
+        if found is None:
+            return
+        node = copy_of(found)
+        for member, count in counts.items():
+            node["status"][member] = node["status"].get(member, {}) | {GPU: str(count)}
+        self.store.update_status(node, manager="kubelet")
 
     # --- for the rest of the world ------------------------------------------------------------------------
 

@@ -20,6 +20,8 @@ class Hub:
 
     def __init__(self) -> None:
         self._granted: dict[str, set[str]] = {}
+        self.gib_per_s = 1.0
+        """How fast it hands out files."""
 
     def know(self, token: str, *repositories: str) -> None:
         """Registers a token and the gated repositories that its user was granted."""

@@ -22,7 +22,6 @@ from vops.lab.engine.versions import Version
 
 _IMPORT_S = 6.5
 _ENGINE_S = 8.0
-_DOWNLOAD_GIB_S = 1.0
 _READ_GIB_S = 2.4
 _COMPILE_S = 11.0
 _COMPILED_S = 2.5
@@ -160,7 +159,7 @@ class _Starter:
     def _load(self, model: ModelFacts, memory: MemoryPlan) -> None:
         self._phase("download", 0.8)
         if not self._conditions.on_disk:
-            seconds = self._pass(model.weights_gib / _DOWNLOAD_GIB_S)
+            seconds = self._pass(model.weights_gib / self._conditions.hub.gib_per_s)
             self._phase("downloaded", 0.1, download_s=f"{seconds:.6f}")
             self._start.downloaded_at = self._at
         begun = self._start.weights_from = self._at
