@@ -136,5 +136,5 @@ async def test_bad_input_is_a_sentence_with_the_next_step(
 
 async def test_the_lab_lists_and_tells_its_scenarios(vops: RunVops) -> None:
     listed = (await vops("lab", "list", "-o", "json")).document
-    assert {item["name"] for item in listed} == {"healthy", *SICK}
+    assert {item["name"] for item in listed} >= {"healthy", *SICK}
     assert "never granted access" in (await vops("lab", "show", "gated-model")).out

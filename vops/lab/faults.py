@@ -38,3 +38,24 @@ def with_token(deployment: Document, secret: str) -> Document:
     reference = {"secretKeyRef": {"name": secret, "key": "token"}}
     container_of(deployment)["env"] = [{"name": "HF_TOKEN", "valueFrom": reference}]
     return deployment
+
+
+def with_memory_limit(deployment: Document, limit: str) -> Document:
+    """The container may use no more of the host's memory than this, and asks for as much."""
+    resources = container_of(deployment)["resources"]
+    resources["limits"]["memory"] = resources["requests"]["memory"] = limit
+    return deployment
+
+
+def with_shared_memory(deployment: Document, size: str) -> Document:
+    """The pod's shared memory may grow to this much."""
+    volumes = deployment["spec"]["template"]["spec"]["volumes"]
+    volumes[1] = {"name": volumes[1]["name"], "emptyDir": {"medium": "Memory", "sizeLimit": size}}
+    return deployment
+
+
+def with_empty_cache(deployment: Document) -> Document:
+    """The model cache lives and dies with the pod."""
+    volumes = deployment["spec"]["template"]["spec"]["volumes"]
+    volumes[0] = {"name": volumes[0]["name"], "emptyDir": {}}
+    return deployment

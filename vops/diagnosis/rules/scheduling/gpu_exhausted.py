@@ -58,6 +58,8 @@ def full_nodes(replica: Replica) -> Sequence[NodeFit]:
     nearest = placement.nearest
     if not placement.gpus or not nearest or not all(fit.short_of_gpu for fit in nearest):
         return ()
+    if placement.meant and all(fit.mismatches for fit in nearest):
+        return ()  # the nodes that it picks have too few at all: who holds the others' does not matter
     return tuple(fit for fit in placement.allowed if fit.short_of_gpu) or nearest
 
 

@@ -1,0 +1,93 @@
+"""What a human would change in each scenario heals it: the simulator runs by its own rules, not by its story."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import StartLab
+from tests.lab.fixing import NAMESPACE, session_on
+from vops.lab.documents import Document, copy_of
+from vops.lab.manifests import GPU_TOLERATION, container_of
+from vops.lab.world import Lab
+from vops.operations.diagnose import diagnose_targets
+
+Change = Callable[[Document], None]
+
+
+@dataclass(frozen=True)
+class Cure:
+    """One change of one object that makes the workload serve within so many seconds."""
+
+    scenario: str
+    change: Change
+    kind: str = "apps/v1/Deployment"
+    name: str = "llama3-8b"
+    namespace: str = NAMESPACE
+    seconds: float = 120
+    serves: str = "llama3-8b"
+
+
+def _tolerate(daemonset: Document) -> None:
+    daemonset["spec"]["template"]["spec"]["tolerations"] = [dict(GPU_TOLERATION)]
+
+
+def _right_tag(deployment: Document) -> None:
+    container_of(deployment)["image"] = "vllm/vllm-openai:v0.25.1"
+
+
+def _name_the_secret(deployment: Document) -> None:
+    deployment["spec"]["template"]["spec"]["imagePullSecrets"] = [{"name": "registry-credentials"}]
+
+
+def _more_memory(deployment: Document) -> None:
+    container_of(deployment)["resources"]["limits"]["memory"] = "24Gi"
+
+
+def _two_ways(deployment: Document) -> None:
+    arguments = container_of(deployment)["args"]
+    arguments[arguments.index("--tensor-parallel-size") + 1] = "2"
+
+
+def _right_port(service: Document) -> None:
+    service["spec"]["ports"][0]["targetPort"] = "http"
+
+
+CURES = (
+    Cure("gpu-not-advertised", _tolerate, "apps/v1/DaemonSet", "nvidia-device-plugin", "kube-system"),
+    Cure("image-not-found", _right_tag),
+    Cure("image-auth", _name_the_secret),
+    Cure("host-oom", _more_memory),
+    Cure("tensor-parallel-mismatch", _two_ways, name="llama3-70b", serves="llama3-70b"),
+    Cure("service-port-mismatch", _right_port, "v1/Service"),
+)
+
+
+def _edit(lab: Lab, cure: Cure) -> None:
+    api_version, _, kind = cure.kind.rpartition("/")
+    changed = copy_of(lab.store.get(api_version, kind, cure.namespace, cure.name))
+    cure.change(changed)
+    lab.store.update(changed, manager="kubectl-edit")
+
+
+@pytest.mark.parametrize("cure", CURES, ids=lambda cure: cure.scenario)
+async def test_the_right_change_heals_it(start_lab: StartLab, tmp_path: Path, cure: Cure) -> None:
+    lab = await start_lab(cure.scenario)
+    async with session_on(lab, tmp_path) as session:
+        (before,) = await diagnose_targets(session, [f"deploy/{cure.serves}"])
+        _edit(lab, cure)
+        await lab.advance(cure.seconds)
+        (after,) = await diagnose_targets(session, [f"deploy/{cure.serves}"])
+    assert before.findings
+    assert (after.state, after.findings) == ("ready", ())
+
+
+async def test_a_cold_start_ends_by_itself(start_lab: StartLab, tmp_path: Path) -> None:
+    lab = await start_lab("cold-start")
+    await lab.advance(240)
+    async with session_on(lab, tmp_path) as session:
+        (report,) = await diagnose_targets(session, ["deploy/llama3-8b"])
+    assert (report.state, report.findings) == ("ready", ())

@@ -1,0 +1,94 @@
+"""What vops says of every scenario: the cause that a human would name comes first, and what is well stays silent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import StartLab
+from tests.lab.fixing import NAMESPACE, session_on
+from vops.diagnosis.facts import Facts
+from vops.diagnosis.findings import Report
+from vops.lab.scenarios import discover
+from vops.operations.diagnose import diagnose_targets
+from vops.operations.observe import observe
+from vops.operations.session import Session
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is said of `target`: `causes` in this order (none where it is well), and what follows from what.
+
+    `states` are those of its replicas; `well` are workloads that nothing is said of.
+    """
+
+    scenario: str
+    causes: tuple[str, ...]
+    target: str = "deploy/llama3-8b"
+    because: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    states: tuple[str, ...] = ("crash-looping",)
+    well: tuple[str, ...] = ("qwen3-4b",)
+
+
+CASES = (
+    Case("healthy", (), states=("ready",) * 4, well=("llama3-70b", "qwen3-14b")),
+    Case("untolerated-taint", ("untolerated-taint",), states=("pending",)),
+    Case(
+        "rollout-deadlock",
+        ("rollout-deadlock", "gpu-exhausted"),
+        because={"gpu-exhausted": ("rollout-deadlock",)},
+        states=("pending", "ready"),
+        well=("qwen3-14b",),
+    ),
+    Case("probe-kill", ("startup-probe-kill",)),
+    Case("gated-model", ("gated-model",)),
+    Case("kv-cache-too-small", ("kv-cache-too-small",), target="deploy/qwen3-8b"),
+    Case("gpu-not-advertised", ("gpu-not-advertised",), states=("pending",), well=("qwen3-14b",)),
+    Case("image-not-found", ("image-not-found",), states=("creating",)),
+    Case("image-auth", ("image-auth",), states=("creating",)),
+    Case("host-oom", ("host-oom",)),
+    Case("tensor-parallel-mismatch", ("tp-mismatch",), target="deploy/llama3-70b"),
+    Case("service-port-mismatch", ("service-mismatch",), states=("ready",)),
+    Case("cold-start", (), states=("loading", "ready")),
+)
+
+
+async def report_on(session: Session, target: str) -> Report:
+    (report,) = await diagnose_targets(session, [target])
+    return report
+
+
+def test_every_scenario_is_diagnosed_here() -> None:
+    assert {case.scenario for case in CASES} == set(discover())
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.scenario)
+async def test_a_scenario_is_named_for_what_it_is(start_lab: StartLab, tmp_path: Path, case: Case) -> None:
+    lab = await start_lab(case.scenario)
+    async with session_on(lab, tmp_path) as session:
+        report = await report_on(session, case.target)
+    found = [finding.cause for finding in report.findings]
+    assert tuple(found) == case.causes
+    follows = {finding.cause: finding.because for finding in report.findings if finding.because}
+    assert follows == case.because
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.scenario)
+async def test_the_fleet_shows_it(start_lab: StartLab, tmp_path: Path, case: Case) -> None:
+    lab = await start_lab(case.scenario)
+    async with session_on(lab, tmp_path) as session:
+        facts = Facts(await observe(session, namespace=NAMESPACE, window_s=0, logs=False))
+    kind, _, name = case.target.partition("/")
+    mine = [item.state for item in facts.replicas if item.owner is not None and item.owner.name == name]
+    assert tuple(sorted(map(str, mine))) == case.states, kind
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.scenario)
+async def test_what_is_well_beside_it_stays_silent(start_lab: StartLab, tmp_path: Path, case: Case) -> None:
+    lab = await start_lab(case.scenario)
+    async with session_on(lab, tmp_path) as session:
+        reports = [await report_on(session, f"deploy/{name}") for name in case.well]
+    assert [report.findings for report in reports] == [()] * len(case.well)
+    assert {report.state for report in reports} == {"ready"}
