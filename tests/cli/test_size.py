@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import RunVops
-from tests.cli.hub import StandInHub, stand_in_hub
+from tests.hub import StandInHub, stand_in_hub
 
 DATA = Path(__file__).parents[1] / "data" / "sizing"
 LLAMA = DATA / "configs" / "llama3-8b.json"
