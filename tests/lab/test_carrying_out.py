@@ -230,3 +230,69 @@ async def test_a_long_wait_shows_that_it_lives(place: Place) -> None:
     await place.execute(place.plan(BROKEN + WAIT.replace("TIME", "100s").replace("FAIL", "stop")))
     spoken = [event.at.timestamp() for event in place.person.events if event.step == "w"]
     assert max(later - earlier for earlier, later in pairwise(spoken)) <= 32
+
+
+HEALTH = "{id: h, kind: http, ref: '${params.target}', path: /health, timeout: 1m}"
+GONE = "{id: bad, kind: k8s.wait, ref: '${params.target}', until: 'false', failWhen: 'true', timeout: 1m}"
+FIRST, SECOND, THIRD = (
+    f"{{id: {name}, kind: k8s.patch, title: t, ref: '${{params.target}}', set: {{/spec/{field}: 900}}}}"
+    for name, field in (
+        ("first", "minReadySeconds"),
+        ("second", "progressDeadlineSeconds"),
+        ("third", "revisionHistoryLimit"),
+    )
+)
+
+
+def told(outcome: Outcome) -> dict[str, str]:
+    return {record.id: str(record.state) for record in outcome.steps}
+
+
+def blocked(steps: str, **sections: str) -> str:
+    more = "".join(f"    {name}: [{text}]\n" for name, text in sections.items())
+    return f"  - id: try\n    kind: block\n    steps: [{steps}]\n{more}"
+
+
+async def test_what_is_measured_decides_while_the_run_goes(place: Place) -> None:
+    conditional = THIRD.replace("title", "if: 'steps.h.status == 503', title")
+    unfit = "{id: no, kind: assert, that: [{cel: steps.h.pods > 5, say: 'Only ${steps.h.pods} serve'}], onFail: undo}"
+    outcome = await place.execute(place.plan(f"  - {FIRST}\n  - {HEALTH}\n  - {conditional}\n  - {unfit}\n"))
+    assert told(outcome) == {"first": "undone", "h": "done", "third": "skipped", "no": "failed"}
+    assert "Only 4 serve" in str(outcome.error)
+    assert isinstance(outcome.error, StepFailed)
+    assert not outcome.error.dirty
+
+
+async def test_a_rescue_takes_the_place_of_what_failed(place: Place) -> None:
+    steps = blocked(f"{GONE}, {FIRST}", rescue=SECOND) + f"  - {THIRD}\n"
+    outcome = await place.execute(place.plan(steps))
+    assert (told(outcome), outcome.error) == ({"bad": "failed", "second": "done", "third": "done"}, None)
+
+
+async def test_nothing_is_rescued_when_nothing_failed(place: Place) -> None:
+    outcome = await place.execute(place.plan(blocked(FIRST, rescue=SECOND)))
+    assert (told(outcome), outcome.error) == ({"first": "done", "second": "skipped"}, None)
+
+
+async def test_what_is_always_done_is_done_after_a_failure_and_before_the_end(place: Place) -> None:
+    outcome = await place.execute(place.plan(blocked(f"{FIRST}, {GONE}", always=SECOND) + f"  - {THIRD}\n"))
+    assert told(outcome) == {"first": "done", "bad": "failed", "second": "done"}
+    assert place.deadline == 900
+    assert isinstance(outcome.error, StepFailed)
+
+
+async def test_a_wait_that_stalls_is_tried_again_as_often_as_it_may(place: Place) -> None:
+    stalls = GONE.replace("failWhen: 'true'", "stall: {of: obj.spec.replicas, for: 10s}")
+    retried = stalls.replace("timeout", "retry: {max: 2, delay: 1s, factor: 3, causes: [stall]}, timeout")
+    outcome = await place.execute(place.plan(f"  - {retried}\n"))
+    again = [event.message for event in place.person.events if "trying again" in event.message]
+    assert [message.rpartition(" in ")[2] for message in again] == ["1 s", "3 s"]
+    assert isinstance(outcome.error, TimedOut)
+    assert "obj.spec.replicas has been 4 for 10 s" in str(outcome.error)
+
+
+async def test_who_is_asked_after_a_failure_decides_on_the_undo(place: Place) -> None:
+    asking = GONE.replace("timeout", "onFail: ask, timeout")
+    outcome = await place.execute(place.plan(f"  - {FIRST}\n  - {asking}\n"))
+    assert told(outcome) == {"first": "undone", "bad": "failed"}
+    assert place.person.questions[-1].title.endswith("take back what was changed?")

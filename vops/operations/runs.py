@@ -103,6 +103,9 @@ class PastRun:
             raise Refused(f"run {self.id} has ended: {self.ending}", hint="make a new plan, or take it back: vops undo")
         if any(step.state is StepState.UNDONE for step in self.steps):
             raise Refused(f"run {self.id} was undone when a step failed", hint="make a new plan")
+        cleaning = {step.id for step in self.plan.steps if step.section == "always" and step.changes}
+        if any(step.state is StepState.DONE and step.id in cleaning for step in self.steps):
+            raise Refused(f"run {self.id} has cleaned up after itself when a step failed", hint="make a new plan")
 
     def _writes(self) -> Iterator[Entry]:
         """The writes in earnest, as they were sent."""
@@ -121,7 +124,12 @@ def _record(step: StepRecord, told: list[RunEvent]) -> StepRecord:
         return step
     last = told[-1]
     return msgspec.structs.replace(
-        step, state=last.state, message=last.message, started_at=told[0].at, ended_at=last.at
+        step,
+        state=last.state,
+        message=last.message,
+        started_at=told[0].at,
+        ended_at=last.at,
+        outputs=last.outputs,
     )
 
 

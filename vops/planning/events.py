@@ -9,6 +9,7 @@ from enum import StrEnum
 import msgspec
 
 from vops.model.resources import Ref
+from vops.planning.patches import Document
 from vops.planning.plan import Gate
 
 
@@ -25,16 +26,17 @@ class StepState(StrEnum):
 
 
 class RunEvent(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line of a run's story. `step` is empty for what concerns the whole run."""
+    """One line of a run's story. `step` is empty for what concerns the whole run; `outputs` are what it measured."""
 
     at: datetime
     step: str
     state: StepState
     message: str = ""
+    outputs: Document = msgspec.field(default_factory=dict)
 
 
 class StepRecord(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How one step went."""
+    """How one step went, and what it measured."""
 
     id: str
     kind: str
@@ -43,6 +45,7 @@ class StepRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     message: str = ""
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    outputs: Document = msgspec.field(default_factory=dict)
 
 
 class Question(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -44,6 +44,7 @@ class OnFail(StrEnum):
     STOP = "stop"
     CONTINUE = "continue"
     UNDO = "undo"
+    ASK = "ask"
 
 
 class Decision(StrEnum):
@@ -59,6 +60,9 @@ class PlannedStep(msgspec.Struct, frozen=True, omit_defaults=True):
     """One step with its arguments evaluated.
 
     `says` are sentences for whoever reads the plan; `because` why it is skipped or done; `outputs` what a look found.
+    `condition` is what decides on it only when its turn comes, since it speaks of what is measured then; `late` says
+    the same of its `args`, which are as the runbook has them. `item` is that of its loop. A step of `rescue` is done
+    when one of its block has failed, one of `always` at the end whatever happened.
     """
 
     id: str
@@ -78,7 +82,15 @@ class PlannedStep(msgspec.Struct, frozen=True, omit_defaults=True):
     timeout_s: float | None = None
     retries: int = 0
     retry_delay_s: float = 5.0
+    retry_factor: float = 1.0
+    retry_cap_s: float = 300.0
+    retry_causes: tuple[str, ...] = ("unavailable",)
     evidence: bool = False
+    condition: str = ""
+    late: bool = False
+    item: Any = None
+    block: str = ""
+    section: Literal["steps", "rescue", "always"] = "steps"
 
 
 class Identity(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -5,8 +5,12 @@ later steps may read, by name and CEL type) and one function, which tells what i
 
     look(args, view) -> Outcome            reads the snapshot while the plan is made
     plan(args, view) -> Changes            says what it would change; the runner alone applies it
-    run(args, ports) -> Outcome            waits and looks while the plan is carried out; writes nothing
-    instruct(args) -> str                  what a person has to do
+    run(args, ports) -> Outcome            waits, looks or measures while the plan is carried out; writes nothing
+    instruct(args) -> str                  what a person has to do, or to agree to (GATE says which)
+
+Further it may have LATE (a look that may also be taken while the plan is carried out, since it needs nothing of the
+view), IRREVERSIBLE (a change without a way back), `gotos(args)`, the steps that its arguments lead to, and
+`complaint(args)`, what is wrong with its arguments as they are written.
 """
 
 from __future__ import annotations
@@ -28,9 +32,13 @@ from vops.model.resources import Ref
 from vops.model.snapshot import ClusterSnapshot
 from vops.planning.changes import Change
 from vops.planning.patches import Document
+from vops.planning.plan import Gate
 from vops.ports import Clock, Cluster
 
 T = TypeVar("T")
+
+OWN_CONDITIONS = {"until": "bool", "failWhen": "bool", "expect": "bool", "stall": "any"}
+"""Arguments of a waiting step that it evaluates itself, on `obj`, each time that it looks."""
 
 
 class Group(StrEnum):
@@ -72,12 +80,13 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
 class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a look or a wait found: `outputs` for later steps, `says` for the reader.
 
-    `verdict` is set by a verification only.
+    `verdict` is set by a verification only, `goto` (the id of a later step) by a choice only.
     """
 
     outputs: Document = msgspec.field(default_factory=dict)
     says: tuple[str, ...] = ()
     verdict: Verdict | None = None
+    goto: str = ""
 
 
 Changes = tuple[Change, ...]
@@ -89,6 +98,10 @@ class StepFault(VopsError):
     def __init__(self, message: str, *, reason: str = "", hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.reason = reason
+
+
+class Stalled(TimedOut):
+    """What a wait watches has not moved for as long as the runbook allows."""
 
 
 class Done(Exception):
@@ -138,7 +151,8 @@ class View:
 class Ports:
     """What a waiting step may use: it reads the cluster, observes one target anew, and shows lines of progress.
 
-    `deadline` is on the clock's monotonic time.
+    `deadline` is on the clock's monotonic time. `values` are what expressions see: parameters and outputs so far.
+    `changes` are those that the run has applied.
     """
 
     cluster: Cluster
@@ -146,6 +160,8 @@ class Ports:
     observe: Callable[[Ref], Awaitable[ClusterSnapshot]]
     say: Callable[[str], None]
     deadline: float
+    values: Mapping[str, Any] = field(default_factory=dict)
+    changes: Changes = ()
 
     async def patiently(self, look: Callable[[], Awaitable[T]], *, pause_s: float) -> T | None:
         """`look`'s answer after a pause; None when the API server did not answer, which is said and waited out.
@@ -189,6 +205,35 @@ class StepKind:
     @property
     def instruct(self) -> Callable[[Any], str]:
         return self._function("instruct")
+
+    @property
+    def gate(self) -> Gate:
+        """What a step for people asks of them."""
+        return Gate(getattr(self.module, "GATE", Gate.INSTRUCT))
+
+    @property
+    def late(self) -> bool:
+        """Whether its arguments may speak of what is measured only when the plan is carried out."""
+        return self.group in (Group.WAIT, Group.HUMAN) or bool(getattr(self.module, "LATE", False))
+
+    @property
+    def irreversible(self) -> bool:
+        return bool(getattr(self.module, "IRREVERSIBLE", False))
+
+    def gotos(self, args: Mapping[str, Any]) -> tuple[str, ...]:
+        """The steps that its arguments, as written, lead to; empty text for going on with the next."""
+        found = getattr(self.module, "gotos", None)
+        return tuple(found(args)) if found else ()
+
+    def complaint(self, args: Mapping[str, Any]) -> str:
+        """What is wrong with its arguments as written; empty when nothing is."""
+        found = getattr(self.module, "complaint", None)
+        return str(found(args)) if found else ""
+
+    def always_leaves(self, args: Mapping[str, Any]) -> bool:
+        """Whether no way from it leads to the step after it."""
+        ways = self.gotos(args)
+        return bool(ways) and all(ways)
 
     def _function(self, name: str) -> Callable[..., Any]:
         found: Callable[..., Any] = getattr(self.module, name)

@@ -1,13 +1,15 @@
 """Makes a Plan from a runbook, its parameters and what was observed; pure, so a dry run is only this.
 
 Looks are evaluated, changes become guarded patches on the objects as the steps before leave them, and waits keep
-their evaluated arguments. An expression without a value, or an object that was not read, is an error, never a guess.
+their evaluated arguments. What speaks of a later measurement keeps its expressions (see vops.runbooks.late). An
+expression without a value, or an object that was not read, is an error, never a guess.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -20,13 +22,18 @@ from vops.planning.changes import Verb
 from vops.planning.guards import Guard, guards_for
 from vops.planning.ownership import Owner, owners
 from vops.planning.patches import Document
-from vops.planning.plan import LIFETIME, Decision, Gate, Identity, Plan, PlannedStep
+from vops.planning.plan import LIFETIME, Decision, Identity, Plan, PlannedStep
+from vops.runbooks.arguments import evaluated
 from vops.runbooks.expressions import ExpressionError, fill, holds
 from vops.runbooks.kinds import Changes, Done, Group, StepFault, View
 from vops.runbooks.params import bind, seconds
-from vops.runbooks.script import Script, ScriptStep, evaluated
+from vops.runbooks.schema import Step
+from vops.runbooks.script import Script, ScriptStep
+from vops.runbooks.structure import Section
 
 DEFAULT_TIMEOUT_S = 900.0
+MOST_ROUNDS = 100
+"""How many items a forEach may go over: more is a task for a script, not a plan that somebody reads."""
 
 
 @dataclass(frozen=True)
@@ -93,34 +100,88 @@ class _Planning:
         self._world = world
         self._values: dict[str, Any] = {f"params.{name}": value for name, value in params.items()}
         self._documents = dict(world.documents)
+        self._unknown: set[str] = set()
+        self._found: list[PlannedStep] = []
+        self._settled = ""
+        self._skip_to = ""
 
     def steps(self) -> tuple[PlannedStep, ...]:
-        found: list[PlannedStep] = []
-        settled = ""
-        for item in self._script.steps:
-            if settled:
-                found.append(_planned(item, Decision.SKIPPED, because=settled))
-                continue
-            try:
-                found.append(self._step(item))
-            except Done as done:
-                settled = str(done)
-                found.append(_planned(item, Decision.DONE, because=settled))
-        return tuple(found)
+        for loop, items in groupby(self._script.steps, key=lambda item: item.step.loop):
+            if loop is None:
+                for item in items:
+                    self._take(item)
+            else:
+                self._round(tuple(items))
+        return tuple(self._found)
+
+    def _round(self, items: Sequence[ScriptStep]) -> None:
+        """The steps of a loop, once for each item of its list."""
+        loop = items[0].step.loop
+        over = evaluated(items[0].items, self._values)
+        if loop and not (isinstance(over, list) and len(over) <= MOST_ROUNDS):
+            loop.source.fail(f"forEach {loop.id}: {over!r} is not a list of {MOST_ROUNDS} at most", loop.where)
+        for number, value in enumerate(over, 1):
+            self._values["item"] = value
+            for item in items:
+                self._take(item, number)
+        self._values.pop("item", None)
+
+    def _take(self, item: ScriptStep, number: int = 0) -> None:
+        """One step, in the round `number` of its loop, decided."""
+        found = self._decided(item)
+        if number:
+            title = f"{found.title} ({number})" if found.title == item.step.common.title else found.title
+            found = msgspec.structs.replace(found, id=f"{found.id}.{number}", title=title, item=self._values["item"])
+        self._found.append(found)
+
+    def _decided(self, item: ScriptStep) -> PlannedStep:
+        step = item.step
+        self._skip_to = "" if self._skip_to == step.id else self._skip_to
+        because = (self._skip_to and "not on the way that is taken") or self._settled
+        if because and not self._has_to_clean(step):
+            return self._skipped(item, because)
+        try:
+            planned = self._step(item)
+        except Done as done:
+            self._settled = str(done) or "there is nothing to do"
+            return _planned(item, Decision.DONE, because=self._settled)
+        if planned.decision is not Decision.SKIPPED and step.common.then:
+            self._skip_to = step.common.then
+        return planned
+
+    def _has_to_clean(self, step: Step) -> bool:
+        """Whether what is always done has something to clean up after: its block changes something."""
+        ours = (item for item in self._found if item.block == step.block and item.changes)
+        return step.section is Section.ALWAYS and not self._skip_to and any(ours)
+
+    def _skipped(self, item: ScriptStep, because: str) -> PlannedStep:
+        self._keep(item, {})
+        return _planned(item, Decision.SKIPPED, because=because)
 
     def _step(self, item: ScriptStep) -> PlannedStep:
         source, step = item.step.source, item.step
         try:
-            if item.condition is not None and not holds(item.condition, self._values):
-                self._keep(item, {})
-                return _planned(item, Decision.SKIPPED, because=f"{step.common.if_} does not hold")
-            raw = evaluated(item.args, self._values)
-            args = msgspec.convert(raw, step.kind.args)
-            return self._decide(item, raw, args)
+            late_if = item.condition is not None and bool(item.asked & self._unknown)
+            if item.condition is not None and not late_if and not holds(item.condition, self._values):
+                return self._skipped(item, f"{step.common.if_} does not hold")
+            planned = self._late(item) if item.mentioned & self._unknown else self._now(item)
+            return msgspec.structs.replace(planned, condition=step.common.if_) if late_if else planned
         except (ExpressionError, msgspec.ValidationError, StepFault) as error:
             source.fail(f"step {step.id}: {error}", step.where)
         except ValueError as error:
             raise Refused(f"step {step.id}: {error}", hint="make this change by hand") from error
+
+    def _late(self, item: ScriptStep) -> PlannedStep:
+        """A step whose arguments are evaluated when its turn comes."""
+        step = item.step
+        self._measured_later(item)
+        timeout_s = seconds(step.common.timeout) if step.common.timeout else None
+        gate = step.kind.gate if step.kind.group is Group.HUMAN else step.common.gate
+        return _planned(item, Decision.DO, args=dict(step.args), late=True, timeout_s=timeout_s, gate=gate)
+
+    def _now(self, item: ScriptStep) -> PlannedStep:
+        raw = evaluated(item.args, self._values)
+        return self._decide(item, raw, msgspec.convert(raw, item.step.kind.args))
 
     def _decide(self, item: ScriptStep, raw: Document, args: Any) -> PlannedStep:
         kind = item.step.kind
@@ -128,13 +189,18 @@ class _Planning:
         if kind.group is Group.LOOK:
             outcome = kind.look(args, view)
             self._keep(item, outcome.outputs)
+            self._skip_to = outcome.goto
             return _planned(item, Decision.SEEN, says=outcome.says, outputs=outcome.outputs)
         if kind.group is Group.HUMAN:
-            text = kind.instruct(args)
-            return _planned(item, Decision.DO, says=(text,), gate=Gate.INSTRUCT)
+            return _planned(item, Decision.DO, says=(kind.instruct(args),), gate=kind.gate)
         if kind.group is Group.WAIT:
+            self._measured_later(item)
             return _planned(item, Decision.DO, args=mask(raw), timeout_s=self._timeout_s(item))
         return self._change(item, args, view)
+
+    def _measured_later(self, item: ScriptStep) -> None:
+        """What this step will find is not known while the plan is made."""
+        self._unknown |= {f"steps.{item.step.id}.{name}" for name in item.step.kind.outputs}
 
     def _change(self, item: ScriptStep, args: Any, view: View) -> PlannedStep:
         if item.done is not None:
@@ -157,6 +223,7 @@ class _Planning:
         """Makes a step's outputs readable for the steps after it; what it did not find is null."""
         for name in item.step.kind.outputs:
             self._values[f"steps.{item.step.id}.{name}"] = outputs.get(name)
+            self._unknown.discard(f"steps.{item.step.id}.{name}")
 
     def _timeout_s(self, item: ScriptStep) -> float:
         return seconds(fill(item.timeout, self._values)) if item.timeout else DEFAULT_TIMEOUT_S
@@ -191,14 +258,18 @@ class _Planning:
 
 def _planned(item: ScriptStep, decision: Decision, **more: Any) -> PlannedStep:
     common = item.step.common
-    settings = {
+    settings: dict[str, Any] = {
         "gate": common.gate,
         "on_fail": common.on_fail,
         "undo": common.undo,
         "retries": common.retry.max if common.retry else 0,
-        "retry_delay_s": seconds(common.retry.delay) if common.retry else 5.0,
         "evidence": common.evidence,
+        "block": item.step.block,
+        "section": item.step.section.value,
     }
+    if retry := common.retry:
+        settings |= {"retry_delay_s": seconds(retry.delay), "retry_cap_s": seconds(retry.cap)}
+        settings |= {"retry_factor": retry.factor, "retry_causes": retry.causes}
     return PlannedStep(
         id=common.id,
         kind=item.step.kind.name,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
 import msgspec
 
@@ -17,7 +18,9 @@ from vops.errors import (
     ClusterError,
     NotVerified,
     PlanStale,
+    Refused,
     StepFailed,
+    TimedOut,
     Unavailable,
     Unreachable,
     VopsError,
@@ -26,10 +29,16 @@ from vops.model.resources import Ref
 from vops.model.snapshot import ClusterSnapshot
 from vops.planning.changes import Change
 from vops.planning.events import Approve, Progress, Question, RunEvent, StepRecord, StepState
+from vops.planning.patches import Document
 from vops.planning.plan import Decision, Gate, OnFail, Plan, PlannedStep
 from vops.ports import Clock, Cluster
 from vops.runbooks.apply import Unsettled, carry_out, has_landed, take_back
-from vops.runbooks.kinds import Group, Ports, Result, StepFault, StepKind, Verdict, discover
+from vops.runbooks.expressions import ExpressionError
+from vops.runbooks.kinds import Done, Group, Ports, Result, Stalled, StepFault, StepKind, Verdict, View, discover
+from vops.runbooks.kinds import Outcome as StepOutcome
+from vops.runbooks.late import Values
+
+T = TypeVar("T")
 
 HEARTBEAT_S = 30.0
 _NOT_FIXED = {
@@ -70,51 +79,109 @@ async def execute(plan: Plan, host: Host, done: Mapping[str, StepRecord] | None 
     """
     run = _Run(plan, host, done)
     for step in plan.steps:
-        if not await run.take(step):
-            break
+        await run.take(step)
     return run.outcome
 
 
 class _Run:
-    """One run: what has been applied so far, so that it can be taken back."""
+    """One run: what has been applied so far, so that it can be taken back; what was measured; what has failed."""
 
     def __init__(self, plan: Plan, host: Host, done: Mapping[str, StepRecord] | None) -> None:
         self._plan = plan
         self._host = host
-        self._done = done
+        self._done = done or {}
+        self._resumed = done is not None
+        self._values = Values(plan)
         self._applied: list[tuple[PlannedStep, Change]] = []
         self._deadline = None if host.timeout_s is None else host.clock.monotonic() + host.timeout_s
+        self._over = False
+        self._entered: set[str] = set()
+        self._broken: set[str] = set()
         self.outcome = Outcome()
 
-    async def take(self, step: PlannedStep) -> bool:
-        """One step; False when the run ends with it."""
+    async def take(self, step: PlannedStep) -> None:
+        """One step, if its turn comes; a failure may end the run."""
+        if self._passes_by(step):
+            return
         if step.decision is not Decision.DO:
             state = StepState.DONE if step.decision in (Decision.SEEN, Decision.DONE) else StepState.SKIPPED
             self._end(step, state, step.because or " ".join(step.says))
-            return True
-        if self._done and step.id in self._done and discover()[step.kind].group is not Group.WAIT:
+            return
+        self._entered.add(step.block)
+        if self._was_done(step):
             self._applied += [(step, change) for change in step.changes]
+            self._values.keep(step, self._done[step.id].outputs)
             self.outcome.steps.append(self._done[step.id])
-            return True
-        started = self._host.clock.now()
-        self.tell(step, StepState.RUNNING, step.title)
-        try:
-            message = await self._do(step)
-        except VopsError as error:
-            self._end(step, StepState.FAILED, str(error), started)
-            return await self._failed(step, error)
-        self._end(step, StepState.DONE, message, started)
-        return self._goes_on()
+            return
+        await self._begin(step)
 
-    async def _do(self, step: PlannedStep) -> str:
+    def _passes_by(self, step: PlannedStep) -> bool:
+        """Whether the way does not lead to this step."""
+        if step.section == "always":
+            return self._over and step.block not in self._entered
+        if step.section == "rescue" and step.block not in self._broken:
+            self._end(step, StepState.SKIPPED, "nothing to rescue")
+            return True
+        return self._over or (step.block in self._broken and step.section == "steps")
+
+    def _was_done(self, step: PlannedStep) -> bool:
+        """Whether it was done before the run was interrupted; a wait looks again, a measurement is not repeated."""
+        record = self._done.get(step.id)
+        return record is not None and (discover()[step.kind].group is not Group.WAIT or bool(record.outputs))
+
+    async def _begin(self, step: PlannedStep) -> None:
+        started = self._host.clock.now()
+        try:
+            if step.condition and not self._values.holds(step):
+                self._end(step, StepState.SKIPPED, f"{step.condition} does not hold")
+                return
+            self.tell(step, StepState.RUNNING, step.title)
+            message, outputs = await self._do(step)
+        except Done as done:
+            self._end(step, StepState.DONE, str(done), started)
+            self._over = True
+        except (VopsError, ExpressionError) as error:
+            failure = error if isinstance(error, VopsError) else StepFault(str(error))
+            self._end(step, StepState.FAILED, str(error), started)
+            if not await self._failed(step, failure):
+                self._stop(step)
+        else:
+            self._values.keep(step, outputs)
+            self._end(step, StepState.DONE, message, started, outputs)
+            self._judge()
+
+    def _stop(self, step: PlannedStep) -> None:
+        """After a failure: the rescue of its block goes on from here, or only what is always done."""
+        rescues = any(item.block == step.block and item.section == "rescue" for item in self._plan.steps)
+        if step.block and step.section == "steps" and rescues and not self._over:
+            self._broken.add(step.block)
+            self.outcome.error = None
+        else:
+            self._over = True
+
+    async def _do(self, step: PlannedStep) -> tuple[str, Document]:
+        """What came of it, in words and as outputs."""
         kind = discover()[step.kind]
+        args = self._values.arguments(step, kind)
+        if kind.group is Group.HUMAN and step.late:
+            step = msgspec.structs.replace(step, says=(kind.instruct(msgspec.convert(args, kind.args)),))
         if step.gate is not Gate.NONE:
             await self._ask(step)
         if kind.group is Group.CHANGE:
-            return await self._change(step)
+            return await self._change(step), {}
         if kind.group is Group.WAIT:
-            return await self._wait(step, kind)
-        return ""
+            return await self._wait(step, kind, args)
+        if kind.group is Group.LOOK:
+            return self._look(kind, args), {}
+        return "", {}
+
+    def _look(self, kind: StepKind, args: Document) -> str:
+        """A late look, which needs nothing but its arguments."""
+        try:
+            outcome = kind.look(msgspec.convert(args, kind.args), View(ClusterSnapshot(at=self._host.clock.now())))
+        except Refused as refused:
+            raise StepFault(str(refused), hint=refused.hint) from refused
+        return " ".join(outcome.says)
 
     async def _ask(self, step: PlannedStep) -> None:
         question = Question(step.gate, step.title, "\n".join(step.says), self._target, step.id)
@@ -125,7 +192,7 @@ class _Run:
         said = [change.summary for change in step.changes]
         for change in step.changes:
             self._host.still_mine()
-            if self._done is not None and await has_landed(self._host.cluster, change):
+            if self._looks_first(step) and await has_landed(self._host.cluster, change):
                 self._applied.append((step, change))
                 said.append("it was there already")
                 continue
@@ -137,27 +204,48 @@ class _Run:
             self._applied.append((step, change))
         return "; ".join(dict.fromkeys(said))
 
+    def _looks_first(self, step: PlannedStep) -> bool:
+        """Whether a change may be there already: from before an interruption, or since its block was undone."""
+        return self._resumed or step.section == "always"
+
     async def _persistently(self, step: PlannedStep, change: Change) -> tuple[str, ...]:
         """The change, tried again as often as the step allows while the API server is unavailable."""
-        left = step.retries
-        while True:
-            try:
-                return await carry_out(self._host.cluster, change)
-            except (Unavailable, Unreachable) as error:
-                if not left:
-                    raise
-                self.tell(step, StepState.RUNNING, f"{error}; trying again in {step.retry_delay_s:g} s")
-            left -= 1
-            await self._host.clock.sleep(step.retry_delay_s)
 
-    async def _wait(self, step: PlannedStep, kind: StepKind) -> str:
+        async def once() -> tuple[str, ...]:
+            return await carry_out(self._host.cluster, change)
+
+        return await self._retried(step, once)
+
+    async def _retried(self, step: PlannedStep, once: Callable[[], Awaitable[T]]) -> T:
+        """`once`, again and again as the step's `retry` says."""
+        pause_s = step.retry_delay_s
+        for left in range(step.retries, -1, -1):
+            try:
+                return await once()
+            except VopsError as error:
+                if not left or not _causes(error) & set(step.retry_causes):
+                    raise
+                self.tell(step, StepState.RUNNING, f"{error}; trying again in {pause_s:g} s")
+            await self._host.clock.sleep(pause_s)
+            pause_s = min(pause_s * step.retry_factor, step.retry_cap_s)
+        raise AssertionError("the last try has an answer or an error")
+
+    async def _wait(self, step: PlannedStep, kind: StepKind, args: Document) -> tuple[str, Document]:
+        async def once() -> StepOutcome:
+            return await kind.run(msgspec.convert(args, kind.args), self._ports(step))
+
+        outcome = await self._retried(step, once)
+        self.outcome.verdict = outcome.verdict or self.outcome.verdict
+        return " ".join(outcome.says), outcome.outputs
+
+    def _ports(self, step: PlannedStep) -> Ports:
         host, now = self._host, self._host.clock.monotonic()
         deadline = now + (step.timeout_s or 0)
         deadline = deadline if self._deadline is None else min(deadline, self._deadline)
-        ports = Ports(host.cluster, host.clock, host.observe, _Heartbeat(self, step, host.clock).say, deadline)
-        outcome = await kind.run(msgspec.convert(step.args, kind.args), ports)
-        self.outcome.verdict = outcome.verdict or self.outcome.verdict
-        return " ".join(outcome.says)
+        say = _Heartbeat(self, step, host.clock).say
+        values = {**self._values.known, "item": step.item}
+        changes = tuple(change for _, change in self._applied)
+        return Ports(host.cluster, host.clock, host.observe, say, deadline, values, changes)
 
     async def _failed(self, step: PlannedStep, error: VopsError) -> bool:
         """What a failure leads to; True when the run goes on."""
@@ -165,7 +253,11 @@ class _Run:
             await self._keep_evidence(step)
         if step.on_fail is OnFail.CONTINUE:
             return True
-        if step.on_fail is OnFail.UNDO and self._applied:
+        first = self.outcome.error
+        if first is not None and self._over:
+            self.outcome.error = StepFailed(f"{first}; and then {step.title}: {error}", dirty=True, hint=first.hint)
+            return False
+        if self._applied and (step.on_fail is OnFail.UNDO or await self._asked_to_undo(step, error)):
             left = await self._undo()
             self.outcome.error = _step_failed(step, error, dirty=bool(left), left=left)
         elif isinstance(error, StepFault) or (self._applied and isinstance(error, (PlanStale, ClusterError))):
@@ -173,6 +265,17 @@ class _Run:
         else:
             self.outcome.error = error
         return False
+
+    async def _asked_to_undo(self, step: PlannedStep, error: VopsError) -> bool:
+        """Whether a person who is asked wants everything taken back; nobody there to ask means no."""
+        if step.on_fail is not OnFail.ASK:
+            return False
+        text = "\n".join((str(error), *(change.summary for _, change in self._applied)))
+        question = Question(Gate.CONFIRM, f"{step.title} failed: take back what was changed?", text, self._target)
+        try:
+            return await self._host.approve(question)
+        except ApprovalNeeded:
+            return False
 
     async def _keep_evidence(self, step: PlannedStep) -> None:
         for ref in self._plan.locks:
@@ -194,15 +297,15 @@ class _Run:
             left += [problem] if problem else []
         return tuple(left)
 
-    def _goes_on(self) -> bool:
-        """False after a verification that says no."""
+    def _judge(self) -> None:
+        """A verification that says no ends the run."""
         verdict = self.outcome.verdict
-        if verdict is None or verdict.result is Result.FIXED:
-            return True
+        if verdict is None or verdict.result is Result.FIXED or self._over:
+            return
         what = _NOT_FIXED[verdict.result]
         hint = f"vops diagnose {typed(self._target)}" if self._target else ""
         self.outcome.error = NotVerified(f"{what}: {verdict.summary}", hint=hint)
-        return False
+        self._over = True
 
     @property
     def _target(self) -> Ref | None:
@@ -210,19 +313,26 @@ class _Run:
         changed = (change.target for change in self._plan.changes)
         return next(iter((*self._plan.locks, *changed)), None)
 
-    def _end(self, step: PlannedStep, state: StepState, message: str, started: datetime | None = None) -> None:
+    def _end(
+        self,
+        step: PlannedStep,
+        state: StepState,
+        message: str,
+        started: datetime | None = None,
+        outputs: Document | None = None,
+    ) -> None:
         now = self._host.clock.now()
-        record = StepRecord(step.id, step.kind, step.title, state, message, started or now, now)
+        record = StepRecord(step.id, step.kind, step.title, state, message, started or now, now, outputs or {})
         known = [item.id for item in self.outcome.steps]
         if step.id in known:
             self.outcome.steps[known.index(step.id)] = record
         else:
             self.outcome.steps.append(record)
-        self.tell(step, state, message)
+        self.tell(step, state, message, outputs)
 
-    def tell(self, step: PlannedStep, state: StepState, message: str) -> None:
+    def tell(self, step: PlannedStep, state: StepState, message: str, outputs: Document | None = None) -> None:
         """Shows one line of the run's story."""
-        self._host.progress(RunEvent(self._host.clock.now(), step.id, state, message))
+        self._host.progress(RunEvent(self._host.clock.now(), step.id, state, message, outputs or {}))
 
 
 class _Heartbeat:
@@ -238,6 +348,15 @@ class _Heartbeat:
         if message != self._last or now - self._at >= HEARTBEAT_S:
             self._last, self._at = message, now
             self._run.tell(self._step, StepState.RUNNING, message)
+
+
+def _causes(error: VopsError) -> set[str]:
+    """What a retry may name this error by."""
+    if isinstance(error, (Unavailable, Unreachable)):
+        return {"unavailable"}
+    if isinstance(error, TimedOut):
+        return {"stall" if isinstance(error, Stalled) else "timeout"}
+    return {"failed", error.reason} if isinstance(error, StepFault) else set()
 
 
 def typed(ref: Ref) -> str:

@@ -14,19 +14,27 @@ import msgspec
 
 from vops.library import read_part_file
 from vops.planning.plan import Gate, OnFail, Risk, digest
-from vops.runbooks.includes import ReadPart, placed_steps
+from vops.runbooks.includes import ReadPart
 from vops.runbooks.kinds import StepKind, discover
 from vops.runbooks.params import TYPES, Param, seconds
 from vops.runbooks.positions import Path, Source
+from vops.runbooks.structure import Loop, Placed, Section, placed_steps
 
 VERSION = 1
 
 
 class Retry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How often a step is tried again when the API server is unavailable, and the seconds in between."""
+    """How often a step is tried again, and the time in between: `delay`, each time `factor` longer, at most `cap`.
+
+    `causes` are what it is tried again for: `unavailable` (the API server), and for a step that waits or measures also
+    `failed`, `timeout`, `stall`, or a reason in the words of Kubernetes.
+    """
 
     max: int
     delay: str = "5s"
+    factor: float = 1.0
+    cap: str = "5m"
+    causes: tuple[str, ...] = ("unavailable",)
 
 
 class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,9 +58,9 @@ class Common(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="ca
     """The keys that every step may have.
 
     `title` says what it does, `why` what for. `if` skips the step unless it holds; `done` says (on `obj`, the object
-    as it is) that there is nothing left to do. `timeout` bounds a wait. `gate` is what a person has to do first.
-    `undo: false` keeps a change when the run is undone. `onFail` stops, goes on, or undoes what the run has changed.
-    `evidence` keeps what is seen of the target when the step fails.
+    as it is) that there is nothing left to do. `then` is the step to go on with, further down. `timeout` bounds a wait.
+    `gate` is what a person has to do first. `undo: false` keeps a change when the run is undone. `onFail` stops, goes
+    on, undoes what the run has changed, or asks whether to. `evidence` keeps what is seen of the target on a failure.
     """
 
     id: str
@@ -62,6 +70,7 @@ class Common(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="ca
     docs: str = ""
     if_: str = msgspec.field(default="", name="if")
     done: str = ""
+    then: str = ""
     timeout: str | int = ""
     retry: Retry | None = None
     gate: Gate = Gate.NONE
@@ -84,10 +93,18 @@ class Step:
     where: Path
     written: frozenset[str] = frozenset()
     """The keys that the file has for it."""
+    block: str = ""
+    section: Section = Section.STEPS
+    loop: Loop | None = None
 
     @property
     def id(self) -> str:
         return self.common.id
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether the way to it is not from the step before: what rescues, and what is done at the end always."""
+        return self.section is not Section.STEPS
 
 
 @dataclass(frozen=True)
@@ -119,7 +136,7 @@ def read_runbook(text: str, path: str, read_part: ReadPart = read_part_file) -> 
 
     source = Source(text, path)
     head = _head(source)
-    found = tuple(_step(item.source, item.where, item.value) for item in placed_steps(source, read))
+    found = tuple(_step(item) for item in placed_steps(source, read))
     _reject_repeated_ids(found)
     return Runbook(head, found, source, digest("".join(texts)), "\n".join(texts))
 
@@ -137,7 +154,8 @@ def _head(source: Source) -> Head:
     return head
 
 
-def _step(source: Source, where: Path, item: Any) -> Step:
+def _step(placed: Placed) -> Step:
+    source, where, item = placed.source, placed.where, placed.value
     if not isinstance(item, dict):
         source.fail("a step is a mapping", where)
     common: Common = _convert(source, where, {key: item[key] for key in item if key in COMMON_KEYS}, Common)
@@ -150,8 +168,8 @@ def _step(source: Source, where: Path, item: Any) -> Step:
         source.fail(f"step id {common.id!r} is not a name that expressions can use", (*where, "id"))
     args = {key: value for key, value in item.items() if key not in COMMON_KEYS}
     _check_args(source, where, kind, args)
-    _check_timeout(source, where, common)
-    return Step(common, kind, args, source, where, frozenset(item))
+    _check_times(source, where, common)
+    return Step(common, kind, args, source, where, frozenset(item), placed.block, placed.section, placed.loop)
 
 
 def _check_args(source: Source, where: Path, kind: StepKind, args: Mapping[str, Any]) -> None:
@@ -163,15 +181,22 @@ def _check_args(source: Source, where: Path, kind: StepKind, args: Mapping[str, 
     missing = [name for name, item in fields.items() if item.required and name not in args]
     if missing:
         source.fail(f"{kind.name} needs {', '.join(missing)}", where)
+    if complaint := kind.complaint(args):
+        source.fail(f"{kind.name} {complaint}", where)
 
 
-def _check_timeout(source: Source, where: Path, common: Common) -> None:
-    if isinstance(common.timeout, str) and "${" in common.timeout:
-        return
-    try:
-        seconds(common.timeout or 0)
-    except ValueError as error:
-        source.fail(str(error), (*where, "timeout"))
+def _check_times(source: Source, where: Path, common: Common) -> None:
+    retry = common.retry
+    written: dict[str, list[str | int]] = {
+        "timeout": [common.timeout or 0],
+        "retry": [retry.delay, retry.cap] if retry else [],
+    }
+    for key, values in written.items():
+        try:
+            for value in values:
+                seconds(0 if "${" in str(value) and key == "timeout" else value)
+        except ValueError as error:
+            source.fail(str(error), (*where, key))
 
 
 def _reject_repeated_ids(steps: tuple[Step, ...]) -> None:

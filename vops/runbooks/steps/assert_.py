@@ -1,4 +1,4 @@
-"""`assert`: conditions that have to hold before anything is changed."""
+"""`assert`: conditions that have to hold before anything is changed, or about what was measured, before going on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from vops.runbooks.kinds import Done, Group, Outcome, View
 
 KIND = "assert"
 GROUP = Group.LOOK
+LATE = True
 
 
 class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

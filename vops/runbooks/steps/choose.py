@@ -1,7 +1,11 @@
-"""`choose`: takes the first branch whose condition holds, and gives later steps the values that it sets."""
+"""`choose`: takes the first branch whose condition holds, gives later steps the values that it sets, or leads to one.
+
+Decided when the plan is made, so that a reader sees the way that will be taken. What is on no way is skipped.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -15,11 +19,15 @@ OUTPUTS = {"chosen": "any"}
 
 
 class Branch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`if` decides, `set` is the value that `steps.<id>.chosen` takes (null to leave things as they are)."""
+    """`if` decides, `set` is the value that `steps.<id>.chosen` takes (null to leave things as they are).
+
+    `goto` is the step to go on with, further down.
+    """
 
     if_: bool = msgspec.field(name="if")
     set: Any = None
     say: str = ""
+    goto: str = ""
 
 
 class Otherwise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -27,7 +35,10 @@ class Otherwise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     set: Any = None
     say: str = ""
+    goto: str = ""
     fail: str = ""
+    next: str = ""
+    """The next command to try after `fail`."""
 
 
 class Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,5 +52,12 @@ def look(args: Args, view: View) -> Outcome:
     """The chosen branch's value and sentence."""
     chosen: Branch | Otherwise = next((branch for branch in args.of if branch.if_), args.otherwise)
     if isinstance(chosen, Otherwise) and chosen.fail:
-        raise Refused(chosen.fail)
-    return Outcome({"chosen": chosen.set}, (chosen.say.strip(),) if chosen.say else ())
+        raise Refused(chosen.fail, hint=chosen.next)
+    return Outcome({"chosen": chosen.set}, (chosen.say.strip(),) if chosen.say else (), goto=chosen.goto)
+
+
+def gotos(args: Mapping[str, Any]) -> Iterator[str]:
+    """Where its branches lead, as written; empty text for the next step."""
+    otherwise = args.get("else") or {}
+    branches = [*(args.get("of") or ()), *([] if otherwise.get("fail") else [otherwise])]
+    yield from (str(branch.get("goto") or "") for branch in branches if isinstance(branch, Mapping))

@@ -14,6 +14,7 @@ from vops.runbooks.kinds import Changes, Group, RefArg, View
 
 KIND = "k8s.delete"
 GROUP = Group.CHANGE
+IRREVERSIBLE = True
 
 
 class Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

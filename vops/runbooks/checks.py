@@ -1,0 +1,109 @@
+"""What only a whole runbook can be wrong about: where its ways lead, what its keys do, when its values are known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from vops.planning.plan import Gate, Risk
+from vops.runbooks.kinds import Group
+from vops.runbooks.positions import Source
+from vops.runbooks.schema import Runbook, Step
+
+_PARAM = re.compile(r"\bparams\.(\w+)")
+_MOST_RETRIES = 20
+
+
+def check_runbook(runbook: Runbook) -> None:
+    """Raises InputError with the line of the first fault."""
+    head, source = runbook.head, runbook.source
+    refs = [name for name, param in head.params.items() if param.type == "k8s.ref"]
+    namespace = head.params.get("namespace")
+    if refs and (namespace is None or namespace.type != "k8s.namespace"):
+        source.fail("a k8s.ref needs the parameter `namespace` of type k8s.namespace", ("params", refs[0]))
+    used = set(_PARAM.findall(runbook.text)) | {"namespace"}
+    for name in head.params:
+        if name not in used:
+            source.fail(f"parameter {name} is used nowhere", ("params", name))
+    gates = {step.common.gate for step in runbook.steps}
+    if head.risk is Risk.HIGH and Gate.TYPE_NAME not in gates:
+        source.fail("a runbook of high risk needs a step with gate: type-name", ("risk",))
+    for step in runbook.steps:
+        _check_keys(step.source, step)
+    _check_ways(runbook.steps)
+
+
+def _check_keys(source: Source, step: Step) -> None:
+    """Shared keys on steps where they would do nothing, and those that a kind cannot do without."""
+    common, group = step.common, step.kind.group
+    is_change, is_wait = group is Group.CHANGE, group is Group.WAIT
+    useless = {
+        "done": bool(common.done) and not is_change,
+        "undo": not common.undo and not is_change,
+        "timeout": bool(common.timeout) and not is_wait,
+        "evidence": common.evidence and not (is_wait or is_change),
+        "onFail": "onFail" in step.written and group is Group.LOOK and not step.kind.late,
+    }
+    for key, there in useless.items():
+        if there:
+            source.fail(f"`{key}` has no effect on a step of kind {step.kind.name}", (*step.where, key))
+    if is_wait and not common.timeout:
+        source.fail(f"{step.kind.name} needs a `timeout`", step.where)
+    if common.retry and not 0 < common.retry.max <= _MOST_RETRIES:
+        source.fail(f"`max` of a retry is a number from 1 to {_MOST_RETRIES}", (*step.where, "retry"))
+    if step.kind.irreversible and not common.why:
+        source.fail(f"{step.kind.name} cannot be taken back, so it needs a `why`", step.where)
+
+
+# --- ways --------------------------------------------------------------------------------------------------
+
+
+def _check_ways(steps: Sequence[Step]) -> None:
+    """Every `goto` and `then` leads forward, within what it stands in, and every step can be reached."""
+    places = {step.id: at for at, step in enumerate(steps)}
+    reached = {0}
+    for at, step in enumerate(steps):
+        targets = [step.common.then, *step.kind.gotos(step.args)]
+        for target in filter(None, targets):
+            _check_goto(step, target, places, steps)
+        if at not in reached and not step.is_apart:
+            step.source.fail(f"step {step.id} can never be reached: every way leads past it", step.where)
+        reached |= {places[target] for target in targets if target}
+        if step.common.if_ or not (step.common.then or step.kind.always_leaves(step.args)):
+            reached.add(at + 1)
+
+
+def _check_goto(step: Step, target: str, places: dict[str, int], steps: Sequence[Step]) -> None:
+    fail, where = step.source.fail, step.where
+    if target not in places:
+        fail(f"step {step.id} leads to {target!r}, which is no step", where)
+    if places[target] <= places[step.id]:
+        fail(f"step {step.id} leads back to {target!r}; ways lead forward only", where)
+    other = steps[places[target]]
+    if (other.block, other.section, other.loop) != (step.block, step.section, step.loop):
+        fail(f"step {step.id} leads to {target!r} in another block or loop", where)
+
+
+# --- times -------------------------------------------------------------------------------------------------
+
+Mentions = tuple[Step, frozenset[str], frozenset[str], frozenset[str]]
+"""A step, and the outputs that its arguments, its `if` and its loop's list speak of."""
+
+
+def check_times(steps: Iterable[Mentions]) -> None:
+    """What has to be known when the plan is made does not speak of what is measured only when it is carried out."""
+    measured: set[str] = set()
+    for step, mentioned, asked, looped in steps:
+        late = sorted(looped & measured)
+        if not step.kind.late:
+            late += sorted(mentioned & measured)
+        if step.common.then or not (step.kind.late or step.kind.group is Group.CHANGE):
+            late += sorted(asked & measured)
+        if late:
+            step.source.fail(
+                f"step {step.id}: {late[0]} is measured when the plan is carried out, and this has to be known before",
+                step.where,
+                hint="a change's arguments and a look are part of the plan; `if` and `assert` may wait",
+            )
+        if step.kind.group in (Group.WAIT, Group.HUMAN):
+            measured |= {f"steps.{step.id}.{name}" for name in step.kind.outputs}
