@@ -53,6 +53,12 @@ def gpu_resources(node: Node) -> tuple[str, ...]:
     return tuple(sorted(name for name, count in amounts(node.status.capacity).items() if is_gpu(name) and count > 0))
 
 
+def most_gpus(placement: Placement) -> int:
+    """The GPUs of the largest node that the pod picks, whoever holds them; 0 when no node was seen."""
+    offers = (placement.offered(fit.node, placement.gpu_resource) for fit in placement.meant)
+    return int(max(offers, default=0))
+
+
 def unhealthy_nodes(placement: Placement) -> tuple[NodeFit, ...]:
     """The nodes with enough GPUs in their capacity, and too few that are healthy."""
     resource, wanted = placement.gpu_resource, placement.gpus

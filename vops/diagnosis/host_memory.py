@@ -13,9 +13,9 @@ from enum import StrEnum
 
 import msgspec
 
-from vops.diagnosis import endings, evidence
+from vops.diagnosis import endings, evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence, Evidence
+from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
 from vops.diagnosis.logs import LogReading
 from vops.diagnosis.startup import probe_kill
 from vops.model.patterns import lazy_pattern
@@ -197,6 +197,17 @@ def raise_limit_step(replica: Replica, wanted: float) -> str:
             "memory, or keep less in it."
         )
     return f"Set resources.requests.memory and limits.memory of {name} to {in_gi(wanted)}."
+
+
+def raise_limit(replica: Replica, wanted: float, why: str) -> Fix:
+    """The fix that gives the container `wanted` bytes; by hand where its node has not as many."""
+    title, step = "Give the container more host memory", raise_limit_step(replica, wanted)
+    has = allocatable_bytes(replica)
+    if has and wanted > has:
+        return remedies.by_steps(replica, title, (step, why))
+    params = {"container": replica.container.name, "memory": in_gi(wanted)}
+    by_hand = (step, why)
+    return remedies.runbook(replica, "fix-host-oom", title, Applicability.SAFE, params, by_hand=by_hand, notes=(why,))
 
 
 def volume_evidence(replica: Replica) -> tuple[Evidence, ...]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Fix
+from vops.model.resources import Ref
 
 _CHANGEABLE = ("Deployment", "StatefulSet")
 
@@ -35,6 +36,19 @@ def runbook(
         return by_steps(replica, title, by_hand)
     target = {"namespace": replica.namespace, "target": f"{owner.kind.lower()}/{owner.name}"}
     return Fix(title, applicability, name, {**target, **params}, tuple(notes))
+
+
+def of_object(
+    runbook: str,
+    title: str,
+    applicability: Applicability,
+    target: Ref,
+    params: dict[str, Any],
+    notes: Iterable[str] = (),
+) -> Fix:
+    """The runbook on an object of its own: an autoscaler, a Service, a monitor."""
+    named = {"namespace": target.namespace, "target": f"{target.kind.lower()}/{target.name}"}
+    return Fix(title, applicability, runbook, {**named, **params}, tuple(notes))
 
 
 def by_steps(replica: Replica, title: str, steps: Iterable[str]) -> Fix:

@@ -122,6 +122,15 @@ def with_flag(container: Container, flag: str, value: str | None) -> tuple[Field
     return _insert(container, line.end, added)
 
 
+def without_flag(container: Container, flag: str) -> tuple[Field, list[str]] | None:
+    """The list that changes, with the last occurrence of `flag` and its values left out; None when it is not given.
+
+    Raises ValueError as `with_flag` does.
+    """
+    found = _readable(container).flag(flag)
+    return None if found is None else _replace(container, found.words, [])
+
+
 def with_model(container: Container, model: str) -> tuple[Field, list[str]]:
     """The list that changes, with the model replaced where it stands. Raises ValueError as `with_flag` does."""
     line = _readable(container)

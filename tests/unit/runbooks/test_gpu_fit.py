@@ -79,3 +79,14 @@ def test_what_the_proof_leaves_out_is_said() -> None:
     claim = {"name": "models", "persistentVolumeClaim": {"claimName": "models"}}
     target["spec"]["template"]["spec"]["volumes"] = [claim]
     assert "Not part of the capacity proof: volumes." in planned(script(FIT), world(target, node("a"))).notes
+
+
+@pytest.mark.parametrize(("free", "ends", "first"), [(0, False, False), (1, False, True), (2, True, True)])
+def test_pods_that_will_ask_for_more_gpus_are_looked_for_a_place_as_they_will_be(
+    free: int, ends: bool, first: bool
+) -> None:
+    """The old pod gives back one GPU, the new one needs two."""
+    target = deployment()
+    steps = FIT.replace("id: fit,", "id: fit, set: {'@vllm.gpus': 2},")
+    found = fit(target, node("a", gpus=1 + free), holding(target, "llama-old", "a"), steps=steps)
+    assert (found["ends"], found["endsStoppingFirst"]) == (ends, first)

@@ -99,3 +99,74 @@ def test_the_vllm_container_is_found_when_it_is_not_named() -> None:
 def test_a_container_that_is_not_there_is_refused() -> None:
     with pytest.raises(Refused, match="no container 'vlm' among vllm"):
         planned(script(HEAD.replace("vllm", "vlm") + "set: {'@vllm/image': x}}\n"), world(deployment()))
+
+
+SHM = "'@vllm/volumeMounts/[mountPath=~1dev~1shm]/name': dshm"
+SIZED = "'@vllm.volume/dev/shm': {emptyDir: {medium: Memory, sizeLimit: 4Gi}}"
+
+
+def pod_spec_after(wish: str, volumes: Any = None, **container: Any) -> dict[str, Any]:
+    document = deployment(**container)
+    if volumes is not None:
+        document["spec"]["template"]["spec"]["volumes"] = volumes
+    plan = planned(script(HEAD + wish + "}\n"), world(document))
+    found: dict[str, Any] = plan.changes[0].applied_to(document)["spec"]["template"]["spec"]
+    return found
+
+
+def test_a_mount_and_its_volume_are_added_where_there_are_none() -> None:
+    spec = pod_spec_after(f"set: {{{SHM}, {SIZED}}}")
+    assert spec["containers"][0]["volumeMounts"] == [{"mountPath": "/dev/shm", "name": "dshm"}]
+    assert spec["volumes"] == [{"name": "dshm", "emptyDir": {"medium": "Memory", "sizeLimit": "4Gi"}}]
+
+
+def test_a_volume_is_found_by_where_it_is_mounted_and_keeps_its_place() -> None:
+    volumes = [{"name": "a"}, {"name": "dshm", "emptyDir": {"medium": "Memory"}}]
+    mounts = [{"name": "dshm", "mountPath": "/dev/shm"}]
+    wish = "set: {'@vllm.volume/dev/shm/emptyDir/sizeLimit': 4Gi}"
+    spec = pod_spec_after(wish, volumes, volumeMounts=mounts)
+    assert spec["volumes"] == [volumes[0], {"name": "dshm", "emptyDir": {"medium": "Memory", "sizeLimit": "4Gi"}}]
+    assert spec["containers"][0]["volumeMounts"] == mounts
+
+
+def test_a_volume_that_nothing_mounts_is_refused() -> None:
+    with pytest.raises(Refused, match="no volume is mounted at /dev/shm"):
+        pod_spec_after(f"set: {{{SIZED}}}")
+
+
+@pytest.mark.parametrize(
+    ("wish", "resources", "expected"),
+    [
+        ("'@vllm.gpus': 4", {"limits": {"nvidia.com/gpu": "1"}}, {"limits": {"nvidia.com/gpu": "4"}}),
+        (
+            "'@vllm.gpus': 2",
+            {"limits": {"amd.com/gpu": "1", "memory": "1Gi"}, "requests": {"amd.com/gpu": "1"}},
+            {"limits": {"memory": "1Gi", "amd.com/gpu": "2"}, "requests": {"amd.com/gpu": "2"}},
+        ),
+        ("'@vllm.gpus': 2", {"requests": {"cpu": "1"}}, {"requests": {"cpu": "1"}, "limits": {"nvidia.com/gpu": "2"}}),
+        (
+            "'@vllm.gpu-resource': nvidia.com/mig-3g.20gb",
+            {"limits": {"nvidia.com/gpu": "2"}},
+            {"limits": {"nvidia.com/mig-3g.20gb": "2"}},
+        ),
+    ],
+)
+def test_gpus_are_counted_and_renamed_wherever_they_stand(wish: str, resources: Any, expected: Any) -> None:
+    assert container_after(f"set: {{{wish}}}", resources=resources)["resources"] == expected
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (["m", "--x-y", "1", "--port", "1"], ["m", "--port", "1"]),
+        (["m", "--x_y=1"], ["m"]),
+        (["m", "--port", "1"], ["m", "--port", "1"]),
+    ],
+)
+def test_a_flag_is_taken_away_with_its_value(args: list[str], expected: list[str]) -> None:
+    assert container_after("remove: ['@vllm.args/x-y']", args=["serve", *args])["args"] == ["serve", *expected]
+
+
+def test_a_variable_is_taken_away() -> None:
+    env = [{"name": "A", "value": "0"}, {"name": "X", "value": "1"}]
+    assert container_after("remove: ['@vllm.env/X', '@vllm.env/Y']", env=env)["env"] == env[:1]

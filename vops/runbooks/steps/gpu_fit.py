@@ -14,13 +14,15 @@ import msgspec
 from vops.diagnosis.facts import Replica, WorkloadFacts
 from vops.diagnosis.placement import NodeFit, Placement
 from vops.diagnosis.states import ReplicaState
-from vops.model.resources import Meta, Pod, Toleration
+from vops.model.resources import Meta, Pod, PodSpec, Toleration
 from vops.model.rollouts import Bounds, bounds
-from vops.planning.patches import Document
+from vops.planning.patches import Document, make_patch
+from vops.planning.pointers import lookup
 from vops.planning.progress import new_pods
 from vops.planning.rollout import Fleet, OldPod, simulate
 from vops.planning.rollout import Outcome as Course
 from vops.runbooks.kinds import Group, Outcome, RefArg, StepFault, View
+from vops.runbooks.steps import k8s_patch
 
 KIND = "gpu.fit"
 GROUP = Group.LOOK
@@ -45,6 +47,14 @@ class Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The Deployment or StatefulSet."""
     tolerations: list[dict[str, Any]] = msgspec.field(default_factory=list)
     """Tolerations that the new pods will have besides those of the template."""
+    container: str = ""
+    """The vLLM container's name, for places that start with `@vllm`."""
+    set: dict[str, Any] = msgspec.field(default_factory=dict)
+    """Place → value of the k8s.patch that is to follow, so that the new pods are looked for a place as they will be."""
+    append: dict[str, list[Any] | None] = msgspec.field(default_factory=dict)
+    """What that k8s.patch will append."""
+    remove: tuple[str, ...] = ()
+    """What it will remove."""
     template: bool = True
     """Whether the pod template is about to change, so that every pod is replaced; else a rollout under way goes on."""
 
@@ -89,7 +99,7 @@ def _workload(args: Args, view: View) -> WorkloadFacts:
 
 def _fleet(args: Args, workload: WorkloadFacts, view: View) -> tuple[Fleet, tuple[str, ...]]:
     """The rollout's start, in places for a pod when it asks for no GPU, and what placement did not check."""
-    pod = _new_pod(args, workload)
+    pod = _new_pod(args, view)
     placement = view.facts.placement(pod)
     gpus = placement.gpus or 1
     free = {fit.name: _free(placement, fit, gpus) for fit in placement.fits if fit.allowed and not fit.full}
@@ -110,8 +120,11 @@ def _fleet(args: Args, workload: WorkloadFacts, view: View) -> tuple[Fleet, tupl
     return fleet, placement.constraints
 
 
-def _new_pod(args: Args, workload: WorkloadFacts) -> Pod:
-    spec = workload.workload.spec.template.spec
+def _new_pod(args: Args, view: View) -> Pod:
+    document = view.document(args.ref.ref)
+    wishes = k8s_patch.Args(args.ref, args.container, set=args.set, append=args.append, remove=args.remove)
+    after = make_patch(document, k8s_patch.edits_for(document, wishes)).after
+    spec = msgspec.convert(lookup(after, ("spec", "template", "spec")), PodSpec)
     more = tuple(msgspec.convert(item, Toleration) for item in args.tolerations)
     return Pod(metadata=Meta(), spec=msgspec.structs.replace(spec, tolerations=(*spec.tolerations, *more)))
 
@@ -125,9 +138,12 @@ def _young(args: Args, workload: WorkloadFacts, view: View) -> frozenset[str]:
 
 
 def _free(placement: Placement, fit: NodeFit, gpus: int) -> int:
-    """GPUs on a node that new pods could take, bounded by what else they need there."""
-    places = [int(placement.free(fit.node, name) // wanted) for name, wanted in placement.wanted.items()]
-    return max(0, min(places, default=len(placement.wanted))) * gpus
+    """GPUs on a node that new pods could take, bounded by what else they need there; less than one pod's may be free,
+    and enough once an old pod of fewer GPUs is gone."""
+    places = {name: int(placement.free(fit.node, name) // wanted) for name, wanted in placement.wanted.items()}
+    spare = int(placement.free(fit.node, placement.gpu_resource)) if placement.gpus else gpus
+    places.pop(placement.gpu_resource, None)
+    return max(0, min((spare, *(count * gpus for count in places.values()))))
 
 
 def _load_seconds(workload: WorkloadFacts) -> int | None:

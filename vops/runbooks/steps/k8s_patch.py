@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from vops.planning.changes import patch_change
-from vops.planning.patches import Edit, make_patch
+from vops.planning.patches import Document, Edit, make_patch
 from vops.planning.pointers import ABSENT, lookup, split
 from vops.runbooks.kinds import Changes, Group, RefArg, View
 from vops.runbooks.paths import Places
@@ -36,20 +36,26 @@ class Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="came
     """Place of a list → items, added at its end unless they are in it."""
     remove: tuple[str, ...] = ()
     """Places to clear, if anything stands there."""
+    strategy: dict[str, Any] | None = None
+    """The strategy of the rollout that this starts, set with it; null leaves it as it is."""
 
 
 def plan(args: Args, view: View) -> Changes:
     """One patch, or none when everything is as wished."""
     document = view.document(args.ref.ref)
+    change = patch_change(document, edits_for(document, args), "")
+    return () if change is None else (change,)
+
+
+def edits_for(document: Document, args: Args) -> list[Edit]:
+    """What the arguments come to on an object, an edit for each pointer."""
     working, touched = document, dict[str, None]()
     for make_edit, path, value in _wishes(args):
         edit = make_edit(Places(working, args.container), path, value)
         if edit is not None:
             working = make_patch(working, [edit]).after
             touched[edit.pointer] = None
-    edits = [Edit(pointer, lookup(working, split(pointer))) for pointer in touched]
-    change = patch_change(document, edits, "")
-    return () if change is None else (change,)
+    return [Edit(pointer, lookup(working, split(pointer))) for pointer in touched]
 
 
 def _wishes(args: Args) -> Iterator[tuple[Callable[[Places, str, Any], Edit | None], str, Any]]:
@@ -59,9 +65,10 @@ def _wishes(args: Args) -> Iterator[tuple[Callable[[Places, str, Any], Edit | No
     yield from ((_default, path, value) for path, value in args.default.items())
     yield from ((_at_least, path, least) for path, least in args.at_least.items())
     yield from ((_append, path, items) for path, items in args.append.items())
+    yield (_set, "/spec/strategy", args.strategy)
 
 
-def _remove(places: Places, path: str, _: None) -> Edit:
+def _remove(places: Places, path: str, _: None) -> Edit | None:
     return places.remove(path)
 
 
@@ -74,8 +81,8 @@ def _default(places: Places, path: str, value: Any) -> Edit | None:
 
 
 def _at_least(places: Places, path: str, least: int | None) -> Edit | None:
-    parent = split(places.pointer(path))[:-1]
-    if least is None or lookup(places.document, parent) is ABSENT:
+    parent, _, _ = path.rpartition("/")
+    if least is None or places.read(parent) is ABSENT:
         return None
     value = places.read(path)
     return None if isinstance(value, int) and value >= least else places.write(path, least)

@@ -15,9 +15,10 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import deaths
+from vops.diagnosis import deaths, remedies
 from vops.diagnosis.cuda_memory import OUT_OF_MEMORY, device_memory, stage_of
 from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Applicability, Fix
 from vops.diagnosis.logs import Stage
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
@@ -46,8 +47,36 @@ def cuda_oom_runtime(replica: Replica) -> Verdict | None:
         replica,
         hit,
         f"{replica.name} runs out of GPU memory during {stage}",
-        deaths.steps(replica, "Leave more GPU memory free", *_steps(replica, stage, hit)),
+        _fix(replica, stage, hit),
     )
+
+
+def _fix(replica: Replica, stage: Stage, hit: deaths.Hit) -> Fix:
+    """The first of the ways as a runbook."""
+    steps = _steps(replica, stage, hit)
+    utilization = "--gpu-memory-utilization" in steps[0]
+    change = (
+        {"gpu_memory_utilization": _smaller_budget(replica)} if utilization else {"max_num_seqs": _half(replica) or 128}
+    )
+    return remedies.runbook(
+        replica,
+        "fix-cuda-oom",
+        "Leave more GPU memory free",
+        Applicability.SAFE,
+        {"container": replica.container.name, **change},
+        by_hand=steps,
+        notes=steps[1:],
+    )
+
+
+def _smaller_budget(replica: Replica) -> float:
+    return round(max((replica.args.gpu_memory_utilization or 0.9) - _STEP, _LEAST_UTILIZATION), 2)
+
+
+def _half(replica: Replica) -> int:
+    """Half of the sequences that it batches; 0 where it leaves their number to vLLM."""
+    now = replica.args.max_num_seqs
+    return max(now // 2, 1) if now else 0
 
 
 def _steps(replica: Replica, stage: Stage, hit: deaths.Hit) -> tuple[str, ...]:
@@ -69,12 +98,12 @@ def _steps(replica: Replica, stage: Stage, hit: deaths.Hit) -> tuple[str, ...]:
 
 def _less_utilization(replica: Replica) -> str:
     now = replica.args.gpu_memory_utilization or 0.9
-    return f"Lower --gpu-memory-utilization from {now:g} to {max(now - _STEP, _LEAST_UTILIZATION):.2f}"
+    return f"Lower --gpu-memory-utilization from {now:g} to {_smaller_budget(replica):.2f}"
 
 
 def _fewer_sequences(replica: Replica) -> str:
     now = replica.args.max_num_seqs
-    return f"Lower --max-num-seqs from {now} to {max(now // 2, 1)}" if now else "Set --max-num-seqs to 128 or fewer"
+    return f"Lower --max-num-seqs from {now} to {_half(replica)}" if now else "Set --max-num-seqs to 128 or fewer"
 
 
 def _lower(sentence: str) -> str:

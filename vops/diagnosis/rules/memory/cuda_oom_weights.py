@@ -15,9 +15,11 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import deaths
+from vops.diagnosis import deaths, remedies
 from vops.diagnosis.cuda_memory import OUT_OF_MEMORY, device_memory, stage_of
 from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Applicability, Fix
+from vops.diagnosis.gpu_nodes import most_gpus
 from vops.diagnosis.logs import Stage
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
@@ -36,13 +38,34 @@ def cuda_oom_weights(replica: Replica) -> Verdict | None:
         replica,
         hit,
         f"The weights of {deaths.model_of(replica)} do not fit into {size}",
-        deaths.steps(replica, "Spread or shrink the weights", *_steps(replica)),
+        _fix(replica),
     )
+
+
+def _fix(replica: Replica) -> Fix:
+    """Twice the GPUs, where a node has as many; else by hand."""
+    more = _twice(replica)
+    title = "Spread or shrink the weights"
+    if most_gpus(replica.placement) < more * (replica.args.pipeline_parallel_size or 1):
+        return deaths.steps(replica, title, *_steps(replica))
+    return remedies.runbook(
+        replica,
+        "fix-cuda-oom",
+        f"Spread the weights over {more} GPUs",
+        Applicability.ASK,
+        {"container": replica.container.name, "gpus": more * (replica.args.pipeline_parallel_size or 1), "tp": more},
+        by_hand=_steps(replica),
+        notes=_steps(replica)[1:],
+    )
+
+
+def _twice(replica: Replica) -> int:
+    return max(2, 2 * (replica.args.tensor_parallel_size or 1))
 
 
 def _steps(replica: Replica) -> tuple[str, ...]:
     gpus = replica.args.tensor_parallel_size or 1
-    more = max(2, 2 * gpus)
+    more = _twice(replica)
     return (
         f"Set --tensor-parallel-size {more} (now {gpus}) and the GPU limit to {more}, where {more} divides the heads;",
         "or load a quantized model (AWQ, FP8), or use a GPU with more memory.",

@@ -18,7 +18,7 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import evidence, host_memory, remedies
+from vops.diagnosis import evidence, host_memory
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Evidence
 from vops.diagnosis.host_memory import KilledBy, OutOfMemory
@@ -53,13 +53,7 @@ def host_oom(replica: Replica) -> Verdict | None:
             *host_memory.volume_evidence(replica),
         ),
         confidence=found.confidence,
-        fixes=(
-            remedies.by_steps(
-                replica,
-                "Give the container more host memory",
-                (host_memory.raise_limit_step(replica, wanted), _why(replica)),
-            ),
-        ),
+        fixes=(host_memory.raise_limit(replica, wanted, _why(replica)),),
     )
 
 

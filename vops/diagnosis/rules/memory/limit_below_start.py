@@ -18,10 +18,10 @@ from __future__ import annotations
 
 import re
 
-from vops.diagnosis import evidence, remedies
+from vops.diagnosis import evidence, host_memory, remedies
 from vops.diagnosis.creation import refusal
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence
+from vops.diagnosis.findings import Applicability, Confidence
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
 
@@ -39,10 +39,16 @@ def limit_below_start(replica: Replica) -> Verdict | None:
         evidence=(found.shown, evidence.container_field(replica, "resources.limits.memory", limit)),
         confidence=Confidence.CERTAIN,
         fixes=(
-            remedies.by_steps(
+            remedies.runbook(
                 replica,
+                "fix-host-oom",
                 "Give the container memory",
-                (f"Set resources.limits.memory of {replica.container.name} with its unit, such as 32Gi.",),
+                Applicability.ASK,
+                {
+                    "container": replica.container.name,
+                    "memory": host_memory.in_gi(host_memory.wanted_bytes(replica)),
+                },
+                by_hand=(f"Set resources.limits.memory of {replica.container.name} with its unit, such as 32Gi.",),
             ),
         ),
     )

@@ -21,7 +21,7 @@ import msgspec
 
 from vops.diagnosis import evidence, host_memory, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence, Fix
+from vops.diagnosis.findings import Applicability, Confidence, Fix
 from vops.diagnosis.host_memory import GIB, KilledBy
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.resources import Volume
@@ -95,11 +95,18 @@ def _fix(replica: Replica, suspect: _Suspect) -> Fix:
         )
     size = max(GIB, _SHM_EACH * (replica.args.tensor_parallel_size or 1))
     wanted = host_memory.wanted_bytes(replica, in_volumes=size)
-    return remedies.by_steps(
-        replica,
-        "Limit the volume, and make room for it",
-        (
-            f"Set sizeLimit of volume {name} to {host_memory.in_gi(size)}: 2 GiB for each GPU is enough for NCCL.",
-            host_memory.raise_limit_step(replica, wanted),
-        ),
+    title = "Limit the volume, and make room for it"
+    by_hand = (
+        f"Set sizeLimit of volume {name} to {host_memory.in_gi(size)}: 2 GiB for each GPU is enough for NCCL.",
+        host_memory.raise_limit_step(replica, wanted),
     )
+    has = host_memory.allocatable_bytes(replica)
+    if has and wanted > has:
+        return remedies.by_steps(replica, title, by_hand)
+    params = {
+        "container": replica.container.name,
+        "size": host_memory.in_gi(size),
+        "memory": host_memory.in_gi(wanted),
+        "volume": name,
+    }
+    return remedies.runbook(replica, "fix-shm", title, Applicability.SAFE, params, by_hand=by_hand)

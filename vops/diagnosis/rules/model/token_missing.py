@@ -55,7 +55,7 @@ def token_missing(replica: Replica) -> Verdict | None:
         fixes=(
             remedies.runbook(
                 replica,
-                "fix-gated-model",
+                "fix-token",
                 "Give the container a token that the hub accepts",
                 Applicability.ASK,
                 {"container": replica.container.name, "model": model},

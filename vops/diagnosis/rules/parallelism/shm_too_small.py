@@ -17,9 +17,11 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import deaths, evidence
+from typing import Any
+
+from vops.diagnosis import deaths, evidence, host_memory, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence, Evidence, Fix
+from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.rules.parallelism.nccl import FAILED, SHARED_MEMORY
 from vops.model.patterns import lazy_pattern
@@ -78,12 +80,22 @@ def _size_gib(replica: Replica) -> int:
 
 
 def _fix(replica: Replica) -> Fix:
-    size = _size_gib(replica)
-    return deaths.steps(
+    size, limit = _size_gib(replica), host_memory.limit_bytes(replica)
+    volume = host_memory.memory_volumes(replica).get(_PATH)
+    more = size * host_memory.GIB - (host_memory.size_limit(volume) if volume is not None else 0)
+    params: dict[str, Any] = {"container": replica.container.name, "size": f"{size}Gi"}
+    params |= {"memory": host_memory.in_gi(limit + more)} if limit and more > 0 else {}
+    params |= {"volume": volume.name} if volume is not None else {}
+    return remedies.runbook(
         replica,
+        "fix-shm",
         f"Give it {size} GiB of shared memory",
-        f"Add a volume emptyDir: {{medium: Memory, sizeLimit: {size}Gi}}, mounted at {_PATH};",
-        f"and raise resources.limits.memory by {size}Gi: what is written there counts against it.",
+        Applicability.SAFE,
+        params,
+        by_hand=(
+            f"Add a volume emptyDir: {{medium: Memory, sizeLimit: {size}Gi}}, mounted at {_PATH};",
+            f"and raise resources.limits.memory by {size}Gi: what is written there counts against it.",
+        ),
     )
 
 

@@ -17,9 +17,14 @@ Fix
 from __future__ import annotations
 
 import re
+from typing import Any
+
+import msgspec
 
 from vops.diagnosis import deaths, evidence, remedies
 from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Applicability, Fix
+from vops.diagnosis.gpu_nodes import most_gpus
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
@@ -49,31 +54,65 @@ def tp_mismatch(replica: Replica) -> Verdict | None:
     hit = deaths.error(replica, _MISMATCH)
     if hit is None:
         return None
-    summary, step = _said(replica, hit[1])
+    said = _said(replica, hit[1])
     has = replica.gpu_count
     return Verdict(
-        summary=summary,
+        summary=said.summary,
         evidence=(*deaths.shown(replica, hit), evidence.container_field(replica, "resources.limits", f"{has} GPUs")),
         confidence=deaths.confidence(replica),
-        fixes=(remedies.by_steps(replica, "Make parallelism and GPUs agree", (step,)),),
+        fixes=(_fix(replica, said),),
     )
 
 
-def _said(replica: Replica, match: re.Match[str]) -> tuple[str, str]:
-    """The summary and the step that go with vLLM's message."""
+class _Said(msgspec.Struct, frozen=True):
+    """What vLLM's message comes to: in words, as a step, and as the numbers of GPUs and of tensor parallelism."""
+
+    summary: str
+    step: str
+    gpus: int = 0
+    tp: int | None = None
+
+
+def _fix(replica: Replica, said: _Said) -> Fix:
+    """A smaller model split costs nothing; more GPUs have to be on a node, and cost."""
+    title = "Make parallelism and GPUs agree"
+    if not said.gpus:
+        return remedies.by_steps(replica, title, (said.step,))
+    params: dict[str, Any] = {"container": replica.container.name, "gpus": said.gpus}
+    params |= {} if said.tp is None else {"tp": said.tp}
+    applicability = Applicability.ASK if said.gpus > replica.gpu_count else Applicability.SAFE
+    return remedies.runbook(
+        replica, "fix-gpu-count", title, applicability, params, by_hand=(said.step,), notes=(said.step,)
+    )
+
+
+def _agreed(replica: Replica, gpus: str, world: str) -> tuple[int, int | None]:
+    """As many GPUs as the flags ask for where a node has them, else flags for the GPUs that it has."""
+    if not world.isdigit() or not replica.observed:
+        return 0, None
+    if most_gpus(replica.placement) >= int(world):
+        return int(world), None
+    has, pipeline = replica.gpu_count or int(gpus or 0), replica.args.pipeline_parallel_size or 1
+    return (has, has // pipeline) if has and has % pipeline == 0 else (0, None)
+
+
+def _said(replica: Replica, match: re.Match[str]) -> _Said:
+    """The summary and the change that go with vLLM's message."""
     if match["heads"]:
         heads, tp = int(match["heads"]), int(match["tp"])
         most = min(tp, heads, replica.gpu_count or tp)
         best = max((size for size in range(1, most + 1) if heads % size == 0), default=1)
-        return (
+        return _Said(
             f"{tp} GPUs cannot share {heads} attention heads evenly",
             f"Set --tensor-parallel-size {best} (a divisor of {heads}) and resources.limits to as many GPUs.",
+            best * (replica.args.pipeline_parallel_size or 1),
+            best,
         )
     if match["by"] or _QUANTIZED.search(match.string) or "divisible" in match[0]:
         return _indivisible(replica, match)
     world = match["world"] or match["required"] or match["needs"] or _world(replica)
     if "lacement group" in match.string or "Ray" in match[0] or "enough GPUs" in match[0]:
-        return (
+        return _Said(
             f"Ray has fewer GPUs than {replica.name} asks for" + (f": it asks for {world}" if world else ""),
             f"Bring {world or 'as many'} GPUs into the Ray cluster (ray status shows them; every worker must have "
             f"joined, "
@@ -81,24 +120,27 @@ def _said(replica: Replica, match: re.Match[str]) -> tuple[str, str]:
         )
     gpus = match["gpus"] or match["devices"] or match["total"] or str(replica.gpu_count or "")
     if not gpus or not world:
-        return (
+        return _Said(
             f"The parallelism of {replica.name} asks for more GPUs than its container has",
             "Set resources.limits to tensor × pipeline parallel size, or lower --tensor-parallel-size to the limit.",
         )
-    return (
+    return _Said(
         f"{replica.name} runs on {gpus} GPU(s), and its parallelism asks for {world}",
         f"Set resources.limits to {world} GPUs, or --tensor-parallel-size to {gpus}.",
+        *_agreed(replica, gpus, world),
     )
 
 
-def _indivisible(replica: Replica, match: re.Match[str]) -> tuple[str, str]:
+def _indivisible(replica: Replica, match: re.Match[str]) -> _Said:
     size = int(match["by"] or replica.args.tensor_parallel_size or 0)
     part = int(match["part"]) if match["part"] else 0
     fits = max((item for item in range(1, size) if part % item == 0), default=1) if part and size else None
     to = f"to {fits}" if fits is not None else "to a smaller power of two that divides the model's sizes"
-    return (
+    return _Said(
         f"The model cannot be split as {replica.name} asks: {match[0][:120].rstrip(' =')}",
         f"Lower --tensor-parallel-size {to}, and resources.limits with it; use more GPUs by --pipeline-parallel-size.",
+        (fits or 0) * (replica.args.pipeline_parallel_size or 1),
+        fits,
     )
 
 

@@ -15,10 +15,12 @@ Fix
 
 from __future__ import annotations
 
+from typing import Any
+
 from vops.diagnosis import blockers, evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.filters.rooms import capacity
-from vops.diagnosis.findings import Confidence
+from vops.diagnosis.findings import Applicability, Confidence, Fix
 from vops.diagnosis.placement import NodeFit
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
@@ -52,8 +54,21 @@ def gpu_request_too_large(replica: Replica) -> Verdict | None:
             *blockers.scheduled_by(replica),
         ),
         confidence=Confidence.PROBABLE if placement.partial else Confidence.CERTAIN,
-        fixes=(remedies.by_steps(replica, "Ask for no more GPUs than a node has", (*lower, step)),),
+        fixes=(_fix(replica, int(most), (*lower, step)),),
     )
+
+
+def _fix(replica: Replica, most: int, by_hand: tuple[str, ...]) -> Fix:
+    """What vLLM needs, where the pod merely asks for more; else a model split over what a node has."""
+    title, args = "Ask for no more GPUs than a node has", replica.args
+    if not args.line or args.pipeline_parallel_size not in (None, 1) or most < 1:
+        return remedies.by_steps(replica, title, by_hand)
+    needs = args.gpus
+    gpus = needs if needs <= most else 1 << (most.bit_length() - 1)
+    params: dict[str, Any] = {"container": replica.container.name, "gpus": gpus}
+    params |= {} if needs <= most else {"tp": gpus}
+    applicability = Applicability.SAFE if needs <= most else Applicability.ASK
+    return remedies.runbook(replica, "fix-gpu-count", title, applicability, params, by_hand=by_hand, notes=by_hand)
 
 
 def _largest(replica: Replica) -> NodeFit | None:

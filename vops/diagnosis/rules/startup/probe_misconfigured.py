@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence, Evidence
+from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
 from vops.diagnosis.probes import Misdirection, asked_port, by_arguments, failures, misdirected, told
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.startup import probe_kill
@@ -77,14 +77,28 @@ def _says(replica: Replica, kind: str, probe: Probe, wrong: Misdirection) -> Ver
         summary=f"The {kind} probe of {replica.name} asks {wrong.asks}, but the server has {wrong.there}",
         evidence=tuple(found),
         confidence=Confidence.CERTAIN if event is not None and reading is not None else Confidence.STRONG,
-        fixes=(
-            remedies.by_steps(
-                replica,
-                f"Point the {kind} probe at the server",
-                (f"Set {kind}Probe to httpGet, path /health, port {port or replica.args.port}.", *_key(wrong)),
-            ),
-        ),
+        fixes=(_fix(replica, kind, wrong, port or replica.args.port),),
     )
+
+
+def _fix(replica: Replica, kind: str, wrong: Misdirection, port: int) -> Fix:
+    """Every probe that asks the same wrong place is pointed at the server at once."""
+    probes = [name for name in _KINDS if name == kind or _is_wrong(replica, name)]
+    known = next((item.name for item in replica.container.ports if item.name and item.container_port == port), port)
+    return remedies.runbook(
+        replica,
+        "fix-probe-target",
+        f"Point the {' and '.join(probes)} probe at the server",
+        Applicability.SAFE,
+        {"container": replica.container.name, "probes": probes, "path": "/health", "port": known},
+        by_hand=(f"Set {kind}Probe to httpGet, path /health, port {port}.", *_key(wrong)),
+        notes=_key(wrong),
+    )
+
+
+def _is_wrong(replica: Replica, kind: str) -> bool:
+    probe: Probe | None = getattr(replica.container, f"{kind}_probe")
+    return probe is not None and (misdirected(replica, probe) or by_arguments(replica, probe)) is not None
 
 
 def _handler(probe: Probe) -> tuple[str, str]:

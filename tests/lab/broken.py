@@ -1,0 +1,112 @@
+"""A server that would serve, and one change that keeps it from it: a case for each fix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from vops.lab.documents import Document
+from vops.lab.engine.gpus import L4
+from vops.lab.manifests import container_of, vllm
+from vops.lab.world import Lab
+
+NAME = "llm"
+SMALL = "Qwen/Qwen3-4B"
+SHOWS_AFTER_S = 240
+
+
+@dataclass(frozen=True)
+class Broken:
+    """How the server is made, its cause and its fix; `holds` is what the fixed Deployment has to have."""
+
+    make: Callable[[], Document]
+    cause: str
+    runbook: str
+    holds: Callable[[Document], bool]
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+def server(*arguments: str, model: str = SMALL, **more: Any) -> Document:
+    return vllm(NAME, model, "--max-model-len", "4096", *arguments, gpu=L4, **more)
+
+
+async def bring_about(lab: Lab, broken: Broken) -> None:
+    """Creates it and waits until it shows."""
+    lab.store.create(broken.make(), manager="kubectl-client-side-apply")
+    lab.world.settle()
+    await lab.advance(SHOWS_AFTER_S)
+
+
+def words(deployment: Document) -> str:
+    return " ".join(container_of(deployment)["args"])
+
+
+def limits(deployment: Document) -> dict[str, str]:
+    found: dict[str, str] = container_of(deployment)["resources"]["limits"]
+    return found
+
+
+def _wrong_port() -> Document:
+    deployment = server()
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        container_of(deployment)[probe]["httpGet"] = {"path": "/health", "port": 9000}
+    return deployment
+
+
+def _asks_the_server(deployment: Document) -> bool:
+    probes = [container_of(deployment)[f"{kind}Probe"] for kind in ("startup", "liveness", "readiness")]
+    return all(probe["httpGet"]["port"] == "http" for probe in probes)
+
+
+def _little_memory() -> Document:
+    deployment = _memory_for_shm_only()
+    container_of(deployment)["volumeMounts"].pop()
+    return deployment
+
+
+def _memory_for_shm_only() -> Document:
+    deployment = server(memory="8Gi")
+    container_of(deployment)["resources"]["requests"]["memory"] = "4Gi"
+    return deployment
+
+
+def _shared_memory(deployment: Document) -> str:
+    volumes = deployment["spec"]["template"]["spec"]["volumes"]
+    return next(str(item["emptyDir"]["sizeLimit"]) for item in volumes if item["name"] == "shm")
+
+
+def _token(deployment: Document) -> bool:
+    variables = {item["name"]: item for item in container_of(deployment).get("env", ())}
+    return bool(variables["HF_TOKEN"]["valueFrom"]["secretKeyRef"]["name"] == "hf-token-approved")
+
+
+BROKEN: Mapping[str, Broken] = {
+    "fix-probe-target": Broken(_wrong_port, "probe-misconfigured", "fix-probe-target", _asks_the_server),
+    "fix-host-oom": Broken(_little_memory, "host-oom", "fix-host-oom", lambda it: limits(it)["memory"] != "8Gi"),
+    "fix-shm": Broken(
+        _memory_for_shm_only,
+        "tmpfs-charged",
+        "fix-shm",
+        lambda it: _shared_memory(it) == "2Gi" and limits(it)["memory"] != "8Gi",
+    ),
+    "fix-gpu-count": Broken(
+        lambda: server("--tensor-parallel-size", "2"),
+        "tp-mismatch",
+        "fix-gpu-count",
+        lambda it: limits(it)["nvidia.com/gpu"] == "2" and "--tensor-parallel-size 2" in words(it),
+    ),
+    "fix-cuda-oom": Broken(
+        lambda: server(model="Qwen/Qwen3-14B"),
+        "cuda-oom-weights",
+        "fix-cuda-oom",
+        lambda it: limits(it)["nvidia.com/gpu"] == "2" and "--tensor-parallel-size 2" in words(it),
+    ),
+    "fix-token": Broken(
+        lambda: server(model="meta-llama/Meta-Llama-3-8B-Instruct"),
+        "token-missing",
+        "fix-token",
+        _token,
+        {"token_secret": "hf-token-approved/token"},
+    ),
+}
