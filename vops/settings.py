@@ -6,12 +6,74 @@ Leaves out everything that belongs to one command. The file is `$XDG_CONFIG_HOME
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from vops.errors import InputError
+
+
+class ViewSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How contexts of some names are shown: what is set here wins over `[tui]`."""
+
+    contexts: str = ""
+    """A regular expression that the context's name contains; empty: every context."""
+    theme: str = ""
+    """The theme in these contexts."""
+    density: str = ""
+    """`normal` or `compact`."""
+    sort: str = ""
+    """The column that the fleet is sorted by at first."""
+    namespace: str = ""
+    """The namespace to look at first."""
+    readonly: bool = False
+    """Refuse every write in these contexts."""
+    columns: dict[str, tuple[str, ...]] = {}
+    """The columns of a screen in these contexts, such as `fleet = ["pod", "state", "kv"]`."""
+
+
+PROD = r"(^|[^a-z])(prod|prd|production|live)([^a-z]|$)"
+
+
+class TuiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the TUI looks and which keys it has; the `[tui]` table of the file."""
+
+    theme: str = "night"
+    """`night`, `day`, `colour-blind`, `mono` or `ascii` (monochrome, and no character beyond ASCII)."""
+    density: str = "normal"
+    """`normal`, or `compact`: fewer lines for everything but rows."""
+    favourites: tuple[str, ...] = ()
+    """The namespaces of the keys 1 to 9; empty: those with the most replicas."""
+    prod_contexts: tuple[str, ...] = (PROD,)
+    """Regular expressions; a context whose name contains one gets a banner."""
+    keymap: dict[str, str] = {}
+    """Other keys, by the id that help shows: `"fleet.diagnose" = "D"`."""
+    columns: dict[str, tuple[str, ...]] = {}
+    """The columns of a screen, in order, by its name: `fleet = ["pod", "state", "kv"]`."""
+    gpu_prices_per_hour: dict[str, float] = {}
+    """Prices by a part of the GPU's name, such as `H100 = 4.2`: idle GPUs are told in money too."""
+    currency: str = "$"
+    """Written before prices."""
+    views: tuple[ViewSettings, ...] = ()
+    """Tables `[[tui.views]]`: other looks for some contexts; the first whose `contexts` fits counts."""
+
+    def view(self, context: str) -> ViewSettings:
+        """The view of a context; one that sets nothing where none fits."""
+        fitting = (view for view in self.views if re.search(view.contexts, context))
+        return next(fitting, ViewSettings())
+
+    def is_prod(self, context: str) -> bool:
+        """Whether a context is one to be careful in."""
+        return any(re.search(pattern, context, re.IGNORECASE) for pattern in self.prod_contexts)
+
+    def __post_init__(self) -> None:
+        for pattern in (*self.prod_contexts, *(view.contexts for view in self.views)):
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"`{pattern}` is no regular expression: {error}") from error
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -39,6 +101,10 @@ class Settings(msgspec.Struct, frozen=True):
     """Scrape pods at their own addresses (vops runs inside the cluster's network)."""
     state_dir: str = ""
     """Where journals go; empty: `$XDG_STATE_HOME/vops`."""
+    gentle: bool = False
+    """Look less often and ask for less: a fifth of the scrapes, and no logs but those that are opened."""
+    tui: TuiSettings = TuiSettings()
+    """How the TUI looks; a table of the file, not a variable."""
 
     @property
     def state_path(self) -> Path:
@@ -55,7 +121,7 @@ def config_path(environ: dict[str, str]) -> Path:
 def load_settings(environ: dict[str, str], flags: dict[str, Any]) -> Settings:
     """File, then `VOPS_*` variables, then `flags` that are not None. Raises InputError naming file or variable."""
     values = _from_file(config_path(environ))
-    known = {name.upper(): name for name in Settings.__struct_fields__}
+    known = {name.upper(): name for name in Settings.__struct_fields__ if name != "tui"}
     for name, value in environ.items():
         if name.startswith("VOPS_") and name[5:] in known:
             values[known[name[5:]]] = value

@@ -61,6 +61,12 @@ class Placed(NamedTuple, Generic[R]):
     gap: int
 
 
+def picked(known: Sequence[Column[R]], keys: Sequence[str]) -> tuple[Column[R], ...]:
+    """The columns of these keys, in their order; keys that are not known are passed over."""
+    by_key = {column.key: column for column in known}
+    return tuple(by_key[key] for key in keys if key in by_key)
+
+
 def widths(columns: Sequence[Column[R]], rows: Sequence[R]) -> dict[str, int]:
     """The widest text of every column that may grow, by its key."""
     return {

@@ -3,45 +3,91 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
+from vops.model.selectors import Matches, selector
 from vops.render.fleet_rows import FleetView, ReplicaRow, WorkloadRow
+
+Labels = Mapping[str, str]
 
 
 class Match(NamedTuple):
-    """A filter as typed: a regular expression, or its inverse after `!`; what is no valid one is taken literally."""
+    """A filter as typed, in the manner of k9s.
+
+    `TEXT` is a regular expression (taken literally when it is no valid one), `!TEXT` its inverse,
+    `-l SELECTOR` a label selector as kubectl takes it, `-f TEXT` letters that occur in this order.
+    """
 
     typed: str = ""
 
     @property
-    def literal(self) -> bool:
-        """The text is not a valid regular expression."""
-        try:
-            re.compile(self._text)
-        except re.error:
-            return True
-        return False
+    def remark(self) -> str:
+        """What is wrong with the text, when something is."""
+        kind, text = self._parts
+        if kind == "-l":
+            return "" if _selector(text) else " (no label selector)"
+        return " (taken literally)" if not kind and _pattern(text)[1] else ""
 
     @property
-    def _text(self) -> str:
-        return self.typed.removeprefix("!").strip()
+    def _parts(self) -> tuple[str, str]:
+        """`-l` or `-f` or nothing, and the text without it and without `!`."""
+        text = self.typed.strip().removeprefix("!").strip()
+        kind, _, rest = text.partition(" ")
+        return (kind, rest.strip()) if kind in ("-l", "-f") else ("", text)
 
-    def keeps(self, text: str) -> bool:
-        """Whether a row with this text stays."""
-        if not self._text:
+    def keeps(self, text: str, labels: Labels | None = None) -> bool:
+        """Whether a row with this text and these labels stays."""
+        kind, wanted = self._parts
+        if not wanted:
             return True
-        return bool(self._compiled.search(text)) is not self.typed.startswith("!")
+        return self._fits(kind, wanted, text, labels or {}) is not self.typed.strip().startswith("!")
 
-    @property
-    def _compiled(self) -> re.Pattern[str]:
-        return re.compile(re.escape(self._text) if self.literal else self._text, re.IGNORECASE)
+    def _fits(self, kind: str, wanted: str, text: str, labels: Labels) -> bool:
+        if kind == "-l":
+            matches = _selector(wanted)
+            return matches is not None and matches(labels)
+        if kind == "-f":
+            return _fuzzy(wanted).search(text) is not None
+        return _pattern(wanted)[0].search(text) is not None
 
 
-def chosen_replicas(rows: Sequence[ReplicaRow], match: Match, namespace: str = "") -> list[ReplicaRow]:
+@lru_cache(maxsize=64)
+def _pattern(text: str) -> tuple[re.Pattern[str], bool]:
+    """The expression, and whether it had to be taken literally."""
+    try:
+        return re.compile(text, re.IGNORECASE), False
+    except re.error:
+        return re.compile(re.escape(text), re.IGNORECASE), True
+
+
+@lru_cache(maxsize=64)
+def _fuzzy(text: str) -> re.Pattern[str]:
+    return re.compile(".*?".join(re.escape(char) for char in text if not char.isspace()), re.IGNORECASE)
+
+
+@lru_cache(maxsize=64)
+def _selector(text: str) -> Matches | None:
+    try:
+        return selector(text)
+    except ValueError:
+        return None
+
+
+NO_LABELS: Labels = {}
+
+
+def chosen_replicas(
+    rows: Sequence[ReplicaRow],
+    match: Match,
+    namespace: str = "",
+    labels_of: Callable[[ReplicaRow], Labels] = lambda row: NO_LABELS,
+) -> list[ReplicaRow]:
     """The replicas of `namespace` (all when empty) that `match` keeps."""
     here = [row for row in rows if not namespace or row.namespace == namespace]
-    return [row for row in here if match.keeps(_text(row))] if match.typed else here
+    return [row for row in here if match.keeps(_text(row), labels_of(row))] if match.typed else here
 
 
 def _text(row: ReplicaRow) -> str:
@@ -57,3 +103,9 @@ def chosen_workloads(rows: Sequence[WorkloadRow], namespace: str = "") -> list[W
 def namespaces(view: FleetView) -> tuple[str, ...]:
     """Every namespace with a replica or workload, sorted."""
     return tuple(sorted({row.namespace for row in view.replicas} | {row.namespace for row in view.workloads}))
+
+
+def busiest(view: FleetView) -> tuple[str, ...]:
+    """The namespaces with replicas, those with the most first."""
+    counted = Counter(row.namespace for row in view.replicas)
+    return tuple(sorted(counted, key=lambda name: (-counted[name], name)))

@@ -6,7 +6,7 @@ without waiting for it. Screens read the newest picture from here and post what 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -14,6 +14,7 @@ import msgspec
 from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.worker import Worker
@@ -25,8 +26,10 @@ from vops.model.text import scrub
 from vops.operations.session import MachineClock, Session, open_session
 from vops.planning.events import Question
 from vops.planning.plan import Gate
+from vops.render.cells import Column, picked
+from vops.render.filters import busiest, namespaces
 from vops.render.text import Span, Tone
-from vops.settings import Settings
+from vops.settings import Settings, ViewSettings
 from vops.tui import commands
 from vops.tui.connection import Connection, Opener
 from vops.tui.contexts import context_value, known_contexts, settings_for
@@ -44,18 +47,18 @@ from vops.tui.messages import (
     RunAgreed,
     RunStopAsked,
 )
+from vops.tui.registry import About, ScreenEntry, entry_of
 from vops.tui.running import Run
 from vops.tui.screens.base import OpsScreen, SubjectScreen
 from vops.tui.screens.confirm import ConfirmScreen
-from vops.tui.screens.diagnosis import DiagnosisScreen
 from vops.tui.screens.fix import FixScreen
 from vops.tui.screens.fleet import FleetScreen
 from vops.tui.screens.help import HelpScreen
-from vops.tui.screens.logs import LogsScreen
+from vops.tui.screens.listing import ListScreen
 from vops.tui.screens.pick import PickScreen
-from vops.tui.screens.replica import ReplicaScreen
 from vops.tui.screens.run import RunScreen
-from vops.tui.theme import NIGHT
+from vops.tui.theme import DEFAULT, THEMES, filters_of
+from vops.tui.widgets.prompt import Candidate
 from vops.tui.widgets.tones import drawable
 
 
@@ -81,6 +84,7 @@ class VopsApp(App[None]):
         settings: Settings | None = None,
         opener: Opener = open_session,
     ) -> None:
+        self._bare: list[LineFilter] = []
         super().__init__()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-normal"), (170, "-wide")]
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
@@ -95,13 +99,19 @@ class VopsApp(App[None]):
         self._connection = Connection(self.settings, self.post_message, session=session, observer=observer)
         if session is None:
             self._connection = self._new_connection()
-        self.register_theme(NIGHT)
-        self.theme = NIGHT.name
+        self.history: list[str] = []
+        self._columns: dict[str, tuple[str, ...]] = {}
+        for theme in THEMES.values():
+            self.register_theme(theme)
+        self.look, self.theme = DEFAULT, THEMES[DEFAULT].name
+        self.compact = False
 
     def get_default_screen(self) -> Screen[Any]:
         return FleetScreen()
 
     def on_mount(self) -> None:
+        self.set_keymap(self.settings.tui.keymap)
+        self._use_view()
         self._connect()
 
     # --- what screens ask for ---
@@ -117,6 +127,11 @@ class VopsApp(App[None]):
             return f"lab · {self.settings.lab}"
         return self.session.cluster.context if self.session else self.settings.context
 
+    @property
+    def view(self) -> ViewSettings:
+        """How the present context is to be shown."""
+        return self.settings.tui.view(self.context_name)
+
     def now(self) -> datetime:
         """The session's time."""
         return self._clock.now()
@@ -124,6 +139,8 @@ class VopsApp(App[None]):
     def badges(self) -> Sequence[tuple[str, Tone]]:
         """What must not be overlooked about where one is."""
         found = [("LAB", Tone.GOOD)] if self.settings.lab else []
+        if not self.settings.lab and self.settings.tui.is_prod(self.context_name):
+            found.append(("▲ PROD", Tone.BAD))
         readonly = self.session.cluster.readonly if self.session else self.settings.readonly
         if readonly:
             found.append(("READ-ONLY", Tone.WARN))
@@ -156,6 +173,7 @@ class VopsApp(App[None]):
         """Lets go of the present connection and opens another; nothing waits for the old one."""
         self.settings, self.namespace = settings, settings.namespace
         self.picture = None
+        self._use_view()
         self._connection = self._new_connection()
         self._connect()
         while len(self.screen_stack) > 1:
@@ -205,21 +223,41 @@ class VopsApp(App[None]):
     # --- what screens post ---
 
     def on_replica_asked(self, event: ReplicaAsked) -> None:
-        self._show(ReplicaScreen(event.ref))
+        self.open("replica", event.ref)
 
     def on_diagnosis_asked(self, event: DiagnosisAsked) -> None:
-        self._show(DiagnosisScreen(event.ref))
+        self.open("diagnose", event.ref)
 
     def on_fix_asked(self, event: FixAsked) -> None:
         self._show(FixScreen(event.ref, event.cause))
 
     def on_logs_asked(self, event: LogsAsked) -> None:
-        self._show(LogsScreen(event.ref))
+        self.open("logs", event.ref)
 
-    def _show(self, screen: SubjectScreen) -> None:
+    def open(self, name: str, ref: Ref | None = None, typed: str = "") -> None:
+        """Goes to a screen of the registry; to one on the way here by going back to it. `typed` filters it."""
+        entry = entry_of(name)
+        if entry is None:
+            return
+        if not self._gone_back_to(entry, ref):
+            self._show(entry.make(ref))
+        if typed and isinstance(self.screen, OpsScreen):
+            self.screen.call_after_refresh(self.screen.narrow, typed)
+
+    def _gone_back_to(self, entry: ScreenEntry, ref: Ref | None) -> bool:
+        """Leaves what lies above a screen that is open already; whether there was one."""
+        wanted = entry.load()
+        there = [screen for screen in self.screen_stack if type(screen) is wanted and _about(screen) == ref]
+        if not there:
+            return False
+        while self.screen is not there[-1]:
+            self.pop_screen()
+        return True
+
+    def _show(self, screen: OpsScreen) -> None:
         """Goes to a screen, once: a key that is pressed twice in a hurry does not stack two of them."""
         present = self.screen
-        if isinstance(present, SubjectScreen) and type(present) is type(screen) and present.ref == screen.ref:
+        if type(present) is type(screen) and _about(present) == _about(screen):
             return
         self.push_screen(screen)
 
@@ -304,7 +342,8 @@ class VopsApp(App[None]):
     def action_help(self) -> None:
         bindings = list(self.screen.active_bindings.values())
         displays = {item.binding.key: self.get_key_display(item.binding) for item in bindings}
-        self.push_screen(HelpScreen(bindings, displays))
+        columns = self.screen.columns if isinstance(self.screen, ListScreen) else ()
+        self.push_screen(HelpScreen(bindings, displays, columns))
 
     def action_refresh_now(self) -> None:
         if self.failure is not None:
@@ -314,6 +353,18 @@ class VopsApp(App[None]):
 
     def action_all_namespaces(self) -> None:
         self.post_message(NamespaceChosen(""))
+
+    def favourites(self) -> Sequence[str]:
+        """The namespaces of the keys 1 to 9."""
+        chosen = self.settings.tui.favourites
+        return (chosen or (busiest(self.picture.view) if self.picture else ()))[:9]
+
+    def action_favourite(self, place: int) -> None:
+        names = self.favourites()
+        if place <= len(names):
+            self.post_message(NamespaceChosen(names[place - 1]))
+        else:
+            self.tell(f"no favourite namespace {place}: set tui.favourites, or n picks one")
 
     def action_namespaces(self) -> None:
         pods = self.picture.facts.snapshot.pods if self.picture else ()
@@ -351,21 +402,71 @@ class VopsApp(App[None]):
         """Shows a remark in a corner, as text and never as markup."""
         self.notify(scrub(text), severity=severity, timeout=timeout_s, markup=False)
 
+    # --- how it looks ---
+
+    def _use_view(self) -> None:
+        """Takes over what the settings say of the present context."""
+        tui, view = self.settings.tui, self.view
+        self._set_theme(view.theme or tui.theme)
+        self._set_compact((view.density or tui.density) == "compact")
+        if view.namespace and not self.settings.namespace:
+            self.namespace = view.namespace
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), *self._bare]
+
+    def _set_theme(self, name: str) -> bool:
+        """Whether there is a theme of that name."""
+        if name not in THEMES:
+            return False
+        self.look, self._bare = name, filters_of(name)
+        self.theme = THEMES[name].name
+        self.refresh_css(animate=False)
+        return True
+
+    def _set_compact(self, compact: bool) -> None:
+        self.compact = compact
+        self.set_class(compact, "-compact")
+
+    def columns_of(
+        self, screen: str, known: Sequence[Column[Any]], usual: Sequence[Column[Any]]
+    ) -> Sequence[Column[Any]]:
+        """The columns that the user wants on a screen: as typed, by the view, by the settings, or the usual ones."""
+        places = (self._columns, self.view.columns, self.settings.tui.columns)
+        keys = next((place[screen] for place in places if place.get(screen)), ())
+        return picked(known, keys) or usual
+
     # --- the : prompt ---
 
-    def completions(self, typed: str, arguments: Mapping[str, Sequence[str]]) -> Iterable[str]:
-        return commands.completions(typed, {"ctx": (), **arguments})
+    def things(self) -> commands.Things:
+        """What can be opened by name."""
+        view = self.picture.view if self.picture else None
+        replicas = [row.ref for row in view.replicas] if view else []
+        workloads = [row.ref for row in view.workloads] if view else []
+        return {About.REPLICA: replicas, About.WORKLOAD: workloads, About.ANY: [*workloads, *replicas]}
+
+    def candidates(self, typed: str) -> Sequence[Candidate]:
+        """What a command may become."""
+        screen = self.screen
+        columns = [column.key for column in screen.columns] if isinstance(screen, ListScreen) else []
+        places = namespaces(self.picture.view) if self.picture else ()
+        words = {"ns": places, "sort": columns, "columns": columns, "theme": tuple(THEMES)}
+        return commands.candidates(typed, words, self.things())
 
     def obey(self, text: str) -> None:
         """Does what was typed after `:`; what is no command is said to be none."""
         if not text.strip():
             return
+        subject = self.screen.subject if isinstance(self.screen, OpsScreen) else None
         try:
-            command = commands.parse(text)
+            asked = commands.parse(text, self.things(), subject)
         except VopsError as error:
             self.say(error)
             return
-        getattr(self, f"_obey_{command.name}")(command.argument)
+        if asked.screen is not None:
+            self.open(asked.screen.name, asked.ref, asked.argument)
+        else:
+            getattr(self, f"_obey_{asked.verb}")(asked.argument)
 
     def _obey_ns(self, name: str) -> None:
         self.post_message(NamespaceChosen("" if name in ("", "all") else name))
@@ -378,8 +479,31 @@ class VopsApp(App[None]):
 
     def _obey_sort(self, column: str) -> None:
         screen = self.screen
-        if isinstance(screen, FleetScreen):
+        known = [item.key for item in screen.columns] if isinstance(screen, ListScreen) else []
+        if isinstance(screen, ListScreen) and column in known:
             screen.sort_by(column)
+        else:
+            self.tell(f"sort by one of: {', '.join(known)}" if known else "nothing to sort here", severity="warning")
+
+    def _obey_columns(self, typed: str) -> None:
+        screen = self.screen
+        if not isinstance(screen, ListScreen):
+            self.tell("there are no columns here", severity="warning")
+            return
+        keys = tuple(typed.replace(",", " ").split())
+        known = [column.key for column in screen.columns]
+        if unknown := [key for key in keys if key not in known]:
+            self.tell(f"no column {unknown[0]}; there are {', '.join(known)}", severity="warning")
+            return
+        self._columns[screen.crumb] = keys
+        screen.again()
+
+    def _obey_theme(self, name: str) -> None:
+        if not self._set_theme(name):
+            self.tell(f"themes are {', '.join(THEMES)}", severity="warning")
+
+    def _obey_density(self, _: str) -> None:
+        self._set_compact(not self.compact)
 
     def _obey_help(self, _: str) -> None:
         self.action_help()
@@ -389,6 +513,11 @@ class VopsApp(App[None]):
 
     def _obey_quit(self, _: str) -> None:
         self.action_leave()
+
+
+def _about(screen: Screen[Any]) -> Ref | None:
+    """What a screen is about."""
+    return screen.ref if isinstance(screen, SubjectScreen) else None
 
 
 def run_tui(settings: Settings) -> None:

@@ -1,4 +1,5 @@
-"""What every full screen has: a header, the truth about its sources, a line for outages, and the key hints."""
+"""What every full screen has: a header with the way here, the truth about its sources, a line for outages, the `:`
+prompt and the key hints."""
 
 from __future__ import annotations
 
@@ -18,16 +19,27 @@ from vops.render.text import Line, Span, Tone
 from vops.render.truth import cost_line, outage_line, truth_line
 from vops.tui.feed import Picture
 from vops.tui.widgets.bar import Bar
+from vops.tui.widgets.prompt import Prompt
 from vops.tui.widgets.tones import content, drawable
 
 if TYPE_CHECKING:
     from vops.tui.app import VopsApp
 
 
-class OpsScreen(Screen[None]):
-    """A screen over the newest picture; subclasses fill `body` and `repaint`."""
+EVERYWHERE: tuple[BindingType, ...] = (
+    Binding("colon", "command", "Command", key_display=":", show=False, id="command"),
+)
+"""The keys of every full screen."""
 
-    BINDINGS: ClassVar[list[BindingType]] = []
+
+class OpsScreen(Screen[None]):
+    """A screen over the newest picture; subclasses fill `body` and `repaint`.
+
+    `crumb` is its name on the way from the first screen to the present one.
+    """
+
+    crumb: ClassVar[str] = ""
+    BINDINGS: ClassVar[list[BindingType]] = [*EVERYWHERE]
 
     @property
     def ops(self) -> VopsApp:
@@ -38,12 +50,17 @@ class OpsScreen(Screen[None]):
         yield Bar(widget_id="header")
         yield Bar(widget_id="outage")
         yield from self.body()
+        yield Prompt(self.ops.candidates, self.ops.history, widget_id="prompt")
         yield Bar(widget_id="truth")
         yield Footer(show_command_palette=False, compact=True)
 
     def body(self) -> Iterable[Widget]:
         """The widgets between the header and the truth line."""
         raise NotImplementedError
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._focused_before: Widget | None = None
 
     def repaint(self, picture: Picture) -> None:
         """Shows a newer picture."""
@@ -86,13 +103,50 @@ class OpsScreen(Screen[None]):
         spans = [Span(" ▲ vops ", Tone.ACCENT), Span(f" {ops.context_name or 'connecting…'}", Tone.STRONG)]
         spans += [Span("  ns ", Tone.DIM), Span(ops.namespace or "all")]
         spans += [Span(f"  {badge}", tone) for badge, tone in ops.badges()]
+        way = [screen.crumb for screen in ops.screen_stack if isinstance(screen, OpsScreen) and screen is not self]
+        spans += [Span(" "), *(Span(f" › {crumb}", Tone.DIM) for crumb in way if crumb)]
         if title := self.heading():
-            spans += [Span("  ›  ", Tone.DIM), *title]
+            spans += [Span(" › ", Tone.DIM), *title]
         return tuple(spans)
 
     def heading(self) -> Line:
-        """What this screen is about, after the context."""
-        return ()
+        """What this screen is about, after the way to it."""
+        return (Span(self.crumb, Tone.STRONG),) if self.crumb else ()
+
+    @property
+    def subject(self) -> Ref | None:
+        """What a command that names nothing is about."""
+        return None
+
+    # --- the prompt ---
+
+    @property
+    def prompt(self) -> Prompt:
+        return self.query_one(Prompt)
+
+    def action_command(self) -> None:
+        self.ask(":")
+
+    def ask(self, sign: str, text: str = "") -> None:
+        """Opens the prompt; what had the focus gets it back afterwards."""
+        if not self.prompt.is_open:
+            self._focused_before = self.focused
+        self.prompt.open(sign, text)
+
+    def on_prompt_typed(self, event: Prompt.Typed) -> None:
+        if event.sign == "/":
+            self.narrow(event.text)
+
+    def on_prompt_done(self, event: Prompt.Done) -> None:
+        if self._focused_before is not None and self._focused_before.is_attached:
+            self._focused_before.focus()
+        if event.sign == ":" and event.accepted:
+            self.ops.obey(event.text)
+        elif event.sign == "/":
+            self.narrow(event.text if event.accepted else "")
+
+    def narrow(self, typed: str) -> None:
+        """Shows what `typed` keeps, on screens that have something to filter."""
 
 
 class SubjectScreen(OpsScreen):
@@ -101,6 +155,10 @@ class SubjectScreen(OpsScreen):
     def __init__(self, ref: Ref) -> None:
         super().__init__()
         self.ref = ref
+
+    @property
+    def subject(self) -> Ref:
+        return self.ref
 
 
 def failure_line(error: VopsError) -> Line:

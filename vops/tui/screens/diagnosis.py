@@ -23,6 +23,7 @@ from vops.tui.widgets.lines import Lines
 class DiagnosisScreen(SubjectScreen):
     """Looks when it opens, and again on `r`."""
 
+    crumb = "diagnosis"
     CSS_PATH = "diagnosis.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "fix", "Fix", id="diagnosis.fix"),

@@ -30,6 +30,7 @@ from vops.tui.widgets.lines import Lines
 class FixScreen(SubjectScreen):
     """Plans when it opens; nothing is written before the confirmation."""
 
+    crumb = "fix"
     CSS_PATH = "fix.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a,enter", "agree", "Apply…", id="fix.apply"),

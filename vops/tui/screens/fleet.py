@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from vops.model.resources import Ref
 from vops.render.cells import ordered
-from vops.render.filters import Match, chosen_replicas, chosen_workloads, namespaces
+from vops.render.filters import NO_LABELS, Labels, Match, chosen_replicas, chosen_workloads
 from vops.render.fleet_rows import FleetView, ReplicaRow, WorkloadRow
 from vops.render.fleet_table import (
     ALL_REPLICA_COLUMNS,
@@ -24,67 +24,54 @@ from vops.render.fleet_table import (
 from vops.render.text import Line, Span, Tone
 from vops.tui.feed import Picture
 from vops.tui.messages import DiagnosisAsked, FixAsked, LogsAsked, ReplicaAsked
-from vops.tui.screens.base import OpsScreen, titled
+from vops.tui.screens.base import titled
+from vops.tui.screens.listing import LIST_KEYS, ListScreen
 from vops.tui.widgets.bar import Bar
-from vops.tui.widgets.prompt import Prompt
 from vops.tui.widgets.table import Table
 
 _SORTABLE = {column.key: column for column in ALL_REPLICA_COLUMNS}
-_BIGGEST_FIRST = frozenset({"util", "kv", "running", "waiting", "tokens", "ttft", "restarts", "preemptions"})
 
 
-class FleetScreen(OpsScreen):
+class FleetScreen(ListScreen[ReplicaRow], inherit_bindings=False):
     """Keys act on the row that is under the cursor when they are pressed."""
 
+    crumb = "fleet"
+    noun = "Replicas"
+    columns = ALL_REPLICA_COLUMNS
+    first_sort = "state"
+    biggest_first = frozenset({"util", "kv", "running", "waiting", "tokens", "ttft", "restarts", "preemptions"})
+    table_id = "replicas"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Open", id="fleet.open"),
         Binding("d", "diagnose", "Diagnose", id="fleet.diagnose"),
         Binding("f", "fix", "Fix", id="fleet.fix"),
         Binding("l", "logs", "Logs", id="fleet.logs"),
-        Binding("slash", "filter", "Filter", key_display="/", id="fleet.filter"),
-        Binding("s", "sort(1)", "Sort", id="fleet.sort", tooltip="Sort by the next column"),
-        Binding("S", "reverse", "Reverse the order", show=False, id="fleet.reverse"),
-        Binding("n", "app.namespaces", "NS", tooltip="Choose the namespace", id="fleet.namespace"),
-        Binding("0", "app.all_namespaces", "All namespaces", show=False, id="fleet.all_namespaces"),
-        Binding("c", "app.contexts", "Go to another context", show=False, id="fleet.context"),
-        Binding("colon", "command", "Command", key_display=":", show=False, id="fleet.command"),
-        Binding("r", "app.refresh_now", "Refresh, or connect again", show=False, id="fleet.refresh"),
         Binding("tab", "swap", "Workloads ⇄ replicas", show=False, id="fleet.swap"),
-        Binding("escape", "clear", "Clear the filter", show=False, id="fleet.clear"),
+        *LIST_KEYS,
     ]
 
     def __init__(self) -> None:
-        super().__init__(id="fleet")
-        self._match = Match()
-        self._sort, self._reverse = "state", False
+        super().__init__()
+        self.id = "fleet"
 
-    def body(self) -> Iterable[Widget]:
+    def above(self) -> Iterable[Widget]:
         yield Bar(widget_id="totals")
-        yield Table[WorkloadRow](WORKLOAD_COLUMNS, widget_id="workloads")
-        yield Table[ReplicaRow](REPLICA_COLUMNS, widget_id="replicas")
-        yield Bar(widget_id="cursor")
-        yield Prompt(self._completions, widget_id="prompt")
+        yield Table[WorkloadRow](WORKLOAD_COLUMNS, widget_id="workloads", classes="listing")
 
     @property
     def replicas(self) -> Table[ReplicaRow]:
-        return self.query_one("#replicas", Table)
+        return self.table
 
     @property
     def workloads(self) -> Table[WorkloadRow]:
         return self.query_one("#workloads", Table)
-
-    def on_mount(self) -> None:
-        super().on_mount()
-        self.replicas.focus()
-        if self.ops.picture is None:
-            self._show_replicas([])
 
     # --- painting ---
 
     def repaint(self, picture: Picture) -> None:
         view = picture.view
         here = chosen_replicas(view.replicas, Match(), self.ops.namespace)
-        rows = chosen_replicas(here, self._match)
+        rows = chosen_replicas(here, self._match, labels_of=self._labels(picture))
         self.query_one("#totals", Bar).show(() if view.unread else (Span(" "), *totals_line(here)))
         self._show_workloads(chosen_workloads(view.workloads, self.ops.namespace))
         self._show_replicas(ordered(rows, _SORTABLE[self._sort], reverse=self._reverse), of=len(here), view=view)
@@ -93,6 +80,15 @@ class FleetScreen(OpsScreen):
         self.query_one("#totals", Bar).show(())
         self._show_workloads(())
         self._show_replicas(())
+
+    def _labels(self, picture: Picture) -> Callable[[ReplicaRow], Labels]:
+        pods = picture.facts.pods
+
+        def labels_of(row: ReplicaRow) -> Labels:
+            pod = pods.get((row.namespace, row.pod))
+            return pod.metadata.labels if pod else NO_LABELS
+
+        return labels_of
 
     def _show_workloads(self, rows: Sequence[WorkloadRow]) -> None:
         table = self.workloads
@@ -104,38 +100,36 @@ class FleetScreen(OpsScreen):
 
     def _show_replicas(self, rows: Sequence[ReplicaRow], *, of: int = 0, view: FleetView | None = None) -> None:
         many = view is not None and not self.ops.namespace and len({row.namespace for row in view.replicas}) > 1
-        filtered = f" of {of} · {self._filter_title()}" if self._match.typed else ""
+        filtered = f" of {of} · {self.filter_title}" if self._match.typed else ""
         counted = "" if view is None or view.unread else f" {len(rows)}"
         titled(self.replicas, f"Replicas{counted}{filtered}")
+        usual = ALL_REPLICA_COLUMNS if many else REPLICA_COLUMNS
         self.replicas.show(
             rows,
-            columns=ALL_REPLICA_COLUMNS if many else REPLICA_COLUMNS,
+            columns=self.ops.columns_of(self.crumb, ALL_REPLICA_COLUMNS, usual),
             sorted_by=(self._sort, self._reverse),
             wanted=self.ops.picture.widths if self.ops.picture else None,
-            placeholder=self._placeholder(of, view),
+            placeholder=self._why_none(of, view),
         )
 
-    def _filter_title(self) -> str:
-        return f"/{self._match.typed}" + (" (taken literally)" if self._match.literal else "")
-
-    def _placeholder(self, unfiltered: int, view: FleetView | None) -> Line:
+    def _why_none(self, unfiltered: int, view: FleetView | None) -> Line:
         if self.ops.failure is not None:
             return (Span("not connected: r tries again, c chooses another context", Tone.WARN),)
         unread = None if view is None else view.unread
         if view is None or unread is not None:
             return unread_line(unread)
         if unfiltered:
-            return (Span(f"none of {unfiltered} replicas matches {self._filter_title()}: esc clears the filter"),)
+            return (Span(f"none of {unfiltered} replicas matches {self.filter_title}: esc clears the filter"),)
         place = f"namespace {self.ops.namespace}" if self.ops.namespace else "any namespace"
         return (Span(f"no vLLM replicas in {place}", Tone.STRONG), Span(" · n: namespace · c: context", Tone.DIM))
 
     def on_table_moved(self, event: Table.Moved) -> None:
-        self._tell_cursor()
+        self.tell_cursor()
         if event.table.id == "replicas":
             visible = self.replicas.visible_rows()
             self.ops.focus_scrapes({(row.namespace, row.pod) for row in visible})
 
-    def _tell_cursor(self) -> None:
+    def tell_cursor(self) -> None:
         told: Line = ()
         if self.focused is self.workloads and (workload := self.workloads.current):
             told = workload_cursor_line(workload)
@@ -144,17 +138,23 @@ class FleetScreen(OpsScreen):
         self.query_one("#cursor", Bar).show((Span(" "), *told))
 
     def on_descendant_focus(self) -> None:
-        self._tell_cursor()
+        self.tell_cursor()
 
     # --- keys ---
 
-    def _subject(self) -> Ref | None:
+    @property
+    def subject(self) -> Ref | None:
         """What a key press is about: the row under the cursor of the focused table, with its uid."""
         table: Table[Any] = self.workloads if self.focused is self.workloads else self.replicas
         row: ReplicaRow | WorkloadRow | None = table.current
-        if row is None:
-            self.ops.tell("no row under the cursor")
         return row.ref if row else None
+
+    def _subject(self) -> Ref | None:
+        """The subject; says so when there is none."""
+        found = self.subject
+        if found is None:
+            self.ops.tell("no row under the cursor")
+        return found
 
     def action_open(self) -> None:
         if subject := self._subject():
@@ -173,71 +173,7 @@ class FleetScreen(OpsScreen):
         if subject and subject.kind == "Pod":
             self.post_message(LogsAsked(subject))
 
-    def on_table_opened(self, event: Table.Opened) -> None:
-        self.action_open()
-
     def action_swap(self) -> None:
         other = self.replicas if self.focused is self.workloads else self.workloads
         if other.display:
             other.focus()
-
-    # --- sorting ---
-
-    def on_table_header_clicked(self, event: Table.HeaderClicked) -> None:
-        if event.table.id == "replicas":
-            self.sort_by(event.column)
-
-    def sort_by(self, column: str) -> None:
-        """Sorts by `column`; by the same column again: the other way round."""
-        self._reverse = not self._reverse if column == self._sort else column in _BIGGEST_FIRST
-        self._sort = column
-        self._again()
-
-    def action_sort(self, step: int) -> None:
-        keys = self.replicas.shown_columns
-        place = keys.index(self._sort) if self._sort in keys else -1
-        self._sort = keys[(place + step) % len(keys)]
-        self._reverse = self._sort in _BIGGEST_FIRST
-        self._again()
-
-    def action_reverse(self) -> None:
-        self._reverse = not self._reverse
-        self._again()
-
-    def _again(self) -> None:
-        if self.ops.picture is not None:
-            self.repaint(self.ops.picture)
-
-    # --- filter and commands ---
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """While the prompt has the focus, its keys are the only ones to be offered."""
-        return action != "filter" or not self.is_mounted or not self.query_one(Prompt).is_open
-
-    def action_filter(self) -> None:
-        self.query_one(Prompt).open("/", self._match.typed)
-
-    def action_command(self) -> None:
-        self.query_one(Prompt).open(":")
-
-    def action_clear(self) -> None:
-        self._match = Match()
-        self._again()
-
-    def on_prompt_typed(self, event: Prompt.Typed) -> None:
-        if event.sign == "/":
-            self._match = Match(event.text)
-            self._again()
-
-    def on_prompt_done(self, event: Prompt.Done) -> None:
-        self.replicas.focus()
-        if event.sign == ":" and event.accepted:
-            self.ops.obey(event.text)
-        elif event.sign == "/":
-            self._match = Match(event.text if event.accepted else "")
-            self._again()
-
-    def _completions(self, typed: str) -> Iterable[str]:
-        picture = self.ops.picture
-        places = namespaces(picture.view) if picture else ()
-        return self.ops.completions(typed, {"ns": places, "sort": tuple(_SORTABLE)})

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import ClassVar
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
@@ -11,9 +11,11 @@ from textual.containers import Container
 from textual.screen import ModalScreen
 
 from vops.diagnosis.states import ReplicaState
-from vops.render.fleet_table import ALL_REPLICA_COLUMNS
+from vops.render.cells import Column
 from vops.render.states import state_span
 from vops.render.text import Line, Span, Tone, line
+from vops.tui.commands import VERBS
+from vops.tui.registry import SCREENS, About
 from vops.tui.screens.base import titled
 from vops.tui.widgets.lines import Lines
 
@@ -28,15 +30,14 @@ _STATES = {
     ReplicaState.FAILED: "ended in failure, is not started again",
     ReplicaState.COMPLETED: "ended as meant",
 }
-_COMMANDS = (
-    (":ns NAME", "look at one namespace (:ns alone: all)"),
-    (":ctx NAME", "go to another context"),
-    (":sort COLUMN", "sort the replicas"),
-    (":q", "quit"),
+_FILTERS = (
+    ("TEXT", "a regular expression over what the row says"),
+    ("!TEXT", "rows that do not match"),
+    ("-l app=llama,tier!=dev", "a label selector"),
+    ("-f TEXT", "fuzzy: these letters in this order"),
 )
-
-
-_RANK = {"app": 1, "table": 2, "log": 2}
+_TAKES = {About.NOTHING: "", About.REPLICA: "POD", About.WORKLOAD: "NAME", About.ANY: "NAME"}
+_RANK = {"list": 1, "command": 2, "app": 2, "table": 3, "log": 3}
 """The screen's own keys come first, then those of the app, then those that move about."""
 
 
@@ -48,10 +49,16 @@ class HelpScreen(ModalScreen[None]):
         Binding("escape,question_mark,q", "dismiss", "Close", id="help.close"),
     ]
 
-    def __init__(self, bindings: Iterable[ActiveBinding], displays: dict[str, str]) -> None:
+    def __init__(
+        self, bindings: Iterable[ActiveBinding], displays: dict[str, str], columns: Sequence[Column[Any]] = ()
+    ) -> None:
         super().__init__(id="help")
         own = sorted((item for item in bindings if item.binding.id), key=lambda item: _RANK.get(_area(item), 0))
-        self._keys = [(displays[item.binding.key], item.tooltip or item.binding.description) for item in own]
+        self._keys = [
+            Key(displays[item.binding.key], item.tooltip or item.binding.description, item.binding.id or "")
+            for item in own
+        ]
+        self._columns = columns
 
     def compose(self) -> ComposeResult:
         with Container(id="box"):
@@ -63,17 +70,24 @@ class HelpScreen(ModalScreen[None]):
         self.query_one(Lines).focus()
 
     def _lines(self) -> list[Line]:
-        lines = [_title("Keys")]
-        lines += [line(Span(f"  {key:<14}", Tone.ACCENT), Span(text)) for key, text in _merged(self._keys)]
-        lines += [(), _title("Commands")]
-        lines += [line(Span(f"  {command:<14}", Tone.ACCENT), Span(text)) for command, text in _COMMANDS]
+        lines = [
+            line(Span("Keys", Tone.STRONG), Span("  the name behind a key is for tui.keymap in the settings", Tone.DIM))
+        ]
+        lines += [_key_line(key) for key in _merged(self._keys)]
+        lines += [(), _title("After :")]
+        lines += [_command_line(entry.name, _TAKES[entry.about], entry.shows) for entry in SCREENS]
+        lines += [_command_line(verb.name, verb.takes, verb.does) for verb in VERBS]
+        lines += [(), _title("After /")]
+        lines += [line(Span(f"  {typed:<22}", Tone.ACCENT), Span(text)) for typed, text in _FILTERS]
         lines += [(), _title("States")]
         for state, meaning in _STATES.items():
             look = state_span(state)
             lines.append(line(Span(f"  {look.text:<18}", look.tone), Span(meaning)))
-        lines += [(), _title("Columns")]
+        if self._columns:
+            lines += [(), _title("Columns")]
         lines += [
-            line(Span(f"  {column.title:<14}", Tone.ACCENT), Span(column.about)) for column in ALL_REPLICA_COLUMNS
+            line(Span(f"  {column.title:<12}", Tone.ACCENT), Span(f"{column.key:<12}", Tone.DIM), Span(column.about))
+            for column in self._columns
         ]
         return lines
 
@@ -86,10 +100,41 @@ def _title(text: str) -> Line:
     return (Span(text, Tone.STRONG),)
 
 
-def _merged(keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+class Key(NamedTuple):
+    """A key as help shows it: how it is written, what it does, the name that a keymap knows it by."""
+
+    shown: str
+    does: str
+    name: str
+
+
+def _key_line(key: Key) -> Line:
+    return line(Span(f"  {key.shown:<14}", Tone.ACCENT), Span(f"{key.does:<32}  "), Span(key.name, Tone.DIM))
+
+
+def _command_line(name: str, takes: str, text: str) -> Line:
+    return line(Span(f"  {name + ' ' + takes:<18}", Tone.ACCENT), Span(text))
+
+
+def _merged(keys: Iterable[Key]) -> list[Key]:
     """Keys that do the same in one row, in the order of the bindings."""
-    merged: dict[str, list[str]] = {}
-    for key, text in keys:
-        if text and key not in merged.setdefault(text, []):
-            merged[text].append(key)
-    return [(" ".join(found), text) for text, found in merged.items()]
+    merged: dict[str, list[Key]] = {}
+    for key in keys:
+        if key.does and all(other.shown != key.shown for other in merged.setdefault(key.does, [])):
+            merged[key.does].append(key)
+    return [
+        Key(_keys([key.shown for key in found]), does, found[0].name if len(found) == 1 else _family(found[0].name))
+        for does, found in merged.items()
+    ]
+
+
+def _keys(shown: Sequence[str]) -> str:
+    """Keys in one word each; a run of digits by its ends."""
+    digits = len(shown) > 2 and all(key.isdigit() for key in shown)
+    return f"{shown[0]} … {shown[-1]}" if digits else " ".join(shown)
+
+
+def _family(name: str) -> str:
+    """The name of several keys: `list.favourite_1` and its like are `list.favourite_…`."""
+    stem, under, last = name.rpartition("_")
+    return f"{stem}_…" if under and last.isdigit() else name

@@ -20,6 +20,7 @@ from vops.tui.widgets.log import LogPane
 class LogsScreen(SubjectScreen):
     """Follows while it is open; stays where the reader scrolled to."""
 
+    crumb = "log"
     CSS_PATH = "logs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "previous", "Previous / current", id="logs.previous"),

@@ -39,6 +39,7 @@ class ReplicaScreen(SubjectScreen):
     Where there is little room, the upper panes take turns (1 to 4, or tab) over the log.
     """
 
+    crumb = "replica"
     CSS_PATH = "replica.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("d", "diagnose", "Diagnose", id="replica.diagnose"),

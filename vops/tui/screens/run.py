@@ -19,6 +19,7 @@ from vops.tui.widgets.lines import Lines
 class RunScreen(OpsScreen):
     """Steps with their states, repainted whenever the run says something."""
 
+    crumb = "run"
     CSS_PATH = "fix.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("x", "stop", "Stop the run", id="run.stop"),

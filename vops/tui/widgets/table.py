@@ -86,8 +86,15 @@ class Table(ScrollView, Generic[R], can_focus=True):
             super().__init__()
             self.table, self.column = table, column
 
-    def __init__(self, columns: Sequence[Column[R]], *, widget_id: str | None = None, cursor: bool = True) -> None:
-        super().__init__(id=widget_id)
+    def __init__(
+        self,
+        columns: Sequence[Column[R]],
+        *,
+        widget_id: str | None = None,
+        classes: str | None = None,
+        cursor: bool = True,
+    ) -> None:
+        super().__init__(id=widget_id, classes=classes)
         self._columns = tuple(columns)
         self._rows: Sequence[R] = ()
         self._places: dict[str, int] = {}

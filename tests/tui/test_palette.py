@@ -1,0 +1,152 @@
+"""The `:` prompt: it opens every screen and thing by name, completes, remembers, and says what it does not know."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.tui.conftest import GATED, app_on, painted, screen_text, until
+from vops.errors import UsageError
+from vops.model.resources import Ref
+from vops.settings import Settings, TuiSettings, ViewSettings
+from vops.tui import commands
+from vops.tui.registry import SCREENS, About
+from vops.tui.screens.fleet import FleetScreen
+from vops.tui.screens.logs import LogsScreen
+from vops.tui.screens.replica import ReplicaScreen
+
+POD, DEPLOYMENT = Ref("Pod", "llama-0", "prod", "u1"), Ref("Deployment", "llama", "prod", "u2")
+THINGS = {About.REPLICA: [POD], About.WORKLOAD: [DEPLOYMENT], About.ANY: [DEPLOYMENT, POD]}
+
+
+@pytest.mark.parametrize("entry", SCREENS, ids=lambda entry: entry.name)
+def test_every_screen_of_the_registry_is_there_and_its_crumb_names_it(entry: object) -> None:
+    assert entry.load().crumb  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("typed", "screen", "ref"),
+    [
+        ("fleet", "fleet", None),
+        ("pods", "fleet", None),
+        ("fle", "fleet", None),
+        ("logs llama-0", "logs", POD),
+        ("logs prod/llama-0", "logs", POD),
+        ("diagnose deployment/llama", "diagnose", DEPLOYMENT),
+        ("llama-0", "replica", POD),
+        ("llama", "diagnose", DEPLOYMENT),
+        ("logs", "logs", POD),
+    ],
+)
+def test_a_command_opens_a_screen(typed: str, screen: str, ref: Ref | None) -> None:
+    asked = commands.parse(typed, THINGS, cursor=POD)
+    assert asked.screen is not None
+    assert (asked.screen.name, asked.ref) == (screen, ref)
+
+
+@pytest.mark.parametrize("typed", ["frobnicate", "logs nothing", "logs llama", "replica", "f"])
+def test_what_cannot_be_done_is_said_with_what_to_do_instead(typed: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        commands.parse(typed, THINGS)
+    assert caught.value.hint
+
+
+def test_completions_begin_with_what_begins_like_it() -> None:
+    words = {"theme": ("night", "colour-blind")}
+    assert [item.text for item in commands.candidates("fl", words, THINGS)][:1] == ["fleet"]
+    assert [item.text for item in commands.candidates("theme c", words, THINGS)] == ["theme colour-blind"]
+    assert [item.text for item in commands.candidates("logs ", words, THINGS)] == ["logs llama-0"]
+
+
+async def test_a_name_opens_its_screen_escape_goes_back_and_the_header_tells_the_way() -> None:
+    app = app_on()
+    async with app.run_test(size=(120, 34)) as pilot:
+        await painted(pilot)
+        await pilot.press("colon", *f"{GATED}", "enter")
+        await until(pilot, lambda: isinstance(app.screen, ReplicaScreen))
+        await pilot.press("l")
+        await until(pilot, lambda: isinstance(app.screen, LogsScreen))
+        assert f"› fleet › replica › log research/{GATED}" in screen_text(app).splitlines()[0]
+        await pilot.press("colon", *"fleet", "enter")
+        await until(pilot, lambda: isinstance(app.screen, FleetScreen))
+        assert len(app.screen_stack) == 1
+
+
+async def test_arrows_choose_a_candidate_and_tab_takes_it_over() -> None:
+    app = app_on()
+    async with app.run_test(size=(120, 34)) as pilot:
+        await painted(pilot)
+        await pilot.press("colon", *"theme", "tab", *"co", "tab", "enter")
+        await until(pilot, lambda: app.look == "colour-blind")
+        await pilot.press("colon", *"theme ", "down", "down", "enter")
+        await until(pilot, lambda: app.look == "day")
+
+
+async def test_up_recalls_what_was_typed_before() -> None:
+    app = app_on()
+    async with app.run_test(size=(120, 34)) as pilot:
+        await painted(pilot)
+        await pilot.press("colon", *"ns research", "enter")
+        await until(pilot, lambda: app.namespace == "research")
+        await pilot.press("colon", *"ns", "enter")
+        await until(pilot, lambda: not app.namespace)
+        await pilot.press("colon", "up", "up", "enter")
+        await until(pilot, lambda: app.namespace == "research")
+        await pilot.press("colon", "up", "up", "down", "down", "escape")
+        assert app.history == ["ns", "ns research"]
+
+
+async def test_number_keys_go_to_favourite_namespaces() -> None:
+    app = app_on()
+    async with app.run_test() as pilot:
+        await painted(pilot)
+        await pilot.press("2")
+        await until(pilot, lambda: app.namespace == "research")
+        await pilot.press("1")
+        await until(pilot, lambda: app.namespace == "prod")
+    chosen = app_on(settings=Settings(tui=TuiSettings(favourites=("research",))))
+    async with chosen.run_test(notifications=True) as pilot:
+        await painted(pilot)
+        await pilot.press("1")
+        await until(pilot, lambda: chosen.namespace == "research")
+        await pilot.press("5")
+        await until(pilot, lambda: "no favourite namespace 5" in screen_text(chosen))
+
+
+async def test_keys_and_columns_are_those_of_the_settings_and_of_the_view_of_the_context() -> None:
+    tui = TuiSettings(
+        keymap={"fleet.logs": "L"},
+        columns={"fleet": ("pod", "state", "kv")},
+        views=(ViewSettings(contexts="eu", columns={"fleet": ("pod", "waiting")}, density="compact"),),
+    )
+    app = app_on(settings=Settings(tui=tui))
+    async with app.run_test(size=(120, 34)) as pilot:
+        await painted(pilot)
+        screen = app.screen
+        assert isinstance(screen, FleetScreen)
+        assert screen.table.shown_columns == ("pod", "waiting")
+        assert app.compact
+        await pilot.press("colon", *"columns pod,node", "enter")
+        await until(pilot, lambda: screen.table.shown_columns == ("pod", "node"))
+        await pilot.press("L")
+        await until(pilot, lambda: isinstance(app.screen, LogsScreen))
+
+
+async def test_a_production_context_has_a_banner() -> None:
+    app = app_on()
+    async with app.run_test(size=(120, 34)) as pilot:
+        await painted(pilot)
+        assert "▲ PROD" in screen_text(app).splitlines()[0]
+    lab = app_on(settings=Settings(tui=TuiSettings(prod_contexts=())))
+    async with lab.run_test(size=(120, 34)) as pilot:
+        await painted(pilot)
+        assert "PROD" not in screen_text(lab)
+
+
+async def test_the_ascii_theme_draws_ascii_alone() -> None:
+    app = app_on(settings=Settings(tui=TuiSettings(theme="ascii")))
+    async with app.run_test(size=(120, 34)) as pilot:
+        await painted(pilot)
+        svg = app.export_screenshot()
+        assert "crash-looping" in svg
+        assert "●" not in svg
+        assert svg.isascii()
