@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from vops.model.hub import HubListing
 from vops.model.resources import Decoded, Kind
 from vops.model.serving import EngineSample, GpuSample
 from vops.model.snapshot import SourceStatus
@@ -188,6 +189,10 @@ class Hub(Protocol):
 
     async def model(self, model_id: str, revision: str = "") -> HubModel:
         """Raises NotFound, Unauthorized, Forbidden (gated), Unavailable (429, 5xx) or Unreachable (offline)."""
+        ...
+
+    async def listing(self, model_id: str, revision: str = "") -> HubListing:
+        """The files of one commit; a gated model is listed whoever asks. Raises as `model` does."""
         ...
 
 

@@ -67,7 +67,7 @@ async def session_on(lab: Lab, state: Path, *, readonly: bool = False) -> AsyncI
     engine = VllmEngine(cluster.proxy, now=clock.now)
     settings = Settings(lab=lab.scenario, namespace=NAMESPACE, state_dir=str(state), readonly=readonly)
     try:
-        yield Session(cluster, engine, engine, None, clock, settings)
+        yield Session(cluster, engine, engine, None, clock, settings, lab.hub_url)
     finally:
         await engine.close()
         await cluster.close()

@@ -1,4 +1,4 @@
-"""The Hugging Face Hub: configurations and safetensors headers, by the official client. Never reads weights.
+"""The Hugging Face Hub: listings, configurations and safetensors headers, by the official client. Never reads weights.
 
 The only importer of huggingface_hub, which brings the user's token, mirror (`HF_ENDPOINT`), offline mode
 (`HF_HUB_OFFLINE`) and cache. It blocks, so each request runs in a thread; its downloader is left out, since it asks
@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -31,6 +33,7 @@ from huggingface_hub.utils._validators import validate_repo_id
 
 from vops import __version__
 from vops.errors import Forbidden, NotFound, Unauthorized, Unavailable, Unreachable, UsageError, VopsError
+from vops.model.hub import Access, HubFile, HubListing
 from vops.model.text import scrub
 from vops.ports import HubModel
 
@@ -46,10 +49,14 @@ _USE_FILE = "give its config.json with --config FILE"
 
 
 class HuggingFaceHub:
-    """Reads models' metadata; `timeout_s` bounds each request. Files of the user's cache serve while offline."""
+    """Reads models' metadata; `timeout_s` bounds each request. Files of the user's cache serve while offline.
 
-    def __init__(self, timeout_s: float) -> None:
+    `endpoint` takes the place of the user's own (`HF_ENDPOINT`), and is sent no token.
+    """
+
+    def __init__(self, timeout_s: float, endpoint: str = "") -> None:
         self._timeout_s = timeout_s
+        self._endpoint = endpoint
 
     async def model(self, model_id: str, revision: str = "") -> HubModel:
         """The configuration, and the bytes of the safetensors weights where the repository tells them.
@@ -62,6 +69,39 @@ class HuggingFaceHub:
             asyncio.to_thread(self._weights_bytes, model_id, revision),
         )
         return HubModel(id=model_id, config=config, weights_bytes=size)
+
+    async def listing(self, model_id: str, revision: str = "") -> HubListing:
+        """Every file of one commit with its size and hashes, and whether the user's own token may read them.
+
+        Raises what `model` raises; a gated model that the token may not read is listed, with `access` saying so.
+        """
+        return await asyncio.to_thread(_asked, model_id, lambda: self._listing(model_id, revision or MAIN))
+
+    def _listing(self, model_id: str, revision: str) -> HubListing:
+        path = f"api/models/{model_id}/revision/{quote(revision, safe='')}?blobs=true"
+        with self._request("GET", model_id, path) as response:
+            found: dict[str, Any] = json.loads(_limited(response, LARGEST_HEADER))
+        files = tuple(_file(item) for item in found["siblings"])
+        gated = bool(found.get("gated"))
+        return HubListing(
+            model=model_id,
+            revision=revision,
+            commit=str(found["sha"]),
+            files=files,
+            gated=gated,
+            private=bool(found.get("private")),
+            access=self._access(model_id, str(found["sha"]), files) if gated and files else "ok",
+        )
+
+    def _access(self, model_id: str, commit: str, files: tuple[HubFile, ...]) -> Access:
+        """What the Hub answers to a request for a file."""
+        try:
+            with self._request("HEAD", model_id, f"{model_id}/resolve/{commit}/{quote(files[0].name)}"):
+                return "ok"
+        except HfHubHTTPError as error:
+            if error.response.status_code not in (401, 403):
+                raise
+            return "gated" if error.response.status_code == 401 else "denied"
 
     def _config(self, model_id: str, revision: str) -> str:
         try:
@@ -99,18 +139,33 @@ class HuggingFaceHub:
 
     def _get(self, model_id: str, revision: str, name: str, *, first: int = 0, last: int | None = None) -> bytes:
         """A file, or its bytes `first` to `last`."""
+        headers = {} if last is None else {"range": f"bytes={first}-{last}"}
+        path = f"{model_id}/resolve/{quote(revision, safe='')}/{name}"
+        with self._request("GET", model_id, path, headers) as response:
+            return _limited(response, LARGEST_HEADER + LENGTH_BYTES if last is None else last - first + 1)
+
+    @contextmanager
+    def _request(
+        self, method: str, model_id: str, path: str, more: Mapping[str, str] = MappingProxyType({})
+    ) -> Iterator[httpx2.Response]:
+        """The answer to a request, its body unread. Raises the Hub's own kinds of errors."""
         validate_repo_id(model_id)
-        headers = {"user-agent": f"vops/{__version__}"}
-        if last is not None:
-            headers["range"] = f"bytes={first}-{last}"
-        if token := get_token():
+        headers = {"user-agent": f"vops/{__version__}", **more}
+        token = None if self._endpoint else get_token()
+        if token:
             headers["authorization"] = f"Bearer {token}"
-        url = f"{constants.ENDPOINT}/{model_id}/resolve/{quote(revision, safe='')}/{name}"
-        with get_session().stream("GET", url, headers=headers, timeout=self._timeout_s) as response:
+        url = f"{self._endpoint or constants.ENDPOINT}/{path}"
+        with get_session().stream(method, url, headers=headers, timeout=self._timeout_s) as response:
             if response.status_code >= 400:
                 response.read()
             hf_raise_for_status(response)
-            return _limited(response, LARGEST_HEADER + LENGTH_BYTES if last is None else last - first + 1)
+            yield response
+
+
+def _file(item: Mapping[str, Any]) -> HubFile:
+    large = item.get("lfs") or {}
+    size = large.get("size") or item.get("size") or 0
+    return HubFile(scrub(str(item["rfilename"])), int(size), str(item.get("blobId", "")), str(large.get("sha256", "")))
 
 
 def _limited(response: httpx2.Response, limit: int) -> bytes:
@@ -145,6 +200,10 @@ def _asked(model_id: str, call: Callable[[], T]) -> T:
         ) from error
     except (HfHubHTTPError, httpx2.HTTPError) as error:
         raise _told(model_id, error) from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unavailable(
+            f"what {constants.ENDPOINT} says of {model_id} is not what a Hub says", hint="check HF_ENDPOINT"
+        ) from error
 
 
 def _told(model_id: str, error: Exception) -> VopsError:

@@ -11,6 +11,8 @@ from vops.lab import statuses
 from vops.lab.access import Access
 from vops.lab.api import Api, json_response
 from vops.lab.disturbances import Disturbance, Disturbances, Received
+from vops.lab.engine.hub import Hub
+from vops.lab.engine.hub_pages import PREFIX, page
 from vops.lab.providers import LogsProvider, ProxyProvider
 from vops.lab.statuses import ApiError
 from vops.lab.store import Store
@@ -35,9 +37,11 @@ class LabServer:
         token: str = "",
         logs: LogsProvider | None = None,
         proxy: ProxyProvider | None = None,
+        hub: Hub | None = None,
         port: int = 0,
     ) -> None:
         self.store = store
+        self._hub = hub
         self.token = token
         self.access = Access()
         self.trouble = Disturbances()
@@ -107,11 +111,22 @@ class LabServer:
         trouble = self.trouble.take(request.method, received.path)
         if trouble and not trouble.after_write:
             return _befall(request, trouble)
+        if self._hub is not None and request.path.startswith(PREFIX):
+            return _hub_answer(self._hub, request)
         if self.token and request.headers.get("Authorization") != f"Bearer {self.token}":
             refusal = statuses.unauthorized()
             return json_response(refusal.code, refusal.status())
         response = await self._api.answer(request, body)
         return _drop(request) if trouble else response
+
+
+def _hub_answer(hub: Hub, request: web.Request) -> web.Response:
+    """What the model hub, which is another server in earnest, says."""
+    token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    found = page(hub, request.path.removeprefix(PREFIX), token)
+    if found.body is not None:
+        return json_response(found.status, found.body)
+    return web.Response(status=found.status, headers={"X-Error-Code": found.error} if found.error else {})
 
 
 def _received(request: web.Request, body: bytes) -> Received:

@@ -182,7 +182,7 @@ class Lab:
             world.take_clock(clock)
         world.go_live()
         token = f"lab-{seed}"
-        server = LabServer(world.store, token=token, logs=PodLogs(world), proxy=PodNetwork(world))
+        server = LabServer(world.store, token=token, logs=PodLogs(world), proxy=PodNetwork(world), hub=world.hub)
         lab = cls(world, server, await server.start(), token, scenario)
         lab._begin(None if clock else speed)
         return lab
@@ -207,6 +207,11 @@ class Lab:
             await asyncio.sleep(0)
         self.world.run_until(end)
         await asyncio.sleep(0)
+
+    @property
+    def hub_url(self) -> str:
+        """Where the lab's model hub is, as `HF_ENDPOINT` has it."""
+        return f"{self.url}/hub"
 
     def kubeconfig(self) -> dict[str, Any]:
         """A kubeconfig for this lab: one context, `lab`."""

@@ -19,6 +19,7 @@ from vops.errors import ApprovalNeeded, Forbidden, NotFound, PlanStale, Refused,
 from vops.library import read_runbook_file
 from vops.model.resources import NAMESPACES, Ref
 from vops.model.snapshot import ClusterSnapshot
+from vops.operations.asking import answer
 from vops.operations.journal import Journal, claim_plan
 from vops.operations.locks import locked
 from vops.operations.observe import observe
@@ -30,6 +31,7 @@ from vops.planning.events import Approve, Progress, Question, RunEvent, StepReco
 from vops.planning.guards import permission_guard, permissions_for
 from vops.planning.patches import Document
 from vops.planning.plan import Gate, Identity, Plan
+from vops.runbooks.asks import Unanswered
 from vops.runbooks.kinds import Result, Unread, Verdict, discover
 from vops.runbooks.planner import World, bound_params, make_plan, references
 from vops.runbooks.runner import Host, Outcome, execute
@@ -76,10 +78,13 @@ async def plan_run(
 
 
 async def _planned(session: Session, script: Script, values: Mapping[str, Any], world: World) -> Plan:
-    """The plan, with every object looked up that a step turns out to want."""
+    """The plan, with everything looked up that a step turns out to want."""
     while True:
         try:
             return make_plan(script, values, world, plan_id=secrets.token_hex(6))
+        except Unanswered as wanted:
+            world = replace(world, answers={**world.answers, wanted.ask: await answer(session, wanted.ask)})
+            continue
         except Unread as wanted:
             ref = wanted.ref
         try:

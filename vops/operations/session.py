@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vops.adapters.clock import MachineClock as MachineClock
-from vops.ports import Clock, Cluster, Engine, Gpus, Metrics
+from vops.ports import Clock, Cluster, Engine, Gpus, Hub, Metrics
 from vops.settings import Settings
 
 
 @dataclass(frozen=True)
 class Session:
-    """One context of one cluster, with every way to look at it."""
+    """One context of one cluster, with every way to look at it; `hub_url` is that of the lab's own Hub."""
 
     cluster: Cluster
     engine: Engine
@@ -24,6 +24,13 @@ class Session:
     metrics: Metrics | None
     clock: Clock
     settings: Settings
+    hub_url: str = ""
+
+    def hub(self) -> Hub:
+        """The Hub, whose library is not loaded before somebody asks for it."""
+        from vops.adapters.hub import HuggingFaceHub
+
+        return HuggingFaceHub(self.settings.timeout_s, self.hub_url)
 
 
 @asynccontextmanager
@@ -33,13 +40,11 @@ async def open_session(settings: Settings, *, clock: Clock | None = None) -> Asy
     Raises InputError (kubeconfig), UsageError (context, scenario); an unreachable server shows at the first request.
     """
     async with AsyncExitStack() as stack:
-        cluster = await _cluster(settings, stack)
-        yield _joined(cluster, settings, clock or MachineClock(), stack)
+        cluster, hub_url = await _lab(settings, stack) if settings.lab else (await _cluster(settings, stack), "")
+        yield replace(_joined(cluster, settings, clock or MachineClock(), stack), hub_url=hub_url)
 
 
 async def _cluster(settings: Settings, stack: AsyncExitStack) -> Cluster:
-    if settings.lab:
-        return await _lab_cluster(settings, stack)
     from vops.adapters.kube import connect
 
     cluster = await connect(
@@ -49,7 +54,8 @@ async def _cluster(settings: Settings, stack: AsyncExitStack) -> Cluster:
     return cluster
 
 
-async def _lab_cluster(settings: Settings, stack: AsyncExitStack) -> Cluster:
+async def _lab(settings: Settings, stack: AsyncExitStack) -> tuple[Cluster, str]:
+    """The lab's cluster, and where its Hub is."""
     from vops.adapters.kube import KubeCluster
     from vops.lab.world import Lab
 
@@ -59,7 +65,7 @@ async def _lab_cluster(settings: Settings, stack: AsyncExitStack) -> Cluster:
         lab.url, lab.token, context="lab", readonly=settings.readonly, timeout_s=settings.timeout_s
     )
     stack.push_async_callback(cluster.close)
-    return cluster
+    return cluster, lab.hub_url
 
 
 def _joined(cluster: Cluster, settings: Settings, clock: Clock, stack: AsyncExitStack) -> Session:

@@ -34,6 +34,7 @@ from vops.planning.changes import Change
 from vops.planning.patches import Document
 from vops.planning.plan import Gate
 from vops.ports import Clock, Cluster
+from vops.runbooks.asks import Ask, Unanswered
 
 T = TypeVar("T")
 
@@ -120,13 +121,15 @@ class Unread(Exception):
 class View:
     """What a step sees while a plan is made: facts, and the objects as the steps before it will leave them.
 
-    `absent` are the objects that were looked up and are not there; `runbook` is the name of the one that is planned.
+    `absent` are the objects that were looked up and are not there; `runbook` is the name of the one that is planned;
+    `answers` is what was found out beyond the snapshot.
     """
 
     snapshot: ClusterSnapshot
     documents: Mapping[Ref, Document] = field(default_factory=dict)
     absent: frozenset[Ref] = frozenset()
     runbook: str = ""
+    answers: Mapping[Ask, Any] = field(default_factory=dict)
 
     @cached_property
     def facts(self) -> Facts:
@@ -145,6 +148,12 @@ class View:
         if here not in self.documents and here not in self.absent:
             raise Unread(here)
         return self.documents.get(here)
+
+    def answer(self, ask: Ask) -> Any:
+        """What was found out beyond the snapshot. Raises Unanswered for what was not asked yet."""
+        if ask not in self.answers:
+            raise Unanswered(ask)
+        return self.answers[ask]
 
 
 @dataclass(frozen=True)

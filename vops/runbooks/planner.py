@@ -24,6 +24,7 @@ from vops.planning.ownership import Owner, owners
 from vops.planning.patches import Document
 from vops.planning.plan import LIFETIME, Decision, Identity, Plan, PlannedStep
 from vops.runbooks.arguments import evaluated
+from vops.runbooks.asks import Ask
 from vops.runbooks.expressions import ExpressionError, fill, holds
 from vops.runbooks.kinds import Changes, Done, Group, StepFault, View
 from vops.runbooks.params import bind, seconds
@@ -47,6 +48,7 @@ class World:
     cluster: Identity
     documents: Mapping[Ref, Document] = field(default_factory=dict)
     absent: frozenset[Ref] = frozenset()
+    answers: Mapping[Ask, Any] = field(default_factory=dict)
 
 
 def bound_params(script: Script, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,7 +72,7 @@ def make_plan(script: Script, params: Mapping[str, Any], world: World, *, plan_i
     """The plan for bound `params` (see `bound_params`).
 
     Raises Refused when an `assert` does not hold or vops cannot make a change, InputError with the line when an
-    expression has no value, Unread for an object that has to be looked up first.
+    expression has no value, Unread for an object that has to be looked up first, Unanswered for what has to be asked.
     """
     planning = _Planning(script, params, world)
     steps = planning.steps()
@@ -185,7 +187,8 @@ class _Planning:
 
     def _decide(self, item: ScriptStep, raw: Document, args: Any) -> PlannedStep:
         kind = item.step.kind
-        view = View(self._world.snapshot, self._documents, self._world.absent, self._script.runbook.id)
+        world = self._world
+        view = View(world.snapshot, self._documents, world.absent, self._script.runbook.id, world.answers)
         if kind.group is Group.LOOK:
             outcome = kind.look(args, view)
             self._keep(item, outcome.outputs)

@@ -1,0 +1,84 @@
+"""The lab's model hub over HTTP: the listings and refusals that tools ask the real one for; no file has a body.
+
+Sizes are those of the catalogue, hashes are made from names: a commit, once given, stays what it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from vops.lab.documents import Document
+from vops.lab.engine.catalogue import CATALOGUE, ModelFacts
+from vops.lab.engine.hub import Hub, Refusal
+from vops.lab.engine.memory import GIB
+
+PREFIX = "/hub/"
+_SMALL = {
+    "config.json": 728,
+    "generation_config.json": 239,
+    "tokenizer.json": 9_085_657,
+    "tokenizer_config.json": 50_941,
+}
+_INDEX = "model.safetensors.index.json"
+
+
+@dataclass(frozen=True)
+class Page:
+    """An answer: its status, and a JSON body or none; `error` is the Hub's own word for a refusal."""
+
+    status: int
+    body: Document | None = None
+    error: str = ""
+
+
+def page(hub: Hub, path: str, token: str) -> Page:
+    """The answer to a request for what comes after `/hub/`."""
+    if path.startswith("api/models/"):
+        repository, _, revision = path.removeprefix("api/models/").partition("/revision/")
+        return _listing(repository, revision or "main")
+    repository = path.partition("/resolve/")[0]
+    match hub.ask(repository, token):
+        case Refusal.NOT_FOUND:
+            return Page(404, error="RepoNotFound")
+        case Refusal.UNAUTHENTICATED:
+            return Page(401, error="GatedRepo")
+        case Refusal.FORBIDDEN:
+            return Page(403, error="GatedRepo")
+    return Page(200)
+
+
+def _listing(repository: str, revision: str) -> Page:
+    model = CATALOGUE.get(repository)
+    if model is None:
+        return Page(404, error="RepoNotFound")
+    commit = commit_of(repository)
+    if revision not in ("main", commit):
+        return Page(404, error="RevisionNotFound")
+    about: Document = {"id": repository, "sha": commit, "private": False, "gated": "auto" if model.gated else False}
+    return Page(200, about | {"siblings": files_of(model)})
+
+
+def commit_of(repository: str) -> str:
+    """The only commit of a repository."""
+    return _made(repository, "sha1")
+
+
+def files_of(model: ModelFacts) -> list[Document]:
+    """The files of a repository as the Hub lists them."""
+    shards = max(1, model.shards)
+    size = round(model.weights_gib * GIB / shards)
+    names = [f"model-{number:05d}-of-{shards:05d}.safetensors" for number in range(1, shards + 1)]
+    small = {**_SMALL, _INDEX: 32_878} if shards > 1 else _SMALL
+    files: list[Document] = [
+        {"rfilename": name, "size": size, "blobId": _made(model.repository + name, "sha1")}
+        for name, size in small.items()
+    ]
+    for name in names if shards > 1 else ["model.safetensors"]:
+        large = {"sha256": _made(model.repository + name, "sha256"), "size": size, "pointerSize": 135}
+        files.append({"rfilename": name, "size": size, "blobId": _made(name, "sha1"), "lfs": large})
+    return sorted(files, key=lambda item: str(item["rfilename"]))
+
+
+def _made(name: str, kind: str) -> str:
+    return hashlib.new(kind, name.encode(), usedforsecurity=False).hexdigest()

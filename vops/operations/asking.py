@@ -1,0 +1,36 @@
+"""Answers what looks of a runbook want to know: the Hub's listing of a model, all objects of a kind, a log's end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vops.errors import ClusterError, Forbidden, NotFound
+from vops.operations.session import Session
+from vops.runbooks.asks import Ask, HubAsk, ListAsk, LogAsk
+
+TAIL_LINES = 200
+
+
+async def answer(session: Session, ask: Ask) -> Any:
+    """The answer; None for a list that may not be read. Raises what else keeps it from being known."""
+    match ask:
+        case HubAsk():
+            return await session.hub().listing(ask.model, ask.revision)
+        case ListAsk():
+            return await _listed(session, ask)
+        case LogAsk():
+            return await _log(session, ask)
+
+
+async def _listed(session: Session, ask: ListAsk) -> Any:
+    try:
+        return (await session.cluster.list(ask.kind, ask.namespace)).items
+    except (Forbidden, NotFound):
+        return None
+
+
+async def _log(session: Session, ask: LogAsk) -> str:
+    try:
+        return await session.cluster.logs(ask.namespace, ask.pod, ask.container, tail_lines=TAIL_LINES)
+    except ClusterError:
+        return ""

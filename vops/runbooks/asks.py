@@ -1,0 +1,45 @@
+"""What a look may want to know beyond a snapshot: it asks, and the plan is made again once the answer is there.
+
+So planning stays pure, and nothing is read that no step wants. vops.operations.asking answers.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from vops.model.resources import Kind
+
+
+class HubAsk(msgspec.Struct, frozen=True):
+    """The files of a model at a revision; the answer is a HubListing."""
+
+    model: str
+    revision: str = ""
+
+
+class ListAsk(msgspec.Struct, frozen=True):
+    """Every object of a kind, in one namespace or in all; the answer is a tuple, or None where that is forbidden."""
+
+    kind: Kind
+    namespace: str = ""
+
+
+class LogAsk(msgspec.Struct, frozen=True):
+    """The end of a container's log; the answer is text, empty where there is none."""
+
+    namespace: str
+    pod: str
+    container: str
+
+
+Ask: TypeAlias = HubAsk | ListAsk | LogAsk
+
+
+class Unanswered(Exception):
+    """A look wants to know something that was not asked yet."""
+
+    def __init__(self, ask: Ask) -> None:
+        super().__init__(str(ask))
+        self.ask = ask
