@@ -37,6 +37,9 @@ _NOT_RUN = (126, 127, 128)
 _NOISE = lazy_pattern(r"object \S+ not registered|failed to sync (?:secret|configmap) cache")
 """Said while a kubelet starts to watch the pod's configuration, and over at once."""
 
+_STILL_WAITS = "Unable to attach or mount volumes"
+"""What a kubelet says every two minutes of volumes that did not come: they may not even be attached."""
+
 _WRAPPERS = (" desc = ", "runc create failed: ", "unable to start container process: ", "error during container init: ")
 _SETTLED_S = 90
 """How long a pod may stumble at one step before a single complaint is taken for more than a hiccup."""
@@ -93,7 +96,7 @@ def stuck_at(replica: Replica, reasons: Collection[str]) -> Event | None:
         return None
     step, seen = _STEPS.get(last.reason, 0), last.last_seen
     for item in replica.events:
-        later = _STEPS.get(item.reason, 0) > step
+        later = _STEPS.get(item.reason, 0) > step and not item.message.startswith(_STILL_WAITS)
         if later and (seen is None or item.last_seen is None or item.last_seen >= seen):
             return None
     return last

@@ -53,6 +53,14 @@ def test_every_way_to_say_that_a_volume_is_elsewhere(message: str) -> None:
     assert (finding.cause, "pvc-1" in finding.summary) == ("multi-attach", True)
 
 
+def test_a_kubelet_that_still_waits_for_its_volumes_has_not_got_past_attaching() -> None:
+    new = pod(node="gpu-2", status=waiting("ContainerCreating"), phase="Pending", volumes=[MODELS])
+    waits = "Unable to attach or mount volumes: unmounted volumes=[models], unattached volumes=[models]"
+    said = (event("FailedAttachVolume", GONE), event("FailedMount", waits))
+    (finding,) = findings(world(new, node(), node("gpu-2"), claim(), *said))
+    assert finding.cause == "multi-attach"
+
+
 @pytest.mark.parametrize(
     "message",
     [

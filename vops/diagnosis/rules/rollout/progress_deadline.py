@@ -19,6 +19,7 @@ Fix
 from __future__ import annotations
 
 from vops.diagnosis import blockers
+from vops.diagnosis.creation import persists, stuck_at
 from vops.diagnosis.facts import Replica, WorkloadFacts
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Severity
 from vops.diagnosis.rule import Branch, Verdict, rule
@@ -28,6 +29,7 @@ _REASON = "ProgressDeadlineExceeded"
 _DEFAULT_S = 600
 _PROVISION_S = 600
 _RESERVE_S = 120
+_STUCK = ("FailedAttachVolume", "FailedMount", "FailedMapVolume", "FailedCreatePodSandBox")
 _COMING = ("", "ContainerCreating", "PodInitializing")
 
 
@@ -61,7 +63,9 @@ def _is_coming(replica: Replica) -> bool:
     if replica.state is ReplicaState.LOADING:
         return not replica.restarts
     waiting = replica.status.state.waiting if replica.status else None
-    return replica.state is ReplicaState.CREATING and (waiting is None or waiting.reason in _COMING)
+    coming = replica.state is ReplicaState.CREATING and (waiting is None or waiting.reason in _COMING)
+    stuck = stuck_at(replica, _STUCK) if coming else None
+    return coming and (stuck is None or not persists(replica, stuck))
 
 
 def _fix(workload: WorkloadFacts, waiting: list[Replica], deadline: int) -> Fix:
