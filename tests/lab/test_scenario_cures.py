@@ -16,19 +16,29 @@ from vops.lab.world import Lab
 from vops.operations.diagnose import diagnose_targets
 
 Change = Callable[[Document], None]
+Act = Callable[[Lab], None]
 
 
 @dataclass(frozen=True)
 class Cure:
-    """One change of one object that makes the workload serve within so many seconds."""
+    """What somebody does that makes the workload serve within so many seconds."""
 
     scenario: str
-    change: Change
-    kind: str = "apps/v1/Deployment"
-    name: str = "llama3-8b"
-    namespace: str = NAMESPACE
-    seconds: float = 120
+    act: Act
     serves: str = "llama3-8b"
+    seconds: float = 120
+
+
+def edit(change: Change, kind: str = "apps/v1/Deployment", name: str = "llama3-8b", namespace: str = NAMESPACE) -> Act:
+    """Changes one object, as `kubectl edit` does."""
+    api_version, _, plain = kind.rpartition("/")
+
+    def act(lab: Lab) -> None:
+        changed = copy_of(lab.store.get(api_version, plain, namespace, name))
+        change(changed)
+        lab.store.update(changed, manager="kubectl-edit")
+
+    return act
 
 
 def _tolerate(daemonset: Document) -> None:
@@ -56,21 +66,30 @@ def _right_port(service: Document) -> None:
     service["spec"]["ports"][0]["targetPort"] = "http"
 
 
+def _stop_first(deployment: Document) -> None:
+    deployment["spec"]["strategy"] = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
+
+
+def _out_of_service(node: Document) -> None:
+    taint = {"key": "node.kubernetes.io/out-of-service", "value": "nodeshutdown", "effect": "NoExecute"}
+    node["spec"]["taints"].append(taint)
+
+
+def _delete_node(lab: Lab) -> None:
+    lab.store.delete("v1", "Node", "", "gpu-l4-1")
+
+
 CURES = (
-    Cure("gpu-not-advertised", _tolerate, "apps/v1/DaemonSet", "nvidia-device-plugin", "kube-system"),
-    Cure("image-not-found", _right_tag),
-    Cure("image-auth", _name_the_secret),
-    Cure("host-oom", _more_memory),
-    Cure("tensor-parallel-mismatch", _two_ways, name="llama3-70b", serves="llama3-70b"),
-    Cure("service-port-mismatch", _right_port, "v1/Service"),
+    Cure("gpu-not-advertised", edit(_tolerate, "apps/v1/DaemonSet", "nvidia-device-plugin", "kube-system")),
+    Cure("image-not-found", edit(_right_tag)),
+    Cure("image-auth", edit(_name_the_secret)),
+    Cure("host-oom", edit(_more_memory)),
+    Cure("tensor-parallel-mismatch", edit(_two_ways, name="llama3-70b"), "llama3-70b"),
+    Cure("service-port-mismatch", edit(_right_port, "v1/Service")),
+    Cure("rollout-volume-conflict", edit(_stop_first)),
+    Cure("node-lost-with-volume", edit(_out_of_service, "v1/Node", "gpu-l4-1", "")),
+    Cure("node-lost-with-volume", _delete_node),
 )
-
-
-def _edit(lab: Lab, cure: Cure) -> None:
-    api_version, _, kind = cure.kind.rpartition("/")
-    changed = copy_of(lab.store.get(api_version, kind, cure.namespace, cure.name))
-    cure.change(changed)
-    lab.store.update(changed, manager="kubectl-edit")
 
 
 @pytest.mark.parametrize("cure", CURES, ids=lambda cure: cure.scenario)
@@ -78,7 +97,7 @@ async def test_the_right_change_heals_it(start_lab: StartLab, tmp_path: Path, cu
     lab = await start_lab(cure.scenario)
     async with session_on(lab, tmp_path) as session:
         (before,) = await diagnose_targets(session, [f"deploy/{cure.serves}"])
-        _edit(lab, cure)
+        cure.act(lab)
         await lab.advance(cure.seconds)
         (after,) = await diagnose_targets(session, [f"deploy/{cure.serves}"])
     assert before.findings

@@ -52,6 +52,21 @@ CASES = (
     Case("tensor-parallel-mismatch", ("tp-mismatch",), target="deploy/llama3-70b"),
     Case("service-port-mismatch", ("service-mismatch",), states=("ready",)),
     Case("cold-start", (), states=("loading", "ready")),
+    Case("taint-and-gpu-shortage", ("untolerated-taint", "gpu-exhausted"), states=("pending",)),
+    Case(
+        "rollout-volume-conflict",
+        ("rollout-volume-conflict", "multi-attach"),
+        because={"multi-attach": ("rollout-volume-conflict",)},
+        states=("creating", "ready"),
+        well=("qwen3-14b",),
+    ),
+    Case(
+        "node-lost-with-volume",
+        ("node-lost", "multi-attach"),
+        because={"multi-attach": ("volume-on-lost-node",)},
+        states=("creating", "terminating"),
+        well=("qwen3-14b",),
+    ),
 )
 
 

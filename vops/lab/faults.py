@@ -59,3 +59,10 @@ def with_empty_cache(deployment: Document) -> Document:
     volumes = deployment["spec"]["template"]["spec"]["volumes"]
     volumes[0] = {"name": volumes[0]["name"], "emptyDir": {}}
     return deployment
+
+
+def with_claim(deployment: Document, claim: str) -> Document:
+    """The model cache is on a volume that outlives the pods."""
+    volumes = deployment["spec"]["template"]["spec"]["volumes"]
+    volumes[0] = {"name": volumes[0]["name"], "persistentVolumeClaim": {"claimName": claim}}
+    return deployment

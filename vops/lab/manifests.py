@@ -248,6 +248,31 @@ def cluster_ip(name: str, namespace_: str = INFERENCE, *, port: int = 80, target
     }
 
 
+def storage_class(name: str = "standard", *, binding: str = "WaitForFirstConsumer") -> Document:
+    """The cluster's default class: a disk of one zone, made where its first pod goes."""
+    return {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {"name": name, "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+        "provisioner": "disk.csi.example.com",
+        "reclaimPolicy": "Delete",
+        "volumeBindingMode": binding,
+    }
+
+
+def claim(name: str, *, size: str = "100Gi", mode: str = "ReadWriteOnce", class_name: str = "standard") -> Document:
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": name, "namespace": INFERENCE},
+        "spec": {
+            "accessModes": [mode],
+            "resources": {"requests": {"storage": size}},
+            "storageClassName": class_name,
+        },
+    }
+
+
 def token_secret(name: str, token: str) -> Document:
     """A Secret that holds a token of the model hub."""
     return {

@@ -15,14 +15,17 @@ from typing import Any
 
 from vops.lab.chance import chance
 from vops.lab.clock import LabClock
+from vops.lab.controllers.attachments import Attachments
 from vops.lab.controllers.base import Controller
 from vops.lab.controllers.daemonset import DaemonSetController
 from vops.lab.controllers.deployment import DeploymentController
 from vops.lab.controllers.endpoints import EndpointSliceController
 from vops.lab.controllers.garbage import GarbageCollector
 from vops.lab.controllers.kubelet import Kubelet
+from vops.lab.controllers.nodelife import NodeLifecycle
 from vops.lab.controllers.replicaset import ReplicaSetController
 from vops.lab.controllers.scheduler import Scheduler
+from vops.lab.controllers.volumes import VolumeController
 from vops.lab.documents import Change
 from vops.lab.engine.hub import Hub
 from vops.lab.engine.traffic import TrafficControl
@@ -54,7 +57,11 @@ class World:
         """How many GPUs a node has, where its Node object does not tell before its device plugin runs."""
         self.traffic = TrafficControl(self)
         self.events = EventLog(self)
+        self.attachments = Attachments(self)
+        self.claims: dict[str, set[str]] = {}
+        """Models on the volumes of claims, wherever those are attached; see `Machine.models`."""
         self.kubelet = Kubelet(self)
+        self.nodelife = NodeLifecycle(self)
         self.on_change: Callable[[], None] = lambda: None
         self.live = False
         """False while the past is being made, when engines are not kept up with at every moment."""
@@ -67,7 +74,9 @@ class World:
             DaemonSetController(self),
             Scheduler(self),
             self.kubelet,
+            self.nodelife,
             EndpointSliceController(self),
+            VolumeController(self),
             GarbageCollector(self),
         )
         self.store.subscribe(self._notice)

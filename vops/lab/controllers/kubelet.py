@@ -26,6 +26,7 @@ class Kubelet(Controller):
         super().__init__(world)
         self._workers: dict[Key, PodWorker] = {}
         self._machines: dict[str, Machine] = {}
+        self._lost: set[str] = set()
 
     def notice(self, change: Change) -> None:
         if change.kind.kind == "Pod":
@@ -49,7 +50,7 @@ class Kubelet(Controller):
 
     def _admit(self, key: Key, pod: Document) -> None:
         machine = self.machine(pod["spec"]["nodeName"])
-        if machine is None:
+        if machine is None or self.is_lost(machine.name):
             return
         self._workers[key] = PodWorker(self.world, pod, machine)
         self._workers[key].admit()
@@ -68,7 +69,7 @@ class Kubelet(Controller):
     def _beat(self, name: str) -> None:
         """Reports the node's status, and does so again in five minutes once the past is over."""
         machine = self.machine(name)
-        if machine is None:
+        if machine is None or self.is_lost(name):
             return
         node = copy_of(self.store.get("v1", "Node", "", name))
         now = timestamp(self.world.clock.now())
@@ -80,6 +81,17 @@ class Kubelet(Controller):
         self.store.update_status(node)
         if self.world.live:
             self.world.after(_HEARTBEAT_S, lambda: self._beat(name))
+
+    def lose(self, name: str) -> None:
+        """The machine goes dark: its kubelet and everything that runs there end without a word."""
+        self._lost.add(name)
+        for worker in self.workers:
+            if worker.machine.name == name:
+                worker.vanish()
+        self.world.nodelife.silent(name)
+
+    def is_lost(self, name: str) -> bool:
+        return name in self._lost
 
     # --- devices ------------------------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """Which node a pod fits on, and why not on the others, in the scheduler's order and words (1.36).
 
 A node stops at the first filter that refuses it; only the resource filter lists everything that is short. Leaves
-out ports, volumes, topology spread and inter-pod affinity, and preemption itself (everything has priority 0).
+out ports, topology spread and inter-pod affinity, and preemption itself (everything has priority 0). Volumes are in
+vops.lab.controllers.claims.
 Source: k8s.io/kubernetes pkg/scheduler/framework/plugins and framework/types.go.
 """
 
@@ -119,12 +120,13 @@ def untolerated(tolerations: Iterable[Document], node: Document) -> Document | N
     """The first taint of the node that keeps a pod with these tolerations away."""
     accepted = list(tolerations)
     for taint in node["spec"].get("taints", ()):
-        if taint["effect"] in _BLOCKING and not any(_tolerates(item, taint) for item in accepted):
+        if taint["effect"] in _BLOCKING and not any(tolerates(item, taint) for item in accepted):
             return dict(taint)
     return None
 
 
-def _tolerates(toleration: Document, taint: Document) -> bool:
+def tolerates(toleration: Document, taint: Document) -> bool:
+    """Whether one toleration accepts one taint."""
     if toleration.get("effect") not in (None, "", taint["effect"]):
         return False
     key: str = toleration.get("key", "")
@@ -138,7 +140,7 @@ def _tolerates(toleration: Document, taint: Document) -> bool:
 
 def _tolerates_cordon(spec: Document) -> bool:
     taint = {"key": _UNSCHEDULABLE, "effect": "NoSchedule"}
-    return any(_tolerates(item, taint) for item in spec.get("tolerations", ()))
+    return any(tolerates(item, taint) for item in spec.get("tolerations", ()))
 
 
 def affinity_matches(spec: Document, node: Document) -> bool:
@@ -150,7 +152,12 @@ def affinity_matches(spec: Document, node: Document) -> bool:
     required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution")
     if not required:
         return True
-    return any(_term_matches(term, node) for term in required["nodeSelectorTerms"])
+    return terms_match(required["nodeSelectorTerms"], node)
+
+
+def terms_match(terms: Documents, node: Document) -> bool:
+    """Whether one of the node selector terms accepts the node."""
+    return any(_term_matches(term, node) for term in terms)
 
 
 def _term_matches(term: Document, node: Document) -> bool:

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vops.lab.chance import chance
+from vops.lab.controllers.attachments import BY
 from vops.lab.controllers.base import key_of, terminating
+from vops.lab.controllers.claims import claim_names
 from vops.lab.controllers.container import ContainerUnit
 from vops.lab.controllers.placement import requests_of
 from vops.lab.controllers.podstatus import PodReport
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 _ADMISSION_S = 0.3
 _SANDBOX_S = (0.8, 1.8)
+_ATTACH_AGAIN_S = 5.0
+_MOUNT_TIMEOUT_S = 123.0
+"""How long kubelet waits for volumes before it says so: two minutes and three seconds."""
 
 
 class PodWorker:
@@ -49,7 +54,39 @@ class PodWorker:
         if self.gpus is None:
             self.plan(_ADMISSION_S, self._reject)
             return
-        self.plan(self.chance.uniform(*_SANDBOX_S), self._sandbox_ready)
+        self._attach(self.world.now, set())
+
+    def _attach(self, since: float, told: set[str]) -> None:
+        """Waits for the volumes, then makes the sandbox; each volume that is held elsewhere is told of once."""
+        held = self.world.attachments.attach(self.pod, self.machine.name)
+        for volume, words in held:
+            if volume not in told:
+                self.world.events.record(self.pod, "Warning", "FailedAttachVolume", words, by=BY)
+                told.add(volume)
+        if not held:
+            self._tell_attached()
+            self.plan(self.chance.uniform(*_SANDBOX_S), self._sandbox_ready)
+            return
+        if self.world.now - since >= _MOUNT_TIMEOUT_S:
+            self.event("Warning", "FailedMount", self._unmounted())
+            since = self.world.now
+        self.plan(_ATTACH_AGAIN_S, lambda: self._attach(since, told))
+
+    def _tell_attached(self) -> None:
+        for name in claim_names(self.pod):
+            claim = self.world.store.find("v1", "PersistentVolumeClaim", self.key[0], name)
+            if claim and claim["spec"].get("volumeName"):
+                text = f'AttachVolume.Attach succeeded for volume "{claim["spec"]["volumeName"]}" '
+                self.world.events.record(self.pod, "Normal", "SuccessfulAttachVolume", text, by=BY)
+
+    def _unmounted(self) -> str:
+        """What kubelet says every two minutes of volumes that do not come."""
+        names = [item["name"] for item in self.pod["spec"].get("volumes", ()) if "persistentVolumeClaim" in item]
+        listed = " ".join(names)
+        return (
+            f"Unable to attach or mount volumes: unmounted volumes=[{listed}], unattached volumes=[{listed}], "
+            "failed to process volumes=[]: context deadline exceeded"
+        )
 
     def _reject(self) -> None:
         wanted = requests_of(self.pod)[GPU]
@@ -76,6 +113,8 @@ class PodWorker:
 
     def update(self, pod: Document) -> None:
         """The object changed: remember it, and end the pod when it is to go."""
+        if self._gone:
+            return
         self.pod = pod
         if terminating(pod) and not self.stopping:
             self.stopping = True
@@ -127,7 +166,9 @@ class PodWorker:
         )
 
     def write(self) -> None:
-        """Reports the pod's status, if the object is still there."""
+        """Reports the pod's status, if the object and the kubelet are still there."""
+        if self.world.kubelet.is_lost(self.machine.name):
+            return
         current = self.world.store.find("v1", "Pod", *self.key)
         if current is None or current["metadata"]["uid"] != self.uid:
             return

@@ -6,8 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vops.lab.controllers.base import Controller, condition, key_of, terminating
-from vops.lab.controllers.placement import Amounts, amounts, refusal, requests_of, unschedulable_message, used_on
+from vops.lab.controllers.claims import SELECTED_NODE, Claims, claims_of
+from vops.lab.controllers.placement import (
+    NOT_HELPFUL,
+    Amounts,
+    amounts,
+    refusal,
+    requests_of,
+    unschedulable_message,
+    used_on,
+)
 from vops.lab.documents import Change, Document, Key, copy_of, timestamp
+from vops.lab.store import Documents
 from vops.lab.timeline import Timer
 
 if TYPE_CHECKING:
@@ -44,7 +54,7 @@ class Scheduler(Controller):
     def notice(self, change: Change) -> None:
         if change.kind.kind == "Pod":
             self._notice_pod(change)
-        elif change.kind.kind == "Node":
+        elif change.kind.kind in ("Node", "PersistentVolumeClaim", "PersistentVolume"):
             self._wake_all()
 
     def _notice_pod(self, change: Change) -> None:
@@ -94,12 +104,22 @@ class Scheduler(Controller):
     def _schedule(self, pod: Document, pending: _Pending) -> None:
         used = used_on(self.store.list("v1", "Pod"))
         nodes = self.store.list("v1", "Node")
+        claims = claims_of(self.store, pod)
+        if claims.blocked:
+            self._refuse(pod, f"0/{len(nodes)} nodes are available: {claims.blocked}. {_after(claims, len(nodes))}")
+            self._back_off(pod, pending)
+            return
         refusals = {
-            node["metadata"]["name"]: refusal(pod, node, used.get(node["metadata"]["name"], {})) for node in nodes
+            node["metadata"]["name"]: refusal(pod, node, used.get(node["metadata"]["name"], {})) or claims.refusal(node)
+            for node in nodes
         }
         fitting = [node for node in nodes if refusals[node["metadata"]["name"]] is None]
         if fitting:
-            self._bind(pod, max(fitting, key=lambda node: _score(pod, node, used.get(node["metadata"]["name"], {}))))
+            chosen = max(fitting, key=lambda node: _score(pod, node, used.get(node["metadata"]["name"], {})))
+            if claims.waiting:
+                self._select_for(claims.waiting, chosen)
+            else:
+                self._bind(pod, chosen)
             return
         self._refuse(
             pod,
@@ -108,10 +128,22 @@ class Scheduler(Controller):
                 may_preempt=pod["spec"].get("preemptionPolicy") != "Never",
             ),
         )
+        self._back_off(pod, pending)
+
+    def _back_off(self, pod: Document, pending: _Pending) -> None:
         pending.tries += 1
         back_off = min(_FIRST_BACK_OFF_S * 2 ** (pending.tries - 1), _LAST_BACK_OFF_S)
         pending.not_before = self.world.now + back_off
         self._try_at(key_of(pod), pending, self.world.now + _FLUSH_S)
+
+    def _select_for(self, claims: Documents, node: Document) -> None:
+        """Has the volumes made where the pod is to run; it is bound once they are."""
+        for claim in claims:
+            selected = copy_of(claim)
+            notes = selected["metadata"].setdefault("annotations", {})
+            if SELECTED_NODE not in notes:
+                notes[SELECTED_NODE] = node["metadata"]["name"]
+                self.store.update(selected, manager="kube-scheduler")
 
     def _bind(self, pod: Document, node: Document) -> None:
         key = key_of(pod)
@@ -150,6 +182,14 @@ class Scheduler(Controller):
         others = [item for item in status.get("conditions", ()) if item["type"] != "PodScheduled"]
         status["conditions"] = [*others, scheduled]
         self.store.update_status(pod)
+
+
+def _after(claims: Claims, nodes: int) -> str:
+    """What the scheduler says of preemption when a pod's claims keep it from every node."""
+    if claims.missing:
+        return "not found"  # the preemption plugin looks the claim up again, and says no more than that
+    tail = f"preemption: 0/{nodes} nodes are available: {nodes} {NOT_HELPFUL}."
+    return f"no new claims to deallocate, {tail}"
 
 
 def _score(pod: Document, node: Document, used: Amounts) -> tuple[float, str]:

@@ -57,8 +57,8 @@ class VllmServer(Process):
             token=around.env.get("HF_TOKEN", around.env.get("HUGGING_FACE_HUB_TOKEN", "")).strip(),
             gpus=tuple(gpu.kind for gpu in around.gpus),
             host_limit_gib=limit / GIB if limit else inf,
-            on_disk=self._model_key() in around.machine.models.get(model_cache, ()),
-            compiled=self._model_key() in around.machine.models.get(compile_cache, ()),
+            on_disk=self._model_key() in self._disk(model_cache).get(model_cache, ()),
+            compiled=self._model_key() in self._disk(compile_cache).get(compile_cache, ()),
             ip=around.ip,
             begins=self.started_at,
             dice=self.dice,
@@ -98,7 +98,11 @@ class VllmServer(Process):
 
     def _keep(self, cache: str) -> None:
         """What was downloaded or compiled is on disk now."""
-        self.around.machine.models.setdefault(cache, set()).add(self._model_key())
+        self._disk(cache).setdefault(cache, set()).add(self._model_key())
+
+    def _disk(self, cache: str) -> dict[str, set[str]]:
+        """Volumes of claims go from node to node; everything else stays on its own."""
+        return self.world.claims if cache.startswith("claim/") else self.around.machine.models
 
     # --- serving ------------------------------------------------------------------------------------------
 
