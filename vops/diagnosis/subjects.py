@@ -83,8 +83,11 @@ class Replica:
     def model(self) -> str:
         """What clients call it by, as far as known: from a scrape, the arguments, or the log."""
         sampled = self.samples.latest.model if self.samples and self.samples.latest else ""
-        logged = next((log.model for log in (self.log, self.previous_log) if log and log.model), "")
-        return sampled or served_name(self.args) or logged
+        return sampled or served_name(self.args) or self._logged_model
+
+    @property
+    def _logged_model(self) -> str:
+        return next((log.model for log in (self.log, self.previous_log) if log and log.model), "")
 
     @cached_property
     def rates(self) -> EngineRates | None:
