@@ -1,6 +1,8 @@
-"""A cluster of about 1,000 pods, 100 of them vLLM replicas with fake servers, on kwok's nodes."""
+"""A cluster of a thousand pods or more, a tenth of them vLLM replicas with fake servers, on kwok's nodes."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from tests.cluster import vllm_pods
 from tests.cluster.controlplane import ControlPlane, Document
@@ -8,34 +10,57 @@ from tests.cluster.images import LOADS
 from tests.cluster.kwok import GPUS_PER_NODE, PRODUCT, Kwok, exporters, lifecycle
 from tests.cluster.processes import wait_for
 
-MODELS, REPLICAS_EACH = 10, 10
-REPLICAS = MODELS * REPLICAS_EACH
-SERVICES, PODS_EACH = 18, 50
-NODES = REPLICAS // GPUS_PER_NODE + 1
 NAMESPACE = "serving"
 
 
-def gather(plane: ControlPlane, kwok: Kwok) -> int:
-    """Makes everything, waits until it runs and listens, and returns how many pods there are."""
-    kwok.add_nodes(NODES)
-    for namespace in (NAMESPACE, "web"):
-        plane.make_namespace(namespace)
-    plane.apply(*map(_model, range(MODELS)), *map(_service, range(SERVICES)), *exporters(NAMESPACE, kwok.nodes))
-    expected = REPLICAS + SERVICES * PODS_EACH + NODES
-    wait_for("all pods to run", lambda: _running(plane) == expected, within_s=180, every_s=1)
-    kwok.listen(plane.get("pods", "-n", NAMESPACE)["items"])
-    return expected
+@dataclass(frozen=True)
+class Crowd:
+    """How many Deployments of vLLM servers and of other services there are, and how many pods each has."""
+
+    models: int = 10
+    replicas_each: int = 10
+    services: int = 18
+    pods_each: int = 50
+
+    @property
+    def replicas(self) -> int:
+        return self.models * self.replicas_each
+
+    @property
+    def nodes(self) -> int:
+        """Enough for a card each, and for the pods beside them, which are a node's exporter and 200 others."""
+        return max(self.replicas // GPUS_PER_NODE, self.services * self.pods_each // 200) + 1
+
+    @property
+    def pods(self) -> int:
+        return self.replicas + self.services * self.pods_each + self.nodes
+
+    def gather(self, plane: ControlPlane, kwok: Kwok) -> None:
+        """Makes everything; returns when it runs and listens."""
+        kwok.add_nodes(self.nodes)
+        for namespace in (NAMESPACE, "web"):
+            plane.make_namespace(namespace)
+        models = (_model(index, self.replicas_each) for index in range(self.models))
+        services = (_service(index, self.pods_each) for index in range(self.services))
+        plane.apply(*models, *services, *exporters(NAMESPACE, kwok.nodes))
+        wait_for("all pods to run", lambda: _running(plane) == self.pods, within_s=900, every_s=2)
+        kwok.listen(plane.get("pods", "-n", NAMESPACE)["items"])
 
 
-def _model(index: int) -> Document:
+def _running(plane: ControlPlane) -> int:
+    listed = plane.kubectl("get", "pods", "-A", "--field-selector=status.phase=Running", "-o", "name")
+    return listed.count("\n")
+
+
+def _model(index: int, replicas: int) -> Document:
     load = list(LOADS)[index % len(LOADS)]
     spec = vllm_pods.pod_spec(model=f"models/model-{index}", product=PRODUCT)
-    deployment = vllm_pods.deployment(NAMESPACE, f"model-{index}", spec, replicas=REPLICAS_EACH)
+    deployment = vllm_pods.deployment(NAMESPACE, f"model-{index}", spec, replicas=replicas)
     deployment["spec"]["template"]["metadata"]["labels"] |= lifecycle("ready", load=load)
     return deployment
 
 
-def _service(index: int) -> Document:
+def _service(index: int, replicas: int) -> Document:
     container = {
         "name": "web",
         "image": "nginx:1.29",
@@ -44,9 +69,4 @@ def _service(index: int) -> Document:
         "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}},
     }
     spec = {"containers": [container], "tolerations": [vllm_pods.TOLERATION]}
-    return vllm_pods.deployment("web", f"web-{index}", spec, replicas=PODS_EACH)
-
-
-def _running(plane: ControlPlane) -> int:
-    phases = plane.kubectl("get", "pods", "-A", "-o", "jsonpath={.items[*].status.phase}").split()
-    return phases.count("Running")
+    return vllm_pods.deployment("web", f"web-{index}", spec, replicas=replicas)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.bench.crowd import REPLICAS, gather
+from tests.bench.crowd import Crowd
 from tests.bench.keys import LOST_S, press_and_measure
 from tests.bench.measure import Spread, process, ratios, side_by_side, tell
 from tests.cluster.command import VOPS, Vops
@@ -24,6 +24,7 @@ from tests.cluster.processes import Workspace
 from tests.cluster.terminal import Terminal
 from vops.tui.theme import NIGHT
 
+CROWD = Crowd()
 TIMES = 7
 PRESSES = 168
 KEY_TARGET_S, COMPLETE_TARGET_S, MEMORY_TARGET_MIB = 0.050, 1.5, 150.0
@@ -39,7 +40,7 @@ class Idle(App[None]):
     def on_mount(self) -> None:
         table = self.query_one(DataTable)
         table.add_columns(*(f"column {{number}}" for number in range(12)))
-        for row in range({REPLICAS}):
+        for row in range({CROWD.replicas}):
             table.add_row(*(f"cell {{row}}.{{number}}" for number in range(12)))
 
     def on_key(self, event) -> None:
@@ -58,7 +59,8 @@ def main() -> None:
     try:
         plane.start()
         kwok.start()
-        tell("pods, of which vLLM replicas", f"{gather(plane, kwok)}, {REPLICAS}")
+        CROWD.gather(plane, kwok)
+        tell("pods, of which vLLM replicas", f"{CROWD.pods}, {CROWD.replicas}")
         with tempfile.TemporaryDirectory() as home:
             environment = Vops(Path(home), plane.admin).environment()
             _time_to_complete(plane, environment)
@@ -92,28 +94,28 @@ def _answered(out: str) -> str:
 def _keys_and_memory(plane: ControlPlane, environment: Mapping[str, str]) -> None:
     command = [str(VOPS), "--kubeconfig", str(plane.admin), "-A"]
     with Terminal(command, {**environment, **UNLIMITED}) as terminal:
-        shown = terminal.wait_until("all replicas", lambda text: f"Replicas {REPLICAS}" in text)
+        shown = terminal.wait_until("all replicas", lambda text: f"Replicas {CROWD.replicas}" in text)
         tell("TUI: all rows on the screen, from process start", f"{shown:.2f} s")
         time.sleep(6)
         scrapes, began = _proxied(plane), time.monotonic()
-        keys = press_and_measure(terminal, _sgr(NIGHT.variables["cursor"]), presses=PRESSES)
+        keys = press_and_measure(terminal, sgr(NIGHT.variables["cursor"]), presses=PRESSES)
         per_s = (_proxied(plane) - scrapes) / (time.monotonic() - began)
-        memory, peak = _memory_mib(terminal.process.pid)
+        memory, peak = memory_mib(terminal.process.pid)
     with Terminal([sys.executable, "-c", IDLE_TABLE], dict(os.environ)) as terminal:
         terminal.wait_until("the idle table", lambda text: "cell 5.1" in text)
         time.sleep(1)
         idle = press_and_measure(terminal, IDLE_CURSOR, presses=PRESSES // 2)
-        idle_memory, _ = _memory_mib(terminal.process.pid)
+        idle_memory, _ = memory_mib(terminal.process.pid)
     tell("scrapes per second through the API server meanwhile", f"{per_s:.0f}")
-    _tell_keys("TUI: key press to paint", keys, met=keys.quantile(0.95) <= KEY_TARGET_S)
-    _tell_keys("an idle Textual table: key press to paint", idle)
+    tell_keys("TUI: key press to paint", keys, met=keys.quantile(0.95) <= KEY_TARGET_S)
+    tell_keys("an idle Textual table: key press to paint", idle)
     tell("ratio of the p95s", f"{keys.quantile(0.95) / idle.quantile(0.95):.2f}")
     tell("TUI: resident memory", f"{memory:.0f} MiB", target="< 150 MiB", met=memory < MEMORY_TARGET_MIB)
     tell("  peak", f"{peak:.0f} MiB")
     tell("an idle Textual table: resident memory", f"{idle_memory:.0f} MiB")
 
 
-def _tell_keys(what: str, keys: Spread, met: bool | None = None) -> None:
+def tell_keys(what: str, keys: Spread, met: bool | None = None) -> None:
     lost = sum(seconds == LOST_S for seconds in keys.seconds)
     shares = ", ".join(f"p{share * 100:.0f} {keys.quantile(share) * 1000:.1f} ms" for share in (0.5, 0.95, 0.99))
     tell(
@@ -121,7 +123,7 @@ def _tell_keys(what: str, keys: Spread, met: bool | None = None) -> None:
     )
 
 
-def _sgr(colour: str) -> str:
+def sgr(colour: str) -> str:
     """`#1d3147` as the arguments of a background colour."""
     return "48;2;" + ";".join(str(int(colour[place : place + 2], 16)) for place in (1, 3, 5))
 
@@ -133,7 +135,7 @@ def _proxied(plane: ControlPlane) -> float:
     return sum(float(line.rpartition(" ")[2]) for line in lines if 'subresource="proxy"' in line)
 
 
-def _memory_mib(pid: int) -> tuple[float, float]:
+def memory_mib(pid: int) -> tuple[float, float]:
     """Resident memory of a process now, and the most it was."""
     status = Path(f"/proc/{pid}/status").read_text()
     values = dict(re.findall(r"^(VmRSS|VmHWM):\s+(\d+) kB", status, re.MULTILINE))
