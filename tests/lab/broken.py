@@ -81,6 +81,28 @@ def _token(deployment: Document) -> bool:
     return bool(variables["HF_TOKEN"]["valueFrom"]["secretKeyRef"]["name"] == "hf-token-approved")
 
 
+def _of(image: str) -> Document:
+    deployment = server()
+    container_of(deployment)["image"] = image
+    return deployment
+
+
+def _on(**labels: str) -> Document:
+    deployment = server()
+    deployment["spec"]["template"]["spec"]["nodeSelector"] = {
+        key.replace("__", "/").replace("_", "."): value for key, value in labels.items()
+    }
+    return deployment
+
+
+def _of_resource(name: str) -> Document:
+    deployment = server()
+    resources = container_of(deployment)["resources"]
+    for part in ("requests", "limits"):
+        resources[part][name] = resources[part].pop("nvidia.com/gpu")
+    return deployment
+
+
 BROKEN: Mapping[str, Broken] = {
     "fix-probe-target": Broken(_wrong_port, "probe-misconfigured", "fix-probe-target", _asks_the_server),
     "fix-host-oom": Broken(_little_memory, "host-oom", "fix-host-oom", lambda it: limits(it)["memory"] != "8Gi"),
@@ -91,7 +113,7 @@ BROKEN: Mapping[str, Broken] = {
         lambda it: _shared_memory(it) == "2Gi" and limits(it)["memory"] != "8Gi",
     ),
     "fix-gpu-count": Broken(
-        lambda: server("--tensor-parallel-size", "2"),
+        lambda: server("--tensor-parallel-size", "2", model="Qwen/Qwen3-14B"),
         "tp-mismatch",
         "fix-gpu-count",
         lambda it: limits(it)["nvidia.com/gpu"] == "2" and "--tensor-parallel-size 2" in words(it),
@@ -108,5 +130,35 @@ BROKEN: Mapping[str, Broken] = {
         "fix-token",
         _token,
         {"token_secret": "hf-token-approved/token"},
+    ),
+    "fix-argument": Broken(
+        lambda: server("--max-model-len", "999999"),
+        "bad-argument",
+        "fix-argument",
+        lambda it: "--max-model-len 40960" in words(it),
+    ),
+    "fix-argument-unknown": Broken(
+        lambda: server("--swap-space", "4", image="vllm/vllm-openai:v0.32.0"),
+        "bad-argument",
+        "fix-argument",
+        lambda it: "swap" not in words(it),
+    ),
+    "fix-image": Broken(
+        lambda: _of("vllm/vllm-openai:0.25.1"),
+        "image-not-found",
+        "fix-image",
+        lambda it: container_of(it)["image"] == "vllm/vllm-openai:v0.25.1",
+    ),
+    "fix-node-selector": Broken(
+        lambda: _on(nvidia_com__gpu_product="NVIDIA-L40S"),
+        "node-selector-mismatch",
+        "fix-node-selector",
+        lambda it: it["spec"]["template"]["spec"]["nodeSelector"] == {"nvidia.com/gpu.product": "NVIDIA-L4"},
+    ),
+    "fix-gpu-resource": Broken(
+        lambda: _of_resource("nvidia.com/gpu.shared"),
+        "wrong-gpu-resource",
+        "fix-gpu-resource",
+        lambda it: limits(it)["nvidia.com/gpu"] == "1",
     ),
 }

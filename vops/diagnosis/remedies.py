@@ -30,12 +30,19 @@ def runbook(
 
     Runbooks change containers, not init containers.
     """
+    target = workload_of(replica)
+    if target is None:
+        return by_steps(replica, title, by_hand)
+    return Fix(title, applicability, name, {**target, **params}, tuple(notes))
+
+
+def workload_of(replica: Replica) -> dict[str, str] | None:
+    """The parameters that name the replica's workload; None where no runbook can change it."""
     owner = replica.owner
     in_reach = any(item.name == replica.container.name for item in replica.pod.spec.containers)
     if owner is None or owner.kind not in _CHANGEABLE or not in_reach:
-        return by_steps(replica, title, by_hand)
-    target = {"namespace": replica.namespace, "target": f"{owner.kind.lower()}/{owner.name}"}
-    return Fix(title, applicability, name, {**target, **params}, tuple(notes))
+        return None
+    return {"namespace": replica.namespace, "target": f"{owner.kind.lower()}/{owner.name}"}
 
 
 def of_object(

@@ -3,6 +3,7 @@
 /spec/strategy                  a JSON pointer into the object
 @vllm/startupProbe              a JSON pointer into the vLLM container of the pod template
 @vllm.args/max-model-len        a flag of its command line, wherever that stands; `model` is the model itself
+@vllm.args                      several flags by name: a value, true for a switch, null to take one away
 @vllm.env/HF_TOKEN              a variable of its environment: text, or a mapping with `valueFrom`
 @vllm.volume/dev/shm            the volume of the pod template that it mounts at /dev/shm
 @vllm.gpus                      how many GPUs it asks for, in requests and limits, of whichever resource
@@ -57,7 +58,7 @@ class Places:
         """The edit that gives `path` the value. Raises ValueError when it cannot be made."""
         prefix, _, rest = path.partition("/")
         if prefix == "@vllm.args":
-            return self._set_flag(rest, value)
+            return self._set_flag(rest, value) if rest else self._set_flags(value)
         if prefix == "@vllm.env":
             return self._set_variable(rest, value)
         if prefix in (_GPUS, _GPU_RESOURCE):
@@ -163,6 +164,20 @@ class Places:
         field, words = with_model(container, text) if name == "model" else with_flag(container, name, text)
         return Edit(join((*self._container_at(), field)), words)
 
+    def _set_flags(self, flags: Any) -> Edit:
+        """One edit of the list that the command line stands in. Raises ValueError when it takes both of them."""
+        if not isinstance(flags, dict) or not flags:
+            raise ValueError("@vllm.args takes flags by name")
+        container, touched = self._container(), set[str]()
+        for name, value in flags.items():
+            field, words = _with(container, name, value)
+            container = msgspec.structs.replace(container, **{field: tuple(words)})
+            touched.add(field)
+        if len(touched) > 1:
+            raise ValueError("the flags stand both in `command` and in `args`")
+        (field,) = touched
+        return Edit(join((*self._container_at(), field)), list(getattr(container, field)))
+
     def _env(self) -> list[Document]:
         found = lookup(self.document, (*self._container_at(), "env"))
         return found if isinstance(found, list) else []
@@ -201,3 +216,13 @@ def _new(tokens: Tokens, value: Any) -> Any:
     for token in reversed(tokens[1:]):
         value = {token: value}
     return _as_item(tokens[0], value)
+
+
+def _with(container: Container, flag: str, value: Any) -> tuple[str, list[str]]:
+    """The list that holds a flag, with the flag as wished."""
+    if value is None:
+        left = without_flag(container, flag)
+        if left is None:
+            raise ValueError(f"--{flag} is not given on the command line")
+        return left
+    return with_flag(container, flag, None if value is True else str(value))

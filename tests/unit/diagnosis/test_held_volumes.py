@@ -85,7 +85,7 @@ def test_a_rolling_update_that_waits_for_its_own_volume_never_ends() -> None:
     root, consequence = findings(attaching())
     assert (root.cause, consequence.because) == ("rollout-volume-conflict", ("rollout-volume-conflict",))
     assert "llama-old" in root.summary
-    assert "Recreate" in " ".join(root.fixes[0].steps)
+    assert (root.fixes[0].runbook, root.fixes[0].params["target"]) == ("fix-volume-rollout", "deployment/llama")
 
 
 def test_one_that_may_stop_the_old_pod_first_ends() -> None:

@@ -150,7 +150,7 @@ def test_a_deadline_that_passed_while_loading_is_a_warning_with_a_longer_one() -
     (finding,) = late(loading, probe=HEALTH | {"periodSeconds": 10, "failureThreshold": 180})
     assert (finding.cause, finding.severity) == ("progress-deadline", Severity.WARNING)
     assert "no reason to roll back" in finding.summary
-    assert "progressDeadlineSeconds to 2520" in finding.fixes[0].steps[0]
+    assert (finding.fixes[0].runbook, finding.fixes[0].params["seconds"]) == ("fix-progress-deadline", 2520)
 
 
 def test_a_deadline_that_is_long_enough_points_at_the_pods() -> None:

@@ -17,15 +17,17 @@ from __future__ import annotations
 
 import difflib
 import re
+from typing import Any
 
 from vops.diagnosis import deaths, evidence, remedies
 from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Applicability, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.dialects import DIALECTS, MULTIPLE_VALUES, SHORT_FLAGS, dialect, version_of
 from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_REFUSED = lazy_pattern(
+_TELLING = (
     r"unrecognized arguments: (?P<unknown>--?[\w-]{1,80})"
     r"|User-specified max_model_len \((?P<asked>\d{1,9})\) is greater than the derived max_model_len "
     r"\((?:max_position_embeddings=|sliding_window=|model_max_length=)?(?P<derived>\d{1,9})"
@@ -34,7 +36,12 @@ _REFUSED = lazy_pattern(
     r"which must be executed)"
     r"|(?P<batched>max_num_batched_tokens \((?P<tokens>\d{1,9})\) (?:is smaller than|must be greater than or equal to) "
     r"max_(?:model_len|num_seqs) \((?P<least>\d{1,9})\))"
-    r"|^ArgumentError: |invalid choice: |expected (?:one|at least one|\d+) argument"
+)
+"""Messages that say what would be right."""
+
+_TOLD = lazy_pattern(_TELLING, re.DOTALL)
+_REFUSED = lazy_pattern(
+    rf"{_TELLING}|^ArgumentError: |invalid choice: |expected (?:one|at least one|\d+) argument"
     r"|the following arguments are required"
     r"|invalid \w{1,20} value|not allowed with argument|conflicting option|cannot be converted to|mutually exclusive"
     r"|Input should be |Extra inputs are not permitted|^pydantic\S{0,60}ValidationError: "
@@ -82,7 +89,7 @@ def bad_argument(replica: Replica) -> Verdict | None:
     hit = deaths.error(replica, _REFUSED)
     if hit is None:
         return None
-    match = hit[1]
+    match = _TOLD.search(hit[0].text)
     return Verdict(
         summary=f"vLLM refuses its arguments: {deaths.quoted(hit, 200)}",
         evidence=(
@@ -90,11 +97,43 @@ def bad_argument(replica: Replica) -> Verdict | None:
             evidence.container_field(replica, "image", replica.container.image),
         ),
         confidence=deaths.confidence(replica),
-        fixes=(remedies.by_steps(replica, "Correct the argument", (_advice(replica, match),)),),
+        fixes=(_fix(replica, match),),
     )
 
 
-def _advice(replica: Replica, match: re.Match[str]) -> str:
+def _fix(replica: Replica, match: re.Match[str] | None) -> Fix:
+    """The flags as the message wants them; by hand where it does not say how."""
+    title, advice = "Correct the argument", _advice(replica, match)
+    flags = _flags(replica, match)
+    if not flags:
+        return remedies.by_steps(replica, title, (advice,))
+    params = {"container": replica.container.name, "flags": flags}
+    trusts = "trust-remote-code" in flags
+    applicability = Applicability.ASK if trusts else Applicability.SAFE
+    return remedies.runbook(replica, "fix-argument", title, applicability, params, by_hand=(advice,), notes=(advice,))
+
+
+def _flags(replica: Replica, match: re.Match[str] | None) -> dict[str, Any]:
+    """What to set, by flag; null takes one away."""
+    if match is None:
+        return {}
+    if match["derived"]:
+        return {"max-model-len": int(match["derived"])}
+    if match["remote"]:
+        return {"trust-remote-code": True}
+    if match["batched"]:
+        return {"max-num-batched-tokens": int(match["least"])}
+    unknown = match["unknown"].lstrip("-")
+    given = replica.args.location(unknown)
+    if given is None:
+        return {}
+    near = "" if _was_removed(replica, unknown) else _nearest(unknown)
+    return {given.name: None, **({near: True if given.value is None else given.value} if near else {})}
+
+
+def _advice(replica: Replica, match: re.Match[str] | None) -> str:
+    if match is None:
+        return "Give the argument a value that the message allows, or leave it out."
     if match["derived"]:
         return (
             f"Lower --max-model-len from {match['asked']} to {match['derived']}, the most that the model was made for."
@@ -103,15 +142,23 @@ def _advice(replica: Replica, match: re.Match[str]) -> str:
         return "If you trust the model's repository, add --trust-remote-code: it runs code from there in the container."
     if match["batched"]:
         return f"Raise --max-num-batched-tokens from {match['tokens']} to {match['least']} or more."
-    if not match["unknown"]:
-        return "Give the argument a value that the message allows, or leave it out."
     flag = match["unknown"].lstrip("-")
+    if _was_removed(replica, flag):
+        return f"Remove --{flag}: vLLM dropped it before this version."
+    near = _nearest(flag)
+    return f"Replace --{flag} by --{near}." if near else f"Remove --{flag}: this version does not know it."
+
+
+def _was_removed(replica: Replica, flag: str) -> bool:
+    """Whether an earlier version of vLLM knew it."""
     log = replica.death_log
     version = version_of(log.version) if log is not None and log.version else replica.args.version
-    if any(flag in item.removed_flags for item in DIALECTS if item.since <= dialect(version).since):
-        return f"Remove --{flag}: vLLM dropped it before this version."
-    near = difflib.get_close_matches(flag, _known_flags(), n=1)
-    return f"Replace --{flag} by --{near[0]}." if near else f"Remove --{flag}: this version does not know it."
+    return any(flag in item.removed_flags for item in DIALECTS if item.since <= dialect(version).since)
+
+
+def _nearest(flag: str) -> str:
+    """The known flag that is spelt most alike; empty when none is."""
+    return next(iter(difflib.get_close_matches(flag, _known_flags(), n=1)), "")
 
 
 def _known_flags() -> list[str]:

@@ -15,8 +15,9 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import deaths, evidence
+from vops.diagnosis import deaths, evidence, remedies
 from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Applicability
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
@@ -36,8 +37,13 @@ def vllm_port_collision(replica: Replica) -> Verdict | None:
         replica,
         hit,
         f"A Service named vllm sets VLLM_PORT in {replica.name}, and vLLM cannot read it",
-        deaths.steps(
-            replica, "Keep Services out of the environment", "Set enableServiceLinks: false in the pod's spec."
+        remedies.runbook(
+            replica,
+            "fix-service-links",
+            "Keep Services out of the environment",
+            Applicability.SAFE,
+            {},
+            by_hand=("Set enableServiceLinks: false in the pod's spec.",),
         ),
         evidence.pod_field("spec.enableServiceLinks", str(links).lower(), expected="false"),
     )

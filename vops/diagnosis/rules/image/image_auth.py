@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence, Fix
+from vops.diagnosis.findings import Applicability, Confidence, Fix
 from vops.diagnosis.images import pull_failure
 from vops.diagnosis.rule import Branch, Verdict, rule
 
@@ -62,12 +62,13 @@ def _fix(replica: Replica, names: list[str]) -> Fix:
             "--docker-username=USER --docker-password=TOKEN",
             "Add imagePullSecrets: [{name: regcred}] to the pod template (or to its service account).",
         ]
-    return remedies.by_steps(
-        replica,
-        f"Give access to {image}",
-        (
-            *cloud,
-            *([] if cloud and not names else pull),
-            "See that the name is right: what is not there is denied too.",
-        ),
+    steps = (
+        *cloud,
+        *([] if cloud and not names else pull),
+        "See that the name is right: what is not there is denied too.",
     )
+    title = f"Give access to {image}"
+    if names or cloud:
+        return remedies.by_steps(replica, title, steps)
+    params = {"container": replica.container.name}
+    return remedies.runbook(replica, "fix-image", title, Applicability.ASK, params, by_hand=steps, notes=steps)

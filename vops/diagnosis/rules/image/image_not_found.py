@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence, Evidence
+from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
 from vops.diagnosis.images import pull_failure, repository, sibling_images, tag
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
@@ -40,10 +40,13 @@ def image_not_found(replica: Replica) -> Verdict | None:
             evidence=failure.evidence,
             confidence=Confidence.CERTAIN,
             fixes=(
-                remedies.by_steps(
+                remedies.runbook(
                     replica,
+                    "fix-image",
                     "Let the image be pulled",
-                    ("Set imagePullPolicy: IfNotPresent, or load the image on the node.",),
+                    Applicability.SAFE,
+                    {"container": replica.container.name, "pull_policy": "IfNotPresent"},
+                    by_hand=("Set imagePullPolicy: IfNotPresent, or load the image on the node.",),
                 ),
             ),
         )
@@ -53,8 +56,25 @@ def image_not_found(replica: Replica) -> Verdict | None:
         summary=says,
         evidence=(*failure.evidence, *_running(replica)),
         confidence=Confidence.CERTAIN,
-        fixes=(remedies.by_steps(replica, "Correct the image", _steps(replica)),),
+        fixes=(_fix(replica),),
     )
+
+
+def _fix(replica: Replica) -> Fix:
+    """The image that other pods run, or its tag with a v; without either a person has to name one."""
+    image, steps = _likely(replica), _steps(replica)
+    params = {"container": replica.container.name, **({"image": image} if image else {})}
+    return remedies.runbook(
+        replica, "fix-image", "Correct the image", Applicability.ASK, params, by_hand=steps, notes=steps
+    )
+
+
+def _likely(replica: Replica) -> str:
+    """The image that is probably meant; empty when nothing tells."""
+    known, asked, name = sibling_images(replica), tag(replica.container.image), repository(replica.container.image)
+    if known:
+        return known[0]
+    return f"{name}:v{asked}" if name.endswith(_NAME) and _BARE_VERSION.fullmatch(asked) else ""
 
 
 def _running(replica: Replica) -> tuple[Evidence, ...]:
@@ -63,12 +83,12 @@ def _running(replica: Replica) -> tuple[Evidence, ...]:
 
 
 def _steps(replica: Replica) -> tuple[str, ...]:
-    known, asked, name = sibling_images(replica), tag(replica.container.image), repository(replica.container.image)
+    known, name, likely = sibling_images(replica), repository(replica.container.image), _likely(replica)
     set_it = f"Set the image of container {replica.container.name} to"
     if known:
         return (f"{set_it} {known[0]}, which other pods run.",)
-    if name.endswith(_NAME) and _BARE_VERSION.fullmatch(asked):
-        return (f"{set_it} {name}:v{asked}: the tags of vLLM begin with v.",)
+    if likely:
+        return (f"{set_it} {likely}: the tags of vLLM begin with v.",)
     return (
         f"{set_it} a tag that {name or 'its repository'} has.",
         f"See which: skopeo list-tags docker://{name}",

@@ -16,8 +16,11 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import deaths, evidence, hub
+import re
+
+from vops.diagnosis import deaths, evidence, hub, remedies
 from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Applicability, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
@@ -49,6 +52,17 @@ _ANY_WAY = (
 )
 
 
+def _fix(replica: Replica, pattern: re.Pattern[str]) -> Fix:
+    """Being offline by order is taken back; every other way is closed outside of the workload."""
+    title, steps = "Open the way to the hub, or do without it", _STEPS.get(pattern, _ANY_WAY)
+    if pattern is not hub.OFFLINE:
+        return deaths.steps(replica, title, *steps)
+    params = {"container": replica.container.name}
+    return remedies.runbook(
+        replica, "fix-hub-offline", title, Applicability.ASK, params, by_hand=steps, notes=steps[1:]
+    )
+
+
 @rule(cause="hub-unreachable", branch=Branch.DIED, needs={Source.LOGS}, order=23, signature=_SIGNATURE)
 def hub_unreachable(replica: Replica) -> Verdict | None:
     found = next(
@@ -68,6 +82,6 @@ def hub_unreachable(replica: Replica) -> Verdict | None:
         replica,
         hit,
         f"The hub cannot be reached from {replica.name}: {how}",
-        deaths.steps(replica, "Open the way to the hub, or do without it", *_STEPS.get(pattern, _ANY_WAY)),
+        _fix(replica, pattern),
         *where,
     )

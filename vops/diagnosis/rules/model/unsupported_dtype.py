@@ -17,9 +17,11 @@ Fix
 from __future__ import annotations
 
 import re
+from typing import Any
 
-from vops.diagnosis import deaths
+from vops.diagnosis import deaths, remedies
 from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Applicability, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
@@ -34,6 +36,7 @@ _DTYPE = lazy_pattern(
 )
 
 
+_IN_8_BITS = ("kv-cache-dtype", "quantization")
 _FLOAT8 = lazy_pattern(r"fp8|float8|e4m3|e4nv", re.IGNORECASE)
 
 
@@ -42,21 +45,41 @@ def unsupported_dtype(replica: Replica) -> Verdict | None:
     hit = deaths.error(replica, _DTYPE)
     if hit is None:
         return None
-    summary, step = _said(replica, hit[0].text)
-    return deaths.verdict(replica, hit, summary, deaths.steps(replica, "Compute in a format that works", step))
+    summary, step, flags = _said(replica, hit[0].text)
+    return deaths.verdict(replica, hit, summary, _fix(replica, step, flags))
 
 
-def _said(replica: Replica, text: str) -> tuple[str, str]:
+def _fix(replica: Replica, step: str, flags: dict[str, Any]) -> Fix:
+    title = "Compute in a format that works"
+    if not flags:
+        return deaths.steps(replica, title, step)
+    params = {"container": replica.container.name, "flags": flags}
+    return remedies.runbook(replica, "fix-dtype", title, Applicability.SAFE, params, by_hand=(step,), notes=(step,))
+
+
+def _said(replica: Replica, text: str) -> tuple[str, str, dict[str, Any]]:
+    """The summary, the step, and the flags that come of it."""
     if _FLOAT8.search(text):
         return (
             f"The GPU of {replica.name} cannot compute in 8-bit floating point",
             "Remove --kv-cache-dtype fp8 and --quantization fp8 (or use an AWQ model), or use a GPU of 8.9 or higher.",
+            {name: None for name in _IN_8_BITS if _in_8_bits(replica, name)},
         )
     if "does not support float16" in text:
         return (
             f"{deaths.model_of(replica)} cannot be computed in float16",
             "Set --dtype bfloat16 on a GPU of compute capability 8.0 or higher, else --dtype float32.",
+            {"dtype": "bfloat16"},
         )
     if "Unknown dtype" in text:
-        return (f"{replica.name} asks for a number format that vLLM does not have", "Set --dtype auto, or half.")
-    return f"The GPU of {replica.name} cannot compute in bfloat16", "Add --dtype half."
+        return (
+            f"{replica.name} asks for a number format that vLLM does not have",
+            "Set --dtype auto, or half.",
+            {"dtype": "auto"},
+        )
+    return f"The GPU of {replica.name} cannot compute in bfloat16", "Add --dtype half.", {"dtype": "half"}
+
+
+def _in_8_bits(replica: Replica, name: str) -> bool:
+    flag = replica.args.location(name)
+    return flag is not None and (flag.value or "").startswith("fp8")

@@ -21,16 +21,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from difflib import SequenceMatcher
+from typing import Any
 
 import msgspec
 
 from vops.diagnosis import evidence, remedies, services
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence, Evidence, Severity
+from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Severity
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.services import Listening
 from vops.model.network import Service, ServicePort
 from vops.model.patterns import lazy_pattern
+from vops.model.resources import Ref
 from vops.model.snapshot import Source
 
 _GENERATED = ("pod-template-hash", "controller-revision-hash", "statefulset.kubernetes.io/", "apps.kubernetes.io/")
@@ -138,8 +140,11 @@ def _selects_nothing(replica: Replica, meant: Meant) -> Verdict:
         confidence=meant.confidence,
         severity=Severity.ERROR if meant.confidence is Confidence.STRONG else Severity.WARNING,
         fixes=(
-            remedies.advice(
+            _fix(
+                replica,
+                service,
                 f"Let Service {name} select the pods",
+                {"selector": right},
                 f"kubectl -n {replica.namespace} patch service {name} --type=json -p '{patch}'",
                 f"Then it has endpoints: kubectl -n {replica.namespace} get endpointslices -l "
                 f"kubernetes.io/service-name={name}",
@@ -189,8 +194,11 @@ def _wrong_port(replica: Replica, service: Service, known: Listening) -> Verdict
         ),
         confidence=Confidence.CERTAIN if proven else Confidence.STRONG,
         fixes=(
-            remedies.advice(
+            _fix(
+                replica,
+                service,
                 f"Point Service {name} at port {listens}",
+                {"protocol": "TCP"} if at is not None and known.has(at) else {"target_port": right},
                 f"kubectl -n {replica.namespace} patch service {name} --type=json -p "
                 f"'{protocol if at is not None and known.has(at) else patch}'",
                 f"See that it answers: kubectl -n {replica.namespace} get --raw "
@@ -198,6 +206,16 @@ def _wrong_port(replica: Replica, service: Service, known: Listening) -> Verdict
             ),
         ),
     )
+
+
+def _fix(replica: Replica, service: Service, title: str, change: dict[str, Any], *by_hand: str) -> Fix:
+    """The runbook where the servers behind the Service can be looked at afterwards; else how to do it by hand."""
+    workload, name = remedies.workload_of(replica), service.metadata.name
+    if workload is None:
+        return remedies.advice(title, *by_hand)
+    target = Ref("Service", name, service.metadata.namespace)
+    params = {"workload": workload["target"], **change}
+    return remedies.of_object("fix-service", title, Applicability.SAFE, target, params, by_hand[1:])
 
 
 def _only_local(replica: Replica) -> str:
@@ -216,8 +234,13 @@ def _says_local(replica: Replica, service: Service, host: str) -> Verdict:
         ),
         confidence=Confidence.STRONG,
         fixes=(
-            remedies.by_steps(
-                replica, "Listen on every address", ("Remove --host, or set it to 0.0.0.0 (:: where pods have IPv6).",)
+            remedies.runbook(
+                replica,
+                "fix-argument",
+                "Listen on every address",
+                Applicability.SAFE,
+                {"container": replica.container.name, "flags": {"host": "0.0.0.0"}},  # noqa: S104
+                by_hand=("Remove --host, or set it to 0.0.0.0 (:: where pods have IPv6).",),
             ),
         ),
     )

@@ -21,7 +21,7 @@ from typing import Any
 
 import msgspec
 
-from vops.diagnosis import deaths, evidence, remedies
+from vops.diagnosis import deaths, evidence, model_size, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Fix
 from vops.diagnosis.gpu_nodes import most_gpus
@@ -87,13 +87,14 @@ def _fix(replica: Replica, said: _Said) -> Fix:
 
 
 def _agreed(replica: Replica, gpus: str, world: str) -> tuple[int, int | None]:
-    """As many GPUs as the flags ask for where a node has them, else flags for the GPUs that it has."""
+    """Flags for the GPUs that it has where those hold the weights, else as many GPUs as the flags ask for."""
     if not world.isdigit() or not replica.observed:
         return 0, None
-    if most_gpus(replica.placement) >= int(world):
-        return int(world), None
     has, pipeline = replica.gpu_count or int(gpus or 0), replica.args.pipeline_parallel_size or 1
-    return (has, has // pipeline) if has and has % pipeline == 0 else (0, None)
+    smaller = (has, has // pipeline) if has and has % pipeline == 0 else (0, None)
+    if smaller[0] and model_size.fits(replica, has):
+        return smaller
+    return (int(world), None) if most_gpus(replica.placement) >= int(world) else smaller
 
 
 def _said(replica: Replica, match: re.Match[str]) -> _Said:

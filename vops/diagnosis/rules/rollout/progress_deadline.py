@@ -18,7 +18,7 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import blockers
+from vops.diagnosis import blockers, remedies
 from vops.diagnosis.creation import persists, stuck_at
 from vops.diagnosis.facts import Replica, WorkloadFacts
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Severity
@@ -70,15 +70,17 @@ def _is_coming(replica: Replica) -> bool:
 
 def _fix(workload: WorkloadFacts, waiting: list[Replica], deadline: int) -> Fix:
     wanted = _start_s(workload, waiting) + _PROVISION_S + _RESERVE_S
-    where = f"kubectl -n {workload.namespace} edit deployment/{workload.name}"
     if wanted <= deadline:
         step = f"See why the pods are not ready: vops diagnose -n {workload.namespace} deploy/{workload.name}"
         return Fix("Find what keeps the pods from being ready", Applicability.MANUAL, steps=(step,))
-    title = f"Give the rollout {wanted} s (progressDeadlineSeconds)"
-    step = (
-        f"Set spec.progressDeadlineSeconds to {wanted} (the start's budget, {_PROVISION_S} s for a node and its image, "
+    return remedies.of_object(
+        "fix-progress-deadline",
+        f"Give the rollout {wanted} s (progressDeadlineSeconds)",
+        Applicability.SAFE,
+        workload.ref,
+        {"seconds": wanted},
+        (f"The start's budget, {_PROVISION_S} s for a node and its image, {_RESERVE_S} s in reserve.",),
     )
-    return Fix(title, Applicability.MANUAL, steps=(f"{step}{_RESERVE_S} s in reserve): {where}",))
 
 
 def _start_s(workload: WorkloadFacts, waiting: list[Replica]) -> int:

@@ -23,7 +23,7 @@ from vops.diagnosis import blockers, evidence, remedies
 from vops.diagnosis.attachments import held_elsewhere
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.filters.volumes import Trouble
-from vops.diagnosis.findings import Confidence, Evidence, Fix
+from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.rules.storage.multi_attach import users_evidence
 from vops.diagnosis.succession import may_stop_one, outage, predecessors, strategy_evidence
@@ -79,8 +79,12 @@ def _verdict(replica: Replica, holders: Iterable[Pod], what: str, found: tuple[E
 
 def _fix(replica: Replica, deployment: Workload) -> Fix:
     title = f"Let an old pod of {deployment.metadata.name} stop first (maxSurge 0, maxUnavailable 1)"
-    return remedies.by_steps(
+    return remedies.runbook(
         replica,
+        "fix-volume-rollout",
         f"{title}: {outage(deployment)}",
-        ("Set spec.strategy to type Recreate, or rollingUpdate to maxSurge: 0, maxUnavailable: 1.", _SHARED),
+        Applicability.ASK,
+        {},
+        by_hand=("Set spec.strategy to type Recreate, or rollingUpdate to maxSurge: 0, maxUnavailable: 1.", _SHARED),
+        notes=(_SHARED,),
     )

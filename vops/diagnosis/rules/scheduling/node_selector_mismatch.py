@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from vops.diagnosis import blockers, evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.filters.node_affinity import Mismatch
-from vops.diagnosis.findings import Evidence
+from vops.diagnosis.findings import Applicability, Evidence, Fix
 from vops.diagnosis.gpu_nodes import bare_gpu_nodes
 from vops.diagnosis.placement import NodeFit
 from vops.diagnosis.rule import Branch, Verdict, rule
@@ -59,13 +59,21 @@ def node_selector_mismatch(replica: Replica) -> Verdict | None:
             *blockers.scheduled_by(replica),
         ),
         confidence=blockers.confidence(placement, Obstacle.SELECTOR, off),
-        fixes=(
-            remedies.by_steps(
-                replica,
-                "Ask for labels that a node has",
-                tuple(_step(item, nearest) for item in nearest.mismatches),
-            ),
-        ),
+        fixes=(_fix(replica, nearest),),
+    )
+
+
+def _fix(replica: Replica, nearest: NodeFit) -> Fix:
+    """The node selector as the nearest node has it; what an affinity asks for is changed by hand."""
+    title, steps = "Ask for labels that a node has", tuple(_step(item, nearest) for item in nearest.mismatches)
+    selector = dict(replica.pod.spec.node_selector)
+    keys = {item.key for item in nearest.mismatches}
+    if not keys <= selector.keys():
+        return remedies.by_steps(replica, title, steps)
+    has = {item.key: item.has for item in nearest.mismatches}
+    wanted = {key: has.get(key, value) for key, value in selector.items() if has.get(key, value)}
+    return remedies.runbook(
+        replica, "fix-node-selector", title, Applicability.ASK, {"selector": wanted}, by_hand=steps, notes=steps
     )
 
 

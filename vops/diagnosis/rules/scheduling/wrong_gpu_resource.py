@@ -22,7 +22,7 @@ from collections.abc import Iterable
 from vops.diagnosis import blockers, evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.filters.rooms import capacity
-from vops.diagnosis.findings import Confidence
+from vops.diagnosis.findings import Applicability, Confidence
 from vops.diagnosis.gpu_nodes import gpu_resources
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.resources import Node
@@ -58,13 +58,21 @@ def wrong_gpu_resource(replica: Replica) -> Verdict | None:
         ),
         confidence=Confidence.PROBABLE if placement.partial else Confidence.CERTAIN,
         fixes=(
-            remedies.by_steps(
+            remedies.runbook(
                 replica,
-                f"Ask for {instead}",
-                (f"In resources.limits replace {resource} by {instead}, if the model fits into one of those.",),
+                "fix-gpu-resource",
+                f"Ask for {offered[0]}",
+                Applicability.SAFE if len(offered) == 1 and _whole(offered[0]) else Applicability.ASK,
+                {"container": replica.container.name, "resource": offered[0]},
+                by_hand=(f"In resources.limits replace {resource} by {instead}, if the model fits into one of those.",),
             ),
         ),
     )
+
+
+def _whole(resource: str) -> bool:
+    """Whether one of it is a whole GPU, and not a part."""
+    return resource.endswith("/gpu")
 
 
 def offered_gpu_resources(nodes: Iterable[Node]) -> list[str]:

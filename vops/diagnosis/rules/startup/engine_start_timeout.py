@@ -19,7 +19,7 @@ import re
 
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence
+from vops.diagnosis.findings import Applicability, Confidence
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.startup import ENGINE_LIMIT, PERIOD_S, engine_limit_s, estimate
 from vops.model.patterns import lazy_pattern
@@ -45,16 +45,27 @@ def engine_start_timeout(replica: Replica) -> Verdict | None:
         ),
         confidence=Confidence.STRONG,
         fixes=(
-            remedies.by_steps(
+            remedies.runbook(
                 replica,
+                "fix-engine-timeout",
                 f"Allow the engine {budget_s} s",
-                (
+                Applicability.SAFE,
+                {"container": replica.container.name, "seconds": budget_s, **_threshold(replica, budget_s)},
+                by_hand=(
                     f"Set env {ENGINE_LIMIT} to {budget_s} on container {replica.container.name}.",
                     *_probe(replica, budget_s),
                 ),
             ),
         ),
     )
+
+
+def _threshold(replica: Replica, budget_s: int) -> dict[str, int]:
+    """The startup probe's threshold that allows as long at its own period."""
+    probe = replica.container.startup_probe
+    if probe is None or probe.budget_s >= budget_s:
+        return {}
+    return {"failure_threshold": -(-budget_s // probe.period_seconds)}
 
 
 def _probe(replica: Replica, budget_s: int) -> tuple[str, ...]:

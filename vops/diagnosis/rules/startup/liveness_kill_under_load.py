@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence
+from vops.diagnosis.findings import Applicability, Confidence
 from vops.diagnosis.probes import answered, failures, misdirected
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.startup import ProbeKill, had_started, lifetime_s, probe_kill
@@ -62,10 +62,17 @@ def liveness_kill_under_load(replica: Replica) -> Verdict | None:
         ),
         confidence=_confidence(log is not None, kill.event is not None, late is not None),
         fixes=(
-            remedies.by_steps(
+            remedies.runbook(
                 replica,
+                "fix-liveness-under-load",
                 "Give the liveness probe patience",
-                (
+                Applicability.SAFE,
+                {
+                    "container": replica.container.name,
+                    "timeout_seconds": timeout_s,
+                    "failure_threshold": threshold,
+                },
+                by_hand=(
                     f"Set livenessProbe.timeoutSeconds to {timeout_s} and failureThreshold to {threshold} on container "
                     f"{replica.container.name}.",
                     "/health only asks whether the engine lives: a late answer means a busy server, not a dead one.",
