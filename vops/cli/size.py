@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json")
 DEFAULT_TIMEOUT_S = 10.0
+MOST_RANKS = 4096
 
 
 def register(app: typer.Typer) -> None:
@@ -29,18 +30,25 @@ def size(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="a Hub id, or a folder with config.json")] = "",
     gpu: Annotated[str, typer.Option(help="card, MIG instance (H100-1g.10gb) or product label")] = "",
     node: Annotated[str, typer.Option(metavar="NAME", help="the card of this node, by its labels")] = "",
-    tp: Annotated[int, typer.Option("--tp", "--tensor-parallel-size", min=1)] = 1,
-    pp: Annotated[int, typer.Option("--pp", "--pipeline-parallel-size", min=1)] = 1,
-    dp: Annotated[int, typer.Option("--dp", "--data-parallel-size", min=1)] = 1,
+    tp: Annotated[int, typer.Option("--tp", "--tensor-parallel-size", min=1, max=MOST_RANKS)] = 1,
+    pp: Annotated[int, typer.Option("--pp", "--pipeline-parallel-size", min=1, max=MOST_RANKS)] = 1,
+    dp: Annotated[int, typer.Option("--dp", "--data-parallel-size", min=1, max=MOST_RANKS)] = 1,
     expert_parallel: Annotated[bool, typer.Option("--ep", "--enable-expert-parallel")] = False,
     max_model_len: Annotated[str, typer.Option(metavar="N", help="tokens, as vLLM reads them: 8192, 8k, 8K")] = "",
     utilization: Annotated[float | None, typer.Option("--gpu-memory-utilization", metavar="F")] = None,
     kv_cache_dtype: Annotated[str, typer.Option(metavar="DTYPE")] = "auto",
+    dtype: Annotated[str, typer.Option(metavar="DTYPE", help="of weights and activations, as vLLM takes it")] = "auto",
     quantization: Annotated[str | None, typer.Option("--quantization", "-q", metavar="METHOD")] = None,
     max_num_seqs: Annotated[int | None, typer.Option(metavar="N", min=1)] = None,
     max_num_batched_tokens: Annotated[str, typer.Option(metavar="N")] = "",
     block_size: Annotated[int | None, typer.Option(metavar="N", min=1)] = None,
     enforce_eager: Annotated[bool, typer.Option("--enforce-eager")] = False,
+    prefix_caching: Annotated[
+        bool | None,
+        typer.Option(
+            "--enable-prefix-caching/--no-enable-prefix-caching", help="costs hybrids of attention and Mamba memory"
+        ),
+    ] = None,
     lora_rank: Annotated[int, typer.Option("--max-lora-rank", metavar="N", min=0, help="with LoRA adapters")] = 0,
     max_loras: Annotated[int, typer.Option(metavar="N", min=1)] = 1,
     speculative_config: Annotated[str, typer.Option(metavar="JSON", help="as vLLM takes it")] = "",
@@ -73,11 +81,13 @@ def size(
         max_model_len=_tokens("--max-model-len", max_model_len),
         gpu_memory_utilization=_share(utilization),
         kv_cache_dtype=kv_cache_dtype,
+        dtype=dtype,
         quantization=quantization,
         max_num_seqs=max_num_seqs,
         max_num_batched_tokens=_tokens("--max-num-batched-tokens", max_num_batched_tokens),
         block_size=block_size,
         enforce_eager=enforce_eager,
+        prefix_caching=prefix_caching,
         lora_rank=lora_rank,
         lora_slots=max_loras,
         speculation=speculation_of(speculative_config),

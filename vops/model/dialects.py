@@ -127,12 +127,18 @@ class MemoryDialect(msgspec.Struct, frozen=True):
     a100_is_small: bool = False
     batch_of_160_gib: int = 8192
     moe_workspace_kept: bool = False
-    graphs_left_gib: float = 0.0
-    """What profiling CUDA graphs leaves allocated where the V1 runner does it inside the measured window."""
     configured_states: bool = False
     """Whether recurrent states have the dtype that the model's configuration asks for, not the model's own."""
+    shared_ranks: int = 3
+    """The ranks from which on collectives keep buffers in every NVSwitch-connected GPU (NVLink SHARP, symmetric)."""
     reports_group_tokens: bool = True
     """Whether `GPU KV cache size` counts tokens per layer group (blocks × block size), not concurrency × length."""
+    hybrid_prefix_caching: bool = False
+    """Whether hybrids of attention and recurrence cache prefixes unless told otherwise, and so keep more states."""
+    states_by_block: bool = True
+    """Whether Mamba layers that cache prefixes keep a state for every block (mode `all`), not two (mode `align`)."""
+    checkpointing: frozenset[str] = frozenset()
+    """The recurrent mixers that keep one state more to export from inside a prefill (`vops.sizing` names them)."""
 
 
 def _generations(first: MemoryDialect, *changes: dict[str, Any]) -> tuple[MemoryDialect, ...]:
@@ -145,14 +151,17 @@ MEMORY_DIALECTS: tuple[MemoryDialect, ...] = _generations(
     MemoryDialect((0, 8, 5), gpu_memory_utilization=0.90, sampler_bytes=38.0, startup_gib=0.13),
     {"since": (0, 9, 0), "a100_is_small": True},
     {"since": (0, 14, 0), "moe_workspace_kept": True, "configured_states": True},
-    {"since": (0, 17, 0), "sampler_bytes": 14.0, "startup_gib": 0.25},
-    {"since": (0, 18, 0), "graphs_left_gib": 0.6},
+    {"since": (0, 17, 0), "sampler_bytes": 14.5, "startup_gib": 0.25, "shared_ranks": 2},
     {"since": (0, 20, 0), "gpu_memory_utilization": 0.92, "graphs_in_budget": True, "reports_group_tokens": False},
     {"since": (0, 22, 0), "v2": frozenset({"Qwen3ForCausalLM"})},
     {"since": (0, 23, 0), "v2": frozenset({"LlamaForCausalLM", "MistralForCausalLM", "Qwen3ForCausalLM"})},
     {"since": (0, 25, 0), "v2": frozenset({"dense"}) | _V2_MIXTURES},
-    {"since": (0, 27, 0), "state_bytes": 4.125, "graphs_left_gib": 0.0},
+    {"since": (0, 26, 0), "hybrid_prefix_caching": True},
+    {"since": (0, 27, 0), "state_bytes": 4.125},
+    {"since": (0, 28, 0), "states_by_block": False},
     {"since": (0, 29, 0), "v2": frozenset({"all"}), "v2_graphs_in_budget": True, "batch_of_160_gib": 16384},
+    {"since": (0, 32, 0), "checkpointing": frozenset({"mamba2"})},
+    {"since": (0, 33, 0), "checkpointing": frozenset({"mamba2", "gated delta net"})},
 )
 """One entry per change of the arithmetic; see MemoryDialect."""
 

@@ -32,6 +32,8 @@ def measurement_key(name: str, sizing: Sizing) -> str:
         settings.max_num_batched_tokens,
         settings.block_size,
         settings.eager,
+        settings.prefix_caching,
+        sizing.asked.dtype,
         sizing.asked.quantization,
         sizing.asked.lora_rank,
         sizing.asked.lora_slots,

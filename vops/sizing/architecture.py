@@ -83,6 +83,7 @@ class Recurrence(msgspec.Struct, frozen=True):
 
     Mamba 1 and 2: `inner` channels with `state` each, `heads` × `head_dim` = inner for Mamba 2. Gated delta net:
     `groups` key heads of `state`, `heads` value heads of `head_dim`. `state_bytes` is an element's size in the state.
+    `chunk` is the number of tokens that a scan's kernel takes at once.
     """
 
     inner: int
@@ -96,6 +97,7 @@ class Recurrence(msgspec.Struct, frozen=True):
     projection_bias: bool = False
     inner_norms: bool = False
     state_bytes: int = 0
+    chunk: int = 2048
 
 
 class Experts(msgspec.Struct, frozen=True):
@@ -128,9 +130,9 @@ class Architecture(msgspec.Struct, frozen=True):
 
     `mlp_matrices` is 3 for a gated feed-forward, 2 for a plain one. `norms` is the number of norm vectors of a layer
     (its mixer's inner ones excluded), each with a bias where `norm_bias`. `positions` are the rows of a learned
-    position table. `extra` are elements beside the decoder (a vision tower, an audio encoder), in the model's dtype.
-    `draft_layers` are for multi-token prediction; `draft_vocabulary` is an EAGLE-3 drafter's.
-    `cross_positions` are the encoder positions an encoder-decoder's layers keep keys and values of.
+    position table, `rotary_rows` those of cosines and sines. `extra` are elements beside the decoder (a vision tower,
+    an audio encoder), in the model's dtype. `draft_layers` are for multi-token prediction; `draft_vocabulary` is an
+    EAGLE-3 drafter's. `cross_positions` are the encoder positions an encoder-decoder's layers keep keys and values of.
     """
 
     name: str
@@ -152,6 +154,7 @@ class Architecture(msgspec.Struct, frozen=True):
     head_bias: bool = False
     positions: int = 0
     rotary_dim: int = 0
+    rotary_rows: int = 0
     embedding_dim: int = 0
     extra: int = 0
     cross_positions: int = 0

@@ -19,8 +19,8 @@ from vops.sizing.architecture import Architecture
 from vops.sizing.gpus import Card
 from vops.sizing.kv_cache import Layout, layout
 from vops.sizing.parallelism import obstacle
-from vops.sizing.quantization import Quantization, named
-from vops.sizing.settings import Asked, Resolved, resolve
+from vops.sizing.quantization import Quantization, named, on_card
+from vops.sizing.settings import Asked, Resolved, Speculation, dtype_bytes, resolve
 from vops.sizing.weights import Weights, adapter_bytes, draft_bytes, drafter_bytes, weights
 
 MARGIN = 0.01
@@ -109,6 +109,20 @@ class Sizing(msgspec.Struct, frozen=True):
         return low
 
 
+class _Stage(msgspec.Struct, frozen=True):
+    """One GPU of a pipeline stage: what it holds, and what that leaves for the cache."""
+
+    weights: Weights
+    overhead: Overhead
+    cache: Layout
+    left: int
+
+    @property
+    def blocks(self) -> float:
+        """What the cache's pool would have here; every stage gets as many as the one with the fewest."""
+        return self.left / self.cache.block_bytes if self.cache.block_bytes else float("inf")
+
+
 def size(
     model: Architecture,
     card: Card,
@@ -118,23 +132,15 @@ def size(
     measured: Measured | None = None,
 ) -> Sizing:
     """The answer. `checkpoint_bytes`, the weights as stored, corrects the shapes' total where it is known better."""
+    model = msgspec.structs.replace(model, dtype_bytes=dtype_bytes(model, asked.dtype))
     settings = resolve(model, card, asked)
-    blocked = obstacle(model, settings.parallelism)
-    scheme = None if asked.quantization is None else named(asked.quantization)
-    held = _weights(model, settings, scheme, checkpoint_bytes)
-    held = _with_extras(held, model, asked, settings, scheme)
-    beside = overhead(model, settings)
-    cache = layout(
-        model,
-        settings,
-        draft=asked.speculation.draft,
-        draft_layers=model.draft_layers if "mtp" in asked.speculation.method else 0,
-        hybrid_manager=asked.hybrid_manager,
-    )
     budget = int(settings.gpu_memory_utilization * card.memory_bytes)
-    counted = beside.graph_bytes if beside.graphs_in_budget else 0
-    left = budget - held.gpu_bytes - beside.activation_bytes - beside.other_bytes - counted
-    left += int(asked.cpu_offload_gib * GIB)
+    count = min(settings.parallelism.pipeline, len(model.layers))
+    stage = min(
+        (_stage(model, card, asked, settings, index, checkpoint_bytes) for index in range(count)),
+        key=lambda found: (found.blocks, found.left),
+    )
+    held, left = stage.weights, stage.left
     if measured and measured.kv_available_gib is not None:
         left = int(measured.kv_available_gib * GIB)
     if measured and measured.weights_gib is not None:
@@ -146,14 +152,14 @@ def size(
         settings=settings,
         budget_bytes=budget,
         weights=held,
-        overhead=beside,
-        cache=cache,
+        overhead=stage.overhead,
+        cache=stage.cache,
         kv_cache_bytes=left,
-        kv_tokens=cache.tokens(left, settings.max_model_len, settings.max_num_batched_tokens),
-        concurrency=cache.concurrency(left, settings.max_model_len, settings.max_num_batched_tokens),
+        kv_tokens=stage.cache.tokens(left, settings.max_model_len, settings.max_num_batched_tokens),
+        concurrency=stage.cache.concurrency(left, settings.max_model_len, settings.max_num_batched_tokens),
         verdict=Verdict.NO,
         limited_by=Limit.KV_CACHE,
-        obstacle=blocked,
+        obstacle=obstacle(model, settings.parallelism),
         measured=measured,
     )
     if measured and measured.kv_tokens:
@@ -163,19 +169,36 @@ def size(
     return _judged(built)
 
 
-def _weights(
-    model: Architecture, settings: Resolved, scheme: Quantization | None, checkpoint_bytes: int | None
-) -> Weights:
-    held = weights(model, settings.parallelism, scheme)
-    if checkpoint_bytes is None or scheme is not None:
-        return held
-    share = checkpoint_bytes / held.total_bytes
-    return Weights(total_bytes=checkpoint_bytes, gpu_bytes=int(held.gpu_bytes * share), elements=held.elements)
+def _stage(
+    model: Architecture, card: Card, asked: Asked, settings: Resolved, index: int, checkpoint_bytes: int | None
+) -> _Stage:
+    """The GPU of stage `index`; speculative decoding's layers are on the last."""
+    scheme = on_card(
+        model.quantization if asked.quantization is None else named(asked.quantization), card.capability[0]
+    )
+    last = index == settings.parallelism.pipeline - 1
+    speculation = asked.speculation if last else Speculation()
+    held = weights(model, settings.parallelism, scheme, index)
+    if checkpoint_bytes is not None and asked.quantization is None:
+        share = checkpoint_bytes / held.total_bytes
+        held = Weights(checkpoint_bytes, int(held.gpu_bytes * share), held.elements)
+    held = _with_extras(held, model, msgspec.structs.replace(asked, speculation=speculation), settings, scheme)
+    beside = overhead(model, card, settings, index)
+    counted = beside.graph_bytes if beside.graphs_in_budget else 0
+    budget = int(settings.gpu_memory_utilization * card.memory_bytes) + int(asked.cpu_offload_gib * GIB)
+    cache = layout(
+        model,
+        settings,
+        draft=speculation.draft,
+        draft_layers=model.draft_layers if "mtp" in speculation.method else 0,
+        hybrid_manager=asked.hybrid_manager,
+        stage=index,
+    )
+    left = budget - held.gpu_bytes - beside.activation_bytes - beside.other_bytes - counted
+    return _Stage(held, beside, cache, left)
 
 
-def _with_extras(
-    held: Weights, model: Architecture, asked: Asked, settings: Resolved, scheme: Quantization | None
-) -> Weights:
+def _with_extras(held: Weights, model: Architecture, asked: Asked, settings: Resolved, scheme: Quantization) -> Weights:
     """Weights with what is loaded beside the model: adapters, a draft model or the model's own draft layers."""
     more = adapter_bytes(model, settings.parallelism, asked.lora_rank, asked.lora_slots) if asked.lora_rank else 0
     speculation = asked.speculation

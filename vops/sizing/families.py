@@ -136,6 +136,7 @@ FAMILIES: dict[str, Family] = {
     "dbrx": Family(norms=2),
     "whisper": msgspec.structs.replace(_PLAIN, tied=True, position_offset=0),
 }
+MOST_SCALING = 10_000
 _LATENT_TYPES = frozenset(
     {"deepseek_v2", "deepseek_v3", "deepseek_v32", "kimi_k2", "glm4_moe_lite", "longcat_flash", "deepseek_mtp"}
 )
@@ -170,7 +171,7 @@ def architecture(config: ModelConfig) -> Architecture:
         hidden=hidden,
         vocabulary=text.extent("vocab_size", "padded_vocab_size"),
         layers=layers,
-        max_length=_scaled(text, max_length),
+        max_length=_scaled(text, model_type, max_length),
         attention=attention,
         latent=latent,
         recurrence=recurrence,
@@ -183,6 +184,7 @@ def architecture(config: ModelConfig) -> Architecture:
         head_bias=family.head_bias or text.flag("lm_head_bias"),
         positions=0 if family.position_offset is None else max_length + family.position_offset,
         rotary_dim=head_dim if family.position_offset is None else 0,
+        rotary_rows=_rotary_rows(text, model_type, max_length),
         embedding_dim=text.count("word_embed_proj_dim", default=0),
         extra=tower_elements(config, hidden),
         draft_vocabulary=text.count("draft_vocab_size", default=0),
@@ -296,6 +298,7 @@ def _mamba2(text: ModelConfig, model_type: str) -> Recurrence:
         convolution_bias=text.flag("use_conv_bias", "mamba_conv_bias", default=True),
         projection_bias=text.flag("mamba_proj_bias", "use_bias"),
         state_bytes=4 if _state_dtype(text, model_type) == "float32" else 0,
+        chunk=text.extent("mamba_chunk_size", "chunk_size", default=2048),
     )
 
 
@@ -367,16 +370,41 @@ def _norms(text: ModelConfig, family: Family, model_type: str) -> int:
     return family.norms
 
 
-def _scaled(text: ModelConfig, length: int) -> int:
-    """The longest context: YaRN and linear scaling multiply the original length (vLLM `_get_and_verify_max_len`)."""
-    scaling = text.part("rope_scaling") or text.part("rope_parameters")
+def _scaled(text: ModelConfig, model_type: str, length: int) -> int:
+    """The longest context: YaRN and linear scaling multiply the original length (vLLM `_get_and_verify_max_len`).
+
+    Gemma 3 gives its length scaled.
+    """
+    scaling = _scaling(text)
     if scaling is None or scaling.word("rope_type", "type") not in ("linear", "dynamic", "yarn"):
         return length
-    factor = scaling.values.get("factor", 1.0)
-    if not isinstance(factor, int | float):
+    if model_type.startswith("gemma3"):
         return length
     original = scaling.optional("original_max_position_embeddings")
-    return max(length, int((original or length) * factor))
+    return max(length, int((original or length) * _factor(scaling)))
+
+
+def _rotary_rows(text: ModelConfig, model_type: str, length: int) -> int:
+    """Rows of the tables of cosines and sines; linear scaling makes `factor` times as many of the given length.
+
+    Gemma 3 has a second table, unscaled, for its local layers. Source: vLLM layers/rotary_embedding.
+    """
+    scaling = _scaling(text)
+    rows = _scaled(text, model_type, length)
+    if scaling is not None and scaling.word("rope_type", "type") == "linear":
+        rows = int(length * _factor(scaling))
+    return rows + (length if model_type.startswith("gemma3") else 0)
+
+
+def _scaling(text: ModelConfig) -> ModelConfig | None:
+    """`rope_scaling`, or `rope_parameters` of newer configurations, which may be given by kind of layer."""
+    found = text.part("rope_scaling") or text.part("rope_parameters")
+    return None if found is None else found.part("full_attention") or found
+
+
+def _factor(scaling: ModelConfig) -> float:
+    factor = scaling.values.get("factor", 1.0)
+    return float(factor) if isinstance(factor, int | float) and 0 < factor < MOST_SCALING else 1.0
 
 
 def _scheme(config: ModelConfig, text: ModelConfig) -> Quantization:

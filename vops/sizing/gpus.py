@@ -82,7 +82,7 @@ CARDS: tuple[Card, ...] = (
     ),
     Card(
         "A100-80GB",
-        79.15,
+        79.25,
         (8, 0),
         2039,
         312,
@@ -132,7 +132,7 @@ CARDS: tuple[Card, ...] = (
     Card("GB200", 184.00, (10, 0), 8000, 2500, 1800, 7.0, ("NVIDIA-GB200", "nvidia-gb200")),
     Card("B300", 267.60, (10, 3), 8000, 2250, 1800, 8.5, ("NVIDIA-B300-SXM6-AC", "NVIDIA-B300")),
     Card("GB300", 276.00, (10, 3), 8000, 2500, 1800, 9.0, ("NVIDIA-GB300",)),
-    Card("GB10", 119.60, (12, 1), 273, 125, 0, 0.8, ("NVIDIA-GB10",), offered=False),
+    Card("GB10", 121.63, (12, 1), 273, 125, 0, 0.8, ("NVIDIA-GB10",), offered=False),
 )
 
 MIG_BASES = (

@@ -2,7 +2,9 @@
 
 Layers that keep the same kind of thing form groups of equal length; a block is one page in every layer of a group,
 and the pool hands out blocks to all groups alike. A sliding-window layer never holds more than its window and one
-batch, a recurrent layer one page for a request whatever its length. Sources: vLLM v1/kv_cache_interface.py,
+batch, a recurrent layer a few pages for a request whatever its length: one, or what caching prefixes needs (two and
+maybe a checkpoint, or one a block). Sources: vLLM v1/kv_cache_interface.py (`MambaSpec.max_memory_usage_bytes`),
+model_executor/models/config.py `MambaModelConfig`,
 v1/core/kv_cache_utils.py `_get_kv_cache_groups_uniform_page_size` and `get_max_concurrency_for_kv_cache_config`,
 platforms/interface.py `_align_hybrid_block_size`, model_executor/layers/mamba/mamba_utils.py.
 """
@@ -19,13 +21,16 @@ from vops.sizing.parallelism import kv_heads_per_gpu, stages
 from vops.sizing.settings import Resolved
 
 DEEPSEEK_FP8_TOKEN_BYTES = 656
+DELTA_CHECKPOINT_TOKENS = 64
 PADDING_RATIO = 1.5
 
 
 class Spec(msgspec.Struct, frozen=True):
     """What one layer keeps: `token_bytes` for each token, or `state_bytes` for each request; `window` in tokens.
 
-    `fixed_tokens` is the number of tokens that a request always takes (an encoder's positions).
+    `fixed_tokens` is the number of tokens that a request always takes (an encoder's positions). `states` are the pages
+    of a request in a recurrent layer, `by_block` tells that there is one more for every block; pages of such layers are
+    multiples of `unit` tokens.
     """
 
     mixer: Mixer
@@ -33,6 +38,9 @@ class Spec(msgspec.Struct, frozen=True):
     state_bytes: int = 0
     window: int = 0
     fixed_tokens: int = 0
+    states: int = 1
+    by_block: bool = False
+    unit: int = 1
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -78,7 +86,7 @@ class Layout(msgspec.Struct, frozen=True):
 def _blocks(group: Group, tokens: int, batched: int) -> int:
     spec, size = group.spec, group.block_size
     if spec.state_bytes:
-        return 1
+        return spec.states + (-(-tokens // size) if spec.by_block else 0)
     if spec.fixed_tokens:
         return -(-spec.fixed_tokens // size)
     if spec.window and spec.mixer is Mixer.CHUNKED:
@@ -95,12 +103,13 @@ def layout(
     draft: Architecture | None = None,
     draft_layers: int = 0,
     hybrid_manager: bool = True,
+    stage: int = 0,
 ) -> Layout:
-    """The cache of the pipeline stage that has the most layers; empty for a model that keeps nothing.
+    """The cache of a GPU of pipeline stage `stage`; empty for a model that keeps nothing.
 
     `draft` is a separate draft model, `draft_layers` are more of the model's own kind.
     """
-    counts = _specs(model, settings, draft_layers)
+    counts = _specs(model, settings, draft_layers, stage)
     if draft is not None:
         for layer in draft.layers:
             counts.update(_layer_specs(draft, layer, settings))
@@ -137,7 +146,7 @@ def _block_size(counts: Counter[Spec], settings: Resolved) -> int:
     token = min((spec.token_bytes for spec in counts if spec.token_bytes), default=0)
     if not state or not token:
         return settings.block_size
-    unit = lcm(16, settings.block_size)
+    unit = lcm(16, settings.block_size, *(spec.unit for spec in counts))
     return max(settings.block_size, int(unit * -(-state // (unit * token))))
 
 
@@ -149,11 +158,10 @@ def _all_full(counts: Counter[Spec]) -> Counter[Spec]:
     return merged
 
 
-def _specs(model: Architecture, settings: Resolved, draft_layers: int) -> Counter[Spec]:
-    """How many layers of the fullest stage keep what."""
-    stage = max(stages(len(model.layers), settings.parallelism.pipeline), key=len)
+def _specs(model: Architecture, settings: Resolved, draft_layers: int, stage: int) -> Counter[Spec]:
+    """How many layers of the stage keep what."""
     found: Counter[Spec] = Counter()
-    for index in stage:
+    for index in stages(len(model.layers), settings.parallelism.pipeline)[stage]:
         found.update(_layer_specs(model, model.layers[index], settings))
     last = next((layer for layer in reversed(model.layers) if layer.mixer.attends), None)
     if draft_layers and last is not None:
@@ -173,8 +181,20 @@ def _layer_specs(model: Architecture, layer: Layer, settings: Resolved) -> list[
             found.append(Spec(Mixer.FULL, token_bytes=token, fixed_tokens=model.cross_positions))
         return found
     if layer.mixer.recurrent and model.recurrence is not None:
-        return [Spec(layer.mixer, state_bytes=state_bytes(model, layer.mixer, model.recurrence, settings))]
+        return [_state_spec(model, layer.mixer, model.recurrence, settings)]
     return []
+
+
+def _state_spec(model: Architecture, mixer: Mixer, item: Recurrence, settings: Resolved) -> Spec:
+    """The state of one recurrent layer, and how many of them a request holds (vLLM's `mamba_cache_mode`)."""
+    size, drafts = state_bytes(model, mixer, item, settings), settings.draft_tokens
+    if not settings.prefix_caching:
+        return Spec(mixer, state_bytes=size, states=1 + drafts)
+    if settings.dialect.states_by_block and mixer in (Mixer.MAMBA1, Mixer.MAMBA2):
+        return Spec(mixer, state_bytes=size, states=drafts, by_block=True, unit=item.chunk)
+    exported = mixer in settings.dialect.checkpointing and (mixer is not Mixer.DELTA or settings.fused_delta)
+    unit = DELTA_CHECKPOINT_TOKENS if exported and mixer is Mixer.DELTA else 1
+    return Spec(mixer, state_bytes=size, states=2 + drafts + exported, unit=unit)
 
 
 def _attention_token_bytes(model: Architecture, layer: Layer, settings: Resolved) -> float:
@@ -206,6 +226,7 @@ def state_bytes(model: Architecture, mixer: Mixer, item: Recurrence, settings: R
         return item.inner // tensor * tail * size
     if mixer is Mixer.MAMBA1:
         return item.inner // tensor * (tail + item.state) * size
+    tail += settings.draft_tokens
     if mixer is Mixer.DELTA:
         channels = 2 * item.groups * item.state + item.inner
         state = item.heads // tensor * item.head_dim * item.state

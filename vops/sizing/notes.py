@@ -37,7 +37,7 @@ def _refusals(sizing: Sizing, config: ModelConfig) -> Iterator[str]:
         yield sizing.obstacle
     if card.capability < OLDEST:
         yield f"vLLM needs compute capability 7.0; the {card.name} has {_dotted(card.capability)}"
-    if not card.bf16 and _dtype(config) == "bfloat16":
+    if not card.bf16 and _dtype(config, sizing.asked.dtype) == "bfloat16":
         must = version is not None and version < AUTO_HALF_SINCE
         yield f"the {card.name} has no bfloat16: " + (
             "add --dtype half, or the start fails" if must else "it runs in float16 (--dtype half says so)"
@@ -48,7 +48,9 @@ def _refusals(sizing: Sizing, config: ModelConfig) -> Iterator[str]:
         yield f"{scheme} needs compute capability {_dotted(least)}; the {card.name} has {_dotted(card.capability)}"
 
 
-def _dtype(config: ModelConfig) -> str:
+def _dtype(config: ModelConfig, asked: str) -> str:
+    if asked != "auto":
+        return asked
     text = config.text_model()
     return text.word("torch_dtype", "dtype") or config.word("torch_dtype", "dtype")
 
@@ -78,6 +80,7 @@ def _warnings(sizing: Sizing) -> Iterator[str]:
 
 
 def _assumptions(sizing: Sizing, config: ModelConfig, *, known: bool) -> Iterator[str]:
+    card = sizing.card
     if sizing.measured:
         yield f"measured by a start recorded {sizing.measured.at}".rstrip()
     if not known:
@@ -87,5 +90,7 @@ def _assumptions(sizing: Sizing, config: ModelConfig, *, known: bool) -> Iterato
         yield "each data parallel rank has a KV cache of its own; tokens and requests are of one"
     if sizing.asked.version is None:
         yield "for the newest vLLM that vops knows; --vllm VERSION for another"
+    if card.name == "GB10":
+        yield "the GB10 shares its memory with the host: what the host uses, page cache included, comes off"
     if sizing.model.multimodal:
         yield "the vision or audio encoder's profiling run is not in the activation peak"

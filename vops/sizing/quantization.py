@@ -18,7 +18,8 @@ class Quantization(msgspec.Struct, frozen=True):
     output channel; the side of a `block` with a float32 scale, 0 for none.
 
     `experts_only` and `skipped` (patterns of module names) say what it leaves alone, `includes_head` that it takes the
-    output head too; `padded` is the multiple that kernels round an expert's width up to.
+    output head too; `padded` and `padded_hidden` are the multiples that kernels round an expert's width and its
+    hidden size up to.
     """
 
     name: str = ""
@@ -31,6 +32,7 @@ class Quantization(msgspec.Struct, frozen=True):
     skipped: tuple[str, ...] = ()
     includes_head: bool = False
     padded: int = 0
+    padded_hidden: int = 0
 
     @property
     def active(self) -> bool:
@@ -81,6 +83,9 @@ _SYNONYMS = {
     "w8a8": "int8",
 }
 NONE = Quantization()
+_MXFP4_PADDING = {8: (128, 256), 9: (256, 0)}
+"""By compute capability: Marlin's on Ampere and Ada, Triton's on Hopper; otherwise that of TensorRT-LLM's kernels."""
+_TRTLLM_PADDING = (256, 256)
 
 
 def quantization_names() -> tuple[str, ...]:
@@ -97,6 +102,17 @@ def named(name: str) -> Quantization:
     if found is None:
         raise UsageError(f"--quantization {name!r} is not known", hint=f"one of {', '.join(quantization_names())}")
     return found
+
+
+def on_card(scheme: Quantization, major: int) -> Quantization:
+    """The scheme as the kernels of a card with compute capability `major` lay it out.
+
+    Source: vLLM layers/fused_moe/oracle/mxfp4.py `mxfp4_round_up_hidden_size_and_intermediate_size`.
+    """
+    if scheme.name != "mxfp4":
+        return scheme
+    width, hidden = _MXFP4_PADDING.get(max(major, 8), _TRTLLM_PADDING)
+    return msgspec.structs.replace(scheme, padded=width, padded_hidden=hidden)
 
 
 def configured(config: ModelConfig) -> Quantization:

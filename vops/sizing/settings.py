@@ -17,6 +17,8 @@ BIG_CARD_GIB = 70
 HUGE_CARD_GIB = 160
 CHUNKED_FROM = 32768
 V0_GONE = (0, 11, 0)
+HOPPER = 9
+_DTYPE_BYTES = {"half": 2, "float16": 2, "bfloat16": 2, "float": 4, "float32": 4}
 _KV_BYTES = {
     "bfloat16": 2.0,
     "float16": 2.0,
@@ -49,12 +51,14 @@ class Asked(msgspec.Struct, frozen=True):
     max_model_len: int | None = None
     gpu_memory_utilization: float | None = None
     kv_cache_dtype: str = "auto"
+    dtype: str = "auto"
     quantization: str | None = None
     max_num_seqs: int | None = None
     max_num_batched_tokens: int | None = None
     block_size: int | None = None
     enforce_eager: bool = False
     hybrid_manager: bool = True
+    prefix_caching: bool | None = None
     lora_rank: int = 0
     lora_slots: int = 1
     speculation: Speculation = Speculation()
@@ -62,7 +66,11 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Resolved(msgspec.Struct, frozen=True):
-    """Every setting as a number. `legacy` tells the V0 engine of vLLM 0.8.5 to 0.10 on cards before Ampere."""
+    """Every setting as a number. `legacy` tells the V0 engine of vLLM 0.8.5 to 0.10 on cards before Ampere.
+
+    `prefix_caching` matters to hybrids only; `draft_tokens` are guessed at each step; `fused_delta` tells FlashInfer's
+    gated delta net (Hopper and Blackwell).
+    """
 
     dialect: MemoryDialect
     parallelism: Parallelism
@@ -76,6 +84,9 @@ class Resolved(msgspec.Struct, frozen=True):
     eager: bool
     v2_runner: bool
     legacy: bool
+    prefix_caching: bool = False
+    draft_tokens: int = 0
+    fused_delta: bool = False
 
 
 def resolve(model: Architecture, card: Card, asked: Asked) -> Resolved:
@@ -97,7 +108,23 @@ def resolve(model: Architecture, card: Card, asked: Asked) -> Resolved:
         eager=asked.enforce_eager,
         v2_runner=not legacy and _v2_runner(model, dialect, asked.speculation),
         legacy=legacy,
+        prefix_caching=model.is_hybrid and _decided(asked.prefix_caching, default=dialect.hybrid_prefix_caching),
+        draft_tokens=max(1, asked.speculation.tokens) if asked.speculation.method else 0,
+        fused_delta=card.capability[0] >= HOPPER,
     )
+
+
+def _decided(asked: bool | None, *, default: bool) -> bool:
+    return default if asked is None else asked
+
+
+def dtype_bytes(model: Architecture, dtype: str) -> int:
+    """Bytes of an element of the unquantized weights and of activations. Raises UsageError for an unknown dtype."""
+    if dtype == "auto":
+        return model.dtype_bytes
+    if dtype not in _DTYPE_BYTES:
+        raise UsageError(f"--dtype {dtype!r} is not known", hint=f"one of auto, {', '.join(_DTYPE_BYTES)}")
+    return _DTYPE_BYTES[dtype]
 
 
 def kv_dtypes() -> tuple[str, ...]:

@@ -21,18 +21,24 @@ ALONE = Parallelism()
 
 
 class Weights(msgspec.Struct, frozen=True):
-    """Bytes of weights: of the whole model once, and of the fullest GPU."""
+    """Bytes of weights: of the whole model once, and of one GPU."""
 
     total_bytes: int
     gpu_bytes: int
     elements: int
 
 
-def weights(model: Architecture, parallelism: Parallelism = ALONE, quantization: Quantization | None = None) -> Weights:
-    """Weights by shape; `quantization` overrides the model's own."""
+def weights(
+    model: Architecture,
+    parallelism: Parallelism = ALONE,
+    quantization: Quantization | None = None,
+    stage: int | None = None,
+) -> Weights:
+    """Weights by shape, on a GPU of pipeline stage `stage` or the fullest; `quantization` overrides the model's own."""
     scheme = model.quantization if quantization is None else quantization
     total = sum(_bytes(matrix, model, ALONE, scheme) for matrix in _all(model))
-    per_gpu = max(_stage_bytes(model, parallelism, scheme, index) for index in range(parallelism.pipeline))
+    wanted = range(parallelism.pipeline) if stage is None else (stage,)
+    per_gpu = max(_stage_bytes(model, parallelism, scheme, index) for index in wanted)
     return Weights(total_bytes=int(total), gpu_bytes=int(per_gpu), elements=parameters(model))
 
 
@@ -108,7 +114,7 @@ def _stage_bytes(model: Architecture, parallelism: Parallelism, scheme: Quantiza
 
 def _rotary_table(model: Architecture) -> int:
     """Cosines and sines of every position, shared by the layers (layers/rotary_embedding `cos_sin_cache`)."""
-    return model.rotary_dim * model.max_length * model.dtype_bytes if model.rotary_dim else 0
+    return model.rotary_dim * model.rotary_rows * model.dtype_bytes
 
 
 def _kept_latent(model: Architecture, parallelism: Parallelism, scheme: Quantization) -> int:
@@ -133,10 +139,11 @@ def _stored(matrix: Matrix, model: Architecture, parallelism: Parallelism, schem
     rows, columns = matrix.rows, matrix.columns
     if scheme.padded and matrix.split is Split.EXPERTS:
         unit = scheme.padded * (1 if parallelism.expert else parallelism.expert_ranks)
+        hidden = scheme.padded_hidden or 1
         if matrix.name == "down":
-            columns = _rounded(columns, unit)
+            rows, columns = _rounded(rows, hidden), _rounded(columns, unit)
         else:
-            rows = matrix.parts * _rounded(rows // matrix.parts, unit)
+            rows, columns = matrix.parts * _rounded(rows // matrix.parts, unit), _rounded(columns, hidden)
     return matrix.copies * scheme.bytes_of(rows, columns)
 
 

@@ -64,14 +64,6 @@ def test_published_profiles_of_older_releases_are_predicted(
     assert predicted.kv_cache_bytes / GIB == pytest.approx(cache, rel=0.07 if cache < 5 else 0.01)
 
 
-def test_a_published_start_that_profiled_its_graphs_is_predicted() -> None:
-    """Qwen2.5-7B with 0.22.0 and its V1 runner: 26.32 GiB, 492,912 tokens."""
-    asked: dict[str, Any] = {"gpu_memory_utilization": 0.95, "max_model_len": 4096, "max_num_seqs": 128}
-    found = sized("qwen2.5-7b", "L40S", version=(0, 22, 0), **asked)
-    assert found.kv_cache_bytes / GIB == pytest.approx(26.32, rel=0.01)
-    assert found.kv_tokens == pytest.approx(492_912, rel=0.01)
-
-
 @pytest.mark.parametrize(
     ("name", "scheme", "gpu", "tp", "version", "utilization", "kv_dtype", "cache", "verdict"),
     [

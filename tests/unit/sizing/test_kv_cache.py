@@ -6,6 +6,7 @@ import pytest
 
 from tests.unit.sizing.models import model, sized
 from vops.sizing.architecture import Mixer
+from vops.sizing.parallelism import Parallelism
 
 KIB = 1024
 
@@ -150,3 +151,91 @@ def test_published_starts_of_a_hybrid_with_delta_nets_are_met(
     assert next(group.block_size for group in found.cache.groups if group.spec.token_bytes) == 528
     assert found.cache.tokens(cache, length, batched) == pytest.approx(tokens, rel=0.001)
     assert found.cache.concurrency(cache, length, batched) == pytest.approx(concurrency, rel=0.004)
+
+
+QWEN36_27B: dict[str, Any] = QWEN35 | {
+    "hidden_size": 5120,
+    "num_hidden_layers": 64,
+    "num_attention_heads": 24,
+    "linear_num_value_heads": 48,
+    "intermediate_size": 17408,
+}
+QWEN35_35B: dict[str, Any] = QWEN35 | {
+    "model_type": "qwen3_5_moe_text",
+    "hidden_size": 2048,
+    "num_hidden_layers": 40,
+    "num_attention_heads": 16,
+    "num_key_value_heads": 2,
+    "num_experts": 256,
+    "num_experts_per_tok": 8,
+    "moe_intermediate_size": 512,
+    "shared_expert_intermediate_size": 512,
+}
+
+
+@pytest.mark.parametrize(
+    ("config", "version", "cached", "cache_gib", "length", "block", "tokens", "concurrency"),
+    [
+        (QWEN36_27B, (0, 27, 1), False, 51.7, 32768, 784, 786_432, 24.00),
+        (QWEN35_35B, (0, 18, 1), True, 55.72, 262144, 1056, 729_696, 10.85),
+    ],
+)
+def test_hybrids_keep_more_states_where_prefixes_are_cached(
+    config: dict[str, Any],
+    version: Any,
+    cached: bool,
+    cache_gib: float,
+    length: int,
+    block: int,
+    tokens: int,
+    concurrency: float,
+) -> None:
+    """Logs of GB10s, with and without --enable-prefix-caching."""
+    found = sized(model("llama3-8b", **config), "GB10", version=version, max_model_len=length, prefix_caching=cached)
+    cache, batched = int(cache_gib * 2**30), found.settings.max_num_batched_tokens
+    assert next(group.block_size for group in found.cache.groups if group.spec.token_bytes) == block
+    assert found.cache.tokens(cache, length, batched) == tokens
+    assert found.cache.concurrency(cache, length, batched) == pytest.approx(concurrency, abs=0.006)
+
+
+@pytest.mark.parametrize(
+    ("of", "version", "states"),
+    [
+        ("granite-4.0-h-tiny", (0, 25, 1), 1),
+        ("granite-4.0-h-tiny", (0, 28, 0), 2),
+        ("granite-4.0-h-tiny", (0, 33, 0), 3),
+        ("qwen3-next-80b", (0, 25, 1), 1),
+        ("qwen3-next-80b", (0, 26, 0), 2),
+        ("qwen3-next-80b", (0, 33, 0), 3),
+        ("lfm2-1.2b", (0, 33, 0), 2),
+    ],
+)
+def test_a_release_that_caches_prefixes_of_hybrids_keeps_more_states(of: str, version: Any, states: int) -> None:
+    found = sized(of, "H200", version=version, max_model_len=8192)
+    kept = [group.spec for group in found.cache.groups if group.spec.state_bytes]
+    assert {(spec.states, spec.by_block) for spec in kept} == {(states, False)}
+
+
+def test_mamba_kept_a_state_for_every_block_before_it_was_aligned() -> None:
+    found = sized("granite-4.0-h-tiny", version=(0, 26, 0), max_model_len=131072)
+    sizes = {group.block_size for group in found.cache.groups}
+    assert {group.spec.by_block for group in found.cache.groups if group.spec.state_bytes} == {True}
+    assert all(size % 256 == 0 for size in sizes)
+
+
+def test_drafted_tokens_take_states_and_a_longer_tail() -> None:
+    from vops.sizing.settings import Speculation
+
+    plain = sized("qwen3-next-80b", "H200", max_model_len=8192)
+    drafted = sized("qwen3-next-80b", "H200", max_model_len=8192, speculation=Speculation("ngram", 3))
+    states = [next(group.spec for group in item.cache.groups if group.spec.state_bytes) for item in (plain, drafted)]
+    assert [spec.states for spec in states] == [1, 4]
+    assert states[1].state_bytes > states[0].state_bytes
+
+
+def test_a_pipeline_has_as_many_blocks_as_its_fullest_stage() -> None:
+    """Only the last stage samples, so the other holds more."""
+    whole = sized("deepseek-v2-lite", "L4", version=(0, 9, 2), max_model_len=1024, tp=2)
+    split = sized("deepseek-v2-lite", "L4", version=(0, 9, 2), max_model_len=1024, parallelism=Parallelism(2, 2))
+    assert split.overhead.activation_bytes < whole.overhead.activation_bytes
+    assert [group.layers for group in split.cache.groups] == [14]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.sizing.models import card, model
+from tests.unit.sizing.models import card, model, sized
 from vops.errors import UsageError
 from vops.model.dialects import MEMORY_DIALECTS, memory_dialect
 from vops.sizing.settings import Asked, resolve
@@ -75,3 +75,12 @@ def test_blocks_of_a_latent_cache_are_what_its_kernel_takes(gpu: str, asked: dic
 def test_an_unknown_cache_dtype_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="--kv-cache-dtype 'fp9'"):
         resolve(model("llama3-8b"), card("L4"), Asked(kv_cache_dtype="fp9"))
+
+
+def test_float32_doubles_weights_and_cache() -> None:
+    """A logged start of Llama-3.1-8B with --dtype float32: 29.98 GiB, and half the tokens a GiB."""
+    single, plain = (sized("llama3-8b", version=(0, 19, 0), dtype=dtype) for dtype in ("float32", "auto"))
+    assert single.weights.gpu_bytes / 2**30 == pytest.approx(29.95, rel=0.01)
+    assert single.kv_bytes_per_token == 2 * plain.kv_bytes_per_token
+    with pytest.raises(UsageError, match="--dtype 'fp12'"):
+        sized("llama3-8b", dtype="fp12")
