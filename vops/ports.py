@@ -135,6 +135,10 @@ class Cluster(Protocol):
         """Deletes exactly the incarnation `uid`."""
         ...
 
+    async def evict(self, name: str, namespace: str, *, uid: str, dry_run: bool = False) -> None:
+        """Deletes exactly the pod `uid` by the Eviction API. Raises Unavailable (429) where a budget forbids it now."""
+        ...
+
     async def can(self, verb: str, kind: Kind, namespace: str = "", *, subresource: str = "") -> bool:
         """Whether the user may, by SelfSubjectAccessReview."""
         ...

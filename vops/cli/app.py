@@ -19,6 +19,7 @@ from vops.cli import (
     fleet,
     lab,
     lint,
+    load,
     locks,
     logs,
     render,
@@ -41,7 +42,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for module in (fleet, diagnose, fix, runbooks, runs, snapshot, logs, locks, explain, doctor, size, render, lint, lab):
+_COMMANDS = (
+    *(fleet, diagnose, fix, runbooks, runs, snapshot),
+    *(logs, load, locks, explain, doctor, size, render, lint, lab),
+)
+for module in _COMMANDS:
     module.register(app)
 
 

@@ -16,6 +16,7 @@ from vops.lab.access import Access
 from vops.lab.bodies import decoded
 from vops.lab.calls import Call
 from vops.lab.documents import Document
+from vops.lab.eviction import evict
 from vops.lab.objects import Objects
 from vops.lab.providers import LogsProvider, ProxyProvider
 from vops.lab.statuses import ApiError
@@ -90,6 +91,9 @@ class Api:
             return await self._log(call, request)
         if kind.kind == "Pod" and call.subresource == "proxy":
             return await self._proxied(call, request, body)
+        if kind.kind == "Pod" and call.subresource == "eviction" and call.verb == "create":
+            eviction = decoded(request.content_type, body, kind.kind)
+            return json_response(*evict(self._store, self._objects, call, eviction))
         has = {"": True, "status": kind.status, "scale": kind.scale}
         if not has.get(call.subresource, False):
             raise statuses.no_such_path()

@@ -1,4 +1,4 @@
-"""Answers what looks of a runbook want to know: the Hub's listing of a model, all objects of a kind, a log's end."""
+"""Answers what looks of a runbook want to know: a model's files, all objects of a kind, a log's end, PromQL."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from vops.errors import ClusterError, Forbidden, NotFound
 from vops.operations.session import Session
-from vops.runbooks.asks import Ask, HubAsk, ListAsk, LogAsk
+from vops.runbooks.asks import Ask, HubAsk, ListAsk, LogAsk, QueryAsk
 
 TAIL_LINES = 200
 
@@ -20,11 +20,16 @@ async def answer(session: Session, ask: Ask) -> Any:
             return await _listed(session, ask)
         case LogAsk():
             return await _log(session, ask)
+        case QueryAsk():
+            return None if session.metrics is None else list(await session.metrics.query(ask.promql))
 
 
 async def _listed(session: Session, ask: ListAsk) -> Any:
     try:
-        return (await session.cluster.list(ask.kind, ask.namespace)).items
+        listed = await session.cluster.list(
+            ask.kind, ask.namespace, label_selector=ask.labels, field_selector=ask.fields
+        )
+        return listed.items
     except (Forbidden, NotFound):
         return None
 

@@ -28,7 +28,7 @@ from vops.operations.session import Session
 from vops.operations.together import together
 from vops.planning.changes import kind_of
 from vops.planning.events import Approve, Progress, Question, RunEvent, StepRecord, StepState
-from vops.planning.guards import permission_guard, permissions_for
+from vops.planning.guards import Permission, permission_guard, permissions_for
 from vops.planning.patches import Document
 from vops.planning.plan import Gate, Identity, Plan
 from vops.runbooks.asks import Unanswered
@@ -220,9 +220,13 @@ async def with_permissions(session: Session, plan: Plan) -> Plan:
     """The plan with a guard for each permission that it needs, as the API server answers now."""
     needed = permissions_for(plan.changes)
     async with together() as tasks:
-        asked = [tasks.create_task(session.cluster.can(item.verb, item.kind, item.namespace)) for item in needed]
+        asked = [tasks.create_task(_may(session, item)) for item in needed]
     guards = (permission_guard(item, granted=task.result()) for item, task in zip(needed, asked, strict=True))
     return msgspec.structs.replace(plan, guards=(*plan.guards, *guards))
+
+
+async def _may(session: Session, wanted: Permission) -> bool:
+    return await session.cluster.can(wanted.verb, wanted.kind, wanted.namespace, subresource=wanted.subresource)
 
 
 async def _check_startable(session: Session, plan: Plan) -> None:

@@ -31,6 +31,7 @@ class Verb(StrEnum):
     APPLY = "apply"
     CREATE = "create"
     DELETE = "delete"
+    EVICT = "evict"
 
 
 class Change(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -144,6 +145,11 @@ def applied_by(live: Document, prefix: str) -> bool:
     """Whether a field manager whose name begins so has applied a part of the object."""
     entries = live["metadata"].get("managedFields") or ()
     return any(item.get("operation") == "Apply" and str(item.get("manager")).startswith(prefix) for item in entries)
+
+
+def evict_change(target: Ref, summary: str, *, unrestorable: str) -> Change:
+    """The eviction of one incarnation of a pod: a deletion that disruption budgets are asked about."""
+    return Change(Verb.EVICT, target, summary, unrestorable=(unrestorable,))
 
 
 def delete_change(target: Ref, summary: str, *, unrestorable: str) -> Change:

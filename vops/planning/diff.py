@@ -26,8 +26,8 @@ class DiffLine(NamedTuple):
 
 
 def diff_lines(change: Change) -> tuple[DiffLine, ...]:
-    """Every line of the touched part; a deletion is one removed line."""
-    if change.verb is Verb.DELETE:
+    """Every line of the touched part; a deletion or an eviction is one removed line."""
+    if change.verb in (Verb.DELETE, Verb.EVICT):
         return (DiffLine("-", str(change.target)),)
     before = yaml_text(change.before).splitlines() if change.before else []
     after = yaml_text(change.after or change.document).splitlines()

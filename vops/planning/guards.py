@@ -32,9 +32,14 @@ class Permission(msgspec.Struct, frozen=True):
     verb: str
     kind: Kind
     namespace: str = ""
+    subresource: str = ""
+
+    @property
+    def resource(self) -> str:
+        return f"{self.kind.plural}/{self.subresource}" if self.subresource else self.kind.plural
 
     def __str__(self) -> str:
-        return f"{self.verb} {self.kind.plural}" + (f" in {self.namespace}" if self.namespace else "")
+        return f"{self.verb} {self.resource}" + (f" in {self.namespace}" if self.namespace else "")
 
 
 def guards_for(document: Document, owners: Sequence[Owner]) -> tuple[Guard, ...]:
@@ -46,7 +51,12 @@ def permissions_for(changes: Sequence[Change]) -> tuple[Permission, ...]:
     """Every permission that applying `changes` needs, each once."""
     needed = []
     for change in changes:
-        needed += [Permission(verb, change.kind, change.target.namespace) for verb in ("get", *_verbs(change))]
+        kind, namespace = change.kind, change.target.namespace
+        needed.append(Permission("get", kind, namespace))
+        if change.verb is Verb.EVICT:
+            needed.append(Permission("create", kind, namespace, "eviction"))
+        else:
+            needed += [Permission(verb, kind, namespace) for verb in _verbs(change)]
     return tuple(dict.fromkeys(needed))
 
 
@@ -64,7 +74,7 @@ def permission_guard(permission: Permission, *, granted: bool) -> Guard:
         name="rbac",
         holds=granted,
         detail=f"these credentials {words} {permission}",
-        instead="" if granted else f"ask for the verb {permission.verb!r} on {permission.kind.plural}",
+        instead="" if granted else f"ask for the verb {permission.verb!r} on {permission.resource}",
     )
 
 

@@ -160,3 +160,13 @@ def _is_key_of(key: str, item: Any) -> bool:
         return False
     wanted = json.loads(key[2:])
     return all(item.get(name) == value for name, value in wanted.items())
+
+
+def last_writer(document: Document, pointer: str) -> tuple[str, str]:
+    """The field manager that wrote a path last, and when; empty where the API server does not say."""
+    entries = document["metadata"].get("managedFields") or ()
+    tokens = split(pointer)
+    covering = [item for item in entries if _covers(item, document, tokens)]
+    # A removed field has no owner any more: whoever wrote the object last has removed it.
+    newest: Document = max(covering or entries, key=lambda item: str(item.get("time", "")), default={})
+    return str(newest.get("manager", "")), str(newest.get("time", ""))

@@ -41,8 +41,8 @@ async def carry_out(cluster: Cluster, change: Change) -> tuple[str, ...]:
 
     Raises PlanStale when the object is not what was planned for, StepFault when the API server refuses the change.
     """
-    if change.verb is Verb.DELETE:
-        return await _delete(cluster, change)
+    if change.verb in (Verb.DELETE, Verb.EVICT):
+        return await _remove(cluster, change)
     if change.verb is Verb.APPLY:
         return await _apply(cluster, change)
     await _recheck(cluster, change)
@@ -62,7 +62,7 @@ async def has_landed(cluster: Cluster, change: Change) -> bool:
 
     Raises PlanStale when its object is gone, and what keeps it from being read.
     """
-    if change.verb is Verb.DELETE:
+    if change.verb in (Verb.DELETE, Verb.EVICT):
         return False  # a second deletion of the same incarnation does nothing
     if change.verb is Verb.APPLY:
         return await _is_applied(cluster, change)
@@ -86,7 +86,7 @@ def _holds(document: Document, change: Change) -> bool:
 
 async def take_back(cluster: Cluster, change: Change) -> str:
     """Undoes `change` by its reverse patch; the answer is empty, or says what could not be taken back and why."""
-    if change.verb is Verb.DELETE:
+    if change.verb in (Verb.DELETE, Verb.EVICT):
         return ""
     if change.verb is Verb.APPLY:
         return await _unmake(cluster, change)
@@ -228,11 +228,14 @@ async def _unmake(cluster: Cluster, change: Change) -> str:
     return ""
 
 
-async def _delete(cluster: Cluster, change: Change) -> tuple[str, ...]:
-    """Deletes the planned incarnation; one that is gone already needs nothing."""
+async def _remove(cluster: Cluster, change: Change) -> tuple[str, ...]:
+    """Deletes or evicts the planned incarnation; one that is gone already needs nothing."""
     target = change.target
     try:
-        await uninterrupted(cluster.delete(change.kind, target.name, target.namespace, uid=target.uid))
+        if change.verb is Verb.EVICT:
+            await uninterrupted(cluster.evict(target.name, target.namespace, uid=target.uid))
+        else:
+            await uninterrupted(cluster.delete(change.kind, target.name, target.namespace, uid=target.uid))
     except (NotFound, Conflict):
         return (f"{target} was gone already",)
     return ()

@@ -24,6 +24,9 @@ class ListAsk(msgspec.Struct, frozen=True):
 
     kind: Kind
     namespace: str = ""
+    labels: str = ""
+    fields: str = ""
+    """Selectors, as the API takes them."""
 
 
 class LogAsk(msgspec.Struct, frozen=True):
@@ -34,7 +37,13 @@ class LogAsk(msgspec.Struct, frozen=True):
     container: str
 
 
-Ask: TypeAlias = HubAsk | ListAsk | LogAsk
+class QueryAsk(msgspec.Struct, frozen=True):
+    """The instant value of a PromQL query; the answer is a list of series, or None without a Prometheus server."""
+
+    promql: str
+
+
+Ask: TypeAlias = HubAsk | ListAsk | LogAsk | QueryAsk
 
 
 class Unanswered(Exception):

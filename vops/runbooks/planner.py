@@ -41,7 +41,7 @@ MOST_ROUNDS = 100
 class World:
     """What a plan is made from: one snapshot, and the objects that were looked up, as raw documents.
 
-    `absent` are those that are not there.
+    `absent` are those that are not there; `answers` those to what a step has asked.
     """
 
     snapshot: ClusterSnapshot

@@ -18,7 +18,7 @@ from vops.adapters.kube.transport import HttpTransport, Transport
 from vops.adapters.kube.watch import Watcher
 from vops.adapters.kube.wrappers import Journalled, ReadOnly
 from vops.errors import Gone, Refused
-from vops.model.resources import Decoded, Kind
+from vops.model.resources import PODS, Decoded, Kind
 from vops.ports import Changed, Clock, Document, Listing, ProxyAnswer, WriteRecord
 
 PAGE = 500
@@ -222,6 +222,18 @@ class KubeCluster:
             # In the body: with one, the API server does not read the query of a DELETE.
             options["dryRun"] = ["All"]
         await self._document(Request("DELETE", path_of(kind, namespace, name), body=encoded(options)))
+
+    async def evict(self, name: str, namespace: str, *, uid: str, dry_run: bool = False) -> None:
+        if not uid:
+            raise Refused(f"will not evict pod {name!r} without the uid it was seen with")
+        body = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": name, "namespace": namespace},
+            "deleteOptions": {"preconditions": {"uid": uid}},
+        }
+        path = path_of(PODS, namespace, name) + "/eviction"
+        await self._document(Request("POST", path, {"dryRun": "All"} if dry_run else {}, encoded(body)))
 
     def _namespace_of(self, kind: Kind, document: Document) -> str:
         return str(document["metadata"].get("namespace") or self.namespace) if kind.namespaced else ""

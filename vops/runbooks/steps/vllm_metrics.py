@@ -1,0 +1,71 @@
+"""`vllm.metrics`: what the servers of a workload say of themselves now: running, waiting, KV cache, tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from vops.diagnosis.facts import Facts, Replica
+from vops.model.resources import Ref
+from vops.model.snapshot import ClusterSnapshot
+from vops.planning.patches import Document
+from vops.runbooks.kinds import Group, Outcome, Ports, RefArg, StepFault
+from vops.runbooks.waiting import Watch
+
+KIND = "vllm.metrics"
+GROUP = Group.WAIT
+OUTPUTS = {"running": "any", "waiting": "any", "kvUsage": "any", "servers": "int"}
+PAUSE_S = 5.0
+
+
+class Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    ref: RefArg
+    """A Deployment, StatefulSet or Pod."""
+    until: str = ""
+    """A CEL condition on `obj` (the outputs) to wait for, such as `obj.running == 0` to let a pod drain."""
+
+
+async def run(args: Args, ports: Ports) -> Outcome:
+    """The sums over the servers, once `until` holds. Raises TimedOut, StepFault when no server answers."""
+    watch = Watch(ports, until=args.until)
+
+    async def look() -> ClusterSnapshot:
+        return await ports.observe(args.ref.ref)
+
+    while True:
+        snapshot = await ports.patiently(look, pause_s=PAUSE_S)
+        if snapshot is None:
+            continue
+        found = _sums(snapshot, args.ref.ref)
+        if not args.until or watch.is_over(found):
+            if not found["servers"]:
+                raise StepFault(f"no server of {args.ref.ref} answers")
+            return Outcome(found, (f"{found['running']} running, {found['waiting']} waiting",))
+        ports.say(f"{found['running']} running, {found['waiting']} waiting")
+
+
+def _sums(snapshot: ClusterSnapshot, ref: Ref) -> Document:
+    samples = [item.samples.latest for item in _replicas(snapshot, ref) if item.samples and item.samples.latest]
+    usages = [item.kv_usage for item in samples if item.kv_usage is not None]
+    return {
+        "running": _sum(item.running for item in samples),
+        "waiting": _sum(item.waiting for item in samples),
+        "kvUsage": max(usages, default=None),
+        "servers": len(samples),
+    }
+
+
+def _replicas(snapshot: ClusterSnapshot, ref: Ref) -> tuple[Replica, ...]:
+    facts = Facts(snapshot)
+    if ref.kind == "Pod":
+        found = facts.replica(ref.namespace, ref.name)
+        return () if found is None else (found,)
+    workload = facts.workload(ref.kind, ref.namespace, ref.name)
+    return () if workload is None else tuple(workload.replicas)
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    """The sum of what is known; None when nothing is, since missing is never zero."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
