@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import StartLab
 from tests.lab.fixing import NAMESPACE, session_on
 from vops.lab.documents import Document, copy_of
+from vops.lab.faults import with_empty_cache, with_startup_budget, with_token
 from vops.lab.manifests import GPU_TOLERATION, container_of
 from vops.lab.world import Lab
 from vops.operations.diagnose import diagnose_targets
@@ -79,7 +80,31 @@ def _delete_node(lab: Lab) -> None:
     lab.store.delete("v1", "Node", "", "gpu-l4-1")
 
 
+def _cache_and_time(deployment: Document) -> None:
+    with_startup_budget(deployment, 900)
+    container_of(deployment)["volumeMounts"].append({"name": "cache", "mountPath": "/root/.cache"})
+    deployment["spec"]["template"]["spec"]["volumes"].append({"name": "cache", "emptyDir": {}})
+
+
+def _both_limits(deployment: Document) -> None:
+    with_startup_budget(deployment, 1800)
+    container_of(deployment)["env"] = [{"name": "VLLM_ENGINE_READY_TIMEOUT_S", "value": "1700"}]
+
+
+def _cache_on_disk(deployment: Document) -> None:
+    with_empty_cache(deployment)
+
+
+def _approved_token(deployment: Document) -> None:
+    with_token(deployment, "hf-token-approved")
+
+
 CURES = (
+    Cure("probe-kill-redownload", edit(_cache_and_time), seconds=480),
+    Cure("probe-and-engine-timeout", edit(_both_limits), seconds=1500),
+    Cure("oom-tmpfs-cache", edit(_cache_on_disk)),
+    Cure("missed-oom", edit(_more_memory)),
+    Cure("gated-partial-cache", edit(_approved_token), seconds=240),
     Cure("gpu-not-advertised", edit(_tolerate, "apps/v1/DaemonSet", "nvidia-device-plugin", "kube-system")),
     Cure("image-not-found", edit(_right_tag)),
     Cure("image-auth", edit(_name_the_secret)),

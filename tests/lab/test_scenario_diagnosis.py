@@ -21,7 +21,8 @@ from vops.operations.session import Session
 class Case:
     """What is said of `target`: `causes` in this order (none where it is well), and what follows from what.
 
-    `states` are those of its replicas; `well` are workloads that nothing is said of.
+    `states` are those of its replicas; `well` are workloads that nothing is said of; `mentions` are words of the first
+    finding, its evidence and its fixes.
     """
 
     scenario: str
@@ -30,6 +31,7 @@ class Case:
     because: dict[str, tuple[str, ...]] = field(default_factory=dict)
     states: tuple[str, ...] = ("crash-looping",)
     well: tuple[str, ...] = ("qwen3-4b",)
+    mentions: tuple[str, ...] = ()
 
 
 CASES = (
@@ -51,6 +53,20 @@ CASES = (
     Case("host-oom", ("host-oom",)),
     Case("tensor-parallel-mismatch", ("tp-mismatch",), target="deploy/llama3-70b"),
     Case("service-port-mismatch", ("service-mismatch",), states=("ready",)),
+    Case("probe-kill-redownload", ("startup-probe-kill",), mentions=("lost at every restart", "outlives the pod")),
+    Case(
+        "probe-and-engine-timeout",
+        ("engine-start-timeout",),
+        mentions=("VLLM_ENGINE_READY_TIMEOUT_S", "startup probe allow as long"),
+    ),
+    Case(
+        "oom-tmpfs-cache",
+        ("tmpfs-charged", "host-oom"),
+        because={"host-oom": ("tmpfs-charged",)},
+        mentions=("medium: Memory",),
+    ),
+    Case("missed-oom", ("host-oom",), mentions=("probably killed",)),
+    Case("gated-partial-cache", ("gated-model",), mentions=("of-00004.safetensors",)),
     Case("cold-start", (), states=("loading", "ready")),
     Case("taint-and-gpu-shortage", ("untolerated-taint", "gpu-exhausted"), states=("pending",)),
     Case(
@@ -88,6 +104,8 @@ async def test_a_scenario_is_named_for_what_it_is(start_lab: StartLab, tmp_path:
     assert tuple(found) == case.causes
     follows = {finding.cause: finding.because for finding in report.findings if finding.because}
     assert follows == case.because
+    said = repr(report.findings[:1])
+    assert [words for words in case.mentions if words not in said] == []
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.scenario)

@@ -94,8 +94,18 @@ def _text(found: Start) -> str:
 @pytest.mark.parametrize(
     ("arguments", "conditions", "code", "text"),
     [
-        ([_GATED], {"token": "known"}, 1, f"Access to model {_GATED} is restricted and you are not in the authorized"),
-        ([_GATED], {}, 1, "401 Client Error"),
+        (
+            [_GATED],
+            {"token": "known", "on_disk": 0},
+            1,
+            f"Access to model {_GATED} is restricted and you are not in the authorized",
+        ),
+        ([_GATED], {"on_disk": 0}, 1, "401 Client Error"),
+        ([_GATED], {"token": "known", "on_disk": 0.5}, 1, "model-00003-of-00004.safetensors"),
+        ([_GATED], {"on_disk": 0.5}, 1, "Loading model from scratch"),
+        ([MIRROR], {"patience_s": 12.0}, 1, "Timed out waiting for engine core processes to start"),
+        ([MIRROR], {"on_disk": 0, "in_memory": True, "host_limit_gib": 16.0}, 137, "Loading model from scratch"),
+        ([MIRROR], {"in_memory": True, "host_limit_gib": 20.0}, 137, "Loading safetensors checkpoint shards:   0%"),
         (["nobody/nothing"], {}, 1, "nobody/nothing is not a local folder and is not a valid model identifier"),
         ([MIRROR, "--max-model-len", "16384"], {}, 1, "max_model_len (16384) is greater than the derived"),
         ([MIRROR, "-tp", "2"], {}, 1, "World size (2) is larger than the number of available GPUs (1)"),
@@ -132,6 +142,11 @@ def test_the_oldest_dialect_does_not_tell_the_estimate() -> None:
     failed = _start("Qwen/Qwen3-8B", "--max-model-len", "32768", version=oldest)
     assert "To serve at least one request" in _text(failed)
     assert "estimated maximum model length" not in _text(failed)
+
+
+def test_a_gated_model_that_is_whole_in_the_cache_needs_no_token() -> None:
+    """As huggingface_hub has it: where the hub refuses, the last file that was downloaded is taken."""
+    assert _start(_GATED, on_disk=1.0).exit_code is None
 
 
 @pytest.mark.parametrize("gpu", [L4, A100, H100])

@@ -54,10 +54,23 @@ def with_shared_memory(deployment: Document, size: str) -> Document:
     return deployment
 
 
-def with_empty_cache(deployment: Document) -> Document:
-    """The model cache lives and dies with the pod."""
+def with_empty_cache(deployment: Document, *, medium: str = "") -> Document:
+    """The model cache lives and dies with the pod; with the medium Memory it is a tmpfs."""
     volumes = deployment["spec"]["template"]["spec"]["volumes"]
-    volumes[0] = {"name": volumes[0]["name"], "emptyDir": {}}
+    volumes[0] = {"name": volumes[0]["name"], "emptyDir": {"medium": medium} if medium else {}}
+    return deployment
+
+
+def without_cache(deployment: Document) -> Document:
+    """The model is downloaded into the container's own files, which go with every restart."""
+    pod = deployment["spec"]["template"]["spec"]
+    del pod["volumes"][0], pod["containers"][0]["volumeMounts"][0]
+    return deployment
+
+
+def with_startup_budget(deployment: Document, seconds: int) -> Document:
+    """The startup probe gives up after so long."""
+    container_of(deployment)["startupProbe"] |= {"periodSeconds": 10, "failureThreshold": seconds // 10}
     return deployment
 
 

@@ -23,6 +23,24 @@ class Gpu:
     kind: GpuKind
 
 
+class Disk:
+    """Models in caches: whole ones, and the share of its files that an interrupted download has left of one.
+
+    A cache is a path on the node, a pod's own volume, or a claim.
+    """
+
+    def __init__(self) -> None:
+        self._shares: dict[tuple[str, str], float] = {}
+
+    def share(self, cache: str, model: str) -> float:
+        """How much of it is there, 0 to 1."""
+        return self._shares.get((cache, model), 0.0)
+
+    def keep(self, cache: str, model: str, share: float = 1.0) -> None:
+        """Files that are complete stay."""
+        self._shares[cache, model] = max(share, self.share(cache, model))
+
+
 @dataclass
 class Machine:
     """Mutable: images (by full name) and models arrive, GPUs and addresses are taken and given back."""
@@ -31,8 +49,9 @@ class Machine:
     number: int
     gpus: tuple[Gpu, ...]
     images: set[str]
-    models: dict[str, set[str]] = field(default_factory=dict)
-    """Models on disk by cache: a path on the node, or a pod's own volume."""
+    disk: Disk = field(default_factory=Disk)
+    notices_oom: bool = True
+    """Whether the container runtime catches every kill for memory; containerd says itself that it may miss one."""
     taken: dict[str, tuple[Gpu, ...]] = field(default_factory=dict)
     """GPUs by the pod (namespace/name) that has them."""
     lost: dict[int, int] = field(default_factory=dict)

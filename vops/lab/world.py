@@ -29,6 +29,7 @@ from vops.lab.controllers.volumes import VolumeController
 from vops.lab.documents import Change
 from vops.lab.engine.hub import Hub
 from vops.lab.engine.traffic import TrafficControl
+from vops.lab.machine import Disk
 from vops.lab.pods import PodLogs, PodNetwork
 from vops.lab.recorder import EventLog
 from vops.lab.registry import Registry
@@ -58,8 +59,8 @@ class World:
         self.traffic = TrafficControl(self)
         self.events = EventLog(self)
         self.attachments = Attachments(self)
-        self.claims: dict[str, set[str]] = {}
-        """Models on the volumes of claims, wherever those are attached; see `Machine.models`."""
+        self.claims = Disk()
+        """What is on the volumes of claims, wherever those are attached."""
         self.kubelet = Kubelet(self)
         self.nodelife = NodeLifecycle(self)
         self.on_change: Callable[[], None] = lambda: None

@@ -93,6 +93,11 @@ class Kubelet(Controller):
     def is_lost(self, name: str) -> bool:
         return name in self._lost
 
+    def overlook_oom(self, name: str) -> None:
+        """From now on the runtime of that node misses what the kernel kills for memory."""
+        if machine := self.machine(name):
+            machine.notices_oom = False
+
     # --- devices ------------------------------------------------------------------------------------------
 
     def advertise(self, name: str, count: int) -> None:

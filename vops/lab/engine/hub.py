@@ -27,6 +27,11 @@ class Hub:
         """Registers a token and the gated repositories that its user was granted."""
         self._granted.setdefault(token, set()).update(repositories)
 
+    @staticmethod
+    def facts(repository: str) -> ModelFacts | None:
+        """What the files of a model say, for whoever has them already."""
+        return CATALOGUE.get(repository)
+
     def ask(self, repository: str, token: str) -> ModelFacts | Refusal:
         """The model, or why not."""
         model = CATALOGUE.get(repository)

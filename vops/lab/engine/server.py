@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from math import inf
+from math import floor, inf
 
 from vops.lab.chance import chance
 from vops.lab.controllers.placement import amounts
+from vops.lab.documents import Document
 from vops.lab.engine import texts
 from vops.lab.engine.endpoints import answer
 from vops.lab.engine.exposition import Page, bounds, numbers_of, page_values
@@ -15,6 +16,7 @@ from vops.lab.engine.memory import GIB
 from vops.lab.engine.serving import Serving, Speed, steps_between
 from vops.lab.engine.startup import Conditions, Start, start
 from vops.lab.engine.versions import version_of
+from vops.lab.machine import Disk
 from vops.lab.process import Process
 from vops.lab.providers import ProxyRequest, ProxyResponse
 
@@ -57,11 +59,13 @@ class VllmServer(Process):
             token=around.env.get("HF_TOKEN", around.env.get("HUGGING_FACE_HUB_TOKEN", "")).strip(),
             gpus=tuple(gpu.kind for gpu in around.gpus),
             host_limit_gib=limit / GIB if limit else inf,
-            on_disk=self._model_key() in self._disk(model_cache).get(model_cache, ()),
-            compiled=self._model_key() in self._disk(compile_cache).get(compile_cache, ()),
+            on_disk=self._disk(model_cache).share(model_cache, self._model_key()),
+            compiled=self._disk(compile_cache).share(compile_cache, self._model_key()) == 1,
             ip=around.ip,
             begins=self.started_at,
             dice=self.dice,
+            in_memory=self._in_memory(around.env.get("HF_HOME", _HUB_CACHE)),
+            patience_s=float(around.env.get("VLLM_ENGINE_READY_TIMEOUT_S", Conditions.patience_s)),
         )
 
     def _model_key(self) -> str:
@@ -71,17 +75,25 @@ class VllmServer(Process):
     def _cache(self, path: str, variable: str) -> str:
         """Where the files under `path` live: a volume of the node or the pod, or nowhere that outlives this run."""
         path = self.around.env.get(variable, path)
-        mounts = self.around.container.get("volumeMounts", ())
-        mount = next((item for item in mounts if path.startswith(item["mountPath"])), None)
-        pod = self.around.pod
-        if mount is None:
+        pod, volume = self.around.pod, self._volume(path)
+        if volume is None:
             return f"run/{pod['metadata']['uid']}/{self.around.runs}{path}"
-        volume = next(item for item in pod["spec"].get("volumes", ()) if item["name"] == mount["name"])
         if "hostPath" in volume:
             return f"{volume['hostPath']['path']}{path}"
         if "persistentVolumeClaim" in volume:
             return f"claim/{self.namespace}/{volume['persistentVolumeClaim']['claimName']}{path}"
-        return f"pod/{pod['metadata']['uid']}/{mount['name']}{path}"
+        return f"pod/{pod['metadata']['uid']}/{volume['name']}{path}"
+
+    def _volume(self, path: str) -> Document | None:
+        """The pod's volume that holds a path of the container."""
+        mounts = self.around.container.get("volumeMounts", ())
+        mount = next((item for item in mounts if path.startswith(item["mountPath"])), None)
+        volumes = self.around.pod["spec"].get("volumes", ())
+        return next((dict(item) for item in volumes if mount and item["name"] == mount["name"]), None)
+
+    def _in_memory(self, path: str) -> bool:
+        volume = self._volume(path)
+        return volume is not None and volume.get("emptyDir", {}).get("medium") == "Memory"
 
     def _plan_start(self) -> None:
         for at, path, variable in (
@@ -91,6 +103,8 @@ class VllmServer(Process):
             if at is not None:
                 self._plan(at, partial(self._keep, self._cache(path, variable)))
         code, reason = self.start.exit_code, self.start.exit_reason
+        if reason == "OOMKilled" and not self.around.machine.notices_oom:
+            reason = ""
         if code is None:
             self._plan(self.start.seconds, self._serve)
         else:
@@ -98,11 +112,22 @@ class VllmServer(Process):
 
     def _keep(self, cache: str) -> None:
         """What was downloaded or compiled is on disk now."""
-        self._disk(cache).setdefault(cache, set()).add(self._model_key())
+        self._disk(cache).keep(cache, self._model_key())
 
-    def _disk(self, cache: str) -> dict[str, set[str]]:
+    def _keep_part(self) -> None:
+        """What an interrupted download has completed stays: whole files, of which there are as many as shards."""
+        begun, model = self.start.download_from, self.start.model
+        passed = self.world.now - self.started_at - begun if begun is not None else -1.0
+        if model is None or not 0 <= passed < self.start.download_s:
+            return
+        cache = self._cache(_HUB_CACHE, "HF_HOME")
+        had = self._disk(cache).share(cache, self._model_key())
+        share = had + (1 - had) * passed / self.start.download_s
+        self._disk(cache).keep(cache, self._model_key(), floor(share * model.shards) / model.shards)
+
+    def _disk(self, cache: str) -> Disk:
         """Volumes of claims go from node to node; everything else stays on its own."""
-        return self.world.claims if cache.startswith("claim/") else self.around.machine.models
+        return self.world.claims if cache.startswith("claim/") else self.around.machine.disk
 
     # --- serving ------------------------------------------------------------------------------------------
 
@@ -216,6 +241,8 @@ class VllmServer(Process):
         self._plan(0.8, lambda: self.exit(0))
 
     def exit(self, code: int, reason: str = "") -> None:
+        if not self.ended:
+            self._keep_part()
         if self.serving is not None and not self.ended:
             self.world.traffic.leave(self)
         super().exit(code, reason)

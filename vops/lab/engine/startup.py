@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from math import ceil
+from math import ceil, inf
 from random import Random
 
 from vops.lab.engine import texts
@@ -31,7 +31,11 @@ _HOST_GIB = 4.0
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a start finds: how it was called, on what GPUs, and what is on disk already."""
+    """What a start finds: how it was called, on what GPUs, and what share of the model is on disk already.
+
+    `in_memory`: that disk is a tmpfs, which counts as the container's own memory. `patience_s` is how long the API
+    server waits for its engine.
+    """
 
     command: list[str]
     version: Version
@@ -39,11 +43,13 @@ class Conditions:
     token: str
     gpus: tuple[GpuKind, ...]
     host_limit_gib: float
-    on_disk: bool
+    on_disk: float
     compiled: bool
     ip: str
     begins: float
     dice: Random
+    in_memory: bool = False
+    patience_s: float = 600.0
 
 
 @dataclass
@@ -57,7 +63,9 @@ class Start:
     arguments: Arguments = field(default_factory=Arguments)
     model: ModelFacts | None = None
     memory: MemoryPlan | None = None
+    download_from: float | None = None
     downloaded_at: float | None = None
+    download_s: float = 0.0
     weights_from: float = 0.0
     weights_until: float = 0.0
     compiled_at: float | None = None
@@ -84,6 +92,7 @@ class _Starter:
         self._conditions = conditions
         self._start = Start()
         self._at = 0.0
+        self._engine_from: float | None = None
         self._pace = conditions.dice.uniform(0.92, 1.1)
         self._phases = texts.phases(conditions.version.dialect)
         self._values: dict[str, object] = {
@@ -100,11 +109,31 @@ class _Starter:
             memory = self._configure(model)
             self._load(model, memory)
             self._prepare(memory)
+            self._keep_waiting()
             self._phase("serve", 0.8, port=self._start.arguments.port)
         except Failed as failed:
-            self._fail(failed)
+            self._fail(self._in_time(failed))
         self._start.seconds = self._at
         return self._start
+
+    # --- patience -----------------------------------------------------------------------------------------
+
+    @property
+    def _deadline(self) -> float:
+        """When the API server gives up waiting for its engine."""
+        return inf if self._engine_from is None else self._engine_from + self._conditions.patience_s
+
+    def _keep_waiting(self) -> None:
+        if self._at > self._deadline:
+            raise Failed("")
+
+    def _in_time(self, failed: Failed) -> Failed:
+        """The failure, or that the API server had given up before it."""
+        if self._at <= self._deadline:
+            return failed
+        self._at = self._deadline
+        self._start.lines = [line for line in self._start.lines if line[0] <= self._at]
+        return Failed("engine-timeout", waited=int(self._conditions.patience_s))
 
     # --- stages -------------------------------------------------------------------------------------------
 
@@ -124,8 +153,11 @@ class _Starter:
     def _find_model(self) -> ModelFacts:
         self._pass(0.9)
         found = self._conditions.hub.ask(self._start.arguments.model, self._conditions.token)
+        cached = self._conditions.hub.facts(self._start.arguments.model) if self._conditions.on_disk else None
         if isinstance(found, Refusal):
-            raise Failed(found.value)
+            if cached is None:
+                raise Failed(found.value)
+            found = cached  # huggingface_hub takes the files that it has where the hub refuses to tell of newer ones
         self._start.model = found
         return found
 
@@ -150,6 +182,7 @@ class _Starter:
         if conditions.gpus and world > len(conditions.gpus):
             raise Failed("too-few-gpus", world=world, gpus=len(conditions.gpus))
         self._phase("config", 0.5)
+        self._engine_from = self._at
         self._pass(_ENGINE_S)
         if not conditions.gpus:
             raise Failed("no-cuda")
@@ -158,12 +191,10 @@ class _Starter:
 
     def _load(self, model: ModelFacts, memory: MemoryPlan) -> None:
         self._phase("download", 0.8)
-        if not self._conditions.on_disk:
-            seconds = self._pass(model.weights_gib / self._conditions.hub.gib_per_s)
-            self._phase("downloaded", 0.1, download_s=f"{seconds:.6f}")
-            self._start.downloaded_at = self._at
+        if self._conditions.on_disk < 1:
+            self._download(model)
         begun = self._start.weights_from = self._at
-        host = _HOST_GIB + min(5.0, model.weights_gib)
+        host = _HOST_GIB + min(5.0, model.weights_gib) + (model.weights_gib if self._conditions.in_memory else 0.0)
         if not memory.weights_fit:
             total = memory.total_gib
             raise Failed(
@@ -177,6 +208,23 @@ class _Starter:
         took = self._at - begun
         per_gpu = f"{memory.weights_gib:.2f}".rstrip("0").rstrip(".")
         self._phase("loaded", 0.3, weights_s=f"{took - 0.3:.2f}", weights_per_gpu=per_gpu, model_s=f"{took + 1.1:.6f}")
+
+    def _download(self, model: ModelFacts) -> None:
+        """Fetches the files that are missing; into memory only as far as the limit allows."""
+        conditions, done = self._conditions, self._conditions.on_disk
+        refused = conditions.hub.ask(model.repository, conditions.token)
+        if isinstance(refused, Refusal):
+            missing = f"model-{int(done * model.shards) + 1:05d}-of-{model.shards:05d}.safetensors"
+            raise Failed(f"{refused.value}-weights", commit=f"{conditions.dice.getrandbits(160):040x}", missing=missing)
+        self._start.download_from = self._at
+        self._start.download_s = model.weights_gib * (1 - done) / conditions.hub.gib_per_s * self._pace
+        room = (conditions.host_limit_gib - _HOST_GIB) / model.weights_gib if conditions.in_memory else inf
+        if room < 1:
+            self._at += self._start.download_s * max(0.05, room - done) / (1 - done)
+            raise Failed("", 137, reason="OOMKilled")
+        self._at += self._start.download_s
+        self._phase("downloaded", 0.1, download_s=f"{self._start.download_s:.6f}")
+        self._start.downloaded_at = self._at
 
     def _weights(self, model: ModelFacts, memory: MemoryPlan, part: float) -> None:
         """The progress bar over the checkpoint's shards, up to `part` of it."""

@@ -24,7 +24,7 @@ from vops.diagnosis.caches import cache_mounts, cache_path
 from vops.diagnosis.containers import Role, role
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
-from vops.diagnosis.logs import Stage
+from vops.diagnosis.logs import LogReading, Stage
 from vops.diagnosis.probes import by_arguments, failures, misdirected, told
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.startup import (
@@ -112,7 +112,15 @@ def _keep_cache(replica: Replica) -> tuple[Fix, ...]:
 
 def _downloads_again(replica: Replica) -> bool:
     log = replica.death_log
-    return log is not None and log.stage is Stage.DOWNLOAD and not cache_mounts(replica)
+    if log is None or cache_mounts(replica):
+        return False
+    return log.stage is Stage.DOWNLOAD or _has_read_nothing(log)
+
+
+def _has_read_nothing(log: LogReading) -> bool:
+    """Whether it meant to load weights and had none: vLLM tells of a download only once that is over."""
+    downloaded = any(phase.stage is Stage.DOWNLOAD for phase in log.phases)
+    return log.stage is Stage.WEIGHTS and not downloaded and log.phases[-1].progress is None
 
 
 def _engine_limit(replica: Replica) -> tuple[Fix, ...]:
