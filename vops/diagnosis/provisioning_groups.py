@@ -88,12 +88,27 @@ def _failed(replica: Replica, seen: Autoscalers, own: tuple[Event, ...], reasons
     """A node was asked for and did not come: what the cloud said, by the events and by the groups that back off."""
     groups = _relevant(replica, [group for group in seen.groups if group.status == "Backoff"])
     events = (*(item for item in own if item.reason == "FailedScaleUp"), *_about(seen.group_failures, groups))
-    found = answered(ca_name(seen), Confidence.STRONG, events, groups)
-    since = min((group.since for group in groups if group.since), default=None)
+    found = answered(ca_name(seen), Confidence.STRONG, _last_words(events), groups)
+    times = (*(group.since for group in groups), first_time(own))
+    since = min((time for time in times if time is not None), default=None)
     if found.outcome is Outcome.NOTHING_KNOWN:
         found = Provisioning(Outcome.STOCKOUT, ca_name(seen), Confidence.POSSIBLE, groups=groups)
     said = (*events, *(item for item in own if item not in events))
-    return msgspec.structs.replace(found, events=said, reasons=reasons, since=since or first_time(own))
+    return msgspec.structs.replace(found, events=said, reasons=reasons, since=since)
+
+
+def _last_words(events: tuple[Event, ...]) -> tuple[Event, ...]:
+    """Without what was said of the same zones, or of the same group, and is no longer true: a quota was raised."""
+    return tuple(item for item in events if not any(_supersedes(later, item) for later in events))
+
+
+def _supersedes(later: Event, event: Event) -> bool:
+    if later.reason != event.reason or not event.last_seen or not later.last_seen or later.last_seen <= event.last_seen:
+        return False
+    zones, group = set(zones_in(event.message)), cluster_autoscaler.group_named(event.message)
+    if group:
+        return cluster_autoscaler.group_named(later.message) == group
+    return bool(zones) and zones <= set(zones_in(later.message))
 
 
 def _limit_matters(replica: Replica, reasons: tuple[str, ...]) -> bool:

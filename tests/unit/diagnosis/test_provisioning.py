@@ -319,6 +319,23 @@ def test_events_of_other_pods_say_nothing_of_this_one() -> None:
     assert the_replica(facts).provisioning.outcome is Outcome.NOTHING_KNOWN
 
 
+@pytest.mark.parametrize(
+    ("older", "newer", "cause"),
+    [
+        (scale_up_failed("GCE quota exceeded", age_s=900), scale_up_failed("GCE out of resources"), "gpu-stockout"),
+        (scale_up_failed("GCE out of resources", age_s=900), scale_up_failed("GCE quota exceeded"), "cloud-quota"),
+        (
+            scale_up_failed("GCE quota exceeded", "us-central1-b", age_s=900),
+            scale_up_failed("GCE out of resources"),
+            "cloud-quota",
+        ),
+    ],
+    ids=["the quota was raised", "the quota came later", "another zone"],
+)
+def test_the_last_word_about_a_zone_counts(older: Event, newer: Event, cause: str) -> None:
+    assert first_finding(waits(older, newer)()).cause == cause
+
+
 def test_a_pod_with_a_node_asks_for_none() -> None:
     facts = world(ready(), node(), event("FailedScaleUp", "GCE out of resources"))
     assert the_replica(facts).provisioning.outcome is Outcome.NOTHING_KNOWN
