@@ -11,8 +11,8 @@ import pytest
 from tests.conftest import StartLab
 from tests.lab.fixing import NAMESPACE, session_on
 from vops.lab.documents import Document, copy_of
-from vops.lab.faults import with_empty_cache, with_startup_budget, with_token
-from vops.lab.manifests import GPU_TOLERATION, container_of
+from vops.lab.faults import with_claim, with_empty_cache, with_startup_budget, with_token
+from vops.lab.manifests import GPU_TOLERATION, claim, container_of
 from vops.lab.world import Lab
 from vops.operations.diagnose import diagnose_targets
 
@@ -99,7 +99,39 @@ def _approved_token(deployment: Document) -> None:
     with_token(deployment, "hf-token-approved")
 
 
+def _restock(lab: Lab) -> None:
+    lab.world.cloud.stock.clear()
+
+
+def _raise_quota(lab: Lab) -> None:
+    lab.world.cloud.quota = 8
+
+
+def _raise_limit(lab: Lab) -> None:
+    lab.world.cloud.groups[0].most = 2
+
+
+def _new_claim(lab: Lab) -> None:
+    lab.store.create(claim("llama3-cache-b"))
+    edit(lambda deployment: _mount(deployment, "llama3-cache-b"))(lab)
+
+
+def _mount(deployment: Document, name: str) -> None:
+    with_claim(deployment, name)
+    _stop_first(deployment)
+
+
+def _nothing(lab: Lab) -> None:
+    """It ends by itself."""
+
+
 CURES = (
+    Cure("gpu-stockout", _restock, seconds=2400),
+    Cure("quota-then-stockout", _restock, seconds=2400),
+    Cure("cloud-quota", _raise_quota, seconds=2400),
+    Cure("autoscaler-limit", _raise_limit, seconds=400),
+    Cure("stockout-and-zonal-volume", _new_claim, seconds=400),
+    Cure("node-on-its-way", _nothing, seconds=300),
     Cure("probe-kill-redownload", edit(_cache_and_time), seconds=480),
     Cure("probe-and-engine-timeout", edit(_both_limits), seconds=1500),
     Cure("oom-tmpfs-cache", edit(_cache_on_disk)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,10 +29,16 @@ class Case:
     scenario: str
     causes: tuple[str, ...]
     target: str = "deploy/llama3-8b"
-    because: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    because: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     states: tuple[str, ...] = ("crash-looping",)
     well: tuple[str, ...] = ("qwen3-4b",)
     mentions: tuple[str, ...] = ()
+
+
+def _stockout(scenario: str, cause: str, *mentions: str, well: tuple[str, ...] = ("qwen3-4b",)) -> Case:
+    """No node comes for `cause`, so that the GPUs that are there do not suffice."""
+    because = {"gpu-exhausted": (cause,)}
+    return Case(scenario, (cause, "gpu-exhausted"), because=because, states=("pending",), well=well, mentions=mentions)
 
 
 CASES = (
@@ -57,7 +64,7 @@ CASES = (
     Case(
         "probe-and-engine-timeout",
         ("engine-start-timeout",),
-        mentions=("VLLM_ENGINE_READY_TIMEOUT_S", "startup probe allow as long"),
+        mentions=("VLLM_ENGINE_READY_TIMEOUT_S", "1830 or more"),
     ),
     Case(
         "oom-tmpfs-cache",
@@ -67,6 +74,19 @@ CASES = (
     ),
     Case("missed-oom", ("host-oom",), mentions=("probably killed",)),
     Case("gated-partial-cache", ("gated-model",), mentions=("of-00004.safetensors",)),
+    _stockout("gpu-stockout", "gpu-stockout", "europe-west4-a"),
+    _stockout("quota-then-stockout", "gpu-stockout", "GCE quota exceeded"),
+    _stockout("cloud-quota", "cloud-quota", "NVIDIA_L4_GPUS"),
+    _stockout("autoscaler-limit", "autoscaler-limit", "1 of 1 nodes", well=("qwen3-4b", "qwen3-8b")),
+    Case(
+        "stockout-and-zonal-volume",
+        ("gpu-stockout", "volume-zone-conflict", "gpu-exhausted"),
+        because={"gpu-exhausted": ("volume-zone-conflict",)},
+        states=("pending",),
+        well=("qwen3-14b",),
+        mentions=("llama3-cache keeps it in europe-west4-a", "Let the pod leave its zone"),
+    ),
+    Case("node-on-its-way", ("autoscaler-working",), states=("pending",), mentions=("is on its way",)),
     Case("cold-start", (), states=("loading", "ready")),
     Case("taint-and-gpu-shortage", ("untolerated-taint", "gpu-exhausted"), states=("pending",)),
     Case(

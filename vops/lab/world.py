@@ -15,7 +15,9 @@ from typing import Any
 
 from vops.lab.chance import chance
 from vops.lab.clock import LabClock
+from vops.lab.cloud import Cloud
 from vops.lab.controllers.attachments import Attachments
+from vops.lab.controllers.autoscaler import ClusterAutoscaler
 from vops.lab.controllers.base import Controller
 from vops.lab.controllers.daemonset import DaemonSetController
 from vops.lab.controllers.deployment import DeploymentController
@@ -54,6 +56,7 @@ class World:
         self.store = Store(clock, seed=seed)
         self.hub = Hub()
         self.registry = Registry()
+        self.cloud = Cloud()
         self.hardware: dict[str, int] = {}
         """How many GPUs a node has, where its Node object does not tell before its device plugin runs."""
         self.traffic = TrafficControl(self)
@@ -78,6 +81,7 @@ class World:
             self.nodelife,
             EndpointSliceController(self),
             VolumeController(self),
+            ClusterAutoscaler(self),
             GarbageCollector(self),
         )
         self.store.subscribe(self._notice)
@@ -88,6 +92,11 @@ class World:
     def now(self) -> float:
         """Seconds since the Unix epoch, in the lab."""
         return self.clock.time()
+
+    @staticmethod
+    def clock_at(when: float) -> datetime:
+        """A time in seconds since the epoch, in UTC."""
+        return datetime.fromtimestamp(when, UTC)
 
     def at(self, when: float, action: Callable[[], None]) -> Timer:
         """Plans `action` for a time in seconds since the epoch."""

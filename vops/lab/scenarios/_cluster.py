@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from vops.lab.cloud import NodeGroup
 from vops.lab.documents import Document, copy_of
-from vops.lab.engine.gpus import GpuKind
+from vops.lab.engine.gpus import L4, GpuKind
 from vops.lab.manifests import INFERENCE, VLLM_IMAGE, dcgm_exporter, namespace, node, service
 
 if TYPE_CHECKING:
@@ -15,21 +16,40 @@ if TYPE_CHECKING:
 _NEIGHBOURS = (("coredns", "kube-system", 2), ("gateway", "web", 2), ("chat-frontend", "web", 2), ("redis", "web", 1))
 
 
-def base(world: World, gpu_nodes: Mapping[str, tuple[GpuKind, int]]) -> None:
-    """Creates the cluster: GPU nodes by name, with their kind of GPU and how many."""
+def base(
+    world: World, gpu_nodes: Mapping[str, tuple[GpuKind, int]], zones: tuple[str, ...] = ("zone-a", "zone-b")
+) -> None:
+    """Creates the cluster: GPU nodes by name, with their kind of GPU and how many, in the zones by turns."""
     world.registry.add("nginx:1.29")
     for name in ("kube-system", "gpu-monitoring", "web", INFERENCE, "default"):
         world.store.create(namespace(name))
     for number in (1, 2):
         world.store.create(node(f"cpu-{number}", images=("nginx:1.29",)))
     for number, (name, (kind, count)) in enumerate(gpu_nodes.items()):
-        zone = "zone-b" if number % 2 else "zone-a"
+        zone = zones[number % len(zones)]
         images = (VLLM_IMAGE, "nvidia/dcgm-exporter:4.5.3")
         created = node(name, gpu=kind, gpus=count, cpu=12 * count, memory_gib=64 * count, images=images, zone=zone)
         world.store.create(created)
     world.store.create(dcgm_exporter())
     for name, where, replicas in _NEIGHBOURS:
         world.store.create(service(name, where, replicas))
+
+
+def l4_pool(zone: str, *, most: int = 4) -> NodeGroup:
+    """A pool of nodes with one L4 each in a zone, empty so far."""
+
+    def make(name: str) -> Document:
+        return node(name, gpu=L4, gpus=1, cpu=12, memory_gib=64, images=(VLLM_IMAGE,), zone=zone)
+
+    return NodeGroup(f"gke-lab-l4-{zone[-1]}-grp", zone, 1, make, most)
+
+
+def reclaim(world: World, group: NodeGroup) -> None:
+    """The cloud takes the machines of a pool back, as it does with spot machines, and has none to give instead."""
+    for item in world.store.list("v1", "Node"):
+        if item["metadata"]["name"].startswith(group.name.removesuffix("-grp")):
+            world.store.delete("v1", "Node", "", item["metadata"]["name"])
+    group.size = group.made = 0
 
 
 def create(world: World, document: Document) -> None:

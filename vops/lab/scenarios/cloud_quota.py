@@ -1,0 +1,31 @@
+"""A server waits for a node that the project may not have: its quota of L4 GPUs is used up.
+
+The pool may grow by three more nodes and the cloud may well have machines, but the project's quota NVIDIA_L4_GPUS
+allows none beyond those in use. Waiting does not help: somebody has to ask for more quota. Whether there is stock will
+show only then.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from vops.lab.engine.gpus import L4
+from vops.lab.engine.traffic import Traffic
+from vops.lab.manifests import INFERENCE, vllm
+from vops.lab.scenarios._cluster import base, create, l4_pool, minutes
+
+if TYPE_CHECKING:
+    from vops.lab.world import World
+
+PAST = timedelta(minutes=50)
+
+
+def build(world: World) -> None:
+    base(world, gpu_nodes={"gpu-l4-1": (L4, 1)})
+    world.traffic.set(INFERENCE, "qwen3-4b", Traffic(1.6))
+    create(world, vllm("qwen3-4b", "Qwen/Qwen3-4B", "--max-model-len", "16384"))
+    world.cloud.groups.append(l4_pool("europe-west4-a"))
+    world.cloud.quota = world.cloud.used = 1
+    llama = vllm("llama3-8b", "NousResearch/Meta-Llama-3-8B-Instruct", "--max-model-len", "8192")
+    world.after(minutes(32), lambda: create(world, llama))
