@@ -36,7 +36,7 @@ from vops.model.snapshot import ClusterSnapshot, Source, SourceState, SourceStat
 from vops.model.text import one_line
 from vops.operations.log_tails import LogTails, unwell
 from vops.operations.observer import Observer
-from vops.operations.related import Ask, Related, around_pods, around_workloads, scalers
+from vops.operations.related import Ask, Related, around, around_pods, around_workloads, scalers
 from vops.operations.scope import Scope, scope_of
 from vops.operations.scrape_round import ScrapeRound
 from vops.operations.session import Session
@@ -164,7 +164,8 @@ class _Look:
         if not self._deep:
             return ()
         of_pods = around_pods(subjects, self._namespace, of_one=self._is_pod)
-        return of_pods if self._is_pod else (*of_pods, *around_workloads(self._namespace))
+        of_target = around(self._target) if self._target is not None else ()
+        return of_pods if self._is_pod else (*of_pods, *of_target, *around_workloads(self._namespace))
 
     def _worth_reading(self, subjects: Sequence[Pod]) -> list[Pod]:
         return list(subjects) if self._target is not None else list(filter(unwell, subjects))

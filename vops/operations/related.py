@@ -14,9 +14,10 @@ import msgspec
 
 from vops.model.kinds import RELATED_TYPES
 from vops.model.kinds import Related as AnyRelated
+from vops.model.monitoring import POD_MONITORS, SERVICE_MONITORS
 from vops.model.network import ENDPOINT_SLICES, NETWORK_POLICIES, SERVICES
 from vops.model.provisioning import CONFIG_MAPS, NODE_CLAIMS, NODE_POOLS, QUOTAS, RESOURCE_CLAIMS
-from vops.model.resources import DAEMONSETS, EVENTS, Kind, Pod, Resource
+from vops.model.resources import DAEMONSETS, EVENTS, Kind, Pod, Ref, Resource
 from vops.model.scaling import AUTOSCALERS, SCALED_OBJECTS
 from vops.model.serving import vllm_container
 from vops.model.storage import CLAIMS, STORAGE_CLASSES, VOLUMES
@@ -65,6 +66,13 @@ class Related:
 def scalers(namespace: str) -> tuple[Ask, ...]:
     """What sets the number of replicas."""
     return Ask(AUTOSCALERS, namespace), Ask(SCALED_OBJECTS, namespace)
+
+
+def around(target: Ref) -> tuple[Ask, ...]:
+    """What a target of its own kind needs: an autoscaler the monitors that make its metrics, an exporter itself."""
+    if target.kind in ("ScaledObject", "HorizontalPodAutoscaler"):
+        return Ask(SERVICE_MONITORS), Ask(POD_MONITORS)
+    return (Ask(DAEMONSETS, target.namespace),) if target.kind == "DaemonSet" else ()
 
 
 def around_workloads(namespace: str) -> tuple[Ask, ...]:

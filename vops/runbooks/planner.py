@@ -18,7 +18,7 @@ from vops.errors import Refused
 from vops.model.resources import Ref
 from vops.model.secrets import mask
 from vops.model.snapshot import ClusterSnapshot
-from vops.planning.changes import Verb
+from vops.planning.changes import Verb, kind_of
 from vops.planning.guards import Guard, guards_for
 from vops.planning.ownership import Owner, owners
 from vops.planning.patches import Document
@@ -57,7 +57,8 @@ def bound_params(script: Script, given: Mapping[str, Any]) -> dict[str, Any]:
     values = bind(declared, given)
     for name, param in declared.items():
         if param.type == "k8s.ref" and values[name] is not None:
-            values[name] |= {"namespace": values["namespace"]}
+            namespaced = kind_of(Ref(values[name]["kind"], "")).namespaced
+            values[name] |= {"namespace": values["namespace"] if namespaced else ""}
     return values
 
 

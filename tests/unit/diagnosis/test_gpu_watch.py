@@ -36,7 +36,9 @@ def test_an_exporter_that_does_not_tolerate_the_gpu_nodes_is_told_what_to_tolera
     assert finding is not None
     assert finding.severity is Severity.ERROR
     assert finding.subject.kind == "DaemonSet"
-    assert '"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"' in finding.fixes[0].steps[0]
+    assert finding.fixes[0].params["tolerations"] == [
+        {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
+    ]
 
 
 @pytest.mark.parametrize(

@@ -169,7 +169,7 @@ def test_a_name_that_the_version_does_not_have_is_replaced(query: str, image: st
     pods = ready(owner="llama", container=container)
     facts = world(pods, node(), workload(image=f"vllm/vllm-openai:{image}"), scaled(query), keda_hpa(current="0"))
     renamed = [item for item in report(facts).findings if item.cause == "metric-renamed"]
-    assert [item.fixes[0].steps[-1].partition("query: ")[2] for item in renamed] == ([right] if right else [])
+    assert [item.fixes[0].params["query"] for item in renamed] == ([right] if right else [])
 
 
 def test_a_name_that_nobody_knows_is_believed_wrong_only_when_it_is_empty() -> None:
@@ -192,7 +192,7 @@ def test_a_query_for_the_other_labels_is_turned_round() -> None:
     query = 'max(DCGM_FI_DEV_GPU_UTIL{exported_pod=~"llama.*"})'
     finding = found(serving(scaled(query, metric_type="Value"), monitor(honor=True), answered(query))())
     assert finding.cause == "metric-labels-lost"
-    assert 'max(DCGM_FI_DEV_GPU_UTIL{pod=~"llama.*"})' in finding.fixes[0].steps[-1]
+    assert finding.fixes[0].params["query"] == 'max(DCGM_FI_DEV_GPU_UTIL{pod=~"llama.*"})'
 
 
 # --- numbers ----------------------------------------------------------------------------------------------

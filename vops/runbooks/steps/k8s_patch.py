@@ -21,6 +21,13 @@ KIND = "k8s.patch"
 GROUP = Group.CHANGE
 
 
+class Put(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A place that an expression names (`at`) and what is put there; null leaves it as it is."""
+
+    at: str
+    value: Any = None
+
+
 class Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     ref: RefArg
     """The object to change."""
@@ -28,6 +35,8 @@ class Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="came
     """The vLLM container's name, for places that start with `@vllm`; without it, the one that runs vLLM."""
     set: dict[str, Any] = msgspec.field(default_factory=dict)
     """Place → value, put there whole; null leaves the place as it is."""
+    put: tuple[Put, ...] = ()
+    """Like `set`, for places that depend on a parameter."""
     default: dict[str, Any] = msgspec.field(default_factory=dict)
     """Place → value, put there only where nothing stands yet; null leaves the place as it is."""
     at_least: dict[str, int | None] = msgspec.field(default_factory=dict)
@@ -62,6 +71,7 @@ def _wishes(args: Args) -> Iterator[tuple[Callable[[Places, str, Any], Edit | No
     """Every wish in order; each is turned into an edit on the object as those before it leave it."""
     yield from ((_remove, path, None) for path in args.remove)
     yield from ((_set, path, value) for path, value in args.set.items())
+    yield from ((_set, item.at, item.value) for item in args.put)
     yield from ((_default, path, value) for path, value in args.default.items())
     yield from ((_at_least, path, least) for path, least in args.at_least.items())
     yield from ((_append, path, items) for path, items in args.append.items())

@@ -23,13 +23,14 @@ KIND = "verify"
 GROUP = Group.WAIT
 OUTPUTS: dict[str, str] = {}
 PAUSE_S = 5.0
+_SERVE = ("Deployment", "StatefulSet")
 SETTLE_S = 60.0
 """How long a fault has to last to count: a new pod waits for its predecessor's GPUs, a first probe may fail."""
 
 
 class Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ref: RefArg
-    """The Deployment or StatefulSet that shall serve."""
+    """The Deployment or StatefulSet that shall serve, or the autoscaler or exporter that shall be well."""
     causes: tuple[str, ...]
     """The causes that were to be removed."""
 
@@ -66,6 +67,8 @@ class _Watch:
     def judge(self, snapshot: ClusterSnapshot, ref: Ref) -> Verdict | None:
         """The verdict on one snapshot; None while things are on their way."""
         facts = Facts(snapshot)
+        if ref.kind not in _SERVE:
+            return self._of_another(facts, ref)
         workload = facts.workload(ref.kind, ref.namespace, ref.name)
         if workload is None:
             raise StepFault(f"{ref} is gone")
@@ -76,6 +79,19 @@ class _Watch:
             return Verdict(Result.FIXED, f"{ref}: {workload.ready} of {workload.desired} serve")
         self.state = _state(workload, faults)
         return self._lasting(faults, snapshot.at)
+
+    def _of_another(self, facts: Facts, ref: Ref) -> Verdict | None:
+        """An autoscaler or an exporter is well without errors, and without what was to be removed."""
+        report = diagnose(facts, ref)
+        if report.state == "absent":
+            raise StepFault(f"{ref} is gone")
+        faults = tuple(
+            item for item in report.findings if item.severity is Severity.ERROR or item.cause in self._causes
+        )
+        self.state = faults[0].summary if faults else report.summary
+        if not faults:
+            return Verdict(Result.FIXED, f"{ref}: {report.summary}")
+        return self._lasting(faults, facts.snapshot.at)
 
     def _lasting(self, faults: tuple[Finding, ...], at: datetime) -> Verdict | None:
         """The verdict on the first fault that has lasted."""

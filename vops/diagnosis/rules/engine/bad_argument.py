@@ -10,7 +10,7 @@ Evidence
     vLLM's own words, and the version that runs; a flag that this version has dropped is named as such.
 
 Fix
-    By hand: correct or remove the flag; the nearest known one is named.
+    `fix-argument`, else by hand: correct or remove the flag; the nearest known one is named.
 """
 
 from __future__ import annotations

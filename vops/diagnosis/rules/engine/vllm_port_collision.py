@@ -10,7 +10,7 @@ Evidence
     The error, and Pod.spec.enableServiceLinks.
 
 Fix
-    By hand: enableServiceLinks: false.
+    `fix-service-links`, else by hand: enableServiceLinks: false.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ Evidence
     Desired pods against the nodes with GPUs; for each node its taint or label; the refusal.
 
 Fix
-    By hand, at the DaemonSet: the tolerations of the GPU nodes' taints, the selector, another priority class.
+    `fix-dcgm-tolerations`, else by hand, at the DaemonSet: the tolerations of the GPU nodes' taints, the selector,
+    another priority class.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from collections.abc import Sequence
 from vops.diagnosis import admission, blockers, evidence, remedies
 from vops.diagnosis.facts import DaemonFacts
 from vops.diagnosis.filters.taints import tolerable
-from vops.diagnosis.findings import Confidence, Evidence, Fix, Severity
+from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Severity
 from vops.diagnosis.placement import NodeFit
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.resources import Event
@@ -158,20 +159,25 @@ def _reason(daemon: DaemonFacts, fit: NodeFit) -> Evidence:
 
 def _fix(daemon: DaemonFacts, missed: Sequence[NodeFit]) -> Fix:
     taints = {(item.key, item.effect) for fit in missed for item in daemon.taints(fit) if tolerable(item)}
-    steps = []
+    steps, title = [], "Let the exporter onto the GPU nodes"
     if taints:
         more = [{"key": key, "operator": "Exists", "effect": effect} for key, effect in sorted(taints)]
+        by_owner = "Where a Helm chart or an operator owns it, set the same tolerations in its values."
+        if not any(fit.mismatches for fit in missed):
+            return remedies.of_object(
+                "fix-dcgm-tolerations", title, Applicability.ASK, daemon.ref, {"tolerations": more}, (by_owner,)
+            )
         own = [_as_document(item) for item in daemon.template.spec.tolerations]
         patch = json.dumps([{"op": "add", "path": "/spec/template/spec/tolerations", "value": own + more}])
         steps.append(f"kubectl -n {daemon.namespace} patch daemonset {daemon.name} --type=json -p '{patch}'")
-        steps.append("Where a Helm chart or an operator owns it, set the same tolerations in its values.")
+        steps.append(by_owner)
     if any(fit.mismatches for fit in missed):
         item = next(item for fit in missed for item in fit.mismatches)
         steps.append(
             f"Take {item.key} out of its node selector, or label the nodes: kubectl label node {missed[0].name} "
             f"{item.key}={item.wanted}"
         )
-    return remedies.advice("Let the exporter onto the GPU nodes", *(steps or [edit(daemon)]))
+    return remedies.advice(title, *(steps or [edit(daemon)]))
 
 
 def _as_document(item: object) -> dict[str, object]:

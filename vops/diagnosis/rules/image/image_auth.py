@@ -11,8 +11,8 @@ Evidence
     The runtime's words in the container's status or events, the image, and the pull secrets that the pod names.
 
 Fix
-    By hand: a pull secret with access in the pod's namespace, named in imagePullSecrets; for a cloud's own registry the
-    role that the node needs.
+    `fix-image`, else by hand: a pull secret with access in the pod's namespace, named in imagePullSecrets; for a
+    cloud's own registry the role that the node needs.
 """
 
 from __future__ import annotations

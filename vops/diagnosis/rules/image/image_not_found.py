@@ -12,7 +12,8 @@ Evidence
     other pods run.
 
 Fix
-    By hand: correct the reference; a tag that other pods run, or the tag in vLLM's own form (v0.8.5), is named.
+    `fix-image`, else by hand: correct the reference; a tag that other pods run, or the tag in vLLM's own form
+    (v0.8.5), is named.
 """
 
 from __future__ import annotations

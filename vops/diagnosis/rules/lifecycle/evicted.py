@@ -12,25 +12,27 @@ Evidence
     Pod.status, the event, and the volume, limit or request that was exceeded.
 
 Fix
-    By hand, with the size computed where the weights' size or the usage is known.
+    `fix-ephemeral-storage`, else by hand, with the size computed where the weights' size or the usage is known.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from typing import Any
 
 import msgspec
 
 from vops.diagnosis import endings, evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence, Evidence, Fix
+from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
 
 _GIB = 2**30
 _ROOM = 1.2
 _SPARE = 1.25
+_UNKNOWN_SIZE = "1.2 times the size of the model's files"
 _VOLUME = lazy_pattern(r'EmptyDir volume "(?P<name>[\w.-]{1,63})" exceeds the limit "(?P<limit>[^"]{1,40})"')
 _CONTAINER = lazy_pattern(
     r'Container (?P<name>[\w.-]{1,63}) exceeded its local ephemeral storage limit "(?P<limit>[^"]{1,40})"'
@@ -95,10 +97,13 @@ def _volume(replica: Replica, name: str, limit: str) -> _Reading:
             f"Set sizeLimit of {name} to {wanted}, and request as much ephemeral-storage; "
             "or put the model on a PersistentVolumeClaim, which outlives the pod."
         )
+    fix = remedies.by_steps(replica, "Give the volume room", (step,))
+    if not memory and wanted != _UNKNOWN_SIZE:
+        fix = _give_room(replica, "Give the volume room", step, {"size": wanted, "volume": name})
     what = f"the model's cache in volume {name}" if name == endings.cache_volume(replica) else f"its volume {name}"
     return _Reading(
         f"{what} outgrew its limit of {limit}",
-        remedies.by_steps(replica, "Give the volume room", (step,)),
+        fix,
         (evidence.pod_field(f"spec.volumes[{name}].emptyDir.sizeLimit", limit, expected=wanted),),
     )
 
@@ -113,8 +118,17 @@ def _ephemeral(replica: Replica, limit: str) -> _Reading:
     path = "resources.limits[ephemeral-storage]"
     return _Reading(
         f"it used more than its {limit} of ephemeral storage{where}",
-        remedies.by_steps(replica, "Give its files room", (step,)),
+        remedies.by_steps(replica, "Give its files room", (step,))
+        if wanted == _UNKNOWN_SIZE
+        else _give_room(replica, "Give its files room", step, {"size": wanted, "limit": True}),
         (evidence.container_field(replica, path, limit, expected=wanted),),
+    )
+
+
+def _give_room(replica: Replica, title: str, step: str, params: dict[str, Any]) -> Fix:
+    given = {"container": replica.container.name, **params}
+    return remedies.runbook(
+        replica, "fix-ephemeral-storage", title, Applicability.SAFE, given, by_hand=(step,), notes=(step,)
     )
 
 
@@ -161,7 +175,7 @@ def _wanted(replica: Replica, limit: str) -> str:
     """1.2 times the model's files where their size is known and more than the limit, else in words."""
     files = endings.files_bytes(replica)
     if files is None or files * _ROOM <= endings.size(limit):
-        return "1.2 times the size of the model's files"
+        return _UNKNOWN_SIZE
     return _gib(files * _ROOM)
 
 

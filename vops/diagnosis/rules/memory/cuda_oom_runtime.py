@@ -10,7 +10,7 @@ Evidence
     PyTorch's numbers, and the stage.
 
 Fix
-    By hand, by stage: fewer sequences, lower utilization, or eager mode.
+    `fix-cuda-oom`, else by hand, by stage: fewer sequences, lower utilization, or eager mode.
 """
 
 from __future__ import annotations

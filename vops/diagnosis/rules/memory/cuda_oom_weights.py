@@ -10,7 +10,7 @@ Evidence
     PyTorch's numbers, and the stage that the log had reached.
 
 Fix
-    By hand: more GPUs per replica, a quantized model, or a larger GPU.
+    `fix-cuda-oom`, else by hand: more GPUs per replica, a quantized model, or a larger GPU.
 """
 
 from __future__ import annotations

@@ -13,7 +13,8 @@ Evidence
     growth.
 
 Fix
-    By hand: a memory limit a quarter above what was too little and what the weights need, if the node has it.
+    `fix-host-oom`, else by hand: a memory limit a quarter above what was too little and what the weights need, if the
+    node has it.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ Evidence
     The runtime's words, and the limit.
 
 Fix
-    By hand: a limit with its unit (Gi).
+    `fix-host-oom`, else by hand: a limit with its unit (Gi).
 """
 
 from __future__ import annotations

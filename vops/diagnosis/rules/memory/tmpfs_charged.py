@@ -12,7 +12,7 @@ Evidence
     The kill, the volume with its size and place, and the memory limit.
 
 Fix
-    By hand: a size for the volume and a limit that has room for it, both computed; the model on disk.
+    `fix-shm`, else by hand: a size for the volume and a limit that has room for it, both computed; the model on disk.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ Evidence
     The innermost error, before transformers and vLLM wrap it, and the hub's address where it is set.
 
 Fix
-    By hand: open the way out (DNS, egress policy, proxy), or seed a cache.
+    `fix-hub-offline`, else by hand: open the way out (DNS, egress policy, proxy), or seed a cache.
 """
 
 from __future__ import annotations

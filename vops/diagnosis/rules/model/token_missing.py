@@ -11,7 +11,7 @@ Evidence
     The hub's answer in the log, and whether and from where the container gets a token (never its value).
 
 Fix
-    `fix-gated-model` with a Secret that the user names; its content is never read or written by vops.
+    `fix-token` with a Secret that the user names; its content is never read or written by vops.
 """
 
 from __future__ import annotations

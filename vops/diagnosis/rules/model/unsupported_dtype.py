@@ -11,7 +11,7 @@ Evidence
     The error, which names the GPU.
 
 Fix
-    By hand: --dtype half, or the format that the message allows.
+    `fix-dtype`, else by hand: --dtype half, or the format that the message allows.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ Evidence
     The policies with what they admit, the server's port, and the client that is not admitted.
 
 Fix
-    By hand: one more ingress rule, for this port and these clients.
+    `fix-network-policy`, else by hand: one more ingress rule, for this port and these clients.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 
 from vops.diagnosis import blockers, policies, remedies, services
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence, Evidence, Fix
+from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.network import NetworkPolicy
 from vops.model.resources import Pod
@@ -123,8 +123,18 @@ def _admit(replica: Replica, port: int, client: Pod | None) -> Fix:
             "ingress": [{"from": [peer], "ports": [{"protocol": "TCP", "port": port}]}],
         },
     }
+    target, title = remedies.workload_of(replica), f"Admit the clients to port {port}"
+    if target is not None and client is not None:
+        params = {
+            "name": policy["metadata"]["name"],
+            "selector": dict(labels),
+            "client_namespace": where,
+            "port": port,
+        }
+        more = ("Admit Prometheus in the same way where it scrapes the server.",)
+        return Fix(title, Applicability.ASK, "fix-network-policy", {**target, **params}, more)
     return remedies.advice(
-        f"Admit the clients to port {port}",
+        title,
         f"Policies add up; create one more with kubectl -n {replica.namespace} apply -f -",
         json.dumps(policy),
         "Admit Prometheus in the same way where it scrapes the server.",

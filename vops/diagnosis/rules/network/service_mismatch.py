@@ -13,7 +13,7 @@ Evidence
     EndpointSlices.
 
 Fix
-    By hand, at the Service: the selector of the workload, or the target port.
+    `fix-argument` or `fix-service`, else by hand, at the Service: the selector of the workload, or the target port.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ Evidence
     The error, NCCL's warning, and what is mounted at /dev/shm.
 
 Fix
-    By hand: a memory-backed emptyDir at /dev/shm of 2 GiB for each GPU, and the memory limit raised by as much, since
-    what is written there counts against it.
+    `fix-shm`, else by hand: a memory-backed emptyDir at /dev/shm of 2 GiB for each GPU, and the memory limit raised
+    by as much, since what is written there counts against it.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ Evidence
     vLLM's numbers against the container's GPU limit.
 
 Fix
-    By hand: ask for as many GPUs as the world size, or use a divisor of the heads.
+    `fix-gpu-count`, else by hand: ask for as many GPUs as the world size, or use a divisor of the heads.
 """
 
 from __future__ import annotations

@@ -13,7 +13,8 @@ Evidence
     The condition, progressDeadlineSeconds, and the new pods with what they are doing.
 
 Fix
-    By hand: progressDeadlineSeconds above what a start may take (the startup probe's budget, a node, a reserve).
+    `fix-progress-deadline`, else by hand: progressDeadlineSeconds above what a start may take (the startup probe's
+    budget, a node, a reserve).
 """
 
 from __future__ import annotations

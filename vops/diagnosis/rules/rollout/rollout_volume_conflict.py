@@ -11,8 +11,8 @@ Evidence
     The attach error or the scheduler's words, the claim's access modes, the old pod with its node, and the strategy.
 
 Fix
-    By hand: strategy Recreate, or maxSurge 0, so that the old pod stops first; or, better for good, a
-    claim that many may read.
+    `fix-volume-rollout`, else by hand: strategy Recreate, or maxSurge 0, so that the old pod stops first; or, better
+    for good, a claim that many may read.
 """
 
 from __future__ import annotations

@@ -10,14 +10,15 @@ Evidence
     The HPA's condition, its limits, what the metrics ask for, and how many more replicas the GPUs have room for.
 
 Fix
-    By hand: raise the maximum, to what the metrics ask for and at most to what the free GPUs hold.
+    `fix-autoscaler-max`, else by hand: raise the maximum, to what the metrics ask for and at most to what the free
+    GPUs hold.
 """
 
 from __future__ import annotations
 
 from vops.diagnosis import remedies, scaling
 from vops.diagnosis.facts import Replica, ScalerFacts
-from vops.diagnosis.findings import Confidence, Evidence, Fix, Severity
+from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Severity
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.states import ReplicaState
 from vops.model.snapshot import Source
@@ -79,10 +80,19 @@ def _fix(scaler: ScalerFacts, most: int, replicas: int) -> Fix:
             f"Then raise {_field(scaler)} above {most}: {scaling.edit(scaler)}",
         )
     room_known = f" The GPUs that are free now hold {room} more." if room is not None else ""
-    return remedies.advice(
-        f"Raise the maximum above {most}" if not value else f"Raise the maximum from {most} to {value}",
-        scaling.edit(scaler),
-        f"Set {_field(scaler)}: {value or 'as many as the GPUs hold'}.{room_known} Every replica costs its GPUs.",
+    if not value:
+        return remedies.advice(
+            f"Raise the maximum above {most}",
+            scaling.edit(scaler),
+            f"Set {_field(scaler)}: as many as the GPUs hold.{room_known} Every replica costs its GPUs.",
+        )
+    return remedies.of_object(
+        "fix-autoscaler-max",
+        f"Raise the maximum from {most} to {value}",
+        Applicability.ASK,
+        scaler.ref,
+        {"maximum": value},
+        (f"Every replica costs its GPUs.{room_known}",),
     )
 
 

@@ -12,14 +12,14 @@ Evidence
     The annotation or field with its value, the condition, and the number of replicas that it holds.
 
 Fix
-    By hand: remove the annotation.
+    `fix-paused-autoscaler`, else by hand: remove the annotation.
 """
 
 from __future__ import annotations
 
 from vops.diagnosis import remedies, scaling
 from vops.diagnosis.facts import ScalerFacts
-from vops.diagnosis.findings import Confidence, Evidence, Severity
+from vops.diagnosis.findings import Applicability, Confidence, Evidence, Severity
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.scaling import ScaledObject
 
@@ -49,11 +49,13 @@ def _paused(scaler: ScalerFacts, scaled: ScaledObject, note: str) -> Verdict:
         confidence=Confidence.CERTAIN,
         severity=Severity.ERROR if held == 0 else Severity.WARNING,
         fixes=(
-            remedies.advice(
+            remedies.of_object(
+                "fix-paused-autoscaler",
                 "Take the pause away",
-                f"kubectl -n {scaler.namespace} annotate scaledobject {scaler.name} "
-                f"{note or 'autoscaling.keda.sh/paused'}-",
-                "Ask whoever paused it first, and keep it so in the repository that it comes from.",
+                Applicability.ASK,
+                scaler.ref,
+                {"pause": note.rpartition("/")[2] or "paused"},
+                ("Ask whoever paused it first, and keep it so in the repository that it comes from.",),
             ),
         ),
     )
@@ -73,8 +75,13 @@ def _never_up(scaler: ScalerFacts) -> Verdict | None:
         confidence=Confidence.CERTAIN,
         severity=Severity.WARNING,
         fixes=(
-            remedies.advice(
-                "Let it scale up", scaling.edit(scaler), f"Set {path}.scaleUp.selectPolicy: Max, or remove it."
+            remedies.of_object(
+                "fix-paused-autoscaler",
+                "Let it scale up",
+                Applicability.ASK,
+                scaler.ref,
+                {"policy": f"/{path.replace('.', '/')}/scaleUp/selectPolicy"},
+                ("Ask whoever forbade it first.",),
             ),
         ),
     )

@@ -13,7 +13,7 @@ Evidence
     The query, the threshold and the metric type; the largest number they can ask for, and the one that is allowed.
 
 Fix
-    By hand, at the trigger: metricType Value, or a sum instead of the average.
+    `fix-scaling-query`, else by hand, at the trigger: metricType Value, or a sum instead of the average.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import re
 
 from vops.diagnosis import remedies, scaling
 from vops.diagnosis.facts import ScalerFacts
-from vops.diagnosis.findings import Confidence, Fix, Severity
+from vops.diagnosis.findings import Applicability, Confidence, Fix, Severity
 from vops.diagnosis.queries import Aggregate
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.scaling import Signal
@@ -112,4 +112,8 @@ def _fix(scaler: ScalerFacts, signal: Signal, shape: Aggregate) -> Fix:
         steps.append(f"query: {summed}")
     else:
         steps.append("Or follow the queue instead: sum(vllm:num_requests_waiting), AverageValue, threshold 3 to 5.")
-    return remedies.advice("Let the query ask for every replica that is allowed", *steps)
+    title = "Let the query ask for every replica that is allowed"
+    if scaler.scaled_object is None or signal.trigger is None:
+        return remedies.advice(title, *steps)
+    params = {"trigger": signal.trigger, "metric_type": "Value"}
+    return remedies.of_object("fix-scaling-query", title, Applicability.SAFE, scaler.ref, params, steps[1:])

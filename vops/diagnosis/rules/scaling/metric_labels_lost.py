@@ -12,8 +12,9 @@ Evidence
     The label condition in the query, honorLabels of the monitor, and Prometheus' empty answer where there is one.
 
 Fix
-    By hand: honorLabels: true at the monitor's endpoint. Where the Prometheus object has overrideHonorLabels: true that
-    changes nothing, and the query must ask for the exported_ labels.
+    `fix-metric-labels` or `fix-scaling-query`, else by hand: honorLabels: true at the monitor's endpoint. Where the
+    Prometheus object has overrideHonorLabels: true that changes nothing, and the query must ask for the exported_
+    labels.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ import re
 
 from vops.diagnosis import queries, remedies, scaling
 from vops.diagnosis.facts import Facts, ScalerFacts
-from vops.diagnosis.findings import Confidence, Evidence, Fix, Severity
+from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Severity
 from vops.diagnosis.queries import Matcher
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.scaling import Signal
 from vops.model.monitoring import PodMonitor, ScrapeEndpoint, ServiceMonitor
+from vops.model.resources import Ref
 
 _LABELS = frozenset({"pod", "container", "namespace"})
 _EXPORTED = frozenset(f"exported_{name}" for name in _LABELS)
@@ -98,20 +100,24 @@ def _says(scaler: ScalerFacts, signal: Signal, asked: list[Matcher], monitor: Mo
         ),
         confidence=Confidence.STRONG if is_empty else Confidence.PROBABLE,
         severity=Severity.ERROR if is_empty else Severity.WARNING,
-        fixes=(_honour(monitor, signal),),
+        fixes=(_honour(scaler, monitor, signal),),
     )
 
 
-def _honour(monitor: Monitor, signal: Signal) -> Fix:
-    meta, service = monitor.metadata, isinstance(monitor, ServiceMonitor)
-    kind, path = ("servicemonitor", "endpoints") if service else ("podmonitor", "podMetricsEndpoints")
-    patch = f'[{{"op": "add", "path": "/spec/{path}/0/honorLabels", "value": true}}]'
+def _honour(scaler: ScalerFacts, monitor: Monitor, signal: Signal) -> Fix:
+    meta = monitor.metadata
+    at = next(at for at, item in enumerate(endpoints(monitor)) if not honours(item))
     exported = re.sub(r"(?<!exported_)\b(pod|container|namespace)(?=\s*(?:=~|=))", r"exported_\1", signal.query)
-    return remedies.advice(
+    return remedies.of_object(
+        "fix-metric-labels",
         "Let the GPU metrics keep the labels of their pods",
-        f"kubectl -n {meta.namespace} patch {kind} {meta.name} --type=json -p '{patch}'",
-        "Where the Prometheus object has overrideHonorLabels: true this changes nothing; then ask for the others:",
-        f"query: {exported}",
+        Applicability.SAFE,
+        Ref(type(monitor).__name__, meta.name, meta.namespace),
+        {"endpoint": at, "autoscaler": scaler.name, "autoscaler_namespace": scaler.namespace},
+        (
+            "Where the Prometheus object has overrideHonorLabels: true this changes nothing; then ask for the others:",
+            f"query: {exported}",
+        ),
     )
 
 
@@ -127,5 +133,13 @@ def _reversed(scaler: ScalerFacts, signal: Signal, asked: list[Matcher], monitor
             Evidence("prometheus", signal.query, "no series", "one series"),
         ),
         confidence=Confidence.STRONG,
-        fixes=(remedies.advice("Ask for the labels that are there", scaling.edit(scaler), f"Set {where}: {plain}"),),
+        fixes=(_ask_plainly(scaler, signal, where, plain),),
     )
+
+
+def _ask_plainly(scaler: ScalerFacts, signal: Signal, where: str, query: str) -> Fix:
+    title = "Ask for the labels that are there"
+    if scaler.scaled_object is None or signal.trigger is None:
+        return remedies.advice(title, scaling.edit(scaler), f"Set {where}: {query}")
+    params = {"trigger": signal.trigger, "query": query}
+    return remedies.of_object("fix-scaling-query", title, Applicability.SAFE, scaler.ref, params)

@@ -13,7 +13,7 @@ Evidence
     The query, the target's image, and Prometheus' empty answer where there is one.
 
 Fix
-    By hand: the query with the name that this version uses.
+    `fix-scaling-query`, else by hand: the query with the name that this version uses.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import msgspec
 
 from vops.diagnosis import queries, remedies, scaling
 from vops.diagnosis.facts import ScalerFacts
-from vops.diagnosis.findings import Confidence, Evidence, Fix, Severity
+from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Severity
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.scaling import Signal
 from vops.model.dialects import COUNTERS, ENGINE_METRICS, METRIC_NAMES, Version
@@ -141,11 +141,11 @@ def _fix(scaler: ScalerFacts, signal: Signal, wrong: Wrong, where: str) -> Fix:
             scaling.edit(scaler),
             f"Set {where}: sum(vllm:num_requests_waiting), with a threshold of 3 to 5.",
         )
-    return remedies.advice(
-        f"Ask for {wrong.instead}",
-        scaling.edit(scaler),
-        f"Set {where}: {renamed(signal.query, wrong.name, wrong.instead)}",
-    )
+    title, query = f"Ask for {wrong.instead}", renamed(signal.query, wrong.name, wrong.instead)
+    if scaler.scaled_object is None or signal.trigger is None:
+        return remedies.advice(title, scaling.edit(scaler), f"Set {where}: {query}")
+    params = {"trigger": signal.trigger, "query": query}
+    return remedies.of_object("fix-scaling-query", title, Applicability.SAFE, scaler.ref, params)
 
 
 def renamed(query: str, old: str, new: str) -> str:

@@ -13,14 +13,14 @@ Evidence
     spec.replicas, and what the autoscaler says about itself.
 
 Fix
-    By hand: one replica, or a lower limit of one.
+    `fix-paused-autoscaler`, else by hand: one replica, or a lower limit of one.
 """
 
 from __future__ import annotations
 
 from vops.diagnosis import queries, remedies, scaler_errors, scaling
 from vops.diagnosis.facts import ScalerFacts, WorkloadFacts
-from vops.diagnosis.findings import Confidence, Evidence, Fix, Severity
+from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Severity
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.scaling import ScaledObject
 
@@ -71,8 +71,12 @@ def _by_keda(workload: WorkloadFacts, scaler: ScalerFacts, scaled: ScaledObject,
     if note:
         why, severity = f"{scaling.named(scaler)} is paused ({note})", Severity.WARNING
         said = (scaling.field_of(scaler, f"metadata.annotations[{note}]", scaled.metadata.annotations[note]),)
-        fix = remedies.advice(
-            "Take the pause away", f"kubectl -n {scaler.namespace} annotate scaledobject {scaler.name} {note}-"
+        fix = remedies.of_object(
+            "fix-paused-autoscaler",
+            "Take the pause away",
+            Applicability.ASK,
+            scaler.ref,
+            {"pause": note.rpartition("/")[2]},
         )
     elif told := scaler_errors.complaints(scaler):
         why, severity = f"{scaling.named(scaler)} gets no metric that could wake it", Severity.ERROR

@@ -13,7 +13,7 @@ Evidence
     several causes read the same, only possible.
 
 Fix
-    By hand, after a look at the nodes; a toleration where the words name the taint.
+    `fix-untolerated-taint`, else by hand, after a look at the nodes; a toleration where the words name the taint.
 """
 
 from __future__ import annotations

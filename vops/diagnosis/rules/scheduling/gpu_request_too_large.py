@@ -10,7 +10,7 @@ Evidence
     The request, and the largest allocatable count with its node.
 
 Fix
-    By hand: ask for as many GPUs as tensor × pipeline parallelism needs, or use larger nodes.
+    `fix-gpu-count`, else by hand: ask for as many GPUs as tensor × pipeline parallelism needs, or use larger nodes.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ Evidence
     The labels of the nearest nodes against what is asked, and the scheduler's own words.
 
 Fix
-    By hand, since it changes the hardware: ask for a value that a node has.
+    `fix-node-selector`, else by hand, since it changes the hardware: ask for a value that a node has.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ Evidence
     The pod's request, and the GPU resources in Node.status.capacity.
 
 Fix
-    By hand: ask for a resource that exists, when a slice of that size is enough for the model.
+    `fix-gpu-resource`, else by hand: ask for a resource that exists, when a slice of that size is enough for the
+    model.
 """
 
 from __future__ import annotations

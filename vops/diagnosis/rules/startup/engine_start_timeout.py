@@ -10,7 +10,8 @@ Evidence
     The error, the stage that was reached, and the variable where it is set.
 
 Fix
-    By hand: set VLLM_ENGINE_READY_TIMEOUT_S to one and a half times the time that a start takes.
+    `fix-engine-timeout`, else by hand: set VLLM_ENGINE_READY_TIMEOUT_S to one and a half times the time that a start
+    takes.
 """
 
 from __future__ import annotations

@@ -13,7 +13,8 @@ Evidence
     The `Killing` and `Unhealthy` events, the probe's limits, and the log that served until it was stopped.
 
 Fix
-    By hand: a timeout of at least 5 s, and twice what it is now; a threshold of at least 3.
+    `fix-liveness-under-load`, else by hand: a timeout of at least 5 s, and twice what it is now; a threshold of at
+    least 3.
 """
 
 from __future__ import annotations

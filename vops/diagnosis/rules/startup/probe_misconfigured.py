@@ -12,7 +12,8 @@ Evidence
     The probe, the address in the log, the server's answers to the probe, and the kubelet's `Unhealthy` event.
 
 Fix
-    By hand: point the probe at /health on the port that the server listens on; /health needs no API key.
+    `fix-probe-target`, else by hand: point the probe at /health on the port that the server listens on; /health needs
+    no API key.
 """
 
 from __future__ import annotations

@@ -10,17 +10,17 @@ Evidence
     The error, and the stage that the log had reached.
 
 Fix
-    By hand: a larger volume (1.2 times the weights).
+    `fix-ephemeral-storage`, else by hand: a larger volume (1.2 times the weights).
 """
 
 from __future__ import annotations
 
 import re
 
-from vops.diagnosis import deaths, evidence, remedies
+from vops.diagnosis import deaths, endings, evidence, host_memory, remedies
 from vops.diagnosis.caches import cache_path, mount_of
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Evidence
+from vops.diagnosis.findings import Applicability, Evidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
 from vops.model.resources import Volume
@@ -35,6 +35,7 @@ _FULL = lazy_pattern(
 )
 _SHARED = lazy_pattern(r"/dev/[s]hm|psm_|</torch_|shared.?memory|shm_open|nccl", re.IGNORECASE)
 
+_ROOM = 1.2
 _PATH = lazy_pattern(r"'(/[^']{1,300})'")
 
 
@@ -51,7 +52,19 @@ def disk_full(replica: Replica) -> Verdict | None:
         summary=f"{replica.name} finds no space left on {where}",
         evidence=(*deaths.shown(replica, hit), *shown),
         confidence=deaths.confidence(replica),
-        fixes=(remedies.by_steps(replica, "Make room for the model", (step,)),),
+        fixes=(_fix(replica, volume, step),),
+    )
+
+
+def _fix(replica: Replica, volume: Volume | None, step: str) -> Fix:
+    """More room in an emptyDir where the size of the model is known; claims and nodes are grown by hand."""
+    title, files = "Make room for the model", endings.files_bytes(replica)
+    if volume is None or volume.empty_dir is None or volume.empty_dir.get("medium") or files is None:
+        return remedies.by_steps(replica, title, (step,))
+    size = host_memory.in_gi(_ROOM * files)
+    params = {"container": replica.container.name, "size": size, "volume": volume.name}
+    return remedies.runbook(
+        replica, "fix-ephemeral-storage", title, Applicability.SAFE, params, by_hand=(step,), notes=(step,)
     )
 
 

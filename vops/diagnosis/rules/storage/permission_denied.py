@@ -11,7 +11,7 @@ Evidence
     The error with its path, and the variables that say where caches go.
 
 Fix
-    By hand: a writable volume, and HF_HOME and HOME on it.
+    `fix-readonly-cache`, else by hand: a writable volume, and HF_HOME and HOME on it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from __future__ import annotations
 from vops.diagnosis import deaths, evidence, remedies
 from vops.diagnosis.caches import mount_of
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Evidence
+from vops.diagnosis.findings import Applicability, Evidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
@@ -35,6 +35,8 @@ _DENIED = lazy_pattern(
 _REMOTE = lazy_pattern(r"AccessDenied|\(403\)|error: 403|403 Forbidden|storage\.objects|AuthorizationPermission")
 _NO_USER = "getpwuid"
 _ANYWHERE = "Mount a volume that the container's user may write to, and set HF_HOME and HOME to it."
+_OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+_SCRATCH = "/scratch"
 _PATH = lazy_pattern(r"'(/[^']{1,300})'")
 
 
@@ -77,8 +79,37 @@ def permission_denied(replica: Replica) -> Verdict | None:
             *(evidence.container_field(replica, f"env[{item.name}]", item.value) for item in homes),
         ),
         confidence=deaths.confidence(replica),
-        fixes=(remedies.by_steps(replica, "Give it a directory to write to", (step,)),),
+        fixes=(_fix(replica, path[1] if path is not None else "", step),),
     )
+
+
+def _fix(replica: Replica, path: str, step: str) -> Fix:
+    """A directory of its own for what is written there; not for a cache that holds the model it may not download."""
+    title, variable = "Give it a directory to write to", _variable(replica, path)
+    offline = any(item.name in _OFFLINE for item in replica.container.env)
+    if not _is_read_only(replica, path) or (offline and variable == "HF_HOME"):
+        return remedies.by_steps(replica, title, (step,))
+    params = {"container": replica.container.name, "path": _SCRATCH, "variables": [variable]}
+    return remedies.runbook(
+        replica, "fix-readonly-cache", title, Applicability.ASK, params, by_hand=(step,), notes=(step,)
+    )
+
+
+def _is_read_only(replica: Replica, path: str) -> bool:
+    mount = mount_of(replica, path) if path else None
+    context = {**replica.pod.spec.security_context, **replica.container.security_context}
+    return bool(path) and (mount.read_only if mount is not None else bool(context.get("readOnlyRootFilesystem")))
+
+
+def _variable(replica: Replica, path: str) -> str:
+    """The variable that moves what is kept at a path."""
+    environment = {item.name: item.value for item in replica.container.env if item.value}
+    for name in ("VLLM_CACHE_ROOT", "HF_HOME"):
+        if name in environment and path.startswith(environment[name]):
+            return name
+    if "/.cache/vllm" in path:
+        return "VLLM_CACHE_ROOT"
+    return "HF_HOME" if "huggingface" in path else "HOME"
 
 
 def _why(replica: Replica, path: str) -> tuple[tuple[Evidence, ...], str]:
