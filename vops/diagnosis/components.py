@@ -40,6 +40,7 @@ _SIGNS = (
         Component.DCGM_EXPORTER,
         lazy_pattern(
             r"(?i:dcgm-?exporter)|Not collecting (?:DCP|GPU)|DCGM (?:successfully )?init|libdcgm|nv-hostengine"
+            r"|Error starting DCGM"
         ),
     ),
     (
@@ -72,6 +73,7 @@ _FAILURES = {
         r"Failed to initialize NVML|NVML doesn't exist|Cannot init NVML|libdcgm\.so|[Ee]rror (?:starting|connecting to"
         r"|setting "
         r"up) .{0,40}(?:DCGM|nv-hostengine)|Failed to watch metrics|unrecoverable error|DCGM library couldn't be found"
+        r"|Error watching fields|Error getting (?:device information|supported metrics .{0,40}fatal)"
         r"|Unable to connect to .{0,40}nv-hostengine|[Ff]ailed to (?:start|init).{0,60}(?:DCGM|dcgm)"
     ),
     Component.KEDA: lazy_pattern(

@@ -37,7 +37,7 @@ _NOT_RUN = (126, 127, 128)
 _NOISE = lazy_pattern(r"object \S+ not registered|failed to sync (?:secret|configmap) cache")
 """Said while a kubelet starts to watch the pod's configuration, and over at once."""
 
-_STILL_WAITS = "Unable to attach or mount volumes"
+_STILL_WAITS = ("Unable to attach or mount volumes", "Unable to mount volumes")
 """What a kubelet says every two minutes of volumes that did not come: they may not even be attached."""
 
 _WRAPPERS = (" desc = ", "runc create failed: ", "unable to start container process: ", "error during container init: ")

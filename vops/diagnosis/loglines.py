@@ -59,6 +59,10 @@ _DATED = lazy_pattern(
 _GLOG = lazy_pattern(
     r"\[?([IWEF])(\d\d)(\d\d) (\d\d):(\d\d):(\d\d)(?:\.\d{1,9})? +(?:\d{1,8} )?([\w./-]{1,100}:\d{1,6})\] ?", re.ASCII
 )
+_GO = lazy_pattern(
+    r"\d{4}/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d)(?:\.\d{1,9})? (?=(Failed|Fatal|Error|error|panic|Could not|could not)?)",
+    re.ASCII,
+)
 _UVICORN = lazy_pattern(r"(ERROR|CRITICAL|WARNING): {2,8}", re.ASCII)
 _LETTERS = {"I": "INFO", "W": "WARNING", "E": "ERROR", "F": "CRITICAL", "WARN": "WARNING", "FATAL": "CRITICAL"}
 _LEAP_YEAR = 2000
@@ -221,6 +225,8 @@ def _header(text: str) -> tuple[str, str, datetime | None, int] | None:
     if (first == "[" or first.isdigit()) and (match := _DATED.match(text)):
         level = _LETTERS.get(match[6], match[6])
         return level, match[7] or "", _moment(*match.group(1, 2, 3, 4, 5)), match.end()
+    if first.isdigit() and (match := _GO.match(text)):
+        return "ERROR" if match[6] else "", "", _moment(*match.group(1, 2, 3, 4, 5)), match.end()
     if first in "ECW" and (match := _UVICORN.match(text)):
         return match[1], "uvicorn", None, match.end()
     return None

@@ -36,7 +36,8 @@ _FATAL = lazy_pattern(
     r"|(?P<Download>curl: \(\d{1,3}\) .{1,400}|wget: .{1,300}|.{0,60}fatal error: .{1,400}|download failed: .{1,600}"
     r"|(?:Service|Access|AccessDenied)Exception: .{1,400}|(?:ERROR|Error): (?:\(?gcloud|gsutil).{1,400}"
     r"|fatal: (?:unable to access|could not read|repository) .{1,300}|(?:ERROR: )?Failed to download .{1,300}"
-    r"|(?:Access denied|Cannot access gated repo|Error: Repository not found|Not logged in|User Access Token).{0,400})"
+    r"|(?:Access denied|Cannot access gated repo|Access to model \S{1,200} is restricted"
+    r"|Error: Repository not found|Not logged in|User Access Token).{0,400})"
     r"|(?P<Ray>.{0,200}(?:[Ff]ailed to connect to GCS|Unable to connect to GCS|Failed to get node info.{0,80}GCS"
     r"|Timed out (?:while )?waiting for GCS|GCS (?:server|cluster) .{0,40}(?:not found|timed out)).{0,300})",
     re.ASCII,

@@ -175,8 +175,16 @@ def _refused(workload: WorkloadFacts) -> bool:
 
 def _replica_branches(replica: Replica) -> frozenset[Branch]:
     found = _OF_STATE.get(replica.state, frozenset())
+    if replica.state is ReplicaState.NOT_READY and _is_sent_away(replica):
+        found |= {Branch.GONE}
     died = replica.last_death is not None and replica.state in _MAY_HAVE_DIED
     return found | {Branch.DIED} if died else found
+
+
+def _is_sent_away(replica: Replica) -> bool:
+    """Whether Kubernetes has said that it ends the pod, before its deletion shows."""
+    condition = replica.pod.condition("DisruptionTarget")
+    return condition is not None and condition.status == "True"
 
 
 _OF_STATE = {

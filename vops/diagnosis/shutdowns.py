@@ -24,6 +24,15 @@ _SIGNALLED = lazy_pattern(
 _SIGNALS = {"SIGKILL": 9, "SIGSEGV": 11, "SIGABRT": 6, "SIGBUS": 7, "SIGTERM": 15}
 _PARENTS_SIGNAL = -15
 """What a worker is ended with when another one has failed."""
+_FATAL = (
+    "EngineCore encountered a fatal error",
+    "Engine loop is dead",
+    "terminate called ",
+    "!!!!!!! Segfault encountered",
+    "*** SIG",
+    "Fatal Python error: ",
+)
+"""What is said when an engine's process ends of an error, whatever it was."""
 _STOPPED = ("[shutdown] API server: shutdown triggered", "INFO:     Shutting down", "KeyboardInterrupt: terminated")
 
 
@@ -44,7 +53,7 @@ class Endings:
             self.active_line = line.number
         elif any(word in text for word in _DEATHS) and (match := _CHILD.match(text)):
             self._died(line, next((int(code) for code in match.groups() if code), None))
-        elif "EngineDeadError" in text:
+        elif "EngineDeadError" in text or text.startswith(_FATAL):
             self._died(line, None)
         elif ("Killed" in text or "with signal" in text) and (signal := _SIGNALLED.match(text)):
             self._died(line, -_SIGNALS.get(signal[1] or "SIGKILL", 9))

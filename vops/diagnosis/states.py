@@ -31,6 +31,10 @@ _BACKOFF_RESET = timedelta(minutes=10)
 _SIDECAR_START = timedelta(minutes=5)
 """How long a container that is no model server may take to become ready."""
 
+_WORKERS_JOIN_S = 300
+"""How long the workers of a Ray cluster may take to bring their GPUs."""
+
+_PLACING = re.compile(r"creating a placement group of specs for (\d{1,6}) seconds", re.ASCII)
 _CLOCK_SLACK = timedelta(seconds=3)
 _ANSWERED = re.compile(r"statuscode: 4\d\d", re.ASCII)
 
@@ -101,7 +105,14 @@ def _running(replica: Replica, status: ContainerStatus) -> ReplicaState:
         return ReplicaState.NOT_READY
     if restarts_in_a_loop(status):
         return ReplicaState.CRASH_LOOPING
-    return ReplicaState.LOADING if within_budget(replica) else ReplicaState.NOT_READY
+    return ReplicaState.LOADING if within_budget(replica) and not waited_s(replica) else ReplicaState.NOT_READY
+
+
+def waited_s(replica: Replica) -> int:
+    """How long a server has waited in vain for the GPUs of its Ray cluster, in seconds; 0 as long as they may come."""
+    notices = replica.log.notices if replica.log is not None else ()
+    said = [int(match[1]) for item in notices if (match := _PLACING.search(item.message)) is not None]
+    return max((seconds for seconds in said if seconds >= _WORKERS_JOIN_S), default=0)
 
 
 def started_at(replica: Replica) -> datetime | None:

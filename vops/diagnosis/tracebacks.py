@@ -16,7 +16,7 @@ import msgspec
 from vops.diagnosis.loglines import Line
 from vops.model.patterns import lazy_pattern
 
-_TYPE = r"(?:[A-Za-z_]\w{0,60}\.){0,8}[A-Z]\w{0,60}"
+_TYPE = r"(?:(?:[A-Za-z_]\w{0,60}\.){0,8}[A-Z]|(?:[A-Za-z_]\w{0,60}\.){1,8}[a-z])\w{0,60}"
 _EXCEPTION = lazy_pattern(
     rf"({_TYPE}(?:Error|Exception|Interrupt|Exit|Failure|Timeout|Died|Unavailable|IsEnabled|OutOfResources|Empty)"
     r"(?:\([\w.]{1,80}\))?)(?:: (.*)|:)?$",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from vops.diagnosis import evidence
 from vops.diagnosis.diagnose import diagnose, diagnose_all
 from vops.diagnosis.facts import STAND_IN, Facts, pod_ref
 from vops.diagnosis.findings import Report
@@ -33,7 +34,7 @@ def diagnose_bundle(paths: Sequence[Path], stdin: bytes | None) -> tuple[list[Re
         pods = filter(None, map(facts.replica_of_pod, snapshot.pods))
         reports = [*(diagnose(facts, replica.ref) for replica in pods), *reports]
     made_up = {pod_ref(pod) for pod in snapshot.pods if STAND_IN in pod.metadata.annotations}
-    reports = [_seen_only(report) if report.subject in made_up else report for report in reports]
+    reports = [_seen_only(report, facts) if report.subject in made_up else report for report in reports]
     if not reports:
         problems.append("the bundle holds no pod and no log of one: there is nothing to diagnose")
     return reports, problems
@@ -53,6 +54,8 @@ def read_bundle(paths: Sequence[Path], stdin: bytes | None = None) -> tuple[Clus
     for file in files:
         if file.content is Content.LOG:
             contents.add_log(file, at)
+        elif file.content is Content.DESCRIBED:
+            contents.add_log_within(file, at)
         elif file.content is Content.METRICS:
             contents.add_metrics(file, at)
     snapshot = contents.snapshot(at)
@@ -62,10 +65,15 @@ def read_bundle(paths: Sequence[Path], stdin: bytes | None = None) -> tuple[Clus
     return snapshot, problems
 
 
-def _seen_only(report: Report) -> Report:
-    """A report about a pod that was made up for a log: what its object says was seen by nobody."""
-    findings = tuple(
-        msgspec.structs.replace(item, evidence=tuple(part for part in item.evidence if part.source != "pod"))
-        for item in report.findings
-    )
-    return msgspec.structs.replace(report, findings=findings)
+def _seen_only(report: Report, facts: Facts) -> Report:
+    """A report about a pod that stands for a log or for events: what its object says was seen by nobody."""
+    warnings = [item for item in facts.events_of(report.subject) if item.type == "Warning"]
+    instead = tuple(map(evidence.event, reversed(warnings[-_SHOWN:])))
+    findings = []
+    for item in report.findings:
+        seen = tuple(part for part in item.evidence if part.source != "pod")
+        findings.append(msgspec.structs.replace(item, evidence=seen or instead))
+    return msgspec.structs.replace(report, findings=tuple(findings))
+
+
+_SHOWN = 2

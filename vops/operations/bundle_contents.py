@@ -27,6 +27,7 @@ from vops.operations.bundle_files import BundleFile, Content, read_files
 from vops.operations.bundle_objects import SOURCES, Objects, newer, read_described_objects, read_objects
 from vops.operations.bundle_pods import PodFile, main_container, owners, split_previous, stand_in
 from vops.operations.bundle_subjects import UNNAMED, above, objects_of
+from vops.operations.describe_text import log_within
 
 NOT_THERE = "not in the bundle"
 _NODE_FILES = ("nodes.json", "nodes.yaml", "nodes.yml")
@@ -154,6 +155,20 @@ class Contents:
         self._held.add(Source.LOGS)
         log = ContainerLog(meta.namespace, meta.name, container, text, previous, truncated=file.cut)
         self._logs[meta.namespace, meta.name, container, previous] = log
+
+    def add_log_within(self, file: BundleFile, at: datetime) -> None:
+        """The log that was pasted behind the description of the only pod."""
+        text = log_within(scrub(file.body.decode("utf-8-sig", "replace")))
+        if not text.strip() or len(self._pods) != 1:
+            return
+        pod = next(iter(self._pods.values())).pod
+        meta, container = pod.metadata, main_container(pod)
+        status = pod.container_status(container)
+        previous = status is not None and status.restart_count > 0 and status.state.running is not None
+        key = (meta.namespace, meta.name, container, previous)
+        if key not in self._logs:
+            self._held.add(Source.LOGS)
+            self._logs[key] = ContainerLog(meta.namespace, meta.name, container, text, previous)
 
     def add_metrics(self, file: BundleFile, at: datetime) -> None:
         sample = parse_sample(file.body, at)

@@ -15,13 +15,17 @@ import msgspec
 
 from vops.errors import InputError
 from vops.model.text import one_line
+from vops.operations.bundle_wrappings import as_log_lines, unwrapped
 from vops.operations.describe_text import is_described
 
 STDIN = "stdin"
 _MOST_BYTES = 256 * 2**20
 _MOST_LOG_BYTES = 16 * 2**20
 _SNIFFED = 65_536
-_YAML = re.compile(rb"^(?:apiVersion|kind):[ \t]+[\"']?[\w./]+[\"']?[ \t]*\r?$", re.MULTILINE)
+_YAML = re.compile(
+    rb"^(?:(?:apiVersion|kind):[ \t]+[\"']?[\w./]+[\"']?|(?:containerS|initContainerS|s)tatus(?:es)?:|spec:)[ \t]*\r?$",
+    re.MULTILINE,
+)
 _OF_OBJECTS = frozenset(("kind", "apiVersion", "items", "schema"))
 _OF_RECORDS = frozenset(("log", "message", "msg", "textPayload", "jsonPayload"))
 _METRICS = re.compile(rb"\s*(?:# (?:HELP|TYPE) \w|(?:vllm:|DCGM_FI_)\w+[ {])")
@@ -73,6 +77,7 @@ def read_files(paths: Sequence[Path], stdin: bytes | None) -> tuple[list[BundleF
         else:
             files.append(file)
     if stdin is not None and stdin.strip():
+        stdin = unwrapped(stdin)
         files.append(BundleFile(STDIN, STDIN, None, sniff(stdin), stdin[-_MOST_BYTES:]))
     return files, problems
 
@@ -136,7 +141,9 @@ def _read(path: Path, named: bool) -> BundleFile:
         cut = content is Content.LOG and size > _MOST_LOG_BYTES
         if cut:
             stream.seek(size - _MOST_LOG_BYTES)
-        body = stream.read(_MOST_BYTES)
+        body = unwrapped(stream.read(_MOST_BYTES))
+    if content is Content.OBJECTS and (lines := as_log_lines(body)) is not None:
+        content, body = Content.LOG, lines
     told = content in (None, Content.DESCRIBED) and named
     kind = sniff(body) if told else content or Content.LOG
     stem = path.name.removesuffix(path.suffix) if content else path.name

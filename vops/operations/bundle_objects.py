@@ -23,6 +23,7 @@ from vops.model.kinds import RELATED
 from vops.model.resources import Event, Node, Pod, Resource, Workload
 from vops.model.snapshot import ClusterSnapshot, Source
 from vops.model.text import one_line, scrub, scrub_json
+from vops.operations.bundle_fragments import whole
 from vops.operations.describe_text import only_lists_pods, read_described
 
 Document = dict[str, Any]
@@ -223,6 +224,7 @@ def _take(objects: Objects, document: Any, name: str) -> None:
 
 
 def _take_kind(objects: Objects, document: Document, name: str) -> None:
+    document = whole(document)
     kind = str(document.get("kind", ""))
     items = document.get("items")
     if kind.endswith("List") and isinstance(items, list | None):

@@ -46,10 +46,20 @@ UNNAMED = "pod"
 
 Found = tuple[str, Resource]
 
-_ENDED = ("Evicted", "UnexpectedAdmissionError", "TopologyAffinityError", "NodeAffinity", "NodeShutdown", "Terminated")
+_ENDED = (
+    "Evicted",
+    "Preempted",
+    "UnexpectedAdmissionError",
+    "TopologyAffinityError",
+    "NodeAffinity",
+    "NodeShutdown",
+    "Terminated",
+)
 _NO_NODE = ("FailedScheduling", "NotTriggerScaleUp", "TriggeredScaleUp", "FailedScaleUp", "Nominated")
 _CREATES = ("FailedCreate", "ReplicaSetCreateError")
 _CLUSTER_WIDE = ("ScaleUpFailed", "FailedToScaleUpGroup", "ScaleUpTimedOut", "InsufficientCapacityError")
+_WAITING = ("ErrImageNeverPull", "InvalidImageName", "RegistryUnavailable", "SignatureValidationFailed")
+_IMAGE = lazy_pattern(r"\b[Ii]mage (?:name )?\"([^\"\s]{1,512})\"")
 _CONFIG = lazy_pattern(r"(?:secret|configmap) \"|couldn't find key|runAsNonRoot|non-numeric user")
 _REASON = lazy_pattern(r"Error: ((?:Err|Image|Create|Run|Registry|Invalid|Signature|PreCreate)[A-Za-z]{3,40})$")
 _NODE = lazy_pattern(r"Successfully assigned \S{1,512} to (\S{1,253})")
@@ -92,8 +102,10 @@ def _pod(meta: Meta, events: Sequence[Event]) -> list[Found]:
     name = _container_name(events)
     status = None if waits or ended is not None else _container_status(name, events)
     probes = {(match[1] or match[2]).lower() for item in events if (match := _PROBED.search(item.message))}
+    image = next((match[1] for item in events if (match := _IMAGE.search(item.message))), "")
     container = Container(
         name=name,
+        image=image,
         command=("vllm", "serve"),
         startup_probe=_PROBE if "startup" in probes else None,
         liveness_probe=_PROBE if "liveness" in probes else None,
@@ -103,13 +115,20 @@ def _pod(meta: Meta, events: Sequence[Event]) -> list[Found]:
         spec=PodSpec(containers=(container,), node_name="" if waits else node or "unknown"),
         status=PodStatus(
             phase="Failed" if ended is not None else "Pending" if waits or status is None else "Running",
-            reason=ended.reason if ended is not None else "",
+            reason=ended.reason if ended is not None and ended.reason != "Preempted" else "",
             message=ended.message if ended is not None else "",
-            conditions=(Condition("PodScheduled", "False" if waits else "True"),),
+            conditions=(Condition("PodScheduled", "False" if waits else "True"), *_disruption(ended)),
             container_statuses=(status,) if status is not None else (),
         ),
     )
     return [("Pod", pod)]
+
+
+def _disruption(ended: Event | None) -> tuple[Condition, ...]:
+    """The condition that tells of a preemption, which a pod has in place of a reason."""
+    if ended is None or ended.reason != "Preempted":
+        return ()
+    return (Condition("DisruptionTarget", "True", "PreemptionByScheduler", ended.message),)
 
 
 _PROBE = Probe(http_get=HttpGet(path="/health", port=8000))
@@ -133,15 +152,12 @@ def _container_status(name: str, events: Sequence[Event]) -> ContainerStatus:
     told = [(item, state) for item in events if (state := _state(item)) is not None]
     waiting = next((state for _, state in reversed(told) if state.waiting and state.waiting.message), None)
     state = told[-1][1] if told else ContainerState(waiting=Waiting("ContainerCreating"))
-    if state.waiting is not None and state.waiting.reason in _PULLS and waiting is not None:
+    if state.waiting is not None and not state.waiting.message and waiting is not None:
         reason = state.waiting.reason
         state = ContainerState(waiting=Waiting(reason, waiting.waiting.message if waiting.waiting else ""))
     restarts = max((item.times for item in events if _ends_again(item)), default=0)
     before = ContainerState(terminated=_death(events)) if restarts else ContainerState()
     return ContainerStatus(name=name, state=state, last_state=before, restart_count=restarts)
-
-
-_PULLS = ("ErrImagePull", "ImagePullBackOff")
 
 
 def _ends_again(event: Event) -> bool:
@@ -164,6 +180,8 @@ def _state(event: Event) -> ContainerState | None:
     if event.reason == "BackOff":
         pulls = "pulling image" in text
         return ContainerState(waiting=Waiting("ImagePullBackOff" if pulls else "CrashLoopBackOff"))
+    if event.reason in _WAITING:
+        return ContainerState(waiting=Waiting(event.reason, text))
     if event.reason in ("Failed", "InspectFailed"):
         match = _REASON.match(text)
         if match is not None:

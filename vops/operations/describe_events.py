@@ -28,6 +28,7 @@ _LOOSE = lazy_pattern(
     r"\s+(?P<reason>[\w-]{1,100})\s+(?P<kind>[A-Za-z]{2,40}(?:\.[a-z0-9.]{1,100})?)/(?P<name>[a-z0-9][\w.-]{0,252})"
     r"\s+(?P<message>\S.*)$"
 )
+_USUAL = ["LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"]
 _LONGEST_ROW = 8_192
 _AGE = lazy_pattern(r"(?P<last>[\dywdhms]{2,20})(?: \(x(?P<times>\d{1,9}) over (?P<first>[\dywdhms]{2,20})\))?")
 _PARTS = lazy_pattern(r"(\d{1,9})([ywdhms])")
@@ -85,7 +86,7 @@ _OF_SOURCE = {
 }
 _NAMED = lazy_pattern(
     r"(?:in|of) pod (?P<name>[a-z0-9][\w.-]{0,252})_"
-    r"|Successfully assigned [\w.-]{1,63}/(?P<other>[a-z0-9][\w.-]{0,252}) to "
+    r"|Successfully assigned (?P<namespace>[\w.-]{1,63})/(?P<other>[a-z0-9][\w.-]{0,252}) to "
 )
 
 
@@ -164,7 +165,10 @@ def about(told: Told) -> dict[str, str]:
     """What an event without an object is about, by its reason and by who says it; a pod unless told otherwise."""
     kind = told.about.get("kind") or _OF_REASON.get(told.reason) or _OF_SOURCE.get(told.source, "Pod")
     match = _NAMED.search(told.message) if kind == "Pod" else None
-    return {"kind": kind, "name": match["name"] or match["other"] if match is not None else ""}
+    if match is None:
+        return {"kind": kind, "name": told.about.get("name", "")}
+    namespace = {"namespace": match["namespace"]} if match["namespace"] else {}
+    return {"kind": kind, "name": match["name"] or match["other"], **namespace}
 
 
 def seconds(age: str) -> int | None:
@@ -198,10 +202,14 @@ def read_table(text: str) -> Iterator[Told]:
 
 
 def _row(line: str, columns: list[tuple[str, int]]) -> Told | None:
-    """A row by where its columns begin; one whose spaces were lost by its words."""
-    return _in_columns(line, columns) or next(
-        (_listed(match) for match in (_LOOSE.match(line.strip()),) if match), None
-    )
+    """A row by its words where its columns are the usual ones, since spaces get lost; else by where columns begin."""
+    namespaced = columns[0][0] == "NAMESPACE"
+    usual = [name for name, _ in columns][namespaced:] == _USUAL
+    match = _LOOSE.match(line.strip()) if usual else None
+    if match is None:
+        return _in_columns(line, columns)
+    told = _listed(match)
+    return msgspec.structs.replace(told, about={**told.about, "namespace": line.split()[0] if namespaced else ""})
 
 
 def _in_columns(line: str, columns: list[tuple[str, int]]) -> Told | None:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from textwrap import dedent, indent
 from typing import Any
 
 import msgspec
@@ -38,6 +39,14 @@ _GOES_ON = lazy_pattern(
 )
 
 
+_STATE = lazy_pattern(r"^ {0,12}(?:Last )?State: +(?:Waiting|Running|Terminated)\s*$", re.MULTILINE)
+_CONTAINER = lazy_pattern(r"[a-z0-9-]{1,63}:[ \t]*\n")
+_TWO = "  "
+_OF_A_LOG = lazy_pattern(
+    r"^(?:\([A-Za-z][\w-]{0,40} (?:pid|ip|rank)=|(?:INFO|WARNING|ERROR|DEBUG|CRITICAL)(?::|\s+\d\d-\d\d )"
+    r"|Traceback \(most |\[?\d{4}-\d\d-\d\d[T ]\d\d:|time=\"?\d{4}|[IWEF]\d{4} \d\d:)",
+    re.MULTILINE,
+)
 _POD_TABLE = lazy_pattern(r"^(?:NAMESPACE +)?NAME +READY +STATUS +RESTARTS +AGE", re.MULTILINE)
 
 
@@ -51,9 +60,18 @@ class Described(msgspec.Struct, frozen=True):
 def is_described(head: str) -> bool:
     """Whether a text looks like the output of `kubectl describe` or `kubectl get`, or a part of it."""
     described = _BEGINS.search(head) and _GOES_ON.search(head)
-    if described or EVENT_TABLE.search(head) or _POD_TABLE.search(head) or has_loose_events(head):
+    if described or has_loose_events(head) or any(sign.search(head) for sign in (_STATE, EVENT_TABLE, _POD_TABLE)):
         return True
     return next(told_sentences(head), None) is not None
+
+
+def log_within(text: str) -> str:
+    """The log that somebody pasted behind a description or events; empty where there is none."""
+    begins = _OF_A_LOG.search(text)
+    if begins is None:
+        return ""
+    after = _BEGINS.search(text, begins.start())
+    return text[begins.start() : after.start() if after is not None else len(text)]
 
 
 def only_lists_pods(text: str) -> bool:
@@ -65,7 +83,7 @@ def read_described(text: str) -> Described:
     """Every object and event of a text; what it is not known to describe is passed over."""
     documents: list[Document] = []
     moments: list[datetime] = []
-    for part in _parts(text):
+    for part in _parts(text) if _BEGINS.search(text) else _fragments(text):
         found, at = _object(part)
         documents += found
         moments += [at] if at is not None else []
@@ -80,15 +98,37 @@ def _loose(text: str, *, within: bool) -> list[Told]:
     if within:
         return []
     found = list(loose_events(text)) or list(told_sentences(text))
-    return [item if item.about.get("name") else msgspec.structs.replace(item, about=about(item)) for item in found]
+    told = [item if item.about.get("name") else msgspec.structs.replace(item, about=about(item)) for item in found]
+    pods = {(item.about.get("namespace", ""), item.about["name"]): item.about for item in told if _names_a_pod(item)}
+    if len({name for _, name in pods}) != 1:
+        return told
+    only = max(pods.items())[1]
+    return [msgspec.structs.replace(item, about=only) if item.about["kind"] == "Pod" else item for item in told]
+
+
+def _names_a_pod(told: Told) -> bool:
+    return told.about["kind"] == "Pod" and bool(told.about["name"])
 
 
 def _parts(text: str) -> Iterator[str]:
     """The text of each object: from its name to the next one's, indented alike."""
     names = list(_BEGINS.finditer(text))
+    if not names:
+        return
     starts = [match.start() for match in names if match["indent"] == names[0]["indent"]]
     for start, end in pairwise([*starts, len(text)]):
         yield text[start:end]
+
+
+def _fragments(text: str) -> Iterator[str]:
+    """The description of a pod of which only the containers, or the states of one, were copied."""
+    if _STATE.search(text) is None:
+        return
+    body = dedent(text.expandtabs())
+    if not body.startswith(("Containers:", "Init Containers:", "Status:", "Node:", "Controlled By:")):
+        named = _CONTAINER.match(body)
+        body = f"Containers:\n{indent(body if named else f'vllm:{chr(10)}{indent(body, _TWO)}', _TWO)}"
+    yield f"Name: pod\nNamespace:\nNode: unknown\nStatus: Running\n{body}"
 
 
 def _object(text: str) -> tuple[list[Document], datetime | None]:
@@ -139,6 +179,8 @@ def _printed_at(entries: Entry, told: list[Told]) -> datetime | None:
     named = [found for entry in entries.all() if (found := moment(entry.value_text)) is not None]
     if begun is not None and scheduled is not None:
         named.append(begun + timedelta(seconds=scheduled))
+    elif begun is not None and told:
+        named.append(begun + timedelta(seconds=max(item.first_s or 0 for item in told)))
     started = [found for entry in entries.all("Started") if (found := moment(entry.value_text)) is not None]
     if started and "Started" in ages:
         named.append(max(started) + timedelta(seconds=ages["Started"]))

@@ -36,6 +36,10 @@ def serves(log: str) -> Case:
 
 
 NIXL_FAILS = "(Worker_TP0 pid=9) ERROR 11-24 02:00:20 [worker.py:767] NIXL transfer failure: handshake_failed\n"
+PLACING = (
+    "INFO 04-01 02:46:00 ray_utils.py:214] Waiting for creating a placement group of specs for {} seconds. "
+    "specs=[{{'GPU': 1.0}}, {{'GPU': 1.0}}]. Check `ray status` to see if you have enough resources.\n"
+)
 ENGINE_DEAD = "(APIServer pid=1) ERROR 11-24 02:00:20 [a.py:1] vllm.v1.engine.exceptions.EngineDeadError: EngineCore\n"
 
 
@@ -65,6 +69,7 @@ FIRES: dict[str, Case] = {
     "nixl-handshake": raised("RuntimeError: Remote NIXL agent engine ID mismatch. Expected a,received b."),
     "nixl-handshake-serving": serves(log_text("size-l8-045.log") + NIXL_FAILS),
     "engine-dead-running": unready(SERVED + ENGINE_DEAD),
+    "gpus-awaited": unready(PLACING.format(310)),
     "ray-unreachable": printed("ray: Failed to connect to GCS at address llama-0.llama:6379"),
     "shm-too-small": raised(NCCL, FULL),
     "xid-gpu-lost": raised("RuntimeError: CUDA error: uncorrectable ECC error encountered"),
@@ -98,6 +103,7 @@ NEAR_MISSES: dict[str, Case] = {
     "nixl-handshake": raised("ValueError: not enough values to unpack (expected 3, got 2)"),
     "nixl-handshake-serving": serves(log_text("size-l8-045.log")),
     "engine-dead-running": unready(SERVED),
+    "gpus-awaited": unready(PLACING.format(30)),
     "ray-unreachable": raised("ValueError: Ray does not allocate any GPUs on the driver node"),
     "shm-too-small": raised(NCCL, "gpu-1:7:7 [0] NCCL WARN NET/IB : Got completion from peer with status=12"),
     # an Xid that an application leaves

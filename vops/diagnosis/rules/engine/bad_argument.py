@@ -59,12 +59,23 @@ _REFUSED = lazy_pattern(
     r"|model_executor/model_loader/(?:__init__|tensorizer|runai_streamer_loader))\.py:",
     re.DOTALL,
 )
+_ARGUMENT = lazy_pattern(r"argument (?:-\w+/)?--([\w-]{1,80})")
 _COMMON = (
     "model",
     "served-model-name",
     "max-model-len",
     "gpu-memory-utilization",
     "max-num-seqs",
+    "swap-space",
+    "tensor-parallel-size",
+    "pipeline-parallel-size",
+    "data-parallel-size",
+    "block-size",
+    "cpu-offload-gb",
+    "reasoning-parser",
+    "attention-backend",
+    "distributed-executor-backend",
+    "kv-transfer-config",
     "max-num-batched-tokens",
     "enforce-eager",
     "kv-cache-dtype",
@@ -97,13 +108,13 @@ def bad_argument(replica: Replica) -> Verdict | None:
             evidence.container_field(replica, "image", replica.container.image),
         ),
         confidence=deaths.confidence(replica),
-        fixes=(_fix(replica, match),),
+        fixes=(_fix(replica, match, hit[0].text),),
     )
 
 
-def _fix(replica: Replica, match: re.Match[str] | None) -> Fix:
+def _fix(replica: Replica, match: re.Match[str] | None, text: str) -> Fix:
     """The flags as the message wants them; by hand where it does not say how."""
-    title, advice = "Correct the argument", _advice(replica, match)
+    title, advice = "Correct the argument", _advice(replica, match, text)
     flags = _flags(replica, match)
     if not flags:
         return remedies.by_steps(replica, title, (advice,))
@@ -131,9 +142,11 @@ def _flags(replica: Replica, match: re.Match[str] | None) -> dict[str, Any]:
     return {given.name: None, **({near: True if given.value is None else given.value} if near else {})}
 
 
-def _advice(replica: Replica, match: re.Match[str] | None) -> str:
+def _advice(replica: Replica, match: re.Match[str] | None, text: str) -> str:
     if match is None:
-        return "Give the argument a value that the message allows, or leave it out."
+        flag = _named(text)
+        what = f"--{flag}" if flag else "the argument"
+        return f"Give {what} a value that the message allows, or leave it out."
     if match["derived"]:
         return (
             f"Lower --max-model-len from {match['asked']} to {match['derived']}, the most that the model was made for."
@@ -154,6 +167,15 @@ def _was_removed(replica: Replica, flag: str) -> bool:
     log = replica.death_log
     version = version_of(log.version) if log is not None and log.version else replica.args.version
     return any(flag in item.removed_flags for item in DIALECTS if item.since <= dialect(version).since)
+
+
+def _named(text: str) -> str:
+    """The flag that a message is about, as argparse or by the name of its setting; empty where it names none."""
+    given = _ARGUMENT.search(text)
+    if given is not None:
+        return given[1]
+    words = text.lower().replace("_", "-").replace(" ", "-")
+    return max((flag for flag in _known_flags() if "-" in flag and flag in words), key=len, default="")
 
 
 def _nearest(flag: str) -> str:

@@ -64,7 +64,7 @@ def _fix(replica: Replica, names: list[str]) -> Fix:
         ]
     steps = (
         *cloud,
-        *([] if cloud and not names else pull),
+        *pull,
         "See that the name is right: what is not there is denied too.",
     )
     title = f"Give access to {image}"

@@ -23,10 +23,12 @@ import msgspec
 
 from vops.diagnosis import deaths, evidence, model_size, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Applicability, Fix
+from vops.diagnosis.findings import Applicability, Confidence, Fix, Severity
 from vops.diagnosis.gpu_nodes import most_gpus
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.states import waited_s
 from vops.model.patterns import lazy_pattern
+from vops.model.quantities import format_duration
 from vops.model.snapshot import Source
 
 _MISMATCH = lazy_pattern(
@@ -46,6 +48,7 @@ _MISMATCH = lazy_pattern(
     r"|less than (?:than )?max local gpu count",
     re.ASCII,
 )
+_PLACING = lazy_pattern(r"Waiting for creating a placement group")
 _QUANTIZED = lazy_pattern(r"block_[nk]|min_thread_[nk]|reducing tensor_parallel_size")
 
 
@@ -95,6 +98,32 @@ def _agreed(replica: Replica, gpus: str, world: str) -> tuple[int, int | None]:
     if smaller[0] and model_size.fits(replica, has):
         return smaller
     return (int(world), None) if most_gpus(replica.placement) >= int(world) else smaller
+
+
+@rule(cause="tp-mismatch", branch=Branch.SERVE, needs={Source.LOGS}, order=12)
+def gpus_awaited(replica: Replica) -> Verdict | None:
+    """A server that waits for GPUs which its Ray cluster does not have."""
+    seconds, log = waited_s(replica), replica.log
+    hit = log.notice(_PLACING) if log is not None else None
+    if not seconds or hit is None:
+        return None
+    return Verdict(
+        summary=f"{replica.name} has waited {format_duration(seconds)} for more GPUs than its Ray cluster has",
+        evidence=(evidence.log_line(hit[0].line, hit[0].message),),
+        confidence=Confidence.PROBABLE,
+        severity=Severity.WARNING,
+        fixes=(
+            remedies.by_steps(
+                replica,
+                "Bring the GPUs into the Ray cluster",
+                (
+                    "ray status shows who has joined: every worker's pod must run, with a GPU limit, and reach the "
+                    "head on port 6379; VLLM_HOST_IP of each must be its own address.",
+                    "Or lower --tensor-parallel-size and --pipeline-parallel-size to the GPUs that there are.",
+                ),
+            ),
+        ),
+    )
 
 
 def _said(replica: Replica, match: re.Match[str]) -> _Said:

@@ -1,0 +1,122 @@
+"""What people paste: events without their objects, single sentences, parts of a description, fenced and quoted text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from vops.diagnosis.findings import Report
+from vops.operations.bundle import diagnose_bundle
+
+SCHEDULER = "0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
+PULL = 'Failed to pull image "org/vllm:v9": rpc error: code = NotFound desc = docker.io/org/vllm:v9: not found'
+REFUSED = 'pods "llama-7d4b-" is forbidden: exceeded quota: gpus, requested: requests.nvidia.com/gpu=1, used: '
+REFUSED += "requests.nvidia.com/gpu=4, limited: requests.nvidia.com/gpu=4"
+STATE = """\
+    State:          Waiting
+      Reason:       CrashLoopBackOff
+    Last State:     Terminated
+      Reason:       OOMKilled
+      Exit Code:    137
+"""
+STATUS = """\
+containerStatuses:
+- name: vllm
+  image: vllm/vllm-openai:v0.9.1
+  state: {waiting: {reason: CrashLoopBackOff}}
+  lastState: {terminated: {exitCode: 137, reason: OOMKilled}}
+"""
+ERROR = "RuntimeError: No CUDA GPUs are available"
+DESCRIBED = """\
+Name:         llama-0
+Namespace:    serving
+Node:         gpu-1/10.0.0.1
+Status:       Running
+Containers:
+  vllm:
+    Image:  vllm/vllm-openai:v0.9.1
+    State:  Waiting
+      Reason:  CrashLoopBackOff
+    Last State:  Terminated
+      Reason:     Error
+      Exit Code:  1
+    Restart Count:  3
+"""
+
+PASTED = {
+    "a row of a description": (f"  Warning  FailedScheduling  4m (x3 over 9m)  default-scheduler  {SCHEDULER}", "gpu"),
+    "a row without its source": (f"Warning  FailedScheduling  <unknown>  {SCHEDULER}", "gpu"),
+    "a row of a table": (f"4m  Warning  FailedScheduling  pod/llama-0  {SCHEDULER}", "gpu"),
+    "the scheduler's sentence": (SCHEDULER, "gpu"),
+    "a quoted sentence": (f"> {SCHEDULER}", "gpu"),
+    "the kubelet's sentence": (PULL, "image-not-found"),
+    "a controller's sentence": (f"Error creating: {REFUSED}", "resource-quota"),
+    "the API server's sentence": (f"Error from server (Forbidden): {REFUSED}", "resource-quota"),
+    "the states of a container": (STATE, "host-oom"),
+    "the statuses of containers": (STATUS, "host-oom"),
+    "a fenced log": (f"```text\n{ERROR}\n```\n", "no-cuda-visible"),
+    "a quoted log": (f"> Traceback (most recent call last):\n> {ERROR}\n", "no-cuda-visible"),
+    "a log behind a description": (f"{DESCRIBED}\n$ kubectl logs llama-0\nERROR: x\n{ERROR}\n", "no-cuda-visible"),
+}
+
+
+def first(reports: Sequence[Report]) -> str:
+    return reports[0].findings[0].cause
+
+
+@pytest.mark.parametrize(("text", "cause"), PASTED.values(), ids=list(PASTED))
+def test_a_paste_says_what_is_wrong(text: str, cause: str) -> None:
+    reports, problems = diagnose_bundle([], text.encode())
+    assert first(reports).startswith(cause)
+    assert problems == []
+
+
+def test_events_that_name_their_pod_are_about_that_pod() -> None:
+    rows = [
+        "Normal  Scheduled  3m  default-scheduler  Successfully assigned serving/llama-0 to gpu-1",
+        f"Warning  Failed  2m (x4 over 3m)  kubelet  {PULL}",
+    ]
+    reports, _ = diagnose_bundle([], "\n".join(rows).encode())
+    assert [(str(report.subject), report.findings[0].cause) for report in reports] == [
+        ("pod/llama-0 in serving", "image-not-found")
+    ]
+
+
+def test_what_stands_for_a_pod_is_no_evidence() -> None:
+    reports, _ = diagnose_bundle([], f"Warning  Failed  2m  kubelet  {PULL}".encode())
+    assert {part.source for part in reports[0].findings[0].evidence} == {"event"}
+
+
+def test_events_beside_a_pod_make_no_other(tmp_path: Path) -> None:
+    (tmp_path / "pod.txt").write_text(DESCRIBED)
+    (tmp_path / "events.txt").write_text(f"LAST SEEN  TYPE\n4m  Warning  FailedScheduling  pod/other-0  {SCHEDULER}\n")
+    reports, _ = diagnose_bundle([tmp_path], None)
+    assert [report.subject.name for report in reports] == ["llama-0"]
+
+
+def test_a_replicaset_alone_stands_for_its_deployment(tmp_path: Path) -> None:
+    meta = {"name": "llama-7d4b", "namespace": "serving", "ownerReferences": [{"kind": "Deployment", "name": "llama"}]}
+    meta["ownerReferences"][0]["controller"] = True  # type: ignore[index]
+    spec = {"replicas": 1, "template": {"spec": {"containers": [{"name": "vllm", "image": "vllm/vllm-openai:v1"}]}}}
+    failed = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": REFUSED}
+    document = {"kind": "ReplicaSet", "metadata": meta, "spec": spec, "status": {"conditions": [failed]}}
+    (tmp_path / "rs.json").write_text(json.dumps(document))
+    reports, _ = diagnose_bundle([tmp_path], None)
+    assert (reports[0].subject.kind, reports[0].subject.name, first(reports)) == (
+        "Deployment",
+        "llama",
+        "resource-quota",
+    )
+
+
+def test_records_of_a_log_store_are_a_log_in_order(tmp_path: Path) -> None:
+    records = [
+        {"textPayload": ERROR, "timestamp": "2026-11-24T02:00:02Z"},
+        {"jsonPayload": {"message": "Traceback (most recent call last):"}, "timestamp": "2026-11-24T02:00:01Z"},
+    ]
+    (tmp_path / "export.json").write_text(json.dumps(records))
+    reports, problems = diagnose_bundle([tmp_path], None)
+    assert (first(reports), problems) == ("no-cuda-visible", [])
