@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 from textual.widgets import OptionList
 
@@ -11,6 +12,7 @@ from tests.tui import builders
 from tests.tui.conftest import GATED, app_on, painted, screen_text, until
 from vops.model.resources import Ref
 from vops.model.snapshot import ClusterSnapshot, Source, SourceState, SourceStatus
+from vops.render.fleet import fleet_document, row_document, view_document
 from vops.settings import Settings
 from vops.tui.app import VopsApp
 from vops.tui.messages import Pictured
@@ -332,3 +334,51 @@ async def test_an_age_grows_although_nothing_arrives() -> None:
         fleet(app).tick()
         await pilot.pause()
         assert "03:13:45 UTC" in screen_text(app)
+
+
+async def test_z_unfolds_groups_and_the_fleet_document_has_the_rows_of_the_table() -> None:
+    labels = {"llm-d.ai/model": "qwen"}
+    pods = [builders.pod(f"{role}-6f9c4-a", labels={"llm-d.ai/role": role, **labels}) for role in ("prefill", "decode")]
+    app = app_on(ClusterSnapshot(at=builders.NOW, sources=builders.sources(), pods=tuple(pods)))
+    async with app.run_test(size=(120, 34)) as pilot:
+        await painted(pilot)
+        assert [row.name for row in fleet(app).replicas.rows] == ["qwen · 1 prefill + 1 decode"]
+        await pilot.press("z")
+        assert sorted(pods_ := [row.pod for row in fleet(app).replicas.rows]) == ["decode-6f9c4-a", "prefill-6f9c4-a"]
+        assert app.picture is not None
+        document = view_document(app.picture.view)
+        assert sorted(pods_) == sorted(row["pod"] for row in document["replicas"])
+
+
+async def test_the_table_and_fleet_json_cannot_disagree() -> None:
+    app = app_on()
+    async with app.run_test(size=(200, 50)) as pilot:
+        await painted(pilot)
+        await until(pilot, lambda: "gated-model" in screen_text(app))
+        assert app.picture is not None
+        document = fleet_document(app.picture.facts)
+        by_pod = {row["pod"]: row for row in document["replicas"]}
+        for row in fleet(app).replicas.rows:
+            said = by_pod[row.pod]
+            shown = row_document(row)
+            told = {"findings", "cause", "note"}  # what a diagnosis adds while one looks on
+            assert {name: shown[name] for name in shown.keys() - told} == {n: said[n] for n in said.keys() - told}
+
+
+async def test_a_past_is_drawn_beside_the_number() -> None:
+    app = app_on()
+    observer = app._connection.observer
+    assert isinstance(observer, builders.StubObserver)
+    async with app.run_test(size=(200, 50)) as pilot:
+        await painted(pilot)
+        for at, kv in enumerate((0.2, 0.9, 0.6), 1):
+            busy = builders.fleet_snapshot()
+            fresh = tuple(
+                builders.samples(pod, kv=kv, running=1, age_s=0.5 / at)
+                for pod in busy.pods
+                if pod.metadata.name in ("qwen3-8b-6f9c4-k2x8p",)
+            )
+            observer.show(msgspec.structs.replace(busy, samples=fresh))
+            await until(pilot, lambda kv=kv: f"{kv:.0%}" in screen_text(app))  # type: ignore[misc]
+        row = next(line for line in screen_text(app).splitlines() if "k2x8p" in line)
+        assert "▂▇▅" in row

@@ -27,6 +27,7 @@ from vops.model.resources import (
     Pod,
     Workload,
 )
+from vops.model.scaling import AUTOSCALERS, SCALED_OBJECTS, HorizontalPodAutoscaler, ScaledObject
 from vops.model.snapshot import ClusterSnapshot, Source, SourceState, SourceStatus
 from vops.model.text import one_line
 from vops.operations.budget import Budget
@@ -41,7 +42,14 @@ from vops.operations.telemetry import Telemetry
 from vops.ports import Changed
 
 TRY_AGAIN_S = 5.0
-Followed: TypeAlias = Collection[Pod] | Collection[Node] | Collection[Workload] | Collection[Event]
+Followed: TypeAlias = (
+    Collection[Pod]
+    | Collection[Node]
+    | Collection[Workload]
+    | Collection[Event]
+    | Collection[HorizontalPodAutoscaler]
+    | Collection[ScaledObject]
+)
 
 
 class Observer:
@@ -55,6 +63,8 @@ class Observer:
         self._nodes = Collection(NODES, Node)
         self._workloads = tuple(Collection(kind, Workload) for kind in (DEPLOYMENTS, REPLICASETS, STATEFULSETS))
         self._events = Collection(EVENTS, Event)
+        self._hpas = Collection(AUTOSCALERS, HorizontalPodAutoscaler)
+        self._scaled_objects = Collection(SCALED_OBJECTS, ScaledObject)
         budget_per_s = 0.0 if session.settings.direct else session.settings.scrape_budget_per_s
         self._budget = Budget(budget_per_s, self._clock)
         self._schedule = Schedule(session.settings.scrape_interval_s, budget_per_s)
@@ -96,6 +106,7 @@ class Observer:
                     deployments=deployments,
                     replicasets=replicasets,
                     statefulsets=statefulsets,
+                    related=(*self._hpas.items, *self._scaled_objects.items),
                     events=self._events.items,
                     samples=self._telemetry.samples(),
                     gpus=self._telemetry.gpus(now, max(SHORTEST_STALE_S, 3 * GPU_INTERVAL_S)),
@@ -127,7 +138,7 @@ class Observer:
 
     @property
     def _collections(self) -> tuple[Followed, ...]:
-        return (self._pods, self._nodes, *self._workloads, self._events)
+        return (self._pods, self._nodes, *self._workloads, self._events, self._hpas, self._scaled_objects)
 
     def _changed(self) -> None:
         self._revision += 1

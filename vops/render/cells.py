@@ -15,16 +15,19 @@ from vops.render.text import Tone, cell_width
 R = TypeVar("R")
 CRAMPED = 100
 """Below this width columns stand one cell apart, above it two."""
+LATE = 6
+"""Columns of this rank and above grow only after the bars beside numbers have their room."""
 ROOMY = 36
 """What a column that names the row may take before others get any room."""
 
 
 class Cell(NamedTuple):
-    """What one column shows of one row; `level` (0..1) may be drawn as a bar beside the text."""
+    """What one column shows of one row; `level` (0..1) may be drawn as a bar beside the text, or `trend` as it is."""
 
     text: str
     tone: Tone = Tone.PLAIN
     level: float | None = None
+    trend: str = ""
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,10 @@ class Column(Generic[R]):
     """One column: `width` cells, less when nothing in it needs them, up to `limit` when there is room.
 
     A higher `rank` gives way sooner. `keep_end` columns name the row: they are cut in the middle and late, since it is
-    their ends that tell rows apart.
+    their ends that tell rows apart. A column that `fades` is not there while it has nothing to say of any row.
     `order` is what the column sorts by, None last in either direction. `load` columns make room for a row's note
-    when the row has no numbers to show. `bar` cells are added for a level when the width allows.
+    when the row has no numbers to show. `bar` cells are added, when the width allows, for the recent past of the number
+    that `trend` names (drawn up to `top`, or to its own maximum), or for the level while there is no past.
     """
 
     key: str
@@ -47,8 +51,11 @@ class Column(Generic[R]):
     rank: int = 0
     load: bool = False
     bar: int = 0
+    trend: str = ""
+    top: float | None = None
     about: str = ""
     keep_end: bool = False
+    fades: bool = False
 
 
 class Placed(NamedTuple, Generic[R]):
@@ -78,12 +85,15 @@ def widths(columns: Sequence[Column[R]], rows: Sequence[R]) -> dict[str, int]:
 
 def arrange(columns: Sequence[Column[R]], width: int, wanted: dict[str, int]) -> tuple[Placed[R], ...]:
     """The columns that fit into `width` cells, in order: the least important leave, then the rest share the room."""
-    kept, gap = list(columns), 1 if width < CRAMPED else 2
+    kept = [column for column in columns if not column.fades or wanted.get(column.key, 1)]
+    gap = 1 if width < CRAMPED else 2
     final = {column.key: _least(column, wanted, cramped=width < CRAMPED) for column in kept}
     while len(kept) > 1 and _total(kept, final, gap) > width:
         kept.remove(max(reversed(kept), key=lambda column: column.rank))
-    spare = _grow(kept, final, wanted, max(0, width - _total(kept, final, gap)))
+    spare = max(0, width - _total(kept, final, gap))
+    spare = _grow([column for column in kept if column.rank < LATE], final, wanted, spare)
     bars = _bars(kept, spare)
+    _grow([column for column in kept if column.rank >= LATE], final, wanted, spare - sum(bars.values()))
     placed, start = [], 0
     for column in kept:
         bar = bars.get(column.key, 0)

@@ -14,7 +14,8 @@ from vops.diagnosis.states import ReplicaState
 from vops.render import units
 from vops.render.cells import Column
 from vops.render.filters import chosen_workloads
-from vops.render.fleet_rows import FleetView, ReplicaRow, WorkloadRow, fleet_view
+from vops.render.fleet_facts import fleet_view
+from vops.render.fleet_rows import FleetView, ReplicaRow, WorkloadRow
 from vops.render.fleet_table import ALL_REPLICA_COLUMNS, WORKLOAD_COLUMNS
 from vops.render.states import state_span, urgency
 from vops.render.text import Line, Span, Tone, columns
@@ -73,6 +74,8 @@ def view_document(view: FleetView) -> dict[str, Any]:
         ],
         "workloads": [row_document(row) for row in view.workloads],
         "replicas": [row_document(row) for row in view.replicas],
+        "ranks": [row_document(row) for row in view.ranks],
+        "groups": [row_document(row) for row in view.groups],
     }
 
 

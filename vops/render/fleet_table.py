@@ -6,26 +6,50 @@ A number that is not known is `–`, one that is not current is dim; no column d
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from vops.model.snapshot import SourceState, SourceStatus
 from vops.model.text import one_line
 from vops.render import units
 from vops.render.cells import Cell, Column
 from vops.render.fleet_rows import ReplicaRow, WorkloadRow
+from vops.render.scalers import wanted_text
 from vops.render.states import source_look, state_span, urgency
 from vops.render.text import Line, Span, Tone
+
+_GLYPHS = {Tone.WARN: "▲", Tone.BAD: "✗"}
+"""Before a number that is beyond a threshold; the line about the row says it in words."""
 
 
 def _number(value: float | None, text: str, tone: Tone = Tone.PLAIN, *, stale: bool, level: bool = False) -> Cell:
     if value is None:
         return Cell(units.UNKNOWN, Tone.DIM)
-    return Cell(text, Tone.DIM if stale else tone, value if level else None)
+    if stale:
+        return Cell(text, Tone.DIM, value if level else None)
+    return Cell(_GLYPHS.get(tone, "") + text, tone, value if level else None)
 
 
-def _hot(value: float | None, warn: float, bad: float) -> Tone:
-    if value is None or value < warn:
-        return Tone.PLAIN
-    return Tone.BAD if value >= bad else Tone.WARN
+class Threshold(NamedTuple):
+    """From where on a number deserves a look, and from where on it is bad; both in words."""
+
+    warn: float
+    bad: float
+    warned: str
+    worse: str
+
+    def tone(self, value: float | None) -> Tone:
+        if value is None or value < self.warn:
+            return Tone.PLAIN
+        return Tone.BAD if value >= self.bad else Tone.WARN
+
+    def word(self, value: float | None) -> str:
+        """What a number means; empty while it means nothing."""
+        return {Tone.WARN: self.warned, Tone.BAD: self.worse}.get(self.tone(value), "")
+
+
+KV = Threshold(0.85, 0.95, "KV cache fills up", "KV cache is full")
+WAITING = Threshold(1, 32, "requests queue", "a long queue")
+TTFT = Threshold(2, 10, "slow first token", "very slow first token")
 
 
 def _state_cell(row: ReplicaRow) -> Cell:
@@ -45,6 +69,17 @@ def _gpu_cell(row: ReplicaRow) -> Cell:
     return Cell(many + (units.gpu_name(row.gpu) or "GPU"), Tone.DIM if row.dim else Tone.PLAIN)
 
 
+def _findings_cell(row: ReplicaRow) -> Cell:
+    if row.findings is None:
+        return Cell(units.UNKNOWN, Tone.DIM)
+    tone = Tone.DIM if row.dim or not row.findings else Tone.WARN
+    return Cell(("▲" if row.findings else "") + units.count(row.findings), tone)
+
+
+def _odd_cell(row: ReplicaRow) -> Cell:
+    return Cell(f"◆ {row.odd}", Tone.DIM if row.dim else Tone.WARN) if row.odd else Cell("", Tone.DIM)
+
+
 def _text(value: str, row: ReplicaRow | WorkloadRow, tone: Tone = Tone.PLAIN) -> Cell:
     return Cell(one_line(value, 253), Tone.DIM if row.dim else tone) if value else Cell(units.UNKNOWN, Tone.DIM)
 
@@ -55,7 +90,7 @@ NAMESPACE: Column[ReplicaRow] = Column(
 )  # fmt: skip
 REPLICA_COLUMNS: tuple[Column[ReplicaRow], ...] = (
     Column(
-        "pod", "POD", 22, lambda row: _text(row.pod, row, Tone.STRONG), lambda row: (row.namespace, row.pod), limit=52,
+        "pod", "POD", 22, lambda row: _text(row.name, row, Tone.STRONG), lambda row: (row.namespace, row.pod), limit=52,
         about="pod that runs the server", keep_end=True,
     ),
     Column(
@@ -75,32 +110,35 @@ REPLICA_COLUMNS: tuple[Column[ReplicaRow], ...] = (
     ),
     Column(
         "util", "UTIL", 4, lambda row: _share(row.gpu_util, Tone.PLAIN, row), lambda row: row.gpu_util, right=True,
-        rank=3, load=True, bar=5, about="GPU utilisation by DCGM, mean of its GPUs",
+        rank=3, load=True, bar=8, trend="gpu_util", top=1.0, about="GPU utilisation by DCGM, mean of its GPUs",
     ),
     Column(
-        "kv", "KV", 4, lambda row: _share(row.kv_usage, _hot(row.kv_usage, 0.85, 0.95), row),
-        lambda row: row.kv_usage, right=True, rank=1, load=True, bar=5, about="share of the KV cache in use",
+        "kv", "KV", 5, lambda row: _share(row.kv_usage, KV.tone(row.kv_usage), row),
+        lambda row: row.kv_usage, right=True, rank=1, load=True, bar=8, trend="kv_usage", top=1.0,
+        about="share of the KV cache in use: ▲ from 85%, ✗ from 95%",
     ),
     Column(
         "running", "RUN", 4, lambda row: _number(row.running, units.count(row.running), stale=row.stale),
         lambda row: row.running, right=True, rank=1, load=True, about="requests being generated",
     ),
     Column(
-        "waiting", "WAIT", 4,
-        lambda row: _number(row.waiting, units.count(row.waiting), _hot(row.waiting, 1, 32), stale=row.stale),
-        lambda row: row.waiting, right=True, rank=1, load=True, about="requests waiting for room",
+        "waiting", "WAIT", 5,
+        lambda row: _number(row.waiting, units.count(row.waiting), WAITING.tone(row.waiting), stale=row.stale),
+        lambda row: row.waiting, right=True, rank=1, load=True, bar=8, trend="waiting",
+        about="requests waiting for room: ▲ from 1, ✗ from 32",
     ),
     Column(
         "tokens", "TOK/S", 5, lambda row: _number(row.tokens_per_s, units.count(row.tokens_per_s), stale=row.stale),
-        lambda row: row.tokens_per_s, right=True, rank=2, load=True, about="tokens generated a second, last window",
+        lambda row: row.tokens_per_s, right=True, rank=2, load=True, bar=8, trend="tokens_per_s",
+        about="tokens generated a second, last window",
     ),
     Column(
-        "ttft", "TTFT95", 6,
+        "ttft", "TTFT95", 7,
         lambda row: _number(
-            row.ttft_p95_s, units.latency(row.ttft_p95_s), _hot(row.ttft_p95_s, 2, 10), stale=row.stale
+            row.ttft_p95_s, units.latency(row.ttft_p95_s), TTFT.tone(row.ttft_p95_s), stale=row.stale
         ),
-        lambda row: row.ttft_p95_s, right=True, rank=2, load=True,
-        about="time to the first token, 95th percentile of the last window",
+        lambda row: row.ttft_p95_s, right=True, rank=2, load=True, bar=8, trend="ttft_p95_s",
+        about="time to the first token, 95th percentile of the last window: ▲ from 2s, ✗ from 10s",
     ),
     Column(
         "hits", "HIT", 4, lambda row: _number(row.prefix_hit_rate, units.percent(row.prefix_hit_rate), stale=row.stale),
@@ -112,6 +150,14 @@ REPLICA_COLUMNS: tuple[Column[ReplicaRow], ...] = (
         lambda row: _number(row.preemptions, units.count(row.preemptions), stale=row.stale),
         lambda row: row.preemptions, right=True, rank=10, load=True,
         about="preemptions since the server started",
+    ),
+    Column(
+        "findings", "FIND", 4, lambda row: _findings_cell(row), lambda row: row.findings, right=True, rank=7,
+        about="findings of a diagnosis; – where none was made",
+    ),
+    Column(
+        "odd", "ODD ONE OUT", 12, lambda row: _odd_cell(row), lambda row: row.odd or None, limit=48, rank=6, fades=True,
+        about="what sets it apart from the median of its model, and what it alone has",
     ),
     Column(
         "restarts", "RST", 3,
@@ -132,6 +178,19 @@ def _ready_cell(row: WorkloadRow) -> Cell:
     return Cell(f"{row.ready}/{row.desired}", Tone.DIM if row.dim else tone)
 
 
+def _wants_cell(row: WorkloadRow) -> Cell:
+    if not row.wanted_by:
+        return Cell("", Tone.DIM)
+    text = wanted_text(row.wants, row.wanted_by)
+    more = row.wants is not None and row.wants > row.ready
+    return Cell(text, Tone.DIM if row.dim or row.wants is None else Tone.WARN if more else Tone.PLAIN)
+
+
+def _why_cell(row: WorkloadRow) -> Cell:
+    short = row.ready < max(row.desired, row.wants or 0)
+    return Cell(row.why_not, Tone.DIM if row.dim or not short else Tone.WARN)
+
+
 def _note_cell(row: WorkloadRow) -> Cell:
     bad = row.note.startswith("stuck")
     return Cell(row.note, Tone.DIM if row.dim else Tone.BAD if bad else Tone.WARN)
@@ -141,6 +200,10 @@ WORKLOAD_COLUMNS: tuple[Column[WorkloadRow], ...] = (
     Column(
         "name", "WORKLOAD", 22, lambda row: _text(row.name, row, Tone.STRONG), lambda row: (row.namespace, row.name),
         limit=52, about="Deployment or StatefulSet",
+    ),
+    Column(
+        "wants", "WANTS", 7, _wants_cell, lambda row: row.wants, limit=12, rank=2, fades=True,
+        about="replicas that HPA or KEDA asks for",
     ),
     Column("ready", "READY", 6, _ready_cell, lambda row: row.ready - row.desired, about="ready of wanted replicas"),
     Column(
@@ -153,7 +216,11 @@ WORKLOAD_COLUMNS: tuple[Column[WorkloadRow], ...] = (
     ),
     Column("namespace", "NAMESPACE", 10, lambda row: _text(row.namespace, row, Tone.DIM), lambda row: row.namespace,
         limit=24, rank=5),
-    Column("note", "ROLLOUT", 10, _note_cell, lambda row: row.note or None, limit=40, rank=1),
+    Column("note", "ROLLOUT", 10, _note_cell, lambda row: row.note or None, limit=40, rank=1, fades=True),
+    Column(
+        "why", "WHY NOT", 8, _why_cell, lambda row: row.why_not or None, limit=40, rank=1, fades=True,
+        about="what keeps it from as many ready replicas as are wanted",
+    ),
 )  # fmt: skip
 
 
@@ -209,14 +276,28 @@ def cursor_line(row: ReplicaRow) -> Line:
     spans = [Span(look.text, look.tone)]
     if row.note:
         spans.append(Span(f"  {one_line(row.complaint, 400)}", look.tone))
-    if row.findings > 1:
-        spans.append(Span(f" +{row.findings - 1} more", Tone.DIM))
+    if (row.findings or 0) > 1:
+        spans.append(Span(f" +{(row.findings or 0) - 1} more", Tone.DIM))
+    spans += _marks(row)
     if row.stale and row.metrics_age_s is not None:
         spans.append(Span(f"  numbers {units.duration(row.metrics_age_s)} old", Tone.WARN))
     spans.append(Span(f"  {row.namespace}/{row.pod}", Tone.STRONG))
     if row.node:
         spans.append(Span(f" on {row.node}", Tone.DIM))
     return tuple(spans)
+
+
+def _marks(row: ReplicaRow) -> list[Span]:
+    """What its numbers say, in words."""
+    if row.stale:
+        return []
+    judged = ((KV, row.kv_usage), (WAITING, row.waiting), (TTFT, row.ttft_p95_s))
+    spans = [
+        Span(f"  {_GLYPHS[tone]} {threshold.word(value)}", tone)
+        for threshold, value in judged
+        if (tone := threshold.tone(value)) in _GLYPHS
+    ]
+    return [*spans, Span(f"  ◆ {row.odd}", Tone.WARN)] if row.odd else spans
 
 
 def workload_cursor_line(row: WorkloadRow) -> Line:
@@ -227,6 +308,7 @@ def workload_cursor_line(row: WorkloadRow) -> Line:
         Span(f"  {row.kind.lower()}/{row.name}", Tone.STRONG),
     ]
     spans.append(Span(f" in {row.namespace}  {row.strategy}", Tone.DIM))
-    if row.note:
-        spans.append(Span(f"  {row.note}", Tone.WARN))
+    if row.wanted_by:
+        spans.append(Span(f"  {row.wanted_by} wants {units.count(row.wants)}", Tone.PLAIN))
+    spans += [Span(f"  {text}", Tone.WARN) for text in (row.note, row.why_not) if text]
     return tuple(spans)

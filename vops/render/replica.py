@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -20,7 +20,8 @@ from vops.diagnosis.states import ReplicaState
 from vops.model.resources import Event
 from vops.model.text import one_line
 from vops.render import units
-from vops.render.fleet_rows import ReplicaRow, loading_note
+from vops.render.fleet_rows import ReplicaRow
+from vops.render.history import History
 from vops.render.report import report_lines
 from vops.render.states import state_span
 from vops.render.text import Line, Span, Tone, line
@@ -59,7 +60,7 @@ def _why(replica: Replica, row: ReplicaRow) -> str:
     if replica.state is ReplicaState.READY:
         return f"after {replica.restarts} restarts" if replica.restarts else ""
     if replica.state is ReplicaState.LOADING:
-        return row.note or loading_note(replica)
+        return row.note
     return one_line(row.note, 300)
 
 
@@ -175,15 +176,6 @@ def _seconds(value: float | None) -> str:
 
 
 # --- numbers ----------------------------------------------------------------------------------------------
-
-
-class History(NamedTuple):
-    """What was seen of one replica's numbers, oldest first."""
-
-    kv_usage: Sequence[float | None] = ()
-    tokens_per_s: Sequence[float | None] = ()
-    running: Sequence[float | None] = ()
-    gpu_util: Sequence[float | None] = ()
 
 
 def number_lines(replica: Replica, row: ReplicaRow, history: History, width: int = 24) -> list[Line]:

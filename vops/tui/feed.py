@@ -7,7 +7,6 @@ the time, so that a key press finds the loop free.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -18,15 +17,15 @@ from vops.diagnosis.states import ReplicaState
 from vops.model.snapshot import ClusterSnapshot
 from vops.ports import Clock
 from vops.render.cells import widths
-from vops.render.fleet_rows import FleetView, ReplicaRow, Verdict, fleet_view
+from vops.render.fleet_facts import fleet_view
+from vops.render.fleet_rows import FleetView, Verdict
 from vops.render.fleet_table import ALL_REPLICA_COLUMNS
-from vops.render.replica import History
+from vops.render.history import History, Track
 from vops.tui.peek import ROUND_S, LogPeek
 
 SHORTEST_PAUSE_S = 0.15
 LONGEST_PAUSE_S = 1.0
 REST_FACTOR = 3.0
-HISTORY = 120
 VERDICTS_A_ROUND = 10
 
 _FAILING = frozenset(ReplicaState) - {
@@ -61,11 +60,15 @@ class Picture:
     facts: Facts
     view: FleetView
     widths: dict[str, int] = field(default_factory=dict)
-    pasts: Mapping[str, Past] = field(default_factory=dict)
+    pasts: Mapping[str, Track] = field(default_factory=dict)
 
     def history(self, key: str) -> History:
         """The recent numbers of one replica."""
-        return self.pasts[key].history if key in self.pasts else History()
+        return self.pasts[key].history(self.view.at) if key in self.pasts else History()
+
+    def recent(self, key: str, series: str, count: int) -> list[float | None]:
+        """The last values of one number of one replica."""
+        return self.pasts[key].tail(series, count) if key in self.pasts else []
 
 
 class Feed:
@@ -118,7 +121,7 @@ class Painter:
 
     def __init__(self) -> None:
         self._verdicts: dict[str, tuple[object, Verdict]] = {}
-        self._pasts: dict[str, Past] = {}
+        self._pasts: dict[str, Track] = {}
 
     def picture(self, snapshot: ClusterSnapshot) -> Picture:
         """Everything that the screens show of one snapshot."""
@@ -126,7 +129,7 @@ class Painter:
         replicas = facts.replicas
         self._judge(replicas)
         view = fleet_view(facts, {uid: verdict for uid, (_, verdict) in self._verdicts.items()})
-        return Picture(facts, view, widths(ALL_REPLICA_COLUMNS, view.replicas), self._remember(view.replicas))
+        return Picture(facts, view, widths(ALL_REPLICA_COLUMNS, view.grouped), self._remember(view))
 
     def _judge(self, replicas: tuple[Replica, ...]) -> None:
         """Diagnoses those that fail, each again only when it changed, a few a round."""
@@ -139,10 +142,11 @@ class Painter:
                 budget -= 1
                 self._verdicts[uid] = (stamp, verdict_of(replica))
 
-    def _remember(self, rows: tuple[ReplicaRow, ...]) -> Mapping[str, Past]:
-        self._pasts = {row.key: self._pasts.get(row.key) or Past() for row in rows}
+    def _remember(self, view: FleetView) -> Mapping[str, Track]:
+        rows = (*view.replicas, *view.groups)
+        self._pasts = {row.key: self._pasts.get(row.key) or Track() for row in rows}
         for row in rows:
-            self._pasts[row.key].add(row)
+            self._pasts[row.key].add(row, view.at)
         return self._pasts
 
 
@@ -162,23 +166,3 @@ def verdict_of(replica: Replica) -> Verdict:
     report = diagnose(replica.facts, replica.ref)
     first = report.findings[0] if report.findings else None
     return Verdict(len(report.findings), first.cause if first else "", first.summary if first else "")
-
-
-class Past:
-    """The recent numbers of one replica: one entry per scrape, not per picture."""
-
-    def __init__(self) -> None:
-        self._entries: deque[tuple[float | None, ...]] = deque(maxlen=HISTORY)
-        self._age_s: float | None = None
-
-    def add(self, row: ReplicaRow) -> None:
-        fresh = self._age_s is None or row.metrics_age_s is None or row.metrics_age_s < self._age_s
-        self._age_s = row.metrics_age_s
-        if fresh:
-            self._entries.append((row.kv_usage, row.tokens_per_s, row.running, row.gpu_util))
-
-    @property
-    def history(self) -> History:
-        entries = tuple(self._entries)
-        kv, tokens, running, util = zip(*entries, strict=True) if entries else ((), (), (), ())
-        return History(kv, tokens, running, util)

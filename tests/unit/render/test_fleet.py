@@ -12,7 +12,8 @@ import pytest
 from tests.tui import builders
 from vops.diagnosis.facts import Facts
 from vops.render.fleet import fleet_csv, fleet_document, fleet_json, fleet_jsonl, fleet_lines
-from vops.render.fleet_rows import ReplicaRow, Verdict, fleet_view
+from vops.render.fleet_facts import fleet_view
+from vops.render.fleet_rows import ReplicaRow, Verdict
 from vops.render.text import plain
 
 PENDING = "mixtral-6f9c4-4hnvq"

@@ -8,7 +8,7 @@ from tests.tui import builders
 from vops.diagnosis.facts import Facts
 from vops.render.cells import Cell, Column, arrange, cut_middle, ordered, widths
 from vops.render.filters import Match, chosen_workloads
-from vops.render.fleet_rows import fleet_view
+from vops.render.fleet_facts import fleet_view
 from vops.render.fleet_table import ALL_REPLICA_COLUMNS, REPLICA_COLUMNS, cursor_line, totals_line
 from vops.render.text import Tone, plain
 from vops.render.units import bar, count, duration, gpu_name, latency, percent, sparkline

@@ -8,9 +8,9 @@ from tests.tui import builders
 from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.facts import Facts, Replica
 from vops.model.snapshot import ClusterSnapshot, Source, SourceState
-from vops.render.fleet_rows import replica_row
+from vops.render.fleet_facts import replica_row
+from vops.render.history import History
 from vops.render.replica import (
-    History,
     event_lines,
     load_lines,
     load_steps,

@@ -46,6 +46,7 @@ class FleetScreen(ListScreen[ReplicaRow], inherit_bindings=False):
         Binding("d", "diagnose", "Diagnose", id="fleet.diagnose"),
         Binding("f", "fix", "Fix", id="fleet.fix"),
         Binding("l", "logs", "Logs", id="fleet.logs"),
+        Binding("z", "group", "Fold", tooltip="Groups as one row, or every pod", show=False, id="fleet.group"),
         Binding("tab", "swap", "Workloads ⇄ replicas", show=False, id="fleet.swap"),
         *LIST_KEYS,
     ]
@@ -53,6 +54,7 @@ class FleetScreen(ListScreen[ReplicaRow], inherit_bindings=False):
     def __init__(self) -> None:
         super().__init__()
         self.id = "fleet"
+        self._grouped = True
 
     def above(self) -> Iterable[Widget]:
         yield Bar(widget_id="totals")
@@ -70,7 +72,8 @@ class FleetScreen(ListScreen[ReplicaRow], inherit_bindings=False):
 
     def repaint(self, picture: Picture) -> None:
         view = picture.view
-        here = chosen_replicas(view.replicas, Match(), self.ops.namespace)
+        every = view.grouped if self._grouped else (*view.replicas, *view.ranks)
+        here = chosen_replicas(every, Match(), self.ops.namespace)
         rows = chosen_replicas(here, self._match, labels_of=self._labels(picture))
         self.query_one("#totals", Bar).show(() if view.unread else (Span(" "), *totals_line(here)))
         self._show_workloads(chosen_workloads(view.workloads, self.ops.namespace))
@@ -102,7 +105,8 @@ class FleetScreen(ListScreen[ReplicaRow], inherit_bindings=False):
         many = view is not None and not self.ops.namespace and len({row.namespace for row in view.replicas}) > 1
         filtered = f" of {of} · {self.filter_title}" if self._match.typed else ""
         counted = "" if view is None or view.unread else f" {len(rows)}"
-        titled(self.replicas, f"Replicas{counted}{filtered}")
+        folded = len(view.groups) if view is not None and self._grouped else 0
+        titled(self.replicas, f"Replicas{counted}{filtered}", f"{folded} groups folded: z unfolds" if folded else "")
         usual = ALL_REPLICA_COLUMNS if many else REPLICA_COLUMNS
         self.replicas.show(
             rows,
@@ -110,6 +114,7 @@ class FleetScreen(ListScreen[ReplicaRow], inherit_bindings=False):
             sorted_by=(self._sort, self._reverse),
             wanted=self.ops.picture.widths if self.ops.picture else None,
             placeholder=self._why_none(of, view),
+            recent=self.ops.picture.recent if self.ops.picture else None,
         )
 
     def _why_none(self, unfiltered: int, view: FleetView | None) -> Line:
@@ -172,6 +177,11 @@ class FleetScreen(ListScreen[ReplicaRow], inherit_bindings=False):
         subject = self._subject()
         if subject and subject.kind == "Pod":
             self.post_message(LogsAsked(subject))
+
+    def action_group(self) -> None:
+        """Folds groups to a row each, or unfolds them."""
+        self._grouped = not self._grouped
+        self.again()
 
     def action_swap(self) -> None:
         other = self.replicas if self.focused is self.workloads else self.workloads

@@ -7,7 +7,7 @@ second at 5,000 rows; this one costs what is on the screen.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from typing import ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
@@ -22,7 +22,7 @@ from textual.strip import Strip
 
 from vops.render.cells import Cell, Column, Placed, arrange, cut_middle, widths
 from vops.render.text import Line, Span, Tone, fit
-from vops.render.units import bar
+from vops.render.units import UNKNOWN, bar, sparkline
 from vops.tui.widgets.tones import TONE_CLASSES, Palette, drawable, line_strip
 
 
@@ -40,8 +40,11 @@ class TableRow(Protocol):
 
 
 R = TypeVar("R", bound=TableRow)
+Recent = Callable[[str, str, int], list[float | None]]
+"""The last values of one number of one row: by the row's key, the number's name, and how many."""
+
 GUTTER = 2
-_PARTS = ("table--header", "table--sorted", "table--track", "table--bar", "table--mark")
+_PARTS = ("table--header", "table--sorted", "table--track", "table--bar", "table--mark", "table--trend")
 
 
 class _Shown(NamedTuple, Generic[R]):
@@ -102,6 +105,7 @@ class Table(ScrollView, Generic[R], can_focus=True):
         self._layout_of: tuple[int, tuple[Placed[R], ...]] = (-1, ())
         self._sorted: tuple[str, bool] = ("", False)
         self._placeholder: Line = ()
+        self._recent: Recent | None = None
         self._has_cursor = cursor
         self._cursor_key = ""
         self._cursor = 0
@@ -133,17 +137,19 @@ class Table(ScrollView, Generic[R], can_focus=True):
         sorted_by: tuple[str, bool] = ("", False),
         wanted: dict[str, int] | None = None,
         placeholder: Line = (),
+        recent: Recent | None = None,
     ) -> None:
         """Shows these rows; the cursor stays on its key, or on its place when that row has gone.
 
-        `wanted` are the columns' widths as vops.render.cells.widths gives them, when somebody has them already.
+        `wanted` are the columns' widths as vops.render.cells.widths gives them, when somebody has them already;
+        `recent` gives the last values of a row's number, for columns with a trend.
         """
         if columns is not None:
             self._columns = tuple(columns)
         grown = widths(self._columns, rows) if wanted is None else wanted
         self._wanted = {key: max(width, self._wanted.get(key, 0)) for key, width in grown.items()}
         self._layout_of = (-1, ())
-        self._rows, self._sorted, self._placeholder = rows, sorted_by, placeholder
+        self._rows, self._sorted, self._placeholder, self._recent = rows, sorted_by, placeholder, recent
         self._places = {row.key: index for index, row in enumerate(rows)}
         self._pin_cursor()
         self.virtual_size = Size(0, len(rows) + 1)
@@ -173,10 +179,18 @@ class Table(ScrollView, Generic[R], can_focus=True):
         """What is on the screen at present, before it is drawn."""
         placed, top = self._placed(), self.scroll_offset.y
         rows = [
-            ((row.remark, self._has_cursor and place == self._cursor), tuple(item.column.cell(row) for item in placed))
+            ((row.remark, self._has_cursor and place == self._cursor), tuple(self._cell(item, row) for item in placed))
             for place, row in enumerate(self.visible_rows(), top)
         ]
         return _Shown((self.size, top, placed, self._sorted, self._placeholder), rows)
+
+    def _cell(self, item: Placed[R], row: R) -> Cell:
+        """The cell of a row, with its trend where there is room and a past for one."""
+        column, cell = item.column, item.column.cell(row)
+        if not (item.bar and column.trend and self._recent) or cell.text == UNKNOWN:
+            return cell
+        values = self._recent(row.key, column.trend, item.bar - 1)
+        return cell._replace(trend=sparkline(values, item.bar - 1, column.top)) if len(values) > 1 else cell
 
     def visible_rows(self) -> Sequence[R]:
         """The rows on the screen at present."""
@@ -288,7 +302,7 @@ class Table(ScrollView, Generic[R], can_focus=True):
         remark = row.remark
         for item in self._placed():
             if remark is None or not item.column.load:
-                segments += _cell_segments(item, item.column.cell(row), palette)
+                segments += _cell_segments(item, self._cell(item, row), palette)
                 segments.append(Segment(" " * item.gap, palette.base))
             elif width := self._remark_width(item):
                 text = fit(drawable(remark.text), width)
@@ -308,6 +322,9 @@ def _cell_segments(item: Placed[R], cell: Cell, palette: Palette) -> list[Segmen
     toned = palette.tones[cell.tone]
     if not item.bar:
         return [Segment(text, toned)]
+    if cell.trend:
+        line = palette.named["table--trend"] if cell.tone is Tone.PLAIN else toned
+        return [Segment(fit(cell.trend, item.bar - 1, right=True) + " ", line), Segment(text, toned)]
     if cell.level is None:
         return [Segment(" " * item.bar, palette.base), Segment(text, toned)]
     filled, empty = bar(cell.level, item.bar - 1)
