@@ -57,6 +57,18 @@ def read_part_file(name: str, environ: Mapping[str, str] = os.environ) -> tuple[
     raise UsageError(f"there is no part {name!r}", hint="a part is a file NAME.yaml in the folder parts of runbooks")
 
 
+def read_program(name: str, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The texts of a program that runbooks run in the cluster, by file name: the folder `programs/NAME` of runbooks.
+
+    Raises UsageError for an unknown name, InputError for a file that cannot be read.
+    """
+    for folder in runbook_folders(environ):
+        found = {path.name: _read(path) for path in sorted((folder / "programs" / name).glob("*.py"))}
+        if found:
+            return found
+    raise UsageError(f"there is no program {name!r}", hint="a program is a folder NAME in programs of runbooks")
+
+
 def _read(path: Path) -> str:
     try:
         if path.stat().st_size > _MAX_BYTES:

@@ -204,7 +204,8 @@ def _daemon_set(daemon_set: Document) -> None:
 
 def _job(job: Document) -> None:
     _template(job)
-    for name, value in {"completions": 1, "parallelism": 1, "backoffLimit": 6, "completionMode": "NonIndexed"}.items():
+    filled = {"completions": 1, "parallelism": 1, "backoffLimit": 6, "completionMode": "NonIndexed", "suspend": False}
+    for name, value in filled.items():
         job["spec"].setdefault(name, value)
 
 

@@ -82,6 +82,8 @@ def _workload(kind: ResourceType, spec: Document, old: Document | None) -> Itera
     yield from pod_spec(spec["template"]["spec"], "spec.template.spec", long_running=long_running)
     if kind.kind == "Deployment":
         yield from _strategy(spec["strategy"])
+    if old is not None and kind.kind == "Job" and spec["template"] != old["template"]:
+        yield Invalid(spec["template"], "field is immutable").at("spec.template")
     if old is not None and kind.kind in _LONG_RUNNING and spec.get("selector") != old.get("selector"):
         yield Invalid(spec.get("selector"), "field is immutable").at("spec.selector")
 

@@ -23,6 +23,7 @@ from vops.lab.controllers.daemonset import DaemonSetController
 from vops.lab.controllers.deployment import DeploymentController
 from vops.lab.controllers.endpoints import EndpointSliceController
 from vops.lab.controllers.garbage import GarbageCollector
+from vops.lab.controllers.job import JobController
 from vops.lab.controllers.kubelet import Kubelet
 from vops.lab.controllers.nodelife import NodeLifecycle
 from vops.lab.controllers.replicaset import ReplicaSetController
@@ -64,6 +65,8 @@ class World:
         self.attachments = Attachments(self)
         self.claims = Disk()
         """What is on the volumes of claims, wherever those are attached."""
+        self.seeded: dict[str, dict[str, set[str]]] = {}
+        """Files in claims (`namespace/name`), by the folder that they were seeded into."""
         self.kubelet = Kubelet(self)
         self.nodelife = NodeLifecycle(self)
         self.on_change: Callable[[], None] = lambda: None
@@ -76,6 +79,7 @@ class World:
             DeploymentController(self),
             ReplicaSetController(self),
             DaemonSetController(self),
+            JobController(self),
             Scheduler(self),
             self.kubelet,
             self.nodelife,

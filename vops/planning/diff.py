@@ -6,6 +6,7 @@ Both sides come masked from the change, so no secret can reach a diff.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import io
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
@@ -15,6 +16,7 @@ from ruamel.yaml import YAML
 from vops.planning.changes import Change, Verb
 from vops.planning.patches import Document
 
+LONGEST_TEXT_LINES = 20
 Sign = Literal[" ", "-", "+"]
 
 
@@ -29,9 +31,20 @@ def diff_lines(change: Change) -> tuple[DiffLine, ...]:
     """Every line of the touched part; a deletion or an eviction is one removed line."""
     if change.verb in (Verb.DELETE, Verb.EVICT):
         return (DiffLine("-", str(change.target)),)
-    before = yaml_text(change.before).splitlines() if change.before else []
-    after = yaml_text(change.after or change.document).splitlines()
+    before = yaml_text(_short(change.before)).splitlines() if change.before else []
+    after = yaml_text(_short(change.after or change.document)).splitlines()
     return tuple(_lines(before, after))
+
+
+def _short(value: Any) -> Any:
+    """`value` with the texts that nobody reads in a diff, whole files that is, as their length and digest."""
+    if isinstance(value, dict):
+        return {key: _short(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_short(item) for item in value]
+    if isinstance(value, str) and value.count("\n") > LONGEST_TEXT_LINES:
+        return f"({value.count(chr(10))} lines, sha256 {hashlib.sha256(value.encode()).hexdigest()[:12]})"
+    return value
 
 
 def unified(change: Change) -> str:

@@ -62,7 +62,8 @@ class PlannedStep(msgspec.Struct, frozen=True, omit_defaults=True):
     `says` are sentences for whoever reads the plan; `because` why it is skipped or done; `outputs` what a look found.
     `condition` is what decides on it only when its turn comes, since it speaks of what is measured then; `late` says
     the same of its `args`, which are as the runbook has them. `item` is that of its loop. A step of `rescue` is done
-    when one of its block has failed, one of `always` at the end whatever happened.
+    when one of its block has failed, one of `always` at the end whatever happened. One that `follows` watches what may
+    be under way already, so it is worth doing in a plan that changes nothing.
     """
 
     id: str
@@ -91,6 +92,7 @@ class PlannedStep(msgspec.Struct, frozen=True, omit_defaults=True):
     item: Any = None
     block: str = ""
     section: Literal["steps", "rescue", "always"] = "steps"
+    follows: bool = False
 
 
 class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -134,8 +136,9 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def nothing_to_do(self) -> bool:
-        """Everything is as wished already."""
-        return not self.changes and not self.instructions
+        """Everything is as wished already, and nothing is under way that a step would follow."""
+        follows = any(step.follows and step.decision is Decision.DO for step in self.steps)
+        return not self.changes and not self.instructions and not follows
 
     @property
     def notes(self) -> tuple[str, ...]:

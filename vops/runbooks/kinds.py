@@ -9,8 +9,8 @@ later steps may read, by name and CEL type) and one function, which tells what i
     instruct(args) -> str                  what a person has to do, or to agree to (GATE says which)
 
 Further it may have LATE (a look that may also be taken while the plan is carried out, since it needs nothing of the
-view), IRREVERSIBLE (a change without a way back), `gotos(args)`, the steps that its arguments lead to, and
-`complaint(args)`, what is wrong with its arguments as they are written.
+view), FOLLOWS (a wait that makes sense without a change), IRREVERSIBLE (a change without a way back), `gotos(args)`,
+the steps that its arguments lead to, and `complaint(args)`, what is wrong with its arguments as they are written.
 """
 
 from __future__ import annotations
@@ -228,6 +228,11 @@ class StepKind:
     @property
     def irreversible(self) -> bool:
         return bool(getattr(self.module, "IRREVERSIBLE", False))
+
+    @property
+    def follows(self) -> bool:
+        """Whether it is worth waiting for even when the plan changes nothing: what it watches works already."""
+        return bool(getattr(self.module, "FOLLOWS", False))
 
     def gotos(self, args: Mapping[str, Any]) -> tuple[str, ...]:
         """The steps that its arguments, as written, lead to; empty text for going on with the next."""

@@ -199,7 +199,8 @@ class _Planning:
             return _planned(item, Decision.DO, says=(kind.instruct(args),), gate=kind.gate)
         if kind.group is Group.WAIT:
             self._measured_later(item)
-            return _planned(item, Decision.DO, args=mask(raw), timeout_s=self._timeout_s(item))
+            timeout_s = self._timeout_s(item)
+            return _planned(item, Decision.DO, args=mask(raw), timeout_s=timeout_s, follows=kind.follows)
         return self._change(item, args, view)
 
     def _measured_later(self, item: ScriptStep) -> None:
@@ -234,8 +235,7 @@ class _Planning:
 
     def locks(self) -> tuple[Ref, ...]:
         named = (fill(template, self._values) for template in self._script.locks)
-        refs = (Ref(item["kind"], item["name"], item["namespace"]) for item in named)
-        return tuple(dict.fromkeys(refs))
+        return tuple(dict.fromkeys(map(_locked, named)))
 
     def _claims(self, steps: tuple[PlannedStep, ...]) -> dict[Ref, set[str]]:
         """The touched paths of every changed object that was read."""
@@ -258,6 +258,14 @@ class _Planning:
             document = self._world.documents[ref]
             found += guards_for(document, owners(document, sorted(paths)))
         return tuple(dict.fromkeys(found))
+
+
+def _locked(named: Any) -> Ref:
+    """What a lock is on: the value of a `k8s.ref`, or KIND/NAMESPACE/NAME for what may not be there yet."""
+    if isinstance(named, str):
+        kind, namespace, name = named.split("/")
+        return Ref(kind, name, namespace)
+    return Ref(named["kind"], named["name"], named["namespace"])
 
 
 def _planned(item: ScriptStep, decision: Decision, **more: Any) -> PlannedStep:

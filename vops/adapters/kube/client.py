@@ -218,6 +218,8 @@ class KubeCluster:
         if not uid:
             raise Refused(f"will not delete {kind.plural} {name!r} without the uid it was seen with")
         options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
+        # Said, since a Job's default is to leave its pods behind.
+        options["propagationPolicy"] = "Background"
         if dry_run:
             # In the body: with one, the API server does not read the query of a DELETE.
             options["dryRun"] = ["All"]

@@ -7,6 +7,7 @@ from vops.lab.documents import Change, Key
 from vops.lab.statuses import ApiError
 
 _OWNED = (("apps/v1", "ReplicaSet"), ("v1", "Pod"))
+_OWNERS = ("Deployment", "ReplicaSet", "DaemonSet", "StatefulSet", "Job")
 
 
 class GarbageCollector(Controller):
@@ -15,7 +16,7 @@ class GarbageCollector(Controller):
     name = "generic-garbage-collector"
 
     def notice(self, change: Change) -> None:
-        if change.type == "DELETED" and change.kind.kind in ("Deployment", "ReplicaSet", "DaemonSet", "StatefulSet"):
+        if change.type == "DELETED" and change.kind.kind in _OWNERS:
             self.mark((change.document["metadata"]["uid"], ""))
 
     def reconcile(self, key: Key) -> None:

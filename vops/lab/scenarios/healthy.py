@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from vops.lab.engine.gpus import A100, H100, L4
 from vops.lab.engine.traffic import Traffic
-from vops.lab.manifests import INFERENCE, vllm
+from vops.lab.manifests import INFERENCE, storage_class, vllm
 from vops.lab.scenarios._cluster import base, create, hours, minutes, scale
 
 if TYPE_CHECKING:
@@ -52,3 +52,4 @@ def build(world: World) -> None:
     world.after(hours(22), lambda: create(world, llama))
     world.after(hours(42.6), lambda: create(world, qwen))
     world.after(hours(48) - minutes(38), lambda: scale(world, "llama3-8b", 4))
+    world.after(hours(48) - minutes(1), lambda: create(world, storage_class()))

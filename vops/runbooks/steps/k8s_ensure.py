@@ -1,7 +1,7 @@
 """`k8s.ensure`: objects that vops owns wholly are there and as wished, by server-side apply.
 
-An object that is there and that vops did not make is never touched. What was not there before is deleted when the run
-is undone, unless the step says `undo: false`, as it should for data.
+A member that is null is left out. An object that is there and that vops did not make is never touched. What was not
+there before is deleted when the run is undone, unless the step says `undo: false`, as it should for data.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def plan(args: Args, view: View) -> Changes:
     """An apply for each object that is not there, or not as wished."""
     wanted = [*args.objects, *([args.object] if args.object else [])]
-    found = (_change(_placed(item, args.namespace), view) for item in wanted)
+    found = (_change(_placed(_without_nulls(item), args.namespace), view) for item in wanted)
     return tuple(change for change in found if change is not None)
 
 
@@ -38,6 +38,12 @@ def _change(document: Document, view: View) -> Any:
     ref = ref_of(document)
     name = f"{ref.kind} {ref.name}"
     return apply_change(document, view.find(ref), f"{MANAGERS}{view.runbook}", f"Make sure of {name}")
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
 def _placed(document: Document, namespace: str) -> Document:
