@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 FORMATS = ("text", "json")
 DEFAULT_TIMEOUT_S = 10.0
 MOST_RANKS = 4096
+MOST_GIB = 10_000
 
 
 def register(app: typer.Typer) -> None:
@@ -91,7 +92,7 @@ def size(
         lora_rank=lora_rank,
         lora_slots=max_loras,
         speculation=speculation_of(speculative_config),
-        cpu_offload_gib=cpu_offload_gb,
+        cpu_offload_gib=_gib("--cpu-offload-gb", cpu_offload_gb),
     )
     settings = settings_of(options)
     card = _card(gpu, node, memory_gib, settings)
@@ -134,11 +135,17 @@ def _share(value: float | None) -> float | None:
     return value
 
 
+def _gib(flag: str, value: float) -> float:
+    if not 0 <= value <= MOST_GIB:
+        raise UsageError(f"{flag} {value} is not a size", hint="as in 8")
+    return value
+
+
 def _card(gpu: str, node: str, memory_gib: float | None, settings: Settings) -> Card:
     from vops.operations.size import card_called
 
-    if memory_gib is not None and memory_gib <= 0:
-        raise UsageError(f"--gpu-memory-gib {memory_gib} is not a size", hint="as in 22.05")
+    if memory_gib is not None and not 0 < memory_gib <= MOST_GIB:
+        raise UsageError(f"--gpu-memory-gib {memory_gib} is not a card's memory", hint="as in 22.05")
     if gpu and node:
         raise UsageError("--gpu and --node both name a card", hint="give one of them")
     if node:

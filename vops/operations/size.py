@@ -34,6 +34,7 @@ CONFIG_NAME = "config.json"
 STDIN = "<stdin>"
 LARGEST_CONFIG = 8_000_000
 DEFAULT_READ_GBS = 1.0
+MOST_DRAFT_TOKENS = 128
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -160,10 +161,15 @@ def speculation_of(text: str) -> Speculation:
         raise UsageError("--speculative-config is not a JSON object", hint='as in {"method": "mtp"}')
     draft = values.get("model")
     method = str(values.get("method") or ("draft_model" if draft else ""))
-    tokens = values.get("num_speculative_tokens")
+    tokens = values.get("num_speculative_tokens", 0)
+    if not isinstance(tokens, int) or not 0 <= tokens <= MOST_DRAFT_TOKENS:
+        raise UsageError(
+            f"num_speculative_tokens {tokens!r} is not a whole number up to {MOST_DRAFT_TOKENS}",
+            hint='as in {"method": "ngram", "num_speculative_tokens": 4}',
+        )
     return Speculation(
         method=method,
-        tokens=tokens if isinstance(tokens, int) else 0,
+        tokens=tokens,
         draft=architecture(local_source(Path(draft), draft).config) if isinstance(draft, str) else None,
     )
 

@@ -19,7 +19,7 @@ class Quantization(msgspec.Struct, frozen=True):
 
     `experts_only` and `skipped` (patterns of module names) say what it leaves alone, `includes_head` that it takes the
     output head too; `padded` and `padded_hidden` are the multiples that kernels round an expert's width and its
-    hidden size up to.
+    hidden size up to. `cache` is the KV cache's dtype that the checkpoint asks for, empty for the model's own.
     """
 
     name: str = ""
@@ -33,6 +33,7 @@ class Quantization(msgspec.Struct, frozen=True):
     includes_head: bool = False
     padded: int = 0
     padded_hidden: int = 0
+    cache: str = ""
 
     @property
     def active(self) -> bool:
@@ -122,11 +123,21 @@ def configured(config: ModelConfig) -> Quantization:
         return NONE
     method = declared.word("quant_method").lower()
     if method in ("compressed-tensors", "compressed_tensors"):
-        return _compressed_tensors(declared)
+        return msgspec.structs.replace(_compressed_tensors(declared), cache="fp8" if _caches(declared) else "")
     scheme = _BY_NAME.get(_SYNONYMS.get(method, method))
     if scheme is None:
         raise InputError(f"quantization method {method!r} is not known", path=config.path, hint="use --weights-bytes")
-    return _adjusted(scheme, declared)
+    found = _adjusted(scheme, declared)
+    return msgspec.structs.replace(found, cache=_caches(declared)) if method.startswith("modelopt") else found
+
+
+def _caches(declared: ModelConfig) -> str:
+    """The dtype that `--kv-cache-dtype auto` becomes (vLLM utils/torch_utils.py `resolve_kv_cache_dtype_string`)."""
+    scheme = declared.part("kv_cache_scheme")
+    if scheme is not None:
+        return {8: "fp8", 4: "nvfp4"}.get(scheme.count("num_bits", default=0), "")
+    algorithm = declared.word("kv_cache_quant_algo").lower()
+    return algorithm if algorithm in ("fp8", "nvfp4") else ""
 
 
 def _adjusted(scheme: Quantization, declared: ModelConfig) -> Quantization:

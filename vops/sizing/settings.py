@@ -18,6 +18,7 @@ HUGE_CARD_GIB = 160
 CHUNKED_FROM = 32768
 V0_GONE = (0, 11, 0)
 HOPPER = 9
+CHECKPOINT_CACHE_SINCE = (0, 15, 0)
 _DTYPE_BYTES = {"half": 2, "float16": 2, "bfloat16": 2, "float": 4, "float32": 4}
 _KV_BYTES = {
     "bfloat16": 2.0,
@@ -94,17 +95,18 @@ def resolve(model: Architecture, card: Card, asked: Asked) -> Resolved:
     dialect = memory_dialect(asked.version)
     legacy = asked.version is not None and asked.version < V0_GONE and not card.bf16
     max_len = asked.max_model_len or model.max_length
+    cache = _cache_dtype(model, asked)
     batched = asked.max_num_batched_tokens or _batched_tokens(card, dialect, max_len, legacy=legacy)
     return Resolved(
         dialect=dialect,
         parallelism=asked.parallelism,
         max_model_len=max_len,
         gpu_memory_utilization=asked.gpu_memory_utilization or dialect.gpu_memory_utilization,
-        kv_cache_dtype=asked.kv_cache_dtype,
-        kv_bytes=_kv_bytes(model, asked.kv_cache_dtype),
+        kv_cache_dtype=cache,
+        kv_bytes=_kv_bytes(model, cache),
         max_num_seqs=min(asked.max_num_seqs or _sequences(card, dialect, legacy=legacy), batched),
         max_num_batched_tokens=batched,
-        block_size=asked.block_size or _block_size(model, card, asked.kv_cache_dtype),
+        block_size=asked.block_size or _block_size(model, card, cache),
         eager=asked.enforce_eager,
         v2_runner=not legacy and _v2_runner(model, dialect, asked.speculation),
         legacy=legacy,
@@ -112,6 +114,13 @@ def resolve(model: Architecture, card: Card, asked: Asked) -> Resolved:
         draft_tokens=max(1, asked.speculation.tokens) if asked.speculation.method else 0,
         fused_delta=card.capability[0] >= HOPPER,
     )
+
+
+def _cache_dtype(model: Architecture, asked: Asked) -> str:
+    """What was asked, or what the checkpoint asks for where the release heeds it."""
+    heeded = asked.version is None or asked.version >= CHECKPOINT_CACHE_SINCE
+    wanted = model.quantization.cache if asked.quantization is None and heeded else ""
+    return wanted if asked.kv_cache_dtype == "auto" and wanted else asked.kv_cache_dtype
 
 
 def _decided(asked: bool | None, *, default: bool) -> bool:

@@ -84,3 +84,24 @@ def test_float32_doubles_weights_and_cache() -> None:
     assert single.kv_bytes_per_token == 2 * plain.kv_bytes_per_token
     with pytest.raises(UsageError, match="--dtype 'fp12'"):
         sized("llama3-8b", dtype="fp12")
+
+
+KV_SCHEME = {"num_bits": 8, "type": "float", "dynamic": False}
+
+
+@pytest.mark.parametrize(
+    ("declared", "asked", "dtype"),
+    [
+        ({"quant_method": "modelopt", "quant_algo": "NVFP4", "kv_cache_scheme": KV_SCHEME}, {}, "fp8"),
+        ({"quant_method": "modelopt", "quant_algo": "FP8", "kv_cache_quant_algo": "FP8"}, {}, "fp8"),
+        ({"quant_method": "compressed-tensors", "config_groups": {}, "kv_cache_scheme": KV_SCHEME}, {}, "fp8"),
+        ({"quant_method": "compressed-tensors", "config_groups": {}, "kv_cache_scheme": None}, {}, "auto"),
+        ({"quant_method": "modelopt", "quant_algo": "FP8", "kv_cache_quant_algo": "INT3"}, {}, "auto"),
+        ({"quant_method": "modelopt", "kv_cache_quant_algo": "FP8"}, {"version": (0, 12, 0)}, "auto"),
+        ({"quant_method": "modelopt", "kv_cache_quant_algo": "FP8"}, {"kv_cache_dtype": "bfloat16"}, "bfloat16"),
+    ],
+)
+def test_a_checkpoint_may_ask_for_the_caches_dtype(declared: Any, asked: dict[str, Any], dtype: str) -> None:
+    found = resolve(model("llama3-8b", quantization_config=declared), card("H100"), Asked(**asked))
+    assert found.kv_cache_dtype == dtype
+    assert found.kv_bytes == (1.0 if dtype == "fp8" else 2.0)
