@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
+from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema
 
 from tests.cli.conftest import RunVops
 
@@ -73,6 +77,26 @@ async def test_machines_get_json(vops: RunVops, output: str) -> None:
     assert done.document
 
 
+async def test_sarif_keeps_its_schema(vops: RunVops) -> None:
+    """Models generated from the 2.1.0 schema, which refuse what it does not know."""
+    done = await vops("lint", str(GUIDE), "--severity", "info", "-o", "sarif")
+    report = StaticAnalysisResultsFormatSarifVersion210JsonSchema.model_validate(done.document)
+    (run,) = report.runs
+    places = [result.locations[0].physicalLocation for result in run.results]
+    assert len(places) > 10
+    assert all(place.artifactLocation.uri.endswith(".yaml") and place.region.startLine for place in places)
+
+
+async def test_junit_is_a_suite_a_file(vops: RunVops) -> None:
+    done = await vops("lint", str(GUIDE), "-o", "junit", "--fail-on", "warning")
+    root = ElementTree.fromstring(done.out)
+    suites = root.findall("testsuite")
+    assert len(suites) == len(list(GUIDE.glob("*.yaml")))
+    failures = [failure for suite in suites for failure in suite.iter("failure")]
+    assert "average-of-average" in {failure.get("type") for failure in failures}
+    assert int(root.get("failures", "0")) == sum(int(suite.get("failures", "0")) for suite in suites) > 0
+
+
 async def test_github_gets_commands(vops: RunVops) -> None:
     done = await vops("lint", str(GUIDE / "tensor-parallel.yaml"), "-o", "github")
     assert done.code == 0
@@ -101,6 +125,17 @@ async def test_what_makes_no_sense_is_refused(vops: RunVops, arguments: tuple[st
     done = await vops("lint", *arguments, given=CLEAN)
     assert done.code == 2
     assert done.err.startswith("vops: ")
+
+
+async def test_an_endless_file_is_refused_and_a_pipe_is_read(vops: RunVops, tmp_path: Path) -> None:
+    endless = await vops("lint", "/dev/zero")
+    assert (endless.code, endless.out) == (2, "")
+    assert "/dev/zero: larger than" in endless.err
+    fifo = tmp_path / "rendered.yaml"
+    os.mkfifo(fifo)
+    with ThreadPoolExecutor(1) as writer:
+        writer.submit(fifo.write_bytes, CLEAN)
+        assert (await vops("lint", str(fifo))).code == 0
 
 
 async def test_a_live_workload_is_linted_with_what_is_beside_it(vops: RunVops) -> None:

@@ -44,6 +44,13 @@ async def test_it_can_write_a_file(vops: RunVops, tmp_path: Path) -> None:
         (("render", "deploy", "--with", "clouds"), "gke"),
         (("render", "deploy", "-p", "token"), "NAME=VALUE"),
         (("render", "deploy", "-p", "nope=1"), "token_secret"),
+        (("render", "deploy", "-p", "memory=much"), "memory=much is no amount"),
+        (("render", "deploy", "--image", "two words"), "'two words' is no image"),
+        (("render", "deploy", "--model", ""), "'' is no model"),
+        (("render", "deploy", "-n", "Prod"), "'Prod' is no namespace"),
+        (("render", "deploy", "--tp", "65"), "less than or equal to 64"),
+        (("render", "deploy", "--replicas", str(10**20)), "less than or equal to 10000"),
+        (("render", "deploy", "--weights-bytes", "-4"), "greater than or equal to 1"),
     ],
 )
 async def test_a_refusal_names_what_there_is(vops: RunVops, arguments: tuple[str, ...], words: str) -> None:

@@ -13,6 +13,11 @@ from vops.errors import UsageError
 FORMATS = ("yaml", "json")
 
 
+MOST_GPUS, MOST_REPLICAS = 64, 10_000
+MOST_NUMBER = 2**31 - 1
+MOST_BYTES = 10**14
+
+
 def register(app: typer.Typer) -> None:
     app.command("render", help="Manifests from the library; `vops render` alone lists what there is. -o yaml|json")(
         render
@@ -25,16 +30,20 @@ def render(
     model: Annotated[str, typer.Option(metavar="MODEL", help="Hub id or path")] = "Qwen/Qwen3-8B",
     name: Annotated[str, typer.Option(help="the workload's name; from the model by default")] = "",
     gpu: Annotated[str, typer.Option(metavar="CARD", help="L4, T4, A100-80GB, H100, …")] = "",
-    tp: Annotated[int, typer.Option(help="GPUs a replica", min=1)] = 1,
-    nodes: Annotated[int, typer.Option(help="nodes a replica, for multi-node", min=2)] = 2,
-    replicas: Annotated[int, typer.Option(help="replicas, and an autoscaler's floor", min=1)] = 1,
-    max_replicas: Annotated[int, typer.Option(help="an autoscaler's ceiling", min=1)] = 4,
+    tp: Annotated[int, typer.Option("--tp", "--tensor-parallel-size", help="GPUs a replica", min=1, max=MOST_GPUS)] = 1,
+    nodes: Annotated[int, typer.Option(help="nodes a replica, for multi-node", min=2, max=MOST_REPLICAS)] = 2,
+    replicas: Annotated[int, typer.Option(help="replicas, and an autoscaler's floor", min=1, max=MOST_REPLICAS)] = 1,
+    max_replicas: Annotated[int, typer.Option(help="an autoscaler's ceiling", min=1, max=MOST_REPLICAS)] = 4,
     image: Annotated[str, typer.Option(help="vLLM's image; its tag decides the flags")] = "",
-    max_model_len: Annotated[int | None, typer.Option(help="tokens; the model's own by default", min=1)] = None,
-    max_num_seqs: Annotated[int, typer.Option(help="sequences at once", min=1)] = 256,
+    max_model_len: Annotated[
+        int | None, typer.Option(help="tokens; the model's own by default", min=1, max=MOST_NUMBER)
+    ] = None,
+    max_num_seqs: Annotated[int, typer.Option(help="sequences at once", min=1, max=MOST_NUMBER)] = 256,
     gpu_memory_utilization: Annotated[float, typer.Option(help="share of the card", min=0.05, max=0.95)] = 0.9,
     quantization: Annotated[str, typer.Option(help="such as awq")] = "",
-    weights_bytes: Annotated[int | None, typer.Option(help="bytes of weights, when the name does not tell")] = None,
+    weights_bytes: Annotated[
+        int | None, typer.Option(help="bytes of weights, when the name does not tell", min=1, max=MOST_BYTES)
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="the model's config.json: sized, and refused if it cannot fit")
     ] = None,

@@ -20,6 +20,7 @@ FORMATS = ("text", "json")
 DEFAULT_TIMEOUT_S = 10.0
 MOST_RANKS = 4096
 MOST_GIB = 10_000
+LARGEST_LOG = 64_000_000
 
 
 def register(app: typer.Typer) -> None:
@@ -203,7 +204,8 @@ def _learn(wanted: Wanted, log: str, settings: Settings, *, quiet: bool) -> None
     from vops.operations.size import learn
 
     try:
-        raw = sys.stdin.buffer.read() if log == "-" else Path(log).read_bytes()
+        with sys.stdin.buffer if log == "-" else Path(log).open("rb") as file:
+            raw = file.read(LARGEST_LOG)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path=log, hint="give --learn a vLLM log") from error
     at = MachineClock().now().strftime("%Y-%m-%d")

@@ -17,6 +17,7 @@ from vops.errors import UsageError
 from vops.manifests.template import Value
 from vops.manifests.versions import has_flag
 from vops.model.dialects import version_of
+from vops.model.quantities import quantity
 
 DOWNLOAD_BYTES_PER_S = 100e6
 FIXED_START_S = 300
@@ -25,7 +26,10 @@ UNKNOWN_WEIGHTS = 16_000_000_000
 DEFAULT_IMAGE = "vllm/vllm-openai:v0.25.1"
 DEFAULT_EXPORTER = "nvidia/dcgm-exporter:3.3.9-3.6.1-ubuntu22.04"
 _GIB = 2**30
+_AMOUNTS = frozenset({"cpu", "memory", "shm", "model_volume"})
 _LONGEST_HPA_PERIOD_S = 1800
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_IMAGE = re.compile(r"[a-z0-9]([\w.:/-]*\w)?(@sha256:[0-9a-f]{64})?", re.ASCII)
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,51}[a-z0-9])?")
 
 
@@ -56,6 +60,7 @@ def library_values(asked: Asked) -> dict[str, Value]:
     name = asked.name or slug(asked.model)
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} is no name for a workload", hint="lower-case letters, digits and dashes; --name")
+    _refuse_unusable(asked)
     weights = asked.weights_bytes or UNKNOWN_WEIGHTS
     values = {
         **_serving(asked),
@@ -67,7 +72,17 @@ def library_values(asked: Asked) -> dict[str, Value]:
     unknown = sorted(set(asked.parameters) - set(values))
     if unknown:
         raise UsageError(f"there is no parameter {unknown[0]!r}", hint=f"known are: {', '.join(sorted(values))}")
-    return values | {key: _typed(text) for key, text in asked.parameters.items()}
+    return values | {key: _checked(key, text) for key, text in asked.parameters.items()}
+
+
+def _refuse_unusable(asked: Asked) -> None:
+    """Raises UsageError for what the API server or the kubelet would refuse."""
+    if asked.namespace and not _LABEL.fullmatch(asked.namespace):
+        raise UsageError(f"{asked.namespace!r} is no namespace", hint="lower-case letters, digits and dashes")
+    if not _IMAGE.fullmatch(asked.image):
+        raise UsageError(f"{asked.image!r} is no image", hint=f"such as {DEFAULT_IMAGE}; --image")
+    if not asked.model or any(ord(char) < ord(" ") for char in asked.model):
+        raise UsageError(f"{asked.model!r} is no model", hint="a Hub id such as Qwen/Qwen3-8B, or a path")
 
 
 def slug(model: str) -> str:
@@ -149,6 +164,16 @@ def _memory(asked: Asked, weights: int) -> dict[str, Value]:
 def _start(weights: int) -> dict[str, Value]:
     failures = math.ceil(start_s(weights) / 10)
     return {"startup_failures": failures, "progress_deadline_s": failures * 10 + 600}
+
+
+def _checked(name: str, text: str) -> Value:
+    """A parameter as given. Raises UsageError for an amount that Kubernetes does not read."""
+    if name in _AMOUNTS:
+        try:
+            quantity(text)
+        except ValueError:
+            raise UsageError(f"{name}={text} is no amount", hint="such as 16Gi, 500m or 4") from None
+    return _typed(text)
 
 
 def _typed(text: str) -> Value:

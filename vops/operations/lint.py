@@ -107,11 +107,13 @@ def _below(folder: Path) -> Iterator[Path]:
 
 def _read(path: Path) -> str:
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise InputError(f"larger than {_MOST_BYTES} bytes", path=_shown(path))
-        return _decoded(path.read_bytes(), _shown(path))
+        with path.open("rb") as file:
+            body = file.read(_MOST_BYTES + 1)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}", path=_shown(path)) from error
+    if len(body) > _MOST_BYTES:
+        raise InputError(f"larger than {_MOST_BYTES} bytes", path=_shown(path))
+    return _decoded(body, _shown(path))
 
 
 def _decoded(body: bytes, name: str) -> str:

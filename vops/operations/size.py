@@ -131,13 +131,14 @@ def local_source(path: Path, name: str) -> Source:
     """A `config.json`, or a folder with one and maybe the weights. Raises InputError naming the file."""
     file = path / CONFIG_NAME if path.is_dir() else path
     try:
-        if file.stat().st_size > LARGEST_CONFIG:
-            raise InputError("is too large for a model's configuration", path=str(file), hint="give a config.json")
-        raw = file.read_bytes()
+        with file.open("rb") as opened:
+            raw = opened.read(LARGEST_CONFIG + 1)
     except OSError as error:
         raise InputError(
             f"cannot be read: {error.strerror}", path=str(file), hint="give a config.json or its folder"
         ) from error
+    if len(raw) > LARGEST_CONFIG:
+        raise InputError("is too large for a model's configuration", path=str(file), hint="give a config.json")
     stored = sum(part.stat().st_size for part in path.glob("*.safetensors")) if path.is_dir() else 0
     return Source(name or str(path), ModelConfig.parse(_decoded(raw, str(file)), str(file)), stored or None)
 
