@@ -17,7 +17,7 @@ from vops.lab.engine.hub_pages import commit_of
 from vops.lab.manifests import claim, storage_class, token_secret
 from vops.lab.world import Lab
 from vops.operations.journal import read_journal
-from vops.operations.run import plan_run
+from vops.operations.run import RunResult, plan_run
 from vops.operations.runs import Ending, past_runs
 from vops.operations.session import Session
 from vops.operations.undo import plan_undo
@@ -253,3 +253,41 @@ async def test_a_run_killed_after_any_write_goes_on_to_the_same_end(
             assert (await resumed(session, only_run(state))).outcome is Ending.APPLIED
         assert (len(jobs(lab)), len(files_in(lab))) == (1, FILES)
         await lab.stop()
+
+# --- verify-seed --------------------------------------------------------------------------------------------
+
+
+async def verified(session: Session) -> RunResult:
+    plan = await plan_run(session, "verify-seed", {"model": MODEL, "claim": "models"})
+    return await carried_out(session, plan, Person())
+
+
+async def test_a_seeded_claim_is_proven_and_a_damaged_one_names_the_file(start_lab: StartLab, tmp_path: Path) -> None:
+    lab = await start_lab("healthy")
+    async with session_on(lab, tmp_path) as session:
+        await carried_out(session, await planned(session), Person())
+        assert (await verified(session)).outcome is Ending.APPLIED
+        files_in(lab).remove("config.json")
+        result = await verified(session)
+    assert isinstance(result.error, StepFailed)
+    assert "bytes are not what the Hub says: config.json is missing" in str(result.error)
+    assert "recheck=true" in result.error.hint
+
+
+async def test_a_recheck_mends_what_a_seeded_claim_has_lost(start_lab: StartLab, tmp_path: Path) -> None:
+    lab = await start_lab("healthy")
+    async with session_on(lab, tmp_path) as session:
+        await carried_out(session, await planned(session), Person())
+        files_in(lab).remove("config.json")
+        assert (await planned(session)).nothing_to_do
+        result = await carried_out(session, await planned(session, recheck="true"), Person())
+        assert (result.outcome, len(files_in(lab))) == (Ending.APPLIED, FILES)
+        assert (await planned(session, recheck="true")).changes
+
+
+async def test_verifying_what_is_not_there_says_how_to_seed_it(start_lab: StartLab, tmp_path: Path) -> None:
+    lab = await start_lab("healthy")
+    async with session_on(lab, tmp_path) as session:
+        with pytest.raises(Refused, match="There is no claim models in inference") as refused:
+            await verified(session)
+    assert refused.value.hint == "vops run seed-model -n inference -p model=Qwen/Qwen3-8B -p claim=models"
