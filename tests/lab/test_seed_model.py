@@ -254,6 +254,7 @@ async def test_a_run_killed_after_any_write_goes_on_to_the_same_end(
         assert (len(jobs(lab)), len(files_in(lab))) == (1, FILES)
         await lab.stop()
 
+
 # --- verify-seed --------------------------------------------------------------------------------------------
 
 

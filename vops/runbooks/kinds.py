@@ -136,10 +136,10 @@ class View:
         return Facts(self.snapshot)
 
     def document(self, ref: Ref) -> Document:
-        """The object that a runbook's parameter names. Raises StepFault when it is not one of them."""
-        found = self.documents.get(Ref(ref.kind, ref.name, ref.namespace))
+        """An object that has to be there. Raises Unread for one that was not looked up yet, StepFault without it."""
+        found = self.find(ref)
         if found is None:
-            raise StepFault(f"{ref} is not a parameter of this runbook, so it was not read")
+            raise StepFault(f"{ref} is not there")
         return found
 
     def find(self, ref: Ref) -> Document | None:

@@ -41,6 +41,7 @@ from vops.runbooks.late import Values
 T = TypeVar("T")
 
 HEARTBEAT_S = 30.0
+_DIAGNOSED = frozenset({"Pod", "Deployment", "StatefulSet"})
 _NOT_FIXED = {
     Result.CHANGED: "the cause is gone, and now another stands in the way",
     Result.UNCHANGED: "the change is applied and the cause is still there",
@@ -309,9 +310,10 @@ class _Run:
 
     @property
     def _target(self) -> Ref | None:
-        """What the run is about: the first object that it locks, or changes."""
-        changed = (change.target for change in self._plan.changes)
-        return next(iter((*self._plan.locks, *changed)), None)
+        """What the run is about: of what it locks or changes, the first that can be diagnosed, else the first."""
+        found = (*self._plan.locks, *(change.target for change in self._plan.changes))
+        served = (ref for ref in found if ref.kind in _DIAGNOSED)
+        return next(served, next(iter(found), None))
 
     def _end(
         self,
