@@ -7,6 +7,7 @@ import pytest
 from tests.unit.runbooks.runbook_world import deployment, planned, script, world
 from vops.errors import InputError, Refused
 from vops.planning.plan import Decision, Gate, OnFail, plan_from_json
+from vops.runbooks.kinds import Unread
 from vops.runbooks.planner import World
 
 PATCH = """\
@@ -64,10 +65,12 @@ def test_an_expression_without_a_value_is_an_error_with_its_line() -> None:
         planned(script(steps), world(deployment()))
 
 
-def test_an_object_that_was_not_read_is_an_error() -> None:
+def test_an_object_that_was_not_read_is_asked_for_and_one_that_is_not_there_is_an_error() -> None:
     here = world(deployment())
-    with pytest.raises(InputError, match="was not read"):
+    with pytest.raises(Unread) as wanted:
         planned(script(PATCH), World(here.snapshot, here.cluster))
+    with pytest.raises(InputError, match="is not there"):
+        planned(script(PATCH), World(here.snapshot, here.cluster, absent=frozenset({wanted.value.ref})))
 
 
 def test_a_place_that_is_none_is_refused() -> None:
