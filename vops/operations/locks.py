@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 
-from vops.errors import ClusterError, Conflict, Forbidden, LockHeld, NotFound, Rejected
+from vops.errors import ClusterError, Conflict, Forbidden, LockHeld, NotFound, Rejected, Unavailable, Unreachable
 from vops.model.leases import LEASES
 from vops.model.resources import Ref
 from vops.planning.patches import Document
@@ -120,12 +120,13 @@ async def _lock(
 
 async def _acquire(cluster: Cluster, clock: Clock, target: Ref, holder: str, *, patient: bool = False) -> Document:
     wanted = _lease(target, holder, clock.now())
+    name, namespace = wanted["metadata"]["name"], target.namespace
     try:
         return await cluster.create(LEASES, wanted)
     except Conflict:
-        pass
-    name, namespace = wanted["metadata"]["name"], target.namespace
-    found = await cluster.get(LEASES, name, namespace)
+        found = await cluster.get(LEASES, name, namespace)
+    except (Unavailable, Unreachable) as lost:
+        return await _created(cluster, wanted, lost)
     left_s = DURATION_S - (_age_s(found, clock.now()) or 0)
     if patient and found.get("spec", {}).get("holderIdentity") == holder and 0 < left_s <= DURATION_S:
         await clock.sleep(left_s + 1)
@@ -140,6 +141,17 @@ async def _acquire(cluster: Cluster, clock: Clock, target: Ref, holder: str, *, 
         return await _swap(cluster, again, [{"op": "replace", "path": "/spec", "value": wanted["spec"]}])
     except (Rejected, Conflict) as error:
         raise _held(target, again, clock.now()) from error
+
+
+async def _created(cluster: Cluster, wanted: Document, lost: ClusterError) -> Document:
+    """The lease whose creation had no answer, if it was made all the same. Raises the loss when it was not."""
+    try:
+        found = await cluster.get(LEASES, wanted["metadata"]["name"], wanted["metadata"]["namespace"])
+    except NotFound:
+        raise lost from None
+    if found["spec"] != wanted["spec"]:
+        raise lost
+    return found
 
 
 async def _swap(cluster: Cluster, lease: Document, changes: Sequence[Document]) -> Document:

@@ -1,0 +1,152 @@
+"""One table of every shipped runbook with a cluster that it is for: a new runbook is covered by adding a row.
+
+tests/lab/test_every_runbook.py plans each without a write, kills it after every line of its journal, lets each of its
+requests fail once, and has somebody edit meanwhile.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.lab.broken import BROKEN, NAME, Broken, bring_about, server
+from tests.lab.fixing import NAMESPACE, deployment
+from tests.lab.test_fix_scalers import GPU_QUERY, SERVER, hpa_at_its_maximum, monitor, scaled
+from vops.errors import Refused
+from vops.lab.documents import Document
+from vops.lab.world import Lab
+from vops.model.resources import Ref
+from vops.operations.fix import plan_fix
+from vops.operations.run import plan_run
+from vops.operations.runs import Ending
+from vops.operations.session import Session
+from vops.planning.plan import Plan
+
+
+@dataclass(frozen=True)
+class Case:
+    """A runbook on a scenario of the lab.
+
+    With `fixes` its parameters are what `vops fix` would fill in for that object, and `params` add to them. `objects`
+    and `broken` are made first, `change` makes anything else what it has to be. `ending` is how a whole run ends.
+    """
+
+    runbook: str
+    scenario: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    fixes: Ref | None = None
+    cause: str = ""
+    broken: Broken | None = None
+    objects: tuple[Document, ...] = ()
+    change: Callable[[Lab], None] | None = None
+    ending: Ending = Ending.FIXED
+
+    async def prepare(self, lab: Lab) -> None:
+        for document in self.objects:
+            lab.store.create(copy.deepcopy(document))
+        if self.objects:
+            lab.world.settle()
+        if self.change is not None:
+            self.change(lab)
+            await lab.advance(60)
+        if self.broken is not None:
+            await bring_about(lab, self.broken)
+
+    async def plan(self, session: Session) -> Plan:
+        """Raises Refused when the diagnosis, for want of answers, offers another fix or none."""
+        if self.fixes is None:
+            return await plan_run(session, self.runbook, self.params)
+        found = await plan_fix(session, self.fixes, cause=self.cause, params=self.params)
+        if found.plan is None or found.plan.runbook != self.runbook:
+            raise Refused(f"{self.fixes} is not fixed by {self.runbook}")
+        return found.plan
+
+
+def on_server(runbook: str, **params: Any) -> Case:
+    """A change of a server that serves, as a user who knows what they want would run it."""
+    return Case(runbook, "gated-model", {"target": f"deployment/{SERVER}", "container": "vllm", **params})
+
+
+def _intolerant_exporter(lab: Lab) -> None:
+    found = lab.store.get("apps/v1", "DaemonSet", "gpu-monitoring", "dcgm-exporter")
+    del found["spec"]["template"]["spec"]["tolerations"]
+    lab.store.update(found)
+
+
+def _with_service_links() -> Document:
+    found = server()
+    found["spec"]["template"]["spec"]["enableServiceLinks"] = True
+    return found
+
+
+MIRROR = {"mirror": "NousResearch/Meta-Llama-3-8B-Instruct"}
+LLAMA = deployment("llama3-8b")
+SCALED = Ref("ScaledObject", SERVER, NAMESPACE)
+PAUSED = {"autoscaling.keda.sh/paused": "true"}
+
+CASES: Mapping[str, Case] = {
+    "deploy-model": Case("deploy-model", "healthy", {"name": "new", "model": "Qwen/Qwen3-4B"}),
+    "fix-untolerated-taint": Case("fix-untolerated-taint", "untolerated-taint", fixes=LLAMA),
+    "fix-rollout-deadlock": Case("fix-rollout-deadlock", "rollout-deadlock", fixes=LLAMA),
+    "fix-startup-probe": Case("fix-startup-probe", "probe-kill", fixes=LLAMA),
+    "fix-gated-model": Case("fix-gated-model", "gated-model", MIRROR, fixes=LLAMA),
+    "fix-kv-cache": Case("fix-kv-cache", "kv-cache-too-small", fixes=deployment("qwen3-8b")),
+    "fix-service": Case("fix-service", "service-port-mismatch", fixes=LLAMA),
+    **{
+        name: Case(item.runbook, "gated-model", item.params, deployment(NAME), item.cause, item)
+        for name, item in BROKEN.items()
+    },
+    "fix-dtype": on_server("fix-dtype", flags={"dtype": "half"}),
+    "fix-engine-timeout": on_server("fix-engine-timeout", seconds=1200, failure_threshold=200),
+    "fix-hub-offline": on_server("fix-hub-offline"),
+    "fix-liveness-under-load": on_server("fix-liveness-under-load", timeout_seconds=10, failure_threshold=5),
+    "fix-ephemeral-storage": on_server("fix-ephemeral-storage", size="40Gi"),
+    "fix-readonly-cache": on_server("fix-readonly-cache", path="/cache"),
+    "fix-service-links": Case(
+        "fix-service-links", "gated-model", {"target": f"deployment/{NAME}"}, objects=(_with_service_links(),)
+    ),
+    "fix-progress-deadline": Case(
+        "fix-progress-deadline", "gated-model", {"target": f"deployment/{SERVER}", "seconds": 3600}
+    ),
+    "fix-network-policy": Case(
+        "fix-network-policy",
+        "gated-model",
+        {
+            "target": f"deployment/{SERVER}",
+            "name": "let-in",
+            "selector": {"app.kubernetes.io/name": SERVER},
+            "client_namespace": "clients",
+            "port": 8000,
+        },
+    ),
+    "fix-volume-rollout": Case("fix-volume-rollout", "rollout-volume-conflict", fixes=LLAMA),
+    "fix-scaling-query": Case(
+        "fix-scaling-query", "gated-model", fixes=SCALED, objects=(scaled("avg(vllm:kv_cache_usage_perc)"),)
+    ),
+    "fix-paused-autoscaler": Case(
+        "fix-paused-autoscaler",
+        "gated-model",
+        fixes=SCALED,
+        objects=(scaled("sum(vllm:num_requests_waiting)", annotations=PAUSED),),
+    ),
+    "fix-autoscaler-max": Case(
+        "fix-autoscaler-max",
+        "gated-model",
+        fixes=Ref("HorizontalPodAutoscaler", SERVER, NAMESPACE),
+        objects=(hpa_at_its_maximum(),),
+    ),
+    "fix-metric-labels": Case(
+        "fix-metric-labels",
+        "gated-model",
+        fixes=SCALED,
+        objects=(scaled(GPU_QUERY, threshold="60", metricType="Value"), monitor()),
+    ),
+    "fix-dcgm-tolerations": Case(
+        "fix-dcgm-tolerations",
+        "gated-model",
+        fixes=Ref("DaemonSet", "dcgm-exporter", "gpu-monitoring"),
+        change=_intolerant_exporter,
+    ),
+}
