@@ -66,7 +66,7 @@ def _compare(plane: ControlPlane, home: Path) -> None:
     complete = f"Replicas {CROWD.replicas}"
     vops = _stay(plane, pods, ours, environment, "model-", complete)
     theirs = ["k9s", "--kubeconfig", str(plane.admin), "--all-namespaces", "--command", "pods", "--readonly"]
-    peer = _stay(plane, pods, theirs, environment, NAMESPACE, f"[{CROWD.pods}]")
+    peer = _stay(plane, pods, theirs, environment, NAMESPACE, f"[{CROWD.pods:,}]")
     _tell(vops, peer)
     _keys(ours, {**environment, **UNLIMITED}, complete)
 

@@ -38,7 +38,13 @@ class Terminal:
         self.started = time.monotonic()
         environment = {**self._environment, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
         self.process = subprocess.Popen(
-            self._command, stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True
+            self._command,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env=environment,
+            start_new_session=True,
+            preexec_fn=_take_terminal,
         )
         os.close(slave)
         self._reader = threading.Thread(target=self._collect, daemon=True)
@@ -97,3 +103,8 @@ class Terminal:
             except OSError:
                 return
             self._chunks.append((time.monotonic(), data))
+
+
+def _take_terminal() -> None:
+    """Makes standard input the controlling terminal of this session: some programs open /dev/tty."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
