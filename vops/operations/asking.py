@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from vops.errors import ClusterError, Forbidden, NotFound
+from vops.errors import ClusterError, Forbidden, NotFound, VopsError
 from vops.operations.session import Session
-from vops.runbooks.asks import Ask, HubAsk, ListAsk, LogAsk, QueryAsk
+from vops.runbooks.asks import Ask, ConfigAsk, HubAsk, ListAsk, LogAsk, QueryAsk
 
 TAIL_LINES = 200
 
@@ -16,12 +16,22 @@ async def answer(session: Session, ask: Ask) -> Any:
     match ask:
         case HubAsk():
             return await session.hub().listing(ask.model, ask.revision)
+        case ConfigAsk():
+            return await _config(session, ask)
         case ListAsk():
             return await _listed(session, ask)
         case LogAsk():
             return await _log(session, ask)
         case QueryAsk():
             return None if session.metrics is None else list(await session.metrics.query(ask.promql))
+
+
+async def _config(session: Session, ask: ConfigAsk) -> Any:
+    """None for a model that the Hub does not have, or not for everybody, and where there is no way to the Hub."""
+    try:
+        return await session.hub().model(ask.model)
+    except VopsError:
+        return None
 
 
 async def _listed(session: Session, ask: ListAsk) -> Any:

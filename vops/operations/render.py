@@ -9,7 +9,6 @@ import msgspec
 
 from vops.errors import Refused, UsageError
 from vops.library import manifest_files
-from vops.manifests.predictions import named_weights
 from vops.manifests.render import Library, Manifest, kinds, overlays, render, to_yaml
 from vops.manifests.values import DOWNLOAD_BYTES_PER_S, Asked, library_values
 from vops.model.dialects import version_of
@@ -18,6 +17,7 @@ from vops.sizing.capacity import Sizing, size
 from vops.sizing.families import architecture
 from vops.sizing.gpus import Card
 from vops.sizing.loading import start
+from vops.sizing.named import named_weights
 from vops.sizing.parallelism import Parallelism
 from vops.sizing.settings import Asked as SizingAsked
 

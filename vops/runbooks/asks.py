@@ -19,6 +19,12 @@ class HubAsk(msgspec.Struct, frozen=True):
     revision: str = ""
 
 
+class ConfigAsk(msgspec.Struct, frozen=True):
+    """A model's config.json and the bytes of its weights; the answer is a HubModel, or None where it cannot be had."""
+
+    model: str
+
+
 class ListAsk(msgspec.Struct, frozen=True):
     """Every object of a kind, in one namespace or in all; the answer is a tuple, or None where that is forbidden."""
 
@@ -43,7 +49,7 @@ class QueryAsk(msgspec.Struct, frozen=True):
     promql: str
 
 
-Ask: TypeAlias = HubAsk | ListAsk | LogAsk | QueryAsk
+Ask: TypeAlias = HubAsk | ConfigAsk | ListAsk | LogAsk | QueryAsk
 
 
 class Unanswered(Exception):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from vops.manifests.predictions import ROUNDED, named_weights
+from vops.manifests.predictions import ROUNDED
+from vops.sizing.named import named_weights
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
-"""The lab's model hub over HTTP: the listings and refusals that tools ask the real one for; no file has a body.
+"""The lab's model hub over HTTP: the listings and refusals that tools ask the real one for; of the files, only
+config.json has a body.
 
 Sizes are those of the catalogue, hashes are made from names: a commit, once given, stays what it is.
 """
@@ -20,6 +21,7 @@ _SMALL = {
     "tokenizer.json": 9_085_657,
     "tokenizer_config.json": 50_941,
 }
+_VOCABULARY = {"LlamaForCausalLM": 128_256, "Qwen3ForCausalLM": 151_936}
 _INDEX = "model.safetensors.index.json"
 
 
@@ -45,7 +47,8 @@ def page(hub: Hub, path: str, token: str) -> Page:
             return Page(401, error="GatedRepo")
         case Refusal.FORBIDDEN:
             return Page(403, error="GatedRepo")
-    return Page(200)
+    wanted = path.rpartition("/")[2]
+    return Page(200, config_of(CATALOGUE[repository]) if wanted == "config.json" else None)
 
 
 def _listing(repository: str, revision: str) -> Page:
@@ -57,6 +60,28 @@ def _listing(repository: str, revision: str) -> Page:
         return Page(404, error="RevisionNotFound")
     about: Document = {"id": repository, "sha": commit, "private": False, "gated": "auto" if model.gated else False}
     return Page(200, about | {"siblings": files_of(model)})
+
+
+def config_of(model: ModelFacts) -> Document:
+    """The model's config.json; the feed-forward width is what makes its parameters come out right."""
+    hidden, vocabulary = model.heads * model.head_size, _VOCABULARY[model.architecture]
+    attention = 2 * hidden * (model.heads + model.kv_heads) * model.head_size
+    rest = model.billions * 1e9 - 2 * vocabulary * hidden - model.layers * attention
+    return {
+        "architectures": [model.architecture],
+        "model_type": model.architecture.removesuffix("ForCausalLM").lower(),
+        "hidden_size": hidden,
+        "intermediate_size": max(128, round(rest / model.layers / 3 / hidden / 128) * 128),
+        "num_hidden_layers": model.layers,
+        "num_attention_heads": model.heads,
+        "num_key_value_heads": model.kv_heads,
+        "head_dim": model.head_size,
+        "max_position_embeddings": model.positions,
+        "vocab_size": vocabulary,
+        "tie_word_embeddings": False,
+        "torch_dtype": "bfloat16",
+        **({"quantization_config": {"quant_method": "awq", "bits": 4}} if model.quantization else {}),
+    }
 
 
 def commit_of(repository: str) -> str:

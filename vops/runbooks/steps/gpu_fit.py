@@ -29,6 +29,7 @@ GROUP = Group.LOOK
 OUTPUTS = {
     "ends": "bool",
     "endsStoppingFirst": "bool",
+    "endsRecreating": "bool",
     "reason": "string",
     "kind": "string",
     "replicas": "int",
@@ -80,6 +81,7 @@ def look(args: Args, view: View) -> Outcome:
         **common,
         "ends": present.ends,
         "endsStoppingFirst": first.ends,
+        "endsRecreating": simulate(fleet, None).ends,
         "reason": present.reason or first.reason,
         "minServing": present.min_available,
         "minServingStoppingFirst": first.min_available,
@@ -173,6 +175,7 @@ def _ordered(workload: WorkloadFacts, document: Document, common: Document, args
         **common,
         "ends": not (ordered and waits),
         "endsStoppingFirst": False,
+        "endsRecreating": False,
         "reason": "an ordered StatefulSet does not update past a pod that is not ready" if ordered and waits else "",
         "minServing": least,
         "minServingStoppingFirst": least,

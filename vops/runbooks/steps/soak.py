@@ -84,16 +84,16 @@ def _said(seen: dict[str, Any]) -> str:
 def _refuse_reverts(document: Document, ref: Ref, ports: Ports) -> None:
     changes = (item for item in ports.changes if item.verb is Verb.PATCH)
     mine = (item for item in changes if (item.target.kind, item.target.name) == (ref.kind, ref.name))
-    for change in mine:
-        for pointer, wanted in _written(change):
-            if same(lookup(document, split(pointer)), wanted):
-                continue
-            who, when = last_writer(document, pointer)
-            at = f" at {when}" if when else ""
-            raise NotVerified(
-                f"{ref}: {pointer} was reverted by {who or 'somebody'}{at}",
-                hint="make the change where that owner takes it from: vops fix -o yaml prints the patch",
-            )
+    last = {pointer: wanted for change in mine for pointer, wanted in _written(change)}
+    for pointer, wanted in last.items():
+        if same(lookup(document, split(pointer)), wanted):
+            continue
+        who, when = last_writer(document, pointer)
+        at = f" at {when}" if when else ""
+        raise NotVerified(
+            f"{ref}: {pointer} was reverted by {who or 'somebody'}{at}",
+            hint="make the change where that owner takes it from: vops fix -o yaml prints the patch",
+        )
 
 
 def _written(change: Change) -> list[tuple[str, Any]]:
