@@ -18,6 +18,8 @@ from vops.cli.diagnostics import ExitCode
 from vops.cli.options import Globals, hoisted
 
 PLAIN = [
+    [],
+    ["-A", "--context", "prod", "--readonly"],
     ["diagnose", "pod-1"],
     ["diagnose", "pod-1", "deploy/llm", "ns/prod"],
     ["-n", "prod", "diagnose", "pod-1", "-o", "json", "--fail-on", "warning"],
@@ -27,7 +29,6 @@ PLAIN = [
     ["fleet", "-n", "a", "--namespace", "b", "--prometheus", "http://p:9090", "--selector=x=y"],
 ]
 TYPERS = [
-    [],
     ["--help"],
     ["diagnose"],
     ["diagnose", "-"],
@@ -44,6 +45,7 @@ TYPERS = [
     ["fleet", "pod-1"],
     ["fleet", "--watch"],
     ["--lab", "fleet"],
+    ["--lab"],
     ["fleet", "--lab", "healthy"],
     ["snapshot"],
     ["--version"],
@@ -67,10 +69,10 @@ def test_completion_is_typers() -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.sampled_from(["diagnose", "fleet"]), st.lists(st.sampled_from(WORDS), max_size=6), st.data())
-def test_no_line_means_two_things(command: str, words: list[str], data: st.DataObject) -> None:
+@given(st.sampled_from([["diagnose"], ["fleet"], []]), st.lists(st.sampled_from(WORDS), max_size=6), st.data())
+def test_no_line_means_two_things(command: list[str], words: list[str], data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(words)))
-    argv = [*words[:at], command, *words[at:]]
+    argv = [*words[:at], *command, *words[at:]]
     if plain.read(argv, {}) is not None:
         assert _quickly(argv) == _through_typer(argv)
 
@@ -81,8 +83,8 @@ Meaning = tuple[str, Globals, Sequence[str], dict[str, Any]]
 def _quickly(argv: list[str]) -> Meaning:
     call = plain.read(argv, {})
     assert call is not None
-    given = {"fail_on": "error"} if call.command == "diagnose" else {"selector": "", "watch": False}
-    return call.command, call.options, call.targets, given | dict(call.own)
+    usual: dict[str, dict[str, Any]] = {"diagnose": {"fail_on": "error"}, "fleet": {"selector": "", "watch": False}}
+    return call.command, call.options, call.targets, usual.get(call.command, {}) | dict(call.own)
 
 
 def _through_typer(argv: list[str]) -> Meaning:
@@ -97,7 +99,11 @@ def _through_typer(argv: list[str]) -> Meaning:
     def show(options: Globals, **given: object) -> None:
         seen.append(("fleet", options, (), given))
 
+    def start(options: Globals) -> None:
+        seen.append(("", options, (), {}))
+
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli, "start", start)
         patch.setattr(diagnose_command, "diagnose_and_print", diagnose)
         patch.setattr(fleet_command, "show", show)
         result = CliRunner().invoke(cli.app, hoisted(argv, cli.command_names()))

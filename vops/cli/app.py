@@ -29,8 +29,8 @@ from vops.cli import (
     snapshot,
 )
 from vops.cli.diagnostics import ending
-from vops.cli.listing import show
 from vops.cli.options import Globals, hoisted
+from vops.cli.starting import start
 
 app = typer.Typer(
     name="vops",
@@ -90,18 +90,7 @@ def root(
         prometheus=prometheus,
     )
     if context.invoked_subcommand is None:
-        _start(context.obj)
-
-
-def _start(options: Globals) -> None:
-    """The TUI on a terminal; elsewhere the fleet, once, since there is no screen to draw on."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        show(options)
-        return
-    from vops.cli.running import settings_of
-    from vops.tui.app import run_tui
-
-    run_tui(settings_of(options))
+        start(context.obj)
 
 
 def command_names() -> frozenset[str]:

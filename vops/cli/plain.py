@@ -1,9 +1,9 @@
 """Plain command lines, read without Typer.
 
-`vops diagnose POD` and `vops fleet` must answer at once, and Typer, its application and the pydantic adapters it checks
-values with take longer to load than the requests take to be answered. A line of nothing but the words, flags and text
-options below means the same to both readers, which a test asserts; every other line, from --help to a mistake, is
-Typer's.
+`vops`, `vops diagnose POD` and `vops fleet` must answer at once, and Typer, its application and the pydantic adapters
+it checks values with take longer to load than the requests take to be answered. A line of nothing but the words, flags
+and text options below means the same to both readers, which a test asserts; every other line, from --help to a
+mistake, is Typer's.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _FLAGS = {
     "--quiet": "quiet",
     "--verbose": "verbose",
 }
-_OWN = {"diagnose": {"--fail-on": "fail_on"}, "fleet": {"--selector": "selector", "-l": "selector"}}
-"""The commands that are read here, and their own text options."""
+_OWN = {"": {}, "diagnose": {"--fail-on": "fail_on"}, "fleet": {"--selector": "selector", "-l": "selector"}}
+"""The commands that are read here, none among them, and their own text options."""
 _COMPLETION = "_VOPS_COMPLETE"
 
 
@@ -48,6 +48,11 @@ class Call:
     own: Mapping[str, Any] = field(default_factory=dict)
 
     def run(self) -> ExitCode:
+        if not self.command:
+            from vops.cli.starting import start
+
+            start(self.options)
+            return ExitCode.OK
         if self.command == "fleet":
             from vops.cli.listing import show
 
