@@ -47,3 +47,16 @@ def test_a_plain_diagnose_asks_the_cluster_before_it_loads_anything_for_later(tm
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert "127.0.0.1" in done.stderr
     assert done.stdout.splitlines()[-1] == "LOADED"
+
+
+def test_the_first_paint_does_not_wait_for_what_only_a_run_needs() -> None:
+    later = (
+        *(name for name in HEAVY if name != "textual"),
+        "typer",
+        "pydantic",
+        "ruamel.yaml",
+        "vops.runbooks.planner",
+    )
+    code = f"import sys, vops.tui.app; print('LOADED', *sorted(set({later!r}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == ["LOADED"]

@@ -51,7 +51,6 @@ from vops.tui.registry import About, ScreenEntry, entry_of
 from vops.tui.running import Run
 from vops.tui.screens.base import OpsScreen, SubjectScreen
 from vops.tui.screens.confirm import ConfirmScreen
-from vops.tui.screens.fix import FixScreen
 from vops.tui.screens.fleet import FleetScreen
 from vops.tui.screens.help import HelpScreen
 from vops.tui.screens.listing import ListScreen
@@ -229,6 +228,9 @@ class VopsApp(App[None]):
         self.open("diagnose", event.ref)
 
     def on_fix_asked(self, event: FixAsked) -> None:
+        # Planning loads the language of runbooks: the first paint shall not wait for it.
+        from vops.tui.screens.fix import FixScreen
+
         self._show(FixScreen(event.ref, event.cause))
 
     def on_logs_asked(self, event: LogsAsked) -> None:

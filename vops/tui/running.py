@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from vops.errors import VopsError
-from vops.operations.run import RunResult, run_plan
 from vops.operations.session import Session
 from vops.planning.events import Question, RunEvent
 from vops.planning.plan import Gate, Plan
 from vops.tui.connection import first_of
+
+if TYPE_CHECKING:
+    from vops.operations.run import RunResult
 
 Ask = Callable[[Question], Awaitable[bool]]
 
@@ -32,6 +35,8 @@ class Run:
 
     async def carry_out(self, session: Session) -> None:
         """Never raises but for cancellation: how it ended is kept, to be shown."""
+        from vops.operations.run import run_plan
+
         try:
             self.result = await run_plan(session, self.plan, approve=self._approve, progress=self._progress)
         except asyncio.CancelledError:
