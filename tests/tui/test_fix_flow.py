@@ -55,7 +55,7 @@ class Runs:
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
     found = Runs()
-    monkeypatch.setattr("vops.tui.running.run_plan", found)
+    monkeypatch.setattr("vops.operations.run.run_plan", found)
     return found
 
 
