@@ -12,6 +12,9 @@ from vops.diagnosis.logs import LogReading
 from vops.diagnosis.rule import Rule, Subject, Verdict
 from vops.diagnosis.subjects import Replica
 
+_OF_ARGUMENTS = "bad-argument"
+"""The cause of everything that a command line's parser refuses, whatever the arguments are about."""
+
 
 def entitled(subject: Subject, rules: Sequence[Rule]) -> tuple[Rule, ...]:
     """The rules without a signature, and those with the signature of the likeliest failure that any of them knows."""
@@ -25,6 +28,8 @@ def entitled(subject: Subject, rules: Sequence[Rule]) -> tuple[Rule, ...]:
 
 def _claimed(log: LogReading, rules: Sequence[Rule]) -> frozenset[str]:
     for error in log.candidates:
+        if error.short_type == "ArgumentError":
+            return frozenset(item.name for item in rules if item.cause == _OF_ARGUMENTS)
         text = error.text
         names = frozenset(item.name for item in rules if item.signature is not None and item.signature.search(text))
         if names:

@@ -191,6 +191,8 @@ def _died_lately(replica: Replica) -> bool:
 def _missing(subject: Subject, item: Rule) -> Skipped | None:
     """What keeps a rule from being asked; logs are missing when this replica's own were not read."""
     for source in sorted(item.needs):
+        if source is Source.LOGS and isinstance(subject, Replica) and subject.death_log is not None:
+            continue
         status = subject.facts.snapshot.source(source)
         if not status.usable:
             return Skipped(item.name, source, status.detail or status.state)

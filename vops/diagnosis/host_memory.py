@@ -84,13 +84,22 @@ def _failed_before(log: LogReading) -> bool:
 def _silently_killed(replica: Replica) -> bool:
     """A SIGKILL without a SIGTERM before it, that no probe, eviction or deletion accounts for."""
     death, log = replica.last_death, replica.death_log
-    if death is None or log is None or death.exit_code != 137 or death.reason not in ("Error", ""):
+    if death is None or death.exit_code != 137 or death.reason not in ("Error", ""):
         return False
+    if log is None:
+        return not _asked_to_stop(replica) and (bool(_node_events(replica)) or _unprobed(replica))
     leaving = replica.pod.metadata.deletion_timestamp or endings.disruption(replica) or replica.pod.status.reason
     if leaving or log.terminated or log.root is not None or log.wrapper is not None or _asked_to_stop(replica):
         return False
     hung = log.ready and replica.container.liveness_probe is not None
     return not hung and probe_kill(replica) is None
+
+
+def _unprobed(replica: Replica) -> bool:
+    """Whether no probe can have ended it: none is there that restarts, and nobody wanted the pod away."""
+    container, pod = replica.container, replica.pod
+    leaving = pod.metadata.deletion_timestamp or endings.disruption(replica) or pod.status.reason
+    return replica.observed and not (leaving or container.liveness_probe or container.startup_probe)
 
 
 def _asked_to_stop(replica: Replica) -> bool:

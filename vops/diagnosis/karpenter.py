@@ -34,7 +34,8 @@ _UNAVAILABLE = lazy_pattern(
     r"|reserved offerings? .{0,60}could not be reserved"
 )
 _POOL_NAMED = lazy_pattern(
-    r"NodePool=\"?([\w.-]{1,253})|nodepool:? \"([\w.-]{1,253})\"|NodePool\":\{\"name\":\"([\w.-]{1,253})"
+    r"provisioner \"([\w.-]{1,253})\""
+    r"|NodePool=\"?([\w.-]{1,253})|nodepool:? \"([\w.-]{1,253})\"|NodePool\":\{\"name\":\"([\w.-]{1,253})"
 )
 _OF_POOLS = ("NodeRegistrationHealthy", "NodeClassReady")
 _NOT_YET = ("", "Unknown", "AwaitingReconciliation")

@@ -244,6 +244,8 @@ class _Reader:
         self, lines: int, component: Component, found: list[Chain], notices: tuple[LoggedError, ...]
     ) -> LogReading:
         ended = self._endings
+        if ended.after_start:
+            self._values.setdefault("ready_line", 1)
         ready = self._values.get("ready_line")
         likely = ranked(found, Episode(ready, ended.engine_died_line, ended.active_line, ended.stopped_line))
         root = likely[0].root if likely else None

@@ -27,7 +27,9 @@ _FATAL = lazy_pattern(
     r"|/usr/bin/env: .{1,200}: No such file or directory.*"
     r"|.{0,80}python[\d.]*: can't open file .{1,300}|.{0,80}python[\d.]*: (?:No module named"
     r"|Error while finding module) .{1,300})"
-    r"|(?P<Loader>.{0,200}error while loading shared libraries: .{1,300})"
+    r"|(?P<Loader>.{0,200}error while loading shared libraries: .{1,300}"
+    r"|.{0,300}: version .GLIBC(?:XX)?_[\d.]{1,10}' not found.{0,300})"
+    r"|(?P<Xid>.{0,80}NVRM: Xid .{1,300})"
     r"|(?P<Server>Failed to start model server: .{1,1000})"
     r"|(?P<Bind>\[Errno (?:98|99|13|-2)\] .{0,200}(?:bind|address|port).{0,200})"
     r"|(?P<Watchdog>.{0,80}Watchdog caught collective operation timeout.{0,600})"
@@ -43,9 +45,9 @@ _FATAL = lazy_pattern(
     re.ASCII,
 )
 _QUICK = lazy_pattern(
-    r"terminate|\(\): |corrupt|Fatal|fault|error|Illegal|Aborted|egfault|SIG|signal|Killed|not found|No such|no such"
-    r"|denied|can't open|No module|Errno|Watchdog|nvidia-c|ERROR|curl|wget|fatal|failed|Exception: |Failed|GCS|Access"
-    r"|Error|logged",
+    r"terminate|NVRM|\(\): |corrupt|Fatal|fault|error|Illegal|Aborted|egfault|SIG|signal|Killed|not found|No such"
+    r"|no such|denied|can't open|No module|Errno|Watchdog|nvidia-c|ERROR|curl|wget|fatal|failed|Exception: |Failed|GCS"
+    r"|Access|Error|logged",
     re.ASCII,
 )
 _WHAT = lazy_pattern(r"\s+what\(\): +(.{1,1000})", re.ASCII)

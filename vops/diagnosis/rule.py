@@ -175,7 +175,7 @@ def _refused(workload: WorkloadFacts) -> bool:
 
 def _replica_branches(replica: Replica) -> frozenset[Branch]:
     found = _OF_STATE.get(replica.state, frozenset())
-    if replica.state is ReplicaState.NOT_READY and _is_sent_away(replica):
+    if replica.state in (ReplicaState.NOT_READY, ReplicaState.LOADING) and _is_sent_away(replica):
         found |= {Branch.GONE}
     died = replica.last_death is not None and replica.state in _MAY_HAVE_DIED
     return found | {Branch.DIED} if died else found

@@ -24,9 +24,10 @@ _SIGNALLED = lazy_pattern(
 _SIGNALS = {"SIGKILL": 9, "SIGSEGV": 11, "SIGABRT": 6, "SIGBUS": 7, "SIGTERM": 15}
 _PARENTS_SIGNAL = -15
 """What a worker is ended with when another one has failed."""
+_SERVING = ("EngineCore encountered a fatal error", "Engine loop is dead", "MQLLMEngine is already dead")
+"""What is said of an engine that dies after its start only: such a log begins where the server was up already."""
+
 _FATAL = (
-    "EngineCore encountered a fatal error",
-    "Engine loop is dead",
     "terminate called ",
     "!!!!!!! Segfault encountered",
     "*** SIG",
@@ -37,13 +38,17 @@ _STOPPED = ("[shutdown] API server: shutdown triggered", "INFO:     Shutting dow
 
 
 class Endings:
-    """Collects the first line of each kind; `active_line` is the last in which the engine worked before it died."""
+    """Collects the first line of each kind.
+
+    `active_line` is the last in which the engine worked before it died, `after_start` tells that it had come up.
+    """
 
     def __init__(self) -> None:
         self.stopped_line: int | None = None
         self.engine_died_line: int | None = None
         self.child_exit_code: int | None = None
         self.active_line = 0
+        self.after_start = False
 
     def read(self, line: Line) -> None:
         text = line.text
@@ -53,6 +58,9 @@ class Endings:
             self.active_line = line.number
         elif any(word in text for word in _DEATHS) and (match := _CHILD.match(text)):
             self._died(line, next((int(code) for code in match.groups() if code), None))
+        elif text.startswith(_SERVING) or "Engine process (pid" in text:
+            self.after_start = True
+            self._died(line, None)
         elif "EngineDeadError" in text or text.startswith(_FATAL):
             self._died(line, None)
         elif ("Killed" in text or "with signal" in text) and (signal := _SIGNALLED.match(text)):

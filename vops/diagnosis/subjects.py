@@ -37,6 +37,10 @@ _GPU_LABELS = (
 STAND_IN = "vops.stands-in-for"
 """The annotation of a pod that was made up for a log or a scrape that came without one."""
 
+_LEAST_LOG = 40
+_BY_RUNTIME = ("StartError", "ContainerCannotRun", "ContainerStatusUnknown", "OOMKilled")
+"""Reasons of ends whose message is not the container's own."""
+
 _NO_LOG = ("unable to retrieve container logs for ", "failed to try resolving symlinks in path ", "Error from server")
 """What the kubelet and kubectl say in place of a log that is gone."""
 
@@ -159,8 +163,20 @@ class Replica:
         """The log of the instance that `last_death` is about.
 
         Between two instances the kubelet serves the dead one's log as the current log.
+
+        The end of it, as the container left it for its status, where no log was read.
         """
-        return self.previous_log if self._died_in_previous_log else self.log or self.previous_log
+        found = self.previous_log if self._died_in_previous_log else self.log or self.previous_log
+        return found or self._last_message
+
+    @cached_property
+    def _last_message(self) -> LogReading | None:
+        """The message of the instance that ended, where it is a piece of its log and not of the runtime's words."""
+        death = self.last_death
+        if death is None or len(death.message) < _LEAST_LOG or death.reason in _BY_RUNTIME:
+            return None
+        reading = read_log(death.message)
+        return reading if reading.root is not None else None
 
     @property
     def death_log_is_previous(self) -> bool:

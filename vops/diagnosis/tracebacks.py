@@ -70,7 +70,7 @@ _FRAME = lazy_pattern(
     r"line \d+, in ([\w<>.]{1,120})",
     re.ASCII,
 )
-_SECRET = lazy_pattern(r"\b(hf_|api_org_|AKIA)\w{8,}|(Bearer )[^\s'\"]{6,}", re.ASCII)
+_SECRET = lazy_pattern(r"\b(hf_|api_org_|AKIA)[A-Za-z0-9]{10,}|(Bearer )[^\s'\"]{6,}", re.ASCII)
 _MOST_FRAMES = 40
 _MESSAGE_LINES = 12
 _MESSAGE_LENGTH = 1_500

@@ -44,9 +44,10 @@ def read_bundle(paths: Sequence[Path], stdin: bytes | None = None) -> tuple[Clus
     """Files, folders and standard input as one snapshot, and what could not be used of them."""
     files, problems = read_files(paths, stdin)
     contents = Contents(problems)
-    for file in files:
-        if file.content in (Content.OBJECTS, Content.DESCRIBED):
-            contents.add_objects(file)
+    for kind in (Content.OBJECTS, Content.DESCRIBED):  # descriptions have ages, objects the times that those end at
+        for file in files:
+            if file.content is kind:
+                contents.add_objects(file)
     if not contents.nodes:
         contents.add_nodes_above(paths)
     contents.add_subjects_of_events()

@@ -55,8 +55,13 @@ class Contents:
     # --- objects ---
 
     def add_objects(self, file: BundleFile) -> None:
-        read = read_described_objects if file.content is Content.DESCRIBED else read_objects
-        objects = read(file.body.decode("utf-8-sig", "replace"), file.name)
+        text = file.body.decode("utf-8-sig", "replace")
+        if file.content is Content.DESCRIBED:
+            made = {name: item.pod.metadata.creation_timestamp for (_, name), item in self._pods.items()}
+            born = {name: when for name, when in made.items() if when is not None}
+            objects = read_described_objects(text, file.name, self.newest, born)
+        else:
+            objects = read_objects(text, file.name)
         self.problems += objects.problems
         self.newest = newer(self.newest, objects.newest)
         self._held |= objects.listed

@@ -88,7 +88,7 @@ def sniff(body: bytes) -> Content:
     if _METRICS.match(head):
         return Content.METRICS
     if _is_a_record(head):
-        return Content.LOG
+        return Content.DESCRIBED if is_described(head.decode("utf-8-sig", "replace")) else Content.LOG
     if head.lstrip().startswith(b"{") or _YAML.search(head):
         return Content.OBJECTS
     return Content.DESCRIBED if is_described(head.decode("utf-8-sig", "replace")) else Content.LOG
@@ -144,6 +144,8 @@ def _read(path: Path, named: bool) -> BundleFile:
         body = unwrapped(stream.read(_MOST_BYTES))
     if content is Content.OBJECTS and (lines := as_log_lines(body)) is not None:
         content, body = Content.LOG, lines
+    if content is Content.LOG and is_described(body[:_SNIFFED].decode("utf-8-sig", "replace")):
+        content = Content.DESCRIBED
     told = content in (None, Content.DESCRIBED) and named
     kind = sniff(body) if told else content or Content.LOG
     stem = path.name.removesuffix(path.suffix) if content else path.name

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import Any
@@ -91,9 +91,14 @@ def read_objects(text: str, name: str) -> Objects:
     return objects
 
 
-def read_described_objects(text: str, name: str) -> Objects:
-    """Every object and event of a text that kubectl printed for people; `name` is how problems call the file."""
-    described = read_described(scrub(text))
+def read_described_objects(
+    text: str, name: str, at: datetime | None = None, born: Mapping[str, datetime] | None = None
+) -> Objects:
+    """Every object and event of a text that kubectl printed for people; `name` is how problems call the file.
+
+    `at` is the moment that ages are counted back from where the text tells none, `born` when pods were made.
+    """
+    described = read_described(scrub(text), at, born)
     objects = Objects(newest=described.at)
     for document in described.documents:
         tidy = _Tidy()

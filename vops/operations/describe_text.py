@@ -8,7 +8,7 @@ together. What cannot be known is left out, never made up.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from textwrap import dedent, indent
@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from vops.model.patterns import lazy_pattern
+from vops.operations.controller_logs import controller_events, is_controllers
 from vops.operations.describe_events import (
     EVENT_TABLE,
     Told,
@@ -62,7 +63,7 @@ def is_described(head: str) -> bool:
     described = _BEGINS.search(head) and _GOES_ON.search(head)
     if described or has_loose_events(head) or any(sign.search(head) for sign in (_STATE, EVENT_TABLE, _POD_TABLE)):
         return True
-    return next(told_sentences(head), None) is not None
+    return is_controllers(head) or next(told_sentences(head), None) is not None
 
 
 def log_within(text: str) -> str:
@@ -79,8 +80,16 @@ def only_lists_pods(text: str) -> bool:
     return _POD_TABLE.search(text) is not None
 
 
-def read_described(text: str) -> Described:
-    """Every object and event of a text; what it is not known to describe is passed over."""
+Born = Mapping[str, datetime]
+"""When pods were made, by their names."""
+
+
+def read_described(text: str, otherwise: datetime | None = None, born: Born | None = None) -> Described:
+    """Every object and event of a text; what it is not known to describe is passed over.
+
+    Ages are counted back from `otherwise` where the text has no time of its own, or from later where an event would
+    else be older than the pod that it is about.
+    """
     documents: list[Document] = []
     moments: list[datetime] = []
     for part in _parts(text) if _BEGINS.search(text) else _fragments(text):
@@ -89,15 +98,22 @@ def read_described(text: str) -> Described:
         moments += [at] if at is not None else []
     told = list(read_table(text)) or _loose(text, within=bool(documents))
     at = max(moments, default=None)
-    documents += _events(told, at or datetime.now(UTC)) if told else []
+    documents += _events(told, at or _no_earlier(told, otherwise, born or {})) if told else []
     return Described(tuple(documents), at)
+
+
+def _no_earlier(told: list[Told], otherwise: datetime | None, born: Born) -> datetime:
+    """The earliest moment at which events of these ages can have been listed."""
+    made = ((born.get(item.about.get("name", "")), item.first_s) for item in told)
+    least = [when + timedelta(seconds=age) for when, age in made if when is not None and age is not None]
+    return max([*least, *([otherwise] if otherwise is not None else [])], default=datetime.now(UTC))
 
 
 def _loose(text: str, *, within: bool) -> list[Told]:
     """Events without the object that they are about, and without a header; none where a description holds them."""
     if within:
         return []
-    found = list(loose_events(text)) or list(told_sentences(text))
+    found = list(loose_events(text)) or list(controller_events(text)) or list(told_sentences(text))
     told = [item if item.about.get("name") else msgspec.structs.replace(item, about=about(item)) for item in found]
     pods = {(item.about.get("namespace", ""), item.about["name"]): item.about for item in told if _names_a_pod(item)}
     if len({name for _, name in pods}) != 1:

@@ -36,6 +36,16 @@ def serves(log: str) -> Case:
 
 
 NIXL_FAILS = "(Worker_TP0 pid=9) ERROR 11-24 02:00:20 [worker.py:767] NIXL transfer failure: handshake_failed\n"
+FATAL = """\
+(EngineCore_DP0 pid=9) ERROR 11-20 08:00:01 [core.py:702] EngineCore encountered a fatal error.
+(EngineCore_DP0 pid=9) ERROR 11-20 08:00:01 [core.py:702] Traceback (most recent call last):
+(EngineCore_DP0 pid=9) ERROR 11-20 08:00:01 [core.py:702]   File "/x/vllm/v1/core/sched/scheduler.py", line 8, in f
+(EngineCore_DP0 pid=9) ERROR 11-20 08:00:01 [core.py:702] AssertionError: request_id not found
+"""
+RAY_DIED = (
+    "ray.exceptions.ActorDiedError: The actor died unexpectedly before finishing this task. "
+    "Worker exit type: SYSTEM_ERROR Worker exit detail: Worker unexpectedly exits with a connection error code 2."
+)
 PLACING = (
     "INFO 04-01 02:46:00 ray_utils.py:214] Waiting for creating a placement group of specs for {} seconds. "
     "specs=[{{'GPU': 1.0}}, {{'GPU': 1.0}}]. Check `ray status` to see if you have enough resources.\n"
@@ -70,6 +80,8 @@ FIRES: dict[str, Case] = {
     "nixl-handshake-serving": serves(log_text("size-l8-045.log") + NIXL_FAILS),
     "engine-dead-running": unready(SERVED + ENGINE_DEAD),
     "gpus-awaited": unready(PLACING.format(310)),
+    "engine-failed": printed(FATAL),
+    "ray-worker-died": raised(RAY_DIED),
     "ray-unreachable": printed("ray: Failed to connect to GCS at address llama-0.llama:6379"),
     "shm-too-small": raised(NCCL, FULL),
     "xid-gpu-lost": raised("RuntimeError: CUDA error: uncorrectable ECC error encountered"),
@@ -104,6 +116,8 @@ NEAR_MISSES: dict[str, Case] = {
     "nixl-handshake-serving": serves(log_text("size-l8-045.log")),
     "engine-dead-running": unready(SERVED),
     "gpus-awaited": unready(PLACING.format(30)),
+    "engine-failed": printed(FATAL.replace("encountered a fatal error", "failed to start")),
+    "ray-worker-died": raised("ray.exceptions.ActorDiedError: The actor is dead because all its references are gone."),
     "ray-unreachable": raised("ValueError: Ray does not allocate any GPUs on the driver node"),
     "shm-too-small": raised(NCCL, "gpu-1:7:7 [0] NCCL WARN NET/IB : Got completion from peer with status=12"),
     # an Xid that an application leaves

@@ -30,6 +30,7 @@ _GPU_UNTOLD = {
 }
 _MEANINGS = (
     ("taint", "a group's nodes have a taint that the pod does not tolerate: add the toleration to the pod template"),
+    ("did not tolerate", "the pool's nodes have a taint that the pod does not tolerate: add the toleration to the pod"),
     ("node affinity", "the pod's nodeSelector or affinity matches no group: compare its labels with the group's"),
     ("node selector", "the pod's nodeSelector matches no group: compare its labels with the group's"),
     ("Insufficient cpu", "the machines have too few cores for what the pod requests"),

@@ -46,6 +46,7 @@ _REFUSED = lazy_pattern(
     r"|invalid \w{1,20} value|not allowed with argument|conflicting option|cannot be converted to|mutually exclusive"
     r"|Input should be |Extra inputs are not permitted|^pydantic\S{0,60}ValidationError: "
     r"|nvalid tool call parser|nvalid reasoning parser|requires --tool-call-parser|enable[-_]auto[-_]tool[-_]choice"
+    r"|Unsupported connector type"
     r"|Load format .{1,60} is not supported|No valid MLA|Unknown (?:load_format|config format)|(?:GPU"
     r"|gpu)[ _]memory[ _]utilization must be|Invalid attention backend"
     r"|is not valid for this configuration|No valid attention backend|Unrecognized distributed executor backend"
@@ -174,6 +175,8 @@ def _named(text: str) -> str:
     given = _ARGUMENT.search(text)
     if given is not None:
         return given[1]
+    if "connector" in text:
+        return "kv-transfer-config"
     words = text.lower().replace("_", "-").replace(" ", "-")
     return max((flag for flag in _known_flags() if "-" in flag and flag in words), key=len, default="")
 

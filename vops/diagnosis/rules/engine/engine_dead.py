@@ -26,10 +26,12 @@ from vops.model.snapshot import Source
 
 _CRASH = lazy_pattern(
     r"illegal memory access|device-side assert|misaligned address|an illegal instruction was encountered"
-    r"|invalid (?:program counter|device function|configuration argument)|CUDA error: |CUDNN_STATUS_(?!NOT_SUPPORTED)"
+    r"|invalid (?:program counter|device function|configuration argument)|(?:CUDA|HIP) error: "
+    r"|CUDNN_STATUS_(?!NOT_SUPPORTED)"
     r"|CUBLAS_STATUS_(?!ALLOC_FAILED)|^Abort: |^Signal: .{0,120}(?:[Ss]egmentation|[Ss]egfault|SIGSEGV|SIGABRT|Aborted"
     r"|signal (?:6|11))|c10::Error|cudaErrorIllegalAddress|cudaErrorAssert"
 )
+_WORKER = lazy_pattern(r"Worker exit type: SYSTEM_ERROR|[Tt]he actor died unexpectedly|worker process has died")
 _SIGNALS = {-6: "abort", -11: "segmentation fault", -7: "bus error", -4: "illegal instruction"}
 
 
@@ -75,6 +77,45 @@ def engine_crashed(replica: Replica) -> Verdict | None:
             "Set env CUDA_LAUNCH_BLOCKING=1 (slow) to make the crash name its place; try --enforce-eager, another "
             "attention backend, or the next vLLM version.",
             "If it happens on one node only, look for an Xid there: dmesg | grep -i xid.",
+        ),
+    )
+
+
+@rule(cause="engine-dead", branch=Branch.DIED, needs={Source.LOGS}, order=65, signature=_WORKER)
+def ray_worker_died(replica: Replica) -> Verdict | None:
+    hit = deaths.error(replica, _WORKER)
+    if hit is None:
+        return None
+    return deaths.verdict(
+        replica,
+        hit,
+        f"A worker that {replica.name} has by Ray died without a word: {deaths.quoted(hit, 80)}",
+        remedies.advice(
+            "Find what ended the worker",
+            "See the worker's own log (ray logs, or kubectl logs --previous of its pod).",
+            "SIGKILL is the kernel's for want of memory: raise limits.memory of the worker's pod and see its node for "
+            "SystemOOM; else look for an Xid there: dmesg | grep -i xid.",
+        ),
+    )
+
+
+@rule(cause="engine-dead", branch=Branch.DIED, needs={Source.LOGS}, order=92, even_when_ready=True, last_resort=True)
+def engine_failed(replica: Replica) -> Verdict | None:
+    """An engine that ended of an exception which no other rule knows, after it had come up."""
+    log = replica.death_log
+    if log is None or log.root is None or not log.ready or not log.engine_died:
+        return None
+    return Verdict(
+        summary=f"The engine of {replica.name} died while it served: {str(log.root)[:120]}",
+        evidence=(evidence.logged(replica, log.root), *evidence.exit_status(replica)),
+        confidence=Confidence.PROBABLE,
+        fixes=(
+            remedies.advice(
+                "Bring it back, and have the crash mended",
+                "The restart brings the replica back.",
+                "No rule knows this exception: search vLLM's reports for it, try the next version of the image, and "
+                "report it with its traceback.",
+            ),
         ),
     )
 

@@ -24,7 +24,8 @@ from vops.model.snapshot import Source
 
 NO_GPU = lazy_pattern(
     r"Failed to infer device type|Device string must not be empty|out of bounds for 0 devices"
-    r"|No CUDA GPUs are available|no CUDA-capable device is detected|Found no NVIDIA driver on your system"
+    r"|No (?:CUDA|HIP) GPUs are available|NVMLError_Unknown|Failed to initialize NVML: Unknown Error"
+    r"|no CUDA-capable device is detected|Found no NVIDIA driver on your system"
     r"|CUDA_VISIBLE_DEVICES is set to empty string|NVML Shared Library Not Found|NVMLError_LibraryNotFound"
     r"|NVMLError_DriverNotLoaded|Driver Not Loaded|lib(?:cuda|nvidia-ml)\.so(?:\.1)?: cannot open shared object"
     r"|Torch not compiled with CUDA enabled|Current node has no GPU available|cudaErrorNoDevice"

@@ -33,7 +33,9 @@ _HARDWARE = lazy_pattern(
 )
 _XID = lazy_pattern(r"Xid ?(?:\(PCI:[^)]{1,40}\): |=)(\d{1,3})")
 _APPLICATION = frozenset((13, 31, 43, 45, 68, 109))
-_SIGNATURE = lazy_pattern(f"{_HARDWARE.pattern}|CUDA error: |CUDNN_STATUS|ncclUnhandledCudaError|XidCriticalError")
+_SIGNATURE = lazy_pattern(
+    f"{_HARDWARE.pattern}|(?:CUDA|HIP) error: |CUDNN_STATUS|ncclUnhandledCudaError|XidCriticalError|^Xid: "
+)
 
 
 @rule(

@@ -8,6 +8,7 @@ FAILED = lazy_pattern(
     r"NCCL|[Nn]ccl|DistBackendError|DistNetworkError|DistStoreError|[Gg]loo|TCPStore|Watchdog caught|^Watchdog: "
     r"|RPC call to \w{1,40} timed out|ProcessGroup|connectFullMesh|Connection closed by (?:remote )?peer"
     r"|Broken pipe \(errno|init_process_group|client socket has (?:failed|timed out)|recvValue failed"
+    r"|[Cc]ustom allreduce|custom_all_?reduce|peer access is not supported"
     r"|peer-to-peer access from|Barrier (?:departure )?timed out"
 )
 SHARED_MEMORY = lazy_pattern(  # in the container's /dev/shm, not in a file of vops

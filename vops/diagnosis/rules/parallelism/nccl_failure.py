@@ -32,7 +32,7 @@ _INTERFACE = lazy_pattern(
 _INFINIBAND = lazy_pattern(
     r"NET/IB|ibv_|ncclIbv|Infini[Bb]and|RoCE|memlock|ncclRemoteError|Got completion from peer", re.I
 )
-_PEER = lazy_pattern(r"peer access|P2P|nvlink|NVLS|cuMem|IMEX|custom_all_reduce", re.I)
+_PEER = lazy_pattern(r"peer access|P2P|nvlink|NVLS|cuMem|IMEX|custom[_ ]all_?reduce", re.I)
 _STORE = lazy_pattern(r"TCPStore|client socket|DistNetworkError|DistStoreError|rendezvous", re.I)
 _HUNG = lazy_pattern(r"Watchdog|RPC call to|timed? ?out", re.I)
 _ADVICE = (

@@ -1,0 +1,64 @@
+"""What Karpenter's and the Cluster Autoscaler's own logs tell of pods and machines."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from vops.operations.bundle import diagnose_bundle
+from vops.operations.controller_logs import controller_events
+
+UNPLACED = {
+    "level": "ERROR",
+    "logger": "controller.provisioner",
+    "message": 'Could not schedule pod, incompatible with nodepool "gpu", no instance type has enough resources',
+    "pod": "serving/llama-0",
+}
+REFUSED = {
+    "level": "ERROR",
+    "logger": "controller",
+    "message": "failed launching nodeclaim",
+    "NodeClaim": {"name": "gpu-x7k2p"},
+    "error": "creating instance, InsufficientInstanceCapacity: no capacity in us-east-1a",
+}
+BACKOFF = (
+    "W0611 09:14:02.120401       1 clusterstate.go:296] Disabling scale-up for node group mig-gpu until 09:19:02; "
+    "errorClass=OutOfResource; errorCode=RESOURCE_POOL_EXHAUSTED"
+)
+IGNORED = (
+    "I0611 09:14:02.120401       1 scale_up.go:300] Pod serving/llama-0 can't be scheduled on asg-gpu, predicate "
+    "checking error: node(s) had untolerated taint"
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason", "about"),
+    [
+        (json.dumps(UNPLACED), "FailedScheduling", ("Pod", "llama-0")),
+        (json.dumps(REFUSED), "InsufficientCapacityError", ("NodeClaim", "gpu-x7k2p")),
+        (BACKOFF, "ScaleUpFailed", ("ConfigMap", "cluster-autoscaler-status")),
+        (IGNORED, "NotTriggerScaleUp", ("Pod", "llama-0")),
+    ],
+)
+def test_a_line_amounts_to_an_event(line: str, reason: str, about: tuple[str, str]) -> None:
+    (told,) = controller_events(line)
+    assert (told.reason, told.about["kind"], told.about["name"]) == (reason, *about)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"level":"INFO","logger":"controller","message":"launched nodeclaim","NodeClaim":{"name":"gpu-1"}}',
+        "I0611 09:14:02.120401       1 static_autoscaler.go:1] No unschedulable pods",
+        '{"level":"ERROR","logger":"other","message":"Could not schedule pod, at all"}',
+        "{" * 2_000,
+    ],
+)
+def test_other_lines_are_passed_over(line: str) -> None:
+    assert list(controller_events(line)) == []
+
+
+def test_such_a_log_alone_names_the_cause() -> None:
+    reports, problems = diagnose_bundle([], json.dumps(REFUSED).encode() + b"\n")
+    assert (reports[0].findings[0].cause, problems) == ("gpu-stockout", [])

@@ -1,0 +1,111 @@
+"""What Karpenter and the Cluster Autoscaler write to their own logs, as the events that they would have posted.
+
+Their logs say of a pod or a machine what their events say, and are what an operator looks at first; other lines are
+passed over.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from vops.model.patterns import lazy_pattern
+from vops.operations.describe_events import Told
+
+_CONSOLE = lazy_pattern(
+    r"\S{10,40}Z?\t(?:ERROR|WARN|INFO)\t(?P<logger>controller[\w.]{0,80})\t(?P<message>[^\t]{1,4000})"
+    r"(?:\t(?P<more>\{.{0,4000}))?"
+)
+_UNPLACED = lazy_pattern(r"(?:[Cc]ould not|[Ff]ailed to) schedule pod,? ?")
+_LAUNCH = lazy_pattern(r"(?:failed )?launching (?:nodeclaim|machine|node)|creating (?:instance|machine)", re.I)
+_KLOG = lazy_pattern(r"[IWE]\d{4} [\d:.]{8,20} +\d+ [\w.]{1,60}:\d+\] (?P<message>.{1,4000})")
+_GROUP_FAILED = lazy_pattern(
+    r"Disabling scale-up for node group .{1,400}errorClass=|Failed to scale up|Failed to increase (?:node|ASG)"
+    r"|Instance \S{1,400} could not be created|Scale-up timed out for node group|Node group \S{1,400} is in backoff"
+)
+_POD_IGNORED = lazy_pattern(
+    r"Pod (?P<pod>[\w./-]{1,400}) can't be scheduled on (?P<group>\S{1,400})[,.] (?P<why>.{1,2000})"
+)
+_MAXED = lazy_pattern(r"Skipping node group (?P<group>\S{1,400}) - max size reached")
+_MOST = 500
+
+
+def is_controllers(head: str) -> bool:
+    """Whether a text looks like the log of Karpenter or of the Cluster Autoscaler, with something said of a failure."""
+    return next(controller_events(head), None) is not None
+
+
+def controller_events(text: str) -> Iterator[Told]:
+    """The events that the lines of such a log amount to."""
+    count = 0
+    for line in text.splitlines():
+        told = _of_karpenter(line) if line.startswith("{") or "\t" in line[:60] else _of_autoscaler(line)
+        if told is not None:
+            count += 1
+            yield told
+        if count >= _MOST:
+            return
+
+
+def _of_karpenter(line: str) -> Told | None:
+    record = _record(line)
+    if record is None:
+        return None
+    message, error = str(record.get("message", "")), str(record.get("error", ""))
+    if (start := _UNPLACED.match(message)) is not None:
+        why = f"Failed to schedule pod, {message[start.end() :] or error}"
+        return Told("Warning", "FailedScheduling", why, "karpenter", about=_pod(record))
+    if _LAUNCH.search(message) and error:
+        name = _named(record.get("NodeClaim")) or "pool-0"
+        about = {"kind": "NodeClaim", "name": name}
+        return Told("Warning", "InsufficientCapacityError", error, "karpenter", about=about)
+    return None
+
+
+def _record(line: str) -> dict[str, Any] | None:
+    """A line of Karpenter's logger, JSON or console."""
+    match = _CONSOLE.match(line)
+    text = (match["more"] or "{}") if match is not None else line
+    try:
+        found = msgspec.json.decode(text)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    if not isinstance(found, dict):
+        return None
+    if match is not None:
+        return {**found, "message": match["message"]}
+    return found if str(found.get("logger", "")).startswith("controller") else None
+
+
+def _pod(record: dict[str, Any]) -> dict[str, str]:
+    pod = record.get("pod") or record.get("Pod")
+    if isinstance(pod, dict):
+        return {"kind": "Pod", "name": str(pod.get("name", "")), "namespace": str(pod.get("namespace", ""))}
+    namespace, _, name = str(pod or "").rpartition("/")
+    return {"kind": "Pod", "name": name, "namespace": namespace}
+
+
+def _named(item: Any) -> str:
+    return str(item.get("name", "")) if isinstance(item, dict) else str(item or "")
+
+
+def _of_autoscaler(line: str) -> Told | None:
+    match = _KLOG.match(line)
+    if match is None:
+        return None
+    message = match["message"]
+    if _GROUP_FAILED.search(message):
+        about = {"kind": "ConfigMap", "name": "cluster-autoscaler-status"}
+        return Told("Warning", "ScaleUpFailed", message, "cluster-autoscaler", about=about)
+    if (ignored := _POD_IGNORED.search(message)) is not None:
+        namespace, _, name = ignored["pod"].rpartition("/")
+        about = {"kind": "Pod", "name": name, "namespace": namespace}
+        why = f"pod didn't trigger scale-up: 1 {ignored['why']}"
+        return Told("Normal", "NotTriggerScaleUp", why, "cluster-autoscaler", about=about)
+    if _MAXED.search(message) is not None:
+        why = "pod didn't trigger scale-up: 1 max node group size reached"
+        return Told("Normal", "NotTriggerScaleUp", why, "cluster-autoscaler", about={"kind": "Pod", "name": ""})
+    return None
