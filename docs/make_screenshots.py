@@ -41,6 +41,8 @@ SHOTS = (
     Shot("fleet-80x24", "healthy", (80, 24)),
     Shot("fleet-120x34", "healthy", (120, 34)),
     Shot("fleet-200x50", "healthy", (200, 50)),
+    Shot("nodes-120x34", "untolerated-taint", (120, 34), ("colon", *"nodes", "enter", "down")),
+    Shot("command-80x24", "healthy", (80, 24), ("colon", "n")),
     Shot("replica-120x34", "probe-kill", (120, 34), ("enter",)),
     Shot("diagnosis-120x34", "kv-cache-too-small", (120, 34), ("d",)),
     Shot("plan-120x34", "kv-cache-too-small", (120, 34), ("f",)),

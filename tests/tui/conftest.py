@@ -14,6 +14,7 @@ from vops.model.resources import Ref
 from vops.model.snapshot import ClusterSnapshot
 from vops.operations.fix import FixPlan
 from vops.tui.app import VopsApp
+from vops.tui.screens.base import OpsScreen
 from vops.tui.widgets.bar import Bar
 
 Apps = Callable[..., VopsApp]
@@ -76,7 +77,12 @@ async def painted(pilot: Pilot[Any]) -> None:
     """Lets the app work until the first picture is on the screen."""
     app = pilot.app
     assert isinstance(app, VopsApp)
-    await until(pilot, lambda: app.picture is not None and bool(app.screen.query_one("#truth", Bar).left))
+    await until(pilot, lambda: app.picture is not None and _drawn(app))
+
+
+def _drawn(app: VopsApp) -> bool:
+    screen = app.screen
+    return isinstance(screen, OpsScreen) and screen.is_drawn and bool(screen.query_one("#truth", Bar).left)
 
 
 def screen_text(app: Any) -> str:

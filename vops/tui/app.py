@@ -159,6 +159,12 @@ class VopsApp(App[None]):
     def focus_scrapes(self, visible: set[tuple[str, str]]) -> None:
         self._connection.focus(visible)
 
+    def prepare_pictures(self) -> None:
+        """Has every picture bring what the screens on the stack need beside the rows of the fleet."""
+        screens = [screen for screen in self.screen_stack if isinstance(screen, OpsScreen)]
+        needy = (screen for screen in screens if type(screen).prepare is not OpsScreen.prepare)
+        self._connection.prepare({screen.crumb: screen.prepare for screen in needy})
+
     # --- the connection ---
 
     def _new_connection(self) -> Connection:

@@ -6,12 +6,12 @@ It reports what happens and never raises: whatever fails is a message, since no 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 from vops.operations.session import Session, open_session
 from vops.settings import Settings
-from vops.tui.feed import Feed, Observing, Picture
+from vops.tui.feed import Feed, Observing, Picture, Prepare
 from vops.tui.messages import Connected, Failed, Pictured
 from vops.tui.peek import LogPeek
 
@@ -36,6 +36,16 @@ class Connection:
         self.observer = observer
         self._given, self._tell, self._open = session, tell, opener
         self._feed: Feed | None = None
+        self._wanted: dict[str, Prepare] = {}
+
+    def prepare(self, wanted: Mapping[str, Prepare]) -> None:
+        """Has pictures bring what `wanted` derives from facts, under the same names."""
+        new = wanted.keys() - self._wanted.keys()
+        self._wanted = dict(wanted)
+        if self._feed is not None:
+            self._feed.prepare(self._wanted)
+            if new:
+                self._feed.nudge()
 
     def nudge(self) -> None:
         """Asks for a new picture now."""
@@ -63,6 +73,7 @@ class Connection:
         self.session = session
         self.observer = self.observer or _observer(session)
         self._feed = Feed(self.observer, LogPeek(session.cluster, session.clock), session.clock, self._publish)
+        self._feed.prepare(self._wanted)
         self._tell(Connected(self))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.observer.run())

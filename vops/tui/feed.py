@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Protocol
 
 from vops.diagnosis.diagnose import diagnose
@@ -21,12 +22,14 @@ from vops.render.fleet_facts import fleet_view
 from vops.render.fleet_rows import FleetView, Verdict
 from vops.render.fleet_table import ALL_REPLICA_COLUMNS
 from vops.render.history import History, Track
+from vops.render.nodes import GpuHours, node_rows
 from vops.tui.peek import ROUND_S, LogPeek
 
 SHORTEST_PAUSE_S = 0.15
 LONGEST_PAUSE_S = 1.0
 REST_FACTOR = 3.0
 VERDICTS_A_ROUND = 10
+COUNT_EVERY_S = 15.0
 
 _FAILING = frozenset(ReplicaState) - {
     ReplicaState.READY,
@@ -34,6 +37,10 @@ _FAILING = frozenset(ReplicaState) - {
     ReplicaState.TERMINATING,
     ReplicaState.COMPLETED,
 }
+
+
+Prepare = Callable[[Facts], object]
+"""Derives what one screen needs beside the rows of the fleet."""
 
 
 class Observing(Protocol):
@@ -61,6 +68,8 @@ class Picture:
     view: FleetView
     widths: dict[str, int] = field(default_factory=dict)
     pasts: Mapping[str, Track] = field(default_factory=dict)
+    prepared: Mapping[str, object] = field(default_factory=dict)
+    gpu_hours: GpuHours = field(default_factory=GpuHours)
 
     def history(self, key: str) -> History:
         """The recent numbers of one replica."""
@@ -78,6 +87,10 @@ class Feed:
         self._observer, self._peek, self._clock, self._publish = observer, peek, clock, publish
         self._painter = Painter()
         self._nudge = asyncio.Event()
+
+    def prepare(self, wanted: Mapping[str, Prepare]) -> None:
+        """Has pictures bring what `wanted` derives, too."""
+        self._painter.wanted = dict(wanted)
 
     def nudge(self) -> None:
         """Asks for a picture now."""
@@ -99,10 +112,10 @@ class Feed:
         seen = -1
         while True:
             seen = await self._news(seen)
-            began = self._clock.monotonic()
+            began = asyncio.get_running_loop().time()  # the machine's time: it is the machine that is to rest
             picture = await asyncio.to_thread(self._painter.picture, self._peek.onto(self._observer.snapshot()))
             self._publish(picture)
-            spent_s = self._clock.monotonic() - began
+            spent_s = asyncio.get_running_loop().time() - began
             await asyncio.sleep(max(SHORTEST_PAUSE_S, REST_FACTOR * spent_s))
 
     async def _news(self, seen: int) -> int:
@@ -122,6 +135,8 @@ class Painter:
     def __init__(self) -> None:
         self._verdicts: dict[str, tuple[object, Verdict]] = {}
         self._pasts: dict[str, Track] = {}
+        self._gpu_hours, self._counted_at = GpuHours(), datetime.min.replace(tzinfo=UTC)
+        self.wanted: Mapping[str, Prepare] = {}
 
     def picture(self, snapshot: ClusterSnapshot) -> Picture:
         """Everything that the screens show of one snapshot."""
@@ -129,7 +144,22 @@ class Painter:
         replicas = facts.replicas
         self._judge(replicas)
         view = fleet_view(facts, {uid: verdict for uid, (_, verdict) in self._verdicts.items()})
-        return Picture(facts, view, widths(ALL_REPLICA_COLUMNS, view.grouped), self._remember(view))
+        self._count_gpus(facts)
+        return Picture(
+            facts,
+            view,
+            widths(ALL_REPLICA_COLUMNS, view.grouped),
+            self._remember(view),
+            {name: derive(facts) for name, derive in self.wanted.items()},
+            self._gpu_hours,
+        )
+
+    def _count_gpus(self, facts: Facts) -> None:
+        """Adds up what GPUs are left alone, a few times a minute: it joins all pods with all nodes."""
+        now = facts.snapshot.at
+        if (now - self._counted_at).total_seconds() >= COUNT_EVERY_S and facts.snapshot.nodes:
+            self._counted_at = now
+            self._gpu_hours.add(node_rows(facts), now)
 
     def _judge(self, replicas: tuple[Replica, ...]) -> None:
         """Diagnoses those that fail, each again only when it changed, a few a round."""

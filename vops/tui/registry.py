@@ -51,6 +51,7 @@ class ScreenEntry(NamedTuple):
 
 SCREENS: tuple[ScreenEntry, ...] = (
     ScreenEntry("fleet", "fleet:FleetScreen", "every replica and its workload", ("pods", "po", "replicas")),
+    ScreenEntry("nodes", "nodes:NodesScreen", "GPUs: who holds them, how they do, what waits", ("node", "no", "gpus")),
     ScreenEntry("replica", "replica:ReplicaScreen", "one replica", ("pod",), About.REPLICA),
     ScreenEntry("diagnose", "diagnosis:DiagnosisScreen", "why something does not serve", ("diagnosis",), About.ANY),
     ScreenEntry("fix", "fix:FixScreen", "the plan that fixes it", (), About.ANY),

@@ -13,6 +13,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer
 
+from vops.diagnosis.facts import Facts
 from vops.errors import VopsError
 from vops.model.resources import Ref
 from vops.render.text import Line, Span, Tone
@@ -35,7 +36,8 @@ EVERYWHERE: tuple[BindingType, ...] = (
 class OpsScreen(Screen[None]):
     """A screen over the newest picture; subclasses fill `body` and `repaint`.
 
-    `crumb` is its name on the way from the first screen to the present one.
+    `crumb` is its name on the way from the first screen to the present one. What takes long to derive is derived by
+    `prepare`, off the loop, for every picture while the screen is on the stack: `picture.prepared[crumb]`.
     """
 
     crumb: ClassVar[str] = ""
@@ -61,6 +63,12 @@ class OpsScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._focused_before: Widget | None = None
+        self._complete = False
+
+    @staticmethod
+    def prepare(facts: Facts) -> object:
+        """What this screen needs of a picture beside the rows of the fleet; called in a thread."""
+        return None
 
     def repaint(self, picture: Picture) -> None:
         """Shows a newer picture."""
@@ -69,12 +77,20 @@ class OpsScreen(Screen[None]):
         """Shows that nothing is known: another connection has begun, or none could be made."""
 
     def on_mount(self) -> None:
+        self.ops.prepare_pictures()
         self.tick()
         self.set_interval(1.0, self.tick)
-        if self.ops.picture is not None:
+        self.call_after_refresh(self._paint_first)
+
+    def _paint_first(self) -> None:
+        """Widgets inside of widgets are there only after the screen itself is."""
+        self._complete = True
+        if self.ops.picture is not None and self.is_drawn:
             self.repaint(self.ops.picture)
 
     def on_screen_resume(self) -> None:
+        if not self.is_drawn:
+            return
         self.tick()
         if self.ops.picture is not None:
             self.repaint(self.ops.picture)
@@ -82,7 +98,7 @@ class OpsScreen(Screen[None]):
     @property
     def is_drawn(self) -> bool:
         """Whether its widgets are there: composed already, and not taken down yet."""
-        return self.is_mounted and bool(self.query("#header"))
+        return self._complete and self.is_mounted and bool(self.query("#header"))
 
     def tick(self) -> None:
         """Header, outage and truth: they age even when nothing arrives."""

@@ -86,6 +86,10 @@ class ListScreen(OpsScreen, Generic[R]):
         """Widgets over the table."""
         return ()
 
+    def below(self) -> Iterable[Widget]:
+        """Widgets under the line about the row."""
+        return ()
+
     def chosen_columns(self, picture: Picture) -> Sequence[Column[Any]]:
         """The columns to show, unless the user has chosen others."""
         return self.columns
@@ -96,6 +100,7 @@ class ListScreen(OpsScreen, Generic[R]):
         yield from self.above()
         yield Table[R](self.columns, widget_id=self.table_id, classes="listing")
         yield Bar(widget_id="cursor")
+        yield from self.below()
 
     @property
     def table(self) -> Table[R]:
