@@ -306,7 +306,7 @@ class StubCluster:
     async def logs(self, namespace: str, pod: str, container: str, *, previous: bool = False, **_: Any) -> str:
         if not previous:
             return self.log
-        raise NotFound("previous terminated container not found", status=404)
+        raise NotFound("previous terminated container not found", status=400)
 
     async def follow_logs(self, namespace: str, pod: str, container: str, **_: Any) -> AsyncIterator[str]:
         for text in self.log.splitlines():

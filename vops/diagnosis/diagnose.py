@@ -198,7 +198,8 @@ def _missing(subject: Subject, item: Rule) -> Skipped | None:
             return Skipped(item.name, source, status.detail or status.state)
     logs = Source.LOGS in item.needs and item.branch is Branch.DIED
     if logs and isinstance(subject, Replica) and subject.death_log is None:
-        return Skipped(item.name, Source.LOGS, "the log of the instance that ended is not there")
+        unread = subject.facts.snapshot.source(Source.LOGS).detail
+        return Skipped(item.name, Source.LOGS, unread or "the log of the instance that ended is not there")
     return None
 
 

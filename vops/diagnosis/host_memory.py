@@ -14,6 +14,7 @@ from enum import StrEnum
 import msgspec
 
 from vops.diagnosis import endings, evidence, remedies
+from vops.diagnosis.creation import refusal
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
 from vops.diagnosis.logs import LogReading
@@ -26,6 +27,7 @@ _SPARE = 1.25
 _READ_BUFFER = 10 * GIB
 _SIGKILL = -9
 _WINDOW = timedelta(minutes=2)
+_AT_INIT = "init was OOM-killed"
 _OF_GIB_EACH = ("swap-space", "cpu-offload-gb")
 _OF_GIB = ("kv-offloading-size",)
 _LMCACHE = "LMCACHE_MAX_LOCAL_CPU_SIZE"
@@ -71,6 +73,16 @@ def out_of_memory(replica: Replica) -> OutOfMemory | None:
     if _silently_killed(replica) and (events or limit_bytes(replica)):
         return OutOfMemory(KilledBy.SILENCE, Confidence.STRONG if events else Confidence.PROBABLE, events)
     return None
+
+
+def killed_at_init(replica: Replica) -> Evidence | None:
+    """The runtime's word that a container that ran before has no memory left to be started in; None without it.
+
+    What an instance left in a memory-backed volume still counts against the pod.
+    """
+    found = refusal(replica)
+    again = found is not None and replica.restarts > 0 and _AT_INIT in found.text
+    return found.shown if found is not None and again else None
 
 
 def _failed_before(log: LogReading) -> bool:

@@ -132,8 +132,12 @@ class Placement:
 
     @cached_property
     def nearest(self) -> tuple[NodeFit, ...]:
-        """The nodes that it takes least to make fit: those that only lack room, else those with the least to change."""
-        candidates = self.allowed or self.large_enough
+        """The nodes that it takes least to make fit: those that only lack room, else those with the least to change.
+
+        Where the pod picks nodes by their labels, and one of them would do, no other node is what is asked for.
+        """
+        meant = tuple(fit for fit in self.large_enough if self.picks_nodes and not fit.mismatches)
+        candidates = self.allowed or meant or self.large_enough
         distances = [_distance(fit) for fit in candidates]
         best = min(distances, default=None)
         return tuple(fit for fit, distance in zip(candidates, distances, strict=True) if distance == best)

@@ -60,7 +60,10 @@ class StartEstimate(msgspec.Struct, frozen=True):
 
 
 class ProbeKill(msgspec.Struct, frozen=True):
-    """An instance that the kubelet killed for a failing probe; `event` is its proof, without it timing is."""
+    """An instance that the kubelet killed for a failing probe; `event` is its proof, without it timing is.
+
+    With both, the event may be about an instance before.
+    """
 
     kind: ProbeKind
     probe: Probe
@@ -103,13 +106,24 @@ def probe_kill(replica: Replica) -> ProbeKill | None:
         "startup": replica.container.startup_probe,
         "liveness": replica.container.liveness_probe,
     }
+    told = _told_kill(replica)
+    if told is not None and _about(told[1], replica):
+        kind, event = told
+        probe = probes[kind]
+        return None if probe is None else ProbeKill(kind, probe, event, lifetime_s(replica))
+    timed = _by_timing(replica, probes)
+    if timed is None or told is None or told[0] != timed.kind:
+        return timed
+    return msgspec.structs.replace(timed, event=told[1])
+
+
+def _told_kill(replica: Replica) -> tuple[ProbeKind, Event] | None:
+    """The last kill that the kubelet told of; it stops to tell of a pod's events after 25 of them."""
     for event in reversed(replica.events):
         match = _KILLED.search(event.message) if event.reason == "Killing" else None
-        if match is not None and f"Container {replica.container.name} " in event.message and _about(event, replica):
-            kind: ProbeKind = "startup" if match[1] == "startup" else "liveness"
-            probe = probes[kind]
-            return None if probe is None else ProbeKill(kind, probe, event, lifetime_s(replica))
-    return _by_timing(replica, probes)
+        if match is not None and f"Container {replica.container.name} " in event.message:
+            return ("startup" if match[1] == "startup" else "liveness"), event
+    return None
 
 
 def had_started(replica: Replica, kill: ProbeKill) -> bool:

@@ -187,14 +187,20 @@ class Replica:
     def _died_in_previous_log(self) -> bool:
         """Whether the dead instance's log is the previous one: a new instance runs, or began while the logs were read.
 
-        The latter shows as an exit code of Python's with no error in the current log, and one in the previous log.
+        The latter shows as an exit code of Python's with no error in the current log, and one in the previous log. An
+        instance that died while they were read has taken the log of the one before it along, and failed alike.
         """
         if self.runs:
-            return True
+            return not self._died_meanwhile
         if self.log is None or self.log.root is not None or self.previous_log is None:
             return False
         failed = self.last_death is not None and self.last_death.exit_code in (1, 2)
         return failed and self.previous_log.root is not None
+
+    @property
+    def _died_meanwhile(self) -> bool:
+        log = self.log
+        return self.previous_log is None and self.restarts > 0 and log is not None and not log.ready and bool(log.root)
 
     @property
     def observed(self) -> bool:

@@ -9,6 +9,7 @@ from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence, Finding, Severity
 from vops.diagnosis.states import ReplicaState
 from vops.model.resources import Event
+from vops.model.snapshot import Source
 from vops.model.text import one_line
 
 _SPEAKS = (
@@ -90,7 +91,9 @@ def _died(replica: Replica) -> tuple[str, tuple[Evidence, ...]] | None:
         return f"{replica.name} was asked to stop while it served, by something that no rule knows", ended
     if log is None:
         how = f" with exit code {death.exit_code}" if death else ""
-        return f"{replica.name} ended{how}, and its log is not there", ended
+        logs = replica.facts.snapshot.source(Source.LOGS)
+        unread = logs.usable and logs.detail
+        return f"{replica.name} ended{how}, and its log {'was not read' if unread else 'is not there'}", ended
     error = log.root or log.wrapper
     if error is None:
         return f"{replica.name} ended during {log.stage}, with no error in its log", ended

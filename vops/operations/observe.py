@@ -71,7 +71,7 @@ async def observe(
     look = _Look(session, target, scope, namespace if target is None else target.namespace, deep=related)
     async with together() as tasks:
         scrapes = ScrapeRound(session, window_s=window_s) if metrics else None
-        return await look.at(tasks, LogTails(session.cluster) if logs else None, scrapes)
+        return await look.at(tasks, LogTails(session.cluster, session.clock) if logs else None, scrapes)
 
 
 class _Look:

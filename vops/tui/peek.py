@@ -45,7 +45,7 @@ class LogPeek:
         due = [pod for pod in worth if self._is_due(pod, now)][:MOST_A_ROUND]
         if not due:
             return False
-        tails = LogTails(self._cluster)
+        tails = LogTails(self._cluster, self._clock)
         await tails.fetch(due)
         for pod in due:
             self._seen[pod.metadata.uid] = (_restarts(pod), now)

@@ -131,12 +131,15 @@ def running(started_s: float = 60, *, ready: bool = False, restarts: int = 0, **
     return {"ready": ready, "restartCount": restarts, "state": {"running": {"startedAt": ago(started_s)}}, **more}
 
 
-def ended(exit_code: int, *, reason: str = "Error", ran_s: float = 60, ended_s: float = 20) -> Document:
+def ended(
+    exit_code: int, *, reason: str = "Error", message: str = "", ran_s: float = 60, ended_s: float = 20
+) -> Document:
     """How an instance ended, `ended_s` seconds ago after running for `ran_s`."""
     return {
         "terminated": {
             "exitCode": exit_code,
             "reason": reason,
+            "message": message,
             "startedAt": ago(ended_s + ran_s),
             "finishedAt": ago(ended_s),
         }

@@ -18,6 +18,7 @@ from tests.unit.diagnosis.cluster_parts import (
 )
 from vops.diagnosis.diagnose import examine
 from vops.diagnosis.facts import Facts
+from vops.diagnosis.findings import Confidence
 from vops.diagnosis.rule import discover
 from vops.diagnosis.states import ReplicaState
 
@@ -237,3 +238,14 @@ def test_a_finished_init_container_says_nothing_about_the_server() -> None:
     done = {"state": {"terminated": {"exitCode": 0, "reason": "Completed"}}, "restartCount": 2}
     facts = beside("init", done, server=waiting("CreateContainerConfigError", 'secret "hf" not found'))
     assert first_finding(facts).cause == "missing-config"
+
+
+@pytest.mark.parametrize(("exit_code", "told"), [(143, True), (1, False)])
+def test_a_hook_that_keeps_failing_is_known_when_its_events_have_run_out(exit_code: int, told: bool) -> None:
+    """The kubelet tells of 25 events of a pod and then of one each five minutes; exit code 1 is the server's own."""
+    hook = {"lifecycle": {"postStart": {"exec": {"command": ["cp", "a", "b"]}}}}
+    last = event("FailedPostStartHook", "PostStartHook failed", age_s=240, count=8)
+    status = crashed(exit_code, ran_s=1)
+    finding = first_finding(world(pod(status=status, container=hook), node(), last, previous="INFO loading\n"))
+    assert (finding.cause == "post-start-hook-failed") is told
+    assert (finding.confidence is Confidence.STRONG) is told

@@ -93,6 +93,14 @@ def test_a_new_instance_that_began_while_the_logs_were_read_is_not_the_dead_one(
     assert str(replica.death_log.root if replica.death_log else "") == "ValueError: before"
 
 
+def test_an_instance_that_died_while_the_logs_were_read_speaks_for_the_one_before() -> None:
+    """The kubelet drops the log of the instance before when the present one ends."""
+    lost = the_replica(world(pod(status=crashed(back=True)), log="ValueError: dead"))
+    assert str(lost.death_log.root if lost.death_log else "") == "ValueError: dead"
+    assert not lost.death_log_is_previous
+    assert the_replica(world(pod(status=crashed(back=True)), log="loads")).death_log is None
+
+
 def test_the_kubelets_apology_is_not_a_log() -> None:
     replica = the_replica(world(ready(), previous="unable to retrieve container logs for containerd://55f3"))
     assert replica.previous_log is None

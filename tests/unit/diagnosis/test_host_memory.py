@@ -23,6 +23,8 @@ from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.facts import Facts
 from vops.diagnosis.findings import Confidence
 
+AT_INIT = "runc create failed: unable to start container process: container init was OOM-killed (memory limit too low?)"
+
 SERVED = log_text("size-l8-045.log")
 
 
@@ -76,6 +78,9 @@ def test_a_signal_that_something_else_explains_is_none(facts: Facts) -> None:
         (out_of_memory(limit="30Gi", shm="10Gi"), ["tmpfs-charged", "host-oom"]),
         (out_of_memory(limit="16Gi"), ["host-oom"]),
         (out_of_memory(limit="16Gi", shm="1Gi", shm_at="/root/.cache/huggingface"), ["tmpfs-charged", "host-oom"]),
+        # what an instance left in memory keeps the next one from starting
+        (out_of_memory(limit="16Gi", shm="16Gi", reason="StartError", message=AT_INIT), ["tmpfs-charged", "host-oom"]),
+        (out_of_memory(limit="16Gi", shm="1Gi", reason="StartError", message=AT_INIT), ["host-oom"]),
         (out_of_memory(on_node("SystemOOM", VICTIM), limit="", shm="1Gi"), ["node-oom", "host-oom"]),
         (
             out_of_memory(on_node("SystemOOM", VICTIM.replace("VLLM::EngineCor", "mysqld")), limit="64Gi", shm="1Gi"),

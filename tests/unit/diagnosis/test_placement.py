@@ -220,3 +220,11 @@ def test_a_node_that_only_lacks_room_is_allowed() -> None:
 @pytest.mark.parametrize("name", ["nvidia.com/hostdev", "nvidia.com/rdma_shared", "cpu", "example.com/gpu"])
 def test_not_everything_of_a_vendor_is_a_gpu(name: str) -> None:
     assert not is_gpu(name)
+
+
+def test_the_nearest_nodes_are_among_those_that_the_pod_picks() -> None:
+    """A cordoned one of the card that it wants, not a free one of another card."""
+    wanted = node("a", labels={"card": "t4"}, cordoned=True)
+    other = node("b", labels={"card": "l4"})
+    assert [fit.name for fit in placed(wanted, other, nodeSelector={"card": "t4"}).nearest] == ["a"]
+    assert [fit.name for fit in placed(wanted, other, nodeSelector={"card": "a10"}).nearest] == ["b"]

@@ -143,3 +143,13 @@ def test_a_probe_that_asks_a_server_that_is_up_elsewhere_is_misconfigured() -> N
     finding = first_finding(facts)
     assert finding.cause == "probe-misconfigured"
     assert "8102" in finding.summary
+
+
+def test_an_earlier_kill_is_quoted_when_the_kubelet_tells_of_no_more() -> None:
+    """After 25 events of a pod it tells of one each five minutes."""
+    status = crashed(137, back=True, ran_s=65)
+    probes = {"startupProbe": HEALTH | {"periodSeconds": 10, "failureThreshold": 6}}
+    told = event("Killing", "Container vllm failed startup probe, will be restarted", age_s=500, count=6)
+    finding = first_finding(world(pod(status=status, container=probes), node(), told, previous=LOADING_LOG))
+    assert (finding.cause, finding.confidence) == ("startup-probe-kill", Confidence.CERTAIN)
+    assert "failed startup probe" in finding.evidence[0].observed

@@ -12,6 +12,7 @@ from tests.unit.operations.small_world import REFUSED, START, Prom, World, expor
 from vops.errors import Forbidden, NotFound, Rejected, Unavailable, Unreachable
 from vops.model.resources import DEPLOYMENTS, NODES, REPLICASETS, Meta, Node, Ref
 from vops.model.snapshot import ClusterSnapshot, Source, SourceState
+from vops.operations.log_tails import MOST_PODS
 from vops.operations.observe import observe
 
 POD = Ref("Pod", "r0", "serving")
@@ -87,6 +88,17 @@ async def test_a_fleets_logs_are_those_of_what_is_not_well() -> None:
     snapshot = await look(world)
     assert {log.pod for log in snapshot.logs} == {"r1", "r2"}
     assert set(world.engines.asked_pods()) == {"r0", "r1"}
+
+
+async def test_of_very_many_failing_pods_each_workload_is_heard_and_the_rest_is_told_of() -> None:
+    """Pods that have never run take no room."""
+    many = [replica(f"a{index}", ready=False, owner="ReplicaSet/a") for index in range(MOST_PODS + 3)]
+    waiting = [replica(f"w{index}", ready=False, running=False) for index in range(MOST_PODS)]
+    snapshot = await look(World().holding(*waiting, *many, replica("b", ready=False, owner="ReplicaSet/b")))
+    read = {log.pod for log in snapshot.logs}
+    assert "b" in read
+    assert len(read) == MOST_PODS
+    assert snapshot.source(Source.LOGS).detail == "the logs of 4 more pods were not read"
 
 
 async def test_a_deployments_pods_are_found_through_its_replicasets() -> None:
@@ -174,6 +186,18 @@ async def test_logs_that_cannot_be_read_say_why(error: Exception, state: SourceS
     world = World().holding(replica("r0"))
     world.cluster.texts["r0", False] = error  # type: ignore[assignment]
     assert (await look(world, target=POD)).source(Source.LOGS).state is state
+
+
+@pytest.mark.parametrize(("status", "read"), [(404, {True, False}), (400, {False})])
+async def test_a_log_that_went_with_a_newer_death_is_asked_for_again(status: int, read: set[bool]) -> None:
+    """A kubelet drops the log of the instance before when the present one ends; 400 says that there was none."""
+    world = World().holding(replica("r0", restarts=3))
+    world.cluster.texts["r0", True] = NotFound("unable to retrieve container logs for containerd://1", status=status)
+    looking = asyncio.create_task(observe(world.session, target=POD, window_s=0))
+    await settle()
+    world.cluster.texts["r0", True] = "the newer one"
+    world.clock.move_to(world.clock.time() + 2)
+    assert {log.previous for log in (await looking).logs} == read
 
 
 async def test_a_log_as_long_as_its_tail_is_marked_truncated() -> None:

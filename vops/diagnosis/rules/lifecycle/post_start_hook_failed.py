@@ -28,6 +28,10 @@ from vops.model.resources import Event
 _REASON = "PostStartHookError"
 _EVENT = "FailedPostStartHook"
 _SLACK = timedelta(seconds=60)
+_TOLD_AGAIN = timedelta(minutes=15)
+"""The kubelet tells of 25 events of a pod and then of one each five minutes, whatever they are about."""
+_AT_ONCE = timedelta(seconds=10)
+_KILLED = (137, 143)
 
 
 @rule(cause="post-start-hook-failed", branch=Branch.START, order=40)
@@ -42,9 +46,11 @@ def post_start_hook_failed(replica: Replica) -> Verdict | None:
 def post_start_hook_kills(replica: Replica) -> Verdict | None:
     told = (item for item in reversed(replica.events) if item.reason == _EVENT and is_about(replica, item))
     event = next(told, None)
-    if event is None or not _of_the_last(replica, event):
+    if event is None:
         return None
-    return _verdict(replica, evidence.event(event))
+    if _of_the_last(replica, event):
+        return _verdict(replica, evidence.event(event))
+    return _verdict(replica, evidence.event(event), Confidence.STRONG) if _again(replica, event) else None
 
 
 def _of_the_last(replica: Replica, event: Event) -> bool:
@@ -55,14 +61,24 @@ def _of_the_last(replica: Replica, event: Event) -> bool:
     return abs(death.finished_at - event.last_seen) <= grace
 
 
-def _verdict(replica: Replica, shown: Evidence) -> Verdict:
+def _again(replica: Replica, event: Event) -> bool:
+    """Whether the last instance was ended as soon as it ran, like those that the kubelet still told of."""
+    death = replica.last_death
+    if death is None or death.started_at is None or death.finished_at is None or event.last_seen is None:
+        return False
+    at_once = death.finished_at - death.started_at <= _AT_ONCE
+    lately = death.finished_at - event.last_seen <= _TOLD_AGAIN
+    return (event.count or 1) > 1 and at_once and lately and death.exit_code in _KILLED and death.reason != "OOMKilled"
+
+
+def _verdict(replica: Replica, shown: Evidence, confidence: Confidence = Confidence.CERTAIN) -> Verdict:
     hook = replica.container.lifecycle.get("postStart") or {}
     action = hook.get("exec", {}).get("command") or hook.get("httpGet") or ""
     seen = (evidence.container_field(replica, "lifecycle.postStart", action),) if action else ()
     return Verdict(
         summary=f"The postStart hook of {replica.name} fails, and the kubelet ends the container for it",
         evidence=(shown, *seen),
-        confidence=Confidence.CERTAIN,
+        confidence=confidence,
         fixes=(
             remedies.by_steps(
                 replica,

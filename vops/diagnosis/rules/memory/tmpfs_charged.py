@@ -6,7 +6,8 @@ What it finds
 
 Why it matters
     What is written to /dev/shm or to a model folder in memory is charged to the container that writes it. Raising the
-    volume's size without the limit makes it worse.
+    volume's size without the limit makes it worse. What is in it outlives the container: the next one may not even
+    start ("container init was OOM-killed"), however right its limit is.
 
 Evidence
     The kill, the volume with its size and place, and the memory limit.
@@ -21,7 +22,7 @@ import msgspec
 
 from vops.diagnosis import evidence, host_memory, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Applicability, Confidence, Fix
+from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
 from vops.diagnosis.host_memory import GIB, KilledBy
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.resources import Volume
@@ -42,23 +43,30 @@ class _Suspect(msgspec.Struct, frozen=True):
 
 @rule(cause="tmpfs-charged", branch=Branch.DIED, explains={"host-oom", "engine-dead"}, order=4, even_when_ready=True)
 def tmpfs_charged(replica: Replica) -> Verdict | None:
-    found = host_memory.out_of_memory(replica)
-    if found is None or found.by is KilledBy.SILENCE or not host_memory.limit_bytes(replica):
-        return None
-    suspect = _suspect(replica)
+    killed = _killed(replica)
+    suspect = _suspect(replica) if killed and host_memory.limit_bytes(replica) else None
     if suspect is None:
         return None
     limit = replica.container.resources.limits["memory"]
     return Verdict(
         summary=f"What {replica.name} keeps in {suspect.path} counts against its limit of {limit}, {suspect.why}",
         evidence=(
-            *evidence.exit_status(replica),
+            *killed,
             *host_memory.volume_evidence(replica),
             evidence.container_field(replica, "resources.limits.memory", limit),
         ),
         confidence=suspect.confidence,
         fixes=(_fix(replica, suspect),),
     )
+
+
+def _killed(replica: Replica) -> tuple[Evidence, ...]:
+    """How the kernel ended the server, or keeps it from starting again, for want of memory."""
+    found = host_memory.out_of_memory(replica)
+    if found is not None and found.by is not KilledBy.SILENCE:
+        return evidence.exit_status(replica)
+    at_init = host_memory.killed_at_init(replica)
+    return (at_init,) if at_init is not None else ()
 
 
 def _suspect(replica: Replica) -> _Suspect | None:
