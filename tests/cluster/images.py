@@ -1,6 +1,7 @@
 """Container images made by hand: a folder in a tar, in the layout that `docker save` writes. No registry is asked.
 
-`vllm/vllm-openai:v0.25.1` is busybox with tests/cluster/image/vllm and the recordings that it prints and serves.
+`vllm/vllm-openai:v0.25.1` is busybox with tests/cluster/image/vllm and the recordings that it prints and serves, and
+with a program of another architecture.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 DATA = HERE.parent / "data/cluster"
+LOGS = HERE.parent / "data/logs"
 VLLM = "docker.io/vllm/vllm-openai:v0.25.1"
 PAUSE = "docker.io/library/pause:1"
+_ARM64_ELF = bytes.fromhex("7f454c46020101000000000000000000 0200b700 01000000").ljust(64, b"\0")
 LOADS = json.loads(gzip.decompress((DATA / "engine-pages.json.gz").read_bytes()))
 """By name of a load: `{"seconds": between the pages, "early": page, "late": page}`."""
 
@@ -36,9 +39,11 @@ def write_images(directory: Path) -> Path:
 
 def _vllm_files() -> Mapping[str, bytes]:
     steady = LOADS["steady"]
-    recorded = {f"recorded/{path.name}": path.read_bytes() for path in DATA.glob("*.log")}
+    logs = (*DATA.glob("*.log"), *LOGS.glob("*.log"))
+    recorded = {f"recorded/{path.name}": path.read_bytes() for path in logs}
     return recorded | {
         "usr/local/bin/vllm": (HERE / "image/vllm").read_bytes(),
+        "usr/local/bin/vllm-arm64": _ARM64_ELF,
         "recorded/early.prom": steady["early"].encode(),
         "recorded/late.prom": steady["late"].encode(),
         "recorded/page.seconds": str(steady["seconds"]).encode(),

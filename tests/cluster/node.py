@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.cluster.controlplane import ADDRESS, ControlPlane, Document
 from tests.cluster.images import PAUSE, write_images
 from tests.cluster.processes import Server, wait_for
+from tests.cluster.registry import trust
 
 NAME = "gpu-node-1"
 PRODUCT = "NVIDIA-L4"
@@ -57,9 +58,19 @@ class GpuNode:
             f"--node-ip={ADDRESS}",
             f"--node-labels=nvidia.com/gpu.product={PRODUCT},nvidia.com/gpu.count={GPUS},nvidia.com/gpu.memory=23034",
         )
-        wait_for("the node to be registered", self._advertise_gpus, servers=tuple(self.servers.values()))
+        wait_for("the node to be registered", self._is_registered, servers=tuple(self.servers.values()))
+        self.advertise(GPUS)
         wait_for("the node to be Ready", self._is_ready, servers=tuple(self.servers.values()))
         return self
+
+    def advertise(self, gpus: int) -> None:
+        """Makes the node have that many GPUs, as a device plugin would, in its status; returns when it says so."""
+        capacity = [{"op": "add", "path": "/status/capacity/nvidia.com~1gpu", "value": str(gpus)}]
+        command = ("patch", "node", NAME, "--subresource=status", "--type=json", f"--patch={json.dumps(capacity)}")
+        self.control_plane.kubectl(*command)
+        wait_for(
+            "the kubelet to offer the GPUs", lambda: self._status()["allocatable"].get("nvidia.com/gpu") == str(gpus)
+        )
 
     def stop(self) -> None:
         for name in ("kubelet", "containerd"):
@@ -116,6 +127,8 @@ state = "{self.directory / "containerd-state"}"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "{PAUSE}"
   restrict_oom_score_adj = true
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "{trust(self.directory)}"
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"
     conf_dir = "{self.directory / "cni"}"
@@ -147,22 +160,19 @@ state = "{self.directory / "containerd-state"}"
             "resolvConf": "",
             "serializeImagePulls": False,
             "syncFrequency": "1s",
+            "volumeStatsAggPeriod": "5s",
             "volumePluginDir": str(self.directory / "volume-plugins"),
         }
         path = self.directory / "kubelet.json"
         path.write_text(json.dumps(configuration))
         return path
 
-    def _advertise_gpus(self) -> bool:
-        """As a device plugin would, in the node's status; false while there is no node."""
-        capacity = [{"op": "add", "path": "/status/capacity/nvidia.com~1gpu", "value": str(GPUS)}]
-        command = ("patch", "node", NAME, "--subresource=status", "--type=json", f"--patch={json.dumps(capacity)}")
-        if NAME not in self.control_plane.kubectl("get", "nodes", "-o", "name"):
-            return False
-        self.control_plane.kubectl(*command)
-        return True
+    def _is_registered(self) -> bool:
+        return NAME in self.control_plane.kubectl("get", "nodes", "-o", "name")
+
+    def _status(self) -> Document:
+        status: Document = self.control_plane.get("node", NAME)["status"]
+        return status
 
     def _is_ready(self) -> bool:
-        status: Document = self.control_plane.get("node", NAME)["status"]
-        ready = any(item["type"] == "Ready" and item["status"] == "True" for item in status["conditions"])
-        return ready and status["allocatable"].get("nvidia.com/gpu") == str(GPUS)
+        return any(item["type"] == "Ready" and item["status"] == "True" for item in self._status()["conditions"])
