@@ -37,6 +37,16 @@ def write_images(directory: Path) -> Path:
     return path
 
 
+def write_archive(
+    path: Path, name: str, files: Mapping[str, Path], links: Mapping[str, str], *, entrypoint: Sequence[str]
+) -> Path:
+    """Writes an archive with one image of one layer, of files by their path in it; returns `path`."""
+    layer = _layer({inside: outside.read_bytes() for inside, outside in files.items()}, links)
+    with tarfile.open(path, "w") as archive:
+        _add(archive, "manifest.json", json.dumps([_add_image(archive, name, (layer,), entrypoint)]).encode())
+    return path
+
+
 def _vllm_files() -> Mapping[str, bytes]:
     steady = LOADS["steady"]
     logs = (*DATA.glob("*.log"), *LOGS.glob("*.log"))

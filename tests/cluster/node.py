@@ -45,8 +45,7 @@ class GpuNode:
         self._serve("containerd", "containerd", "--config", str(self._write_containerd_config()))
         archive = write_images(self.directory)
         wait_for("containerd", lambda: self._ctr("version"), servers=tuple(self.servers.values()))
-        if not self._ctr("--namespace=k8s.io", "images", "import", str(archive)):
-            raise RuntimeError("containerd did not import the images; see containerd.log")
+        self.load_images(archive)
         self._serve(
             "kubelet",
             "kubelet",
@@ -76,6 +75,11 @@ class GpuNode:
         for name in ("kubelet", "containerd"):
             if name in self.servers:
                 self.servers[name].stop()
+
+    def load_images(self, archive: Path) -> None:
+        """Gives the node what an archive holds, as if it had pulled it. Raises RuntimeError."""
+        if not self._ctr("--namespace=k8s.io", "images", "import", str(archive)):
+            raise RuntimeError("containerd did not import the images; see ctr.log")
 
     # --- the parts --------------------------------------------------------------------------------------------
 

@@ -45,7 +45,8 @@ def _step_lines(step: PlannedStep) -> list[Line]:
         return []
     title = step.title or step.id
     if step.decision is Decision.DONE:
-        return [line(Span(f"{_MARK[step.decision]} {title}: as wished already", Tone.DIM))]
+        known = step.because if step.kind == "assert" else "as wished already"
+        return [line(Span(f"{_MARK[step.decision]} {title}: {known}", Tone.DIM))]
     lines = [line(Span(f"{_MARK[step.decision]} ", Tone.ACCENT), title)]
     if step.why and step.changes:
         lines.append(line(Span(f"    because {step.why[:1].lower()}{step.why[1:]}", Tone.DIM)))

@@ -5,7 +5,7 @@ The scheduler's filters are those of vops.diagnosis.placement, asked for the see
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -59,9 +59,16 @@ class Site:
     """One claim, there or not, and everything around it."""
 
     def __init__(
-        self, view: View, namespace: str, claim: str, storage_class: str | None, consumer: Consumer | None
+        self,
+        view: View,
+        namespace: str,
+        claim: str,
+        storage_class: str | None = None,
+        consumer: Consumer | None = None,
+        tolerations: Sequence[Document] = (),
     ) -> None:
         self._namespace, self._name, self._consumer = namespace, claim, consumer
+        self._tolerations = list(tolerations)
         kinds = {source: _ask(kind, namespace) for source, kind in _SOURCES.items()}
         self._facts = Facts(_with(view.snapshot, {source: view.answer(ask) for source, ask in kinds.items()}))
         found = self._storage.claim(namespace, claim)
@@ -166,8 +173,9 @@ class Site:
 
     def _written(self, consumer: Mapping[str, Any]) -> Document:
         """What a pod's spec says to go where the consumer goes, and where the volume has to be."""
-        kept = ("nodeSelector", "tolerations")
-        found: Document = {key: consumer[key] for key in kept if consumer.get(key)}
+        selector, tolerations = consumer.get("nodeSelector"), [*consumer.get("tolerations", []), *self._tolerations]
+        found: Document = {"nodeSelector": selector} if selector else {}
+        found |= {"tolerations": tolerations} if tolerations else {}
         affinity = consumer.get("affinity", {}).get("nodeAffinity", {})
         required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution", {}).get("nodeSelectorTerms", [])
         if terms := self._pinned(required):

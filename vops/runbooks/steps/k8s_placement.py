@@ -34,6 +34,8 @@ class Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="came
     """Its namespace."""
     like: RefArg | None = None
     """The Deployment or StatefulSet that will mount it."""
+    tolerations: list[dict[str, Any]] = msgspec.field(default_factory=list)
+    """Tolerations besides those of the consumer, for clusters whose nodes are all tainted."""
     storage_class: str | None = None
     """The class of a claim that is still to be made; without, the cluster's default."""
 
@@ -42,7 +44,7 @@ def look(args: Args, view: View) -> Outcome:
     """Whether there is a place, why not, and what the pod's spec has to say for it (`pod`)."""
     document = view.document(args.like.ref) if args.like else None
     consumer = Consumer.of(document) if document else None
-    site = Site(view, args.namespace, args.claim, args.storage_class, consumer)
+    site = Site(view, args.namespace, args.claim, args.storage_class, consumer, args.tolerations)
     place = site.place()
     outputs: dict[str, Any] = {
         "feasible": not site.trouble and place is not None,

@@ -1,0 +1,195 @@
+"""A model into a claim on the real node: a Job's pod truly downloads it, and a server's pod mounts it read-only.
+
+The Hub is the stand-in of tests/hub.py, on the address of the bridge; the volume is a folder of the node.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cluster import vllm_pods
+from tests.cluster.command import Done, Vops
+from tests.cluster.controlplane import ADDRESS, ControlPlane
+from tests.cluster.node import TAINT, GpuNode
+from tests.cluster.processes import wait_for
+from tests.cluster.python_image import IMAGE, write_image
+from tests.hub import COMMIT, StandInHub, stand_in_hub
+
+MODEL = "owner/small"
+FOLDER = f"owner--small/{COMMIT}"
+FIRST = "model-00001-of-00003.safetensors"
+TOLERATIONS = json.dumps([{"key": TAINT["key"], "operator": "Exists"}])
+
+Document = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def seeder_image(gpu_node: GpuNode, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The seeder's image, on the node."""
+    archive = write_image(tmp_path_factory.mktemp("image"))
+    gpu_node.load_images(archive)
+    archive.unlink()
+    return IMAGE
+
+
+@dataclass(frozen=True)
+class Seeding:
+    """A Hub, a volume, and vops told of both."""
+
+    hub: StandInHub
+    volume: Path
+    vops: Vops
+    control_plane: ControlPlane
+    image: str
+
+    def __call__(self, *arguments: str, runbook: str = "seed-model", **params: str) -> Done:
+        here = {"model": MODEL, "claim": "models", "image": self.image, "tolerations": TOLERATIONS, **params}
+        if runbook == "seed-model":
+            here |= {"storage_class": self.volume.name, "endpoint": self.hub.url, "size": "1Gi"}
+        given = [word for name, value in here.items() for word in ("-p", f"{name}={value}")]
+        return self.vops("run", runbook, *given, *arguments)
+
+    def files(self) -> dict[str, bytes]:
+        folder = self.volume / FOLDER
+        return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    def wanted(self) -> dict[str, bytes]:
+        own = {name.removeprefix(f"{MODEL}/"): body for name, body in self.hub.files.items()}
+        return {name: body for name, body in own.items() if not name.startswith(("README", "original"))}
+
+    def get(self, *what: str) -> Document:
+        return self.control_plane.get(*what, "-n", self.vops.namespace)
+
+
+@pytest.fixture
+def seeding(
+    control_plane: ControlPlane,
+    vops: Vops,
+    namespace: str,
+    seeder_image: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Seeding]:
+    volume = tmp_path / f"volume-{namespace}"
+    volume.mkdir()
+    volume.chmod(0o777)
+    control_plane.apply(*storage(volume))
+    with stand_in_hub(ADDRESS) as hub:
+        hub.add_model(MODEL)
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        yield Seeding(hub, volume, vops, control_plane, seeder_image)
+    control_plane.kubectl("delete", "jobs", "--all", "-n", namespace, "--wait=false")
+    control_plane.kubectl("delete", "pv,storageclass", volume.name, "--wait=false")
+
+
+def storage(volume: Path) -> tuple[Document, Document]:
+    """A class whose volumes somebody makes, and the one that was made."""
+    shared = {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {"name": volume.name},
+        "provisioner": "kubernetes.io/no-provisioner",
+        "volumeBindingMode": "WaitForFirstConsumer",
+    }
+    return shared, {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": volume.name},
+        "spec": {
+            "capacity": {"storage": "1Gi"},
+            "accessModes": ["ReadWriteMany"],
+            "storageClassName": volume.name,
+            "persistentVolumeReclaimPolicy": "Retain",
+            "hostPath": {"path": str(volume)},
+        },
+    }
+
+
+def server(namespace: str) -> Document:
+    """A vLLM server that has the claim, read-only, and no Hub."""
+    spec = vllm_pods.pod_spec(model=f"/models/{FOLDER}", environment={"HF_HUB_OFFLINE": "1"})
+    spec["volumes"].append({"name": "models", "persistentVolumeClaim": {"claimName": "models", "readOnly": True}})
+    mount = {"name": "models", "mountPath": "/models", "readOnly": True}
+    spec["containers"][0]["volumeMounts"].append(mount)
+    return vllm_pods.deployment(namespace, "llm", spec)
+
+
+def test_a_pod_downloads_a_model_that_a_server_then_mounts_read_only(seeding: Seeding, tmp_path: Path) -> None:
+    plan, report = tmp_path / "plan.json", tmp_path / "seed.xml"
+    planned = seeding("--plan-out", str(plan))
+    assert planned.code == 0, planned
+    assert "7 of 7 files" in planned.out, planned
+    assert not seeding.get("jobs,pvc")["items"]
+
+    done = seeding.vops("apply", "--plan-in", str(plan), "--yes", "--report", f"junit={report}")
+    assert done.code == 0, done
+    assert seeding.files() == seeding.wanted()
+    assert f"7 files at /models/{FOLDER}" in done.err + done.out, done
+    assert 'name="Follow it to its end"' in report.read_text()
+
+    again = seeding("--yes")
+    assert (again.code, f"is in claim models at /models/{FOLDER}" in again.out) == (0, True), again
+
+    namespace = seeding.vops.namespace
+    seeding.control_plane.apply(server(namespace))
+    kubectl = seeding.control_plane.kubectl
+    kubectl("rollout", "status", "deployment/llm", "-n", namespace, "--timeout=60s")
+    inside = ("exec", "deployment/llm", "-n", namespace, "--")
+    assert "LlamaForCausalLM" in kubectl(*inside, "cat", f"/models/{FOLDER}/config.json")
+    said = kubectl(*inside, "sh", "-c", "touch /models/x 2>&1 || true")
+    assert "Read-only file system" in said
+
+    proven = seeding("--yes", runbook="verify-seed")
+    assert proven.code == 0, proven
+    weights = seeding.volume / FOLDER / FIRST
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x00")
+    broken = seeding("--yes", runbook="verify-seed")
+    assert broken.code in (8, 9), broken
+    assert f"bytes are not what the Hub says: {FIRST} has the sha256" in broken.err, broken
+
+
+def test_a_download_outlives_its_pod_and_a_stream_that_stalls(seeding: Seeding, tmp_path: Path) -> None:
+    seeding.hub.trouble[FIRST] = ["truncated", 503, "stalled"]
+    plan = tmp_path / "plan.json"
+    assert seeding("--plan-out", str(plan), stall="2s").code == 0
+    name = next(change["target"]["name"] for step in json.loads(plan.read_text())["steps"]
+                for change in step.get("changes", ()) if change["target"]["kind"] == "Job")  # fmt: skip
+    label = f"batch.kubernetes.io/job-name={name}"
+
+    done = seeding.vops("apply", "--plan-in", str(plan), "--yes")
+    assert done.code == 0, done
+    assert seeding.files() == seeding.wanted()
+    pods = seeding.get("pods", "-l", label)["items"]
+    (whole,) = (pod for pod in pods if pod["status"]["phase"] == "Succeeded")
+    told = json.loads(whole["status"]["containerStatuses"][0]["state"]["terminated"]["message"])
+    assert (told["event"], told["files"]) == ("done", 7)
+
+
+def test_a_gated_model_and_a_token_without_access_end_at_once(seeding: Seeding) -> None:
+    seeding.hub.granted[MODEL] = {"hf_granted"}
+    refused = seeding("--yes")
+    assert (refused.code, "is gated" in refused.err) == (4, True), refused
+
+    secret = vllm_pods.token_secret(seeding.vops.namespace, "hf-token", "hf_other")
+    seeding.control_plane.apply(secret)
+    denied = seeding("--yes", token="hf-token")
+    assert denied.code in (8, 9), denied
+    assert "the token may not read this model" in denied.err, denied
+    (job,) = seeding.get("jobs")["items"]
+    failed = [item["reason"] for item in job["status"]["conditions"] if item["type"] == "Failed"]
+    assert failed == ["PodFailurePolicy"]
+    assert "hf_other" not in denied.out + denied.err
+
+
+def test_a_claim_that_no_pod_may_fill_is_refused_with_what_to_do(seeding: Seeding) -> None:
+    done = seeding("--yes", tolerations="[]")
+    assert done.code == 4, done
+    assert "nearest is gpu-node-1: taint nvidia.com/gpu" in done.err, done
+    assert "-p consumer=deployment/NAME" in done.err, done
+    wait_for("nothing to be made", lambda: not seeding.get("jobs,pvc")["items"])
