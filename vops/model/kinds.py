@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TypeAlias, get_args
 
 from vops.model.leases import LEASES
-from vops.model.monitoring import POD_MONITORS, SERVICE_MONITORS, PodMonitor, ServiceMonitor
+from vops.model.monitoring import (
+    POD_MONITORS,
+    PROMETHEUSES,
+    SERVICE_MONITORS,
+    PodMonitor,
+    PrometheusServer,
+    ServiceMonitor,
+)
 from vops.model.network import ENDPOINT_SLICES, NETWORK_POLICIES, SERVICES, EndpointSlice, NetworkPolicy, Service
 from vops.model.provisioning import (
     CONFIG_MAPS,
@@ -52,6 +59,7 @@ Related: TypeAlias = (
     | ResourceClaim
     | ServiceMonitor
     | PodMonitor
+    | PrometheusServer
 )
 """What is around pods, nodes and workloads: read when a diagnosis asks for it."""
 
@@ -73,6 +81,7 @@ RELATED: tuple[Kind, ...] = (
     RESOURCE_CLAIMS,
     SERVICE_MONITORS,
     POD_MONITORS,
+    PROMETHEUSES,
 )
 
 KINDS: tuple[Kind, ...] = (

@@ -1,4 +1,4 @@
-"""What a Prometheus operator is told to scrape, as vops reads it: which labels survive, and of which targets."""
+"""What a Prometheus operator is told to run and scrape, as vops reads it: which labels survive, of which targets."""
 
 from __future__ import annotations
 
@@ -47,5 +47,18 @@ class PodMonitor(Resource, frozen=True, tag_field="kind", tag="PodMonitor"):
     spec: PodMonitorSpec = field(default_factory=PodMonitorSpec)
 
 
+class PrometheusSpec(Object, frozen=True):
+    """`override_honor_labels` turns `honorLabels` off in every monitor, whatever that says."""
+
+    override_honor_labels: bool = False
+
+
+class PrometheusServer(Resource, frozen=True, tag_field="kind", tag="Prometheus"):
+    """The object that an operator runs a Prometheus for."""
+
+    spec: PrometheusSpec = field(default_factory=PrometheusSpec)
+
+
 SERVICE_MONITORS = Kind("monitoring.coreos.com/v1", "ServiceMonitor", "servicemonitors", decodes_to=ServiceMonitor)
 POD_MONITORS = Kind("monitoring.coreos.com/v1", "PodMonitor", "podmonitors", decodes_to=PodMonitor)
+PROMETHEUSES = Kind("monitoring.coreos.com/v1", "Prometheus", "prometheuses", decodes_to=PrometheusServer)

@@ -44,6 +44,7 @@ class Source(StrEnum):
     RESOURCE_CLAIMS = "resourceclaims"
     SERVICE_MONITORS = "servicemonitors"
     POD_MONITORS = "podmonitors"
+    PROMETHEUSES = "prometheuses"
     LOGS = "logs"
     METRICS = "metrics"
     DCGM = "dcgm"

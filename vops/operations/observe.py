@@ -36,7 +36,7 @@ from vops.model.snapshot import ClusterSnapshot, Source, SourceState, SourceStat
 from vops.model.text import one_line
 from vops.operations.log_tails import LogTails, unwell
 from vops.operations.observer import Observer
-from vops.operations.related import Ask, Related, around, around_pods, around_workloads, scalers
+from vops.operations.related import Ask, Related, around, around_pods, around_scalers, around_workloads, scalers
 from vops.operations.scope import Scope, scope_of
 from vops.operations.scrape_round import ScrapeRound
 from vops.operations.session import Session
@@ -109,9 +109,11 @@ class _Look:
             hosts = frozenset(pod.spec.node_name for pod in subjects if vllm_container(pod) is not None)
             asked.append(tasks.create_task(scrapes.ask_gpus(everything, hosts)))
         await asyncio.gather(*asked)
+        scaled = await related.found(ScaledObject)
+        related.ask(around_scalers(scaled) if self._deep else ())
 
         deployments, replicasets, statefulsets = await asyncio.gather(*workloads)
-        queries = await answers(self._session.metrics, await related.found(ScaledObject))
+        queries = await answers(self._session.metrics, scaled)
         now = self._session.clock.now()
         return ClusterSnapshot(
             at=now,

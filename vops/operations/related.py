@@ -14,11 +14,11 @@ import msgspec
 
 from vops.model.kinds import RELATED_TYPES
 from vops.model.kinds import Related as AnyRelated
-from vops.model.monitoring import POD_MONITORS, SERVICE_MONITORS
+from vops.model.monitoring import POD_MONITORS, PROMETHEUSES, SERVICE_MONITORS
 from vops.model.network import ENDPOINT_SLICES, NETWORK_POLICIES, SERVICES
 from vops.model.provisioning import CONFIG_MAPS, NODE_CLAIMS, NODE_POOLS, QUOTAS, RESOURCE_CLAIMS
 from vops.model.resources import DAEMONSETS, EVENTS, Kind, Pod, Ref, Resource
-from vops.model.scaling import AUTOSCALERS, SCALED_OBJECTS
+from vops.model.scaling import AUTOSCALERS, SCALED_OBJECTS, ScaledObject
 from vops.model.serving import vllm_container
 from vops.model.storage import CLAIMS, STORAGE_CLASSES, VOLUMES
 
@@ -78,6 +78,14 @@ def around(target: Ref) -> tuple[Ask, ...]:
 def around_workloads(namespace: str) -> tuple[Ask, ...]:
     """What a workload needs beside its pods: what keeps pods from being made, and the way to them."""
     return tuple(Ask(kind, namespace) for kind in (QUOTAS, SERVICES, ENDPOINT_SLICES, NETWORK_POLICIES))
+
+
+def around_scalers(scaled: Iterable[ScaledObject]) -> tuple[Ask, ...]:
+    """What a query for GPU metrics depends on: the exporters, and what has them scraped, with which labels."""
+    queries = (trigger.metadata.get("query", "") for item in scaled for trigger in item.spec.triggers)
+    if not any("dcgm" in query.lower() for query in queries):
+        return ()
+    return tuple(Ask(kind) for kind in (DAEMONSETS, SERVICE_MONITORS, POD_MONITORS, PROMETHEUSES))
 
 
 def around_pods(pods: Sequence[Pod], namespace: str, *, of_one: bool) -> tuple[Ask, ...]:

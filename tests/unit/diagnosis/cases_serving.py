@@ -89,6 +89,14 @@ def watched(*others: Any, taints: Any = (), gpus: int = 1, **more: Any) -> Case:
     return lambda: world(*others, node(gpus=gpus, taints=taints), exporter(**more))
 
 
+def blinded(*others: Any) -> Case:
+    """An autoscaler that follows GPU metrics, on a node that its exporter does not tolerate."""
+    server = ready("llama-1", owner="llama")
+    return lambda: world(
+        server, node(taints=[TAINT]), workload(), exporter(), scaled(OF_PODS), keda_hpa(current="0"), *others
+    )
+
+
 def exporting(status: Any, log: str, *, gpus: int = 1) -> Case:
     """An exporter's pod in some state, and its log."""
     return lambda: world(
@@ -129,6 +137,7 @@ FIRES: dict[str, Case] = {
     ),
     "dcgm-exporter-absent": watched(taints=[TAINT]),
     "dcgm-exporter-refused": watched(about("DaemonSet", "dcgm-exporter", "FailedCreate", NO_QUOTA), desired=1),
+    "dcgm-exporter-blinds": blinded(answered(OF_PODS)),
     "dcgm-exporter-crash": exporting(crashed(), NO_NVML),
     "gpu-node-fault": lambda: world(
         pod(status=crashed()), node(), gpu(xid=79), log=unresolved(ILLEGAL)().snapshot.logs[0].text
@@ -202,6 +211,8 @@ NEAR_MISSES: dict[str, Case] = {
     "dcgm-exporter-absent": watched(gpus=0),
     # it was refused once, and has its pod now
     "dcgm-exporter-refused": watched(about("DaemonSet", "dcgm-exporter", "FailedCreate", NO_QUOTA), desired=1, ready=1),
+    # the exporter is missing, and Prometheus has the metric from elsewhere
+    "dcgm-exporter-blinds": blinded(answered(OF_PODS, 60.0)),
     "dcgm-exporter-crash": exporting(running(600, ready=True), "msg=Starting dcgm-exporter"),
     # an Xid of the application, which comes with the same error
     "gpu-node-fault": lambda: world(
@@ -242,4 +253,5 @@ TOGETHER: dict[str, set[str]] = {
     # the empty query is the consequence of the name, and of the labels
     "metric-renamed": {"autoscaler-no-metric"},
     "metric-labels-lost": {"autoscaler-no-metric"},
+    "dcgm-exporter-blinds": {"autoscaler-no-metric"},
 }

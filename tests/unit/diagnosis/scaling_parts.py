@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from tests.unit.diagnosis.cluster_parts import GPU, NAMESPACE, NOW, Document, ago
-from vops.model.monitoring import ServiceMonitor
+from vops.model.monitoring import PrometheusServer, ServiceMonitor
 from vops.model.network import EndpointSlice, NetworkPolicy, Service
 from vops.model.resources import Event, Pod, Workload
 from vops.model.scaling import HorizontalPodAutoscaler, ScaledObject
@@ -151,6 +151,11 @@ def monitor(*, honor: bool = False, name: str = "dcgm-exporter") -> ServiceMonit
         "spec": {"selector": {"matchLabels": {"app": name}}, "endpoints": [{"port": "metrics", "honorLabels": honor}]},
     }
     return msgspec.convert(document, ServiceMonitor)
+
+
+def prometheus(*, override: bool, name: str = "k8s") -> PrometheusServer:
+    document = {"kind": "Prometheus", "metadata": meta(name, "monitoring"), "spec": {"overrideHonorLabels": override}}
+    return msgspec.convert(document, PrometheusServer)
 
 
 def service(

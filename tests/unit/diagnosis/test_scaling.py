@@ -15,6 +15,7 @@ from tests.unit.diagnosis.scaling_parts import (
     condition,
     keda_hpa,
     monitor,
+    prometheus,
     scaled,
     service,
     workload,
@@ -186,6 +187,18 @@ def test_labels_are_lost_for_sure_when_prometheus_has_nothing() -> None:
     assert (unsure.cause, sure.cause) == ("metric-labels-lost", "metric-labels-lost")
     assert (unsure.severity, sure.severity) == (Severity.WARNING, Severity.ERROR)
     assert 'exported_namespace="serving",exported_pod=~' in sure.fixes[0].steps[-1]
+
+
+def test_a_prometheus_that_overrides_its_monitors_is_named() -> None:
+    query = 'avg(DCGM_FI_DEV_GPU_UTIL{pod=~"llama.*"})'
+    asked = (scaled(query, metric_type="Value"), monitor(honor=True), answered(query))
+    finding = found(serving(*asked, prometheus(override=True))())
+    assert finding.cause == "metric-labels-lost"
+    assert "Prometheus k8s overrides the labels that dcgm-exporter honours" in finding.summary
+    assert finding.fixes[0].params["query"] == 'avg(DCGM_FI_DEV_GPU_UTIL{exported_pod=~"llama.*"})'
+    assert causes(serving(*asked, prometheus(override=False))()) == ["autoscaler-no-metric"]
+    several = (prometheus(override=True), prometheus(override=False, name="other"))
+    assert causes(serving(*asked, *several)()) == ["autoscaler-no-metric"]
 
 
 def test_a_query_for_the_other_labels_is_turned_round() -> None:

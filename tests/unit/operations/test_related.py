@@ -79,6 +79,20 @@ async def test_an_autoscaler_is_looked_at_with_the_pods_that_it_scales() -> None
     assert world.engines.asked_pods() == ["r0", "r0"]
 
 
+@pytest.mark.parametrize(
+    ("query", "asked"),
+    [('avg(DCGM_FI_DEV_GPU_UTIL{pod="r0"})', True), ("sum(vllm:num_requests_waiting)", False)],
+)
+async def test_a_query_for_gpu_metrics_calls_for_exporters_and_monitors(query: str, asked: bool) -> None:
+    world = World().holding(replica("r0", owner="ReplicaSet/llama-1"))
+    trigger = ScaledObjectTrigger("prometheus", metadata={"query": query})
+    spec = ScaledObjectSpec(ScaleTarget(name="llama"), triggers=(trigger,))
+    world.cluster.tell(SCALED_OBJECTS, ScaledObject(Meta("scale", "serving", uid="s"), spec))
+    await look(world, target=Ref("ScaledObject", "scale", "serving"))
+    wanted = {"list daemonsets", "list servicemonitors", "list podmonitors", "list prometheuses"}
+    assert (wanted <= set(world.cluster.asked)) is asked
+
+
 async def test_a_fleet_is_looked_at_without_what_explains_states() -> None:
     world = World().holding(waiting(claim="models"))
     await look(world, logs=False, related=False)

@@ -3,7 +3,8 @@
 What it finds
     A DaemonSet of a DCGM exporter whose pods the API server refuses (a critical priority class that only kube-system
     may use, PodSecurity), or that its controller leaves out of GPU nodes: for a taint that is not tolerated, or a node
-    selector that does not match. Nodes that another exporter covers are not missed.
+    selector that does not match. Nodes that another exporter covers are not missed. Of an autoscaler that asks for GPU
+    metrics and gets none, that this is why.
 
 Why it matters
     A DaemonSet with 0 desired pods is healthy for Kubernetes, and nobody writes an event. The GPU metrics are simply
@@ -23,8 +24,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from vops.diagnosis import admission, blockers, evidence, remedies
-from vops.diagnosis.facts import DaemonFacts
+import msgspec
+
+from vops.diagnosis import admission, blockers, evidence, queries, remedies, scaling
+from vops.diagnosis.facts import DaemonFacts, ScalerFacts
 from vops.diagnosis.filters.taints import tolerable
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Severity
 from vops.diagnosis.placement import NodeFit
@@ -91,6 +94,46 @@ def dcgm_exporter_absent(daemon: DaemonFacts) -> Verdict | None:
         severity=Severity.ERROR if none else Severity.WARNING,
         fixes=(_fix(daemon, missed),),
     )
+
+
+@rule(
+    cause="dcgm-exporter-failure",
+    branch=Branch.SCALE,
+    of=ScalerFacts,
+    explains={"autoscaler-no-metric", "metric-labels-lost"},
+    order=15,
+)
+def dcgm_exporter_blinds(scaler: ScalerFacts) -> Verdict | None:
+    """An autoscaler that follows GPU metrics which nobody takes: it reports to be well, and stays where it is."""
+    blind = next((item for item in scaling.signals(scaler) if _of_gpus(item) and not _has_answer(scaler, item)), None)
+    if blind is None:
+        return None
+    ways = (dcgm_exporter_refused, dcgm_exporter_absent)
+    found = (way.check(daemon) for daemon in scaler.facts.daemons for way in ways)
+    verdict = next((said for said in found if said is not None and said.severity is Severity.ERROR), None)
+    if verdict is None:
+        return None
+    empty = scaling.is_empty(scaling.answer(scaler, blind.query))
+    return msgspec.structs.replace(
+        verdict,
+        summary=f"{scaling.named(scaler)} follows GPU metrics that nobody takes, and stays at "
+        f"{scaling.least_replicas(scaler)}. {verdict.summary}",
+        evidence=(
+            scaling.field_of(scaler, f"spec.triggers[{blind.trigger}].metadata.query", blind.query),
+            *((Evidence("prometheus", blind.query, "no series", "one series"),) if empty else ()),
+            *verdict.evidence,
+        ),
+        confidence=verdict.confidence if empty else Confidence.PROBABLE,
+    )
+
+
+def _of_gpus(signal: scaling.Signal) -> bool:
+    return any(name.lower().startswith("dcgm") for name in queries.metrics(signal.query))
+
+
+def _has_answer(scaler: ScalerFacts, signal: scaling.Signal) -> bool:
+    found = scaling.answer(scaler, signal.query)
+    return found is not None and bool(found.series)
 
 
 def _nowhere(daemon: DaemonFacts) -> Verdict:

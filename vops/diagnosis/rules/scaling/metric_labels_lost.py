@@ -2,7 +2,8 @@
 
 What it finds
     A query that selects DCGM metrics by pod, namespace or container, while the exporter's ServiceMonitor (or
-    PodMonitor) does not honour labels: `pod` then is the exporter itself, and the server's name is in `exported_pod`.
+    PodMonitor) does not honour labels, or the Prometheus object overrides that: `pod` then is the exporter itself, and
+    the server's name is in `exported_pod`.
     And the reverse, a query for `exported_pod` where labels are honoured and Prometheus has no result.
 
 Why it matters
@@ -27,7 +28,7 @@ from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Se
 from vops.diagnosis.queries import Matcher
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.scaling import Signal
-from vops.model.monitoring import PodMonitor, ScrapeEndpoint, ServiceMonitor
+from vops.model.monitoring import PodMonitor, PrometheusServer, ScrapeEndpoint, ServiceMonitor
 from vops.model.resources import Ref
 
 _LABELS = frozenset({"pod", "container", "namespace"})
@@ -52,10 +53,12 @@ def _lost(scaler: ScalerFacts, signal: Signal, *, is_empty: bool) -> Verdict | N
     plain = [item for item in asked if item.label in _LABELS and item.operator in ("=", "=~")]
     exported = [item for item in asked if item.label in _EXPORTED]
     monitors = exporter_monitors(scaler.facts)
-    dropping = [(item, end) for item in monitors for end in endpoints(item) if not honours(end)]
-    keeping = [(item, end) for item in monitors for end in endpoints(item) if honours(end)]
+    over = overriding(scaler.facts)
+    dropping = [(item, end) for item in monitors for end in endpoints(item) if not honours(end, over)]
+    keeping = [(item, end) for item in monitors for end in endpoints(item) if honours(end, over)]
     if plain and dropping and not keeping and not _about_exporter(plain, dropping[0][0]):
-        return _says(scaler, signal, plain, dropping[0][0], is_empty=is_empty)
+        ruled = over if over is not None and honours(dropping[0][1]) else None
+        return _says(scaler, signal, plain, dropping[0][0], is_empty=is_empty, over=ruled)
     if exported and keeping and not dropping and is_empty:
         return _reversed(scaler, signal, exported, keeping[0][0])
     return None
@@ -76,10 +79,17 @@ def endpoints(monitor: Monitor) -> tuple[ScrapeEndpoint, ...]:
     return monitor.spec.endpoints if isinstance(monitor, ServiceMonitor) else monitor.spec.pod_metrics_endpoints
 
 
-def honours(endpoint: ScrapeEndpoint) -> bool:
-    """Whether a series keeps its own `pod`, by honorLabels or by being renamed back."""
+def overriding(facts: Facts) -> PrometheusServer | None:
+    """The Prometheus that turns honorLabels off in every monitor; None where one does not, which may be the one."""
+    servers = facts.all(PrometheusServer)
+    over = [item for item in servers if item.spec.override_honor_labels]
+    return over[0] if over and len(over) == len(servers) else None
+
+
+def honours(endpoint: ScrapeEndpoint, over: PrometheusServer | None = None) -> bool:
+    """Whether a series keeps its own `pod`, by honorLabels (unless overridden) or by being renamed back."""
     back = (str(item.get("targetLabel", "")) for item in endpoint.metric_relabelings)
-    return endpoint.honor_labels or "pod" in back
+    return (endpoint.honor_labels and over is None) or "pod" in back
 
 
 def _about_exporter(asked: list[Matcher], monitor: Monitor) -> bool:
@@ -87,27 +97,60 @@ def _about_exporter(asked: list[Matcher], monitor: Monitor) -> bool:
     return all(re.search("dcgm", item.value) or item.value == monitor.metadata.namespace for item in asked)
 
 
-def _says(scaler: ScalerFacts, signal: Signal, asked: list[Matcher], monitor: Monitor, *, is_empty: bool) -> Verdict:
-    kind = type(monitor).__name__
+def _says(
+    scaler: ScalerFacts,
+    signal: Signal,
+    asked: list[Matcher],
+    monitor: Monitor,
+    *,
+    is_empty: bool,
+    over: PrometheusServer | None,
+) -> Verdict:
     conditions = ", ".join(f'{item.label}{item.operator}"{item.value}"' for item in asked)
+    why = f"{type(monitor).__name__} {monitor.metadata.name} does not honour labels"
+    if over is not None:
+        why = f"Prometheus {over.metadata.name} overrides the labels that {monitor.metadata.name} honours"
     return Verdict(
-        summary=f"{scaling.named(scaler)} asks for GPU metrics of its own pods ({conditions}), but {kind} "
-        f"{monitor.metadata.name} does not honour labels: they are in exported_pod",
+        summary=f"{scaling.named(scaler)} asks for GPU metrics of its own pods ({conditions}), but {why}: they are in "
+        "exported_pod",
         evidence=(
             scaling.field_of(scaler, f"spec.triggers[{signal.trigger}].metadata.query", signal.query),
-            Evidence(kind.lower(), f"{monitor.metadata.name} honorLabels", "false", "true"),
+            *_labels_evidence(monitor, over),
             *((Evidence("prometheus", signal.query, "no series", "one series"),) if is_empty else ()),
         ),
         confidence=Confidence.STRONG if is_empty else Confidence.PROBABLE,
         severity=Severity.ERROR if is_empty else Severity.WARNING,
-        fixes=(_honour(scaler, monitor, signal),),
+        fixes=(_honour(scaler, monitor, signal) if over is None else _ask_exported(scaler, signal, over),),
     )
+
+
+def _labels_evidence(monitor: Monitor, over: PrometheusServer | None) -> tuple[Evidence, ...]:
+    kind, name = type(monitor).__name__.lower(), monitor.metadata.name
+    if over is None:
+        return (Evidence(kind, f"{name} honorLabels", "false", "true"),)
+    return (
+        Evidence("prometheus", f"{over.metadata.name} spec.overrideHonorLabels", "true", "false"),
+        Evidence(kind, f"{name} honorLabels", "true, which is overridden"),
+    )
+
+
+def _ask_exported(scaler: ScalerFacts, signal: Signal, over: PrometheusServer) -> Fix:
+    """The query, since the Prometheus is not the autoscaler's own."""
+    where = f"spec.triggers[{signal.trigger}].metadata.query"
+    note = (
+        f"Or set overrideHonorLabels: false in {over.metadata.namespace}/{over.metadata.name}, if that Prometheus is "
+        "yours: other teams' metrics change their labels with it.",
+    )
+    return _ask_by(scaler, signal, where, _exported(signal.query), note)
+
+
+def _exported(query: str) -> str:
+    return re.sub(r"(?<!exported_)\b(pod|container|namespace)(?=\s*(?:=~|=))", r"exported_\1", query)
 
 
 def _honour(scaler: ScalerFacts, monitor: Monitor, signal: Signal) -> Fix:
     meta = monitor.metadata
     at = next(at for at, item in enumerate(endpoints(monitor)) if not honours(item))
-    exported = re.sub(r"(?<!exported_)\b(pod|container|namespace)(?=\s*(?:=~|=))", r"exported_\1", signal.query)
     return remedies.of_object(
         "fix-metric-labels",
         "Let the GPU metrics keep the labels of their pods",
@@ -116,7 +159,7 @@ def _honour(scaler: ScalerFacts, monitor: Monitor, signal: Signal) -> Fix:
         {"endpoint": at, "autoscaler": scaler.name, "autoscaler_namespace": scaler.namespace},
         (
             "Where the Prometheus object has overrideHonorLabels: true this changes nothing; then ask for the others:",
-            f"query: {exported}",
+            f"query: {_exported(signal.query)}",
         ),
     )
 
@@ -133,13 +176,13 @@ def _reversed(scaler: ScalerFacts, signal: Signal, asked: list[Matcher], monitor
             Evidence("prometheus", signal.query, "no series", "one series"),
         ),
         confidence=Confidence.STRONG,
-        fixes=(_ask_plainly(scaler, signal, where, plain),),
+        fixes=(_ask_by(scaler, signal, where, plain),),
     )
 
 
-def _ask_plainly(scaler: ScalerFacts, signal: Signal, where: str, query: str) -> Fix:
+def _ask_by(scaler: ScalerFacts, signal: Signal, where: str, query: str, notes: tuple[str, ...] = ()) -> Fix:
     title = "Ask for the labels that are there"
     if scaler.scaled_object is None or signal.trigger is None:
-        return remedies.advice(title, scaling.edit(scaler), f"Set {where}: {query}")
+        return remedies.advice(title, scaling.edit(scaler), f"Set {where}: {query}", *notes)
     params = {"trigger": signal.trigger, "query": query}
-    return remedies.of_object("fix-scaling-query", title, Applicability.SAFE, scaler.ref, params)
+    return remedies.of_object("fix-scaling-query", title, Applicability.SAFE, scaler.ref, params, notes)
