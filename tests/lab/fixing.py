@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from vops.adapters.kube import KubeCluster
+from vops.adapters.prometheus import PrometheusMetrics
 from vops.adapters.vllm import VllmEngine
 from vops.lab.world import Lab
 from vops.model.resources import Ref
@@ -66,9 +67,12 @@ async def session_on(lab: Lab, state: Path, *, readonly: bool = False) -> AsyncI
     cluster = KubeCluster.at(lab.url, lab.token, namespace=NAMESPACE, readonly=readonly)
     engine = VllmEngine(cluster.proxy, now=clock.now)
     settings = Settings(lab=lab.scenario, namespace=NAMESPACE, state_dir=str(state), readonly=readonly)
+    metrics = PrometheusMetrics(lab.prometheus_url) if lab.prometheus_url else None
     try:
-        yield Session(cluster, engine, engine, None, clock, settings, lab.hub_url)
+        yield Session(cluster, engine, engine, metrics, clock, settings, lab.hub_url)
     finally:
+        if metrics is not None:
+            await metrics.close()
         await engine.close()
         await cluster.close()
 

@@ -121,6 +121,23 @@ def _mount(deployment: Document, name: str) -> None:
     _stop_first(deployment)
 
 
+def _exported(scaled: Document) -> None:
+    metadata = scaled["spec"]["triggers"][0]["metadata"]
+    metadata["query"] = 'avg(DCGM_FI_DEV_GPU_UTIL{exported_namespace="inference",exported_pod=~"llama3-8b-.*"})'
+
+
+def _honor(monitor: Document) -> None:
+    monitor["spec"]["endpoints"][0]["honorLabels"] = True
+
+
+def _no_override(prometheus: Document) -> None:
+    del prometheus["spec"]["overrideHonorLabels"]
+
+
+def _by_value(scaled: Document) -> None:
+    scaled["spec"]["triggers"][0]["metricType"] = "Value"
+
+
 def _nothing(lab: Lab) -> None:
     """It ends by itself."""
 
@@ -147,6 +164,37 @@ CURES = (
     Cure("node-lost-with-volume", edit(_out_of_service, "v1/Node", "gpu-l4-1", "")),
     Cure("node-lost-with-volume", _delete_node),
 )
+
+
+SCALING = (
+    Cure("blind-autoscaler", edit(_tolerate, "apps/v1/DaemonSet", "dcgm-exporter", "gpu-monitoring")),
+    Cure("labels-overridden", edit(_exported, "keda.sh/v1alpha1/ScaledObject")),
+    Cure("labels-overridden", edit(_no_override, "monitoring.coreos.com/v1/Prometheus", "k8s", "monitoring")),
+    Cure("labels-lost", edit(_honor, "monitoring.coreos.com/v1/ServiceMonitor", "dcgm-exporter", "gpu-monitoring")),
+    Cure("autoscaler-query-capped", edit(_by_value, "keda.sh/v1alpha1/ScaledObject")),
+)
+
+
+@pytest.mark.parametrize("cure", SCALING, ids=lambda cure: cure.scenario)
+async def test_the_right_change_lets_it_scale(start_lab: StartLab, tmp_path: Path, cure: Cure) -> None:
+    lab = await start_lab(cure.scenario)
+    before = _replicas(lab)
+    async with session_on(lab, tmp_path) as session:
+        cure.act(lab)
+        await lab.advance(cure.seconds)
+        (report,) = await diagnose_targets(session, [f"so/{cure.serves}"])
+    assert _replicas(lab) > before
+    assert not report.findings
+
+
+async def test_without_a_change_a_blind_autoscaler_stays_where_it_is(start_lab: StartLab) -> None:
+    lab = await start_lab("blind-autoscaler")
+    await lab.advance(900)
+    assert _replicas(lab) == 1
+
+
+def _replicas(lab: Lab) -> int:
+    return int(lab.store.get("apps/v1", "Deployment", NAMESPACE, "llama3-8b")["spec"]["replicas"])
 
 
 @pytest.mark.parametrize("cure", CURES, ids=lambda cure: cure.scenario)

@@ -87,6 +87,36 @@ CASES = (
         mentions=("llama3-cache keeps it in europe-west4-a", "Let the pod leave its zone"),
     ),
     Case("node-on-its-way", ("autoscaler-working",), states=("pending",), mentions=("is on its way",)),
+    Case("autoscaled", (), target="so/llama3-8b", states=("ready",) * 3),
+    Case(
+        "autoscaler-query-capped",
+        ("autoscaler-query-capped",),
+        target="so/llama3-8b",
+        states=("ready", "ready"),
+        mentions=("can never ask for more than 2 of the 8 replicas",),
+    ),
+    Case(
+        "blind-autoscaler",
+        ("dcgm-exporter-failure", "autoscaler-no-metric"),
+        target="so/llama3-8b",
+        because={"autoscaler-no-metric": ("dcgm-exporter-blinds",)},
+        states=("ready",),
+        mentions=("stays at 1",),
+    ),
+    *(
+        Case(
+            scenario,
+            ("metric-labels-lost", "autoscaler-no-metric"),
+            target="so/llama3-8b",
+            because={"autoscaler-no-metric": ("metric-labels-lost",)},
+            states=("ready",),
+            mentions=(words,),
+        )
+        for scenario, words in (
+            ("labels-overridden", "Prometheus k8s overrides the labels"),
+            ("labels-lost", "does not honour labels"),
+        )
+    ),
     Case("cold-start", (), states=("loading", "ready")),
     Case("taint-and-gpu-shortage", ("untolerated-taint", "gpu-exhausted"), states=("pending",)),
     Case(

@@ -95,6 +95,11 @@ BUILTIN = (
 )
 
 
+def _plural(kind: str) -> str:
+    """`scaledobjects`, `prometheuses`."""
+    return f"{kind.lower()}{'es' if kind.endswith('s') else 's'}"
+
+
 def types_of(definition: Mapping[str, Any]) -> list[ResourceType]:
     """The resource types that a CustomResourceDefinition has served."""
     spec = definition["spec"]
@@ -153,7 +158,5 @@ class Catalog:
         group, _, version = api_version.rpartition("/")
         known = self.by_kind(api_version, kind)
         return known or self.register(
-            ResourceType(
-                group, version, kind, f"{kind.lower()}s", namespaced, status=True, generation=True, builtin=False
-            )
+            ResourceType(group, version, kind, _plural(kind), namespaced, status=True, generation=True, builtin=False)
         )

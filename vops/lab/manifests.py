@@ -13,6 +13,7 @@ INFERENCE = "inference"
 VLLM_IMAGE = "vllm/vllm-openai:v0.25.1"
 GPU_TAINT = {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}
 GPU_TOLERATION = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
+_CONTROL_PLANE = {"key": "node-role.kubernetes.io/control-plane", "operator": "Exists", "effect": "NoSchedule"}
 _CONDITIONS = (
     ("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
     ("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
@@ -182,8 +183,8 @@ def service(name: str, namespace_: str, replicas: int = 1, image: str = "nginx:1
     return deployment(name, namespace_, {"containers": [container]}, labels=labels, replicas=replicas)
 
 
-def dcgm_exporter(namespace_: str = "gpu-monitoring") -> Document:
-    """The DaemonSet of exporters, one on each GPU node."""
+def dcgm_exporter(namespace_: str = "gpu-monitoring", *, tolerates: bool = True) -> Document:
+    """The DaemonSet of exporters, one on each GPU node that it tolerates: every one, or (as its chart comes) none."""
     labels = {"app.kubernetes.io/name": "dcgm-exporter"}
     container = {
         "name": "exporter",
@@ -194,7 +195,7 @@ def dcgm_exporter(namespace_: str = "gpu-monitoring") -> Document:
     }
     pod = {
         "nodeSelector": {"nvidia.com/gpu.present": "true"},
-        "tolerations": [{"operator": "Exists"}],
+        "tolerations": [{"operator": "Exists"} if tolerates else dict(_CONTROL_PLANE)],
         "containers": [container],
     }
     return daemonset("dcgm-exporter", namespace_, pod, labels)
@@ -235,7 +236,14 @@ def daemonset(name: str, namespace_: str, pod: Document, labels: dict[str, str])
     }
 
 
-def cluster_ip(name: str, namespace_: str = INFERENCE, *, port: int = 80, target: int | str = "http") -> Document:
+def cluster_ip(
+    name: str,
+    namespace_: str = INFERENCE,
+    *,
+    port: int = 80,
+    target: int | str = "http",
+    port_name: str = "http",
+) -> Document:
     """A Service in front of the pods of the Deployment of the same name."""
     return {
         "apiVersion": "v1",
@@ -243,7 +251,7 @@ def cluster_ip(name: str, namespace_: str = INFERENCE, *, port: int = 80, target
         "metadata": {"name": name, "namespace": namespace_, "labels": {"app.kubernetes.io/name": name}},
         "spec": {
             "selector": {"app.kubernetes.io/name": name},
-            "ports": [{"name": "http", "port": port, "targetPort": target, "protocol": "TCP"}],
+            "ports": [{"name": port_name, "port": port, "targetPort": target, "protocol": "TCP"}],
         },
     }
 
@@ -269,6 +277,58 @@ def claim(name: str, *, size: str = "100Gi", mode: str = "ReadWriteOnce", class_
             "accessModes": [mode],
             "resources": {"requests": {"storage": size}},
             "storageClassName": class_name,
+        },
+    }
+
+
+PROMETHEUS = "http://prometheus-operated.monitoring.svc.cluster.local:9090"
+_OPERATOR = "monitoring.coreos.com/v1"
+
+
+def prometheus(*, override_honor_labels: bool = False) -> Document:
+    """What makes the operator run a Prometheus."""
+    override = {"overrideHonorLabels": True} if override_honor_labels else {}
+    return {
+        "apiVersion": _OPERATOR,
+        "kind": "Prometheus",
+        "metadata": {"name": "k8s", "namespace": "monitoring"},
+        "spec": {"replicas": 1, "serviceMonitorSelector": {}, "podMonitorSelector": {}, **override},
+    }
+
+
+def service_monitor(name: str, namespace_: str, labels: dict[str, str], port: str, *, honor: bool = False) -> Document:
+    """Has the ports of that name scraped, behind every Service of the namespace that has the labels."""
+    endpoint = {"port": port, "interval": "15s", **({"honorLabels": True} if honor else {})}
+    return {
+        "apiVersion": _OPERATOR,
+        "kind": "ServiceMonitor",
+        "metadata": {"name": name, "namespace": namespace_, "labels": labels},
+        "spec": {"selector": {"matchLabels": labels}, "endpoints": [endpoint]},
+    }
+
+
+def pod_monitor(name: str, namespace_: str, labels: dict[str, str], port: str) -> Document:
+    """Has the ports of that name scraped, of every pod of the namespace that has the labels."""
+    return {
+        "apiVersion": _OPERATOR,
+        "kind": "PodMonitor",
+        "metadata": {"name": name, "namespace": namespace_, "labels": labels},
+        "spec": {"selector": {"matchLabels": labels}, "podMetricsEndpoints": [{"port": port, "interval": "15s"}]},
+    }
+
+
+def scaled_object(target: str, query: str, threshold: str, *, most: int = 4, **trigger: Any) -> Document:
+    """KEDA's autoscaler of a Deployment by one query; `trigger` adds to the trigger."""
+    metadata = {"serverAddress": PROMETHEUS, "query": query, "threshold": threshold}
+    return {
+        "apiVersion": "keda.sh/v1alpha1",
+        "kind": "ScaledObject",
+        "metadata": {"name": target, "namespace": INFERENCE},
+        "spec": {
+            "scaleTargetRef": {"name": target},
+            "minReplicaCount": 1,
+            "maxReplicaCount": most,
+            "triggers": [{"type": "prometheus", "metadata": metadata, **trigger}],
         },
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
@@ -13,6 +14,8 @@ from vops.lab.api import Api, json_response
 from vops.lab.disturbances import Disturbance, Disturbances, Received
 from vops.lab.engine.hub import Hub
 from vops.lab.engine.hub_pages import PREFIX, page
+from vops.lab.monitoring import pages
+from vops.lab.monitoring.prometheus import Prometheus
 from vops.lab.providers import LogsProvider, ProxyProvider
 from vops.lab.statuses import ApiError
 from vops.lab.store import Store
@@ -38,10 +41,12 @@ class LabServer:
         logs: LogsProvider | None = None,
         proxy: ProxyProvider | None = None,
         hub: Hub | None = None,
+        prometheus: Prometheus | None = None,
         port: int = 0,
     ) -> None:
         self.store = store
         self._hub = hub
+        self._prometheus = prometheus
         self.token = token
         self.access = Access()
         self.trouble = Disturbances()
@@ -113,6 +118,9 @@ class LabServer:
             return _befall(request, trouble)
         if self._hub is not None and request.path.startswith(PREFIX):
             return _hub_answer(self._hub, request)
+        if self._prometheus is not None and request.path.startswith(pages.PREFIX):
+            parameters = dict(request.rel_url.query) | dict(parse_qsl(body.decode(errors="replace")))
+            return json_response(*pages.answer(self._prometheus, request.path, parameters))
         if self.token and request.headers.get("Authorization") != f"Bearer {self.token}":
             refusal = statuses.unauthorized()
             return json_response(refusal.code, refusal.status())

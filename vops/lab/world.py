@@ -23,7 +23,9 @@ from vops.lab.controllers.daemonset import DaemonSetController
 from vops.lab.controllers.deployment import DeploymentController
 from vops.lab.controllers.endpoints import EndpointSliceController
 from vops.lab.controllers.garbage import GarbageCollector
+from vops.lab.controllers.hpa import HpaController
 from vops.lab.controllers.job import JobController
+from vops.lab.controllers.keda import Keda
 from vops.lab.controllers.kubelet import Kubelet
 from vops.lab.controllers.nodelife import NodeLifecycle
 from vops.lab.controllers.replicaset import ReplicaSetController
@@ -33,6 +35,7 @@ from vops.lab.documents import Change
 from vops.lab.engine.hub import Hub
 from vops.lab.engine.traffic import TrafficControl
 from vops.lab.machine import Disk
+from vops.lab.monitoring.prometheus import Prometheus
 from vops.lab.pods import PodLogs, PodNetwork
 from vops.lab.recorder import EventLog
 from vops.lab.registry import Registry
@@ -69,6 +72,8 @@ class World:
         """Files in claims (`namespace/name`), by the folder that they were seeded into."""
         self.kubelet = Kubelet(self)
         self.nodelife = NodeLifecycle(self)
+        self.prometheus = Prometheus(self)
+        self.keda = Keda(self)
         self.on_change: Callable[[], None] = lambda: None
         self.live = False
         """False while the past is being made, when engines are not kept up with at every moment."""
@@ -86,6 +91,8 @@ class World:
             EndpointSliceController(self),
             VolumeController(self),
             ClusterAutoscaler(self),
+            self.keda,
+            HpaController(self),
             GarbageCollector(self),
         )
         self.store.subscribe(self._notice)
@@ -205,7 +212,10 @@ class Lab:
             world.take_clock(clock)
         world.go_live()
         token = f"lab-{seed}"
-        server = LabServer(world.store, token=token, logs=PodLogs(world), proxy=PodNetwork(world), hub=world.hub)
+        pods, network = PodLogs(world), PodNetwork(world)
+        server = LabServer(
+            world.store, token=token, logs=pods, proxy=network, hub=world.hub, prometheus=world.prometheus
+        )
         lab = cls(world, server, await server.start(), token, scenario)
         lab._begin(None if clock else speed)
         return lab
@@ -235,6 +245,11 @@ class Lab:
     def hub_url(self) -> str:
         """Where the lab's model hub is, as `HF_ENDPOINT` has it."""
         return f"{self.url}/hub"
+
+    @property
+    def prometheus_url(self) -> str:
+        """Where the cluster's Prometheus answers; empty where it has none."""
+        return f"{self.url}/prometheus" if self.world.prometheus.installed else ""
 
     def kubeconfig(self) -> dict[str, Any]:
         """A kubeconfig for this lab: one context, `lab`."""

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from vops.adapters.clock import MachineClock as MachineClock
 from vops.ports import Clock, Cluster, Engine, Gpus, Hub, Metrics
 from vops.settings import Settings
@@ -40,8 +42,12 @@ async def open_session(settings: Settings, *, clock: Clock | None = None) -> Asy
     Raises InputError (kubeconfig), UsageError (context, scenario); an unreachable server shows at the first request.
     """
     async with AsyncExitStack() as stack:
-        cluster, hub_url = await _lab(settings, stack) if settings.lab else (await _cluster(settings, stack), "")
-        yield replace(_joined(cluster, settings, clock or MachineClock(), stack), hub_url=hub_url)
+        if not settings.lab:
+            yield _joined(await _cluster(settings, stack), settings, clock or MachineClock(), stack)
+            return
+        cluster, hub_url, prometheus_url = await _lab(settings, stack)
+        known = settings if settings.prometheus_url else structs.replace(settings, prometheus_url=prometheus_url)
+        yield replace(_joined(cluster, known, clock or MachineClock(), stack), hub_url=hub_url)
 
 
 async def _cluster(settings: Settings, stack: AsyncExitStack) -> Cluster:
@@ -54,8 +60,8 @@ async def _cluster(settings: Settings, stack: AsyncExitStack) -> Cluster:
     return cluster
 
 
-async def _lab(settings: Settings, stack: AsyncExitStack) -> tuple[Cluster, str]:
-    """The lab's cluster, and where its Hub is."""
+async def _lab(settings: Settings, stack: AsyncExitStack) -> tuple[Cluster, str, str]:
+    """The lab's cluster, and where its Hub and its Prometheus (empty where it has none) are."""
     from vops.adapters.kube import KubeCluster
     from vops.lab.world import Lab
 
@@ -65,7 +71,7 @@ async def _lab(settings: Settings, stack: AsyncExitStack) -> tuple[Cluster, str]
         lab.url, lab.token, context="lab", readonly=settings.readonly, timeout_s=settings.timeout_s
     )
     stack.push_async_callback(cluster.close)
-    return cluster, lab.hub_url
+    return cluster, lab.hub_url, lab.prometheus_url
 
 
 def _joined(cluster: Cluster, settings: Settings, clock: Clock, stack: AsyncExitStack) -> Session:

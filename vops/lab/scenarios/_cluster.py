@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING
 from vops.lab.cloud import NodeGroup
 from vops.lab.documents import Document, copy_of
 from vops.lab.engine.gpus import L4, GpuKind
-from vops.lab.manifests import INFERENCE, VLLM_IMAGE, dcgm_exporter, namespace, node, service
+from vops.lab.manifests import (
+    INFERENCE,
+    VLLM_IMAGE,
+    cluster_ip,
+    dcgm_exporter,
+    namespace,
+    node,
+    pod_monitor,
+    prometheus,
+    service,
+    service_monitor,
+)
 
 if TYPE_CHECKING:
     from vops.lab.world import World
@@ -17,7 +28,10 @@ _NEIGHBOURS = (("coredns", "kube-system", 2), ("gateway", "web", 2), ("chat-fron
 
 
 def base(
-    world: World, gpu_nodes: Mapping[str, tuple[GpuKind, int]], zones: tuple[str, ...] = ("zone-a", "zone-b")
+    world: World,
+    gpu_nodes: Mapping[str, tuple[GpuKind, int]],
+    zones: tuple[str, ...] = ("zone-a", "zone-b"),
+    exporter: Document | None = None,
 ) -> None:
     """Creates the cluster: GPU nodes by name, with their kind of GPU and how many, in the zones by turns."""
     world.registry.add("nginx:1.29")
@@ -30,9 +44,20 @@ def base(
         images = (VLLM_IMAGE, "nvidia/dcgm-exporter:4.5.3")
         created = node(name, gpu=kind, gpus=count, cpu=12 * count, memory_gib=64 * count, images=images, zone=zone)
         world.store.create(created)
-    world.store.create(dcgm_exporter())
+    world.store.create(exporter or dcgm_exporter())
     for name, where, replicas in _NEIGHBOURS:
         world.store.create(service(name, where, replicas))
+
+
+def monitoring(world: World, *, honor_labels: bool = True, override_honor_labels: bool = False) -> None:
+    """Adds a Prometheus that scrapes the exporters and the vLLM servers."""
+    world.store.create(namespace("monitoring"))
+    create(world, prometheus(override_honor_labels=override_honor_labels))
+    create(world, cluster_ip("prometheus-operated", "monitoring", port=9090, target=9090))
+    create(world, pod_monitor("vllm", INFERENCE, {"app.kubernetes.io/component": "vllm"}, "http"))
+    exporter = {"app.kubernetes.io/name": "dcgm-exporter"}
+    create(world, cluster_ip("dcgm-exporter", "gpu-monitoring", port=9400, target="metrics", port_name="metrics"))
+    create(world, service_monitor("dcgm-exporter", "gpu-monitoring", exporter, "metrics", honor=honor_labels))
 
 
 def l4_pool(zone: str, *, most: int = 4) -> NodeGroup:
