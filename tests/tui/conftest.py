@@ -34,8 +34,8 @@ def looking(monkeypatch: pytest.MonkeyPatch) -> list[Ref]:
     snapshot = builders.with_log(builders.fleet_snapshot(), GATED, builders.LOG)
     snapshot = builders.with_log(snapshot, GATED, builders.LOG, previous=True)
 
-    async def observe(_: Any, *, target: Ref) -> ClusterSnapshot:
-        looked.append(target)
+    async def observe(_: Any, *, target: Ref | None = None, namespace: str = "") -> ClusterSnapshot:
+        looked.append(target or Ref("Namespace", namespace))
         return snapshot
 
     monkeypatch.setattr("vops.tui.examine.observe", observe)

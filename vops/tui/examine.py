@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import NamedTuple
 
-from vops.diagnosis.diagnose import diagnose
+from vops.diagnosis.diagnose import diagnose, diagnose_all
 from vops.diagnosis.facts import Facts
 from vops.diagnosis.findings import Report
 from vops.model.resources import Ref
@@ -29,3 +29,9 @@ async def examine(session: Session, ref: Ref) -> Examined:
         return Examined(facts, diagnose(facts, ref))
 
     return await asyncio.to_thread(read)
+
+
+async def examine_all(session: Session, namespace: str) -> list[Report]:
+    """A report on each replica, and on what else is wrong; everywhere when `namespace` is empty. Raises VopsError."""
+    snapshot = await observe(session, namespace=namespace)
+    return await asyncio.to_thread(lambda: diagnose_all(Facts(snapshot)))

@@ -55,6 +55,8 @@ SCREENS: tuple[ScreenEntry, ...] = (
     ScreenEntry("replica", "replica:ReplicaScreen", "one replica", ("pod",), About.REPLICA),
     ScreenEntry("diagnose", "diagnosis:DiagnosisScreen", "why something does not serve", ("diagnosis",), About.ANY),
     ScreenEntry("fix", "fix:FixScreen", "the plan that fixes it", (), About.ANY),
+    ScreenEntry("findings", "findings:FindingsScreen", "what is wrong anywhere, the worst first", ("inbox", "causes")),
+    ScreenEntry("events", "events:EventsScreen", "what happened, repeated events once", ("event", "ev")),
     ScreenEntry("logs", "logs:LogsScreen", "the log of a replica", ("log",), About.REPLICA),
 )
 
