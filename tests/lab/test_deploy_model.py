@@ -90,3 +90,28 @@ async def test_what_cannot_be_rendered_is_said(start_lab: StartLab, tmp_path: Pa
     async with session_on(lab, tmp_path) as session:
         with pytest.raises(InputError, match="cannot render deploy"):
             await planned(session, overlays=["no-such"])
+
+
+async def test_a_seeded_model_is_served_from_its_claim_without_the_hub(start_lab: StartLab, tmp_path: Path) -> None:
+    lab = await start_lab("healthy")
+    async with session_on(lab, tmp_path) as session:
+        seeding = await plan_run(session, "seed-model", {"model": "Qwen/Qwen3-4B", "claim": "models"})
+        await carried_out(session, seeding, Person())
+        commit = next(step.outputs["commit"] for step in seeding.steps if step.id == "manifest")
+        lab.world.hub.gib_per_s = 1e-6
+        result = await carried_out(session, await planned(session, claim="models", commit=commit), Person())
+    assert (result.outcome, result.error) == (Ending.FIXED, None)
+    spec = live(lab, "new")["spec"]["template"]["spec"]
+    assert spec["volumes"][0]["persistentVolumeClaim"] == {"claimName": "models", "readOnly": True}
+    assert spec["containers"][0]["args"][:2] == [
+        f"/models/Qwen--Qwen3-4B/{commit}",
+        "--served-model-name=Qwen/Qwen3-4B",
+    ]
+    assert {"name": "HF_HUB_OFFLINE", "value": "1"} in spec["containers"][0]["env"]
+
+
+async def test_a_claim_without_a_commit_names_no_model(start_lab: StartLab, tmp_path: Path) -> None:
+    lab = await start_lab("healthy")
+    async with session_on(lab, tmp_path) as session:
+        with pytest.raises(Refused, match="given together"):
+            await planned(session, claim="models")

@@ -51,6 +51,10 @@ class Asked(msgspec.Struct, frozen=True):
     gpu_product: str = ""
     gke_accelerator: str = ""
     aws_gpu_name: str = ""
+    claim: str = ""
+    """The claim with the models; without, one of the workload's own name."""
+    commit: str = ""
+    """The commit of the model in that claim, where seed-model has put it there."""
     parameters: Mapping[str, str] = {}
     """Parameters of the library by name, instead of what is computed."""
 
@@ -102,7 +106,7 @@ def _serving(asked: Asked) -> dict[str, Value]:
         "image": asked.image,
         "model": asked.model,
         "served_name": asked.model,
-        "model_folder": asked.model.strip("/").replace("/", "--"),
+        "model_folder": "/".join(filter(None, (asked.model.strip("/").replace("/", "--"), asked.commit))),
         "revision": "main",
         "max_model_len": asked.max_model_len,
         "max_num_seqs": asked.max_num_seqs,
@@ -122,7 +126,7 @@ def _placing(asked: Asked, name: str) -> dict[str, Value]:
         "namespace": asked.namespace or "default",
         "monitoring_namespace": "monitoring",
         "token_secret": "hf-token",
-        "claim": f"{name}-models",
+        "claim": asked.claim or f"{name}-models",
         "seed_claim": f"{name}-models-seed",
         "storage_class": None,
         "gpu_product": asked.gpu_product or "NVIDIA-L4",

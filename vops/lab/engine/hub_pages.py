@@ -105,5 +105,13 @@ def files_of(model: ModelFacts) -> list[Document]:
     return sorted(files, key=lambda item: str(item["rfilename"]))
 
 
+def repository_in(folder: str, files: set[str]) -> str:
+    """The repository whose files are all in a folder of a claim (`…/OWNER--NAME/COMMIT`); empty when one is missing."""
+    repository = folder.split("/")[-2].replace("--", "/", 1)
+    model = CATALOGUE.get(repository)
+    whole = model is not None and {str(item["rfilename"]) for item in files_of(model)} <= files
+    return repository if whole else ""
+
+
 def _made(name: str, kind: str) -> str:
     return hashlib.new(kind, name.encode(), usedforsecurity=False).hexdigest()

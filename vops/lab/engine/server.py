@@ -12,6 +12,7 @@ from vops.lab.engine import texts
 from vops.lab.engine.endpoints import answer
 from vops.lab.engine.exposition import Page, bounds, numbers_of, page_values
 from vops.lab.engine.histogram import Histogram
+from vops.lab.engine.hub_pages import repository_in
 from vops.lab.engine.memory import GIB
 from vops.lab.engine.serving import Serving, Speed, steps_between
 from vops.lab.engine.startup import Conditions, Start, start
@@ -64,9 +65,21 @@ class VllmServer(Process):
             ip=around.ip,
             begins=self.started_at,
             dice=self.dice,
+            seeded=self._seeded(),
             in_memory=self._in_memory(around.env.get("HF_HOME", _HUB_CACHE)),
             patience_s=float(around.env.get("VLLM_ENGINE_READY_TIMEOUT_S", Conditions.patience_s)),
         )
+
+    def _seeded(self) -> dict[str, str]:
+        """The models in the claims that the container mounts, by folder; one that lacks a file is none."""
+        found = {}
+        for mount in self.around.container.get("volumeMounts", ()):
+            claim = (self._volume(mount["mountPath"]) or {}).get("persistentVolumeClaim", {}).get("claimName", "")
+            for folder, files in self.world.seeded.get(f"{self.namespace}/{claim}", {}).items():
+                repository = repository_in(folder, files)
+                if repository:
+                    found[folder.replace("/models", mount["mountPath"], 1)] = repository
+        return found
 
     def _model_key(self) -> str:
         """The command line names the model; anything that tells two of them apart will do."""

@@ -48,6 +48,8 @@ class Conditions:
     ip: str
     begins: float
     dice: Random
+    seeded: Mapping[str, str] = field(default_factory=dict)
+    """Whole models in mounted claims: the repository by the folder."""
     in_memory: bool = False
     patience_s: float = 600.0
 
@@ -152,6 +154,9 @@ class _Starter:
 
     def _find_model(self) -> ModelFacts:
         self._pass(0.9)
+        if seeded := self._seeded():
+            self._start.model = seeded
+            return seeded
         found = self._conditions.hub.ask(self._start.arguments.model, self._conditions.token)
         cached = self._conditions.hub.facts(self._start.arguments.model) if self._conditions.on_disk else None
         if isinstance(found, Refusal):
@@ -160,6 +165,11 @@ class _Starter:
             found = cached  # huggingface_hub takes the files that it has where the hub refuses to tell of newer ones
         self._start.model = found
         return found
+
+    def _seeded(self) -> ModelFacts | None:
+        """The model in a claim, when that is what the command line names."""
+        repository = self._conditions.seeded.get(self._start.arguments.model)
+        return self._conditions.hub.facts(repository) if repository else None
 
     def _configure(self, model: ModelFacts) -> MemoryPlan:
         arguments, conditions = self._start.arguments, self._conditions
@@ -191,7 +201,7 @@ class _Starter:
 
     def _load(self, model: ModelFacts, memory: MemoryPlan) -> None:
         self._phase("download", 0.8)
-        if self._conditions.on_disk < 1:
+        if self._conditions.on_disk < 1 and not self._seeded():
             self._download(model)
         begun = self._start.weights_from = self._at
         host = _HOST_GIB + min(5.0, model.weights_gib) + (model.weights_gib if self._conditions.in_memory else 0.0)
