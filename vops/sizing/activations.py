@@ -37,6 +37,8 @@ GRAPH_GIB = 0.00022
 LATENT_LAUNCHES, RECURRENT_LAUNCHES = 2.1, 1.7
 EXPERT_LAUNCHES, SHARED_EXPERT_LAUNCHES = 1.4, 2.5
 """Kernels that a part of a layer launches, of those that attention or a plain feed-forward does."""
+MIXTURE_CAPTURES = {"GptOssForCausalLM": 1024}
+"""The largest batch that is captured, where a model has its own (models/config.py `GptOssForCausalLMConfig`)."""
 
 
 class Overhead(msgspec.Struct, frozen=True):
@@ -157,12 +159,13 @@ def _graphs(model: Architecture, settings: Resolved, stage: int) -> float:
     if settings.eager:
         return 0.0
     at = stages(len(model.layers), settings.parallelism.pipeline)[stage]
-    return GRAPH_GIB * GIB * _captured(settings) * sum(_launches(model, model.layers[index]) for index in at)
+    return GRAPH_GIB * GIB * _captured(model, settings) * sum(_launches(model, model.layers[index]) for index in at)
 
 
-def _captured(settings: Resolved) -> int:
+def _captured(model: Architecture, settings: Resolved) -> int:
     """Piecewise graphs to twice the sequences and whole ones to decode (config/vllm.py `_set_cudagraph_sizes`)."""
-    largest = min(2 * settings.max_num_seqs, 512, settings.max_num_batched_tokens)
+    asked = MIXTURE_CAPTURES.get(model.name, min(2 * settings.max_num_seqs, 512))
+    largest = min(asked, settings.max_num_batched_tokens)
     return _sizes(largest) + _sizes(min(largest, settings.max_num_seqs))
 
 
