@@ -64,6 +64,13 @@ def overhead(model: Architecture, card: Card, settings: Resolved, stage: int | N
 
 
 def _activation(model: Architecture, settings: Resolved, *, samples: bool, fused: bool) -> float:
+    """The larger of the encoder's peak and the language model's over what the encoder made."""
+    encoded = model.encoder_tokens * model.hidden * model.dtype_bytes
+    language = _language(model, settings, samples=samples, fused=fused)
+    return max(model.encoder_peak * model.dtype_bytes + encoded, language + encoded)
+
+
+def _language(model: Architecture, settings: Resolved, *, samples: bool, fused: bool) -> float:
     logits = settings.max_num_seqs * model.vocabulary if samples else 0
     kept = logits * settings.dialect.state_bytes if settings.v2_runner else 0.0
     workspace = 0.0 if fused else _expert_workspace(model, settings)

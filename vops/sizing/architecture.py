@@ -133,6 +133,7 @@ class Architecture(msgspec.Struct, frozen=True):
     position table, `rotary_rows` those of cosines and sines. `extra` are elements beside the decoder (a vision tower,
     an audio encoder), in the model's dtype. `draft_layers` are for multi-token prediction; `draft_vocabulary` is an
     EAGLE-3 drafter's. `cross_positions` are the encoder positions an encoder-decoder's layers keep keys and values of.
+    `encoder_peak` are the elements alive while the largest image becomes `encoder_tokens`.
     """
 
     name: str
@@ -161,6 +162,8 @@ class Architecture(msgspec.Struct, frozen=True):
     draft_layers: int = 0
     draft_vocabulary: int = 0
     multimodal: bool = False
+    encoder_peak: int = 0
+    encoder_tokens: int = 0
     quantization: Quantization = Quantization()
 
     @property

@@ -15,7 +15,7 @@ from vops.sizing.architecture import Architecture, Attention, Experts, Latent, R
 from vops.sizing.layers import decoder_layers
 from vops.sizing.modelconfig import ModelConfig
 from vops.sizing.quantization import Quantization, configured
-from vops.sizing.towers import cross_attention, tower_elements
+from vops.sizing.towers import cross_attention, encoder_elements, tower_elements
 
 
 class Family(msgspec.Struct, frozen=True):
@@ -164,6 +164,7 @@ def architecture(config: ModelConfig) -> Architecture:
     max_length = text.extent(
         "max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "max_target_positions", default=2048
     )
+    peak, tokens = encoder_elements(config)
     head_dim = latent.rope_dim if latent else (attention.head_dim if attention else 0)
     built = Architecture(
         name=next(iter(config.words("architectures")), model_type),
@@ -190,6 +191,8 @@ def architecture(config: ModelConfig) -> Architecture:
         draft_vocabulary=text.count("draft_vocab_size", default=0),
         draft_layers=text.count("num_nextn_predict_layers", "mtp_num_hidden_layers", default=0),
         multimodal=_has_tower(config),
+        encoder_peak=peak,
+        encoder_tokens=tokens,
         quantization=_scheme(config, text),
     )
     return cross_attention(built, text) if model_type == "whisper" else built

@@ -92,5 +92,5 @@ def _assumptions(sizing: Sizing, config: ModelConfig, *, known: bool) -> Iterato
         yield "for the newest vLLM that vops knows; --vllm VERSION for another"
     if card.name == "GB10":
         yield "the GB10 shares its memory with the host: what the host uses, page cache included, comes off"
-    if sizing.model.multimodal:
+    if sizing.model.multimodal and not sizing.model.encoder_peak:
         yield "the vision or audio encoder's profiling run is not in the activation peak"

@@ -12,6 +12,8 @@ from vops.sizing.architecture import Architecture
 from vops.sizing.modelconfig import ModelConfig
 
 _TOWERS = ("vision_config", "visual", "audio_config")
+_LARGEST_IMAGE_KINDS = ("qwen3_vl", "qwen3_5")
+LARGEST_IMAGE_TOKENS = 16_384
 _GATED = frozenset({"pixtral", "qwen2_5_vl", "qwen2_5_vl_vision"})
 
 
@@ -19,6 +21,23 @@ def tower_elements(config: ModelConfig, hidden: int) -> int:
     """Elements of every tower and its projector; 0 for a language model."""
     towers = (config.part(name) for name in _TOWERS if isinstance(config.values.get(name), dict))
     return sum(_tower(tower, config, hidden) for tower in towers if tower is not None)
+
+
+def encoder_elements(config: ModelConfig) -> tuple[int, int]:
+    """What profiling the largest image keeps alive, and the tokens it becomes; zeros where that is not known.
+
+    vLLM encodes one image of the largest size before the language model runs. Qwen3-VL's and Qwen3.5's processors
+    make 16,384 tokens of four patches; a block's feed-forward, its input and residual, the positions and the pixels
+    are alive at once. Source: vLLM model_executor/models/qwen3_vl.py, v1/worker/gpu_model_runner.py `profile_run`.
+    """
+    tower = config.part("vision_config")
+    if tower is None or not config.word("model_type").startswith(_LARGEST_IMAGE_KINDS):
+        return 0, 0
+    width, feed = tower.count("hidden_size"), tower.count("intermediate_size")
+    side = tower.count("patch_size", default=16)
+    pixels = tower.count("in_channels", default=3) * tower.count("temporal_patch_size", default=2) * side**2
+    patches = LARGEST_IMAGE_TOKENS * tower.count("spatial_merge_size", default=2) ** 2
+    return patches * (2 * feed + 3 * width + pixels), LARGEST_IMAGE_TOKENS
 
 
 def _tower(tower: ModelConfig, config: ModelConfig, hidden: int) -> int:
