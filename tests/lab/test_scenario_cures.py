@@ -10,9 +10,10 @@ import pytest
 
 from tests.conftest import StartLab
 from tests.lab.fixing import NAMESPACE, session_on
+from vops.lab.controllers.base import is_true
 from vops.lab.documents import Document, copy_of
 from vops.lab.faults import with_claim, with_empty_cache, with_startup_budget, with_token
-from vops.lab.manifests import GPU_TOLERATION, claim, container_of
+from vops.lab.manifests import GPU_TOLERATION, VLLM_IMAGE, bare_gpu_node, claim, container_of
 from vops.lab.world import Lab
 from vops.operations.diagnose import diagnose_targets
 
@@ -138,11 +139,22 @@ def _by_value(scaled: Document) -> None:
     scaled["spec"]["triggers"][0]["metricType"] = "Value"
 
 
+def _another_node(lab: Lab) -> None:
+    edit(lambda node: node["spec"].update(unschedulable=True), "v1/Node", "gpu-l4-1", "")(lab)
+    lab.world.hardware["gpu-l4-2"] = 4
+    images = (VLLM_IMAGE, "nvidia/k8s-device-plugin:v0.20.0")
+    lab.store.create(bare_gpu_node("gpu-l4-2", images=images))
+    for pod in lab.store.list("v1", "Pod", NAMESPACE):
+        if not is_true(pod, "Ready"):
+            lab.store.delete("v1", "Pod", NAMESPACE, pod["metadata"]["name"])
+
+
 def _nothing(lab: Lab) -> None:
     """It ends by itself."""
 
 
 CURES = (
+    Cure("gpu-lost", _another_node),
     Cure("gpu-stockout", _restock, seconds=2400),
     Cure("quota-then-stockout", _restock, seconds=2400),
     Cure("cloud-quota", _raise_quota, seconds=2400),

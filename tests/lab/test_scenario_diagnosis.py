@@ -17,6 +17,9 @@ from vops.operations.diagnose import diagnose_targets
 from vops.operations.observe import observe
 from vops.operations.session import Session
 
+_CROWD = 4
+"""Of more replicas than this only the different states are compared."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -87,6 +90,14 @@ CASES = (
         mentions=("llama3-cache keeps it in europe-west4-a", "Let the pod leave its zone"),
     ),
     Case("node-on-its-way", ("autoscaler-working",), states=("pending",), mentions=("is on its way",)),
+    Case(
+        "gpu-lost",
+        ("xid-gpu-lost", "device-allocation-failed"),
+        because={"device-allocation-failed": ("gpu-lost-at-admission",)},
+        states=("creating", "failed", "ready"),
+        well=("qwen3-14b",),
+        mentions=("GPU is lost", "3 of 4"),
+    ),
     Case("autoscaled", (), target="so/llama3-8b", states=("ready",) * 3),
     Case(
         "autoscaler-query-capped",
@@ -165,7 +176,8 @@ async def test_the_fleet_shows_it(start_lab: StartLab, tmp_path: Path, case: Cas
         facts = Facts(await observe(session, namespace=NAMESPACE, window_s=0, logs=False))
     kind, _, name = case.target.partition("/")
     mine = [item.state for item in facts.replicas if item.owner is not None and item.owner.name == name]
-    assert tuple(sorted(map(str, mine))) == case.states, kind
+    shown = sorted(map(str, mine))
+    assert tuple(dict.fromkeys(shown) if len(shown) > _CROWD else shown) == case.states, kind
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.scenario)

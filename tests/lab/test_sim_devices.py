@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tests.lab.simulation import create, run
+from tests.lab.simulation import create, llama, pods, run
 from vops.lab.clock import LabClock
 from vops.lab.controllers.podworker import PodWorker
 from vops.lab.engine.device_plugin import DevicePlugin
-from vops.lab.manifests import bare_gpu_node, device_plugin, namespace
+from vops.lab.manifests import INFERENCE, bare_gpu_node, device_plugin, namespace
 from vops.lab.world import World
 
 GPU = "nvidia.com/gpu"
@@ -54,12 +54,28 @@ def test_a_lost_gpu_is_marked_unhealthy_and_not_given_away() -> None:
     run(world, 10)
     process = _worker(world).units[0].process
     assert isinstance(process, DevicePlugin)
-    process.lose(2, 79)
+    world.kubelet.lose_gpu("gpu-1", 2, 79)
     run(world, 5)
     assert _gpus(world) == ("4", "3")
     lines = [line.text for line in process.output.until(world.now)]
     assert any("XidCriticalError: Xid=79 on Device=GPU-" in line for line in lines)
     assert _worker(world).machine.take("inference/x", 4) is None
+
+
+def test_a_node_with_a_lost_gpu_refuses_pods_that_would_fit() -> None:
+    world = _world()
+    world.store.create(namespace(INFERENCE))
+    create(world, device_plugin())
+    run(world, 10)
+    world.kubelet.lose_gpu("gpu-1", 2, 79)
+    run(world, 2)
+    create(world, llama())
+    run(world, 40)
+    refused = [item for item in pods(world) if item["status"]["phase"] == "Failed"]
+    assert len(refused) >= 2
+    assert refused[0]["status"]["reason"] == "UnexpectedAdmissionError"
+    assert refused[0]["status"]["message"].startswith("Pod was rejected: Allocate failed due to device plugin Get")
+    assert "error creating nvml.Device 2: nvml: GPU is lost" in refused[0]["status"]["message"]
 
 
 def test_without_its_plugin_a_node_keeps_the_capacity_and_offers_nothing() -> None:

@@ -81,10 +81,15 @@ class Machine:
         self._addresses += 1
         return f"10.244.{self.number}.{self._addresses % 250 + 2}"
 
+    @property
+    def free(self) -> list[Gpu]:
+        """The GPUs that are healthy and nobody's."""
+        busy = {gpu.index for gpus in self.taken.values() for gpu in gpus} | self.unhealthy
+        return [gpu for gpu in self.gpus if gpu.index not in busy]
+
     def take(self, pod: str, count: int) -> tuple[Gpu, ...] | None:
         """Gives `count` GPUs to a pod, or None when there are not as many free and healthy."""
-        busy = {gpu.index for gpus in self.taken.values() for gpu in gpus} | self.unhealthy
-        free = [gpu for gpu in self.gpus if gpu.index not in busy]
+        free = self.free
         if count > len(free):
             return None
         self.taken[pod] = tuple(free[:count])

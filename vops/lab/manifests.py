@@ -201,14 +201,16 @@ def dcgm_exporter(namespace_: str = "gpu-monitoring", *, tolerates: bool = True)
     return daemonset("dcgm-exporter", namespace_, pod, labels)
 
 
-def bare_gpu_node(name: str, gpus: int = 4, **options: Any) -> Document:
+def bare_gpu_node(name: str, gpus: int = 4, *, labels: dict[str, str] | None = None, **options: Any) -> Document:
     """A node with L4 cards that nothing has registered yet: the cloud's labels tell of them, its capacity does not."""
-    labels = {
+    shown = {
         "cloud.google.com/gke-accelerator": "nvidia-l4",
         "feature.node.kubernetes.io/pci-10de.present": "true",
         "node.kubernetes.io/instance-type": "g2-standard-48",
     }
-    return node(name, cpu=12 * gpus, memory_gib=64 * gpus, labels=labels, taints=(GPU_TAINT,), **options)
+    return node(
+        name, cpu=12 * gpus, memory_gib=64 * gpus, labels=shown | (labels or {}), taints=(GPU_TAINT,), **options
+    )
 
 
 def device_plugin(tolerations: tuple[Document, ...] = (GPU_TOLERATION,)) -> Document:

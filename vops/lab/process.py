@@ -88,6 +88,9 @@ class Process:
         del request
         return None
 
+    def gpu_lost(self, index: int, xid: int) -> None:
+        """A GPU of the machine stopped answering, with this Xid."""
+
     def terminate(self) -> None:
         """SIGTERM."""
         self._plan(0.2, lambda: self.exit(0))

@@ -111,6 +111,17 @@ class Kubelet(Controller):
         """The device plugin is gone: the GPUs stay in the capacity, and none is given away."""
         self._set_gpus(name, {"allocatable": 0})
 
+    def lose_gpu(self, name: str, index: int, xid: int) -> None:
+        """A GPU stops answering its driver: the device plugin hears of it, and cannot list the node's GPUs any more."""
+        machine = self.machine(name)
+        if machine is None:
+            return
+        machine.lost[index] = xid
+        for worker in self.workers:
+            for unit in worker.units if worker.machine is machine else ():
+                if unit.process is not None:
+                    unit.process.gpu_lost(index, xid)
+
     def _set_gpus(self, name: str, counts: dict[str, int]) -> None:
         found = self.store.find("v1", "Node", "", name)
         if found is None:

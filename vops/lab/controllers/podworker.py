@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from vops.lab.world import World
 
 _ADMISSION_S = 0.3
+_LOST_S = (8.0, 15.0)
+"""How long a driver takes to answer for a GPU that does not answer it."""
 _SANDBOX_S = (0.8, 1.8)
 _ATTACH_AGAIN_S = 5.0
 _MOUNT_TIMEOUT_S = 123.0
@@ -51,8 +53,9 @@ class PodWorker:
     def admit(self) -> None:
         """Takes the pod on, or rejects it when its GPUs are not there."""
         self.write()
-        if self.gpus is None:
-            self.plan(_ADMISSION_S, self._reject)
+        if refusal := self._refusal():
+            seconds = self.chance.uniform(*_LOST_S) if self.machine.lost else _ADMISSION_S
+            self.plan(seconds, lambda: self._reject(refusal))
             return
         self._attach(self.world.now, set())
 
@@ -88,13 +91,28 @@ class PodWorker:
             "failed to process volumes=[]: context deadline exceeded"
         )
 
-    def _reject(self) -> None:
-        wanted = requests_of(self.pod)[GPU]
-        self.rejection = (
-            f"Pod was rejected: Allocate failed due to requested number of devices unavailable for {GPU}. "
-            f"Requested: {wanted}, Available: 0, which is unexpected"
+    def _refusal(self) -> str:
+        """Why the device manager cannot give the pod its GPUs; empty when it can."""
+        wanted = requests_of(self.pod).get(GPU, 0)
+        if self.gpus is None:
+            left = len(self.machine.free)
+            return (
+                f"requested number of devices unavailable for {GPU}. Requested: {wanted}, Available: {left}, "
+                "which is unexpected"
+            )
+        if not wanted or not self.machine.free or not self.machine.lost:
+            return ""  # with nothing to choose from, the plugin is not asked for its preference
+        lost = min(self.machine.lost)
+        return (
+            "device plugin GetPreferredAllocation rpc failed with err: rpc error: code = Unknown desc = error getting "
+            "list of preferred allocation devices: unable to retrieve list of available devices: error creating "
+            f"nvml.Device {lost}: nvml: GPU is lost, which is unexpected"
         )
+
+    def _reject(self, why: str) -> None:
+        self.rejection = f"Pod was rejected: Allocate failed due to {why}"
         self.event("Warning", "UnexpectedAdmissionError", self.rejection.removeprefix("Pod was rejected: "))
+        self.machine.give_back("/".join(self.key))
         self.write()
 
     def _sandbox_ready(self) -> None:

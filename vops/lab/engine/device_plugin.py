@@ -28,8 +28,7 @@ class DevicePlugin(Process):
         for index, xid in sorted(self._machine.lost.items()):
             self._report(index, xid)
 
-    def lose(self, index: int, xid: int) -> None:
-        """The driver reports a critical error of one GPU."""
+    def gpu_lost(self, index: int, xid: int) -> None:
         self._plan(_WARNING_S, lambda: self._report(index, xid))
 
     def _report(self, index: int, xid: int) -> None:

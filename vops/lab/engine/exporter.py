@@ -28,6 +28,7 @@ class _Reading:
     used_mib: float
     power_w: float
     temperature_c: float
+    xid: int
 
 
 _FIELDS: tuple[tuple[str, str, str, Callable[[_Reading], float]], ...] = (
@@ -36,7 +37,7 @@ _FIELDS: tuple[tuple[str, str, str, Callable[[_Reading], float]], ...] = (
     ("DCGM_FI_DEV_POWER_USAGE", "gauge", "Power draw (in W).", lambda one: round(one.power_w, 3)),
     ("DCGM_FI_DEV_GPU_UTIL", "gauge", "GPU utilization (in %).", lambda one: round(one.utilization * 100)),
     ("DCGM_FI_DEV_MEM_COPY_UTIL", "gauge", "Memory utilization (in %).", lambda one: round(one.utilization * 70)),
-    ("DCGM_FI_DEV_XID_ERRORS", "gauge", "Value of the last XID error encountered.", lambda one: 0),
+    ("DCGM_FI_DEV_XID_ERRORS", "gauge", "Value of the last XID error encountered.", lambda one: one.xid),
     ("DCGM_FI_DEV_FB_FREE", "gauge", "Framebuffer memory free (in MiB).", lambda one: round(_free(one))),
     ("DCGM_FI_DEV_FB_USED", "gauge", "Framebuffer memory used (in MiB).", lambda one: round(one.used_mib)),
 )
@@ -99,4 +100,5 @@ class GpuExporter(Process):
         utilization = max(0.0, min(1.0, busy + flicker)) if busy > 0.01 else 0.0
         kind = gpu.kind
         power = kind.idle_w + (kind.limit_w - kind.idle_w) * utilization * (0.72 + flicker)
-        return _Reading(gpu, namespace, pod, container, utilization, used, power, 33 + 34 * utilization * 0.9)
+        heat, xid = 33 + 34 * utilization * 0.9, self.around.machine.lost.get(gpu.index, 0)
+        return _Reading(gpu, namespace, pod, container, utilization, used, power, heat, xid)
