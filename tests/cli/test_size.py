@@ -114,6 +114,18 @@ async def test_what_a_start_logged_is_preferred_from_then_on(vops: RunVops) -> N
     assert other["measured"] is None
 
 
+async def test_a_start_is_recorded_for_the_flags_that_its_log_begins_with(vops: RunVops) -> None:
+    log = (DATA / "starts" / "size-l8-045-fp8.log").read_bytes()
+    asked = ["size", "llama", "--gpu", "H100", "--config", str(LLAMA), "-o", "json"]
+    learned = await vops(*asked, "--learn", "-", given=log)
+    assert (learned.document["kv_cache_tokens"], learned.document["fits"]) == (213568, True)
+    assert "flags that the log begins with" in learned.err
+    flags = ["--vllm", "0.25.1", "--gpu-memory-utilization", "0.45", "-q", "fp8", "--enforce-eager"]
+    again = await vops(*asked, *flags, "--max-model-len", "8192")
+    assert again.document["measured"]["weights_gib"] == 8.49
+    assert (await vops(*asked)).document["measured"] is None
+
+
 async def test_a_node_of_the_cluster_names_its_card(vops: RunVops) -> None:
     fleet = (await vops("--lab", "fleet", "-o", "json")).document
     node = next(replica["node"] for replica in fleet["replicas"] if replica["node"])

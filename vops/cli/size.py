@@ -100,7 +100,7 @@ def size(
     source = _source(model, config, revision, settings, stdin_taken=learn == "-")
     wanted = Wanted(source, card, asked, concurrency, read_gbs, weights_bytes)
     if learn:
-        _learn(wanted, learn, settings, quiet=options.quiet)
+        wanted = _learn(wanted, learn, settings, quiet=options.quiet)
     found = answer(wanted, settings.state_path)
     if output == "json":
         emit(size_json(found))
@@ -197,7 +197,8 @@ async def _from_hub(model: str, revision: str, settings: Settings) -> Source:
     return await hub_source(HuggingFaceHub(settings.timeout_s or DEFAULT_TIMEOUT_S), model, revision)
 
 
-def _learn(wanted: Wanted, log: str, settings: Settings, *, quiet: bool) -> None:
+def _learn(wanted: Wanted, log: str, settings: Settings, *, quiet: bool) -> Wanted:
+    """Records a start, and answers for the settings that it had."""
     from vops.adapters.clock import MachineClock
     from vops.cli.diagnostics import narrate
     from vops.errors import InputError
@@ -209,5 +210,8 @@ def _learn(wanted: Wanted, log: str, settings: Settings, *, quiet: bool) -> None
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path=log, hint="give --learn a vLLM log") from error
     at = MachineClock().now().strftime("%Y-%m-%d")
-    path = learn(wanted, settings.state_path, raw.decode("utf-8", "replace"), at)
+    started, path = learn(wanted, settings.state_path, raw.decode("utf-8", "replace"), at)
     narrate(f"recorded in {path}", quiet=quiet)
+    if started.asked != wanted.asked:
+        narrate("for the version and flags that the log begins with; ask with them to meet it again", quiet=quiet)
+    return started

@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
-from vops.diagnosis.logs import read_log
+from vops.diagnosis.logs import LogReading, read_log
 from vops.errors import InputError, UsageError
+from vops.model.dialects import version_of
 from vops.model.resources import Node
 from vops.operations.measured import measured_by, measurement_key, recall, record
 from vops.ports import Hub
@@ -75,12 +76,59 @@ def answer(wanted: Wanted, state: Path) -> Answer:
     )
 
 
-def learn(wanted: Wanted, state: Path, log: str, at: str) -> Path:
-    """Records what a real start with these settings logged; the next answer prefers it."""
+def learn(wanted: Wanted, state: Path, log: str, at: str) -> tuple[Wanted, Path]:
+    """Records what a real start logged, and returns the question that it answers from now on: the settings it had.
+
+    Raises InputError for a log that tells nothing.
+    """
+    reading = read_log(log)
+    measured = measured_by(reading, at)
+    wanted = msgspec.structs.replace(wanted, asked=as_started(wanted.asked, reading))
     model = architecture(wanted.source.config)
     checkpoint = wanted.weights_bytes or trusted_checkpoint(model, wanted.source)
     predicted = size(model, wanted.card, wanted.asked, checkpoint_bytes=checkpoint)
-    return record(state, measurement_key(wanted.source.name, predicted), measured_by(read_log(log), at))
+    return wanted, record(state, measurement_key(wanted.source.name, predicted), measured)
+
+
+def as_started(asked: Asked, reading: LogReading) -> Asked:
+    """The settings that a log begins with (`non-default args`); what was asked where the log does not begin so."""
+    given = reading.arguments
+    if not given or not reading.version:
+        return asked
+    numbers = {name: _whole(given.get(name)) for name in _LOGGED_NUMBERS}
+    share = given.get("gpu_memory_utilization")
+    caching = given.get("enable_prefix_caching")
+    return msgspec.structs.replace(
+        asked,
+        version=version_of(reading.version),
+        parallelism=msgspec.structs.replace(
+            asked.parallelism,
+            tensor=_whole(given.get("tensor_parallel_size")) or 1,
+            pipeline=_whole(given.get("pipeline_parallel_size")) or 1,
+            expert=given.get("enable_expert_parallel") == "True",
+        ),
+        gpu_memory_utilization=float(share) if share and _is_share(share) else None,
+        kv_cache_dtype=given.get("kv_cache_dtype", "auto"),
+        dtype=given.get("dtype", "auto"),
+        quantization=given.get("quantization"),
+        enforce_eager=given.get("enforce_eager") == "True",
+        prefix_caching=None if caching is None else caching == "True",
+        **numbers,
+    )
+
+
+_LOGGED_NUMBERS = ("max_model_len", "max_num_seqs", "max_num_batched_tokens", "block_size")
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() else None
+
+
+def _is_share(text: str) -> bool:
+    try:
+        return 0 < float(text) <= 1
+    except ValueError:
+        return False
 
 
 def _with_measured(predicted: Sizing, measured: Measured, checkpoint: int | None) -> Sizing:
