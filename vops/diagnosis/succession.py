@@ -66,10 +66,17 @@ def _held(pods: Iterable[Pod], resource: str) -> Decimal:
     return sum((pod_requests(pod.spec).get(resource, Decimal()) for pod in pods), Decimal())
 
 
+def _controller(pod: Pod) -> str:
+    """The ReplicaSet of a pod, which there is one of for each template."""
+    controller = pod.metadata.controller
+    return f"{controller.kind}/{controller.name}" if controller is not None else ""
+
+
 def _older(pod: Pod, new: Pod) -> bool:
     """Whether a pod is of another template, made before the new one's."""
     label = "pod-template-hash"
-    if pod.metadata.labels.get(label) == new.metadata.labels.get(label):
+    hashes = [item.metadata.labels.get(label) or _controller(item) for item in (pod, new)]
+    if hashes[0] == hashes[1]:
         return False
     made, then = pod.metadata.creation_timestamp, new.metadata.creation_timestamp
     return made is None or then is None or made <= then

@@ -60,6 +60,7 @@ _CREATES = ("FailedCreate", "ReplicaSetCreateError")
 _CLUSTER_WIDE = ("ScaleUpFailed", "FailedToScaleUpGroup", "ScaleUpTimedOut", "InsufficientCapacityError")
 _WAITING = ("ErrImageNeverPull", "InvalidImageName", "RegistryUnavailable", "SignatureValidationFailed")
 _IMAGE = lazy_pattern(r"\b[Ii]mage (?:name )?\"([^\"\s]{1,512})\"")
+_NOT_CREATED = ("Error:", "failed to create", "failed to start", "failed to generate", "OCI runtime")
 _CONFIG = lazy_pattern(r"(?:secret|configmap) \"|couldn't find key|runAsNonRoot|non-numeric user")
 _REASON = lazy_pattern(r"Error: ((?:Err|Image|Create|Run|Registry|Invalid|Signature|PreCreate)[A-Za-z]{3,40})$")
 _NODE = lazy_pattern(r"Successfully assigned \S{1,512} to (\S{1,253})")
@@ -186,7 +187,7 @@ def _state(event: Event) -> ContainerState | None:
         match = _REASON.match(text)
         if match is not None:
             return ContainerState(waiting=Waiting(match[1]))
-        if not text.startswith("Error:"):
+        if not text.startswith(_NOT_CREATED):
             return ContainerState(waiting=Waiting("ErrImagePull", text))
         reason = "CreateContainerConfigError" if _CONFIG.search(text) else "CreateContainerError"
         return ContainerState(waiting=Waiting(reason, text.removeprefix("Error: ")))

@@ -43,7 +43,8 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "FailedCreate",
             "ReplicaSet",
             "replicaset-controller",
-            r"(?:Error creating: |create Pod \S{1,253} in StatefulSet"
+            r"(?:Error from server.{0,200}?(?:denied the request|is forbidden|exceeded quota)"
+            r"|Error creating: |create Pod \S{1,253} in StatefulSet"
             r"|(?:Error from server.{0,40}: )?pods \"[^\"]{1,253}\" is forbidden)|admission webhook \"",
         ),
         ("Failed", "Pod", "kubelet", r"Failed to (?:inspect|apply default image tag)|Failed to pull image "),

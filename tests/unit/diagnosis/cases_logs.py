@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.unit.diagnosis.cluster_parts import crashed, log_text, node, pod, ready, running, world
 from vops.diagnosis.facts import Facts
+from vops.operations.bundle import read_bundle
 
 Case = Callable[[], Facts]
 
@@ -31,11 +32,21 @@ def printed(*lines: str, **death: Any) -> Case:
     return lambda: world(pod(status=crashed(**death)), node(), log="\n".join(lines))
 
 
+def alone(log: str) -> Case:
+    """A log that came without its pod."""
+    return lambda: Facts(read_bundle([], log.encode())[0])
+
+
 def serves(log: str) -> Case:
     return lambda: world(ready(), node(), log=log)
 
 
 NIXL_FAILS = "(Worker_TP0 pid=9) ERROR 11-24 02:00:20 [worker.py:767] NIXL transfer failure: handshake_failed\n"
+STARTING = """\
+INFO 05-06 01:55:05 [api_server.py:1043] vLLM API server version 0.8.5
+INFO 05-06 01:55:30 [gpu_model_runner.py:1329] Starting to load model org/llama...
+"""
+SERVING = "INFO:     Application startup complete.\n"
 FATAL = """\
 (EngineCore_DP0 pid=9) ERROR 11-20 08:00:01 [core.py:702] EngineCore encountered a fatal error.
 (EngineCore_DP0 pid=9) ERROR 11-20 08:00:01 [core.py:702] Traceback (most recent call last):
@@ -81,6 +92,8 @@ FIRES: dict[str, Case] = {
     "engine-dead-running": unready(SERVED + ENGINE_DEAD),
     "gpus-awaited": unready(PLACING.format(310)),
     "engine-failed": printed(FATAL),
+    "ended-while-loading": alone(STARTING + "KeyboardInterrupt: terminated\n"),
+    "volume-io-failed": raised("OSError: [Errno 116] Stale file handle: '/models/model-00001-of-00004.safetensors'"),
     "ray-worker-died": raised(RAY_DIED),
     "ray-unreachable": printed("ray: Failed to connect to GCS at address llama-0.llama:6379"),
     "shm-too-small": raised(NCCL, FULL),
@@ -116,6 +129,8 @@ NEAR_MISSES: dict[str, Case] = {
     "nixl-handshake-serving": serves(log_text("size-l8-045.log")),
     "engine-dead-running": unready(SERVED),
     "gpus-awaited": unready(PLACING.format(30)),
+    "volume-io-failed": raised("OSError: [Errno 2] No such file or directory: '/models/config.json'"),
+    "ended-while-loading": alone(STARTING + SERVING + "KeyboardInterrupt: terminated\n"),
     "engine-failed": printed(FATAL.replace("encountered a fatal error", "failed to start")),
     "ray-worker-died": raised("ray.exceptions.ActorDiedError: The actor is dead because all its references are gone."),
     "ray-unreachable": raised("ValueError: Ray does not allocate any GPUs on the driver node"),

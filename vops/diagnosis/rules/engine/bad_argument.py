@@ -47,6 +47,7 @@ _REFUSED = lazy_pattern(
     r"|Input should be |Extra inputs are not permitted|^pydantic\S{0,60}ValidationError: "
     r"|nvalid tool call parser|nvalid reasoning parser|requires --tool-call-parser|enable[-_]auto[-_]tool[-_]choice"
     r"|Unsupported connector type"
+    r"|Cannot assign requested address.{0,200} @ \S{0,200}:(?:create_server_socket|bind\w{0,20})$"
     r"|Load format .{1,60} is not supported|No valid MLA|Unknown (?:load_format|config format)|(?:GPU"
     r"|gpu)[ _]memory[ _]utilization must be|Invalid attention backend"
     r"|is not valid for this configuration|No valid attention backend|Unrecognized distributed executor backend"
@@ -175,6 +176,8 @@ def _named(text: str) -> str:
     given = _ARGUMENT.search(text)
     if given is not None:
         return given[1]
+    if "assign requested address" in text:
+        return "host"
     if "connector" in text:
         return "kv-transfer-config"
     words = text.lower().replace("_", "-").replace(" ", "-")

@@ -156,6 +156,9 @@ def _node_fix(replica: Replica, resource: str, used: re.Match[str] | None) -> Fi
             "Or give the nodes larger boot disks, or local SSDs.",
         )
         return remedies.by_steps(replica, "Keep its files off the node's disk", steps)
+    if resource in ("inodes", "nodefs", "imagefs"):
+        step = "Many small files or images fill the disk: put the model's cache (HF_HOME) on a PersistentVolumeClaim."
+        return remedies.by_steps(replica, "Keep its files off the node's disk", (step, *_elsewhere(replica).steps))
     return _elsewhere(replica)
 
 
@@ -167,7 +170,8 @@ def _pressure(replica: Replica, conditions: str) -> _Reading:
 def _elsewhere(replica: Replica) -> Fix:
     node = replica.pod.spec.node_name or "NODE"
     return remedies.advice(
-        "See what fills the node", f"kubectl describe node {node}  (conditions, and what its pods request)"
+        "See what fills the node's disk or memory",
+        f"kubectl describe node {node}  (conditions, and what its pods request)",
     )
 
 

@@ -35,7 +35,13 @@ _INFINIBAND = lazy_pattern(
 _PEER = lazy_pattern(r"peer access|P2P|nvlink|NVLS|cuMem|IMEX|custom[_ ]all_?reduce", re.I)
 _STORE = lazy_pattern(r"TCPStore|client socket|DistNetworkError|DistStoreError|rendezvous", re.I)
 _HUNG = lazy_pattern(r"Watchdog|RPC call to|timed? ?out", re.I)
+_TWICE = lazy_pattern(r"Duplicate GPU detected")
 _ADVICE = (
+    (
+        _TWICE,
+        "Two ranks were given one GPU: ask for as many GPUs as --tensor-parallel-size, and leave CUDA_VISIBLE_DEVICES "
+        "to the device plugin.",
+    ),
     (
         _INTERFACE,
         "Set NCCL_SOCKET_IFNAME and GLOO_SOCKET_IFNAME to the pod's interface (eth0), and VLLM_HOST_IP to "

@@ -26,7 +26,9 @@ from vops.diagnosis.startup import ENGINE_LIMIT, PERIOD_S, engine_limit_s, estim
 from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_TIMED_OUT = lazy_pattern(r"Timed out waiting for engine (?:core )?process", re.IGNORECASE)
+_TIMED_OUT = lazy_pattern(
+    r"Timed out waiting for engine (?:core )?process|Did not receive response from front-end process", re.IGNORECASE
+)
 
 
 @rule(cause="engine-start-timeout", branch=Branch.DIED, needs={Source.LOGS}, order=30)

@@ -23,7 +23,7 @@ from vops.diagnosis import evidence, remedies
 from vops.diagnosis.caches import cache_mounts, cache_path
 from vops.diagnosis.containers import Role, role
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
+from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Severity
 from vops.diagnosis.logs import LogReading, Stage
 from vops.diagnosis.probes import by_arguments, failures, misdirected, told
 from vops.diagnosis.rule import Branch, Verdict, rule
@@ -39,6 +39,7 @@ from vops.diagnosis.startup import (
     probe_kill,
 )
 from vops.model.quantities import format_duration
+from vops.model.snapshot import Source
 
 
 @rule(cause="startup-probe-kill", branch=Branch.DIED, order=10)
@@ -58,6 +59,36 @@ def startup_probe_kill(replica: Replica) -> Verdict | None:
         evidence=(*_evidence(replica, kill), *_lost_cache(replica)),
         confidence=_confidence(replica, kill),
         fixes=(_fix(replica, kill, estimate(replica)), *_engine_limit(replica), *_keep_cache(replica)),
+    )
+
+
+@rule(cause="startup-probe-kill", branch=Branch.DIED, needs={Source.LOGS}, order=95, last_resort=True)
+def ended_while_loading(replica: Replica) -> Verdict | None:
+    """A log alone that was cut short by a SIGTERM while the server loaded: most often that is a probe's doing."""
+    log = replica.death_log
+    if replica.observed or log is None or log.ready or not log.terminated or not log.phases:
+        return None
+    line = log.stopped_line or (log.root.line if log.root is not None else log.lines)
+    return Verdict(
+        summary=f"{replica.name} was asked to stop during {log.stage}: most likely a probe ran out of patience",
+        evidence=(
+            evidence.death_line(replica, line, "KeyboardInterrupt: terminated (SIGTERM)"),
+            evidence.death_line(replica, log.phases[-1].line, f"reached {log.stage}; never served"),
+        ),
+        confidence=Confidence.POSSIBLE,
+        severity=Severity.WARNING,
+        fixes=(
+            remedies.by_steps(
+                replica,
+                "See what ended it, and allow a start more time",
+                (
+                    "kubectl describe pod: `Killing … failed startup (or liveness) probe` names the probe.",
+                    "Set startupProbe: httpGet /health, periodSeconds 10, failureThreshold so that both allow one and "
+                    "a half times a start; no liveness probe before it has passed.",
+                    "Where somebody deleted or replaced the pod there is nothing to mend.",
+                ),
+            ),
+        ),
     )
 
 
