@@ -65,7 +65,9 @@ def _fix_lines(fix: Fix, finding: Finding, subject: Ref) -> list[Line]:
     lines = [line(Span(f"  fix ({fix.applicability}): ", Tone.DIM), Span(fix.title, Tone.STRONG))]
     lines += [line(f"    - {step}") for step in fix.steps]
     if fix.applicability is not Applicability.MANUAL:
-        lines.append(line("    ", Span(fix_command(subject, finding.cause), Tone.ACCENT)))
+        first = next(item for item in finding.fixes if item.runbook)
+        command = fix_command(subject, finding.cause) if fix is first else f"{fix.command} --dry-run"
+        lines.append(line("    ", Span(command, Tone.ACCENT)))
     return lines
 
 

@@ -10,12 +10,13 @@ Evidence
     The innermost error with its stage.
 
 Fix
-    By hand: remove the broken files from the cache and load them again.
+    `seed-model` where it has put the model into the claim: it proves every file and fetches again what is damaged.
+    Else by hand: remove the broken files from the cache and load them again.
 """
 
 from __future__ import annotations
 
-from vops.diagnosis import deaths, remedies
+from vops.diagnosis import deaths, remedies, seeds
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
@@ -47,6 +48,7 @@ def corrupted_download(replica: Replica) -> Verdict | None:
         evidence=deaths.shown(replica, hit),
         confidence=deaths.confidence(replica),
         fixes=(
+            *seeds.mend(replica),
             remedies.by_steps(
                 replica,
                 "Load the files again",

@@ -10,12 +10,13 @@ Evidence
     The hub's answer in the log, and whether a token is sent (anonymous limits are lower).
 
 Fix
-    By hand: keep the model on a volume, or send a token; then wait.
+    `seed-model` brings the model into a claim by one download. By hand: keep the model on a volume, or send a token;
+    then wait.
 """
 
 from __future__ import annotations
 
-from vops.diagnosis import deaths, hub, remedies
+from vops.diagnosis import deaths, hub, remedies, seeds
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
@@ -31,6 +32,7 @@ def hub_rate_limit(replica: Replica) -> Verdict | None:
         evidence=(*deaths.shown(replica, hit), hub.token_evidence(replica)),
         confidence=deaths.confidence(replica),
         fixes=(
+            *seeds.seed(replica, deaths.model_of(replica)),
             remedies.by_steps(
                 replica,
                 "Ask the hub less often",

@@ -14,12 +14,13 @@ Evidence
 Fix
     `fix-startup-probe` sets a startup probe with a computed budget: one and a half times the longest start that was
     seen to succeed (else extrapolated from the log), in periods of 10 s, and never less than 600 s. Where vLLM's own
-    limit (VLLM_ENGINE_READY_TIMEOUT_S) is shorter, it must be raised with it.
+    limit (VLLM_ENGINE_READY_TIMEOUT_S) is shorter, it must be raised with it. Where each start downloads the model
+    again, `seed-model` brings it into a claim once.
 """
 
 from __future__ import annotations
 
-from vops.diagnosis import evidence, remedies
+from vops.diagnosis import deaths, evidence, remedies, seeds
 from vops.diagnosis.caches import cache_mounts, cache_path
 from vops.diagnosis.containers import Role, role
 from vops.diagnosis.facts import Replica
@@ -130,6 +131,7 @@ def _keep_cache(replica: Replica) -> tuple[Fix, ...]:
     if not _downloads_again(replica):
         return ()
     return (
+        *seeds.seed(replica, deaths.model_of(replica)),
         remedies.by_steps(
             replica,
             "Keep what is downloaded over a restart",
