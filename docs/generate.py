@@ -21,6 +21,7 @@ from vops.library import manifest_files, read_runbook_file, runbooks
 from vops.manifests.render import kinds, overlays
 from vops.manifests.rule import discover as lint_rules
 from vops.manifests.values import Asked, library_values
+from vops.runbooks.json_schema import runbook_schema
 from vops.runbooks.schema import read_runbook
 from vops.settings import Settings, TuiSettings, ViewSettings
 
@@ -38,6 +39,7 @@ def pages() -> dict[str, str]:
         "commands.md": GENERATED + commands_page(),
         "exit-codes.md": GENERATED + exit_codes_page(),
         "settings.md": GENERATED + settings_page(),
+        "runbook.schema.json": schema_page(),
     }
 
 
@@ -83,6 +85,10 @@ def runbooks_page() -> str:
         parts += [f"{at}. `{step.common.kind}` {step.common.title}" for at, step in enumerate(runbook.steps, 1)]
         parts.append("")
     return "\n".join(parts)
+
+
+def schema_page() -> str:
+    return msgspec.json.format(msgspec.json.encode(runbook_schema()), indent=1).decode() + "\n"
 
 
 def commands_page() -> str:

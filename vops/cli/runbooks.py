@@ -97,9 +97,77 @@ def list_runbooks(context: typer.Context) -> None:
     emit_lines(columns(("RUNBOOK", "WHAT IT DOES", "RISK"), rows), no_color=options.no_color)
 
 
-@group.command("show", help="A runbook's text.")
-def show(name: Annotated[str, typer.Argument(help="a name (vops runbook list) or a file")]) -> None:
+@group.command("show", help="What a runbook does, wants to know and needs to be allowed. -o text|yaml (its file)")
+def show(
+    context: typer.Context, name: Annotated[str, typer.Argument(help="a name (vops runbook list) or a file")]
+) -> None:
+    from vops.cli.output import chosen, emit
+    from vops.library import read_runbook_file
+    from vops.runbooks.describe import described
+    from vops.runbooks.script import load_script
+
+    options: Globals = context.obj
+    text, path = read_runbook_file(name)
+    yaml = chosen(options.output, ("text", "yaml")) == "yaml"
+    emit(text if yaml else described(load_script(text, path).runbook))
+
+
+@group.command("lint", help="Check runbooks before they are needed; without names, all that vops finds. -o text|json")
+def lint(
+    context: typer.Context,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME|FILE]...", help="names or files")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="exit 1 for advice too")] = False,
+) -> None:
+    import msgspec
+
+    from vops.cli.diagnostics import ExitCode, narrate
+    from vops.cli.output import chosen, emit
+    from vops.library import read_runbook_file, runbooks
+    from vops.runbooks.advice import advice
+    from vops.runbooks.script import load_script
+
+    options: Globals = context.obj
+    output = chosen(options.output, ("text", "json"))
+    wanted = names or sorted(runbooks())
+    scripts = [load_script(*read_runbook_file(name)) for name in wanted]
+    found = [item for script in scripts for item in advice(script.runbook)]
+    if output == "json":
+        emit(msgspec.json.format(msgspec.json.encode(found), indent=2))
+    elif found:
+        emit("\n".join(f"{item.path}:{item.line}: {item.message}" for item in found))
+    narrate(f"{len(wanted)} runbooks are valid, {len(found)} pieces of advice", quiet=options.quiet)
+    if strict and found:
+        raise typer.Exit(ExitCode.FINDINGS)
+
+
+@group.command("graph", help="The ways through a runbook, for Mermaid.")
+def graph(name: Annotated[str, typer.Argument(help="a name (vops runbook list) or a file")]) -> None:
     from vops.cli.output import emit
     from vops.library import read_runbook_file
+    from vops.runbooks.describe import graph as drawn
+    from vops.runbooks.script import load_script
 
-    emit(read_runbook_file(name)[0])
+    emit(drawn(load_script(*read_runbook_file(name)).runbook))
+
+
+@group.command("schema", help="The format of runbooks as a JSON Schema, for editors.")
+def schema() -> None:
+    import msgspec
+
+    from vops.cli.output import emit
+    from vops.runbooks.json_schema import runbook_schema
+
+    emit(msgspec.json.format(msgspec.json.encode(runbook_schema()), indent=2))
+
+
+@group.command("new", help="A runbook to begin with, on stdout: vops runbook new my-fix > my-fix.yaml")
+def new(name: Annotated[str, typer.Argument(help="its name, which is its file's too")]) -> None:
+    import re
+
+    from vops.cli.output import emit
+    from vops.errors import UsageError
+    from vops.runbooks.describe import SKELETON
+
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
+        raise UsageError(f"{name!r} is no name for a runbook", hint="use lower-case words with dashes, as my-fix")
+    emit(SKELETON.format(name=name))

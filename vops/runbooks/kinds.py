@@ -234,6 +234,12 @@ class StepKind:
         """Whether it is worth waiting for even when the plan changes nothing: what it watches works already."""
         return bool(getattr(self.module, "FOLLOWS", False))
 
+    @property
+    def rights(self) -> tuple[str, ...]:
+        """What it needs to be allowed to do, as `VERB RESOURCE`; see vops.runbooks.rights."""
+        default = ("get ref", "patch ref") if self.group is Group.CHANGE else ()
+        return tuple(getattr(self.module, "RIGHTS", default))
+
     def gotos(self, args: Mapping[str, Any]) -> tuple[str, ...]:
         """The steps that its arguments, as written, lead to; empty text for going on with the next."""
         found = getattr(self.module, "gotos", None)

@@ -126,5 +126,6 @@ def _conditional(item: Placed, condition: Any) -> Placed:
     if condition is None or not isinstance(item.value, dict):
         return item
     own = item.value.get("if")
-    both = condition if own is None else f"({condition}) && ({own})"
+    trivial = [text for text in (condition, own) if text in (None, True, "true")]
+    both = f"({condition}) && ({own})" if not trivial else condition if own in trivial else own
     return msgspec.structs.replace(item, value={**item.value, "if": both})

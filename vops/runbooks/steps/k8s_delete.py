@@ -14,6 +14,7 @@ from vops.runbooks.kinds import Changes, Group, RefArg, View
 
 KIND = "k8s.delete"
 GROUP = Group.CHANGE
+RIGHTS = ("get pods", "delete pods")
 IRREVERSIBLE = True
 
 

@@ -16,6 +16,7 @@ from vops.runbooks.kinds import Changes, Group, View
 
 KIND = "k8s.ensure"
 GROUP = Group.CHANGE
+RIGHTS = ("get objects", "create objects", "patch objects")
 
 
 class Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

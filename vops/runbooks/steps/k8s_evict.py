@@ -15,6 +15,7 @@ from vops.runbooks.kinds import Changes, Group, RefArg, View
 
 KIND = "k8s.evict"
 GROUP = Group.CHANGE
+RIGHTS = ("get pods", "create pods/eviction")
 IRREVERSIBLE = True
 
 

@@ -8,6 +8,7 @@ from vops.runbooks.kinds import Group, Outcome, RefArg, StepFault, View
 
 KIND = "k8s.get"
 GROUP = Group.LOOK
+RIGHTS = ("get ref",)
 OUTPUTS = {"found": "bool", "object": "any"}
 
 

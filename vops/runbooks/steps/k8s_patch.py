@@ -19,6 +19,7 @@ from vops.runbooks.paths import Places
 
 KIND = "k8s.patch"
 GROUP = Group.CHANGE
+RIGHTS = ("get ref", "patch ref")
 
 
 class Put(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

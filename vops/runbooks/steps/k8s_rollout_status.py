@@ -13,6 +13,7 @@ from vops.runbooks.kinds import Group, Outcome, Ports, RefArg, StepFault
 
 KIND = "k8s.rolloutStatus"
 GROUP = Group.WAIT
+RIGHTS = ("get ref", "list pods", "list replicasets")
 OUTPUTS: dict[str, str] = {}
 PAUSE_S = 2.0
 

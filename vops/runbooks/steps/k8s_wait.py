@@ -15,6 +15,7 @@ from vops.runbooks.waiting import Stall, Watch
 
 KIND = "k8s.wait"
 GROUP = Group.WAIT
+RIGHTS = ("get ref",)
 PAUSE_S = 2.0
 
 

@@ -23,6 +23,7 @@ from vops.runbooks.waiting import Watch
 
 KIND = "soak"
 GROUP = Group.WAIT
+RIGHTS = ("get ref", "list pods")
 OUTPUTS = {"restarts": "int", "notReady": "int", "seconds": "double"}
 PAUSE_S = 5.0
 

@@ -12,6 +12,7 @@ from vops.runbooks.pods import ready_pods
 
 KIND = "vllm.bench"
 GROUP = Group.WAIT
+RIGHTS = ("get ref", "list pods", "get pods/proxy", "create pods/proxy")
 OUTPUTS = {
     "measured": "bool",
     "requests": "int",
