@@ -9,13 +9,16 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tests.lab.broken import BROKEN, NAME, Broken, bring_about, server
-from tests.lab.fixing import NAMESPACE, deployment
+from tests.lab.fixing import NAMESPACE, Person, deployment, session_on
+from tests.lab.test_fix_five import carried_out
 from tests.lab.test_fix_scalers import GPU_QUERY, SERVER, hpa_at_its_maximum, monitor, scaled
 from vops.errors import Refused
 from vops.lab.documents import Document
+from vops.lab.manifests import container_of
 from vops.lab.world import Lab
 from vops.model.resources import Ref
 from vops.operations.fix import plan_fix
@@ -30,7 +33,8 @@ class Case:
     """A runbook on a scenario of the lab.
 
     With `fixes` its parameters are what `vops fix` would fill in for that object, and `params` add to them. `objects`
-    and `broken` are made first, `change` makes anything else what it has to be. `ending` is how a whole run ends.
+    and `broken` are made first, `change` makes anything else what it has to be, which takes `settles_s`; `finds` are
+    parameters that only the cluster tells; `after` is a case that has been run. `ending` is how a whole run ends.
     """
 
     runbook: str
@@ -41,23 +45,32 @@ class Case:
     broken: Broken | None = None
     objects: tuple[Document, ...] = ()
     change: Callable[[Lab], None] | None = None
+    settles_s: float = 60
+    finds: Callable[[Lab], Mapping[str, Any]] | None = None
+    after: Case | None = None
     ending: Ending = Ending.FIXED
 
-    async def prepare(self, lab: Lab) -> None:
+    async def prepare(self, lab: Lab, folder: Path) -> None:
+        if self.after is not None:
+            async with session_on(lab, folder) as session:
+                await carried_out(session, await self.after.plan(session, lab), Person())
+            lab.server.requests.clear()
         for document in self.objects:
             lab.store.create(copy.deepcopy(document))
         if self.objects:
             lab.world.settle()
         if self.change is not None:
             self.change(lab)
-            await lab.advance(60)
+            lab.world.settle()
+            await lab.advance(self.settles_s)
         if self.broken is not None:
             await bring_about(lab, self.broken)
 
-    async def plan(self, session: Session) -> Plan:
+    async def plan(self, session: Session, lab: Lab) -> Plan:
         """Raises Refused when the diagnosis, for want of answers, offers another fix or none."""
         if self.fixes is None:
-            return await plan_run(session, self.runbook, self.params)
+            found_there = self.finds(lab) if self.finds else {}
+            return await plan_run(session, self.runbook, {**self.params, **found_there})
         found = await plan_fix(session, self.fixes, cause=self.cause, params=self.params)
         if found.plan is None or found.plan.runbook != self.runbook:
             raise Refused(f"{self.fixes} is not fixed by {self.runbook}")
@@ -75,6 +88,17 @@ def _intolerant_exporter(lab: Lab) -> None:
     lab.store.update(found)
 
 
+def _another_revision(lab: Lab) -> None:
+    found = copy.deepcopy(lab.store.get("apps/v1", "Deployment", NAMESPACE, SERVER))
+    container_of(found)["args"] += ["--max-num-seqs", "64"]
+    lab.store.update(found)
+
+
+def _pod(lab: Lab) -> Mapping[str, Any]:
+    names = [item["metadata"]["name"] for item in lab.store.list("v1", "Pod", NAMESPACE)]
+    return {"pod": next(name for name in names if name.startswith(SERVER))}
+
+
 def _with_service_links() -> Document:
     found = server()
     found["spec"]["template"]["spec"]["enableServiceLinks"] = True
@@ -82,6 +106,10 @@ def _with_service_links() -> Document:
 
 
 MIRROR = {"mirror": "NousResearch/Meta-Llama-3-8B-Instruct"}
+SEEDED = {"model": "Qwen/Qwen3-8B", "claim": "models"}
+SEED = Case("seed-model", "healthy", SEEDED, ending=Ending.APPLIED)
+QUICK = {"load": "1s", "soak": "10s", "slower": 1000}
+"""The lab answers as fast as the machine that it runs on, so what is slower says nothing."""
 LLAMA = deployment("llama3-8b")
 SCALED = Ref("ScaledObject", SERVER, NAMESPACE)
 PAUSED = {"autoscaling.keda.sh/paused": "true"}
@@ -121,6 +149,20 @@ CASES: Mapping[str, Case] = {
             "port": 8000,
         },
     ),
+    "scale": Case("scale", "gated-model", {"target": f"deployment/{SERVER}", "replicas": 2}),
+    "tp-rollout": Case("tp-rollout", "gated-model", {"target": f"deployment/{SERVER}", "tp": 2, **QUICK}),
+    "upgrade-image": Case(
+        "upgrade-image",
+        "gated-model",
+        {"target": f"deployment/{SERVER}", "image": "vllm/vllm-openai:v0.32.0", **QUICK},
+    ),
+    "rollback": Case(
+        "rollback", "gated-model", {"target": f"deployment/{SERVER}"}, change=_another_revision, settles_s=300
+    ),
+    "restart-replica": Case("restart-replica", "gated-model", {"target": f"deployment/{SERVER}"}, finds=_pod),
+    "rotate-hf-token": Case("rotate-hf-token", "gated-model", {"to": "hf-token-approved/token"}),
+    "seed-model": SEED,
+    "verify-seed": Case("verify-seed", "healthy", SEEDED, after=SEED, ending=Ending.APPLIED),
     "fix-volume-rollout": Case("fix-volume-rollout", "rollout-volume-conflict", fixes=LLAMA),
     "fix-scaling-query": Case(
         "fix-scaling-query", "gated-model", fixes=SCALED, objects=(scaled("avg(vllm:kv_cache_usage_perc)"),)

@@ -57,16 +57,35 @@ class Lock:
             self._lease = await _swap(self._cluster, self._lease, changes)
             self._renewed_at = self._clock.monotonic()
         except (Rejected, Conflict, NotFound):
-            self._lost = "another run took it, or it was deleted"
+            await self._look_again()
         except ClusterError:
             return
 
+    async def _look_again(self) -> None:
+        """Somebody else's version of the lease: that of a renewal whose answer was lost, or another run's."""
+        try:
+            found = await self._current()
+        except NotFound:
+            found = None
+        except ClusterError:
+            return
+        if found is None:
+            self._lost = "another run took it, or it was deleted"
+        else:
+            self._lease = found
+
+    async def _current(self) -> Document | None:
+        """The lease as it is now; None when it is not this run's any more. Raises NotFound, ClusterError."""
+        meta = self._lease["metadata"]
+        found = await self._cluster.get(LEASES, meta["name"], meta["namespace"])
+        mine = ("holderIdentity", "acquireTime")
+        return found if all(found["spec"].get(key) == self._lease["spec"][key] for key in mine) else None
+
     async def release(self) -> None:
         """Deletes the lease if it still is this run's; an unreachable server lets it expire."""
-        meta = self._lease["metadata"]
         with suppress(ClusterError):
-            current = await self._cluster.get(LEASES, meta["name"], meta["namespace"])
-            if current["metadata"]["resourceVersion"] == meta["resourceVersion"]:
+            if found := await self._current():
+                meta = found["metadata"]
                 await self._cluster.delete(LEASES, meta["name"], meta["namespace"], uid=meta["uid"])
 
 

@@ -21,7 +21,7 @@ class Advice(msgspec.Struct, frozen=True):
 
 def advice(runbook: Runbook) -> tuple[Advice, ...]:
     """All of it, in the order of the file."""
-    found = [item for step in runbook.steps for item in _about(step)]
+    found = [item for step in runbook.steps for item in _about(step, fixes=bool(runbook.head.fixes))]
     changes = [step for step in runbook.steps if step.kind.group is Group.CHANGE]
     proves = any(step.kind.group is Group.WAIT for step in runbook.steps)
     if changes and not proves:
@@ -31,14 +31,14 @@ def advice(runbook: Runbook) -> tuple[Advice, ...]:
     return tuple(found)
 
 
-def _about(step: Step) -> Iterator[Advice]:
+def _about(step: Step, *, fixes: bool) -> Iterator[Advice]:
     common, args = step.common, step.args
     if step.kind.name == "k8s.wait" and "failWhen" not in args and common.on_fail is not OnFail.CONTINUE:
         yield _said(step, "a wait without `failWhen` waits out its whole timeout when what it waits for has failed")
     if step.kind.name == "k8s.patch" and "/spec/replicas" in {*args.get("set", ()), *args.get("default", ())}:
         yield _said(step, "an autoscaler sets replicas right back: use k8s.scale, which asks it")
-    if step.kind.group is Group.CHANGE and not common.why:
-        yield _said(step, "a change without a `why` leaves whoever reads the plan guessing")
+    if fixes and step.kind.group is Group.CHANGE and not common.why:
+        yield _said(step, "a fix without a `why` leaves whoever reads the plan guessing")
     if step.kind.group is Group.CHANGE and not common.title:
         yield _said(step, "a change without a `title` is told by its id")
     if common.on_fail is OnFail.UNDO and not common.undo:

@@ -33,6 +33,8 @@ from vops.runbooks.script import Script, ScriptStep
 from vops.runbooks.structure import Section
 
 DEFAULT_TIMEOUT_S = 900.0
+PATIENCE = 2
+"""How often a change is tried again, unless its runbook says otherwise, when the API server does not answer."""
 MOST_ROUNDS = 100
 """How many items a forEach may go over: more is a task for a script, not a plan that somebody reads."""
 
@@ -274,7 +276,7 @@ def _planned(item: ScriptStep, decision: Decision, **more: Any) -> PlannedStep:
         "gate": common.gate,
         "on_fail": common.on_fail,
         "undo": common.undo,
-        "retries": common.retry.max if common.retry else 0,
+        "retries": common.retry.max if common.retry else PATIENCE if item.step.kind.group is Group.CHANGE else 0,
         "evidence": common.evidence,
         "block": item.step.block,
         "section": item.step.section.value,

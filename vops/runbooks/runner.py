@@ -16,6 +16,7 @@ import msgspec
 from vops.errors import (
     ApprovalNeeded,
     ClusterError,
+    LockHeld,
     NotVerified,
     PlanStale,
     Refused,
@@ -212,7 +213,13 @@ class _Run:
     async def _persistently(self, step: PlannedStep, change: Change) -> tuple[str, ...]:
         """The change, tried again as often as the step allows while the API server is unavailable."""
 
+        tried = False
+
         async def once() -> tuple[str, ...]:
+            nonlocal tried
+            if tried and await has_landed(self._host.cluster, change):
+                return ("it had landed",)
+            tried = True
             return await carry_out(self._host.cluster, change)
 
         return await self._retried(step, once)
@@ -249,7 +256,11 @@ class _Run:
         return Ports(host.cluster, host.clock, host.observe, say, deadline, values, changes)
 
     async def _failed(self, step: PlannedStep, error: VopsError) -> bool:
-        """What a failure leads to; True when the run goes on."""
+        """What a failure leads to; True when the run goes on.
+
+        An API server that does not answer is no reason to take anything back: it could not be, and the run can go on
+        once it answers. Nor is anything when another run holds the target.
+        """
         if step.evidence:
             await self._keep_evidence(step)
         if step.on_fail is OnFail.CONTINUE:
@@ -258,7 +269,8 @@ class _Run:
         if first is not None and self._over:
             self.outcome.error = StepFailed(f"{first}; and then {step.title}: {error}", dirty=True, hint=first.hint)
             return False
-        if self._applied and (step.on_fail is OnFail.UNDO or await self._asked_to_undo(step, error)):
+        lost = isinstance(error, (Unavailable, Unreachable, Unsettled, LockHeld))
+        if self._applied and not lost and (step.on_fail is OnFail.UNDO or await self._asked_to_undo(step, error)):
             left = await self._undo()
             self.outcome.error = _step_failed(step, error, dirty=bool(left), left=left)
         elif isinstance(error, StepFault) or (self._applied and isinstance(error, (PlanStale, ClusterError))):
