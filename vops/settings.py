@@ -34,6 +34,9 @@ class ViewSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The columns of a screen in these contexts, such as `fleet = ["pod", "state", "kv"]`."""
 
 
+GENTLER = 5
+"""How much less is asked for by those who are gentle."""
+
 PROD = r"(^|[^a-z])(prod|prd|production|live)([^a-z]|$)"
 
 
@@ -105,6 +108,17 @@ class Settings(msgspec.Struct, frozen=True):
     """Look less often and ask for less: a fifth of the scrapes, and no logs but those that are opened."""
     tui: TuiSettings = TuiSettings()
     """How the TUI looks; a table of the file, not a variable."""
+
+    @property
+    def scrapes_per_s(self) -> float:
+        """The budget that holds: 0 is no limit."""
+        budget = 0.0 if self.direct else self.scrape_budget_per_s
+        return (budget or 25.0) / GENTLER if self.gentle else budget
+
+    @property
+    def scrape_every_s(self) -> float:
+        """Seconds between two scrapes of one replica."""
+        return self.scrape_interval_s * GENTLER if self.gentle else self.scrape_interval_s
 
     @property
     def state_path(self) -> Path:

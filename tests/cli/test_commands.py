@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
@@ -138,3 +139,26 @@ async def test_the_lab_lists_and_tells_its_scenarios(vops: RunVops) -> None:
     listed = (await vops("lab", "list", "-o", "json")).document
     assert {item["name"] for item in listed} >= {"healthy", *SICK}
     assert "never granted access" in (await vops("lab", "show", "gated-model")).out
+
+
+async def test_what_is_recorded_is_replayed_without_a_terminal_as_its_last_fleet(vops: RunVops, tmp_path: Path) -> None:
+    path = tmp_path / "incident.rec"
+    done = await vops("--lab", "healthy", "record", "-o", str(path), "--for", "6s", "--every", "2s")
+    assert (done.code, done.out.strip()) == (0, str(path))
+    assert "instants" in done.err
+    again = await vops("replay", str(path), "-o", "json")
+    assert (again.code, len(again.document["replicas"])) == (0, 8)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("record", "--every", "soon"), "--every soon is no duration"),
+        (("record", "--for", "0.01s"), "too short"),
+        (("replay", "nowhere.rec"), "nowhere.rec"),
+        (("replay", "pyproject.toml"), "is no recording"),
+    ],
+)
+async def test_recordings_that_cannot_be_are_refused(vops: RunVops, words: tuple[str, ...], told: str) -> None:
+    done = await vops("--lab", "healthy", *words)
+    assert (done.code, told in done.err) == (2, True)

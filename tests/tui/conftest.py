@@ -25,6 +25,7 @@ def quiet_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """No animation and no blinking cursor: a frame depends on the data alone."""
     monkeypatch.setattr("textual.widgets.Input._toggle_cursor", lambda self: None)
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+    monkeypatch.setattr("vops.tui.lag.LoopLag.worst_s", 0.0)
 
 
 @pytest.fixture

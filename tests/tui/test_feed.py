@@ -12,8 +12,8 @@ import pytest
 from tests.tui import builders
 from tests.tui.conftest import GATED
 from vops.model.snapshot import ClusterSnapshot
+from vops.operations.log_peek import LogPeek
 from vops.tui.feed import Feed, Painter, Picture
-from vops.tui.peek import LogPeek
 
 
 class Publisher:

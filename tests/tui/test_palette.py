@@ -92,7 +92,7 @@ async def test_up_recalls_what_was_typed_before() -> None:
         await pilot.press("colon", "up", "up", "enter")
         await until(pilot, lambda: app.namespace == "research")
         await pilot.press("colon", "up", "up", "down", "down", "escape")
-        assert app.history == ["ns", "ns research"]
+        assert app.commander.history == ["ns", "ns research"]
 
 
 async def test_number_keys_go_to_favourite_namespaces() -> None:

@@ -22,6 +22,7 @@ from vops.cli import (
     load,
     locks,
     logs,
+    record,
     render,
     runbooks,
     runs,
@@ -44,7 +45,7 @@ app = typer.Typer(
 )
 _COMMANDS = (
     *(fleet, diagnose, fix, runbooks, runs, snapshot),
-    *(logs, load, locks, explain, doctor, size, render, lint, lab),
+    *(record, logs, load, locks, explain, doctor, size, render, lint, lab),
 )
 for module in _COMMANDS:
     module.register(app)
@@ -71,6 +72,7 @@ def root(
     verbose: Annotated[bool, typer.Option("--verbose", help="more narration; tracebacks for bugs")] = False,
     timeout: Annotated[float | None, typer.Option(help="seconds one request may take", min=0.1)] = None,
     prometheus: Annotated[str | None, typer.Option(metavar="URL", help="a Prometheus server to ask as well")] = None,
+    gentle: Annotated[bool, typer.Option("--gentle", help="look less often: a fifth of the scrapes")] = False,
     _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version")
     ] = False,
@@ -88,6 +90,7 @@ def root(
         verbose=verbose,
         timeout=timeout,
         prometheus=prometheus,
+        gentle=gentle,
     )
     if context.invoked_subcommand is None:
         start(context.obj)

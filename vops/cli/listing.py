@@ -8,6 +8,7 @@ from vops.cli.options import Globals
 
 if TYPE_CHECKING:
     from vops.diagnosis.facts import Facts
+    from vops.model.snapshot import ClusterSnapshot
     from vops.settings import Settings
 
 FORMATS = ("table", "wide", "json", "jsonl", "csv")
@@ -23,6 +24,14 @@ def show(options: Globals, *, watch: bool = False, selector: str = "") -> None:
     output = chosen(options.output, FORMATS)
     settings = settings_of(options)
     run(_watch(options, settings, output, selector) if watch else _once(options, settings, output, selector))
+
+
+def print_snapshot(options: Globals, snapshot: ClusterSnapshot) -> None:
+    """Prints the fleet of an instant that was kept."""
+    from vops.cli.output import chosen
+    from vops.diagnosis.facts import Facts
+
+    _print(options, Facts(snapshot), chosen(options.output, FORMATS))
 
 
 async def _once(options: Globals, settings: Settings, output: str, selector: str) -> None:

@@ -17,7 +17,7 @@ from vops.errors import UsageError
 TAKES_VALUE = frozenset(
     ["--context", "--namespace", "-n", "--kubeconfig", "--output", "-o", "--timeout", "--prometheus"]
 )
-FLAGS = frozenset(["--all-namespaces", "-A", "--readonly", "--no-color", "--quiet", "--verbose"])
+FLAGS = frozenset(["--all-namespaces", "-A", "--readonly", "--no-color", "--quiet", "--verbose", "--gentle"])
 DEFAULT_SCENARIO = "healthy"
 
 
@@ -37,6 +37,7 @@ class Globals:
     verbose: bool = False
     timeout: float | None = None
     prometheus: str | None = None
+    gentle: bool = False
 
     def flags(self) -> dict[str, Any]:
         """Those that are settings, by the setting's name."""
@@ -47,6 +48,7 @@ class Globals:
             "lab": self.lab,
             "readonly": self.readonly or None,
             "timeout_s": self.timeout,
+            "gentle": self.gentle or None,
             "prometheus_url": self.prometheus,
         }
 

@@ -65,9 +65,9 @@ class Observer:
         self._events = Collection(EVENTS, Event)
         self._hpas = Collection(AUTOSCALERS, HorizontalPodAutoscaler)
         self._scaled_objects = Collection(SCALED_OBJECTS, ScaledObject)
-        budget_per_s = 0.0 if session.settings.direct else session.settings.scrape_budget_per_s
+        budget_per_s = session.settings.scrapes_per_s
         self._budget = Budget(budget_per_s, self._clock)
-        self._schedule = Schedule(session.settings.scrape_interval_s, budget_per_s)
+        self._schedule = Schedule(session.settings.scrape_every_s, budget_per_s)
         self._telemetry = Telemetry()
         self._scraper = Scraper(
             session, self._schedule, self._telemetry, self._budget, namespace=namespace, changed=self._changed

@@ -64,9 +64,17 @@ def outage_line(sources: Sequence[SourceStatus], now: datetime) -> Line:
     )
 
 
-def cost_line(watches: int | None, requests_per_s: float | None) -> Line:
-    """What looking costs the API server."""
+LATE_S = 0.1
+"""A key press that waits longer than this is noticed."""
+
+
+def cost_line(watches: int | None, requests_per_s: float | None, lag_s: float = 0.0) -> Line:
+    """What looking costs the API server, and how long a key press may wait here."""
     if watches is None and requests_per_s is None:
         return ()
     rate = units.UNKNOWN if requests_per_s is None else f"{requests_per_s:.0f}"
-    return (Span(f"{units.count(watches)} watches · {rate} req/s ", Tone.DIM),)
+    late = lag_s >= LATE_S
+    return (
+        Span(f"{units.count(watches)} watches · {rate} req/s · ", Tone.DIM),
+        Span(f"{'▲ ' if late else ''}lag {lag_s * 1000:.0f}ms ", Tone.WARN if late else Tone.DIM),
+    )

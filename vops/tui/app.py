@@ -6,34 +6,35 @@ without waiting for it. Screens read the newest picture from here and post what 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
 from textual import work
-from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.filter import LineFilter
-from textual.notifications import SeverityLevel
 from textual.screen import Screen
-from textual.worker import Worker
 
 from vops.errors import VopsError
 from vops.model.resources import Ref
 from vops.model.snapshot import Source, SourceState
-from vops.model.text import scrub
+from vops.operations.recording import Frame
 from vops.operations.session import MachineClock, Session, open_session
-from vops.planning.events import Question
-from vops.planning.plan import Gate
-from vops.render.cells import Column, picked
-from vops.render.filters import busiest, namespaces
-from vops.render.text import Span, Tone
-from vops.settings import Settings, ViewSettings
-from vops.tui import commands
+from vops.render.filters import busiest
+from vops.render.history import Track
+from vops.render.text import Tone
+from vops.settings import Settings
+from vops.tui.bundle import bundle_of, folder_of
+from vops.tui.clipboard import copyable, osc52
+from vops.tui.commander import Commander
 from vops.tui.connection import Connection, Opener
 from vops.tui.contexts import context_value, known_contexts, settings_for
+from vops.tui.export import write_bundle
 from vops.tui.feed import Observing, Picture
+from vops.tui.lag import LoopLag
 from vops.tui.messages import (
     Connected,
     ContextChosen,
@@ -44,24 +45,18 @@ from vops.tui.messages import (
     NamespaceChosen,
     Pictured,
     ReplicaAsked,
-    RunAgreed,
-    RunStopAsked,
 )
-from vops.tui.registry import About, ScreenEntry, entry_of
-from vops.tui.running import Run
+from vops.tui.registry import ScreenEntry, entry_of
+from vops.tui.running_app import RunningApp
 from vops.tui.screens.base import OpsScreen, SubjectScreen
-from vops.tui.screens.confirm import ConfirmScreen
 from vops.tui.screens.fleet import FleetScreen
 from vops.tui.screens.help import HelpScreen
 from vops.tui.screens.listing import ListScreen
 from vops.tui.screens.pick import PickScreen
-from vops.tui.screens.run import RunScreen
-from vops.tui.theme import DEFAULT, THEMES, filters_of
-from vops.tui.widgets.prompt import Candidate
-from vops.tui.widgets.tones import drawable
+from vops.tui.time_machine import TimeMachine
 
 
-class VopsApp(App[None]):
+class VopsApp(RunningApp):
     """The TUI over one session at a time; opens one by `settings` when none is given."""
 
     TITLE = "vops"
@@ -71,6 +66,13 @@ class VopsApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "Help", key_display="?", id="app.help"),
         Binding("w", "watch_run", "Watch the run", show=False, id="app.watch"),
+        Binding("left_square_bracket", "rewind(-15)", "Back in time", show=False, id="app.earlier"),
+        Binding("right_square_bracket", "rewind(15)", "Forward in time", show=False, id="app.later"),
+        Binding("left_curly_bracket", "rewind(-300)", "Back five minutes", show=False, id="app.much_earlier"),
+        Binding("right_curly_bracket", "rewind(300)", "Forward five minutes", show=False, id="app.much_later"),
+        Binding("full_stop", "live", "Back to now", key_display=".", show=False, id="app.live"),
+        Binding("space", "play", "Replay: play or pause", show=False, id="app.play"),
+        Binding("Y", "export", "Write down what is on the screen", show=False, id="app.export"),
         Binding("q", "leave", "Quit", id="app.quit"),
         Binding("ctrl+c", "leave", "Quit", show=False, priority=True, id="app.quit_always"),
     ]
@@ -82,28 +84,21 @@ class VopsApp(App[None]):
         *,
         settings: Settings | None = None,
         opener: Opener = open_session,
+        recording: Sequence[Frame] = (),
     ) -> None:
-        self._bare: list[LineFilter] = []
-        super().__init__()
-        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-normal"), (170, "-wide")]
-        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
-        self.settings = settings or (session.settings if session else Settings())
+        super().__init__(settings or (session.settings if session else Settings()))
         self.namespace = self.settings.namespace
         self.picture: Picture | None = None
         self.failure: VopsError | None = None
-        self.run_going: Run | None = None
-        self._run_worker: Worker[None] | None = None
         self._opener = opener
         self._clock = session.clock if session else MachineClock()
         self._connection = Connection(self.settings, self.post_message, session=session, observer=observer)
         if session is None:
             self._connection = self._new_connection()
-        self.history: list[str] = []
-        self._columns: dict[str, tuple[str, ...]] = {}
-        for theme in THEMES.values():
-            self.register_theme(theme)
-        self.look, self.theme = DEFAULT, THEMES[DEFAULT].name
-        self.compact = False
+        self.commander = Commander(self)
+        self.lag = LoopLag()
+        self._live: Picture | None = None
+        self.machine = TimeMachine(self, recording)
 
     def get_default_screen(self) -> Screen[Any]:
         return FleetScreen()
@@ -111,25 +106,35 @@ class VopsApp(App[None]):
     def on_mount(self) -> None:
         self.set_keymap(self.settings.tui.keymap)
         self._use_view()
-        self._connect()
+        self.run_worker(self.lag.run(), group="lag", exit_on_error=False)
+        if self.machine.replaying:
+            self.machine.begin()
+        else:
+            self._connect()
+
+    def _use_view(self) -> None:
+        self.use_view()
+        if self.view.namespace and not self.settings.namespace:
+            self.namespace = self.view.namespace
 
     # --- what screens ask for ---
 
     @property
     def session(self) -> Session | None:
-        """The open session; None while connecting."""
         return self._connection.session
 
     @property
     def context_name(self) -> str:
+        if self.machine.replaying:
+            return self.machine.context
         if self.settings.lab:
             return f"lab · {self.settings.lab}"
         return self.session.cluster.context if self.session else self.settings.context
 
     @property
-    def view(self) -> ViewSettings:
-        """How the present context is to be shown."""
-        return self.settings.tui.view(self.context_name)
+    def shown_at(self) -> datetime:
+        """The time of what is shown: now, unless one looks at the past."""
+        return self.machine.at or self.now()
 
     def now(self) -> datetime:
         """The session's time."""
@@ -138,6 +143,10 @@ class VopsApp(App[None]):
     def badges(self) -> Sequence[tuple[str, Tone]]:
         """What must not be overlooked about where one is."""
         found = [("LAB", Tone.GOOD)] if self.settings.lab else []
+        if past := self.machine.badge():
+            found.append(past)
+        if self.settings.gentle:
+            found.append(("GENTLE", Tone.ACCENT))
         if not self.settings.lab and self.settings.tui.is_prod(self.context_name):
             found.append(("▲ PROD", Tone.BAD))
         readonly = self.session.cluster.readonly if self.session else self.settings.readonly
@@ -163,7 +172,9 @@ class VopsApp(App[None]):
         """Has every picture bring what the screens on the stack need beside the rows of the fleet."""
         screens = [screen for screen in self.screen_stack if isinstance(screen, OpsScreen)]
         needy = (screen for screen in screens if type(screen).prepare is not OpsScreen.prepare)
-        self._connection.prepare({screen.crumb: screen.prepare for screen in needy})
+        wanted = {screen.crumb: screen.prepare for screen in needy}
+        self._connection.prepare(wanted)
+        self.machine.prepare(wanted)
 
     # --- the connection ---
 
@@ -177,7 +188,8 @@ class VopsApp(App[None]):
     def _reconnect(self, settings: Settings) -> None:
         """Lets go of the present connection and opens another; nothing waits for the old one."""
         self.settings, self.namespace = settings, settings.namespace
-        self.picture = None
+        self.picture = self._live = None
+        self.machine.leave()
         self._use_view()
         self._connection = self._new_connection()
         self._connect()
@@ -188,12 +200,37 @@ class VopsApp(App[None]):
     def on_connected(self, event: Connected) -> None:
         if event.connection is self._connection and self.session is not None:
             self._clock = self.session.clock
+            self._use_view()
             self._tick()
+            self._keep_hands_off()
+
+    def _keep_hands_off(self) -> None:
+        """Connects again in read-only mode, where the view of a context asks for it that is only known by now."""
+        if self.session is None or self.session.cluster.readonly or not self.view.readonly:
+            return
+        if not self.busy():
+            self._reconnect(msgspec.structs.replace(self.settings, readonly=True))
 
     def on_pictured(self, event: Pictured) -> None:
         if event.connection is not self._connection:
             return
-        self.picture = event.picture
+        self._live = event.picture
+        if self.machine.at is None:
+            self.show_picture(event.picture)
+
+    @property
+    def frames(self) -> Sequence[Frame]:
+        """What is remembered of the present connection."""
+        return self._connection.frames
+
+    @property
+    def pasts(self) -> Mapping[str, Track]:
+        """What is remembered of each replica's numbers."""
+        return self._live.pasts if self._live else {}
+
+    def show_picture(self, picture: Picture | None) -> None:
+        """Shows a picture; none: the newest there is."""
+        self.picture = picture or self._live
         self._repaint()
 
     def on_failed(self, event: Failed) -> None:
@@ -214,6 +251,10 @@ class VopsApp(App[None]):
             screen.repaint(self.picture)
         else:
             screen.forget()
+
+    def tick(self) -> None:
+        """Brings header and truth line up to date."""
+        self._tick()
 
     def _tick(self) -> None:
         if (screen := self._present) is not None:
@@ -273,85 +314,62 @@ class VopsApp(App[None]):
         """Narrows the view, or connects again where the credentials only allow one namespace at a time."""
         pods = self.picture.facts.snapshot.source(Source.PODS) if self.picture else None
         if self.settings.namespace or (pods and pods.state is SourceState.DENIED):
-            if not self._busy():
+            if not self.busy():
                 self._reconnect(msgspec.structs.replace(self.settings, namespace=event.name))
             return
         self.namespace = event.name
         self._repaint()
 
     def on_context_chosen(self, event: ContextChosen) -> None:
-        if not self._busy():
+        if not self.busy():
             self._reconnect(settings_for(self.settings, event.context))
 
-    # --- runs ---
-
-    def on_run_agreed(self, event: RunAgreed) -> None:
-        """Starts the run in the app's own name, so that it outlives the screen that asked for it."""
-        if self.session is None or self._busy():
-            return
-        self.run_going = run = Run(event.plan, self._ask, self._run_changed)
-        self.action_go_back()
-        self.push_screen(RunScreen(run))
-        self._run_worker = self.run_worker(run.carry_out(self.session), group="run", exit_on_error=False)
-
-    def _busy(self) -> bool:
-        """Says so when a run is going on, which must not be lost."""
-        going = self.run_going is not None and not self.run_going.ended
-        if going:
-            self.tell("a run is going on: w watches it, x there stops it", severity="warning")
-        return going
-
-    async def _ask(self, question: Question) -> bool:
-        """A question that a step of the run asks by itself."""
-        name = question.target.name if question.target and question.gate is Gate.TYPE_NAME else ""
-        verb = "It is done" if question.gate is Gate.INSTRUCT else "Go on"
-        lines = [(Span(text),) for text in question.text.splitlines()]
-        return await self.push_screen_wait(ConfirmScreen(question.title, lines, verb, type_this=name))
-
-    def _run_changed(self) -> None:
-        if isinstance(self.screen, RunScreen):
-            self.screen.show_run()
-        elif self.run_going and self.run_going.ended:
-            self.tell(f"the run has ended: {self.run_going.plan.title} · w shows how", timeout_s=15)
-        self._tick()
-
-    def on_run_stop_asked(self, event: RunStopAsked) -> None:
-        question = (Span("Changes that are written stay; the journal says which. The run can be planned again."),)
-        self.push_screen(ConfirmScreen("Stop the run?", [question], "Stop it"), self._stop_decided)
-
-    def _stop_decided(self, agreed: bool | None) -> None:
-        if agreed and self._run_worker is not None:
-            self._run_worker.cancel()
-
-    def action_watch_run(self) -> None:
-        if self.run_going is None:
-            self.tell("there is no run to watch")
-        elif not isinstance(self.screen, RunScreen):
-            self.push_screen(RunScreen(self.run_going))
-
     # --- keys that every screen has ---
-
-    def action_leave(self) -> None:
-        """Quits, but not out of a run without asking."""
-        if self.run_going is None or self.run_going.ended:
-            self.exit()
-            return
-        question = (Span("A run is going on. Changes that are written stay, nobody will verify them."),)
-        self.push_screen(ConfirmScreen("Quit and stop the run?", [question], "Quit"), self._leave_decided)
-
-    def _leave_decided(self, agreed: bool | None) -> None:
-        if agreed:
-            self.exit()
-
-    def action_go_back(self) -> None:
-        if len(self.screen_stack) > 1:
-            self.pop_screen()
 
     def action_help(self) -> None:
         bindings = list(self.screen.active_bindings.values())
         displays = {item.binding.key: self.get_key_display(item.binding) for item in bindings}
         columns = self.screen.columns if isinstance(self.screen, ListScreen) else ()
         self.push_screen(HelpScreen(bindings, displays, columns))
+
+    def action_rewind(self, seconds: int) -> None:
+        """Goes back in time, or forward again."""
+        self.machine.step(seconds)
+
+    def action_live(self) -> None:
+        """Back to what is known now."""
+        self.machine.leave()
+        if not self.machine.replaying:
+            self.show_picture(None)
+
+    def action_play(self) -> None:
+        self.machine.play()
+
+    def action_export(self) -> None:
+        self.export_screen("")
+
+    def export_screen(self, folder: str) -> None:
+        """Writes what is on the screen into a new folder."""
+        target, files = folder_of(self, folder), bundle_of(self)
+        self.run_worker(partial(self._write, target, files), thread=True, group="export", exit_on_error=False)
+
+    def _write(self, target: Path, files: dict[str, bytes]) -> None:
+        try:
+            write_bundle(target, files)
+        except OSError as error:
+            told = f"cannot write {target}: {error.strerror or error}"
+            self.call_from_thread(self.tell, told, severity="error")
+        else:
+            self.call_from_thread(self.tell, f"written: {target}", timeout_s=10)
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Copies through the terminal, also out of tmux; says so when it is too much for terminals."""
+        safe, cut = copyable(text)
+        self._clipboard = safe
+        if self._driver is not None:
+            self._driver.write(osc52(safe, tmux="TMUX" in os.environ))
+        if cut:
+            self.tell("too long for the clipboard of terminals: only its beginning is copied", severity="warning")
 
     def action_refresh_now(self) -> None:
         if self.failure is not None:
@@ -402,130 +420,15 @@ class VopsApp(App[None]):
         if name:
             self.post_message(ContextChosen(name))
 
-    def say(self, error: VopsError) -> None:
-        """Shows an error in a corner: what happened, then what to try."""
-        self.tell("\n".join(map(drawable, filter(None, (error.message, error.hint)))), severity="error")
-
-    def tell(self, text: str, *, severity: SeverityLevel = "information", timeout_s: float = 5.0) -> None:
-        """Shows a remark in a corner, as text and never as markup."""
-        self.notify(scrub(text), severity=severity, timeout=timeout_s, markup=False)
-
-    # --- how it looks ---
-
-    def _use_view(self) -> None:
-        """Takes over what the settings say of the present context."""
-        tui, view = self.settings.tui, self.view
-        self._set_theme(view.theme or tui.theme)
-        self._set_compact((view.density or tui.density) == "compact")
-        if view.namespace and not self.settings.namespace:
-            self.namespace = view.namespace
-
-    def get_line_filters(self) -> Sequence[LineFilter]:
-        return [*super().get_line_filters(), *self._bare]
-
-    def _set_theme(self, name: str) -> bool:
-        """Whether there is a theme of that name."""
-        if name not in THEMES:
-            return False
-        self.look, self._bare = name, filters_of(name)
-        self.theme = THEMES[name].name
-        self.refresh_css(animate=False)
-        return True
-
-    def _set_compact(self, compact: bool) -> None:
-        self.compact = compact
-        self.set_class(compact, "-compact")
-
-    def columns_of(
-        self, screen: str, known: Sequence[Column[Any]], usual: Sequence[Column[Any]]
-    ) -> Sequence[Column[Any]]:
-        """The columns that the user wants on a screen: as typed, by the view, by the settings, or the usual ones."""
-        places = (self._columns, self.view.columns, self.settings.tui.columns)
-        keys = next((place[screen] for place in places if place.get(screen)), ())
-        return picked(known, keys) or usual
-
-    # --- the : prompt ---
-
-    def things(self) -> commands.Things:
-        """What can be opened by name."""
-        view = self.picture.view if self.picture else None
-        replicas = [row.ref for row in view.replicas] if view else []
-        workloads = [row.ref for row in view.workloads] if view else []
-        return {About.REPLICA: replicas, About.WORKLOAD: workloads, About.ANY: [*workloads, *replicas]}
-
-    def candidates(self, typed: str) -> Sequence[Candidate]:
-        """What a command may become."""
-        screen = self.screen
-        columns = [column.key for column in screen.columns] if isinstance(screen, ListScreen) else []
-        places = namespaces(self.picture.view) if self.picture else ()
-        words = {"ns": places, "sort": columns, "columns": columns, "theme": tuple(THEMES)}
-        return commands.candidates(typed, words, self.things())
-
-    def obey(self, text: str) -> None:
-        """Does what was typed after `:`; what is no command is said to be none."""
-        if not text.strip():
-            return
-        subject = self.screen.subject if isinstance(self.screen, OpsScreen) else None
-        try:
-            asked = commands.parse(text, self.things(), subject)
-        except VopsError as error:
-            self.say(error)
-            return
-        if asked.screen is not None:
-            self.open(asked.screen.name, asked.ref, asked.argument)
-        else:
-            getattr(self, f"_obey_{asked.verb}")(asked.argument)
-
-    def _obey_ns(self, name: str) -> None:
-        self.post_message(NamespaceChosen("" if name in ("", "all") else name))
-
-    def _obey_ctx(self, name: str) -> None:
-        if name:
-            self.post_message(ContextChosen(name))
-        else:
-            self.action_contexts()
-
-    def _obey_sort(self, column: str) -> None:
-        screen = self.screen
-        known = [item.key for item in screen.columns] if isinstance(screen, ListScreen) else []
-        if isinstance(screen, ListScreen) and column in known:
-            screen.sort_by(column)
-        else:
-            self.tell(f"sort by one of: {', '.join(known)}" if known else "nothing to sort here", severity="warning")
-
-    def _obey_columns(self, typed: str) -> None:
-        screen = self.screen
-        if not isinstance(screen, ListScreen):
-            self.tell("there are no columns here", severity="warning")
-            return
-        keys = tuple(typed.replace(",", " ").split())
-        known = [column.key for column in screen.columns]
-        if unknown := [key for key in keys if key not in known]:
-            self.tell(f"no column {unknown[0]}; there are {', '.join(known)}", severity="warning")
-            return
-        self._columns[screen.crumb] = keys
-        screen.again()
-
-    def _obey_theme(self, name: str) -> None:
-        if not self._set_theme(name):
-            self.tell(f"themes are {', '.join(THEMES)}", severity="warning")
-
-    def _obey_density(self, _: str) -> None:
-        self._set_compact(not self.compact)
-
-    def _obey_help(self, _: str) -> None:
-        self.action_help()
-
-    def _obey_refresh(self, _: str) -> None:
-        self.action_refresh_now()
-
-    def _obey_quit(self, _: str) -> None:
-        self.action_leave()
-
 
 def _about(screen: Screen[Any]) -> Ref | None:
     """What a screen is about."""
     return screen.ref if isinstance(screen, SubjectScreen) else None
+
+
+def run_replay(settings: Settings, frames: Sequence[Frame]) -> None:
+    """Runs the TUI on a recording until it is quit."""
+    VopsApp(settings=settings, recording=frames).run()
 
 
 def run_tui(settings: Settings) -> None:

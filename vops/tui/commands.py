@@ -35,6 +35,8 @@ VERBS: tuple[Verb, ...] = (
     Verb("columns", "show these columns; alone: the usual ones", (), "COLUMN…"),
     Verb("theme", "other colours, or none", (), "NAME"),
     Verb("density", "fewer lines around the rows, or the usual ones", (), ""),
+    Verb("export", "write down what is on the screen: Markdown, SVG and JSON", (), "FOLDER"),
+    Verb("live", "back to now, after ← went back in time", ("now",)),
     Verb("refresh", "look now, or connect again", ("r",)),
     Verb("help", "keys, commands, states, columns", ("h", "?")),
     Verb("quit", "leave vops", ("q", "q!", "exit")),

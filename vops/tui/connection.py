@@ -6,14 +6,15 @@ It reports what happens and never raises: whatever fails is a message, since no 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 
+from vops.operations.log_peek import LogPeek
+from vops.operations.recording import Frame
 from vops.operations.session import Session, open_session
 from vops.settings import Settings
 from vops.tui.feed import Feed, Observing, Picture, Prepare
 from vops.tui.messages import Connected, Failed, Pictured
-from vops.tui.peek import LogPeek
 
 Opener = Callable[[Settings], AbstractAsyncContextManager[Session]]
 Tell = Callable[[Connected | Failed | Pictured], object]
@@ -51,6 +52,11 @@ class Connection:
         """Asks for a new picture now."""
         if self._feed is not None:
             self._feed.nudge()
+
+    @property
+    def frames(self) -> Sequence[Frame]:
+        """The last hour, as far as it was seen."""
+        return self._feed.ring.frames if self._feed is not None else ()
 
     def focus(self, visible: set[tuple[str, str]]) -> None:
         """Tells the observer which replicas somebody is looking at."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.facts import Facts, Replica
 from vops.diagnosis.states import ReplicaState
 from vops.model.snapshot import ClusterSnapshot
+from vops.operations.log_peek import ROUND_S, LogPeek
 from vops.ports import Clock
 from vops.render.cells import widths
 from vops.render.fleet_facts import fleet_view
@@ -23,7 +24,7 @@ from vops.render.fleet_rows import FleetView, Verdict
 from vops.render.fleet_table import ALL_REPLICA_COLUMNS
 from vops.render.history import History, Track
 from vops.render.nodes import GpuHours, node_rows
-from vops.tui.peek import ROUND_S, LogPeek
+from vops.tui.rewind import Ring
 
 SHORTEST_PAUSE_S = 0.15
 LONGEST_PAUSE_S = 1.0
@@ -70,6 +71,8 @@ class Picture:
     pasts: Mapping[str, Track] = field(default_factory=dict)
     prepared: Mapping[str, object] = field(default_factory=dict)
     gpu_hours: GpuHours = field(default_factory=GpuHours)
+    until: datetime | None = None
+    """Of an earlier instant: when it was."""
 
     def history(self, key: str) -> History:
         """The recent numbers of one replica."""
@@ -77,7 +80,7 @@ class Picture:
 
     def recent(self, key: str, series: str, count: int) -> list[float | None]:
         """The last values of one number of one replica."""
-        return self.pasts[key].tail(series, count) if key in self.pasts else []
+        return self.pasts[key].tail(series, count, self.until) if key in self.pasts else []
 
 
 class Feed:
@@ -87,6 +90,11 @@ class Feed:
         self._observer, self._peek, self._clock, self._publish = observer, peek, clock, publish
         self._painter = Painter()
         self._nudge = asyncio.Event()
+
+    @property
+    def ring(self) -> Ring:
+        """The last hour."""
+        return self._painter.ring
 
     def prepare(self, wanted: Mapping[str, Prepare]) -> None:
         """Has pictures bring what `wanted` derives, too."""
@@ -137,6 +145,7 @@ class Painter:
         self._pasts: dict[str, Track] = {}
         self._gpu_hours, self._counted_at = GpuHours(), datetime.min.replace(tzinfo=UTC)
         self.wanted: Mapping[str, Prepare] = {}
+        self.ring = Ring()
 
     def picture(self, snapshot: ClusterSnapshot) -> Picture:
         """Everything that the screens show of one snapshot."""
@@ -145,14 +154,24 @@ class Painter:
         self._judge(replicas)
         view = fleet_view(facts, {uid: verdict for uid, (_, verdict) in self._verdicts.items()})
         self._count_gpus(facts)
-        return Picture(
-            facts,
-            view,
-            widths(ALL_REPLICA_COLUMNS, view.grouped),
-            self._remember(view),
-            {name: derive(facts) for name, derive in self.wanted.items()},
-            self._gpu_hours,
-        )
+        self.ring.take(snapshot)
+        return self._joined(facts, view, self._remember(view))
+
+    def replayed(self, snapshot: ClusterSnapshot) -> Picture:
+        """An instant of a recording; numbers are remembered in the order in which instants are shown."""
+        picture = self.past(snapshot, {})
+        return replace(picture, pasts=self._remember(picture.view))
+
+    def past(self, snapshot: ClusterSnapshot, pasts: Mapping[str, Track]) -> Picture:
+        """An earlier instant, with what is remembered of the time before it."""
+        facts = Facts(snapshot)
+        self._judge(facts.replicas)
+        view = fleet_view(facts, {uid: verdict for uid, (_, verdict) in self._verdicts.items()})
+        return replace(self._joined(facts, view, pasts), until=snapshot.at)
+
+    def _joined(self, facts: Facts, view: FleetView, pasts: Mapping[str, Track]) -> Picture:
+        prepared = {name: derive(facts) for name, derive in self.wanted.items()}
+        return Picture(facts, view, widths(ALL_REPLICA_COLUMNS, view.grouped), pasts, prepared, self._gpu_hours)
 
     def _count_gpus(self, facts: Facts) -> None:
         """Adds up what GPUs are left alone, a few times a minute: it joins all pods with all nodes."""

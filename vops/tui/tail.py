@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from vops.errors import NotFound, VopsError
 from vops.model.resources import Ref
 from vops.model.text import one_line
 from vops.operations.session import Session
 from vops.tui.widgets.log import LogPane
 
+if TYPE_CHECKING:
+    from vops.tui.app import VopsApp
+
 TAIL_LINES = 1000
 AGAIN_AFTER_S = 2.0
+
+
+async def tail_of(app: VopsApp, ref: Ref, pane: LogPane, *, previous: bool) -> None:
+    """Follows the log, or shows what was kept of it where there is no cluster to ask."""
+    container = app.container_of(ref)
+    if app.session is not None:
+        await tail(app.session, ref, container, pane, previous=previous)
+        return
+    facts = app.picture.facts if app.picture else None
+    kept = facts.container_log(ref.namespace, ref.name, container, previous=previous) if facts else None
+    pane.clear("previous log" if previous else "log")
+    pane.feed(kept.text.splitlines() if kept else ())
+    pane.note("as it was kept" if kept else "no log was kept of it")
 
 
 async def tail(session: Session, ref: Ref, container: str, pane: LogPane, *, previous: bool) -> None:

@@ -52,7 +52,7 @@ class OpsScreen(Screen[None]):
         yield Bar(widget_id="header")
         yield Bar(widget_id="outage")
         yield from self.body()
-        yield Prompt(self.ops.candidates, self.ops.history, widget_id="prompt")
+        yield Prompt(self.ops.commander.candidates, self.ops.commander.history, widget_id="prompt")
         yield Bar(widget_id="truth")
         yield Footer(show_command_palette=False, compact=True)
 
@@ -102,16 +102,15 @@ class OpsScreen(Screen[None]):
 
     def tick(self) -> None:
         """Header, outage and truth: they age even when nothing arrives."""
-        now = self.ops.now()
+        now = self.ops.shown_at
         self.query_one("#header", Bar).show(self._header(), (Span(f" {now:%H:%M:%S} UTC ", Tone.DIM),))
         view = self.ops.picture.view if self.ops.picture else None
         failure = self.ops.failure
         sources = view.sources if view else ()
-        self.query_one("#truth", Bar).show(
-            failure_line(failure) if failure else truth_line(sources, now), cost_line(*self.ops.cost())
-        )
+        cost = cost_line(*self.ops.cost(), self.ops.lag.worst_s)
+        self.query_one("#truth", Bar).show(failure_line(failure) if failure else truth_line(sources, now), cost)
         outage = self.query_one("#outage", Bar)
-        outage.show(outage_line(sources, now))
+        outage.show(self.ops.machine.line() or outage_line(sources, now))
         outage.display = bool(outage.left)
 
     def _header(self) -> Line:
@@ -157,7 +156,7 @@ class OpsScreen(Screen[None]):
         if self._focused_before is not None and self._focused_before.is_attached:
             self._focused_before.focus()
         if event.sign == ":" and event.accepted:
-            self.ops.obey(event.text)
+            self.ops.commander.obey(event.text)
         elif event.sign == "/":
             self.narrow(event.text if event.accepted else "")
 

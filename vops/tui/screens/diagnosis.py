@@ -14,7 +14,7 @@ from vops.errors import VopsError
 from vops.model.resources import Ref
 from vops.render.replica import report_pane
 from vops.render.text import Line, Span, Tone
-from vops.tui.examine import examine
+from vops.tui.diagnosed import look
 from vops.tui.messages import FixAsked, LogsAsked, ReplicaAsked
 from vops.tui.screens.base import BACK, SubjectScreen, error_lines, titled
 from vops.tui.widgets.lines import Lines
@@ -55,16 +55,13 @@ class DiagnosisScreen(SubjectScreen):
 
     @work(exclusive=True, exit_on_error=False, group="look")
     async def _look(self) -> None:
-        session = self.ops.session
-        if session is None:
-            return
         try:
-            found = await examine(session, self.ref)
+            found, remark = await look(self.ops, self.ref)
         except VopsError as error:
             self._show([*error_lines(error)], "could not look")
             return
         self._report = found.report
-        self._show(report_pane(found.report), "")
+        self._show(report_pane(found.report), remark)
 
     def _show(self, lines: list[Line], subtitle: str) -> None:
         count = len(self._report.findings) if self._report else 0

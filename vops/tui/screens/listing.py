@@ -33,6 +33,7 @@ LIST_KEYS: tuple[BindingType, ...] = (
         Binding(str(place), f"app.favourite({place})", "Favourite namespace", show=False, id=f"list.favourite_{place}")
         for place in range(1, 10)
     ),
+    Binding("y", "copy", "Copy the name", show=False, id="list.copy"),
     Binding("c", "app.contexts", "Go to another context", show=False, id="list.context"),
     Binding("r", "app.refresh_now", "Refresh, or connect again", show=False, id="list.refresh"),
     Binding("escape", "leave", "Clear the filter, then go back", show=False, id="list.leave"),
@@ -195,6 +196,15 @@ class ListScreen(OpsScreen, Generic[R]):
     def action_reverse(self) -> None:
         self._reverse = not self._reverse
         self.again()
+
+    def action_copy(self) -> None:
+        """The name of what is under the cursor goes to the clipboard."""
+        if (subject := self.subject) is None:
+            self.ops.tell("no row under the cursor")
+            return
+        name = f"{subject.namespace}/{subject.name}" if subject.namespace else subject.name
+        self.app.copy_to_clipboard(name)
+        self.ops.tell(f"copied: {name}")
 
     # --- the filter ---
 

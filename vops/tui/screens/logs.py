@@ -13,7 +13,7 @@ from vops.model.resources import Ref
 from vops.render.text import Line, Span, Tone
 from vops.tui.messages import DiagnosisAsked
 from vops.tui.screens.base import BACK, SubjectScreen
-from vops.tui.tail import tail
+from vops.tui.tail import tail_of
 from vops.tui.widgets.log import LogPane
 
 
@@ -45,9 +45,7 @@ class LogsScreen(SubjectScreen):
 
     @work(exclusive=True, exit_on_error=False, group="tail")
     async def _tail(self) -> None:
-        session, container = self.ops.session, self.ops.container_of(self.ref)
-        if session is not None:
-            await tail(session, self.ref, container, self.query_one(LogPane), previous=self._previous)
+        await tail_of(self.ops, self.ref, self.query_one(LogPane), previous=self._previous)
 
     def action_previous(self) -> None:
         self._previous = not self._previous

@@ -18,11 +18,12 @@ from vops.model.resources import Ref
 from vops.render.fleet_rows import ReplicaRow
 from vops.render.replica import event_lines, identity_line, load_lines, number_lines, report_pane, state_sentence
 from vops.render.text import Line, Span, Tone
-from vops.tui.examine import Examined, examine
+from vops.tui.diagnosed import look
+from vops.tui.examine import Examined
 from vops.tui.feed import Picture
 from vops.tui.messages import DiagnosisAsked, FixAsked, LogsAsked
 from vops.tui.screens.base import BACK, SubjectScreen, error_lines, titled
-from vops.tui.tail import tail
+from vops.tui.tail import tail_of
 from vops.tui.widgets.bar import Bar
 from vops.tui.widgets.lines import Lines
 from vops.tui.widgets.log import LogPane
@@ -125,13 +126,15 @@ class ReplicaScreen(SubjectScreen):
     @work(exclusive=True, exit_on_error=False, group="look")
     async def _look(self) -> None:
         """Looks again and again: often while it loads, rarely while it serves."""
-        while (session := self.ops.session) is not None:
+        while True:
             try:
-                self._show(await examine(session, self.ref))
+                self._show((await look(self.ops, self.ref)).found)
             except VopsError as error:
                 self._lines("findings", error_lines(error))
                 titled(self.query_one("#findings"), "1 Findings", "could not look")
             state = self._row.state if self._row else None
+            if (session := self.ops.session) is None:
+                return
             await session.clock.sleep(LOOK_AGAIN_S.get(state, LOOK_AGAIN_OTHERWISE_S) if state else 1.0)
 
     def _show(self, found: Examined) -> None:
@@ -144,9 +147,7 @@ class ReplicaScreen(SubjectScreen):
 
     @work(exclusive=True, exit_on_error=False, group="tail")
     async def _tail(self) -> None:
-        session, container = self.ops.session, self.ops.container_of(self.ref)
-        if session is not None:
-            await tail(session, self.ref, container, self.query_one(LogPane), previous=self._previous)
+        await tail_of(self.ops, self.ref, self.query_one(LogPane), previous=self._previous)
 
     # --- keys ---
 

@@ -66,6 +66,10 @@ class Table(ScrollView, Generic[R], can_focus=True):
         Binding("pageup,ctrl+b", "page(-1)", "Page up", show=False, id="table.page_up"),
         Binding("home,g", "to_end(-1)", "First row", show=False, id="table.first"),
         Binding("end,G", "to_end(1)", "Last row", show=False, id="table.last"),
+        Binding("left", "app.rewind(-15)", "Back in time", show=False, id="table.earlier"),
+        Binding("right", "app.rewind(15)", "Forward in time", show=False, id="table.later"),
+        Binding("shift+left", "app.rewind(-300)", "Back five minutes", show=False, id="table.much_earlier"),
+        Binding("shift+right", "app.rewind(300)", "Forward five minutes", show=False, id="table.much_later"),
     ]
 
     class Opened(Message):

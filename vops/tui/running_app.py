@@ -1,0 +1,105 @@
+"""An app that keeps a run going whatever screen is shown, answers its questions and does not quit without asking."""
+
+from __future__ import annotations
+
+from textual.notifications import SeverityLevel
+from textual.worker import Worker
+
+from vops.errors import VopsError
+from vops.model.text import scrub
+from vops.operations.session import Session
+from vops.planning.events import Question
+from vops.planning.plan import Gate
+from vops.render.text import Span
+from vops.settings import Settings
+from vops.tui.looks import LookingApp
+from vops.tui.messages import RunAgreed, RunStopAsked
+from vops.tui.running import Run
+from vops.tui.screens.confirm import ConfirmScreen
+from vops.tui.screens.run import RunScreen
+from vops.tui.widgets.tones import drawable
+
+
+class RunningApp(LookingApp):
+    """One run at a time."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.run_going: Run | None = None
+        self._run_worker: Worker[None] | None = None
+
+    @property
+    def session(self) -> Session | None:
+        """The open session; None while connecting."""
+        raise NotImplementedError
+
+    def tick(self) -> None:
+        """Brings header and truth line up to date."""
+
+    def on_run_agreed(self, event: RunAgreed) -> None:
+        """Starts the run in the app's own name, so that it outlives the screen that asked for it."""
+        if self.session is None or self.busy():
+            return
+        self.run_going = run = Run(event.plan, self._ask, self._run_changed)
+        self.action_go_back()
+        self.push_screen(RunScreen(run))
+        self._run_worker = self.run_worker(run.carry_out(self.session), group="run", exit_on_error=False)
+
+    def busy(self) -> bool:
+        """Says so when a run is going on, which must not be lost."""
+        going = self.run_going is not None and not self.run_going.ended
+        if going:
+            self.tell("a run is going on: w watches it, x there stops it", severity="warning")
+        return going
+
+    async def _ask(self, question: Question) -> bool:
+        """A question that a step of the run asks by itself."""
+        name = question.target.name if question.target and question.gate is Gate.TYPE_NAME else ""
+        verb = "It is done" if question.gate is Gate.INSTRUCT else "Go on"
+        lines = [(Span(text),) for text in question.text.splitlines()]
+        return await self.push_screen_wait(ConfirmScreen(question.title, lines, verb, type_this=name))
+
+    def _run_changed(self) -> None:
+        if isinstance(self.screen, RunScreen):
+            self.screen.show_run()
+        elif self.run_going and self.run_going.ended:
+            self.tell(f"the run has ended: {self.run_going.plan.title} · w shows how", timeout_s=15)
+        self.tick()
+
+    def on_run_stop_asked(self, event: RunStopAsked) -> None:
+        question = (Span("Changes that are written stay; the journal says which. The run can be planned again."),)
+        self.push_screen(ConfirmScreen("Stop the run?", [question], "Stop it"), self._stop_decided)
+
+    def _stop_decided(self, agreed: bool | None) -> None:
+        if agreed and self._run_worker is not None:
+            self._run_worker.cancel()
+
+    def action_watch_run(self) -> None:
+        if self.run_going is None:
+            self.tell("there is no run to watch")
+        elif not isinstance(self.screen, RunScreen):
+            self.push_screen(RunScreen(self.run_going))
+
+    def action_leave(self) -> None:
+        """Quits, but not out of a run without asking."""
+        if self.run_going is None or self.run_going.ended:
+            self.exit()
+            return
+        question = (Span("A run is going on. Changes that are written stay, nobody will verify them."),)
+        self.push_screen(ConfirmScreen("Quit and stop the run?", [question], "Quit"), self._leave_decided)
+
+    def _leave_decided(self, agreed: bool | None) -> None:
+        if agreed:
+            self.exit()
+
+    def action_go_back(self) -> None:
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def say(self, error: VopsError) -> None:
+        """Shows an error in a corner: what happened, then what to try."""
+        self.tell("\n".join(map(drawable, filter(None, (error.message, error.hint)))), severity="error")
+
+    def tell(self, text: str, *, severity: SeverityLevel = "information", timeout_s: float = 5.0) -> None:
+        """Shows a remark in a corner, as text and never as markup."""
+        self.notify(scrub(text), severity=severity, timeout=timeout_s, markup=False)
