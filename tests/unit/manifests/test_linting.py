@@ -133,6 +133,22 @@ def test_what_does_not_start_vllm_for_certain_is_no_server(command: list[str]) -
 
 
 @pytest.mark.parametrize(
+    ("tag", "args", "severity"),
+    [
+        ("v0.7.1", ["--model=m"], Severity.ERROR),
+        ("v0.8.5", ["--model", "m"], Severity.ERROR),
+        ("v0.8.5", ["--model=m"], Severity.WARNING),
+        ("v0.11.0", ["--model", "m"], Severity.ERROR),
+        ("v0.12.0", ["--model", "m"], Severity.WARNING),
+        ("latest", ["--model", "m"], Severity.WARNING),
+    ],
+)
+def test_the_model_as_a_flag_is_an_error_where_vllm_refuses_it(tag: str, args: list[str], severity: Severity) -> None:
+    report = linted(workload(image=f"vllm/vllm-openai:{tag}", args=[*args, "--gpu-memory-utilization=0.9"]))
+    assert [item.severity for item in report.findings if item.rule == "model-flag-with-serve"] == [severity]
+
+
+@pytest.mark.parametrize(
     ("period", "failures", "model", "severity"),
     [
         (10, 3, "meta-llama/Llama-3.1-70B", Severity.ERROR),
