@@ -125,6 +125,9 @@ def _batch_changes(sizing: Sizing) -> Iterator[Change]:
 def _cache_changes(sizing: Sizing) -> Iterator[Change]:
     if sizing.settings.kv_bytes > 1 and sizing.card.fp8 and not sizing.model.is_recurrent:
         yield Change("--kv-cache-dtype fp8", "slightly less exact attention", {"kv_cache_dtype": "fp8"})
+    if sizing.settings.prefix_caching:
+        cost = "prompts that begin alike are computed again"
+        yield Change("--no-enable-prefix-caching", cost, {"prefix_caching": False})
     if length := _length_that_fits(sizing):
         yield Change(f"--max-model-len {length}", "longer requests are refused", {"max_model_len": length})
 

@@ -174,24 +174,25 @@ QWEN35_35B: dict[str, Any] = QWEN35 | {
 
 
 @pytest.mark.parametrize(
-    ("config", "version", "cached", "cache_gib", "length", "block", "tokens", "concurrency"),
+    ("config", "version", "asked", "cache_gib", "length", "block", "tokens", "concurrency"),
     [
-        (QWEN36_27B, (0, 27, 1), False, 51.7, 32768, 784, 786_432, 24.00),
-        (QWEN35_35B, (0, 18, 1), True, 55.72, 262144, 1056, 729_696, 10.85),
+        (QWEN36_27B, (0, 27, 1), {"prefix_caching": False}, 51.7, 32768, 784, 786_432, 24.00),
+        (QWEN35_35B, (0, 18, 1), {"prefix_caching": True}, 55.72, 262144, 1056, 729_696, 10.85),
+        (QWEN35_35B, (0, 17, 0), {"prefix_caching": True, "kv_cache_dtype": "fp8"}, 6.08, 65536, 2096, 159_296, 8.00),
     ],
 )
 def test_hybrids_keep_more_states_where_prefixes_are_cached(
     config: dict[str, Any],
     version: Any,
-    cached: bool,
+    asked: dict[str, Any],
     cache_gib: float,
     length: int,
     block: int,
     tokens: int,
     concurrency: float,
 ) -> None:
-    """Logs of GB10s, with and without --enable-prefix-caching."""
-    found = sized(model("llama3-8b", **config), "GB10", version=version, max_model_len=length, prefix_caching=cached)
+    """Published logs, with and without --enable-prefix-caching and with an fp8 cache."""
+    found = sized(model("llama3-8b", **config), "GB10", version=version, max_model_len=length, **asked)
     cache, batched = int(cache_gib * 2**30), found.settings.max_num_batched_tokens
     assert next(group.block_size for group in found.cache.groups if group.spec.token_bytes) == block
     assert found.cache.tokens(cache, length, batched) == tokens

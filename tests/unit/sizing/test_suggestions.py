@@ -47,6 +47,12 @@ def test_a_thin_fit_is_told_what_would_hold_more() -> None:
     assert all(item.sizing.concurrency > before.concurrency for item in _suggested(before))
 
 
+def test_a_hybrid_holds_more_requests_where_prefixes_are_not_cached() -> None:
+    before = sized("granite-4.0-h-small", "H100", version=(0, 33, 0), max_model_len=4096, gpu_memory_utilization=0.83)
+    found = {item.flags[0]: item for item in _suggested(before)}
+    assert found["--no-enable-prefix-caching"].sizing.concurrency > before.concurrency * 1.1
+
+
 def test_flags_that_only_help_together_are_given_together_and_none_too_many() -> None:
     before = sized("llama3-70b", "A10", tp=8, version=(0, 11, 0), gpu_memory_utilization=0.8, max_num_seqs=1024)
     (found,) = _suggested(before)
