@@ -9,7 +9,7 @@ import sys
 
 from tests.bench.measure import say
 
-NAMES = ("metrics", "cli_help", "diagnosis", "diagnose", "fleet", "platform")
+NAMES = ("metrics", "cli_help", "diagnosis", "long_log", "diagnose", "fleet", "platform")
 
 
 def main(name: str) -> int:

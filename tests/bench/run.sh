@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Benchmarks; arguments name some of them: metrics, cli_help, diagnosis, diagnose, fleet, platform. The last three need a
-# real control plane and get a fresh one each, as tests/cluster/enter.sh says. platform also builds k9s, to be held
-# beside it, into the same cache; it is not in the run of all.
+# Benchmarks; arguments name some of them: metrics, cli_help, diagnosis, long_log, diagnose, fleet, platform. The last
+# three need a real control plane and get a fresh one each, as tests/cluster/enter.sh says. platform also builds k9s, to
+# be held beside it, into the same cache; it is not in the run of all.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
-[ $# -gt 0 ] || set -- metrics cli_help diagnosis diagnose fleet
+[ $# -gt 0 ] || set -- metrics cli_help diagnosis long_log diagnose fleet
 for name in "$@"; do
   case $name in
     diagnose | fleet | platform)

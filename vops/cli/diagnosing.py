@@ -63,9 +63,10 @@ async def _live(settings: Settings, targets: Sequence[str]) -> list[Report]:
 def _offline(options: Globals, paths: list[Path], *, stdin: bool) -> list[Report]:
     from vops.cli.diagnostics import narrate
     from vops.operations.bundle import diagnose_bundle
+    from vops.operations.bundle_files import read_stdin
 
     found = [path for path in paths if path != Path("-")]
-    reports, problems = diagnose_bundle(found, sys.stdin.buffer.read() if stdin else None)
+    reports, problems = diagnose_bundle(found, read_stdin(sys.stdin.buffer) if stdin else None)
     for problem in problems:
         narrate(f"vops: {problem}", quiet=options.quiet)
     return reports

@@ -10,18 +10,17 @@ import re
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
 from vops.errors import InputError
 from vops.model.text import one_line
+from vops.operations.bundle_streams import MOST_BYTES, SNIFFED, read_bounded
 from vops.operations.bundle_wrappings import as_log_lines, unwrapped
-from vops.operations.describe_text import is_described
+from vops.operations.describe_text import is_described, looks_like_a_log
 
 STDIN = "stdin"
-_MOST_BYTES = 256 * 2**20
-_MOST_LOG_BYTES = 16 * 2**20
-_SNIFFED = 65_536
 _YAML = re.compile(
     rb"^(?:(?:apiVersion|kind):[ \t]+[\"']?[\w./]+[\"']?|(?:containerS|initContainerS|s)tatus(?:es)?:|spec:)[ \t]*\r?$",
     re.MULTILINE,
@@ -59,6 +58,8 @@ _SUFFIXES = {
     ".log": Content.LOG,
     ".prom": Content.METRICS,
     ".txt": Content.DESCRIBED,
+    ".out": Content.DESCRIBED,
+    ".md": Content.DESCRIBED,
 }
 
 
@@ -73,18 +74,18 @@ def read_files(paths: Sequence[Path], stdin: bytes | None) -> tuple[list[BundleF
             problems.append(f"{printable(path)}: cannot be read: {error.strerror or error}")
             continue
         if file.content is Content.DESCRIBED and sniff(file.body) is not Content.DESCRIBED:
-            problems.append(f"{file.name}: not used: not the output of kubectl describe or kubectl get events")
+            problems.append(f"{file.name}: not used: neither what kubectl describes or lists, nor a log")
         else:
             files.append(file)
     if stdin is not None and stdin.strip():
         stdin = unwrapped(stdin)
-        files.append(BundleFile(STDIN, STDIN, None, sniff(stdin), stdin[-_MOST_BYTES:]))
+        files.append(BundleFile(STDIN, STDIN, None, sniff(stdin), stdin[-MOST_BYTES:]))
     return files, problems
 
 
 def sniff(body: bytes) -> Content:
     """What a file without a telling name is: objects, metrics and descriptions have a form, all else is a log."""
-    head = body[:_SNIFFED]
+    head = body[:SNIFFED]
     if _METRICS.match(head):
         return Content.METRICS
     if _is_a_record(head):
@@ -137,16 +138,33 @@ def _below(folder: Path) -> Iterator[Path]:
 def _read(path: Path, named: bool) -> BundleFile:
     content = _SUFFIXES.get(path.suffix)
     with path.open("rb") as stream:
-        size = os.fstat(stream.fileno()).st_size
-        cut = content is Content.LOG and size > _MOST_LOG_BYTES
-        if cut:
-            stream.seek(size - _MOST_LOG_BYTES)
-        body = unwrapped(stream.read(_MOST_BYTES))
+        body, cut = read_bounded(stream, lambda head: _is_log(head, content))
+    body = unwrapped(body)
     if content is Content.OBJECTS and (lines := as_log_lines(body)) is not None:
         content, body = Content.LOG, lines
-    if content is Content.LOG and is_described(body[:_SNIFFED].decode("utf-8-sig", "replace")):
-        content = Content.DESCRIBED
-    told = content in (None, Content.DESCRIBED) and named
+    told = content in (None, Content.DESCRIBED) or (content is Content.LOG and _is_described(body))
     kind = sniff(body) if told else content or Content.LOG
+    if kind is Content.LOG and content is Content.DESCRIBED and not named and not looks_like_a_log(_text(body)):
+        kind = Content.DESCRIBED
     stem = path.name.removesuffix(path.suffix) if content else path.name
     return BundleFile(printable(path), stem, path.resolve().parent, kind, body, cut)
+
+
+def _is_log(head: bytes, content: Content | None) -> bool:
+    """Whether a file that begins like this is a log, of which the two ends are enough."""
+    if content in (Content.OBJECTS, Content.METRICS):
+        return False
+    return sniff(head) is Content.LOG if content is not Content.LOG else not _is_described(head)
+
+
+def _is_described(body: bytes) -> bool:
+    return is_described(_text(body))
+
+
+def _text(body: bytes) -> str:
+    return body[:SNIFFED].decode("utf-8-sig", "replace")
+
+
+def read_stdin(stream: BinaryIO) -> bytes:
+    """Standard input within bounded memory."""
+    return read_bounded(stream, lambda head: _is_log(head, None))[0]

@@ -48,6 +48,7 @@ _OF_A_LOG = lazy_pattern(
     r"|Traceback \(most |\[?\d{4}-\d\d-\d\d[T ]\d\d:|time=\"?\d{4}|[IWEF]\d{4} \d\d:)",
     re.MULTILINE,
 )
+_ERROR_LINE = lazy_pattern(r"^(?:[A-Za-z_][\w.]{0,200})?(?:Error|Exception|Interrupt)\b[:(]", re.MULTILINE)
 _POD_TABLE = lazy_pattern(r"^(?:NAMESPACE +)?NAME +READY +STATUS +RESTARTS +AGE", re.MULTILINE)
 
 
@@ -64,6 +65,11 @@ def is_described(head: str) -> bool:
     if described or has_loose_events(head) or any(sign.search(head) for sign in (_STATE, EVENT_TABLE, _POD_TABLE)):
         return True
     return is_controllers(head) or next(told_sentences(head), None) is not None
+
+
+def looks_like_a_log(head: str) -> bool:
+    """Whether a text has lines as loggers write them, or an exception."""
+    return _OF_A_LOG.search(head) is not None or _ERROR_LINE.search(head) is not None
 
 
 def log_within(text: str) -> str:
