@@ -47,6 +47,11 @@ def _short(value: Any) -> Any:
     return value
 
 
+def _filled(document: Document) -> Document:
+    """The document without members that hold nothing, as the excerpt of what is not there is."""
+    return {key: value for key, value in document.items() if value != {}}
+
+
 def unified(change: Change) -> str:
     """The change as a unified diff, whole, with the object named on both sides."""
     lines = [f"--- {change.target} (live)", f"+++ {change.target} (planned)"]
