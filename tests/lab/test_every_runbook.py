@@ -23,6 +23,7 @@ from vops.lab.world import Lab
 from vops.library import runbooks
 from vops.model.kinds import KINDS
 from vops.operations.journal import Journal
+from vops.operations.journal_copy import PREFIX
 from vops.operations.run import RunResult, resume_run, run_plan
 from vops.operations.runs import past_runs
 from vops.operations.session import Session
@@ -78,7 +79,8 @@ def state(lab: Lab) -> State:
 
 def everything(lab: Lab) -> list[Document]:
     kinds = [kind for kind in KINDS if kind.kind not in PASSING]
-    return [item for kind in kinds for item in lab.store.list(kind.api_version, kind.kind)]
+    found = [item for kind in kinds for item in lab.store.list(kind.api_version, kind.kind)]
+    return [item for item in found if not item["metadata"]["name"].startswith(PREFIX)]
 
 
 def without_empties(value: Any) -> Any:

@@ -10,10 +10,11 @@ import pytest
 from tests.conftest import StartLab
 from tests.lab.fixing import NAMESPACE, Person, deployment, session_on
 from tests.lab.test_fix_five import FAILURES, carried_out, live, the_plan
-from vops.errors import Refused, UsageError
+from vops.errors import Forbidden, Refused, UsageError
 from vops.lab.world import Lab
 from vops.operations.fix import plan_fix
 from vops.operations.journal import Journal, read_journal
+from vops.operations.journal_copy import fetch_run
 from vops.operations.run import RunResult, resume_run
 from vops.operations.runs import Ending, PastRun, past_run, past_runs
 from vops.operations.session import Session
@@ -169,3 +170,38 @@ async def test_a_run_is_named_by_the_beginning_of_its_id(start_lab: StartLab, tm
     assert past_run(tmp_path, result.run_id[:9]).id == result.run_id
     with pytest.raises(UsageError, match="not a run"):
         past_run(tmp_path, "1999")
+
+
+async def test_another_operator_goes_on_where_a_laptop_was_closed(
+    start_lab: StartLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = await start_lab("untolerated-taint")
+    async with session_on(lab, tmp_path / "laptop") as session:
+        with monkeypatch.context() as patched:
+            kill_after(lab, patched, 9)
+            with pytest.raises(KilledError):
+                await fixed(session, "llama3-8b", {})
+    lab.server.trouble.clear()
+    await lab.advance(60)
+    run_id = only_run(tmp_path / "laptop").id
+    async with session_on(lab, tmp_path / "other") as session:
+        await fetch_run(session, run_id)
+        result = await resumed(session, past_run(tmp_path / "other", run_id))
+    assert (result.outcome, patches(lab, "llama3-8b")) == (Ending.FIXED, 1)
+    assert not [item for item in lab.store.list("v1", "ConfigMap") if item["metadata"]["name"].startswith("vops-run-")]
+
+
+async def test_without_the_permission_a_run_says_that_only_this_machine_can_resume_it(
+    start_lab: StartLab, tmp_path: Path
+) -> None:
+    lab = await start_lab("untolerated-taint")
+    lab.server.access.deny("*", "configmaps")
+    async with session_on(lab, tmp_path) as session:
+        person = Person()
+        plan = the_plan(await plan_fix(session, deployment("llama3-8b")))
+        result = await carried_out(session, plan, person)
+        with pytest.raises(Forbidden):
+            await fetch_run(session, "20260101-000000-abcdef")
+    assert result.outcome is Ending.FIXED
+    said = [event.message for event in person.events if "only this machine can resume" in event.message]
+    assert len(said) == 1

@@ -27,7 +27,7 @@ group = typer.Typer(help="The runs of this machine. -o text|json", invoke_withou
 
 def register(app: typer.Typer) -> None:
     app.command("apply", help="Apply a plan that --plan-out has written.")(apply)
-    app.command("resume", help="Go on with a run that was interrupted, from what is there now.")(resume)
+    app.command("resume", help="Go on with a run that was interrupted, here or on another machine.")(resume)
     app.command("undo", help="Take back what a run has changed, keeping what others did since. -o text|json|yaml")(undo)
     app.add_typer(group, name="runs")
 
@@ -67,8 +67,12 @@ def resume(
 
     options: Globals = context.obj
     terms = _terms(yes, confirm, report)
-    past = _past(options, run)
-    _in_session(options, lambda session: go_on(session, past, options, terms))
+    known = _known(options, run)
+
+    async def work(session: Session) -> None:
+        await go_on(session, await _found(session, known, run), options, terms)
+
+    _in_session(options, work)
 
 
 def undo(
@@ -85,12 +89,12 @@ def undo(
     options: Globals = context.obj
     output = chosen(options.output, ("text", "json", "yaml"))
     terms = _terms(yes, confirm, report)
-    past = _past(options, run)
+    known = _known(options, run)
 
     async def work(session: Session) -> None:
         from vops.operations.undo import plan_undo
 
-        plan = await plan_undo(session, past)
+        plan = await plan_undo(session, await _found(session, known, run))
         present_plan(plan, options, output)
         if not dry_run and output != "yaml":
             await carry_out(session, plan, options, terms)
@@ -149,6 +153,31 @@ def _past(options: Globals, run: str) -> PastRun:
     from vops.operations.runs import past_run
 
     return past_run(settings_of(options).state_path, run)
+
+
+def _known(options: Globals, run: str) -> PastRun | None:
+    """A run of this machine; None for the whole id of one that another machine may have begun."""
+    import re
+
+    from vops.errors import UsageError
+
+    try:
+        return _past(options, run)
+    except UsageError:
+        if re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]+", run):
+            return None
+        raise
+
+
+async def _found(session: Session, known: PastRun | None, run: str) -> PastRun:
+    """The run, its journal fetched from the cluster where this machine has none."""
+    from vops.operations.journal_copy import fetch_run
+    from vops.operations.runs import past_run
+
+    if known is not None:
+        return known
+    await fetch_run(session, run)
+    return past_run(session.settings.state_path, run)
 
 
 def _terms(yes: bool, confirm: list[str] | None, report: list[str] | None) -> Terms:

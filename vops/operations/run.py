@@ -21,6 +21,7 @@ from vops.model.resources import NAMESPACES, Ref
 from vops.model.snapshot import ClusterSnapshot
 from vops.operations.asking import answer
 from vops.operations.journal import Journal, claim_plan
+from vops.operations.journal_copy import JournalCopy
 from vops.operations.locks import locked
 from vops.operations.observe import observe
 from vops.operations.runs import BEGUN, ENDED, EVENT, RESUMED, Ending, PastRun
@@ -173,6 +174,7 @@ class _Run:
             journal.note(EVENT, event)
             self.progress(event)
 
+        copy = JournalCopy(self.session.cluster, journal.path, self.plan.locks, self.warn)
         host = Host(
             cluster=self.session.cluster.journalled(journal.record),
             clock=self.session.clock,
@@ -182,6 +184,7 @@ class _Run:
             still_mine=still_mine,
             keep=journal.keep,
             timeout_s=self.timeout_s,
+            checkpoint=copy.write,
         )
         try:
             outcome = await execute(self.plan, host, done)
@@ -190,6 +193,7 @@ class _Run:
             raise
         result = _result(self.id, outcome, str(journal.path))
         journal.note(ENDED, {"outcome": result.outcome, "error": str(result.error or ""), "steps": result.steps})
+        await (copy.write() if result.error else copy.remove())
         return result
 
     def warn(self, message: str) -> None:

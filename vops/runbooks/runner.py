@@ -62,6 +62,8 @@ class Host:
     still_mine: Callable[[], None]
     keep: Callable[[str, ClusterSnapshot], None]
     timeout_s: float | None = None
+    checkpoint: Callable[[], Awaitable[None]] | None = None
+    """Called before each change and after each step, to bring what others read of the run up to date."""
 
 
 @dataclass
@@ -138,6 +140,8 @@ class _Run:
                 self._end(step, StepState.SKIPPED, f"{step.condition} does not hold")
                 return
             self.tell(step, StepState.RUNNING, step.title)
+            if step.changes:
+                await self._checkpoint()
             message, outputs = await self._do(step)
         except Done as done:
             self._end(step, StepState.DONE, str(done), started)
@@ -151,6 +155,11 @@ class _Run:
             self._values.keep(step, outputs)
             self._end(step, StepState.DONE, message, started, outputs)
             self._judge()
+        await self._checkpoint()
+
+    async def _checkpoint(self) -> None:
+        if self._host.checkpoint is not None:
+            await self._host.checkpoint()
 
     def _stop(self, step: PlannedStep) -> None:
         """After a failure: the rescue of its block goes on from here, or only what is always done."""

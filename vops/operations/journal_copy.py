@@ -1,0 +1,93 @@
+"""A copy of a run's journal in the cluster, so that another operator can go on where a laptop was closed.
+
+One ConfigMap `vops-run-ID` beside what the run locks, written before each change and after each step, where these
+credentials may; without them the run goes on, and says once that only this machine can resume it. It goes when the run
+has ended well. The journal holds no secret, so neither does the copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from vops.errors import ClusterError, NotFound, UsageError
+from vops.model.provisioning import CONFIG_MAPS
+from vops.model.resources import Ref
+from vops.operations.journal import journal_path, read_journal
+from vops.operations.session import Session
+from vops.planning.patches import Document
+from vops.ports import Cluster
+
+PREFIX = "vops-run-"
+KEY = "journal.jsonl"
+MANAGER = "vops/journal"
+LARGEST_BYTES = 900_000
+
+
+class JournalCopy:
+    """The copy of one run's journal; does nothing any more once it could not be written for a lasting reason."""
+
+    def __init__(self, cluster: Cluster, path: Path, targets: tuple[Ref, ...], warn: Callable[[str], None]) -> None:
+        self._cluster = cluster
+        self._path = path
+        self._namespace = next((ref.namespace for ref in targets if ref.namespace), cluster.namespace)
+        self._warn = warn
+        self._given_up = False
+
+    async def write(self) -> None:
+        """Brings the copy up to date; an API server that does not answer is no reason to stop."""
+        if self._given_up:
+            return
+        text = self._path.read_text("utf-8")
+        if len(text) > LARGEST_BYTES:
+            self._give_up("its journal is too large for a ConfigMap")
+            return
+        try:
+            document = _document(self._path.stem, self._namespace, text)
+            await self._cluster.apply(CONFIG_MAPS, document, manager=MANAGER, force=True)
+        except ClusterError as error:
+            if error.status and error.status < 500 and error.status != 429:
+                self._give_up(str(error))
+
+    async def remove(self) -> None:
+        """Deletes the copy, which nobody needs any more."""
+        if self._given_up:
+            return
+        name = f"{PREFIX}{self._path.stem}"
+        try:
+            found = await self._cluster.get(CONFIG_MAPS, name, self._namespace)
+            await self._cluster.delete(CONFIG_MAPS, name, self._namespace, uid=found["metadata"]["uid"])
+        except ClusterError as error:
+            if not isinstance(error, NotFound):
+                self._warn(f"the journal's copy configmap/{name} stays: {error}")
+
+    def _give_up(self, why: str) -> None:
+        self._given_up = True
+        self._warn(f"only this machine can resume the run: {why}")
+
+
+def _document(run_id: str, namespace: str, text: str) -> Document:
+    labels = {"app.kubernetes.io/managed-by": "vops"}
+    metadata = {"name": f"{PREFIX}{run_id}", "namespace": namespace, "labels": labels}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {KEY: text}}
+
+
+async def fetch_run(session: Session, run_id: str) -> Path:
+    """Brings the journal of a run that another machine began onto this one.
+
+    Raises UsageError when the cluster has no copy either, InputError when it is damaged.
+    """
+    namespace = session.settings.namespace or session.cluster.namespace
+    try:
+        found = await session.cluster.get(CONFIG_MAPS, f"{PREFIX}{run_id}", namespace)
+    except NotFound as error:
+        raise UsageError(
+            f"{run_id!r} is neither a run of this machine nor one in namespace {namespace}",
+            hint="vops runs lists those of this machine, vops locks names those that hold something; -n says where",
+        ) from error
+    path = journal_path(session.settings.state_path, run_id)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch(0o600)
+    path.write_text(found["data"][KEY], "utf-8")
+    read_journal(path)
+    return path
