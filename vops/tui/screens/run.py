@@ -20,7 +20,7 @@ class RunScreen(OpsScreen):
     """Steps with their states, repainted whenever the run says something."""
 
     crumb = "run"
-    CSS_PATH = "fix.tcss"
+    CSS_PATH = "plan.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("x", "stop", "Stop the run", id="run.stop"),
         BACK,
