@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from vops.cli.carrying import Terms
     from vops.operations.runs import PastRun
     from vops.operations.session import Session
-    from vops.render.runs import RunStory
 
 RUN = typer.Argument(metavar="RUN", help="a run's id, or its beginning; vops runs lists them")
 YES = typer.Option("--yes", "-y", help="agree without being asked")
@@ -110,6 +109,7 @@ def runs(context: typer.Context) -> None:
     from vops.cli.output import chosen, emit, emit_lines
     from vops.cli.running import settings_of
     from vops.operations.runs import past_runs
+    from vops.operations.stories import story_of
     from vops.render.runs import run_rows
 
     options: Globals = context.obj
@@ -117,7 +117,7 @@ def runs(context: typer.Context) -> None:
     found, problems = past_runs(settings_of(options).state_path)
     for problem in problems:
         narrate(f"vops: {problem}", quiet=options.quiet)
-    stories = [_story(run) for run in found]
+    stories = [story_of(run) for run in found]
     if output == "json":
         import msgspec
 
@@ -131,21 +131,16 @@ def runs(context: typer.Context) -> None:
 @group.command("show", help="One run: its steps, its changes, how it ended, what to do next. -o text|json")
 def show(context: typer.Context, run: Annotated[str, RUN]) -> None:
     from vops.cli.output import chosen, emit, emit_lines
+    from vops.operations.stories import story_of
     from vops.render.runs import run_json, story_lines
 
     options: Globals = context.obj
     output = chosen(options.output, ("text", "json"))
-    story = _story(_past(options, run))
+    story = story_of(_past(options, run))
     if output == "json":
         emit(run_json(story))
     else:
         emit_lines(story_lines(story), no_color=options.no_color)
-
-
-def _story(run: PastRun) -> RunStory:
-    from vops.render.runs import RunStory
-
-    return RunStory(run.id, run.plan, run.steps, run.ending or "", run.error, str(run.path), run.started_at)
 
 
 def _past(options: Globals, run: str) -> PastRun:

@@ -18,6 +18,7 @@ from textual import work
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from vops.diagnosis.subjects import workload_ref
 from vops.errors import VopsError
 from vops.model.resources import Ref
 from vops.model.snapshot import Source, SourceState
@@ -164,6 +165,16 @@ class VopsApp(RunningApp):
         """The name of the vLLM container of a pod; empty (the API's choice) when it is not known."""
         replica = self.picture.facts.replica(ref.namespace, ref.name) if self.picture else None
         return replica.container.name if replica else ""
+
+    @property
+    def way(self) -> tuple[OpsScreen, ...]:
+        """The full screens from the first to the present one."""
+        return tuple(screen for screen in self.screen_stack if isinstance(screen, OpsScreen))
+
+    def workload_of(self, ref: Ref) -> Ref:
+        """The workload that a pod belongs to, as far as is known; anything else as it is."""
+        replica = self.picture.facts.replica(ref.namespace, ref.name) if self.picture and ref.kind == "Pod" else None
+        return workload_ref(replica.workload) if replica and replica.workload else ref
 
     def focus_scrapes(self, visible: set[tuple[str, str]]) -> None:
         self._connection.focus(visible)

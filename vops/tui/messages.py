@@ -11,6 +11,7 @@ from vops.planning.plan import Plan
 from vops.tui.feed import Picture
 
 if TYPE_CHECKING:
+    from vops.operations.runs import PastRun
     from vops.tui.connection import Connection
 
 
@@ -92,6 +93,14 @@ class RunAgreed(Message):
     def __init__(self, plan: Plan) -> None:
         super().__init__()
         self.plan = plan
+
+
+class ResumeAgreed(Message):
+    """A person has agreed to go on with this run."""
+
+    def __init__(self, run: PastRun) -> None:
+        super().__init__()
+        self.run = run
 
 
 class RunStopAsked(Message):

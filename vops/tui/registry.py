@@ -57,6 +57,8 @@ SCREENS: tuple[ScreenEntry, ...] = (
     ScreenEntry("fix", "fix:FixScreen", "the plan that fixes it", (), About.ANY),
     ScreenEntry("findings", "findings:FindingsScreen", "what is wrong anywhere, the worst first", ("inbox", "causes")),
     ScreenEntry("events", "events:EventsScreen", "what happened, repeated events once", ("event", "ev")),
+    ScreenEntry("runbooks", "runbooks:RunbooksScreen", "what vops can carry out", ("runbook", "rb")),
+    ScreenEntry("runs", "runs:RunsScreen", "what was carried out, and how it ended", ("journal",)),
     ScreenEntry("logs", "logs:LogsScreen", "the log of a replica", ("log",), About.REPLICA),
 )
 

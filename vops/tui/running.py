@@ -14,15 +14,20 @@ from vops.tui.connection import first_of
 
 if TYPE_CHECKING:
     from vops.operations.run import RunResult
+    from vops.operations.runs import PastRun
 
 Ask = Callable[[Question], Awaitable[bool]]
 
 
 class Run:
-    """One plan being carried out. `result` or `error` is set when it has ended; `told` holds the last of each step."""
+    """One plan being carried out, or `past` gone on with.
 
-    def __init__(self, plan: Plan, ask: Ask, changed: Callable[[], None]) -> None:
+    `result` or `error` is set when it has ended; `told` holds the last of each step.
+    """
+
+    def __init__(self, plan: Plan, ask: Ask, changed: Callable[[], None], past: PastRun | None = None) -> None:
         self.plan = plan
+        self._past = past
         self.told: dict[str, tuple[str, str]] = {}
         self.remarks: list[str] = []
         self.result: RunResult | None = None
@@ -35,10 +40,14 @@ class Run:
 
     async def carry_out(self, session: Session) -> None:
         """Never raises but for cancellation: how it ended is kept, to be shown."""
-        from vops.operations.run import run_plan
+        from vops.operations import run
 
+        approve, progress = self._approve, self._progress
         try:
-            self.result = await run_plan(session, self.plan, approve=self._approve, progress=self._progress)
+            if self._past is not None:
+                self.result = await run.resume_run(session, self._past, approve=approve, progress=progress)
+            else:
+                self.result = await run.run_plan(session, self.plan, approve=approve, progress=progress)
         except asyncio.CancelledError:
             self.error = VopsError(f"stopped: {self.plan.title}", hint="what is written stays; plan again to go on")
             raise

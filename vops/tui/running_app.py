@@ -13,7 +13,7 @@ from vops.planning.plan import Gate
 from vops.render.text import Span
 from vops.settings import Settings
 from vops.tui.looks import LookingApp
-from vops.tui.messages import RunAgreed, RunStopAsked
+from vops.tui.messages import ResumeAgreed, RunAgreed, RunStopAsked
 from vops.tui.running import Run
 from vops.tui.screens.confirm import ConfirmScreen
 from vops.tui.screens.run import RunScreen
@@ -37,10 +37,16 @@ class RunningApp(LookingApp):
         """Brings header and truth line up to date."""
 
     def on_run_agreed(self, event: RunAgreed) -> None:
-        """Starts the run in the app's own name, so that it outlives the screen that asked for it."""
+        self._carry_out(Run(event.plan, self._ask, self._run_changed))
+
+    def on_resume_agreed(self, event: ResumeAgreed) -> None:
+        self._carry_out(Run(event.run.plan, self._ask, self._run_changed, event.run))
+
+    def _carry_out(self, run: Run) -> None:
+        """Starts a run in the app's own name, so that it outlives the screen that asked for it."""
         if self.session is None or self.busy():
             return
-        self.run_going = run = Run(event.plan, self._ask, self._run_changed)
+        self.run_going = run
         self.action_go_back()
         self.push_screen(RunScreen(run))
         self._run_worker = self.run_worker(run.carry_out(self.session), group="run", exit_on_error=False)

@@ -12,9 +12,11 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
+from vops.errors import UsageError
 from vops.model.text import one_line
-from vops.runbooks.params import Param
+from vops.runbooks.params import Param, bind
 from vops.tui.screens.base import titled
+from vops.tui.widgets.tones import drawable
 
 Values = dict[str, str]
 
@@ -42,6 +44,7 @@ class ParamsScreen(ModalScreen[Values | None]):
                     value = self._values.get(name)
                     text = "" if value is None else str(value)
                     yield Input(one_line(text, 253), compact=True, id=f"param-{name}", classes="param")
+            yield Static(id="fault")
             with Horizontal(id="buttons"):
                 yield Button(Content("Cancel"), id="cancel", compact=True)
                 yield Button(Content("Plan with these"), id="go", compact=True)
@@ -61,7 +64,19 @@ class ParamsScreen(ModalScreen[Values | None]):
 
     def _finish(self) -> None:
         typed = {name: self.query_one(f"#param-{name}", Input).value.strip() for name in self._declared}
-        self.dismiss({name: value for name, value in typed.items() if value})
+        given = {name: value for name, value in typed.items() if value}
+        for name, param in self._declared.items():
+            try:
+                bind({name: param}, {name: given[name]} if name in given else {})
+            except UsageError as error:
+                self._refuse(name, error)
+                return
+        self.dismiss(given)
+
+    def _refuse(self, name: str, error: UsageError) -> None:
+        """Says what is wrong and goes to where it is; what was typed stays."""
+        self.query_one("#fault", Static).update(Content.assemble(("✗ ", "$error"), drawable(error.message)))
+        self.query_one(f"#param-{name}", Input).focus()
 
     def action_leave(self) -> None:
         self.dismiss(None)

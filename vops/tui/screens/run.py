@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from vops.errors import VopsError
 from vops.render.flow import ending_lines, run_lines
 from vops.render.text import Line, Span, Tone
 from vops.tui.messages import RunStopAsked
@@ -23,6 +24,7 @@ class RunScreen(OpsScreen):
     CSS_PATH = "plan.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("x", "stop", "Stop the run", id="run.stop"),
+        Binding("u", "undo", "Undo…", id="run.undo", tooltip="Plan to take back what it has changed"),
         BACK,
     ]
 
@@ -52,11 +54,32 @@ class RunScreen(OpsScreen):
         ending.display = run.ended
         if run.ended:
             self.refresh_bindings()
-            titled(ending, "Ending", "esc goes back")
+            titled(ending, "Ending", "u plans to take it back · esc goes back" if self._can_undo else "esc goes back")
             ending.show(_ending(run))
 
+    @property
+    def _can_undo(self) -> bool:
+        result = self._run.result
+        return result is not None and bool(result.run_id) and bool(self._run.plan.changes)
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "undo":
+            return self._can_undo
         return action != "stop" or not self._run.ended
+
+    def action_undo(self) -> None:
+        """Opens the plan that takes it back, from its journal."""
+        from vops.operations.runs import past_run
+        from vops.tui.screens.past_run import UndoScreen
+
+        if self._run.result is None:
+            return
+        try:
+            past = past_run(self.ops.settings.state_path, self._run.result.run_id)
+        except VopsError as error:
+            self.ops.tell(error.message, severity="warning")
+            return
+        self.app.push_screen(UndoScreen(past))
 
     def action_stop(self) -> None:
         if not self._run.ended:

@@ -1,0 +1,253 @@
+"""Runbooks from the list to the plan, and past runs from their journals to being taken back or gone on with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.widgets import Input
+
+from tests.tui import builders
+from tests.tui.conftest import app_on, painted, screen_text, until
+from vops.model.resources import Ref
+from vops.operations.journal import Journal
+from vops.operations.run import RunResult
+from vops.operations.runs import BEGUN, ENDED, EVENT, Ending, PastRun
+from vops.planning.events import RunEvent, StepState
+from vops.planning.plan import Plan
+from vops.render.runbooks_table import RUNBOOK_COLUMNS, RunbookRow, runbook_line
+from vops.render.runs_table import RUN_COLUMNS
+from vops.render.text import plain
+from vops.settings import Settings
+from vops.tui.app import VopsApp
+from vops.tui.screens.confirm import ConfirmScreen
+from vops.tui.screens.fleet import FleetScreen
+from vops.tui.screens.params import ParamsScreen
+from vops.tui.screens.past_run import PastRunScreen, UndoScreen
+from vops.tui.screens.run import RunScreen
+from vops.tui.screens.runbook import RunbookScreen
+from vops.tui.screens.runbooks import RunbooksScreen
+from vops.tui.screens.runs import RunsScreen
+
+RUN = "20260302-031200-c0ffee"
+
+
+@pytest.fixture
+def plans(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
+    """What was planned: runbook and parameters; every plan is the one of the builders."""
+    asked: list[tuple[str, dict[str, Any]]] = []
+
+    async def plan_run(_: Any, runbook: str, params: Mapping[str, Any]) -> Plan:
+        asked.append((runbook, dict(params)))
+        return builders.toleration_plan()
+
+    monkeypatch.setattr("vops.tui.screens.runbook.plan_run", plan_run)
+    return asked
+
+
+def journalled(state: Path, ending: Ending | None) -> None:
+    """A run of the plan of the builders, as its journal tells it."""
+    with Journal(state, RUN, builders.FrozenClock()) as journal:
+        journal.note(BEGUN, {"run": RUN, "plan": builders.toleration_plan()})
+        journal.note(EVENT, RunEvent(builders.NOW, "tolerate", StepState.DONE, "patched"))
+        if ending is not None:
+            journal.note(ENDED, {"outcome": ending, "error": "", "steps": ()})
+
+
+def app_with(state: Path) -> VopsApp:
+    return app_on(settings=Settings(state_dir=str(state)))
+
+
+# --- runbooks ---------------------------------------------------------------------------------------------
+
+
+async def at_form(app: VopsApp, pilot: Any, runbook: str) -> None:
+    """As far as the form of a runbook, with the cursor of the fleet on the pending mixtral."""
+    await painted(pilot)
+    await pilot.press("slash", *"mixtral", "enter")
+    await until(pilot, lambda: len(app.screen.replicas.rows) == 1)  # type: ignore[attr-defined]
+    await pilot.press("colon", *"runbooks", "enter")
+    await until(pilot, lambda: isinstance(app.screen, RunbooksScreen) and bool(app.screen.table.rows))
+    await pilot.press("slash", *f"^{runbook}", "enter")
+    await until(pilot, lambda: app.screen.table.rows[0].name == runbook)  # type: ignore[attr-defined]
+    await pilot.press("enter")
+    await until(pilot, lambda: isinstance(app.screen, ParamsScreen))
+
+
+async def test_what_the_cursor_was_on_fills_in_the_form(plans: list[tuple[str, dict[str, Any]]]) -> None:
+    app = app_on()
+    async with app.run_test(size=(120, 34)) as pilot:
+        await at_form(app, pilot, "scale")
+        assert app.screen.query_one("#param-target", Input).value == "deployment/mixtral"
+        assert app.screen.query_one("#param-namespace", Input).value == "research"
+        await pilot.press(*"3", "enter")
+        await until(pilot, lambda: "Tolerate the taint" in screen_text(app))
+        runbook, given = plans[0]
+        assert (runbook, given["replicas"], given["target"]) == ("scale", "3", "deployment/mixtral")
+
+
+async def test_a_value_that_is_none_keeps_the_form_open_and_says_why(plans: list[tuple[str, dict[str, Any]]]) -> None:
+    app = app_on()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await at_form(app, pilot, "scale")
+        await pilot.press(*"many", "enter")
+        await until(pilot, lambda: "'many' is not a whole number" in screen_text(app))
+        assert isinstance(app.screen, ParamsScreen)
+        assert isinstance(app.focused, Input)
+        assert (app.focused.id, app.focused.value) == ("param-replicas", "many")
+        assert plans == []
+
+
+async def test_leaving_the_first_form_leaves_the_runbook() -> None:
+    app = app_on()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await at_form(app, pilot, "scale")
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, RunbooksScreen))
+
+
+@pytest.mark.usefixtures("plans")
+async def test_p_opens_the_form_again_with_what_was_given() -> None:
+    app = app_on()
+    async with app.run_test(size=(120, 34)) as pilot:
+        await at_form(app, pilot, "scale")
+        await pilot.press(*"3", "enter")
+        await until(pilot, lambda: isinstance(app.screen, RunbookScreen) and app.screen.plan is not None)
+        await pilot.press("p")
+        await until(pilot, lambda: isinstance(app.screen, ParamsScreen))
+        assert app.screen.query_one("#param-replicas", Input).value == "3"
+
+
+async def test_a_runbook_that_cannot_be_read_is_listed_with_its_fault(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "vops" / "runbooks"
+    folder.mkdir(parents=True)
+    (folder / "aaa-broken.yaml").write_text("vops: 1\nid: aaa-broken\nsteps: nonsense\n")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    app = app_on()
+    async with app.run_test(size=(120, 34)) as pilot:
+        await painted(pilot)
+        app.open("runbooks")
+        await until(pilot, lambda: "aaa-broken" in screen_text(app))
+        await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(app.screen, RunbooksScreen)
+        assert "✗" in screen_text(app)
+
+
+def test_a_row_of_a_runbook_says_what_it_fixes_and_asks_for() -> None:
+    row = RunbookRow("scale", "Give a model so many replicas", None, ("replicas-zero",), ("target", "replicas"))
+    cells = {column.key: column.cell(row).text for column in RUNBOOK_COLUMNS}
+    assert (cells["name"], cells["fixes"], cells["risk"]) == ("scale", "replicas-zero", "–")
+    assert "asks for target, replicas" in plain([runbook_line(row)])
+
+
+# --- runs -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def undoing(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The runs that were planned to be taken back."""
+    asked: list[str] = []
+
+    async def plan_undo(_: Any, run: PastRun) -> Plan:
+        asked.append(run.id)
+        return builders.toleration_plan()
+
+    monkeypatch.setattr("vops.tui.screens.past_run.plan_undo", plan_undo)
+    return asked
+
+
+async def at_runs(app: VopsApp, pilot: Any) -> RunsScreen:
+    await painted(pilot)
+    await pilot.press("colon", *"runs", "enter")
+    await until(pilot, lambda: isinstance(app.screen, RunsScreen) and bool(app.screen.table.rows))
+    assert isinstance(app.screen, RunsScreen)
+    return app.screen
+
+
+async def test_a_run_is_told_from_its_journal_and_taken_back_from_there(tmp_path: Path, undoing: list[str]) -> None:
+    journalled(tmp_path, Ending.FIXED)
+    app = app_with(tmp_path)
+    async with app.run_test(size=(120, 34)) as pilot:
+        screen = await at_runs(app, pilot)
+        cells = {column.key: column.cell(screen.table.rows[0]).text for column in RUN_COLUMNS}
+        assert (cells["ended"], cells["run"]) == ("✓ fixed", RUN)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, PastRunScreen) and "patched" in screen_text(app))
+        await pilot.press("u")
+        await until(pilot, lambda: isinstance(app.screen, UndoScreen) and app.screen.plan is not None)
+        await pilot.press("escape", "escape", "r", "u")
+        await until(pilot, lambda: undoing == [RUN, RUN])
+
+
+async def test_an_interrupted_run_goes_on_once_that_is_confirmed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resumed: list[str] = []
+
+    async def resume_run(_: Any, run: PastRun, **__: Any) -> RunResult:
+        resumed.append(run.id)
+        return RunResult(run.id, Ending.FIXED)
+
+    monkeypatch.setattr("vops.operations.run.resume_run", resume_run)
+    journalled(tmp_path, None)
+    app = app_with(tmp_path)
+    async with app.run_test(size=(120, 34)) as pilot:
+        screen = await at_runs(app, pilot)
+        assert "interrupted" in screen_text(app)
+        assert screen.table.rows[0].outcome == ""
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, PastRunScreen))
+        await pilot.press("g")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await pilot.press("right", "enter")
+        await until(pilot, lambda: isinstance(app.screen, RunScreen) and "✓ fixed" in screen_text(app))
+        assert resumed == [RUN]
+
+
+async def test_a_run_that_has_ended_does_not_go_on(tmp_path: Path) -> None:
+    journalled(tmp_path, Ending.FIXED)
+    app = app_with(tmp_path)
+    async with app.run_test(size=(120, 34)) as pilot:
+        await at_runs(app, pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, PastRunScreen))
+        await pilot.press("g")
+        await pilot.pause()
+        assert isinstance(app.screen, PastRunScreen)
+
+
+async def test_u_after_a_run_plans_to_take_it_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undoing: list[str], planned: list[dict[str, str]]
+) -> None:
+    async def run_plan(*_: Any, **__: Any) -> RunResult:
+        return RunResult(RUN, Ending.FIXED)
+
+    monkeypatch.setattr("vops.operations.run.run_plan", run_plan)
+    journalled(tmp_path, Ending.FIXED)
+    app = app_with(tmp_path)
+    async with app.run_test(size=(120, 34)) as pilot:
+        await painted(pilot)
+        app.open("fix", Ref("Pod", "mixtral-6f9c4-4hnvq", "research", "uid-mixtral-6f9c4-4hnvq"))
+        await until(pilot, lambda: "Tolerate the taint" in screen_text(app))
+        await pilot.press("a")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await pilot.press("right", "enter")
+        await until(pilot, lambda: "u plans to take it back" in screen_text(app))
+        await pilot.press("u")
+        await until(pilot, lambda: isinstance(app.screen, UndoScreen) and undoing == [RUN])
+    assert planned
+
+
+async def test_no_runs_yet_says_where_runs_come_from(tmp_path: Path) -> None:
+    app = app_with(tmp_path)
+    async with app.run_test(size=(120, 34)) as pilot:
+        await painted(pilot)
+        app.open("runs")
+        await until(pilot, lambda: "no runs yet" in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, FleetScreen))
