@@ -55,7 +55,7 @@ async def screenshot(scenario: str, size: tuple[int, int], keys: tuple[str, ...]
     lab = await Lab.start(scenario, clock=LabClock())
     try:
         with tempfile.TemporaryDirectory() as state:
-            app = VopsApp(settings=Settings(lab=scenario, state_dir=state), opener=_opener(lab))
+            app = VopsApp(settings=Settings(lab=scenario, state_dir=state), opener=opener_of(lab))
             async with app.run_test(size=size) as pilot:
                 await _pass(lab, pilot, WARM_UP_S)
                 for key in keys:
@@ -67,7 +67,7 @@ async def screenshot(scenario: str, size: tuple[int, int], keys: tuple[str, ...]
         await lab.stop()
 
 
-def _opener(lab: Lab) -> Opener:
+def opener_of(lab: Lab) -> Opener:
     """Opens sessions on `lab` that live in its time."""
 
     @asynccontextmanager

@@ -83,7 +83,10 @@ async def painted(pilot: Pilot[Any]) -> None:
 
 def _drawn(app: VopsApp) -> bool:
     screen = app.screen
-    return isinstance(screen, OpsScreen) and screen.is_drawn and bool(screen.query_one("#truth", Bar).left)
+    if not isinstance(screen, OpsScreen) or not screen.is_drawn:
+        return False
+    truth = screen.query_one("#truth", Bar).left
+    return bool(truth) and "CONNECTING" not in truth[0].text
 
 
 def screen_text(app: Any) -> str:

@@ -152,7 +152,7 @@ def gpu_lines(row: NodeRow) -> list[Line]:
         holders = [line(Span(f"  {count}× ", Tone.STRONG), Span(name)) for name, count in row.holders]
         silent = "no DCGM exporter tells of this node's GPUs: how busy they are is not known"
         return [line(Span(silent, Tone.DIM)), *holders]
-    header = f"  {'GPU':<5} {'UTIL':>5} {'MEMORY':>15} {'TEMP':>6} {'POWER':>7} {'XID':>5}  HELD BY"
+    header = f"  {'GPU':<5} {'UTIL':>5} {'MEMORY':>12} {'TEMP':>6} {'POWER':>7} {'XID':>5}  HELD BY"
     return [line(Span(header, Tone.DIM)), *(_gpu_line(item) for item in row.details)]
 
 
@@ -165,7 +165,7 @@ def _gpu_line(item: GpuRow) -> Line:
     xid = units.UNKNOWN if item.xid is None else f"✗{item.xid:.0f}" if item.xid else "0"
     return line(
         Span(f"  {fit(item.index or '?', 5)} ", Tone.STRONG),
-        Span(f"{units.percent(item.utilisation):>5} {memory:>15} "),
+        Span(f"{units.percent(item.utilisation):>5} {memory:>12} "),
         Span(f"{celsius:>6} ", hot),
         Span(f"{watts(item.power_w):>7} "),
         Span(f"{xid:>5}  ", Tone.BAD if item.xid else Tone.DIM),

@@ -33,8 +33,7 @@ def _group(state: SourceState, members: Sequence[SourceStatus], now: datetime) -
     if not members:
         return []
     glyph, tone = source_look(state)
-    oldest = max((units.age_s(item.at, now) or 0.0 for item in members), default=0.0)
-    age = f" {units.duration(oldest)}" if state in _SHOWS_AGE and any(item.at for item in members) else ""
+    age = _age(state, members, now)
     names = " ".join(_short(item) for item in members)
     return [
         Span(f"{glyph} {str(state).upper()}{age} ", tone),
@@ -45,6 +44,27 @@ def _group(state: SourceState, members: Sequence[SourceStatus], now: datetime) -
 def _short(status: SourceStatus) -> str:
     """The name that kubectl knows a source by."""
     return _SHORT.get(status.source, str(status.source))
+
+
+def pane_line(sources: Sequence[SourceStatus], of: Sequence[Source], now: datetime) -> Line:
+    """Where one pane's data comes from, how old it is and how far it can be believed; what is not there is left out."""
+    by_source = {item.source: item for item in sources}
+    known = [by_source[source] for source in of if source in by_source]
+    spans: list[Span] = []
+    for state in _ORDER:
+        members = [item for item in known if item.state is state]
+        if members:
+            glyph, tone = source_look(state)
+            word = "" if state is SourceState.LIVE else f" {str(state).upper()}"
+            names = " ".join(_short(item) for item in members)
+            spans.append(Span(f"{glyph} {names}{word}{_age(state, members, now)}  ", tone))
+    return tuple(spans)
+
+
+def _age(state: SourceState, members: Sequence[SourceStatus], now: datetime) -> str:
+    """The age of the oldest of them, where age matters."""
+    ages = [age for item in members if (age := units.age_s(item.at, now)) is not None]
+    return f" {units.duration(max(ages))}" if ages and state in _SHOWS_AGE else ""
 
 
 def outage_line(sources: Sequence[SourceStatus], now: datetime) -> Line:

@@ -16,8 +16,9 @@ from textual.widgets import Footer
 from vops.diagnosis.facts import Facts
 from vops.errors import VopsError
 from vops.model.resources import Ref
+from vops.model.snapshot import Source
 from vops.render.text import Line, Span, Tone
-from vops.render.truth import cost_line, outage_line, truth_line
+from vops.render.truth import cost_line, outage_line, pane_line, truth_line
 from vops.tui.feed import Picture
 from vops.tui.widgets.bar import Bar
 from vops.tui.widgets.prompt import Prompt
@@ -124,6 +125,11 @@ class OpsScreen(Screen[None]):
             spans += [Span(" › ", Tone.DIM), *title]
         return tuple(spans)
 
+    def truth_of(self, *sources: Source) -> Line:
+        """Source, age and state of what a pane shows."""
+        picture = self.ops.picture
+        return pane_line(picture.view.sources, sources, self.ops.shown_at) if picture else ()
+
     def heading(self) -> Line:
         """What this screen is about, after the way to it."""
         return (Span(self.crumb, Tone.STRONG),) if self.crumb else ()
@@ -182,10 +188,18 @@ def failure_line(error: VopsError) -> Line:
     return (Span(f" ✗ {error.message}", Tone.BAD), *hint)
 
 
-def titled(widget: Widget, title: str, note: str = "", *, hint: str = "") -> None:
-    """Sets what stands in a border as text, never as markup: title and note above, a hint below."""
-    noted = ("  " + drawable(note), "not bold $warning") if note else ""
-    above, below = Content.assemble(drawable(title), noted), content(hint)
+_STYLES = {Tone.GOOD: "$success", Tone.WARN: "$warning", Tone.BAD: "$error", Tone.ACCENT: "$primary"}
+
+
+def titled(widget: Widget, title: str, note: str = "", *, hint: str = "", truth: Line = ()) -> None:
+    """Sets what stands in a border as text, never as markup: title, note and sources above, a hint below."""
+    parts: list[str | tuple[str, str]] = [drawable(title)]
+    if note:
+        parts.append(("  " + drawable(note), "not bold $warning"))
+    if truth:
+        parts.append("   ")
+    parts += [(drawable(span.text), f"not bold {_STYLES.get(span.tone, '$foreground')}") for span in truth]
+    above, below = Content.assemble(*parts), content(hint)
     # Setting one draws the whole widget again, changed or not.
     if widget.border_title != above.markup:
         widget.border_title = above

@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from vops.model.resources import Ref
+from vops.model.snapshot import Source
 from vops.render.cells import ordered
 from vops.render.filters import NO_LABELS, Labels, Match, chosen_replicas, chosen_workloads
 from vops.render.fleet_rows import FleetView, ReplicaRow, WorkloadRow
@@ -97,7 +98,8 @@ class FleetScreen(ListScreen[ReplicaRow], inherit_bindings=False):
         table = self.workloads
         table.display = bool(rows)
         short = sum(row.ready < row.desired for row in rows)
-        titled(table, f"Workloads {len(rows)}", f"{short} short of replicas" if short else "")
+        truth = self.truth_of(Source.DEPLOYMENTS, Source.STATEFULSETS, Source.AUTOSCALERS, Source.SCALED_OBJECTS)
+        titled(table, f"Workloads {len(rows)}", f"{short} short of replicas" if short else "", truth=truth)
         table.styles.height = min(len(rows), 8 if self.size.height >= 34 else 4) + 2
         table.show(rows)
 
@@ -106,7 +108,12 @@ class FleetScreen(ListScreen[ReplicaRow], inherit_bindings=False):
         filtered = f" of {of} · {self.filter_title}" if self._match.typed else ""
         counted = "" if view is None or view.unread else f" {len(rows)}"
         folded = len(view.groups) if view is not None and self._grouped else 0
-        titled(self.replicas, f"Replicas{counted}{filtered}", f"{folded} groups folded: z unfolds" if folded else "")
+        titled(
+            self.replicas,
+            f"Replicas{counted}{filtered}",
+            f"{folded} groups folded: z unfolds" if folded else "",
+            truth=self.truth_of(Source.PODS, Source.METRICS, Source.DCGM, Source.LOGS),
+        )
         usual = ALL_REPLICA_COLUMNS if many else REPLICA_COLUMNS
         self.replicas.show(
             rows,

@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from vops.model.resources import Ref
+from vops.model.snapshot import Source
 from vops.render.cells import Column, ordered
 from vops.render.filters import NO_LABELS, Labels, Match
 from vops.render.text import Line, Span, Tone
@@ -51,6 +52,8 @@ class ListScreen(OpsScreen, Generic[R]):
     first_sort: ClassVar[str] = ""
     biggest_first: ClassVar[frozenset[str]] = frozenset()
     table_id: ClassVar[str] = "rows"
+    sources: ClassVar[tuple[Source, ...]] = ()
+    """Where the rows come from."""
     BINDINGS: ClassVar[list[BindingType]] = [*LIST_KEYS]
 
     def __init__(self, typed: str = "") -> None:
@@ -122,7 +125,8 @@ class ListScreen(OpsScreen, Generic[R]):
         column = next((column for column in self.columns if column.key == self._sort), None)
         shown = ordered(rows, column, reverse=self._reverse) if column else rows
         filtered = f" of {len(here)} · {self.filter_title}" if self._match.typed else ""
-        titled(self.table, f"{self.noun} {len(rows)}{filtered}", self.note(picture))
+        title = f"{self.noun} {len(rows)}{filtered}"
+        titled(self.table, title, self.note(picture), truth=self.truth_of(*self.sources))
         self.table.show(
             shown,
             columns=self.ops.columns_of(self.crumb, self.columns, self.chosen_columns(picture)),

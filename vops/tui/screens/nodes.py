@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from vops.diagnosis.facts import Facts
 from vops.model.resources import Ref
+from vops.model.snapshot import Source
 from vops.render.nodes import NodeRow, NodesView, nodes_view
 from vops.render.nodes_table import NODE_COLUMNS, gpu_lines, node_line, pending_lines, totals_line
 from vops.render.text import Line, Span, Tone
@@ -30,6 +31,7 @@ class NodesScreen(ListScreen[NodeRow], inherit_bindings=False):
     noun = "GPU nodes"
     columns = NODE_COLUMNS
     first_sort = "node"
+    sources = (Source.NODES, Source.PODS, Source.DCGM)
     biggest_first = frozenset({"held", "free", "util", "memory", "temperature", "power", "xid", "unused", "free_h",
                                "unused_h"})  # fmt: skip
     CSS_PATH = "nodes.tcss"
@@ -66,7 +68,8 @@ class NodesScreen(ListScreen[NodeRow], inherit_bindings=False):
         currency = self.ops.settings.tui.currency
         self.query_one("#totals", Bar).show((Span(" "), *totals_line(rows, currency)) if seen else ())
         pending = seen.pending if seen else ()
-        titled(self.query_one("#pending"), f"Waiting for a GPU {len(pending)}", "p opens the first" if pending else "")
+        waiting, hint = f"Waiting for a GPU {len(pending)}", "p opens the first" if pending else ""
+        titled(self.query_one("#pending"), waiting, hint, truth=self.truth_of(Source.PODS, Source.EVENTS))
         self.query_one("#pending", Lines).show(pending_lines(pending) if seen else [])
 
     def nothing(self, picture: Picture) -> Line:
@@ -86,7 +89,8 @@ class NodesScreen(ListScreen[NodeRow], inherit_bindings=False):
     def tell_cursor(self) -> None:
         super().tell_cursor()
         row = self.table.current
-        titled(self.query_one("#gpus"), f"GPUs of {row.node}" if row else "GPUs")
+        truth = self.truth_of(Source.DCGM)
+        titled(self.query_one("#gpus"), f"GPUs of {row.node}" if row else "GPUs", truth=truth)
         self.query_one("#gpus", Lines).show(gpu_lines(row) if row else [])
 
     def on_table_moved(self, event: Table.Moved) -> None:

@@ -44,7 +44,9 @@ Recent = Callable[[str, str, int], list[float | None]]
 """The last values of one number of one row: by the row's key, the number's name, and how many."""
 
 GUTTER = 2
-_PARTS = ("table--header", "table--sorted", "table--track", "table--bar", "table--mark", "table--trend")
+_HATCH = "╱"
+"""Between the cells of a row that is not to be believed: seen without colour, too."""
+_PARTS = ("table--header", "table--sorted", "table--track", "table--bar", "table--mark", "table--trend", "table--hatch")
 
 
 class _Shown(NamedTuple, Generic[R]):
@@ -304,10 +306,11 @@ class Table(ScrollView, Generic[R], can_focus=True):
         marked = palette is self._chosen and self.has_focus
         segments = [Segment("▌ " if marked else "  ", palette.named["table--mark"])]
         remark = row.remark
+        gap = _HATCH if row.dim else " "
         for item in self._placed():
             if remark is None or not item.column.load:
                 segments += _cell_segments(item, self._cell(item, row), palette)
-                segments.append(Segment(" " * item.gap, palette.base))
+                segments.append(Segment(gap * item.gap, palette.named["table--hatch"] if row.dim else palette.base))
             elif width := self._remark_width(item):
                 text = fit(drawable(remark.text), width)
                 segments.append(Segment(text + " " * item.gap, palette.tones[remark.tone]))
