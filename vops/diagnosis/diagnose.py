@@ -13,6 +13,7 @@ import msgspec
 
 from vops.diagnosis.claims import entitled, first_claim
 from vops.diagnosis.containers import called, to_examine
+from vops.diagnosis.discretion import discreet
 from vops.diagnosis.facts import DaemonFacts, Facts, Replica, ScalerFacts, WorkloadFacts
 from vops.diagnosis.findings import Applicability, Confidence, Finding, Fix, Report, Severity, Skipped
 from vops.diagnosis.rule import Branch, Rule, Subject, Verdict, branches, discover
@@ -127,7 +128,7 @@ def _report(
 ) -> Report:
     snapshot = facts.snapshot
     at = snapshot.at.isoformat().replace("+00:00", "Z")
-    return Report(at, snapshot.context, subject, str(state), summary, findings, skipped)
+    return discreet(Report(at, snapshot.context, subject, str(state), summary, findings, skipped))
 
 
 def examine(subject: Subject, rules: Iterable[Rule]) -> tuple[tuple[Finding, ...], tuple[Skipped, ...]]:

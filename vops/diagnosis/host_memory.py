@@ -118,7 +118,7 @@ def _asked_to_stop(replica: Replica) -> bool:
     """Whether the kubelet set out to kill the instance that died last, for whatever reason."""
     death = replica.last_death
     ended = death.finished_at if death else None
-    grace = timedelta(seconds=replica.pod.spec.termination_grace_period_seconds) + _WINDOW
+    grace = replica.pod.spec.grace + _WINDOW
     kills = (item for item in replica.events if item.reason == "Killing")
     return any(not ended or not item.last_seen or abs(ended - item.last_seen) <= grace for item in kills)
 

@@ -137,7 +137,7 @@ class _Joiner:
         if (match := _SOURCE.match(text)) is not None:
             text = text[match.end() :]
         if text[:1].isdigit() and (stamp := _RUNTIME.match(text)):
-            at = datetime.fromisoformat(stamp[1])
+            at = _instant(stamp[1])
             text = text[stamp.end() :]
             if stamp[2]:
                 yield from self._piece(number, text, at, stamp[2], whole=stamp[3] == "F")
@@ -230,6 +230,14 @@ def _header(text: str) -> tuple[str, str, datetime | None, int] | None:
     if first in "ECW" and (match := _UVICORN.match(text)):
         return match[1], "uvicorn", None, match.end()
     return None
+
+
+def _instant(text: str) -> datetime | None:
+    """A runtime's stamp as a time; None for one that there is not."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _moment(month: str, day: str, hour: str, minute: str, second: str) -> datetime | None:

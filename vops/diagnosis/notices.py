@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 
+from vops.diagnosis.discretion import without_secrets
 from vops.diagnosis.loglines import Line
-from vops.diagnosis.tracebacks import Chain, LoggedError, without_secrets
+from vops.diagnosis.tracebacks import Chain, LoggedError
 from vops.model.patterns import lazy_pattern
 
 _FATAL = lazy_pattern(

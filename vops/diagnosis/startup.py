@@ -142,7 +142,7 @@ def _about(event: Event, replica: Replica) -> bool:
     death = replica.last_death
     if death is None or death.finished_at is None or event.last_seen is None:
         return True
-    grace = timedelta(seconds=replica.pod.spec.termination_grace_period_seconds) + _EVENT_SLACK
+    grace = replica.pod.spec.grace + _EVENT_SLACK
     return abs(death.finished_at - event.last_seen) <= grace
 
 

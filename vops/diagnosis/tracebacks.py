@@ -13,6 +13,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from vops.diagnosis.discretion import without_secrets
 from vops.diagnosis.loglines import Line
 from vops.model.patterns import lazy_pattern
 
@@ -70,7 +71,6 @@ _FRAME = lazy_pattern(
     r"line \d+, in ([\w<>.]{1,120})",
     re.ASCII,
 )
-_SECRET = lazy_pattern(r"\b(hf_|api_org_|AKIA)[A-Za-z0-9]{10,}|(Bearer )[^\s'\"]{6,}", re.ASCII)
 _MOST_FRAMES = 40
 _MESSAGE_LINES = 12
 _MESSAGE_LENGTH = 1_500
@@ -310,11 +310,6 @@ class _Reader:
         if self._errors:
             self._level, self._request, self._thread = "", False, False
         self._errors, self._during, self._linked, self._next_during = [], [], False, False
-
-
-def without_secrets(text: str) -> str:
-    """Text with access tokens taken out: a client may quote the one that it refuses."""
-    return _SECRET.sub(lambda match: f"{match[1] or match[2]}***", text)
 
 
 def _fold(message: Iterable[str]) -> str:

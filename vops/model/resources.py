@@ -7,11 +7,13 @@ document (see vops.planning.changes). To and from JSON the names are Kubernetes'
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import field
+
+_MONTH_S = 30 * 86_400
 
 
 class Object(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, gc=False):
@@ -196,6 +198,11 @@ class PodSpec(Object, frozen=True):
     security_context: dict[str, Any] = field(default_factory=dict)
     overhead: dict[str, str] = field(default_factory=dict)
     resources: Requirements = field(default_factory=Requirements)
+
+    @property
+    def grace(self) -> timedelta:
+        """How long the pod may take to end; what nobody waits for is cut to a month."""
+        return timedelta(seconds=min(max(self.termination_grace_period_seconds, 0), _MONTH_S))
 
 
 class Waiting(Object, frozen=True):

@@ -13,6 +13,7 @@ import msgspec
 
 from vops.diagnosis import evidence
 from vops.diagnosis.diagnose import diagnose, diagnose_all
+from vops.diagnosis.discretion import without_secrets
 from vops.diagnosis.facts import STAND_IN, Facts, pod_ref
 from vops.diagnosis.findings import Report
 from vops.errors import InputError
@@ -37,7 +38,7 @@ def diagnose_bundle(paths: Sequence[Path], stdin: bytes | None) -> tuple[list[Re
     reports = [_seen_only(report, facts) if report.subject in made_up else report for report in reports]
     if not reports:
         problems.append("the bundle holds no pod and no log of one: there is nothing to diagnose")
-    return reports, problems
+    return reports, list(map(without_secrets, problems))
 
 
 def read_bundle(paths: Sequence[Path], stdin: bytes | None = None) -> tuple[ClusterSnapshot, list[str]]:

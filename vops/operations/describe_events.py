@@ -33,6 +33,9 @@ _LONGEST_ROW = 8_192
 _AGE = lazy_pattern(r"(?P<last>[\dywdhms]{2,20})(?: \(x(?P<times>\d{1,9}) over (?P<first>[\dywdhms]{2,20})\))?")
 _PARTS = lazy_pattern(r"(\d{1,9})([ywdhms])")
 _SECONDS = {"y": 31_536_000, "w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_OLDEST_S = 20 * 31_536_000
+"""Older than any cluster: an age beyond it is a misprint."""
+
 _KINDS = {
     "pod": "Pod",
     "node": "Node",
@@ -176,7 +179,7 @@ def seconds(age: str) -> int | None:
     parts = _PARTS.findall(age)
     if not parts or "".join(number + unit for number, unit in parts) != age:
         return None
-    return sum(int(number) * _SECONDS[unit] for number, unit in parts)
+    return min(sum(int(number) * _SECONDS[unit] for number, unit in parts), _OLDEST_S)
 
 
 def _precision_s(age: str) -> int:

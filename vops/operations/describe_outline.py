@@ -13,6 +13,9 @@ _MESSAGE = lazy_pattern(r"^\s+Message:\s")
 _AFTER_MESSAGE = lazy_pattern(r"^\s+(?:Exit Code|Signal|Started|Finished):\s")
 _DATED = lazy_pattern(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} ")
 _RFC1123 = "%a, %d %b %Y %H:%M:%S %z"
+_FIRST_YEAR, _LAST_YEAR = 2000, 2200
+"""Times outside of these are misprints, and ages cannot be added to all of them."""
+
 _DEEPEST = 40
 _LONGEST_MESSAGE = 200
 
@@ -81,9 +84,10 @@ def moment(text: str) -> datetime | None:
     if not _DATED.match(text):
         return None
     try:
-        return datetime.strptime(text, _RFC1123).astimezone(UTC)
-    except ValueError:
+        found = datetime.strptime(text, _RFC1123).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
+    return found if _FIRST_YEAR <= found.year <= _LAST_YEAR else None
 
 
 def _joined(lines: list[str]) -> Iterator[str]:

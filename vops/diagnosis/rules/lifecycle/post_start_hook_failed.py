@@ -57,7 +57,7 @@ def _of_the_last(replica: Replica, event: Event) -> bool:
     death = replica.last_death
     if death is None or death.finished_at is None or event.last_seen is None:
         return death is not None
-    grace = timedelta(seconds=replica.pod.spec.termination_grace_period_seconds) + _SLACK
+    grace = replica.pod.spec.grace + _SLACK
     return abs(death.finished_at - event.last_seen) <= grace
 
 

@@ -1,0 +1,1 @@
+"""Fuzzing of everything that reads what others wrote: bundles, logs, metrics (`python -m tests.fuzz`)."""

@@ -1,0 +1,62 @@
+"""Keeps access tokens out of everything that is said: programs quote what they were given, and people paste it.
+
+A token is known by how its issuer writes it, or by where it stands; what is left tells that there was one.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from vops.diagnosis.findings import Evidence, Finding, Fix, Report
+from vops.model.patterns import lazy_pattern
+
+_SECRET = lazy_pattern(
+    r"\b(hf_|api_org_|AKIA|ghp_|gho_)[A-Za-z0-9]{10,}|\b(glpat-|nvapi-|sk-|xox[abp]-)[A-Za-z0-9_-]{16,}"
+    r"|(Bearer )[^\s'\"]{6,}|(--api-key[= ])(?![\s$<])[^\s'\"]{3,}",
+    re.ASCII,
+)
+_SIGNS = ("hf_", "api_org_", "AKIA", "ghp_", "gho_", "glpat-", "nvapi-", "sk-", "xox", "Bearer ", "--api-key")
+
+
+def without_secrets(text: str) -> str:
+    """Text with access tokens taken out: a client may quote the one that it refuses."""
+    if not any(sign in text for sign in _SIGNS):
+        return text
+    return _SECRET.sub(lambda match: f"{match[match.lastindex or 0]}***", text)
+
+
+def discreet(report: Report) -> Report:
+    """A report without tokens."""
+    findings = tuple(map(_finding, report.findings))
+    return msgspec.structs.replace(report, summary=without_secrets(report.summary), findings=findings)
+
+
+def _finding(item: Finding) -> Finding:
+    return msgspec.structs.replace(
+        item,
+        summary=without_secrets(item.summary),
+        evidence=tuple(map(_evidence, item.evidence)),
+        fixes=tuple(map(_fix, item.fixes)),
+    )
+
+
+def _evidence(item: Evidence) -> Evidence:
+    where, observed, expected = map(without_secrets, (item.where, item.observed, item.expected))
+    return Evidence(item.source, where, observed, expected)
+
+
+def _fix(item: Fix) -> Fix:
+    steps = tuple(map(without_secrets, item.steps))
+    params = {name: _value(value) for name, value in item.params.items()}
+    return msgspec.structs.replace(item, title=without_secrets(item.title), steps=steps, params=params)
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, str):
+        return without_secrets(value)
+    if isinstance(value, dict):
+        return {name: _value(item) for name, item in value.items()}
+    return [_value(item) for item in value] if isinstance(value, list | tuple) else value
