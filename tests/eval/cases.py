@@ -46,8 +46,9 @@ def every_case() -> Iterator[Case]:
     """Those that come with vops."""
     for name, cause in PODS.items():
         yield _case(name, "kubelet", cause, partial(_bundle, [DATA / "kubelet" / name]))
-        logs = sorted((DATA / "kubelet" / name).glob("*.log"))
-        described = [DATA / "describe" / f"{name}.txt", DATA / "kubelet" / "nodes.json", *logs]
+        folder = DATA / "kubelet" / name
+        nodes = next(path for path in (folder / "nodes.json", folder.parent / "nodes.json") if path.exists())
+        described = [DATA / "describe" / f"{name}.txt", nodes, *sorted(folder.glob("*.log"))]
         yield _case(name, "described", cause, partial(_bundle, described))
     for name, cause in LOGS.items():
         yield _case(name, "vllm log", cause, partial(_bundle, [DATA / "logs" / f"{name}.log"]))

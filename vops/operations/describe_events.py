@@ -93,6 +93,10 @@ _NAMED = lazy_pattern(
 )
 
 
+_PART = lazy_pattern(r"(?P<path>spec\.\w{1,40}\{[\w.-]{1,63}\}): (?P<message>.*)", re.DOTALL)
+"""Before the message kubectl 1.36 says which container an event is about."""
+
+
 class Told(msgspec.Struct, frozen=True):
     """One event; ages in seconds before the text was printed, `precision_s` how exact they are."""
 
@@ -138,15 +142,18 @@ def _rows(lines: Iterator[str]) -> Iterator[Told]:
 
 
 def _told(match: re.Match[str]) -> Told:
+    message = (match["message"] or "").strip()
+    part = _PART.fullmatch(message)
     return Told(
         type=match["type"],
         reason=match["reason"],
-        message=(match["message"] or "").strip(),
+        message=part["message"] if part else message,
         source=(match["source"] or match["known"] or "").partition(",")[0],
         times=int(match["times"] or 1),
         last_s=seconds(match["age"]),
         first_s=seconds(match["over"] or match["age"]),
         precision_s=_precision_s(match["age"]),
+        about={"fieldPath": part["path"]} if part else {},
     )
 
 
@@ -169,9 +176,9 @@ def about(told: Told) -> dict[str, str]:
     kind = told.about.get("kind") or _OF_REASON.get(told.reason) or _OF_SOURCE.get(told.source, "Pod")
     match = _NAMED.search(told.message) if kind == "Pod" else None
     if match is None:
-        return {"kind": kind, "name": told.about.get("name", "")}
+        return {**told.about, "kind": kind, "name": told.about.get("name", "")}
     namespace = {"namespace": match["namespace"]} if match["namespace"] else {}
-    return {"kind": kind, "name": match["name"] or match["other"], **namespace}
+    return {**told.about, "kind": kind, "name": match["name"] or match["other"], **namespace}
 
 
 def seconds(age: str) -> int | None:

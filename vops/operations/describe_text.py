@@ -124,8 +124,10 @@ def _loose(text: str, *, within: bool) -> list[Told]:
     pods = {(item.about.get("namespace", ""), item.about["name"]): item.about for item in told if _names_a_pod(item)}
     if len({name for _, name in pods}) != 1:
         return told
-    only = max(pods.items())[1]
-    return [msgspec.structs.replace(item, about=only) if item.about["kind"] == "Pod" else item for item in told]
+    only = {key: value for key, value in max(pods.items())[1].items() if key != "fieldPath"}
+    return [
+        msgspec.structs.replace(item, about=item.about | only) if item.about["kind"] == "Pod" else item for item in told
+    ]
 
 
 def _names_a_pod(told: Told) -> bool:
@@ -163,7 +165,7 @@ def _object(text: str) -> tuple[list[Document], datetime | None]:
         return [], None
     about = {"kind": kind, "name": name, "namespace": "" if namespace == "<none>" else namespace}
     known_at = at or datetime.now(UTC)
-    events = _events([msgspec.structs.replace(item, about=about) for item in told], known_at)
+    events = _events([msgspec.structs.replace(item, about=item.about | about) for item in told], known_at)
     _snap(entries, events, told)
     return [document_of(kind, entries, events, known_at), *events], at
 

@@ -28,11 +28,21 @@ def first(paths: list[Path]) -> tuple[str, str]:
 
 @pytest.mark.parametrize("name", RECORDED)
 def test_a_described_pod_has_the_first_finding_of_its_objects(name: str, tmp_path: Path) -> None:
-    shutil.copy(KUBELET / "nodes.json", tmp_path)
+    nodes = KUBELET / name / "nodes.json"
+    shutil.copy(nodes if nodes.exists() else KUBELET / "nodes.json", tmp_path)
     shutil.copy(DESCRIBED / f"{name}.txt", tmp_path)
     for log in (KUBELET / name).glob("*.log"):
         shutil.copy(log, tmp_path)
     assert first([tmp_path]) == first([KUBELET / name])
+
+
+def test_the_container_that_an_event_is_about_is_told_before_its_message() -> None:
+    """By kubectl 1.36, which is the first to say it."""
+    events = read_bundle([DESCRIBED / "no-such-key.txt"])[0].events
+    failed = next(item for item in events if item.reason == "Failed")
+    assert failed.message == "Error: couldn't find key HF_TOKEN in Secret inference/hf-other-key"
+    assert failed.involved_object.field_path == "spec.containers{vllm}"
+    assert failed.involved_object.name == "no-such-key"
 
 
 def test_a_pasted_text_with_a_prompt_an_init_container_and_a_message_of_three_lines_is_read() -> None:
