@@ -8,7 +8,7 @@ root=$(cd "$here/../.." && pwd)
 cache=${VOPS_CLUSTER_CACHE:-$root/.cache/cluster}
 bin=$cache/bin
 mkdir -p "$bin"
-pins=$(cat "$here"/parts/*/go.mod "$0" | sha256sum | cut -c1-16)
+pins=$(cat "$here"/parts/*/go.mod "$here"/parts/*/*/*.go "$0" | sha256sum | cut -c1-16)
 
 if [ "$(cat "$cache/pins" 2>/dev/null || true)" != "$pins" ]; then
   rm -f "$cache/pins"
@@ -20,6 +20,7 @@ if [ "$(cat "$cache/pins" 2>/dev/null || true)" != "$pins" ]; then
     k8s.io/kubernetes/cmd/kube-apiserver k8s.io/kubernetes/cmd/kube-controller-manager \
     k8s.io/kubernetes/cmd/kube-scheduler k8s.io/kubernetes/cmd/kubelet k8s.io/kubernetes/cmd/kubectl)
   (cd "$here/parts/controlplane" && go build -ldflags "-s -w" -o "$bin/etcd" go.etcd.io/etcd/server/v3)
+  (cd "$here/parts/controlplane" && go build -ldflags "-s -w" -o "$bin/" ./gpu-plugin)
   (cd "$here/parts/kwok" && go build -ldflags "-s -w" -o "$bin/" sigs.k8s.io/kwok/cmd/kwok)
   echo "$pins" > "$cache/pins"
 fi

@@ -16,7 +16,7 @@ fail() {
 }
 
 [ "$(id -u)" = 0 ] || fail "they need root, for namespaces and a kubelet; run them as root"
-for part in etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kubectl kwok; do
+for part in etcd kube-apiserver kube-controller-manager kube-scheduler kubelet gpu-plugin kubectl kwok; do
   [ -x "$VOPS_CLUSTER_CACHE/bin/$part" ] || fail "$part is not built; run tests/cluster/build.sh"
 done
 for tool in unshare ip containerd ctr runc iptables busybox openssl; do
@@ -46,7 +46,7 @@ trap clean_up EXIT
 
 inside() {
   # What kubelet, containerd and CNI keep at fixed paths stays in this mount namespace.
-  for directory in /run /var/lib/cni /var/log/containers /var/log/pods; do
+  for directory in /run /var/lib/cni /var/lib/kubelet /var/log/containers /var/log/pods; do
     mkdir -p "$directory"
     mount -t tmpfs tmpfs "$directory"
   done

@@ -67,9 +67,11 @@ class GpuNode:
         capacity = [{"op": "add", "path": "/status/capacity/nvidia.com~1gpu", "value": str(gpus)}]
         command = ("patch", "node", NAME, "--subresource=status", "--type=json", f"--patch={json.dumps(capacity)}")
         self.control_plane.kubectl(*command)
-        wait_for(
-            "the kubelet to offer the GPUs", lambda: self._status()["allocatable"].get("nvidia.com/gpu") == str(gpus)
-        )
+        wait_for("the kubelet to offer the GPUs", lambda: self.offers("nvidia.com/gpu", gpus))
+
+    def offers(self, resource: str, count: int) -> bool:
+        """Whether it has that many of a resource for pods, by its status."""
+        return bool(self._status()["allocatable"].get(resource) == str(count))
 
     def stop(self) -> None:
         for name in ("kubelet", "containerd"):

@@ -81,6 +81,11 @@ class Server:
             return
         raise Ended(f"{self.name} ended with {self.process.returncode}; its log ends with:\n{tail(self.log)}")
 
+    def send(self, number: signal.Signals) -> None:
+        """Tells the process something; one that is gone is told nothing."""
+        if self.process is not None:
+            self.process.send_signal(number)
+
     def stop(self, *, by: signal.Signals = signal.SIGTERM, grace_s: float = 5.0) -> None:
         """Ends the process by `by`, and by SIGKILL when it is still there after `grace_s`."""
         process, self.process = self.process, None

@@ -13,7 +13,7 @@ Document = dict[str, Any]
 Made = Callable[[str, str], Sequence[Document]]
 """From namespace and name to the objects of a case; the one that is diagnosed has that name."""
 
-SERVING = "commonest"
+SERVING = "inference"
 """The namespace of all that needs none of its own."""
 
 

@@ -22,6 +22,8 @@ FULL, CORDONED, BARE, MIG, LOST = (
     "NVIDIA-L40S",
 )
 CONTESTED = "NVIDIA-A100-PCIE-40GB"
+SHARED = "nvidia.com/gpu.shared"
+"""What a device plugin offers on the real node, until its GPUs fail."""
 LOST_NODE = "commonest-lost"
 
 

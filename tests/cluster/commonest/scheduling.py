@@ -35,6 +35,11 @@ def _asks(**more: str) -> Mapping[str, object]:
     return {"container": {"resources": {"limits": resources, "requests": resources}}}
 
 
+def _shared(**pod: object) -> Mapping[str, object]:
+    """A share of a GPU, which a device plugin offers."""
+    return {"pod": pod, "container": {"resources": {"limits": {nodes.SHARED: "1"}}}}
+
+
 FAILURES: Mapping[str, Case] = {
     "taint-not-tolerated": pending("untolerated-taint", "nvidia.com/gpu=present:NoSchedule", server(tolerations=())),
     "gpus-taken": pending("gpu-exhausted", _INSUFFICIENT, server(product=nodes.FULL)),
@@ -99,6 +104,13 @@ FAILURES: Mapping[str, Case] = {
         server(pod={"schedulingGates": [{"name": "kueue.x-k8s.io/admission"}]}),
     ),
     "no-such-scheduler": Case("no-scheduler", "volcano", exists, server(pod={"schedulerName": "volcano"})),
+    "all-gpus-unhealthy": pending("gpu-not-advertised", f"Insufficient {nodes.SHARED}", server(**_shared())),
+    "gpu-fails-at-admission": Case(
+        "device-allocation-failed",
+        "cannot allocate unhealthy devices",
+        failed,
+        server(**_shared(nodeName=NODE, nodeSelector={})),
+    ),
     "placed-by-hand": Case(
         "device-allocation-failed",
         "OutOfnvidia.com/gpu",

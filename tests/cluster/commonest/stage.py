@@ -6,6 +6,7 @@ The healthy ones come first, since some failures are about what those hold.
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,14 +30,15 @@ class Stage:
 
     control_plane: ControlPlane
     node: GpuNode
-    registry: Server | None = None
+    servers: list[Server] = field(default_factory=list)
+    """The registry and the device plugin."""
     shown: dict[str, Document] = field(default_factory=dict)
     """By the case's name the object, as it was when it showed first."""
 
     def set_up(self) -> Stage:
         """Makes everything and gives it the time that it takes; what never shows is not in `shown`."""
-        log = self.control_plane.workspace.logs / "registry.log"
-        self.registry = Server("registry", ["python", "-m", "tests.cluster.registry"], log).start()
+        self._serve("registry", "python", "-m", "tests.cluster.registry")
+        plugin = self._serve("gpu-plugin", "gpu-plugin", nodes.SHARED, "2")
         self.node.advertise(nodes.GPUS)
         for name in NAMESPACES:
             self.control_plane.make_namespace(name)
@@ -44,6 +46,7 @@ class Stage:
         wait_for(
             "the first pods", lambda: self._placed({"holder", "outranked", "serving", "on-a-host-port"}), within_s=60
         )
+        self._fail(plugin)
         self.control_plane.apply(*nodes.late(), *_made(FAILURES))
         self._watch()
         return self
@@ -60,8 +63,19 @@ class Stage:
         listing = {"apiVersion": "v1", "kind": "List", "items": list(nodes.everywhere())}
         plane.kubectl("delete", "--ignore-not-found", "--wait=false", "-f", "-", given=json.dumps(listing))
         self.node.advertise(GPUS)
-        if self.registry:
-            self.registry.stop()
+        for server in self.servers:
+            server.stop()
+
+    def _serve(self, name: str, *command: str) -> Server:
+        log = self.control_plane.workspace.logs / f"{name}.log"
+        self.servers.append(Server(name, command, log).start())
+        return self.servers[-1]
+
+    def _fail(self, plugin: Server) -> None:
+        """The GPUs that a device plugin offers become unhealthy."""
+        wait_for("the plugin's GPUs", lambda: self.node.offers(nodes.SHARED, 2), servers=self.servers)
+        plugin.send(signal.SIGUSR1)
+        wait_for("them to fail", lambda: self.node.offers(nodes.SHARED, 0), servers=self.servers)
 
     def _watch(self) -> None:
         """Until each case shows. The node that is to be lost is taken from kwok once its pod runs there."""

@@ -22,9 +22,9 @@ from tests.cluster.commonest.case import (
 _RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 NAMESPACES: Mapping[str, Mapping[str, str]] = {
     SERVING: {},
-    "commonest-quota": {},
-    "commonest-limited": {},
-    "commonest-restricted": _RESTRICTED,
+    "inference-quota": {},
+    "inference-limited": {},
+    "inference-restricted": _RESTRICTED,
 }
 """With their labels."""
 
@@ -63,7 +63,7 @@ FAILURES: Mapping[str, Case] = {
         "resource-quota",
         "exceeded quota: gpus",
         deployed(document("ResourceQuota", "gpus", spec={"hard": {"requests.nvidia.com/gpu": "0"}})),
-        namespace="commonest-quota",
+        namespace="inference-quota",
     ),
     "over-limit-range": _refused(
         "admission-denied",
@@ -72,10 +72,10 @@ FAILURES: Mapping[str, Case] = {
             document("LimitRange", "small", spec={"limits": [{"type": "Container", "max": {"memory": "1Gi"}}]}),
             container={"resources": {"limits": {"nvidia.com/gpu": "1", "memory": "64Gi"}}},
         ),
-        namespace="commonest-limited",
+        namespace="inference-limited",
     ),
     "pod-security": _refused(
-        "admission-denied", 'violates PodSecurity "restricted', deployed(), namespace="commonest-restricted"
+        "admission-denied", 'violates PodSecurity "restricted', deployed(), namespace="inference-restricted"
     ),
     "no-such-service-account": _refused(
         "admission-denied",

@@ -2,7 +2,7 @@
 
 What it finds
     The runtime's word that the container was killed for want of memory before its command ran, or that its limit is
-    below the least that the runtime takes.
+    below the least that the runtime takes. Silent where a volume in memory has used the limit up.
 
 Why it matters
     It is nearly always a unit that was forgotten: `memory: 64` is 64 bytes, `64m` is 0.064 bytes.
@@ -23,6 +23,7 @@ from vops.diagnosis.creation import refusal
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.rules.memory.tmpfs_charged import suspect
 from vops.model.patterns import lazy_pattern
 
 _TOO_SMALL = lazy_pattern(r"init was OOM-killed|memory limit too low|minimum memory limit", re.IGNORECASE)
@@ -32,6 +33,8 @@ _TOO_SMALL = lazy_pattern(r"init was OOM-killed|memory limit too low|minimum mem
 def limit_below_start(replica: Replica) -> Verdict | None:
     found = refusal(replica)
     if found is None or not _TOO_SMALL.search(found.text):
+        return None
+    if host_memory.killed_at_init(replica) is not None and suspect(replica) is not None:
         return None
     limit = replica.container.resources.limits.get("memory", "none")
     return Verdict(

@@ -44,19 +44,19 @@ class _Suspect(msgspec.Struct, frozen=True):
 @rule(cause="tmpfs-charged", branch=Branch.DIED, explains={"host-oom", "engine-dead"}, order=4, even_when_ready=True)
 def tmpfs_charged(replica: Replica) -> Verdict | None:
     killed = _killed(replica)
-    suspect = _suspect(replica) if killed and host_memory.limit_bytes(replica) else None
-    if suspect is None:
+    filled = suspect(replica) if killed and host_memory.limit_bytes(replica) else None
+    if filled is None:
         return None
     limit = replica.container.resources.limits["memory"]
     return Verdict(
-        summary=f"What {replica.name} keeps in {suspect.path} counts against its limit of {limit}, {suspect.why}",
+        summary=f"What {replica.name} keeps in {filled.path} counts against its limit of {limit}, {filled.why}",
         evidence=(
             *killed,
             *host_memory.volume_evidence(replica),
             evidence.container_field(replica, "resources.limits.memory", limit),
         ),
-        confidence=suspect.confidence,
-        fixes=(_fix(replica, suspect),),
+        confidence=filled.confidence,
+        fixes=(_fix(replica, filled),),
     )
 
 
@@ -69,7 +69,8 @@ def _killed(replica: Replica) -> tuple[Evidence, ...]:
     return (at_init,) if at_init is not None else ()
 
 
-def _suspect(replica: Replica) -> _Suspect | None:
+def suspect(replica: Replica) -> _Suspect | None:
+    """The volume in memory that probably fills the limit."""
     limit, working = host_memory.limit_bytes(replica), host_memory.working_bytes(replica)
     for path, volume in host_memory.memory_volumes(replica).items():
         size = host_memory.size_limit(volume)
