@@ -23,10 +23,28 @@ class Split(StrEnum):
     EXPERTS = "over the expert ranks"
 
 
+_QUERY = ("self_attn.q_proj", "self_attn.qkv_proj", "mixer.q_proj")
+_KEYS = ("self_attn.k_proj", "self_attn.qkv_proj", "mixer.k_proj")
+_OUTPUT = ("self_attn.o_proj", "mixer.o_proj")
+_EXPERTS_IN = ("mlp.experts.0.gate_proj", "mlp.experts", "block_sparse_moe.experts.0.w1", "mixer.experts.0.up_proj")
+_EXPERTS_OUT = ("mlp.experts.0.down_proj", "mlp.experts", "block_sparse_moe.experts.0.w2", "mixer.experts.0.down_proj")
+_DENSE = {
+    "mlp": (("mlp.gate_proj", "mlp.gate_up_proj", "mixer.up_proj"), ("mlp.down_proj", "mixer.down_proj")),
+    "shared": (
+        ("mlp.shared_experts.gate_proj", "mlp.shared_expert.gate_proj", "mixer.shared_experts.up_proj"),
+        ("mlp.shared_experts.down_proj", "mlp.shared_expert.down_proj", "mixer.shared_experts.down_proj"),
+    ),
+}
+_MIXER_IN = ("mamba.in_proj", "mixer.in_proj")
+_MIXER_OUT = ("mamba.out_proj", "mixer.out_proj")
+_DELTA_IN = ("linear_attn.in_proj_qkvz", "linear_attn.in_proj_qkv")
+
+
 class Matrix(msgspec.Struct, frozen=True):
     """`copies` of one tensor of `rows` outputs × `columns` inputs; `linear` ones are what quantization is for.
 
-    `element_bytes` is 0 for the model's dtype; `parts` are stacked in the rows (gate and up).
+    `element_bytes` is 0 for the model's dtype; `parts` are stacked in the rows (gate and up). `modules` are the names
+    that configurations of quantized checkpoints know a linear one by, below its layer.
     """
 
     name: str
@@ -37,6 +55,7 @@ class Matrix(msgspec.Struct, frozen=True):
     linear: bool = False
     element_bytes: int = 0
     parts: int = 1
+    modules: tuple[str, ...] = ()
 
     @property
     def elements(self) -> int:
@@ -83,9 +102,9 @@ def _attention(model: Architecture, attention: Attention) -> list[Matrix]:
     keys, values = attention.kv_heads * attention.head_dim, attention.kv_heads * attention.value_dim
     output = attention.heads * attention.value_dim
     found = [
-        Matrix("attention", query, model.hidden, split=Split.RANKS, linear=True),
-        Matrix("attention", keys + values, model.hidden, split=Split.KV_HEADS, linear=True, parts=2),
-        Matrix("attention", model.hidden, output, split=Split.RANKS, linear=True),
+        Matrix("attention", query, model.hidden, split=Split.RANKS, linear=True, modules=_QUERY),
+        Matrix("attention", keys + values, model.hidden, split=Split.KV_HEADS, linear=True, parts=2, modules=_KEYS),
+        Matrix("attention", model.hidden, output, split=Split.RANKS, linear=True, modules=_OUTPUT),
     ]
     if attention.qkv_bias:
         found.append(Matrix("qkv_bias", query + keys + values, split=Split.RANKS))
@@ -102,7 +121,7 @@ def _latent(model: Architecture, latent: Latent) -> list[Matrix]:
     """The down-projections are copied to every rank, the up-projections and the output divided."""
     hidden, query = model.hidden, latent.heads * (latent.nope_dim + latent.rope_dim)
     found = [
-        Matrix("attention", latent.cached_dim, hidden, linear=True),
+        Matrix("attention", latent.cached_dim, hidden, linear=True, modules=("self_attn.kv_a_proj_with_mqa",)),
         Matrix("kv_norm", latent.kv_rank),
         Matrix(
             "attention",
@@ -110,21 +129,35 @@ def _latent(model: Architecture, latent: Latent) -> list[Matrix]:
             latent.kv_rank,
             split=Split.RANKS,
             linear=True,
+            modules=("self_attn.kv_b_proj",),
         ),
-        Matrix("attention", hidden, latent.heads * latent.value_dim, split=Split.RANKS, linear=True),
+        Matrix("attention", hidden, latent.heads * latent.value_dim, split=Split.RANKS, linear=True, modules=_OUTPUT),
     ]
     if latent.query_rank:
         found += [
-            Matrix("attention", latent.query_rank, hidden, linear=True),
+            Matrix("attention", latent.query_rank, hidden, linear=True, modules=("self_attn.q_a_proj",)),
             Matrix("query_norm", latent.query_rank),
-            Matrix("attention", query, latent.query_rank, split=Split.RANKS, linear=True),
+            Matrix(
+                "attention",
+                query,
+                latent.query_rank,
+                split=Split.RANKS,
+                linear=True,
+                modules=("self_attn.q_b_proj",),
+            ),
         ]
     else:
-        found.append(Matrix("attention", query, hidden, split=Split.RANKS, linear=True))
+        found.append(Matrix("attention", query, hidden, split=Split.RANKS, linear=True, modules=_QUERY))
     if latent.index_heads:
         found += [
-            Matrix("indexer", latent.index_heads * latent.index_dim, latent.query_rank, linear=True),
-            Matrix("indexer", latent.index_dim, hidden, linear=True),
+            Matrix(
+                "indexer",
+                latent.index_heads * latent.index_dim,
+                latent.query_rank,
+                linear=True,
+                modules=("self_attn.indexer.wq_b",),
+            ),
+            Matrix("indexer", latent.index_dim, hidden, linear=True, modules=("self_attn.indexer.wk",)),
             Matrix("indexer_weights", latent.index_heads, hidden),
             Matrix("indexer_norm", 2 * latent.index_dim),
         ]
@@ -133,9 +166,10 @@ def _latent(model: Architecture, latent: Latent) -> list[Matrix]:
 
 def _dense(model: Architecture, width: int, name: str = "mlp") -> list[Matrix]:
     stacked = model.mlp_matrices - 1
+    into, out = _DENSE[name]
     found = [
-        Matrix(name, width * stacked, model.hidden, split=Split.RANKS, linear=True, parts=stacked),
-        Matrix(name, model.hidden, width, split=Split.RANKS, linear=True),
+        Matrix(name, width * stacked, model.hidden, split=Split.RANKS, linear=True, parts=stacked, modules=into),
+        Matrix(name, model.hidden, width, split=Split.RANKS, linear=True, modules=out),
     ]
     if model.mlp_bias:
         found.append(Matrix("mlp_bias", width * stacked + model.hidden))
@@ -155,11 +189,22 @@ def _experts(model: Architecture, experts: Experts) -> list[Matrix]:
             split=Split.EXPERTS,
             linear=True,
             parts=experts.matrices - 1,
+            modules=_EXPERTS_IN,
         ),
-        Matrix("down", inner, experts.width, copies=experts.count, split=Split.EXPERTS, linear=True),
+        Matrix(
+            "down",
+            inner,
+            experts.width,
+            copies=experts.count,
+            split=Split.EXPERTS,
+            linear=True,
+            modules=_EXPERTS_OUT,
+        ),
     ]
     if experts.latent:
-        found.append(Matrix("latent", 2 * experts.latent, model.hidden, linear=True))
+        found.append(
+            Matrix("latent", 2 * experts.latent, model.hidden, linear=True, modules=("mixer.fc1_latent_proj",))
+        )
     if experts.bias:
         found.append(Matrix("expert_bias", (up + inner) * experts.count, split=Split.EXPERTS))
     if experts.router_bias or experts.correction_bias:
@@ -183,13 +228,20 @@ def _recurrent(model: Architecture, mixer: Mixer, recurrence: Recurrence) -> lis
 
 def _mamba1(hidden: int, item: Recurrence) -> list[Matrix]:
     found = [
-        Matrix("mixer", 2 * item.inner, hidden, split=Split.RANKS, linear=True),
+        Matrix("mixer", 2 * item.inner, hidden, split=Split.RANKS, linear=True, modules=_MIXER_IN),
         Matrix("conv", item.inner, item.convolution + (1 if item.convolution_bias else 0), split=Split.RANKS),
-        Matrix("mixer", item.step_rank + 2 * item.state, item.inner, split=Split.RANKS, linear=True),
+        Matrix(
+            "mixer",
+            item.step_rank + 2 * item.state,
+            item.inner,
+            split=Split.RANKS,
+            linear=True,
+            modules=("mamba.x_proj",),
+        ),
         Matrix("dt_proj", item.inner, item.step_rank + 1, split=Split.RANKS),
         Matrix("A", item.inner, item.state, split=Split.RANKS, element_bytes=4),
         Matrix("D", item.inner, split=Split.RANKS),
-        Matrix("mixer", hidden, item.inner, split=Split.RANKS, linear=True),
+        Matrix("mixer", hidden, item.inner, split=Split.RANKS, linear=True, modules=_MIXER_OUT),
     ]
     if item.inner_norms:
         found.append(Matrix("inner_norms", item.step_rank + 2 * item.state))
@@ -201,11 +253,11 @@ def _mamba1(hidden: int, item: Recurrence) -> list[Matrix]:
 def _mamba2(hidden: int, item: Recurrence) -> list[Matrix]:
     convolved = item.inner + 2 * item.groups * item.state
     found = [
-        Matrix("mixer", item.inner + convolved + item.heads, hidden, split=Split.RANKS, linear=True),
+        Matrix("mixer", item.inner + convolved + item.heads, hidden, split=Split.RANKS, linear=True, modules=_MIXER_IN),
         Matrix("conv", convolved, item.convolution + (1 if item.convolution_bias else 0), split=Split.RANKS),
         Matrix("A_D_dt", 3 * item.heads, split=Split.RANKS),
         Matrix("gated_norm", item.inner, split=Split.RANKS),
-        Matrix("mixer", hidden, item.inner, split=Split.RANKS, linear=True),
+        Matrix("mixer", hidden, item.inner, split=Split.RANKS, linear=True, modules=_MIXER_OUT),
     ]
     if item.projection_bias:
         found.append(Matrix("mixer_bias", item.inner + convolved + item.heads + hidden, split=Split.RANKS))
@@ -215,18 +267,18 @@ def _mamba2(hidden: int, item: Recurrence) -> list[Matrix]:
 def _delta(hidden: int, item: Recurrence) -> list[Matrix]:
     keys = item.groups * item.state
     return [
-        Matrix("mixer", 2 * keys + 2 * item.inner, hidden, split=Split.RANKS, linear=True),
+        Matrix("mixer", 2 * keys + 2 * item.inner, hidden, split=Split.RANKS, linear=True, modules=_DELTA_IN),
         Matrix("mixer_ba", 2 * item.heads, hidden, split=Split.RANKS),
         Matrix("conv", 2 * keys + item.inner, item.convolution, split=Split.RANKS),
         Matrix("A_dt", 2 * item.heads, split=Split.RANKS),
         Matrix("gated_norm", item.head_dim),
-        Matrix("mixer", hidden, item.inner, split=Split.RANKS, linear=True),
+        Matrix("mixer", hidden, item.inner, split=Split.RANKS, linear=True, modules=("linear_attn.out_proj",)),
     ]
 
 
 def _convolution(hidden: int, item: Recurrence) -> list[Matrix]:
     return [
-        Matrix("mixer", 3 * item.inner, hidden, split=Split.RANKS, linear=True),
+        Matrix("mixer", 3 * item.inner, hidden, split=Split.RANKS, linear=True, modules=("conv.in_proj",)),
         Matrix("conv", item.inner, item.convolution, split=Split.RANKS),
-        Matrix("mixer", hidden, item.inner, split=Split.RANKS, linear=True),
+        Matrix("mixer", hidden, item.inner, split=Split.RANKS, linear=True, modules=("conv.out_proj",)),
     ]

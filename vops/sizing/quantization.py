@@ -50,6 +50,7 @@ class Quantization(msgspec.Struct, frozen=True):
 
 
 _FLOAT_SCALE = 4
+_LEFT_ALONE = ("modules_to_not_convert", "ignored_layers", "ignore", "exclude_modules")
 _BY_NAME: dict[str, Quantization] = {
     "fp8": Quantization("fp8", 8),
     "fp8_per_tensor": Quantization("fp8", 8),
@@ -142,7 +143,7 @@ def _caches(declared: ModelConfig) -> str:
 
 def _adjusted(scheme: Quantization, declared: ModelConfig) -> Quantization:
     """The scheme with the declared bits, groups and exceptions."""
-    skipped = declared.words("modules_to_not_convert") + declared.words("ignored_layers") + declared.words("ignore")
+    skipped = tuple(word for key in _LEFT_ALONE for word in declared.words(key))
     scheme = msgspec.structs.replace(scheme, skipped=skipped)
     if scheme.name in ("awq", "gptq"):
         bits, group = declared.count("bits", "w_bit", default=4), declared.values.get("group_size", 128)

@@ -16,8 +16,10 @@ from vops.sizing.architecture import Architecture, Feed
 from vops.sizing.matrices import Matrix, Split, embedding_matrices, head_matrices, layer_matrices
 from vops.sizing.parallelism import Parallelism, kv_heads_per_gpu, padded_vocabulary, stages
 from vops.sizing.quantization import Quantization
+from vops.sizing.skipping import left_alone
 
 ALONE = Parallelism()
+OUTSIDE = -1
 
 
 class Weights(msgspec.Struct, frozen=True):
@@ -36,7 +38,7 @@ def weights(
 ) -> Weights:
     """Weights by shape, on a GPU of pipeline stage `stage` or the fullest; `quantization` overrides the model's own."""
     scheme = model.quantization if quantization is None else quantization
-    total = sum(_bytes(matrix, model, ALONE, scheme) for matrix in _all(model))
+    total = sum(_bytes(matrix, model, ALONE, scheme, layer) for layer, matrix in _all(model))
     wanted = range(parallelism.pipeline) if stage is None else (stage,)
     per_gpu = max(_stage_bytes(model, parallelism, scheme, index) for index in wanted)
     return Weights(total_bytes=int(total), gpu_bytes=int(per_gpu), elements=parameters(model))
@@ -44,7 +46,7 @@ def weights(
 
 def parameters(model: Architecture) -> int:
     """The parameter count that a model card gives: no padding, tied embeddings once."""
-    return sum(matrix.elements for matrix in _all(model))
+    return sum(matrix.elements for _, matrix in _all(model))
 
 
 def active_parameters(model: Architecture) -> int:
@@ -62,7 +64,8 @@ def draft_bytes(model: Architecture, parallelism: Parallelism, scheme: Quantizat
     scheme = model.quantization if scheme is None else scheme
     joint = Matrix("eh_proj", model.hidden, 2 * model.hidden, linear=True)
     layer = [*layer_matrices(model, model.layers[-1]), joint, Matrix("mtp_norms", 3 * model.hidden)]
-    return int(model.draft_layers * sum(_bytes(matrix, model, parallelism, scheme) for matrix in layer))
+    size = sum(_bytes(matrix, model, parallelism, scheme, len(model.layers)) for matrix in layer)
+    return int(model.draft_layers * size)
 
 
 def drafter_bytes(draft: Architecture, parallelism: Parallelism, method: str) -> int:
@@ -93,22 +96,23 @@ def adapter_bytes(model: Architecture, parallelism: Parallelism, rank: int, slot
     return slots * size * model.dtype_bytes
 
 
-def _all(model: Architecture) -> Iterator[Matrix]:
-    yield from embedding_matrices(model)
-    for layer in model.layers:
-        yield from layer_matrices(model, layer)
-    yield from head_matrices(model, with_matrix=not model.tied)
+def _all(model: Architecture) -> Iterator[tuple[int, Matrix]]:
+    """Every tensor with the index of its layer, OUTSIDE for the embeddings and the head."""
+    yield from ((OUTSIDE, matrix) for matrix in embedding_matrices(model))
+    for index, layer in enumerate(model.layers):
+        yield from ((index, matrix) for matrix in layer_matrices(model, layer))
+    yield from ((OUTSIDE, matrix) for matrix in head_matrices(model, with_matrix=not model.tied))
 
 
 def _stage_bytes(model: Architecture, parallelism: Parallelism, scheme: Quantization, index: int) -> float:
     """One pipeline stage; the first has the embeddings, the last the head (both of them when they are tied)."""
     first, last = index == 0, index == parallelism.pipeline - 1
-    held: list[Matrix] = list(embedding_matrices(model)) if first else []
+    held = [(OUTSIDE, matrix) for matrix in embedding_matrices(model)] if first else []
     for at in stages(len(model.layers), parallelism.pipeline)[index]:
-        held += layer_matrices(model, model.layers[at])
+        held += [(at, matrix) for matrix in layer_matrices(model, model.layers[at])]
     if last:
-        held += head_matrices(model, with_matrix=not (model.tied and first))
-    size = sum(_bytes(matrix, model, parallelism, scheme) for matrix in held)
+        held += [(OUTSIDE, matrix) for matrix in head_matrices(model, with_matrix=not (model.tied and first))]
+    size = sum(_bytes(matrix, model, parallelism, scheme, layer) for layer, matrix in held)
     return size + _rotary_table(model) + _kept_latent(model, parallelism, scheme)
 
 
@@ -127,13 +131,15 @@ def _kept_latent(model: Architecture, parallelism: Parallelism, scheme: Quantiza
     return layers * each * model.dtype_bytes
 
 
-def _bytes(matrix: Matrix, model: Architecture, parallelism: Parallelism, scheme: Quantization) -> float:
-    size = _stored(matrix, model, parallelism, scheme)
+def _bytes(
+    matrix: Matrix, model: Architecture, parallelism: Parallelism, scheme: Quantization, layer: int = OUTSIDE
+) -> float:
+    size = _stored(matrix, model, parallelism, scheme, layer)
     return size * _share(matrix, model, parallelism)
 
 
-def _stored(matrix: Matrix, model: Architecture, parallelism: Parallelism, scheme: Quantization) -> float:
-    touched = matrix.linear and scheme.active and not _left_alone(matrix, scheme)
+def _stored(matrix: Matrix, model: Architecture, parallelism: Parallelism, scheme: Quantization, layer: int) -> float:
+    touched = matrix.linear and scheme.active and not _left_alone(matrix, scheme, layer)
     if not touched:
         return matrix.elements * (matrix.element_bytes or model.dtype_bytes)
     rows, columns = matrix.rows, matrix.columns
@@ -151,22 +157,14 @@ def _rounded(size: int, unit: int) -> int:
     return -(-size // unit) * unit
 
 
-def _left_alone(matrix: Matrix, scheme: Quantization) -> bool:
+def _left_alone(matrix: Matrix, scheme: Quantization, layer: int) -> bool:
     if matrix.name == "lm_head":
         return not scheme.includes_head
     if scheme.experts_only:
         return matrix.split is not Split.EXPERTS
     if matrix.name == "router":
         return True
-    return any(_skips(pattern, matrix) for pattern in scheme.skipped)
-
-
-def _skips(pattern: str, matrix: Matrix) -> bool:
-    """Whole parts only (`self_attn`, `re:.*self_attn.*`, `mlp.gate`), not the exceptions of single layers."""
-    if any(character.isdigit() for character in pattern.replace("layers.0", "")):
-        return False
-    part = {"attention": "self_attn", "shared": "shared_expert", "mixer": "mamba"}.get(matrix.name, matrix.name)
-    return part in pattern
+    return bool(scheme.skipped) and left_alone(scheme.skipped, matrix.modules, layer)
 
 
 def _share(matrix: Matrix, model: Architecture, parallelism: Parallelism) -> float:
