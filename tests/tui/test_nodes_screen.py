@@ -22,6 +22,7 @@ from vops.render.text import plain
 from vops.settings import Settings, TuiSettings
 from vops.tui.app import VopsApp
 from vops.tui.screens.fleet import FleetScreen
+from vops.tui.screens.jump import JumpScreen
 from vops.tui.screens.nodes import NodesScreen
 from vops.tui.screens.replica import ReplicaScreen
 
@@ -200,3 +201,17 @@ async def test_nodes_that_may_not_be_listed_are_said_to_be_unknown_and_not_none(
         await painted(pilot)
         app.open("nodes")
         await until(pilot, lambda: "may not list nodes" in screen_text(app))
+
+
+async def test_jump_mode_puts_a_letter_on_every_pane_and_goes_where_it_is_told() -> None:
+    app = app_on(snapshot())
+    async with app.run_test(size=(120, 34)) as pilot:
+        screen = await at_nodes(app, pilot)
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: isinstance(app.screen, JumpScreen))
+        assert len(app.screen.query(".mark")) == 3
+        await pilot.press("d")
+        await until(pilot, lambda: screen.focused is screen.query_one("#pending"))
+        await pilot.press("ctrl+o", "escape")
+        await until(pilot, lambda: app.screen is screen)
+        assert screen.focused is screen.query_one("#pending")

@@ -6,17 +6,15 @@ without waiting for it. Screens read the newest picture from here and post what 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
 from textual import work
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.widget import Widget
 
 from vops.diagnosis.subjects import workload_ref
 from vops.errors import VopsError
@@ -28,12 +26,9 @@ from vops.render.filters import busiest
 from vops.render.history import Track
 from vops.render.text import Tone
 from vops.settings import Settings
-from vops.tui.bundle import bundle_of, folder_of
-from vops.tui.clipboard import copyable, osc52
 from vops.tui.commander import Commander
 from vops.tui.connection import Connection, Opener
 from vops.tui.contexts import context_value, known_contexts, settings_for
-from vops.tui.export import write_bundle
 from vops.tui.feed import Observing, Picture
 from vops.tui.lag import LoopLag
 from vops.tui.messages import (
@@ -48,16 +43,17 @@ from vops.tui.messages import (
     ReplicaAsked,
 )
 from vops.tui.registry import ScreenEntry, entry_of
-from vops.tui.running_app import RunningApp
 from vops.tui.screens.base import OpsScreen, SubjectScreen
 from vops.tui.screens.fleet import FleetScreen
 from vops.tui.screens.help import HelpScreen
+from vops.tui.screens.jump import JumpScreen, panes_of
 from vops.tui.screens.listing import ListScreen
 from vops.tui.screens.pick import PickScreen
+from vops.tui.sharing import SharingApp
 from vops.tui.time_machine import TimeMachine
 
 
-class VopsApp(RunningApp):
+class VopsApp(SharingApp):
     """The TUI over one session at a time; opens one by `settings` when none is given."""
 
     TITLE = "vops"
@@ -73,6 +69,7 @@ class VopsApp(RunningApp):
         Binding("right_curly_bracket", "rewind(300)", "Forward five minutes", show=False, id="app.much_later"),
         Binding("full_stop", "live", "Back to now", key_display=".", show=False, id="app.live"),
         Binding("space", "play", "Replay: play or pause", show=False, id="app.play"),
+        Binding("ctrl+o", "jump", "Jump to a pane", show=False, id="app.jump"),
         Binding("Y", "export", "Write down what is on the screen", show=False, id="app.export"),
         Binding("q", "leave", "Quit", id="app.quit"),
         Binding("ctrl+c", "leave", "Quit", show=False, priority=True, id="app.quit_always"),
@@ -356,31 +353,15 @@ class VopsApp(RunningApp):
     def action_play(self) -> None:
         self.machine.play()
 
-    def action_export(self) -> None:
-        self.export_screen("")
+    def action_jump(self) -> None:
+        """Puts a letter on every pane; the one that is pressed gets the focus."""
+        panes = panes_of(self.screen, self.screen.focus_chain)
+        if panes:
+            self.push_screen(JumpScreen(panes), self._jumped)
 
-    def export_screen(self, folder: str) -> None:
-        """Writes what is on the screen into a new folder."""
-        target, files = folder_of(self, folder), bundle_of(self)
-        self.run_worker(partial(self._write, target, files), thread=True, group="export", exit_on_error=False)
-
-    def _write(self, target: Path, files: dict[str, bytes]) -> None:
-        try:
-            write_bundle(target, files)
-        except OSError as error:
-            told = f"cannot write {target}: {error.strerror or error}"
-            self.call_from_thread(self.tell, told, severity="error")
-        else:
-            self.call_from_thread(self.tell, f"written: {target}", timeout_s=10)
-
-    def copy_to_clipboard(self, text: str) -> None:
-        """Copies through the terminal, also out of tmux; says so when it is too much for terminals."""
-        safe, cut = copyable(text)
-        self._clipboard = safe
-        if self._driver is not None:
-            self._driver.write(osc52(safe, tmux="TMUX" in os.environ))
-        if cut:
-            self.tell("too long for the clipboard of terminals: only its beginning is copied", severity="warning")
+    def _jumped(self, pane: Widget | None) -> None:
+        if pane is not None and pane.is_attached:
+            pane.focus()
 
     def action_refresh_now(self) -> None:
         if self.failure is not None:
