@@ -61,6 +61,7 @@ class Terms:
     yes: bool = False
     confirmed: Mapping[str, str] = field(default_factory=dict)
     reports: Mapping[Path, str] = field(default_factory=dict)
+    pause_gitops: bool = False
 
 
 async def carry_out(session: Session, plan: Plan, options: Globals, terms: Terms) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vops.cli.options import Globals
-from vops.cli.runs import CONFIRM, REPORT
+from vops.cli.runs import CONFIRM, PAUSE, REPORT
 from vops.errors import ApprovalNeeded, UsageError
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def fix(
     ] = False,
     confirm: Annotated[list[str] | None, CONFIRM] = None,
     report: Annotated[list[str] | None, REPORT] = None,
+    pause_gitops: Annotated[bool, PAUSE] = False,
 ) -> None:
     from vops.cli.carrying import Terms, parameters
     from vops.cli.output import chosen
@@ -43,7 +44,7 @@ def fix(
     options: Globals = context.obj
     output = chosen(options.output, FORMATS)
     values = parameters(parameter or [])
-    terms = Terms(yes, parameters(confirm or []), reports(report or []))
+    terms = Terms(yes, parameters(confirm or []), reports(report or []), pause_gitops)
     run(_fix(options, target, cause, values, terms, output=output, dry_run=dry_run, detailed=detailed_exitcode))
 
 
@@ -58,9 +59,12 @@ async def _fix(
     dry_run: bool,
     detailed: bool,
 ) -> None:
+    from dataclasses import replace
+
     from vops.cli.carrying import carry_out, pending
     from vops.cli.running import settings_of
     from vops.operations.fix import plan_fix
+    from vops.operations.gitops import with_pause
     from vops.operations.session import open_session
     from vops.operations.targets import locate, parse_target, present
 
@@ -69,6 +73,8 @@ async def _fix(
         raise UsageError(f"{text!r} is more than one object", hint="fix one POD, deploy/NAME or sts/NAME at a time")
     async with open_session(settings_of(options)) as session:
         planned = await plan_fix(session, await locate(session, target), cause=cause, params=values)
+        if planned.plan is not None and terms.pause_gitops:
+            planned = replace(planned, plan=await with_pause(session, planned.plan))
         present(planned.report)
         _show(planned, options, output)
         plan = _applicable(planned)

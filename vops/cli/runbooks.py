@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vops.cli.options import Globals
-from vops.cli.runs import CONFIRM, REPORT
+from vops.cli.runs import CONFIRM, PAUSE, REPORT
 
 if TYPE_CHECKING:
     from vops.cli.carrying import Terms
@@ -33,6 +33,7 @@ def run(
     ] = False,
     confirm: Annotated[list[str] | None, CONFIRM] = None,
     report: Annotated[list[str] | None, REPORT] = None,
+    pause_gitops: Annotated[bool, PAUSE] = False,
 ) -> None:
     from vops.cli.carrying import Terms, parameters
     from vops.cli.output import chosen
@@ -42,7 +43,7 @@ def run(
     options: Globals = context.obj
     output = chosen(options.output, ("text", "json", "yaml"))
     only_plan = dry_run or plan_out is not None or output == "yaml"
-    terms = Terms(yes, parameters(confirm or []), reports(report or []))
+    terms = Terms(yes, parameters(confirm or []), reports(report or []), pause_gitops)
     values = parameters(parameter or [])
     run_to_end(_run(options, runbook, values, terms, output, plan_out, only_plan=only_plan, detailed=detailed_exitcode))
 
@@ -61,11 +62,13 @@ async def _run(
     from vops.cli.carrying import carry_out, pending, present_plan
     from vops.cli.output import write_file
     from vops.cli.running import settings_of
+    from vops.operations.gitops import with_pause
     from vops.operations.run import plan_run
     from vops.operations.session import open_session
 
     async with open_session(settings_of(options)) as session:
         plan = await plan_run(session, runbook, values)
+        plan = await with_pause(session, plan) if terms.pause_gitops else plan
         present_plan(plan, options, output)
         if plan_out is not None:
             write_file(plan_out, plan.to_json(), "--plan-out")

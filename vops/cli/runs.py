@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 RUN = typer.Argument(metavar="RUN", help="a run's id, or its beginning; vops runs lists them")
 YES = typer.Option("--yes", "-y", help="agree without being asked")
 CONFIRM = typer.Option("--confirm", metavar="NAME=VALUE", help="what would have to be typed, such as target=NAME")
+PAUSE = typer.Option("--pause-gitops", help="pause Argo CD or Flux meanwhile, and let it go on at the end")
 REPORT = typer.Option("--report", metavar="FORMAT=FILE", help=REPORT_HELP)
 
 group = typer.Typer(help="The runs of this machine. -o text|json", invoke_without_command=True)

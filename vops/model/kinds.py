@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias, get_args
 
+from vops.model.gitops import APPLICATIONS
 from vops.model.leases import LEASES
 from vops.model.monitoring import (
     POD_MONITORS,
@@ -97,5 +98,6 @@ KINDS: tuple[Kind, ...] = (
     JOBS,
     SERVICE_ACCOUNTS,
     DISRUPTION_BUDGETS,
+    APPLICATIONS,
     *RELATED,
 )
