@@ -12,9 +12,9 @@ from vops.diagnosis.caches import mount_of
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Fix
 from vops.diagnosis.remedies import workload_of
+from vops.model.hub import seeded_model
 
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
-_SEEDED = re.compile(r"(?P<owner>[\w.-]+?)--(?P<name>[\w.-]+)/(?P<commit>[0-9a-f]{40})/?")
 _TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 RUNBOOK = "seed-model"
 
@@ -36,14 +36,13 @@ def mend(replica: Replica) -> tuple[Fix, ...]:
     target, mount = workload_of(replica), mount_of(replica, replica.args.model or "/")
     if target is None or mount is None or not replica.args.model:
         return ()
-    inside = PurePosixPath(replica.args.model).relative_to(mount.mount_path).as_posix()
-    found, claim = _SEEDED.fullmatch(inside), _claim(replica, mount.name)
-    if found is None or not claim:
+    found, claim = seeded_model(replica.args.model), _claim(replica, mount.name)
+    if found is None or not claim or PurePosixPath(found.root) != PurePosixPath(mount.mount_path):
         return ()
     params = {
         "namespace": target["namespace"],
-        "model": f"{found['owner']}/{found['name']}",
-        "revision": found["commit"],
+        "model": found.repository,
+        "revision": found.commit,
         "claim": claim,
         "consumer": target["target"],
         "recheck": "true",

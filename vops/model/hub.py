@@ -7,9 +7,10 @@ the seeder's matter (runbooks/programs/seed).
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -19,6 +20,8 @@ NOT_SERVED = ("original/*", "consolidated*", "*.bin.index.json")
 """Weights that are there a second time in another form."""
 MOST_FILES = 4000
 """More do not fit into the ConfigMap that holds the manifest."""
+
+_SEEDED = re.compile(r"(?P<root>/.*)/(?P<owner>[\w.-]+?)--(?P<name>[\w.-]+)/(?P<commit>[0-9a-f]{40})/?")
 
 Access = Literal["ok", "gated", "denied"]
 
@@ -63,6 +66,20 @@ def manifest(listing: HubListing, files: Sequence[HubFile]) -> dict[str, Any]:
         "files": [msgspec.to_builtins(item) for item in sorted(files, key=lambda item: item.name)],
     }
     return {**body, "digest": hashlib.sha256(msgspec.json.encode(body, order="sorted")).hexdigest()}
+
+
+class SeededModel(NamedTuple):
+    """A model that a seeder has put somewhere: its repository, the commit, and the folder that claims are mounted at."""
+
+    repository: str
+    commit: str
+    root: str
+
+
+def seeded_model(path: str) -> SeededModel | None:
+    """What `…/OWNER--NAME/COMMIT` holds; None for any other path."""
+    found = _SEEDED.fullmatch(path)
+    return SeededModel(f"{found['owner']}/{found['name']}", found["commit"], found["root"]) if found else None
 
 
 def is_weights(name: str) -> bool:

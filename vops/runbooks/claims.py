@@ -25,23 +25,40 @@ from vops.runbooks.kinds import View
 
 ZONE = "topology.kubernetes.io/zone"
 HOST = "kubernetes.io/hostname"
+ONE_NODE = frozenset(
+    {
+        "ebs.csi.aws.com",
+        "kubernetes.io/aws-ebs",
+        "pd.csi.storage.gke.io",
+        "kubernetes.io/gce-pd",
+        "disk.csi.azure.com",
+        "kubernetes.io/azure-disk",
+        "rbd.csi.ceph.com",
+    }
+)
+"""Provisioners of disks that hold a file system on one node at a time, whatever a claim asks for."""
 REQUESTS = {"cpu": "1", "memory": "2Gi"}
 _SOURCES = {Source.CLAIMS: CLAIMS, Source.VOLUMES: VOLUMES, Source.STORAGE_CLASSES: STORAGE_CLASSES}
 
 
 @dataclass(frozen=True)
 class Consumer:
-    """The workload that will mount the claim: its name, and its pod's spec as a document and as data."""
+    """The workload that will mount the claim: its name, and its pod's spec as written and as it comes to be.
+
+    Admission may let pods that ask for GPUs tolerate taints that the template does not.
+    """
 
     name: str
     written: Document
     spec: PodSpec
 
     @staticmethod
-    def of(workload: Document) -> Consumer:
+    def of(workload: Document, pods: Sequence[Pod] = ()) -> Consumer:
         written = workload["spec"]["template"]["spec"]
         name = f"{workload['kind'].lower()}/{workload['metadata']['name']}"
-        return Consumer(name, written, msgspec.convert(written, PodSpec))
+        spec = msgspec.convert(written, PodSpec)
+        tolerations = (*spec.tolerations, *(item for pod in pods for item in pod.spec.tolerations))
+        return Consumer(name, written, msgspec.structs.replace(spec, tolerations=tolerations))
 
 
 @dataclass(frozen=True)
@@ -66,7 +83,9 @@ class Site:
         storage_class: str | None = None,
         consumer: Consumer | None = None,
         tolerations: Sequence[Document] = (),
+        mode: str = "",
     ) -> None:
+        self._mode = mode
         self._namespace, self._name, self._consumer = namespace, claim, consumer
         self._tolerations = list(tolerations)
         kinds = {source: _ask(kind, namespace) for source, kind in _SOURCES.items()}
@@ -114,6 +133,8 @@ class Site:
             if not named:
                 return "no storage class is the cluster's default; name one"
             return f"there is no storage class {named}: {', '.join(sorted(self._storage.classes)) or 'there is none'}"
+        if not self.exists and self._mode == "ReadWriteMany" and (maker := self._maker()) in ONE_NODE:
+            return f"class {named} ({maker}) makes disks of one node, and the claim is to be ReadWriteMany"
         if self._consumer and self.bound and self._meant and not self._reachable:
             there = ", ".join(sorted({_zone(fit.node) for fit in self._meant} - {""}))
             return (
@@ -121,6 +142,11 @@ class Site:
                 f"{self._consumer.name} reaches it" + (f" (they are in {there})" if there else "")
             )
         return ""
+
+    def _maker(self) -> str:
+        """What makes volumes of the claim's class; empty where that is not known."""
+        known = self._storage.class_of(self._claim)
+        return known.provisioner if known is not None else ""
 
     @property
     def waits(self) -> bool:

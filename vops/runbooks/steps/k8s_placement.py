@@ -36,15 +36,16 @@ class Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="came
     """The Deployment or StatefulSet that will mount it."""
     tolerations: list[dict[str, Any]] = msgspec.field(default_factory=list)
     """Tolerations besides those of the consumer, for clusters whose nodes are all tainted."""
+    mode: str = ""
+    """How a claim that is still to be made shall be mountable, such as ReadWriteMany."""
     storage_class: str | None = None
     """The class of a claim that is still to be made; without, the cluster's default."""
 
 
 def look(args: Args, view: View) -> Outcome:
     """Whether there is a place, why not, and what the pod's spec has to say for it (`pod`)."""
-    document = view.document(args.like.ref) if args.like else None
-    consumer = Consumer.of(document) if document else None
-    site = Site(view, args.namespace, args.claim, args.storage_class, consumer, args.tolerations)
+    consumer = _consumer(args.like, view) if args.like else None
+    site = Site(view, args.namespace, args.claim, args.storage_class, consumer, args.tolerations, args.mode)
     place = site.place()
     outputs: dict[str, Any] = {
         "feasible": not site.trouble and place is not None,
@@ -58,3 +59,9 @@ def look(args: Args, view: View) -> Outcome:
     if site.trouble or place is None:
         return Outcome(outputs)
     return Outcome({**outputs, "reason": ""}, (site.says(place), *site.doubts))
+
+
+def _consumer(like: RefArg, view: View) -> Consumer:
+    workload = view.facts.workload(like.kind, like.namespace, like.name)
+    pods = [replica.pod for replica in workload.replicas] if workload else []
+    return Consumer.of(view.document(like.ref), pods)

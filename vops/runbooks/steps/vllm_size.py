@@ -11,6 +11,7 @@ import msgspec
 
 from vops.diagnosis.facts import WorkloadFacts
 from vops.errors import InputError, UsageError
+from vops.model.hub import seeded_model
 from vops.model.quantities import format_bytes
 from vops.model.resources import Node
 from vops.model.serving import EngineArgs
@@ -50,9 +51,11 @@ def look(args: Args, view: View) -> Outcome:
     if workload is None or workload.container is None:
         raise StepFault(f"{args.ref.ref} runs no vLLM server that can be seen")
     engine, card = EngineArgs.of(workload.container), _card(workload, view)
-    found = view.answer(ConfigAsk(engine.model)) if card is not None and engine.model else None
+    seeded = seeded_model(engine.model)
+    name = seeded.repository if seeded else engine.model
+    found = view.answer(ConfigAsk(name)) if card is not None and name else None
     if found is None or card is None:
-        missing = "which GPU the nodes have" if card is None else f"the config.json of {engine.model or 'its model'}"
+        missing = "which GPU the nodes have" if card is None else f"the config.json of {name or 'its model'}"
         return Outcome(_unknown(), (f"Not checked: heads, weights and KV cache, since {missing} is not known.",))
     try:
         model = architecture(ModelConfig.parse(found.config, f"{engine.model}/config.json"))
