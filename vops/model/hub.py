@@ -69,7 +69,7 @@ def manifest(listing: HubListing, files: Sequence[HubFile]) -> dict[str, Any]:
 
 
 class SeededModel(NamedTuple):
-    """A model that a seeder has put somewhere: its repository, the commit, and the folder that claims are mounted at."""
+    """A model that a seeder has put somewhere: repository, commit, and where the claim is mounted."""
 
     repository: str
     commit: str
