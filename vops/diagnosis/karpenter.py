@@ -63,6 +63,13 @@ def is_karpenters(event: Event) -> bool:
     return by.startswith("karpenter") or event.message.startswith("Failed to schedule pod, ")
 
 
+def allowed(pool: NodePool, label: str) -> tuple[str, ...]:
+    """The values of a node label that a pool's requirements allow, where they list them."""
+    template = (pool.spec.get("template") or {}).get("spec") or {}
+    found = (item for item in template.get("requirements") or () if item.get("key") == label)
+    return tuple(str(value) for item in found if item.get("operator") == "In" for value in item.get("values") or ())
+
+
 def pool_answers(message: str) -> tuple[PoolAnswer, ...]:
     """A FailedScheduling message by NodePool."""
     said = message[:8_000].removeprefix("Failed to schedule pod, ")

@@ -68,9 +68,10 @@ def _volume_pins(replica: Replica) -> Iterator[Pin]:
 def _zones_of(terms: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """The zones that node selector terms allow, of the keys that name zones."""
     asked = (item for term in terms for item in term.get("matchExpressions") or ())
-    zonal = (item for item in asked if item.get("operator") == "In" and _names_zones(str(item.get("key", ""))))
+    zonal = (item for item in asked if item.get("operator") == "In" and names_zones(str(item.get("key", ""))))
     return tuple(dict.fromkeys(str(value) for item in zonal for value in item.get("values") or ()))
 
 
-def _names_zones(key: str) -> bool:
+def names_zones(key: str) -> bool:
+    """Whether a node label tells the zone."""
     return key in _ZONE_LABELS or key.endswith("/zone")

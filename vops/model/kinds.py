@@ -85,6 +85,14 @@ RELATED: tuple[Kind, ...] = (
     PROMETHEUSES,
 )
 
+OPERATED: tuple[Kind, ...] = (
+    Kind("monitoring.coreos.com/v1", "PrometheusRule", "prometheusrules"),
+    Kind("serving.kserve.io/v1beta1", "InferenceService", "inferenceservices"),
+    Kind("serving.kserve.io/v1alpha1", "ServingRuntime", "servingruntimes"),
+    Kind("leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet", "leaderworkersets"),
+)
+"""What operators make of their own: applied and waited for, never read for a diagnosis."""
+
 KINDS: tuple[Kind, ...] = (
     PODS,
     NODES,
@@ -100,4 +108,5 @@ KINDS: tuple[Kind, ...] = (
     DISRUPTION_BUDGETS,
     APPLICATIONS,
     *RELATED,
+    *OPERATED,
 )

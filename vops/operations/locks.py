@@ -1,4 +1,4 @@
-"""One run at a time on one object: a Lease per target in the target's namespace.
+"""One run at a time on one object: a Lease per target in the target's namespace, or in `default` where it has none.
 
 Held for 30 s and renewed every 10 s by compare-and-swap on its resourceVersion, so a killed client's lock expires by
 itself. Another's lock that looks expired by this machine's clock is watched for a renewal before it is taken, since
@@ -24,6 +24,8 @@ from vops.ports import Clock, Cluster
 DURATION_S = 30
 RENEW_S = 10.0
 WATCH_S = 12.0
+OF_CLUSTER = "default"
+"""Where the leases of objects without a namespace are."""
 """How long an expired lock of another is watched: longer than its holder would wait to renew it."""
 
 
@@ -139,7 +141,7 @@ async def _lock(
 
 async def _acquire(cluster: Cluster, clock: Clock, target: Ref, holder: str, *, patient: bool = False) -> Document:
     wanted = _lease(target, holder, clock.now())
-    name, namespace = wanted["metadata"]["name"], target.namespace
+    name, namespace = wanted["metadata"]["name"], wanted["metadata"]["namespace"]
     try:
         return await cluster.create(LEASES, wanted)
     except Conflict:
@@ -184,7 +186,7 @@ def _lease(target: Ref, holder: str, now: datetime) -> Document:
     return {
         "apiVersion": LEASES.api_version,
         "kind": LEASES.kind,
-        "metadata": {"name": lease_name(target), "namespace": target.namespace},
+        "metadata": {"name": lease_name(target), "namespace": target.namespace or OF_CLUSTER},
         "spec": {
             "holderIdentity": holder,
             "leaseDurationSeconds": DURATION_S,

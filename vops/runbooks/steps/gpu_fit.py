@@ -58,6 +58,8 @@ class Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What it will remove."""
     template: bool = True
     """Whether the pod template is about to change, so that every pod is replaced; else a rollout under way goes on."""
+    rollout: bool = True
+    """Whether there is a rollout to judge at all; without one only the places for more pods are counted."""
 
 
 def look(args: Args, view: View) -> Outcome:
@@ -73,7 +75,7 @@ def look(args: Args, view: View) -> Outcome:
         "loadSeconds": load_s,
     }
     if workload.ref.kind == "StatefulSet":
-        return _ordered(workload, view.document(args.ref.ref), common, args)
+        return _ordered(workload, _document(args, view), common, args)
     fleet, unchecked = _fleet(args, workload, view)
     present = simulate(fleet, bounds(workload.workload.spec.strategy, replicas))
     first = simulate(fleet, STOPPING_FIRST)
@@ -88,6 +90,8 @@ def look(args: Args, view: View) -> Outcome:
         "freePlaces": sum(free // fleet.gpus for free in fleet.free.values()),
         "waitsFor": [],
     }
+    if not args.rollout:
+        return Outcome(outputs, (f"There are GPUs for {outputs['freePlaces']} more.", *_doubts(unchecked)))
     course = present if present.ends else first
     return Outcome(outputs, (*_cost(args, course, common), *_doubts(unchecked)))
 
@@ -122,8 +126,15 @@ def _fleet(args: Args, workload: WorkloadFacts, view: View) -> tuple[Fleet, tupl
     return fleet, placement.constraints
 
 
+def _document(args: Args, view: View) -> Document:
+    found = view.find(args.ref.ref)
+    if found is None:
+        raise StepFault(f"{args.ref.ref} is gone")
+    return found
+
+
 def _new_pod(args: Args, view: View) -> Pod:
-    document = view.document(args.ref.ref)
+    document = _document(args, view)
     wishes = k8s_patch.Args(args.ref, args.container, set=args.set, append=args.append, remove=args.remove)
     after = make_patch(document, k8s_patch.edits_for(document, wishes)).after
     spec = msgspec.convert(lookup(after, ("spec", "template", "spec")), PodSpec)

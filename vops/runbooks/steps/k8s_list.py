@@ -34,8 +34,11 @@ def look(args: Args, view: View) -> Outcome:
         raise StepFault(f"vops does not know the kind {args.of!r}")
     found = view.answer(ListAsk(kind, args.namespace, selector, args.where))
     if found is None:
-        raise StepFault(f"these credentials may not list {kind.plural}")
-    items = [msgspec.to_builtins(item) for item in found]
+        raise StepFault(
+            f"{kind.plural} cannot be listed: the cluster does not have them, or these credentials may not see them",
+            hint=f"install what brings {kind.api_version} {kind.kind}, or run vops doctor",
+        )
+    items = [msgspec.json.decode(msgspec.json.encode(item)) for item in found]
     refs = [_ref(args.of, item["metadata"]) for item in items]
     return Outcome({"items": items, "refs": refs, "count": len(items)})
 

@@ -11,7 +11,7 @@ from vops.runbooks.kinds import Group, Outcome, RefArg, View
 
 KIND = "vllm.replicas"
 GROUP = Group.LOOK
-OUTPUTS = {"pods": "list", "workloads": "list", "unowned": "list", "count": "int"}
+OUTPUTS = {"pods": "list", "workloads": "list", "unowned": "string", "count": "int"}
 _CHANGEABLE = ("Deployment", "StatefulSet")
 
 
@@ -36,7 +36,7 @@ def look(args: Args, view: View) -> Outcome:
     outputs = {
         "pods": [_named(item) for item in owned],
         "workloads": [{"kind": ref.kind, "name": ref.name, "namespace": ref.namespace} for ref in workloads],
-        "unowned": [item.name for item in found if item not in owned],
+        "unowned": ", ".join(item.name for item in found if item not in owned),
         "count": len(owned),
     }
     names = ", ".join(item.name for item in owned)

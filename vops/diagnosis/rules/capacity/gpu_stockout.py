@@ -19,13 +19,18 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import capacity, remedies, zones
+from typing import Any
+
+from vops.diagnosis import capacity, karpenter, remedies, zones
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence, Fix
+from vops.diagnosis.findings import Applicability, Confidence, Fix
 from vops.diagnosis.outcomes import Outcome
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.zones import Pin
+from vops.model.resources import Node
+from vops.sizing.named import named_weights
 
+_ZONE, _PRODUCT = "topology.kubernetes.io/zone", "nvidia.com/gpu.product"
 _BACKOFF = "the last attempt to add a node failed, and nothing here says why: most often the cloud is out of stock"
 _STEPS = {
     "gce": (
@@ -87,4 +92,44 @@ def _fix(replica: Replica, pinned: Pin | None) -> Fix:
         steps.append(f"The cloud names zones that have it: {', '.join(elsewhere)}.")
     steps += [step.format(count=count, pools=pools) for step in ways]
     title = "Let the pod leave its zone" if pinned else "Accept more zones, machines or ways of buying"
-    return remedies.advice(title, *steps)
+    target = remedies.workload_of(replica)
+    if target is None or (pinned is not None and pinned.volume):
+        return remedies.advice(title, *steps)
+    params = {**_selector(replica), **_pool(replica, tuple(elsewhere)), **_fallback(replica)}
+    return Fix(title, Applicability.ASK, "fix-stockout", {**target, **params}, tuple(steps))
+
+
+def _selector(replica: Replica) -> dict[str, Any]:
+    """The node selector without the zone that it asks for."""
+    selector = replica.pod.spec.node_selector
+    left = {key: value for key, value in selector.items() if not zones.names_zones(key)}
+    return {"selector": left} if len(left) < len(selector) else {}
+
+
+def _pool(replica: Replica, elsewhere: tuple[str, ...]) -> dict[str, Any]:
+    """The only NodePool that would serve it, with the zones that the cloud names besides its own."""
+    pools = capacity.serving_pools(replica)
+    own = karpenter.allowed(pools[0], _ZONE) if len(pools) == 1 else ()
+    more = tuple(zone for zone in elsewhere if zone not in own)
+    return {"pool": f"nodepool/{pools[0].metadata.name}", "zones": [*own, *more]} if own and more else {}
+
+
+def _fallback(replica: Replica) -> dict[str, Any]:
+    """Other cards that are free on nodes that let it in, and that hold its model."""
+    placement, selector = replica.placement, replica.pod.spec.node_selector
+    if not placement.gpus or _PRODUCT not in selector:
+        return {}
+    for fit in placement.fits:
+        card = fit.node.metadata.labels.get(_PRODUCT, "")
+        rest = {key: value for key, value in selector.items() if not zones.names_zones(key)} | {_PRODUCT: card}
+        only_labels = not (fit.unavailable or fit.taints or fit.short or fit.full)
+        if card and only_labels and rest.items() <= fit.node.metadata.labels.items() and _holds(replica, fit.node):
+            return {"fallback": rest}
+    return {}
+
+
+def _holds(replica: Replica, node: Node) -> bool:
+    args = replica.args
+    weights = named_weights(args.model, args.quantization, args.dtype)
+    memory = node.metadata.labels.get("nvidia.com/gpu.memory", "")
+    return weights is not None and memory.isdigit() and weights <= 0.8 * int(memory) * 2**20 * args.gpus

@@ -45,8 +45,7 @@ def replicas_zero(workload: WorkloadFacts) -> Verdict | None:
 
 
 def _scale(workload: WorkloadFacts) -> Fix:
-    to = f"{workload.ref.kind.lower()}/{workload.name}"
-    return remedies.advice("Give it a replica", f"kubectl -n {workload.namespace} scale {to} --replicas=1")
+    return remedies.of_object("scale", "Give it a replica", Applicability.ASK, workload.ref, {"replicas": 1})
 
 
 def _by_hpa(workload: WorkloadFacts, scaler: ScalerFacts, shown: Evidence) -> Verdict:

@@ -1,0 +1,218 @@
+"""What makes new things, or moves and clears old ones, on the lab: planned, carried out, taken back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import StartLab
+from tests.lab.broken import NAME, server
+from tests.lab.fixing import NAMESPACE, Person, session_on
+from tests.lab.test_fix_five import carried_out, live
+from tests.lab.test_fix_runbooks import fixed, planned, taken_back
+from vops.errors import InputError
+from vops.lab.documents import Document, copy_of
+from vops.lab.engine.gpus import A10G
+from vops.lab.manifests import node
+from vops.lab.world import Lab
+from vops.model.resources import Ref
+from vops.operations.run import plan_run
+from vops.operations.runs import Ending
+from vops.planning.events import RunEvent, StepState
+
+SERVER = "qwen3-4b"
+MODEL = {"name": "new", "model": "Qwen/Qwen3-4B", "max_model_len": 4096}
+SCALED_OBJECT = ("keda.sh/v1alpha1", "ScaledObject")
+MONITOR = ("monitoring.coreos.com/v1", "ServiceMonitor")
+ALERTS = ("monitoring.coreos.com/v1", "PrometheusRule")
+SERVICE = ("serving.kserve.io/v1beta1", "InferenceService")
+RUNTIME = ("serving.kserve.io/v1alpha1", "ServingRuntime")
+GROUPS = ("leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet")
+PASSING = ("Pod", "Event", "Lease", "ReplicaSet", "EndpointSlice", "Endpoints", "ControllerRevision", "ConfigMap")
+
+
+class Operator(Person):
+    """Writes the status that a controller would, which the lab does not have, as soon as a step waits for it."""
+
+    def __init__(self, lab: Lab, step: str, kind: tuple[str, str], name: str, status: Document) -> None:
+        super().__init__()
+        self._lab, self._step, self._kind, self._name, self._status = lab, step, kind, name, status
+
+    def progress(self, event: RunEvent) -> None:
+        super().progress(event)
+        if event.step == self._step and event.state is StepState.RUNNING:
+            document = copy_of(self._lab.store.get(*self._kind, NAMESPACE, self._name))
+            self._lab.store.update_status({**document, "status": self._status})
+
+
+def true(type_: str) -> Document:
+    met = {"type": type_, "status": "True", "reason": "Met", "lastTransitionTime": "2026-03-02T09:00:00Z"}
+    return {"conditions": [met]}
+
+
+def serve(lab: Lab, *kinds: tuple[str, str]) -> None:
+    """As if somebody had installed the operators of these kinds."""
+    for api_version, kind in kinds:
+        lab.store.catalog.custom(api_version, kind, namespaced=True)
+
+
+def made(lab: Lab) -> set[tuple[str, str, str]]:
+    kinds = [kind for kind in lab.store.catalog if kind.kind not in PASSING]
+    found = ((kind.kind, item["metadata"]) for kind in kinds for item in lab.store.list(kind.api_version, kind.kind))
+    return {(kind, meta.get("namespace", ""), meta["name"]) for kind, meta in found}
+
+
+async def carry(lab: Lab, folder: Path, runbook: str, params: dict[str, Any], person: Person) -> set[str]:
+    """Carries a runbook out and takes it back; the answer is what kinds of things it had made."""
+    before = made(lab)
+    async with session_on(lab, folder) as session:
+        plan = await plan_run(session, runbook, params)
+        assert not lab.server.writes
+        result = await carried_out(session, plan, person)
+        assert result.error is None, result.steps
+        new = made(lab) - before
+        await taken_back(session, result)
+    assert made(lab) == before
+    return {kind for kind, _, _ in new}
+
+
+async def test_replicas_follow_the_load(start_lab: StartLab, tmp_path: Path) -> None:
+    lab = await start_lab("gated-model")
+    serve(lab, SCALED_OBJECT)
+    keda = Operator(lab, "works", SCALED_OBJECT, SERVER, true("Ready"))
+    given = {"target": f"deployment/{SERVER}", "maximum": 2}
+    assert await carry(lab, tmp_path, "enable-autoscaling", given, keda) == {"ScaledObject"}
+
+
+async def test_a_second_autoscaler_is_not_added(start_lab: StartLab, tmp_path: Path) -> None:
+    lab = await start_lab("gated-model")
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": SERVER}
+    lab.store.create(
+        {
+            "apiVersion": "autoscaling/v2",
+            "kind": "HorizontalPodAutoscaler",
+            "metadata": {"name": "mine", "namespace": NAMESPACE},
+            "spec": {"scaleTargetRef": target, "maxReplicas": 3},
+        }
+    )
+    async with session_on(lab, tmp_path) as session:
+        with pytest.raises(Exception, match="two of them fight"):
+            await plan_run(session, "enable-autoscaling", {"target": f"deployment/{SERVER}", "maximum": 2})
+
+
+async def test_gpus_are_watched_where_nobody_did(start_lab: StartLab, tmp_path: Path) -> None:
+    lab = await start_lab("gated-model")
+    serve(lab, MONITOR)
+    lab.store.delete("apps/v1", "DaemonSet", "gpu-monitoring", "dcgm-exporter")
+    lab.world.registry.add("nvidia/dcgm-exporter:3.3.9-3.6.1-ubuntu22.04")
+    lab.world.settle()
+    await lab.advance(60)
+    given = {"namespace": "gpu-monitoring"}
+    assert await carry(lab, tmp_path, "install-monitoring", given, Person()) == {
+        "DaemonSet",
+        "Service",
+        "ServiceMonitor",
+    }
+
+
+async def test_a_second_exporter_is_not_added(start_lab: StartLab, tmp_path: Path) -> None:
+    lab = await start_lab("gated-model")
+    async with session_on(lab, tmp_path) as session:
+        plan = await plan_run(session, "install-monitoring", {"namespace": "inference"})
+    assert plan.nothing_to_do
+
+
+async def test_alerts_are_added(start_lab: StartLab, tmp_path: Path) -> None:
+    lab = await start_lab("gated-model")
+    serve(lab, ALERTS)
+    assert await carry(lab, tmp_path, "add-alerts", {}, Person()) == {"PrometheusRule"}
+
+
+@pytest.mark.parametrize("runbook", ["add-alerts", "kserve-deploy", "multi-node"])
+async def test_an_operator_that_is_missing_is_said_before_anything_is_made(
+    runbook: str, start_lab: StartLab, tmp_path: Path
+) -> None:
+    lab = await start_lab("gated-model")
+    async with session_on(lab, tmp_path) as session:
+        with pytest.raises(InputError, match="the cluster does not have them"):
+            await plan_run(session, runbook, {} if runbook == "add-alerts" else MODEL)
+
+
+async def test_prefill_and_decode_are_served_apart(start_lab: StartLab, tmp_path: Path) -> None:
+    lab = await start_lab("healthy")
+    kinds = await carry(lab, tmp_path, "disaggregate", {**MODEL, "start_timeout": "15m"}, Person())
+    assert {"Deployment", "Service"} <= kinds
+
+
+@pytest.mark.parametrize(
+    ("runbook", "kinds", "waits_for", "status"),
+    [
+        ("kserve-deploy", (SERVICE, RUNTIME), SERVICE, true("Ready")),
+        ("multi-node", (GROUPS,), GROUPS, {"readyReplicas": 1, "replicas": 1}),
+    ],
+)
+async def test_an_operator_is_given_a_model_to_serve(
+    runbook: str,
+    kinds: tuple[tuple[str, str], ...],
+    waits_for: tuple[str, str],
+    status: Document,
+    start_lab: StartLab,
+    tmp_path: Path,
+) -> None:
+    lab = await start_lab("gated-model")
+    serve(lab, *kinds)
+    operator = Operator(lab, "ready", waits_for, MODEL["name"], status)
+    assert {kind for _, kind in kinds} <= await carry(lab, tmp_path, runbook, MODEL, operator)
+
+
+async def test_a_nodes_servers_move_to_another_node(start_lab: StartLab, tmp_path: Path) -> None:
+    lab = await start_lab("healthy")
+    async with session_on(lab, tmp_path) as session:
+        plan = await plan_run(session, "drain-node", {"node": "node/gpu-l4-2"})
+        before = [item for item in pods(lab) if item["spec"].get("nodeName") == "gpu-l4-2"]
+        assert before
+        result = await carried_out(session, plan, Person())
+        assert (result.error, result.outcome) == (None, Ending.FIXED), result.steps
+        assert not [item for item in pods(lab) if item["spec"].get("nodeName") == "gpu-l4-2"]
+        await taken_back(session, result)
+    assert not lab.store.get("v1", "Node", "", "gpu-l4-2")["spec"].get("unschedulable")
+
+
+async def test_failed_pods_are_cleared_away(start_lab: StartLab, tmp_path: Path) -> None:
+    lab = await start_lab("gated-model")
+    (pod,) = [item for item in pods(lab) if item["metadata"]["name"].startswith(SERVER)]
+    evicted = {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}
+    lab.store.update_status({**copy_of(pod), "status": evicted})
+    lab.world.settle()
+    await lab.advance(200)
+    async with session_on(lab, tmp_path) as session:
+        plan = await plan_run(session, "clean-failed-pods", {"target": f"deployment/{SERVER}"})
+        result = await carried_out(session, plan, Person())
+        again = await plan_run(session, "clean-failed-pods", {"target": f"deployment/{SERVER}"})
+    assert result.error is None
+    assert pod["metadata"]["uid"] not in [item["metadata"]["uid"] for item in pods(lab)]
+    assert again.nothing_to_do
+
+
+async def test_a_stockout_falls_back_to_a_card_that_is_free_and_holds_the_model(
+    start_lab: StartLab, tmp_path: Path
+) -> None:
+    lab = await start_lab("gpu-stockout")
+    lab.store.delete("apps/v1", "Deployment", NAMESPACE, "llama3-8b")
+    lab.store.create(server())
+    lab.world.settle()
+    await lab.advance(900)
+    lab.store.create(node("gpu-a10g-1", gpu=A10G, gpus=1, cpu=12, memory_gib=64))
+    lab.world.settle()
+    await lab.advance(60)
+    async with session_on(lab, tmp_path) as session:
+        plan = await planned(lab, session, Ref("Deployment", NAME, NAMESPACE), "gpu-stockout", {"deadline": "10m"})
+        assert plan.params["fallback"] == {"nvidia.com/gpu.product": "NVIDIA-A10G"}
+        await fixed(session, plan)
+    assert live(lab, NAME)["status"]["readyReplicas"] == 1
+
+
+def pods(lab: Lab) -> list[Document]:
+    return list(lab.store.list("v1", "Pod", NAMESPACE))
