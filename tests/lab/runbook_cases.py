@@ -14,11 +14,14 @@ from typing import Any
 
 from tests.lab.broken import BROKEN, NAME, Broken, bring_about, server
 from tests.lab.fixing import NAMESPACE, Person, deployment, session_on
+from tests.lab.operators import ALERTS, GROUPS, MONITOR, RUNTIME, SCALED_OBJECT, SERVICE, install
 from tests.lab.test_fix_five import carried_out
-from tests.lab.test_fix_scalers import GPU_QUERY, SERVER, hpa_at_its_maximum, monitor, scaled
+from tests.lab.test_fix_scalers import AT_ITS_MAXIMUM, GPU_QUERY, SERVER, scaled
 from vops.errors import Refused
 from vops.lab.documents import Document
-from vops.lab.manifests import container_of
+from vops.lab.engine.gpus import A10G
+from vops.lab.manifests import container_of, node
+from vops.lab.scenarios._cluster import monitoring
 from vops.lab.world import Lab
 from vops.model.resources import Ref
 from vops.operations.fix import plan_fix
@@ -99,6 +102,38 @@ def _pod(lab: Lab) -> Mapping[str, Any]:
     return {"pod": next(name for name in names if name.startswith(SERVER))}
 
 
+def installed(*kinds: tuple[str, str]) -> Callable[[Lab], None]:
+    return lambda lab: install(lab, *kinds)
+
+
+def _unwatched(lab: Lab) -> None:
+    install(lab, MONITOR)
+    lab.store.delete("apps/v1", "DaemonSet", "gpu-monitoring", "dcgm-exporter")
+    lab.world.registry.add("nvidia/dcgm-exporter:3.3.9-3.6.1-ubuntu22.04")
+    lab.world.settle()
+
+
+def _monitored(lab: Lab) -> None:
+    install(lab, SCALED_OBJECT)
+    monitoring(lab.world)
+    lab.world.settle()
+
+
+def _with_a_free_card(lab: Lab) -> None:
+    """The server waits for an L4 that the cloud does not have; an A10G is free."""
+    lab.store.delete("apps/v1", "Deployment", NAMESPACE, "llama3-8b")
+    lab.store.create(server())
+    lab.store.create(node("gpu-a10g-1", gpu=A10G, gpus=1, cpu=12, memory_gib=64))
+    lab.world.settle()
+
+
+def _with_a_failed_pod(lab: Lab) -> None:
+    (pod,) = [item for item in lab.store.list("v1", "Pod", NAMESPACE) if item["metadata"]["name"].startswith(SERVER)]
+    evicted = {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}
+    lab.store.update_status({**copy.deepcopy(pod), "status": evicted})
+    lab.world.settle()
+
+
 def _with_service_links() -> Document:
     found = server()
     found["spec"]["template"]["spec"]["enableServiceLinks"] = True
@@ -112,6 +147,7 @@ QUICK = {"load": "1s", "soak": "10s", "slower": 1000}
 """The lab answers as fast as the machine that it runs on, so what is slower says nothing."""
 LLAMA = deployment("llama3-8b")
 SCALED = Ref("ScaledObject", SERVER, NAMESPACE)
+MODEL = {"name": "new", "model": "Qwen/Qwen3-4B", "max_model_len": 4096}
 PAUSED = {"autoscaling.keda.sh/paused": "true"}
 
 CASES: Mapping[str, Case] = {
@@ -165,25 +201,32 @@ CASES: Mapping[str, Case] = {
     "verify-seed": Case("verify-seed", "healthy", SEEDED, after=SEED, ending=Ending.APPLIED),
     "fix-volume-rollout": Case("fix-volume-rollout", "rollout-volume-conflict", fixes=LLAMA),
     "fix-scaling-query": Case(
-        "fix-scaling-query", "gated-model", fixes=SCALED, objects=(scaled("avg(vllm:kv_cache_usage_perc)"),)
+        "fix-scaling-query",
+        "gated-model",
+        fixes=SCALED,
+        objects=(scaled("avg(vllm:kv_cache_usage_perc)"),),
+        change=_monitored,
     ),
     "fix-paused-autoscaler": Case(
         "fix-paused-autoscaler",
         "gated-model",
         fixes=SCALED,
         objects=(scaled("sum(vllm:num_requests_waiting)", annotations=PAUSED),),
+        change=_monitored,
     ),
     "fix-autoscaler-max": Case(
         "fix-autoscaler-max",
         "gated-model",
-        fixes=Ref("HorizontalPodAutoscaler", SERVER, NAMESPACE),
-        objects=(hpa_at_its_maximum(),),
+        fixes=SCALED,
+        objects=(AT_ITS_MAXIMUM,),
+        change=_monitored,
     ),
     "fix-metric-labels": Case(
         "fix-metric-labels",
         "gated-model",
         fixes=SCALED,
-        objects=(scaled(GPU_QUERY, threshold="60", metricType="Value"), monitor()),
+        objects=(scaled(GPU_QUERY, threshold="60", metricType="Value"),),
+        change=lambda lab: monitoring(lab.world, honor_labels=False),
     ),
     "fix-dcgm-tolerations": Case(
         "fix-dcgm-tolerations",
@@ -191,4 +234,33 @@ CASES: Mapping[str, Case] = {
         fixes=Ref("DaemonSet", "dcgm-exporter", "gpu-monitoring"),
         change=_intolerant_exporter,
     ),
+    "fix-stockout": Case(
+        "fix-stockout",
+        "gpu-stockout",
+        {
+            "target": f"deployment/{NAME}",
+            "fallback": {"nvidia.com/gpu.product": "NVIDIA-A10G"},
+            "selector": {"nvidia.com/gpu.product": "NVIDIA-L4"},
+            "deadline": "5m",
+        },
+        change=_with_a_free_card,
+    ),
+    "drain-node": Case("drain-node", "healthy", {"node": "node/gpu-l4-2"}),
+    "clean-failed-pods": Case(
+        "clean-failed-pods",
+        "gated-model",
+        {"target": f"deployment/{SERVER}"},
+        change=_with_a_failed_pod,
+        ending=Ending.APPLIED,
+    ),
+    "enable-autoscaling": Case(
+        "enable-autoscaling", "gated-model", {"target": f"deployment/{SERVER}", "maximum": 2}, change=_monitored
+    ),
+    "install-monitoring": Case("install-monitoring", "gated-model", {"namespace": "gpu-monitoring"}, change=_unwatched),
+    "add-alerts": Case("add-alerts", "gated-model", change=installed(ALERTS), ending=Ending.APPLIED),
+    "disaggregate": Case("disaggregate", "healthy", MODEL),
+    "kserve-deploy": Case(
+        "kserve-deploy", "gated-model", MODEL, change=installed(SERVICE, RUNTIME), ending=Ending.APPLIED
+    ),
+    "multi-node": Case("multi-node", "gated-model", MODEL, change=installed(GROUPS), ending=Ending.APPLIED),
 }

@@ -36,6 +36,7 @@ PASSING = frozenset(
 )
 """What controllers make and change by themselves, under names and at times of their own."""
 RANDOM = frozenset({"volumeName"})
+OF_CONTROLLERS = frozenset({"cluster-autoscaler-status"})
 MOST_ATTEMPTS = 200
 State = dict[tuple[str, str, str], Document]
 _WHOLE: dict[str, State] = {}

@@ -12,6 +12,8 @@ from tests.conftest import StartLab
 from tests.lab.fixing import NAMESPACE, session_on
 from tests.lab.test_fix_runbooks import fixed, planned, taken_back
 from vops.lab.documents import Document
+from vops.lab.manifests import scaled_object
+from vops.lab.scenarios._cluster import monitoring
 from vops.lab.world import Lab
 from vops.model.resources import Ref
 
@@ -21,52 +23,27 @@ MONITORING = "monitoring.coreos.com/v1"
 GPU_QUERY = f'max(DCGM_FI_DEV_GPU_UTIL{{namespace="{NAMESPACE}",pod=~"{SERVER}.*"}})'
 
 
-def scaled(query: str, *, annotations: dict[str, str] | None = None, **trigger: Any) -> Document:
-    metadata = {"serverAddress": "http://prometheus.monitoring.svc:9090", "query": query, "threshold": "0.8"}
-    return {
-        "apiVersion": KEDA,
-        "kind": "ScaledObject",
-        "metadata": {"name": SERVER, "namespace": NAMESPACE, "annotations": annotations or {}},
-        "spec": {
-            "scaleTargetRef": {"name": SERVER},
-            "minReplicaCount": 1,
-            "maxReplicaCount": 4,
-            "triggers": [{"type": "prometheus", "metadata": metadata | trigger}],
-        },
-    }
+def scaled(
+    query: str,
+    *,
+    threshold: str = "0.8",
+    most: int = 4,
+    annotations: dict[str, str] | None = None,
+    **trigger: Any,
+) -> Document:
+    made = scaled_object(SERVER, query, threshold, most=most, **trigger)
+    made["metadata"]["annotations"] = annotations or {}
+    return made
 
 
-def hpa_at_its_maximum() -> Document:
-    metric = {"name": "vllm_num_requests"}
-    conditions = [{"type": "ScalingLimited", "status": "True", "reason": "TooManyReplicas", "message": "limited"}]
-    return {
-        "apiVersion": "autoscaling/v2",
-        "kind": "HorizontalPodAutoscaler",
-        "metadata": {"name": SERVER, "namespace": NAMESPACE},
-        "spec": {
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": SERVER},
-            "minReplicas": 1,
-            "maxReplicas": 1,
-            "metrics": [
-                {"type": "Pods", "pods": {"metric": metric, "target": {"type": "AverageValue", "averageValue": "10"}}}
-            ],
-        },
-        "status": {
-            "currentReplicas": 1,
-            "desiredReplicas": 1,
-            "conditions": conditions,
-            "currentMetrics": [{"type": "Pods", "pods": {"metric": metric, "current": {"averageValue": "19"}}}],
-        },
-    }
+AT_ITS_MAXIMUM = scaled("sum(vllm:num_requests_running)", threshold="0.02", most=1)
 
 
-def monitor() -> Document:
-    return {
-        "apiVersion": MONITORING,
-        "kind": "ServiceMonitor",
-        "metadata": {"name": "dcgm-exporter", "namespace": "gpu-monitoring"},
-        "spec": {"selector": {"matchLabels": {"app": "dcgm-exporter"}}, "endpoints": [{"port": "metrics"}]},
-    }
+async def watched(lab: Lab, *documents: Document, honor_labels: bool = True) -> None:
+    """A lab with a Prometheus, and with these objects for long enough to show what they do."""
+    monitoring(lab.world, honor_labels=honor_labels)
+    add(lab, *documents)
+    await lab.advance(120)
 
 
 def add(lab: Lab, *documents: Document) -> None:
@@ -114,7 +91,7 @@ async def test_an_autoscaler_is_set_right(
     tmp_path: Path,
 ) -> None:
     lab = await start_lab("gated-model")
-    add(lab, document)
+    await watched(lab, document)
     before = live(lab, KEDA, "ScaledObject")
     async with session_on(lab, tmp_path) as session:
         plan = await planned(lab, session, Ref("ScaledObject", SERVER, NAMESPACE), cause)
@@ -128,28 +105,26 @@ async def test_an_autoscaler_is_set_right(
     assert (now["spec"], now["metadata"]["annotations"]) == (before["spec"], before["metadata"]["annotations"])
 
 
-async def test_a_maximum_is_raised_to_what_the_metrics_ask_for_and_the_gpus_hold(
-    start_lab: StartLab, tmp_path: Path
-) -> None:
+async def test_a_maximum_is_raised_to_what_the_gpus_hold(start_lab: StartLab, tmp_path: Path) -> None:
     lab = await start_lab("gated-model")
-    add(lab, hpa_at_its_maximum())
+    await watched(lab, AT_ITS_MAXIMUM)
     async with session_on(lab, tmp_path) as session:
-        plan = await planned(lab, session, Ref("HorizontalPodAutoscaler", SERVER, NAMESPACE), "autoscaler-at-max")
+        plan = await planned(lab, session, Ref("ScaledObject", SERVER, NAMESPACE), "autoscaler-at-max")
     (change,) = plan.changes
-    assert (plan.runbook, plan.params["maximum"]) == ("fix-autoscaler-max", 2)
-    assert (change.before["spec"], change.after["spec"]) == ({"maxReplicas": 1}, {"maxReplicas": 2})
+    assert (plan.runbook, plan.params["maximum"]) == ("fix-autoscaler-max", 3)
+    assert change.after["spec"] == change.before["spec"] | {"maxReplicaCount": 3}
 
 
 async def test_gpu_metrics_keep_the_labels_of_their_pods(start_lab: StartLab, tmp_path: Path) -> None:
     lab = await start_lab("gated-model")
-    add(lab, scaled(GPU_QUERY, threshold="60", metricType="Value"), monitor())
+    await watched(lab, scaled(GPU_QUERY, threshold="60", metricType="Value"), honor_labels=False)
     where = (MONITORING, "ServiceMonitor", "dcgm-exporter", "gpu-monitoring")
     before = live(lab, *where)["spec"]
     async with session_on(lab, tmp_path) as session:
         plan = await planned(lab, session, Ref("ScaledObject", SERVER, NAMESPACE), "metric-labels-lost")
         assert plan.runbook == "fix-metric-labels"
         result = await fixed(session, plan)
-        assert live(lab, *where)["spec"]["endpoints"] == [{"port": "metrics", "honorLabels": True}]
+        assert live(lab, *where)["spec"]["endpoints"][0]["honorLabels"] is True
         await taken_back(session, result)
     assert live(lab, *where)["spec"] == before
 
