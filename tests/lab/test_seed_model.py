@@ -275,6 +275,19 @@ async def test_a_seeded_claim_is_proven_and_a_damaged_one_names_the_file(start_l
     assert "recheck=true" in result.error.hint
 
 
+async def test_without_the_hub_the_marker_in_the_claim_is_what_is_proven(start_lab: StartLab, tmp_path: Path) -> None:
+    lab = await start_lab("healthy")
+    offline = {"model": MODEL, "claim": "models", "offline": "true"}
+    async with session_on(lab, tmp_path) as session:
+        await carried_out(session, await planned(session), Person())
+        with pytest.raises(Refused, match="main is not known to be a commit"):
+            await plan_run(session, "verify-seed", offline)
+        lab.server.requests.clear()
+        plan = await plan_run(session, "verify-seed", {**offline, "revision": commit_of(MODEL)})
+        assert not [item for item in lab.server.requests if item.path.startswith("/hub/")]
+        assert (await carried_out(session, plan, Person())).outcome is Ending.APPLIED
+
+
 async def test_a_recheck_mends_what_a_seeded_claim_has_lost(start_lab: StartLab, tmp_path: Path) -> None:
     lab = await start_lab("healthy")
     async with session_on(lab, tmp_path) as session:

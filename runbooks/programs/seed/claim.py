@@ -11,6 +11,7 @@ The marker is outside the model's folder, so that the folder holds exactly what 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -19,6 +20,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from story import MISMATCH, NOT_FOUND, Fault
 
 NOTES = ".vops"
 STALE_S = 60.0
@@ -187,6 +190,20 @@ class Claim:
             return self._lock.stat().st_mtime_ns
         except OSError:
             return 0
+
+
+def kept_manifest(root: Path, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """What the marker of `wanted` (a model and a commit) was written from. Raises Fault without a whole one."""
+    path = root / NOTES / f"{wanted['commit']}.json"
+    try:
+        marker = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise Fault(NOT_FOUND, f"{path} is not there: the model was never seeded, or not to its end") from error
+    body = {key: marker[key] for key in ("model", "commit", "files")}
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    if hashlib.sha256(text.encode()).hexdigest() != marker["digest"] or marker["model"] != wanted["model"]:
+        raise Fault(MISMATCH, f"{path} is damaged, or of another model")
+    return {**body, "digest": marker["digest"]}
 
 
 def sync(path: Path) -> None:

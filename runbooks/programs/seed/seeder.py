@@ -1,7 +1,8 @@
 """Brings one model into a volume, file by file, and proves it; or proves again what is there (VOPS_MODE=verify).
 
-Everything comes by environment and by `manifest.json` beside this file; nothing is a shell's. It needs Python and
-huggingface_hub, and tells what it does as lines of JSON (see story.py). A file that is whole is never fetched again,
+Everything comes by environment and by `manifest.json` beside this file; nothing is a shell's. A manifest without files
+stands for the one that the marker in the volume keeps, so that a volume can be proven far from any Hub. It needs Python
+and huggingface_hub, and tells what it does as lines of JSON (see story.py). A file that is whole is never fetched again,
 whatever ends the container; a download that stops growing is killed and begun anew without Xet.
 """
 
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from checks import check_file, check_loadable
-from claim import Claim
+from claim import Claim, kept_manifest
 from story import (
     BAD_INPUT,
     DISK_FULL,
@@ -73,10 +74,13 @@ class Asked:
 def asked(environ: Mapping[str, str]) -> Asked:
     """Raises Fault for what is missing or cannot be read."""
     path = Path(environ.get("VOPS_MANIFEST", HERE / "manifest.json"))
+    root = Path(environ.get("VOPS_ROOT", "/models"))
     try:
         manifest = json.loads(path.read_bytes())
+        if "files" not in manifest:
+            manifest = kept_manifest(root, manifest)
         return Asked(
-            root=Path(environ.get("VOPS_ROOT", "/models")),
+            root=root,
             manifest={**manifest, "files": [_safe(item) for item in manifest["files"]]},
             verify=environ.get("VOPS_MODE", "seed") == "verify",
             recheck=environ.get("VOPS_RECHECK", "") == "1",

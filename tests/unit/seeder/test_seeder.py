@@ -247,3 +247,21 @@ def test_progress_tells_bytes_rate_and_time_left(seeding: Seeding) -> None:
     assert progress[-1]["of_bytes"] == lines[0]["bytes"]
     assert all(line["bytes"] <= line["of_bytes"] for line in progress)
     assert time.monotonic() - started < 30
+
+
+def test_far_from_any_hub_the_marker_says_what_has_to_be_there(seeding: Seeding) -> None:
+    seeding.run()
+    (seeding.directory / "manifest.json").write_text(json.dumps({"model": MODEL, "commit": COMMIT}))
+    code, lines = seeding.run(VOPS_MODE="verify", HF_ENDPOINT="http://127.0.0.1:9")
+    assert (code, lines[-1]["files"], lines[-1]["digest"]) == (0, FILES, manifest_of(seeding.hub)["digest"])
+    (seeding.model / FIRST).unlink()
+    assert seeding.run(VOPS_MODE="verify")[0] == 46
+
+
+@pytest.mark.parametrize("damage", ["digest", "model"])
+def test_a_marker_that_was_changed_proves_nothing(seeding: Seeding, damage: str) -> None:
+    seeding.run()
+    seeding.marker.write_text(json.dumps(json.loads(seeding.marker.read_bytes()) | {damage: "0" * 64}))
+    (seeding.directory / "manifest.json").write_text(json.dumps({"model": MODEL, "commit": COMMIT}))
+    code, lines = seeding.run(VOPS_MODE="verify")
+    assert (code, "is damaged, or of another model" in lines[-1]["say"]) == (46, True)

@@ -63,6 +63,7 @@ class _Seen(msgspec.Struct, frozen=True):
     pod: Pod | None
     told: Told
     tries: int
+    heard: bool
 
 
 async def _see(args: Args, ports: Ports) -> _Seen:
@@ -72,18 +73,19 @@ async def _see(args: Args, ports: Ports) -> _Seen:
         raise StepFault(f"job/{args.job} is gone", hint="run the runbook again: it goes on at whole files") from error
     listed = await ports.cluster.list(PODS, args.namespace, label_selector=f"{JOB_LABEL}={args.job}")
     pods = pods_of_job(args.job, args.namespace, tuple(item for item in listed.items if isinstance(item, Pod)))
-    told = await _told(args, ports, pods[-1]) if pods else Told()
-    return _Seen(state_of(job), _message(job), pods[-1] if pods else None, told, len(pods))
+    told = await _told(args, ports, pods[-1]) if pods else None
+    newest = pods[-1] if pods else None
+    return _Seen(state_of(job), _message(job), newest, told or Told(), len(pods), told is not None)
 
 
-async def _told(args: Args, ports: Ports, pod: Pod) -> Told:
-    """What the pod has said; nothing while it has no log."""
+async def _told(args: Args, ports: Ports, pod: Pod) -> Told | None:
+    """What the pod has said; None while it has no log, or where that may not be read."""
     try:
         text = await ports.cluster.logs(args.namespace, pod.metadata.name, CONTAINER, tail_lines=TAIL_LINES)
     except (Unavailable, Unreachable):
         raise
     except ClusterError:
-        return Told()
+        return None
     return read_lines(text.splitlines())
 
 
@@ -130,7 +132,7 @@ class _Watch:
 
     def _check_moving(self, seen: _Seen) -> None:
         now, what = self._ports.clock.monotonic(), (seen.tries, seen.told.bytes, seen.told.files, seen.told.doing)
-        if what != self._last:
+        if what != self._last or _is_deaf(seen):
             self._last, self._moved_at = what, now
         elif now - self._moved_at >= self._args.stall:
             raise Stalled(f"job/{self._args.job} has not moved for {self._args.stall:g} s", hint="it goes on by itself")
@@ -143,6 +145,11 @@ class _Watch:
         self._stuck_since = self._stuck_since or now
         if (now - self._stuck_since).total_seconds() >= HOPELESS_S and seen.pod:
             raise StepFault(f"pod/{seen.pod.metadata.name}: {message}", reason=reason)
+
+
+def _is_deaf(seen: _Seen) -> bool:
+    """Whether a pod works whose log may not be read, so that nothing can be said about its progress."""
+    return not seen.heard and seen.pod is not None and seen.pod.status.phase == "Running"
 
 
 def _waiting(pod: Pod | None) -> tuple[str, str]:

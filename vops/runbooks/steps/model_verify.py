@@ -21,7 +21,7 @@ OUTPUTS = {"objects": "list", "job": "string", "state": "string"}
 
 class Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     manifest: dict[str, Any]
-    """What has to be there, from `hf.manifest`."""
+    """What has to be there, from `hf.manifest`; `{model, commit}` alone means what the marker in the claim says."""
     claim: str
     """The claim to read."""
     namespace: str
@@ -36,7 +36,12 @@ def look(args: Args, view: View) -> Outcome:
     """The objects to apply (none when the Job is there), and the Job's name and state."""
     wanted = Wanted("verify", args.manifest, args.claim, args.namespace, args.image, args.placement)
     found = find_job(wanted, view)
-    size = format_bytes(sum(item["size"] for item in args.manifest["files"]))
     objects = list(job_objects(wanted, found.name)) if found.state == "absent" else []
-    says = f"Reads {len(args.manifest['files'])} files, {size}, and changes nothing in the claim."
-    return Outcome({"objects": objects, "job": found.name, "state": found.state}, (says,))
+    outputs = {"objects": objects, "job": found.name, "state": found.state}
+    return Outcome(outputs, (f"Reads {_what(args.manifest)}, and changes nothing in the claim.",))
+
+
+def _what(manifest: dict[str, Any]) -> str:
+    if "files" not in manifest:
+        return f"every file of commit {manifest['commit'][:12]} that the marker in the claim names"
+    return f"{len(manifest['files'])} files, {format_bytes(sum(item['size'] for item in manifest['files']))}"
