@@ -2,7 +2,7 @@
 
 Everything comes by environment and by `manifest.json` beside this file; nothing is a shell's. A manifest without files
 stands for the one that the marker in the volume keeps, so that a volume can be proven far from any Hub. It needs Python
-and huggingface_hub, and tells what it does as lines of JSON (see story.py). A file that is whole is never fetched again,
+and huggingface_hub, and tells what it does as lines of JSON (see story.py). A whole file is never fetched again,
 whatever ends the container; a download that stops growing is killed and begun anew without Xet.
 """
 
