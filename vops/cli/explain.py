@@ -1,4 +1,4 @@
-"""`vops explain`: what a rule (of diagnosis or lint) or cause means, from the one place that defines it."""
+"""`vops explain`: what a rule, cause, metric, flag, step or runbook means, from the one place that defines it."""
 
 from __future__ import annotations
 
@@ -8,21 +8,14 @@ import typer
 
 
 def register(app: typer.Typer) -> None:
-    app.command("explain", help="What a rule or cause means: what it finds, why, the evidence, the fix.")(explain)
+    context = {"ignore_unknown_options": True}  # so that a flag of vLLM may be asked about
+    app.command(
+        "explain", help="What a rule, cause, metric, flag of vLLM, step or runbook means.", context_settings=context
+    )(explain)
 
 
-def explain(name: Annotated[str, typer.Argument(metavar="RULE|CAUSE")]) -> None:
-    import inspect
-
+def explain(name: Annotated[str, typer.Argument(metavar="RULE|CAUSE|METRIC|FLAG|STEP|RUNBOOK")]) -> None:
     from vops.cli.output import emit
-    from vops.diagnosis.rule import discover
-    from vops.errors import UsageError
-    from vops.manifests.rule import discover as discover_lint
+    from vops.operations.explain import explain as explained
 
-    rules, lint_rules = discover(), discover_lint()
-    found = [(rule.name, rule.doc) for rule in rules if name in (rule.name, rule.cause)]
-    found += [(f"{rule.name} (vops lint)", rule.doc) for rule in lint_rules if name == rule.name]
-    if not found:
-        known = ", ".join(sorted({rule.name for rule in rules} | {rule.name for rule in lint_rules}))
-        raise UsageError(f"there is no rule or cause {name!r}", hint=f"known are {known}")
-    emit("\n\n".join(f"{title}\n\n{inspect.cleandoc(doc)}" for title, doc in found))
+    emit(explained(name))

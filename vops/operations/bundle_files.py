@@ -102,7 +102,7 @@ def _is_a_record(head: bytes) -> bool:
         return False
     try:
         record = msgspec.json.decode(first)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return False
     return isinstance(record, dict) and not _OF_OBJECTS & record.keys() and bool(_OF_RECORDS & record.keys())
 

@@ -45,7 +45,7 @@ def _records(body: bytes) -> list[dict[str, Any]] | None:
         return None
     try:
         found = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, RecursionError):
+    except (ValueError, RecursionError):
         return None
     whole = isinstance(found, list) and found and all(isinstance(item, dict) and "kind" not in item for item in found)
     return found if whole and _message(found[0]) is not None else None

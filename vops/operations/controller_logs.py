@@ -71,7 +71,7 @@ def _record(line: str) -> dict[str, Any] | None:
     text = (match["more"] or "{}") if match is not None else line
     try:
         found = msgspec.json.decode(text)
-    except (msgspec.MsgspecError, RecursionError):
+    except (ValueError, RecursionError):
         return None
     if not isinstance(found, dict):
         return None
