@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -12,8 +13,11 @@ import pytest_asyncio
 
 from tests.cli.conftest import Done, RunVops
 from tests.tui.builders import toleration_plan
+from vops.cli.ci_log import StepGroups
+from vops.cli.output import write_file
+from vops.errors import InputError
 from vops.lab.world import Lab
-from vops.planning.events import StepRecord, StepState
+from vops.planning.events import RunEvent, StepRecord, StepState
 from vops.render.runs import RunStory, github_annotations, run_junit, run_markdown
 
 RUNBOOK = (
@@ -90,3 +94,40 @@ def test_a_failed_step_is_a_failure_for_ci_and_its_text_stays_text() -> None:
     assert "it \\| broke \\<b\\>" in run_markdown(story())
     assert github_annotations(story())[0].endswith("::50%25 broke%0Ahere")
     assert github_annotations(story(outcome="fixed")) == ()
+
+
+def told(environ: dict[str, str], *steps: str) -> list[str]:
+    lines: list[str] = []
+    groups = StepGroups(environ, lines.append)
+    for step in steps:
+        groups.follow(RunEvent(datetime(2026, 3, 2, tzinfo=UTC), step, StepState.RUNNING, "Go"))
+    return lines
+
+
+def test_steps_are_folded_as_each_ci_system_does() -> None:
+    assert told({"GITHUB_ACTIONS": "true"}, "a", "a", "b.1") == ["::group::a Go", "::endgroup::", "::group::b.1 Go"]
+    assert told({"GITLAB_CI": "true"}, "a", "b.1") == [
+        "section_start:1772409600:a[collapsed=true]\r\x1b[0Ka",
+        "section_end:1772409600:a\r\x1b[0K",
+        "section_start:1772409600:b_1[collapsed=true]\r\x1b[0Kb.1",
+    ]
+    assert told({}, "a", "b") == []
+
+
+def test_a_report_is_whole_or_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "report.xml"
+    path.write_text("before")
+    write_file(path, b"after", "--report")
+    assert ([item.name for item in tmp_path.iterdir()], path.read_text()) == (["report.xml"], "after")
+    with pytest.raises(InputError, match="cannot be written"):
+        write_file(tmp_path / "no" / "report.xml", b"x", "--report")
+
+
+@pytest.mark.parametrize(
+    ("state", "tag"), [(StepState.RUNNING, "error"), (StepState.UNDONE, "skipped"), (StepState.UNKNOWN, "failure")]
+)
+def test_junit_tells_what_became_of_a_step(state: StepState, tag: str) -> None:
+    told = RunStory(
+        "r1", toleration_plan(), (StepRecord("a", "k8s.patch", "Change it", state, "so"),), outcome="failed"
+    )
+    assert ElementTree.fromstring(run_junit(told)).find(f"testcase/{tag}") is not None

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from vops.cli.diagnostics import ExitCode, narrate
+from vops.cli.diagnostics import ExitCode, narrate, write_raw
 from vops.cli.options import Globals
 from vops.errors import ApprovalNeeded, UsageError
 
@@ -68,16 +70,35 @@ async def carry_out(session: Session, plan: Plan, options: Globals, terms: Terms
     """Applies `plan` and tells how it went; ends the process with the code of its outcome if that is not 0."""
     from vops.operations.run import run_plan
 
-    approve, progress = _approve(terms), _progress(options)
-    _conclude(plan, await run_plan(session, plan, approve=approve, progress=progress), terms)
+    with _reported_when_interrupted(session, plan, terms):
+        result = await run_plan(session, plan, approve=_approve(terms), progress=_progress(options))
+    _conclude(plan, result, terms)
 
 
 async def go_on(session: Session, run: PastRun, options: Globals, terms: Terms) -> None:
     """Like `carry_out`, from where an interrupted run has got to."""
     from vops.operations.run import resume_run
 
-    approve, progress = _approve(terms), _progress(options)
-    _conclude(run.plan, await resume_run(session, run, approve=approve, progress=progress), terms)
+    with _reported_when_interrupted(session, run.plan, terms):
+        result = await resume_run(session, run, approve=_approve(terms), progress=_progress(options))
+    _conclude(run.plan, result, terms)
+
+
+@contextmanager
+def _reported_when_interrupted(session: Session, plan: Plan, terms: Terms) -> Iterator[None]:
+    """Writes the reports of a run that a signal ends as well: CI reads them whatever happened."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        from vops.cli.reporting import write_reports
+        from vops.operations.runs import past_runs
+        from vops.render.runs import RunStory
+
+        runs = (run for run in past_runs(session.settings.state_path)[0] if run.plan.id == plan.id)
+        for run in list(runs)[:1]:
+            story = RunStory(run.id, plan, run.steps, "", "interrupted", str(run.path), run.started_at)
+            write_reports(story, dict(terms.reports))
+        raise
 
 
 def _approve(terms: Terms) -> Approve:
@@ -88,7 +109,12 @@ def _approve(terms: Terms) -> Approve:
 
 
 def _progress(options: Globals) -> Progress:
+    from vops.cli.ci_log import StepGroups
+
+    groups = StepGroups(os.environ, write_raw)
+
     def progress(event: RunEvent) -> None:
+        groups.follow(event)
         step = f" {event.step}" if event.step else ""
         narrate(f"{event.at:%H:%M:%S}{step} {event.state} {event.message}".rstrip(), quiet=options.quiet)
 
@@ -120,12 +146,14 @@ def _way(gate: Gate, name: str) -> str:
 
 
 def _conclude(plan: Plan, result: RunResult, terms: Terms) -> None:
+    from vops.cli.ci_log import tell_later_jobs
     from vops.cli.output import emit
     from vops.cli.reporting import write_reports
     from vops.render.runs import RunStory
 
     verdict = result.verification.summary if result.verification else ""
     emit(f"{result.outcome}{': ' if verdict else ''}{verdict}")
+    tell_later_jobs(result, os.environ)
     if result.journal:
         narrate(f"journal: {result.journal}")
     error = str(result.error or "")

@@ -42,6 +42,8 @@ class ExitCode(IntEnum):
     """Applied, and the cause is still there."""
     UNREACHABLE = 12
     """The cluster does not answer."""
+    HUNG_UP = 129
+    """SIGHUP: the terminal, or the CI runner, has gone."""
     INTERRUPTED = 130
     """SIGINT."""
     TERMINATED = 143
@@ -108,6 +110,12 @@ def bug(error: Exception) -> errors.VopsError:
         f"this is a bug in vops: {type(error).__name__}: {error}",
         hint="run it again with --verbose and report what it prints",
     )
+
+
+def write_raw(text: str) -> None:
+    """One line to stderr as it is: for marks of CI systems, which are made of control characters."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
 
 
 def narrate(text: str, *, quiet: bool = False) -> None:

@@ -57,14 +57,18 @@ def chosen(output: str, allowed: tuple[str, ...]) -> str:
 
 
 def write_file(path: Path, data: bytes, option: str, *, private: bool = False) -> None:
-    """Writes a file that the user asked for with `option`, a `private` one for its owner only.
+    """Writes a file that the user asked for with `option`, whole or not at all; a `private` one for its owner only.
 
     Raises InputError naming both.
     """
     try:
-        if private:
-            path.touch(0o600)
-        path.write_bytes(data)
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)  # such as /dev/stdout
+            return
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+        unfinished.touch(0o600 if private else 0o666)
+        unfinished.write_bytes(data)
+        unfinished.replace(path)
     except OSError as error:
         raise InputError(
             f"cannot be written: {error.strerror}", path=str(path), hint=f"choose another {option}"

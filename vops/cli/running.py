@@ -25,22 +25,23 @@ def settings_of(options: Globals) -> Settings:
 
 
 def run(work: Coroutine[object, object, T]) -> T:
-    """Runs `work` to its end. SIGTERM cancels it, so that what is open is closed, and exits 143."""
-    terminated = False
+    """Runs `work` to its end. SIGTERM and SIGHUP cancel it, so that what is open is closed, and exit 143 and 129."""
+    ended = ExitCode.INTERRUPTED
 
     async def watched() -> T:
-        nonlocal terminated
         task = asyncio.ensure_future(work)
 
-        def stop() -> None:
-            nonlocal terminated
-            terminated = True
+        def stop(code: ExitCode) -> None:
+            nonlocal ended
+            ended = code
             task.cancel()
 
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, stop, ExitCode.TERMINATED)
+        loop.add_signal_handler(signal.SIGHUP, stop, ExitCode.HUNG_UP)
         return await task
 
     try:
         return asyncio.run(watched())
     except asyncio.CancelledError:
-        sys.exit(ExitCode.TERMINATED if terminated else ExitCode.INTERRUPTED)
+        sys.exit(ended)

@@ -190,6 +190,7 @@ class _Run:
             outcome = await execute(self.plan, host, done)
         except asyncio.CancelledError:
             journal.note("interrupted", {})
+            self.warn(f"interrupted, nothing is taken back; go on: vops resume {self.id}")
             raise
         result = _result(self.id, outcome, str(journal.path))
         journal.note(ENDED, {"outcome": result.outcome, "error": str(result.error or ""), "steps": result.steps})

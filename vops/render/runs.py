@@ -134,6 +134,10 @@ def _case(suite: Any, story: RunStory, step: StepRecord) -> None:
     if step.state in (StepState.FAILED, StepState.UNKNOWN) or verified:
         said = story.verification if verified else step.message
         ElementTree.SubElement(case, "failure", type=step.kind, message=said or story.error).text = story.error
+    elif step.state is StepState.RUNNING:
+        ElementTree.SubElement(case, "error", type="interrupted", message=f"interrupted: {step.message}")
+    elif step.state is StepState.UNDONE:
+        ElementTree.SubElement(case, "skipped", message=step.message or "taken back")
     elif step.state in (StepState.SKIPPED, StepState.PLANNED):
         ElementTree.SubElement(case, "skipped", message=step.message or "not reached")
 
