@@ -117,7 +117,8 @@ def _attention(model: Architecture, settings: Resolved) -> float:
     batch = settings.max_num_batched_tokens * model.dtype_bytes / settings.parallelism.tensor
     if model.latent is not None:
         return batch * _latent_width(model.latent) + _latent_workspace(model, model.latent, settings)
-    return batch * _attention_width(model.attention) if model.attention else 0.0
+    kinds = {layer.attention for layer in model.layers} | {model.attention}
+    return batch * max((_attention_width(kind) for kind in kinds if kind is not None), default=0)
 
 
 def _attention_width(attention: Attention) -> int:

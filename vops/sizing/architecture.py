@@ -116,13 +116,18 @@ class Experts(msgspec.Struct, frozen=True):
 
 
 class Layer(msgspec.Struct, frozen=True):
-    """One decoder layer. `window` in tokens for sliding and chunked attention; `width` of a dense feed-forward."""
+    """One decoder layer. `window` in tokens for sliding and chunked attention; `width` of a dense feed-forward.
+
+    `attention` is its own where it differs from the model's; a layer that `borrows` reads an earlier one's keys and
+    values and has none.
+    """
 
     mixer: Mixer = Mixer.FULL
     feed: Feed = Feed.DENSE
     window: int = 0
     width: int = 0
     attention: Attention | None = None
+    borrows: bool = False
 
 
 class Architecture(msgspec.Struct, frozen=True):
@@ -133,7 +138,8 @@ class Architecture(msgspec.Struct, frozen=True):
     position table, `rotary_rows` those of cosines and sines. `extra` are elements beside the decoder (a vision tower,
     an audio encoder), in the model's dtype. `draft_layers` are for multi-token prediction; `draft_vocabulary` is an
     EAGLE-3 drafter's. `cross_positions` are the encoder positions an encoder-decoder's layers keep keys and values of.
-    `encoder_peak` are the elements alive while the largest image becomes `encoder_tokens`.
+    `encoder_peak` are the elements alive while the largest image becomes `encoder_tokens`. `layer_embedding` are the
+    elements that every layer embeds of a token by itself, from a table of `layer_vocabulary` rows.
     """
 
     name: str
@@ -164,6 +170,8 @@ class Architecture(msgspec.Struct, frozen=True):
     multimodal: bool = False
     encoder_peak: int = 0
     encoder_tokens: int = 0
+    layer_embedding: int = 0
+    layer_vocabulary: int = 0
     quantization: Quantization = Quantization()
 
     @property

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from vops.sizing.architecture import Architecture, Attention, Experts, Latent, Recurrence
+from vops.sizing.architecture import Architecture, Attention, Experts, Latent, Layer, Mixer, Recurrence
 from vops.sizing.layers import decoder_layers
 from vops.sizing.modelconfig import ModelConfig
 from vops.sizing.quantization import Quantization, configured
@@ -50,6 +50,12 @@ _GEMMA3 = Family(
     tied=True,
     defaults={"num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256, "vocab_size": 262208},
 )
+_GEMMA4 = Family(
+    qk_norm="head",
+    norms=4,
+    tied=True,
+    defaults={"num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256, "vocab_size": 262144},
+)
 _DEEPSEEK = Family(correction_bias=True)
 _QWEN3 = Family(qk_norm="head")
 _QWEN3_NEXT = Family(qk_norm="head", shared_gate=True, gated_attention=True)
@@ -80,6 +86,8 @@ FAMILIES: dict[str, Family] = {
     "gemma2": Family(norms=4, tied=True),
     "gemma3": _GEMMA3,
     "gemma3_text": _GEMMA3,
+    "gemma4_text": _GEMMA4,
+    "gemma4_unified_text": _GEMMA4,
     "phi": msgspec.structs.replace(_PLAIN, norms=1, head_bias=True),
     "phi3": Family(),
     "phi3small": Family(qkv_bias=True, output_bias=True, mlp_bias=True, norm_bias=True),
@@ -161,6 +169,8 @@ def architecture(config: ModelConfig) -> Architecture:
     layers = decoder_layers(
         text, model_type, latent=latent is not None, experts=experts is not None, recurrent=recurrence is not None
     )
+    if family is _GEMMA4 and attention is not None:
+        layers = _gemma4_layers(text, attention, layers)
     max_length = text.extent(
         "max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "max_target_positions", default=2048
     )
@@ -187,6 +197,8 @@ def architecture(config: ModelConfig) -> Architecture:
         rotary_dim=head_dim if family.position_offset is None else 0,
         rotary_rows=_rotary_rows(text, model_type, max_length),
         embedding_dim=text.count("word_embed_proj_dim", default=0),
+        layer_embedding=text.count("hidden_size_per_layer_input", default=0) if family is _GEMMA4 else 0,
+        layer_vocabulary=text.count("vocab_size_per_layer_input", "vocab_size", default=0),
         extra=tower_elements(config, hidden),
         draft_vocabulary=text.count("draft_vocab_size", default=0),
         draft_layers=text.count("num_nextn_predict_layers", "mtp_num_hidden_layers", default=0),
@@ -233,6 +245,29 @@ def _attention(text: ModelConfig, family: Family, model_type: str) -> Attention 
         qk_norm=norm,
         gated=family.gated_attention,
         sinks=family.sinks,
+    )
+
+
+def _gemma4_layers(text: ModelConfig, attention: Attention, layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
+    """Layers that attend to everything have wider and fewer heads; the last ones borrow keys and values.
+
+    Where keys are values, vLLM loads the keys twice and keeps both. Source: vLLM model_executor/models/gemma4.py.
+    """
+    wide = text.extent("global_head_dim", default=512)
+    heads = text.count("num_global_key_value_heads", default=0) if text.flag("attention_k_eq_v") else 0
+    everything = msgspec.structs.replace(
+        attention, kv_heads=heads or attention.kv_heads, head_dim=wide, value_dim=wide, qk_norm=2 * wide
+    )
+    owned = len(layers) - text.count("num_kv_shared_layers", default=0)
+    double = text.flag("use_double_wide_mlp")
+    return tuple(
+        msgspec.structs.replace(
+            layer,
+            attention=everything if layer.mixer is Mixer.FULL else None,
+            borrows=index >= owned,
+            width=layer.width * (2 if double and index >= owned else 1),
+        )
+        for index, layer in enumerate(layers)
     )
 
 
@@ -333,7 +368,9 @@ def _experts(text: ModelConfig, family: Family, model_type: str) -> Experts | No
     width = text.extent("moe_intermediate_size", "expert_intermediate_size", "intermediate_size")
     return Experts(
         count=count,
-        active=text.extent("num_experts_per_tok", "num_experts_per_token", "moe_top_k", "moe_k", "top_k", default=1),
+        active=text.extent(
+            "num_experts_per_tok", "num_experts_per_token", "moe_top_k", "moe_k", "top_k", "top_k_experts", default=1
+        ),
         width=width,
         shared=_shared_width(text, width, model_type),
         shared_gate=family.shared_gate,
@@ -348,6 +385,8 @@ def _experts(text: ModelConfig, family: Family, model_type: str) -> Experts | No
 def _shared_width(text: ModelConfig, width: int, model_type: str) -> int:
     if model_type == "llama4_text":
         return width
+    if model_type.startswith("gemma4"):
+        return text.extent("intermediate_size")
     each = text.optional("moe_shared_expert_intermediate_size") or width
     if "n_shared_experts" in text or "num_shared_experts" in text or "moe_num_shared_experts" in text:
         return each * text.count("n_shared_experts", "num_shared_experts", "moe_num_shared_experts")
@@ -367,6 +406,8 @@ def _tied(text: ModelConfig, config: ModelConfig, family: Family) -> bool:
 
 
 def _norms(text: ModelConfig, family: Family, model_type: str) -> int:
+    if family is _GEMMA4:
+        return 7 if text.count("num_experts", default=0) else family.norms
     if model_type == "falcon":
         parallel = text.flag("parallel_attn", default=True) and not text.flag("new_decoder_architecture")
         return 1 if parallel else 2
@@ -390,12 +431,15 @@ def _scaled(text: ModelConfig, model_type: str, length: int) -> int:
 def _rotary_rows(text: ModelConfig, model_type: str, length: int) -> int:
     """Rows of the tables of cosines and sines; linear scaling makes `factor` times as many of the given length.
 
-    Gemma 3 has a second table, unscaled, for its local layers. Source: vLLM layers/rotary_embedding.
+    Gemma 3 has a second table, unscaled, for its local layers, Gemma 4 one for its wide heads. Source: vLLM
+    layers/rotary_embedding.
     """
     scaling = _scaling(text)
     rows = _scaled(text, model_type, length)
     if scaling is not None and scaling.word("rope_type", "type") == "linear":
         rows = int(length * _factor(scaling))
+    if model_type.startswith("gemma4"):
+        return rows + rows * text.extent("global_head_dim", default=512) // text.extent("head_dim", default=256)
     return rows + (length if model_type.startswith("gemma3") else 0)
 
 

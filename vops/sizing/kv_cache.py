@@ -163,7 +163,7 @@ def _specs(model: Architecture, settings: Resolved, draft_layers: int, stage: in
     found: Counter[Spec] = Counter()
     for index in stages(len(model.layers), settings.parallelism.pipeline)[stage]:
         found.update(_layer_specs(model, model.layers[index], settings))
-    last = next((layer for layer in reversed(model.layers) if layer.mixer.attends), None)
+    last = next((layer for layer in reversed(model.layers) if layer.mixer.attends and not layer.borrows), None)
     if draft_layers and last is not None:
         full = msgspec.structs.replace(last, window=0, mixer=Mixer.LATENT if model.latent else Mixer.FULL)
         for spec in _layer_specs(model, full, settings):
@@ -172,6 +172,8 @@ def _specs(model: Architecture, settings: Resolved, draft_layers: int, stage: in
 
 
 def _layer_specs(model: Architecture, layer: Layer, settings: Resolved) -> list[Spec]:
+    if layer.borrows:
+        return []
     if layer.mixer is Mixer.LATENT:
         return _latent_specs(model, settings)
     if layer.mixer.attends:

@@ -101,6 +101,11 @@ def _gemma3(text: ModelConfig, index: int) -> Mixer:
     return Mixer.FULL if (index + 1) % every == 0 else Mixer.SLIDING
 
 
+def _gemma4(text: ModelConfig, index: int) -> Mixer:
+    last = text.count("num_hidden_layers") - 1
+    return Mixer.FULL if index == last else _gemma3(text, index)
+
+
 def _cohere2(text: ModelConfig, index: int) -> Mixer:
     every = text.extent("sliding_window_pattern", default=4)
     return Mixer.FULL if (index + 1) % every == 0 else Mixer.SLIDING
@@ -132,6 +137,8 @@ _PATTERNS: dict[str, Callable[[ModelConfig, int], Mixer]] = {
     "gemma2": lambda text, index: Mixer.FULL if index % 2 else Mixer.SLIDING,
     "gemma3": _gemma3,
     "gemma3_text": _gemma3,
+    "gemma4_text": _gemma4,
+    "gemma4_unified_text": _gemma4,
     "cohere2": _cohere2,
     "gpt_oss": lambda text, index: Mixer.FULL if index % 2 else Mixer.SLIDING,
     "llama4_text": _llama4,
@@ -144,7 +151,15 @@ _PATTERNS: dict[str, Callable[[ModelConfig, int], Mixer]] = {
     "qwen3_5_text": _interval,
     "qwen3_5_moe_text": _interval,
 }
-_WINDOWS = {"gemma2": 4096, "gemma3": 4096, "gemma3_text": 4096, "gpt_oss": 128, "cohere2": 4096}
+_WINDOWS = {
+    "gemma2": 4096,
+    "gemma3": 4096,
+    "gemma3_text": 4096,
+    "gemma4_text": 512,
+    "gemma4_unified_text": 512,
+    "gpt_oss": 128,
+    "cohere2": 4096,
+}
 
 
 def _window(text: ModelConfig, model_type: str, mixers: list[Mixer]) -> int:

@@ -43,7 +43,8 @@ _DELTA_IN = ("linear_attn.in_proj_qkvz", "linear_attn.in_proj_qkv")
 class Matrix(msgspec.Struct, frozen=True):
     """`copies` of one tensor of `rows` outputs × `columns` inputs; `linear` ones are what quantization is for.
 
-    `element_bytes` is 0 for the model's dtype; `parts` are stacked in the rows (gate and up). `modules` are the names
+    `element_bytes` is 0 for the model's dtype; `parts` are stacked in the rows (gate and up). `heads` are those of a
+    split by KV heads. `modules` are the names
     that configurations of quantized checkpoints know a linear one by, below its layer.
     """
 
@@ -55,6 +56,7 @@ class Matrix(msgspec.Struct, frozen=True):
     linear: bool = False
     element_bytes: int = 0
     parts: int = 1
+    heads: int = 0
     modules: tuple[str, ...] = ()
 
     @property
@@ -68,6 +70,10 @@ def embedding_matrices(model: Architecture) -> Iterator[Matrix]:
         yield Matrix("project", 2 * model.hidden, model.embedding_dim)
     if model.positions:
         yield Matrix("positions", model.positions, model.hidden)
+    if model.layer_embedding:
+        together = model.layer_embedding * len(model.layers)
+        yield Matrix("layer_embedding", model.layer_vocabulary, together, split=Split.RANKS)
+        yield Matrix("layer_projection", together, model.hidden + 1, split=Split.RANKS)
     if model.extra:
         yield Matrix("towers", model.extra)
 
@@ -87,9 +93,11 @@ def layer_matrices(model: Architecture, layer: Layer) -> list[Matrix]:
     if layer.mixer is Mixer.LATENT and model.latent is not None:
         found += _latent(model, model.latent)
     elif layer.mixer.attends:
-        found += _attention(model, model.attention_of(layer))
+        found += _attention(model, model.attention_of(layer), borrows=layer.borrows)
     elif layer.mixer.recurrent and model.recurrence is not None:
         found += _recurrent(model, layer.mixer, model.recurrence)
+    if model.layer_embedding:
+        found += [Matrix("layer_input", 2 * model.hidden, model.layer_embedding), Matrix("layer_norm", model.hidden)]
     if layer.feed is Feed.DENSE:
         found += _dense(model, layer.width)
     elif layer.feed is Feed.EXPERTS and model.experts is not None:
@@ -97,15 +105,25 @@ def layer_matrices(model: Architecture, layer: Layer) -> list[Matrix]:
     return found
 
 
-def _attention(model: Architecture, attention: Attention) -> list[Matrix]:
+def _attention(model: Architecture, attention: Attention, *, borrows: bool = False) -> list[Matrix]:
     query = attention.heads * attention.head_dim * (2 if attention.gated else 1)
     keys, values = attention.kv_heads * attention.head_dim, attention.kv_heads * attention.value_dim
     output = attention.heads * attention.value_dim
-    found = [
-        Matrix("attention", query, model.hidden, split=Split.RANKS, linear=True, modules=_QUERY),
-        Matrix("attention", keys + values, model.hidden, split=Split.KV_HEADS, linear=True, parts=2, modules=_KEYS),
-        Matrix("attention", model.hidden, output, split=Split.RANKS, linear=True, modules=_OUTPUT),
-    ]
+    found = [Matrix("attention", query, model.hidden, split=Split.RANKS, linear=True, modules=_QUERY)]
+    if not borrows:
+        found.append(
+            Matrix(
+                "attention",
+                keys + values,
+                model.hidden,
+                split=Split.KV_HEADS,
+                linear=True,
+                parts=2,
+                heads=attention.kv_heads,
+                modules=_KEYS,
+            )
+        )
+    found.append(Matrix("attention", model.hidden, output, split=Split.RANKS, linear=True, modules=_OUTPUT))
     if attention.qkv_bias:
         found.append(Matrix("qkv_bias", query + keys + values, split=Split.RANKS))
     if attention.output_bias:

@@ -14,7 +14,7 @@ from vops.sizing.modelconfig import ModelConfig
 _TOWERS = ("vision_config", "visual", "audio_config")
 _LARGEST_IMAGE_KINDS = ("qwen3_vl", "qwen3_5")
 LARGEST_IMAGE_TOKENS = 16_384
-_GATED = frozenset({"pixtral", "qwen2_5_vl", "qwen2_5_vl_vision"})
+_GATED = frozenset({"pixtral", "qwen2_5_vl", "qwen2_5_vl_vision", "gemma4_vision"})
 
 
 def tower_elements(config: ModelConfig, hidden: int) -> int:
@@ -77,7 +77,7 @@ def _projector(tower: ModelConfig, config: ModelConfig, width: int, hidden: int,
         return joined * (joined + hidden) + joined + hidden
     if merged > 1:
         return merged**2 * width * width + width * hidden + hidden * hidden
-    if config.word("model_type") == "gemma3":
+    if config.word("model_type") in ("gemma3", "gemma4", "gemma4_unified"):
         return width * hidden
     return width * hidden + hidden * hidden
 

@@ -175,8 +175,7 @@ def _share(matrix: Matrix, model: Architecture, parallelism: Parallelism) -> flo
         case Split.EXPERTS:
             return 1 / parallelism.expert_ranks
         case Split.KV_HEADS:
-            heads = model.attention.kv_heads if model.attention else 1
-            return kv_heads_per_gpu(heads, tensor) / heads
+            return kv_heads_per_gpu(matrix.heads, tensor) / matrix.heads
         case Split.COPIED:
             return (
                 padded_vocabulary(model.vocabulary, tensor) / model.vocabulary / tensor if matrix.name in _TABLES else 1

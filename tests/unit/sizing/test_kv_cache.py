@@ -7,6 +7,7 @@ import pytest
 from tests.unit.sizing.models import model, sized
 from vops.sizing.architecture import Mixer
 from vops.sizing.parallelism import Parallelism
+from vops.sizing.settings import Speculation
 
 KIB = 1024
 
@@ -97,8 +98,6 @@ def test_older_releases_count_tokens_per_group() -> None:
 
 
 def test_draft_layers_take_their_share_of_the_cache() -> None:
-    from vops.sizing.settings import Speculation
-
     draft = Speculation(method="mtp", tokens=1)
     plain = sized("deepseek-v3", "H200", tp=8, max_model_len=8192)
     drafting = sized("deepseek-v3", "H200", tp=8, max_model_len=8192, speculation=draft)
@@ -107,8 +106,6 @@ def test_draft_layers_take_their_share_of_the_cache() -> None:
 
 
 def test_a_separate_draft_model_keeps_its_own_keys_and_shares_eagles_embeddings() -> None:
-    from vops.sizing.settings import Speculation
-
     layer = model("llama3-8b", num_hidden_layers=1, draft_vocab_size=32000)
     plain = sized("llama3-8b")
     eagle = sized("llama3-8b", speculation=Speculation("eagle3", 3, layer))
@@ -179,6 +176,8 @@ QWEN35_35B: dict[str, Any] = QWEN35 | {
         (QWEN36_27B, (0, 27, 1), {"prefix_caching": False}, 51.7, 32768, 784, 786_432, 24.00),
         (QWEN35_35B, (0, 18, 1), {"prefix_caching": True}, 55.72, 262144, 1056, 729_696, 10.85),
         (QWEN35_35B, (0, 17, 0), {"prefix_caching": True, "kv_cache_dtype": "fp8"}, 6.08, 65536, 2096, 159_296, 8.00),
+        (QWEN35_35B, (0, 24, 0), {"prefix_caching": True, "kv_cache_dtype": "fp8"}, 5.98, 131072, 2096, 567_978, 4.33),
+        (QWEN35_35B, (0, 24, 0), {"prefix_caching": True, "kv_cache_dtype": "fp8"}, 6.01, 131072, 2096, 569_878, 4.35),
     ],
 )
 def test_hybrids_keep_more_states_where_prefixes_are_cached(
@@ -224,9 +223,25 @@ def test_mamba_kept_a_state_for_every_block_before_it_was_aligned() -> None:
     assert all(size % 256 == 0 for size in sizes)
 
 
-def test_drafted_tokens_take_states_and_a_longer_tail() -> None:
-    from vops.sizing.settings import Speculation
+def test_a_models_own_draft_layer_has_a_group_beside_the_states_of_drafted_tokens() -> None:
+    """noonghunna/club-3090 pull request 594: Qwen3.6-27B-FP8 on two RTX 3090, three drafted tokens, an fp8 cache."""
+    found = sized(
+        model("llama3-8b", **QWEN36_27B, mtp_num_hidden_layers=1),
+        "RTX-3090",
+        tp=2,
+        version=(0, 24, 0),
+        max_model_len=262144,
+        kv_cache_dtype="fp8",
+        prefix_caching=True,
+        max_num_batched_tokens=8192,
+        speculation=Speculation("mtp", 3),
+    )
+    cache = int(5.33 * 2**30)
+    assert found.cache.tokens(cache, 262144, 8192) == 300_220
+    assert found.cache.concurrency(cache, 262144, 8192) == pytest.approx(1.15, abs=0.006)
 
+
+def test_drafted_tokens_take_states_and_a_longer_tail() -> None:
     plain = sized("qwen3-next-80b", "H200", max_model_len=8192)
     drafted = sized("qwen3-next-80b", "H200", max_model_len=8192, speculation=Speculation("ngram", 3))
     states = [next(group.spec for group in item.cache.groups if group.spec.state_bytes) for item in (plain, drafted)]
