@@ -43,6 +43,8 @@ class StandInHub:
     bodies: list[str] = field(default_factory=list)
     """The names of the files whose body was asked for, in order."""
     sent_bytes: int = 0
+    leaked: list[str] = field(default_factory=list)
+    """The credentials that came with requests for a signed link on another host."""
     released: threading.Event = field(default_factory=threading.Event)
     """Ends every stalled answer."""
 
@@ -134,6 +136,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         path = unquote(urlsplit(self.path).path).strip("/")
         if path.startswith("cdn/"):
+            hub.leaked += [self.headers["Authorization"]] if "Authorization" in self.headers else []
             self._body(path.removeprefix("cdn/"), with_body=with_body)
         elif path.startswith("api/models/"):
             self._listing(path.removeprefix("api/models/"))

@@ -119,6 +119,7 @@ def test_a_gated_model_needs_a_token_that_was_granted_and_never_tells_it(seeding
     code, lines = seeding.run(HF_TOKEN="hf_granted")
     assert (code, whole(seeding)) == (0, True)
     assert "hf_" not in json.dumps(lines)
+    assert not seeding.hub.leaked
 
 
 def test_bytes_that_stay_wrong_are_told_as_such(seeding: Seeding) -> None:

@@ -24,6 +24,7 @@ FOLLOWS = True
 OUTPUTS = {"path": "string", "digest": "string", "bytes": "int", "seconds": "double"}
 PAUSE_S = 2.0
 TAIL_LINES = 120
+SAY_EVERY_S = 10.0
 HOPELESS_S = 120.0
 _HOPELESS = frozenset({"CreateContainerConfigError", "InvalidImageName", "ErrImageNeverPull", "CreateContainerError"})
 
@@ -52,7 +53,8 @@ async def run(args: Args, ports: Ports) -> Outcome:
             return _outcome(args, seen)
         if seen.state == "failed":
             raise _fault(args, seen)
-        ports.say(watch.line(seen))
+        if line := watch.line(seen):
+            ports.say(line)
 
 
 class _Seen(msgspec.Struct, frozen=True):
@@ -121,13 +123,21 @@ class _Watch:
         self._last: Any = None
         self._moved_at = ports.clock.monotonic()
         self._stuck_since: datetime | None = None
+        self._said: tuple[str, float] = ("", 0.0)
 
     def line(self, seen: _Seen) -> str:
-        """What to show. Raises Stalled, and StepFault for a pod that will never start."""
+        """What to show; empty when the numbers alone have moved since a moment ago.
+
+        Raises Stalled, and StepFault for a pod that will never start.
+        """
         self._check_moving(seen)
         waiting = _waiting(seen.pod)
         self._check_hopeless(seen, *waiting)
         tries = f"try {seen.tries}: " if seen.tries > 1 else ""
+        stage, now = f"{tries}{waiting[1] or seen.told.doing}", self._ports.clock.monotonic()
+        if stage == self._said[0] and now - self._said[1] < SAY_EVERY_S:
+            return ""
+        self._said = (stage, now)
         return f"{tries}{waiting[1] or progress_line(seen.told)}"
 
     def _check_moving(self, seen: _Seen) -> None:
