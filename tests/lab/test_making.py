@@ -44,6 +44,7 @@ async def carry(lab: Lab, folder: Path, runbook: str, params: dict[str, Any]) ->
         assert result.error is None, result.steps
         new = made(lab) - before
         await taken_back(session, result)
+    await lab.advance(30)
     assert made(lab) == before
     return {kind for kind, _, _ in new}
 
@@ -71,7 +72,7 @@ async def test_a_second_autoscaler_is_not_added(start_lab: StartLab, tmp_path: P
     )
     async with session_on(lab, tmp_path) as session:
         with pytest.raises(Exception, match="two of them fight"):
-            await plan_run(session, "enable-autoscaling", {"target": f"deployment/{SERVER}", "maximum": 2})
+            await plan_run(session, "enable-autoscaling", {"target": f"deployment/{SERVER}", "maximum": 2, "by": "hpa"})
 
 
 async def test_gpus_are_watched_where_nobody_did(start_lab: StartLab, tmp_path: Path) -> None:

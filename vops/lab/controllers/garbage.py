@@ -6,12 +6,12 @@ from vops.lab.controllers.base import Controller, controller_of, key_of, termina
 from vops.lab.documents import Change, Key
 from vops.lab.statuses import ApiError
 
-_OWNED = (("apps/v1", "ReplicaSet"), ("v1", "Pod"))
-_OWNERS = ("Deployment", "ReplicaSet", "DaemonSet", "StatefulSet", "Job")
+_OWNED = (("apps/v1", "ReplicaSet"), ("v1", "Pod"), ("autoscaling/v2", "HorizontalPodAutoscaler"))
+_OWNERS = ("Deployment", "ScaledObject", "ReplicaSet", "DaemonSet", "StatefulSet", "Job")
 
 
 class GarbageCollector(Controller):
-    """Background deletion of the ReplicaSets and Pods whose controller no longer exists."""
+    """Background deletion of the ReplicaSets, Pods and HPAs whose controller no longer exists."""
 
     name = "generic-garbage-collector"
 

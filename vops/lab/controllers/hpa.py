@@ -74,7 +74,9 @@ class HpaController(Controller):
         message = f"the HPA was unable to compute the replica count: {why}"
         self._report(hpa, {"AbleToScale": _GOT, "ScalingActive": ("False", _FAILED, message)}, replicas, replicas, None)
         self.world.events.record(hpa, "Warning", _FAILED, why, by=self.name)
-        invalid = f"invalid metrics (1 invalid out of {len(hpa['spec']['metrics'])}), first error is: failed to get "
+        invalid = (
+            f"invalid metrics (1 invalid out of {len(hpa['spec'].get('metrics', ()))}), first error is: failed to get "
+        )
         text = f"{invalid}{_metric(hpa)} external metric value: failed to get {_metric(hpa)} external metric: {why}"
         self.world.events.record(hpa, "Warning", "FailedComputeMetricsReplicas", text, by=self.name)
 
@@ -82,7 +84,10 @@ class HpaController(Controller):
 
     def _wanted(self, hpa: Document, workload: Document) -> tuple[int, Document]:
         """How many replicas the first metric asks for, and its value as the status has it. Raises _NoMetric."""
-        external = hpa["spec"]["metrics"][0]["external"]
+        metrics: list[Document] = hpa["spec"].get("metrics", [])
+        external = metrics[0].get("external") if metrics else None
+        if external is None:
+            raise _NoMetric("unable to get its metrics: no metrics returned from that metrics API")
         value, target = self._value(hpa), external["target"]
         replicas = workload["spec"]["replicas"]
         if "averageValue" in target:
@@ -182,12 +187,19 @@ def _limited(wanted: int, desired: int, spec: Document) -> _Words:
 
 
 def _metric(hpa: Document) -> str:
-    return str(hpa["spec"]["metrics"][0]["external"]["metric"]["name"])
+    return str(_asked(hpa).get("name", "its"))
+
+
+def _asked(hpa: Document) -> Document:
+    """The name and selector of its first metric, of whatever type."""
+    first: Document = next(iter(hpa["spec"].get("metrics", ())), {})
+    found: Document = next((part["metric"] for part in first.values() if isinstance(part, dict)), {})
+    return found
 
 
 def _selector(hpa: Document) -> str:
     """As Go prints the selector of a metric."""
-    labels = hpa["spec"]["metrics"][0]["external"]["metric"].get("selector", {}).get("matchLabels", {})
+    labels = _asked(hpa).get("selector", {}).get("matchLabels", {})
     listed = "".join(f"{name}: {value}," for name, value in labels.items())
     return (
         f"&LabelSelector{{MatchLabels:map[string]string{{{listed}}},MatchExpressions:[]LabelSelectorRequirement{{}},}}"

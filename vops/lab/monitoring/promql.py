@@ -1,6 +1,7 @@
 """PromQL as far as the lab needs it: selectors, aggregations, arithmetic with numbers, `or`, and a few functions.
 
-Instant queries only: there is no history, so that range selectors are refused in Prometheus' own words for errors.
+Instant queries only: there is no history, so that a range has one sample, the present one, and is taken only inside of
+`max_over_time` and its like.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ _AGGREGATIONS: Mapping[str, Callable[[Sequence[float]], float]] = {
     "min": min,
     "count": len,
 }
+_OVER_TIME = frozenset(f"{name}_over_time" for name in ("max", "min", "avg", "sum", "last"))
 _ARITHMETIC: Mapping[str, Callable[[float, float], float]] = {
     "+": lambda left, right: left + right,
     "-": lambda left, right: left - right,
@@ -81,6 +83,7 @@ class _Parser:
         self._now = now
         self._tokens = _tokens(query)
         self._at = 0
+        self._takes_ranges = False
 
     # --- tokens -------------------------------------------------------------------------------------------
 
@@ -172,6 +175,10 @@ class _Parser:
 
     def _series(self, matchers: list[tuple[str, str, str]]) -> Vector:
         if self._take("["):
+            if self._takes_ranges:
+                while self._next() not in ("]", ""):
+                    pass
+                return self._series(matchers)
             raise BadQuery("the lab's Prometheus keeps no history: it answers instant queries only")
         names = [(operator, value) for label, operator, value in matchers if label == "__name__"]
         found = self._fetch(lambda name: all(_matches(name, *matcher) for matcher in names))
@@ -208,8 +215,12 @@ class _Parser:
     def _called(self, function: str) -> Value:
         if function == "label_replace":
             return self._relabelled()
+        self._takes_ranges = function in _OVER_TIME
         inner = self.expression()
+        self._takes_ranges = False
         self._expect(")")
+        if function in _OVER_TIME:
+            return [Sample(item.bare(), item.value) for item in _vector(inner)]
         match function:
             case "vector":
                 return [Sample({}, self._number(inner))]
