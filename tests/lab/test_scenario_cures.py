@@ -12,8 +12,9 @@ from tests.conftest import StartLab
 from tests.lab.fixing import NAMESPACE, session_on
 from vops.lab.controllers.base import is_true
 from vops.lab.documents import Document, copy_of
+from vops.lab.engine.gpus import L4
 from vops.lab.faults import with_claim, with_empty_cache, with_startup_budget, with_token
-from vops.lab.manifests import GPU_TOLERATION, VLLM_IMAGE, bare_gpu_node, claim, container_of
+from vops.lab.manifests import GPU_TOLERATION, VLLM_IMAGE, bare_gpu_node, claim, container_of, node
 from vops.lab.world import Lab
 from vops.operations.diagnose import diagnose_targets
 
@@ -149,11 +150,26 @@ def _another_node(lab: Lab) -> None:
             lab.store.delete("v1", "Pod", NAMESPACE, pod["metadata"]["name"])
 
 
+def _more_quota(quota: Document) -> None:
+    quota["spec"]["hard"]["requests.nvidia.com/gpu"] = "2"
+
+
+def _one_more_node(lab: Lab) -> None:
+    lab.store.create(node("gpu-l4-2", gpu=L4, gpus=1, cpu=12, memory_gib=64, images=(VLLM_IMAGE,)))
+
+
+def _end_the_job(lab: Lab) -> None:
+    lab.store.delete("apps/v1", "Deployment", "web", "nightly-embeddings")
+
+
 def _nothing(lab: Lab) -> None:
     """It ends by itself."""
 
 
 CURES = (
+    Cure("preempted", _end_the_job),
+    Cure("quota-exceeded", edit(_more_quota, "v1/ResourceQuota", "gpu-quota")),
+    Cure("anti-affinity", _one_more_node),
     Cure("gpu-lost", _another_node),
     Cure("gpu-stockout", _restock, seconds=2400),
     Cure("quota-then-stockout", _restock, seconds=2400),

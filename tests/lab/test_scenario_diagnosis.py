@@ -10,6 +10,7 @@ import pytest
 
 from tests.conftest import StartLab
 from tests.lab.fixing import NAMESPACE, session_on
+from vops.diagnosis.diagnose import diagnose_all
 from vops.diagnosis.facts import Facts
 from vops.diagnosis.findings import Report
 from vops.lab.scenarios import discover
@@ -98,6 +99,22 @@ CASES = (
         well=("qwen3-14b",),
         mentions=("GPU is lost", "3 of 4"),
     ),
+    Case(
+        "preempted",
+        ("preempted", "gpu-exhausted"),
+        because={"gpu-exhausted": ("preempted-before",)},
+        states=("pending",),
+        mentions=("web/nightly-embeddings-",),
+    ),
+    Case("quota-exceeded", ("resource-quota",), states=(), mentions=("gpu-quota", "1 of 1 used")),
+    Case("anti-affinity", ("spread-or-affinity",), states=("pending", "ready")),
+    Case(
+        "exporter-refused",
+        ("dcgm-exporter-failure",),
+        target="all",
+        states=(),
+        mentions=("system-node-critical is not allowed in gpu-monitoring",),
+    ),
     Case("autoscaled", (), target="so/llama3-8b", states=("ready",) * 3),
     Case(
         "autoscaler-query-capped",
@@ -148,6 +165,9 @@ CASES = (
 
 
 async def report_on(session: Session, target: str) -> Report:
+    """What is said of a target; of everything, the worst that is said."""
+    if target == "all":
+        return diagnose_all(Facts(await observe(session, window_s=0)))[0]
     (report,) = await diagnose_targets(session, [target])
     return report
 

@@ -79,3 +79,11 @@ def with_claim(deployment: Document, claim: str) -> Document:
     volumes = deployment["spec"]["template"]["spec"]["volumes"]
     volumes[0] = {"name": volumes[0]["name"], "persistentVolumeClaim": {"claimName": claim}}
     return deployment
+
+
+def with_host_to_itself(deployment: Document) -> Document:
+    """No two of its pods may share a node."""
+    term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": dict(deployment["spec"]["selector"])}
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": [term]}
+    deployment["spec"]["template"]["spec"]["affinity"] = {"podAntiAffinity": required}
+    return deployment

@@ -183,7 +183,9 @@ def service(name: str, namespace_: str, replicas: int = 1, image: str = "nginx:1
     return deployment(name, namespace_, {"containers": [container]}, labels=labels, replicas=replicas)
 
 
-def dcgm_exporter(namespace_: str = "gpu-monitoring", *, tolerates: bool = True) -> Document:
+def dcgm_exporter(
+    namespace_: str = "gpu-monitoring", *, tolerates: bool = True, priority_class_name: str = ""
+) -> Document:
     """The DaemonSet of exporters, one on each GPU node that it tolerates: every one, or (as its chart comes) none."""
     labels = {"app.kubernetes.io/name": "dcgm-exporter"}
     container = {
@@ -197,6 +199,7 @@ def dcgm_exporter(namespace_: str = "gpu-monitoring", *, tolerates: bool = True)
         "nodeSelector": {"nvidia.com/gpu.present": "true"},
         "tolerations": [{"operator": "Exists"} if tolerates else dict(_CONTROL_PLANE)],
         "containers": [container],
+        **({"priorityClassName": priority_class_name} if priority_class_name else {}),
     }
     return daemonset("dcgm-exporter", namespace_, pod, labels)
 
@@ -332,6 +335,27 @@ def scaled_object(target: str, query: str, threshold: str, *, most: int = 4, **t
             "maxReplicaCount": most,
             "triggers": [{"type": "prometheus", "metadata": metadata, **trigger}],
         },
+    }
+
+
+def priority_class(name: str, value: int) -> Document:
+    return {
+        "apiVersion": "scheduling.k8s.io/v1",
+        "kind": "PriorityClass",
+        "metadata": {"name": name},
+        "value": value,
+        "preemptionPolicy": "PreemptLowerPriority",
+    }
+
+
+def resource_quota(name: str, **hard: str) -> Document:
+    """A quota of the inference namespace; `gpus` stands for requests.nvidia.com/gpu."""
+    named = {"requests.nvidia.com/gpu" if key == "gpus" else key: value for key, value in hard.items()}
+    return {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": name, "namespace": INFERENCE},
+        "spec": {"hard": named},
     }
 
 

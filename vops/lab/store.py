@@ -59,6 +59,8 @@ class Store:
         self._log: deque[Change] = deque()
         self._keep = keep
         self._subscribers: list[Subscriber] = []
+        self.admission: Callable[[Document], None] = lambda document: None
+        """What is done to a new object that depends on others; may raise ApiError."""
         self._undelivered: deque[Change] = deque()
         self._delivering = False
         self.subscribe(self._serve_custom_types)
@@ -273,6 +275,7 @@ class Store:
             raise statuses.already_exists(kind, key[1])
         if kind.builtin:
             admit(new)
+            self.admission(new)
         if check:
             check(kind, new, None)
         return self._commit("ADDED", kind, key, new, None, dry_run)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from vops.lab.admission import Admission
 from vops.lab.chance import chance
 from vops.lab.clock import LabClock
 from vops.lab.cloud import Cloud
@@ -28,6 +29,7 @@ from vops.lab.controllers.job import JobController
 from vops.lab.controllers.keda import Keda
 from vops.lab.controllers.kubelet import Kubelet
 from vops.lab.controllers.nodelife import NodeLifecycle
+from vops.lab.controllers.quota import QuotaController
 from vops.lab.controllers.replicaset import ReplicaSetController
 from vops.lab.controllers.scheduler import Scheduler
 from vops.lab.controllers.volumes import VolumeController
@@ -58,6 +60,8 @@ class World:
         self.seed = seed
         self.chance = chance(seed, "world")
         self.store = Store(clock, seed=seed)
+        self.admission = Admission(self.store)
+        self.store.admission = self.admission.admit
         self.hub = Hub()
         self.registry = Registry()
         self.cloud = Cloud()
@@ -90,6 +94,7 @@ class World:
             self.nodelife,
             EndpointSliceController(self),
             VolumeController(self),
+            QuotaController(self),
             ClusterAutoscaler(self),
             self.keda,
             HpaController(self),

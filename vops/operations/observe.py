@@ -16,6 +16,7 @@ import msgspec
 
 from vops.errors import Forbidden, NotFound, VopsError
 from vops.model.resources import (
+    DAEMONSETS,
     DEPLOYMENTS,
     EVENTS,
     NODES,
@@ -166,7 +167,7 @@ class _Look:
         if not self._deep:
             return ()
         of_pods = around_pods(subjects, self._namespace, of_one=self._is_pod)
-        of_target = around(self._target) if self._target is not None else ()
+        of_target = around(self._target) if self._target is not None else (Ask(DAEMONSETS),)
         return of_pods if self._is_pod else (*of_pods, *of_target, *around_workloads(self._namespace))
 
     def _worth_reading(self, subjects: Sequence[Pod]) -> list[Pod]:

@@ -128,7 +128,7 @@ def test_an_old_pod_that_holds_too_little_is_not_the_reason() -> None:
     assert first_finding(facts).cause == "cpu-memory-short"
 
 
-def late(*replicas: Any, deadline: int | None = None, probe: Any = None) -> tuple[Finding, ...]:
+def late(*replicas: Any, deadline: int | None = None, probe: Any = None, also: Any = None) -> tuple[Finding, ...]:
     """What is found of a Deployment that is past its deadline."""
     spec: dict[str, Any] = {"name": "llama", "namespace": NAMESPACE, "uid": "llama"}
     containers = [{"name": "vllm", "command": ["vllm", "serve", "m"], **({"startupProbe": probe} if probe else {})}]
@@ -139,7 +139,12 @@ def late(*replicas: Any, deadline: int | None = None, probe: Any = None) -> tupl
             "template": {"spec": {"containers": containers}},
             **({"progressDeadlineSeconds": deadline} if deadline else {}),
         },
-        "status": {"conditions": [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]},
+        "status": {
+            "conditions": [
+                {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"},
+                *([also] if also else []),
+            ]
+        },
     }
     facts = world(*replicas, node(), msgspec.convert(late, Workload), replicaset())
     return diagnose(facts, facts.workloads[0].ref).findings
@@ -151,6 +156,11 @@ def test_a_deadline_that_passed_while_loading_is_a_warning_with_a_longer_one() -
     assert (finding.cause, finding.severity) == ("progress-deadline", Severity.WARNING)
     assert "no reason to roll back" in finding.summary
     assert (finding.fixes[0].runbook, finding.fixes[0].params["seconds"]) == ("fix-progress-deadline", 2520)
+
+
+def test_a_deadline_is_no_reason_where_pods_are_refused() -> None:
+    refused = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "no"}
+    assert "progress-deadline" not in [item.cause for item in late(also=refused)]
 
 
 def test_a_deadline_that_is_long_enough_points_at_the_pods() -> None:

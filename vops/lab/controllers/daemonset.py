@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from vops.lab.controllers.base import Controller, controller_of, is_true, key_of, terminating
 from vops.lab.controllers.placement import affinity_matches, untolerated
 from vops.lab.controllers.replicaset import pod_from, pods_of
 from vops.lab.documents import Change, Document, Key, copy_of
+from vops.lab.statuses import ApiError
 from vops.lab.store import Documents
+from vops.lab.timeline import Timer
 
+if TYPE_CHECKING:
+    from vops.lab.world import World
+
+_AGAIN_S = 60.0
 _TOLERATED = (
     ("node.kubernetes.io/not-ready", "NoExecute"),
     ("node.kubernetes.io/unreachable", "NoExecute"),
@@ -22,6 +30,10 @@ class DaemonSetController(Controller):
     """Binds its pods by node name, as the scheduler would."""
 
     name = "daemonset-controller"
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._waiting: dict[Key, Timer] = {}
 
     def notice(self, change: Change) -> None:
         kind = change.kind.kind
@@ -43,10 +55,28 @@ class DaemonSetController(Controller):
         present = {pod["spec"].get("nodeName") for pod in pods_of(self.world, daemonset)}
         for node in nodes:
             if node not in present:
-                pod = self.store.create(_pod_on(daemonset, node), manager="kube-controller-manager")
-                message = f"Created pod: {pod['metadata']['name']}"
-                self.world.events.record(daemonset, "Normal", "SuccessfulCreate", message, by=self.name)
+                self._create(daemonset, node)
         self._report(daemonset, len(nodes))
+
+    def _create(self, daemonset: Document, node: str) -> None:
+        """Makes the pod for a node; one that is refused is tried again after a while."""
+        try:
+            pod = self.store.create(_pod_on(daemonset, node), manager="kube-controller-manager")
+        except ApiError as refusal:
+            message = f"Error creating: {refusal.message}"
+            self.world.events.record(daemonset, "Warning", "FailedCreate", message, by=self.name)
+            self._try_again(key_of(daemonset))
+            return
+        message = f"Created pod: {pod['metadata']['name']}"
+        self.world.events.record(daemonset, "Normal", "SuccessfulCreate", message, by=self.name)
+
+    def _try_again(self, key: Key) -> None:
+        if key not in self._waiting:
+            self._waiting[key] = self.world.after(_AGAIN_S, lambda: self._retry(key))
+
+    def _retry(self, key: Key) -> None:
+        del self._waiting[key]
+        self.mark(key)
 
     def _report(self, daemonset: Document, wanted: int) -> None:
         pods = pods_of(self.world, daemonset)

@@ -1,8 +1,7 @@
 """Which node a pod fits on, and why not on the others, in the scheduler's order and words (1.36).
 
 A node stops at the first filter that refuses it; only the resource filter lists everything that is short. Leaves
-out ports, topology spread and inter-pod affinity, and preemption itself (everything has priority 0). Volumes are in
-vops.lab.controllers.claims.
+out preemption itself (everything has priority 0). Volumes are in `claims`, what other pods mean in `neighbours`.
 Source: k8s.io/kubernetes pkg/scheduler/framework/plugins and framework/types.go.
 """
 
@@ -33,7 +32,12 @@ class Refusal:
 
 
 def refusal(pod: Document, node: Document, used: Amounts) -> Refusal | None:
-    """Why `node`, with `used` of it taken, does not take `pod`; None when it does."""
+    """Why `node`, with `used` of it taken, does not take `pod` by itself; None when it does."""
+    return unwelcome(pod, node) or lack_of_room(pod, node, used)
+
+
+def unwelcome(pod: Document, node: Document) -> Refusal | None:
+    """Why `node` would not take `pod` even if it were empty: the filters before those of ports and resources."""
     spec = pod["spec"]
     if node["spec"].get("unschedulable") and not _tolerates_cordon(spec):
         return Refusal(("node(s) were unschedulable",), hopeless=True)
@@ -43,6 +47,11 @@ def refusal(pod: Document, node: Document, used: Amounts) -> Refusal | None:
         return Refusal(("node(s) had untolerated taint(s)",), hopeless=True)
     if not affinity_matches(spec, node):
         return Refusal(("node(s) didn't match Pod's node affinity/selector",), hopeless=True)
+    return None
+
+
+def lack_of_room(pod: Document, node: Document, used: Amounts) -> Refusal | None:
+    """What is short on `node`."""
     return _short(requests_of(pod), amounts(node["status"].get("allocatable", {})), used)
 
 

@@ -73,7 +73,9 @@ class PodReport:
         ]
         current = pod.get("status", {}).get("conditions", ())
         scheduled = next((item for item in current if item["type"] == "PodScheduled"), None)
-        return [*conditions, scheduled or self._condition(pod, "PodScheduled", True)]
+        conditions.append(scheduled or self._condition(pod, "PodScheduled", True))
+        own = {item["type"] for item in conditions}
+        return [*conditions, *(item for item in current if item["type"] not in own)]
 
     def _readiness(self, phase: str) -> tuple[str, ...]:
         """Why the pod is not ready, as reason and perhaps message; empty when it is."""

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from vops.lab.world import World
 
 _FINISHED = ("Succeeded", "Failed")
+_AGAIN_S = 30.0
+"""How long it waits before it tries again to make a pod that was refused."""
 
 
 class ReplicaSetController(Controller):
@@ -22,6 +24,7 @@ class ReplicaSetController(Controller):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
+        self._refused: dict[Key, tuple[float, str]] = {}
 
     def notice(self, change: Change) -> None:
         if change.kind.kind == "ReplicaSet":
@@ -38,10 +41,22 @@ class ReplicaSetController(Controller):
         pods = pods_of(self.world, replicaset)
         active = [pod for pod in pods if not terminating(pod) and pod.get("status", {}).get("phase") not in _FINISHED]
         missing = replicaset["spec"].get("replicas", 1) - len(active)
-        failure = self._create(replicaset, missing) if missing > 0 else ""
+        failure = self._create_if_due(replicaset, missing) if missing > 0 else ""
         if missing < 0:
             self._delete(replicaset, active, -missing)
         self._report(replicaset, failure)
+
+    def _create_if_due(self, replicaset: Document, count: int) -> str:
+        """Creates pods, unless that was refused a moment ago; returns why it could not, if so."""
+        key = key_of(replicaset)
+        until, failure = self._refused.get(key, (0.0, ""))
+        if self.world.now < until:
+            return failure
+        failure = self._create(replicaset, count)
+        self._refused[key] = (self.world.now + _AGAIN_S, failure) if failure else (0.0, "")
+        if failure:
+            self.mark_after(_AGAIN_S, key)
+        return failure
 
     def _create(self, replicaset: Document, count: int) -> str:
         """Creates `count` pods; returns why it could not, if so."""

@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING
 
 from vops.lab.controllers.base import Controller, condition, key_of, terminating
 from vops.lab.controllers.claims import SELECTED_NODE, Claims, claims_of
+from vops.lab.controllers.neighbours import Neighbours
 from vops.lab.controllers.placement import (
     NOT_HELPFUL,
     Amounts,
+    Refusal,
     amounts,
-    refusal,
+    lack_of_room,
     requests_of,
     unschedulable_message,
+    unwelcome,
     used_on,
 )
+from vops.lab.controllers.preemption import victims_on
 from vops.lab.documents import Change, Document, Key, copy_of, timestamp
 from vops.lab.store import Documents
 from vops.lab.timeline import Timer
@@ -27,6 +31,9 @@ _FIRST_BACK_OFF_S = 1.0
 _LAST_BACK_OFF_S = 10.0
 _FLUSH_S = 300.0
 """A pod that nothing happens to is tried again after five minutes."""
+
+
+_NONE = Refusal((), hopeless=True)
 
 
 @dataclass
@@ -65,7 +72,7 @@ class Scheduler(Controller):
         elif self._waits(pod) and (change.old is None or change.old.document["spec"] != pod["spec"]):
             self._pending.setdefault(change.key, _Pending()).not_before = 0.0
             self.mark(change.key)
-        elif pod.get("status", {}).get("phase") in ("Succeeded", "Failed"):
+        elif pod.get("status", {}).get("phase") in ("Succeeded", "Failed") or _just_bound(change):
             self._wake_all()
 
     def _waits(self, pod: Document) -> bool:
@@ -109,8 +116,13 @@ class Scheduler(Controller):
             self._refuse(pod, f"0/{len(nodes)} nodes are available: {claims.blocked}. {_after(claims, len(nodes))}")
             self._back_off(pod, pending)
             return
+        neighbours = Neighbours(self.store.list("v1", "Pod"), nodes)
         refusals = {
-            node["metadata"]["name"]: refusal(pod, node, used.get(node["metadata"]["name"], {})) or claims.refusal(node)
+            node["metadata"]["name"]: unwelcome(pod, node)
+            or neighbours.ports(pod, node)
+            or lack_of_room(pod, node, used.get(node["metadata"]["name"], {}))
+            or claims.refusal(node)
+            or neighbours.refusal(pod, node)
             for node in nodes
         }
         fitting = [node for node in nodes if refusals[node["metadata"]["name"]] is None]
@@ -121,14 +133,50 @@ class Scheduler(Controller):
             else:
                 self._bind(pod, chosen)
             return
-        self._refuse(
-            pod,
-            unschedulable_message(
-                [item for item in refusals.values() if item],
-                may_preempt=pod["spec"].get("preemptionPolicy") != "Never",
-            ),
-        )
+        may_preempt = pod["spec"].get("preemptionPolicy") != "Never"
+        message = unschedulable_message([item for item in refusals.values() if item], may_preempt=may_preempt)
+        hopeful = [node for node in nodes if not (refusals[node["metadata"]["name"]] or _NONE).hopeless]
+        if may_preempt and self._preempts(pod, hopeful):
+            message = message.partition(" no new claims to deallocate")[0]
+        self._refuse(pod, message)
         self._back_off(pod, pending)
+
+    def _preempts(self, pod: Document, nodes: Documents) -> bool:
+        """Makes room on the node that loses least, or waits for the room that is being made."""
+        nominated = pod.get("status", {}).get("nominatedNodeName")
+        pods = self.store.list("v1", "Pod")
+        if any(terminating(item) and item["spec"].get("nodeName") == nominated for item in pods if nominated):
+            return True
+        running = [item for item in pods if not terminating(item)]
+        found = [(victims, node) for node in nodes if (victims := victims_on(pod, node, running))]
+        if not found:
+            return False
+        victims, node = min(found, key=lambda entry: (max(map(_priority, entry[0])), len(entry[0])))
+        for victim in victims:
+            self._evict(victim, pod, node["metadata"]["name"])
+        self.store.patch_status("v1", "Pod", *key_of(pod), {"nominatedNodeName": node["metadata"]["name"]})
+        return True
+
+    def _evict(self, victim: Document, pod: Document, node: str) -> None:
+        marked = copy_of(victim)
+        target = {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": "PreemptionByScheduler",
+            "message": f"{self.name}: preempting to accommodate a higher priority pod",
+            "lastTransitionTime": timestamp(self.world.clock.now()),
+        }
+        marked["status"]["conditions"] = [*marked["status"].get("conditions", ()), target]
+        self.store.update_status(marked, manager="kube-scheduler")
+        said = f"Preempted by pod {pod['metadata']['uid']} on node {node}"
+        self.world.events.record_new(victim, "Normal", "Preempted", said, by=self.name, action="Preempting")
+        self.store.delete("v1", "Pod", *key_of(victim), uid=victim["metadata"]["uid"])
+
+    def work(self) -> bool:
+        """The most important pods are tried first, and of equal ones those that have waited longest."""
+        waiting = {key: self.store.find("v1", "Pod", *key) for key in self._queue}
+        self._queue = dict.fromkeys(sorted(self._queue, key=lambda key: _turn(waiting[key])))
+        return super().work()
 
     def _back_off(self, pod: Document, pending: _Pending) -> None:
         pending.tries += 1
@@ -182,6 +230,20 @@ class Scheduler(Controller):
         others = [item for item in status.get("conditions", ()) if item["type"] != "PodScheduled"]
         status["conditions"] = [*others, scheduled]
         self.store.update_status(pod)
+
+
+def _priority(pod: Document) -> int:
+    return int(pod["spec"].get("priority", 0))
+
+
+def _turn(pod: Document | None) -> tuple[int, str]:
+    return (-_priority(pod), pod["metadata"]["creationTimestamp"]) if pod else (0, "")
+
+
+def _just_bound(change: Change) -> bool:
+    """Whether a pod has come to a node, near which others may wait to go."""
+    old = change.old.document if change.old else None
+    return old is not None and not old["spec"].get("nodeName") and bool(change.document["spec"].get("nodeName"))
 
 
 def _after(claims: Claims, nodes: int) -> str:

@@ -39,6 +39,9 @@ def progress_deadline(workload: WorkloadFacts) -> Verdict | None:
     condition = workload.workload.condition("Progressing")
     if condition is None or condition.status != "False" or condition.reason != _REASON:
         return None
+    refused = workload.workload.condition("ReplicaFailure")
+    if refused is not None and refused.status == "True":
+        return None  # no pod may be made: that is the reason, and more time does not help
     waiting = [replica for replica in workload.replicas if replica.state is not ReplicaState.READY]
     loading = [replica for replica in waiting if _is_coming(replica)]
     if workload.replicas and (not waiting or len(loading) < len(waiting)):
