@@ -107,8 +107,13 @@ class Cluster(Protocol):
         limit_bytes: int = 2_000_000,
     ) -> str: ...
 
-    def follow_logs(self, namespace: str, pod: str, container: str, *, tail_lines: int = 200) -> AsyncIterator[str]:
-        """Scrubbed lines as they are written; ends when the container does."""
+    def follow_logs(
+        self, namespace: str, pod: str, container: str, *, tail_lines: int = 200, since_s: int | None = None
+    ) -> AsyncIterator[str]:
+        """Scrubbed lines as they are written, the newest `tail_lines` of the last `since_s` seconds first.
+
+        Ends when the container does.
+        """
         ...
 
     async def proxy(

@@ -46,7 +46,7 @@ def _groups(lines: list[str], headings: Mapping[int, str]) -> Iterator[tuple[int
     start, group, inside = 1, list[str](), False
     for number, text in enumerate(lines, 1):
         traceback = _TRACEBACK in text
-        same = bool(group) and not inside and not traceback and _shape(text) == _shape(group[-1])
+        same = bool(group) and not inside and not traceback and shape(text) == shape(group[-1])
         in_traceback = inside and _goes_on(text)
         if group and (number in headings or not (same or in_traceback)):
             if inside and number not in headings and not traceback:
@@ -69,7 +69,7 @@ def _goes_on(text: str) -> bool:
     return not rest.strip() or rest.startswith(_IN_TRACEBACK)
 
 
-def _shape(text: str) -> str:
+def shape(text: str) -> str:
     """What is left of a line when its numbers are taken out."""
     return _VARIES.sub("#", text[:400])
 

@@ -171,7 +171,9 @@ class VopsApp(SharingApp):
     def workload_of(self, ref: Ref) -> Ref:
         """The workload that a pod belongs to, as far as is known; anything else as it is."""
         replica = self.picture.facts.replica(ref.namespace, ref.name) if self.picture and ref.kind == "Pod" else None
-        return workload_ref(replica.workload) if replica and replica.workload else ref
+        if replica is None:
+            return ref
+        return workload_ref(replica.workload) if replica.workload else replica.owner or ref
 
     def focus_scrapes(self, visible: set[tuple[str, str]]) -> None:
         self._connection.focus(visible)

@@ -162,9 +162,9 @@ class KubeCluster:
         )
 
     def follow_logs(
-        self, namespace: str, pod: str, container: str, *, tail_lines: int = 200
+        self, namespace: str, pod: str, container: str, *, tail_lines: int = 200, since_s: int | None = None
     ) -> AsyncGenerator[str, None]:
-        return follow_log(self._transport, namespace, pod, container, tail_lines=tail_lines)
+        return follow_log(self._transport, namespace, pod, container, tail_lines=tail_lines, since_s=since_s)
 
     async def proxy(
         self, namespace: str, pod: str, port: int, path: str, *, method: str = "GET", body: bytes | None = None

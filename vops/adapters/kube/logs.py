@@ -51,13 +51,15 @@ async def read_log(
 
 
 async def follow_log(
-    transport: Transport, namespace: str, pod: str, container: str, *, tail_lines: int
+    transport: Transport, namespace: str, pod: str, container: str, *, tail_lines: int, since_s: int | None = None
 ) -> AsyncGenerator[str, None]:
     """Scrubbed lines without their ends, until the container ends.
 
     There is no read timeout: a quiet log is nothing wrong, and a dead connection is found by TCP keep-alive.
     """
     query = {"container": container, "tailLines": str(tail_lines), "follow": "true"}
+    if since_s is not None:
+        query["sinceSeconds"] = str(since_s)
     request = _request(namespace, pod, query, total_s=0)
     async with transport.open(request) as stream:
         if stream.status >= 300:

@@ -155,16 +155,20 @@ class OpsScreen(Screen[None]):
         self.prompt.open(sign, text)
 
     def on_prompt_typed(self, event: Prompt.Typed) -> None:
-        if event.sign == "/":
-            self.narrow(event.text)
+        if event.sign != ":":
+            self.typed(event.sign, event.text)
 
     def on_prompt_done(self, event: Prompt.Done) -> None:
         if self._focused_before is not None and self._focused_before.is_attached:
             self._focused_before.focus()
         if event.sign == ":" and event.accepted:
             self.ops.commander.obey(event.text)
-        elif event.sign == "/":
-            self.narrow(event.text if event.accepted else "")
+        elif event.sign != ":":
+            self.typed(event.sign, event.text if event.accepted else "")
+
+    def typed(self, sign: str, text: str) -> None:
+        """What is typed after a sign, while it is typed and when that is done."""
+        self.narrow(text)
 
     def narrow(self, typed: str) -> None:
         """Shows what `typed` keeps, on screens that have something to filter."""

@@ -23,7 +23,7 @@ from vops.tui.examine import Examined
 from vops.tui.feed import Picture
 from vops.tui.messages import DiagnosisAsked, FixAsked, LogsAsked
 from vops.tui.screens.base import BACK, SubjectScreen, error_lines, titled
-from vops.tui.tail import tail_of
+from vops.tui.tail import Wanted, tail_of
 from vops.tui.widgets.bar import Bar
 from vops.tui.widgets.lines import Lines
 from vops.tui.widgets.log import LogPane
@@ -147,7 +147,7 @@ class ReplicaScreen(SubjectScreen):
 
     @work(exclusive=True, exit_on_error=False, group="tail")
     async def _tail(self) -> None:
-        await tail_of(self.ops, self.ref, self.query_one(LogPane), previous=self._previous)
+        await tail_of(self.ops, self.ref, self.query_one(LogPane), Wanted(self._previous))
 
     # --- keys ---
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.geometry import Size
 
+from vops.render.filters import Match
 from vops.render.replica import log_line
 from vops.render.text import Line, Span, Tone
 from vops.tui.widgets.lines import Lines
+from vops.tui.widgets.log_view import LogView
 from vops.tui.widgets.tones import LONGEST_LINE, drawable
 
 KEPT_LINES = 5000
@@ -24,6 +26,7 @@ class LogPane(Lines):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("end,G", "follow", "Newest line", show=False, id="log.follow"),
+        Binding("F", "fold", "Like lines as one", show=False, id="log.fold"),
     ]
 
     def __init__(self, *, kept: int = KEPT_LINES, widget_id: str | None = None) -> None:
@@ -36,6 +39,11 @@ class LogPane(Lines):
         self._arrived = 0
         self._widest = 0
         self._title, self._note = "log", ""
+        self._view = LogView()
+        self._wanted = Match()
+        self._found: int | None = None
+        """The number of the line that was searched for last."""
+        self._hits = ""
 
     def on_mount(self) -> None:
         self.set_interval(FLUSH_EVERY_S, self.flush)
@@ -69,7 +77,8 @@ class LogPane(Lines):
         self._texts.clear()
         self._drawn.clear()
         self._first = self._arrived = self._widest = 0
-        self._title, self._note = title, ""
+        self._title, self._note, self._found = title, "", None
+        self._view.rebuild(())
         self._resized()
         self.scroll_home(animate=False)
 
@@ -82,35 +91,133 @@ class LogPane(Lines):
         for number in range(self._first, self._first + overflow):
             self._drawn.pop(number, None)
         self._first += overflow
+        gone = self._view.forget(self._first) if self._view.narrowed else overflow
+        if self._view.narrowed:
+            self._view.take(enumerate(self._waiting, self._first + len(self._texts) - overflow))
         self._texts.extend(self._waiting)
         self._widest = max(self._widest, *(min(len(text), LONGEST_LINE) for text in self._waiting))
         self._waiting.clear()
         self._resized()
         if following:
             self.scroll_end(animate=False, immediate=True, force=True)
-        elif overflow:
-            self.scroll_relative(y=-overflow, animate=False)
+        elif gone:
+            self.scroll_relative(y=-gone, animate=False)
+
+    # --- filter, fold, search ---
+
+    @property
+    def shown(self) -> int:
+        """How many rows there are."""
+        return len(self._view) if self._view.narrowed else len(self._texts)
+
+    def narrow(self, match: Match) -> None:
+        """Shows the lines that `match` keeps, and stays near the line at the top."""
+        self._arrange(lambda: setattr(self._view, "match", match))
+
+    def action_fold(self) -> None:
+        self._arrange(lambda: setattr(self._view, "folds", not self._view.folds))
+
+    def _arrange(self, change: Callable[[], object]) -> None:
+        following, top = self.is_vertical_scroll_end, self._number(round(self.scroll_offset.y))
+        change()
+        if self._view.narrowed:
+            self._view.rebuild(enumerate(self._texts, self._first))
+        self._resized()
+        if following:
+            self.scroll_end(animate=False, immediate=True, force=True)
+        else:
+            self._go_to(top, at=0)
+
+    def look_for(self, match: Match) -> None:
+        """Marks what `match` finds and goes to the newest of it that is not below the present page."""
+        self._wanted = match
+        self._drawn.clear()
+        self._found = None
+        self._tell_hits("")
+        if match.typed:
+            self.action_find(-1, origin=self._number(round(self.scroll_offset.y) + self.size.height))
+        self._resized()
+
+    def action_find(self, step: int, origin: int | None = None) -> None:
+        """The next line that is searched for, up or down, round the ends."""
+        places = range(self.shown)
+        hits = [number for number in map(self._number, places) if self._wanted.keeps(self._text(number))]
+        if not self._wanted.typed:
+            return
+        if not hits:
+            self._found = None
+            self._tell_hits(f"nothing for {self._wanted.typed}")
+            return
+        at = self._found if origin is None else origin
+        before = [number for number in hits if at is not None and number < at]
+        after = [number for number in hits if at is None or number > at]
+        chosen = (before or hits)[-1] if step < 0 else (after or hits)[0]
+        self._drawn.pop(self._found if self._found is not None else -1, None)
+        self._drawn.pop(chosen, None)
+        self._found = chosen
+        self._go_to(chosen, at=self.size.height // 3)
+        self._tell_hits(f"{hits.index(chosen) + 1} of {len(hits)} for {self._wanted.typed}{self._wanted.remark}")
+        self.refresh()
+
+    def _tell_hits(self, text: str) -> None:
+        self._hits = f"{text} · " if text else ""
+        self._entitle()
+
+    def _go_to(self, number: int, at: int) -> None:
+        """Scrolls so that a line stands `at` rows below the top, where there is room."""
+        place = self._view.place(number) if self._view.narrowed else number - self._first
+        self.scroll_to(y=max(0, place - at), animate=False, immediate=True, force=True)
+
+    def _number(self, place: int) -> int:
+        """The number of the line at a place; of the last where there is none."""
+        if not self._view.narrowed:
+            return self._first + min(place, max(0, len(self._texts) - 1))
+        return self._view.number(min(place, len(self._view) - 1)) if len(self._view) else self._first
+
+    def _text(self, number: int) -> str:
+        return self._texts[number - self._first]
+
+    # --- drawing ---
 
     def _resized(self) -> None:
-        self.virtual_size = Size(self._widest, len(self._texts))
+        self.virtual_size = Size(self._widest, self.shown)
         self._entitle()
         self.refresh()
 
     def _entitle(self) -> None:
         dropped = f" · {self.dropped:,} older dropped" if self.dropped else ""
-        counted = f"{self._title} · {len(self._texts):,} lines{dropped}"
-        self.border_title = Content.assemble(counted, ("  " + drawable(self._note), "not bold"))
+        shown = f"{self.shown:,} of " if self._view.narrowed else ""
+        how = f" · &{self._view.match.typed}{self._view.match.remark}" if self._view.match.typed else ""
+        how += " · folded" if self._view.folds else ""
+        counted = f"{self._title} · {shown}{len(self._texts):,} lines{dropped}{drawable(how)}"
+        self.border_title = Content.assemble(counted, ("  " + drawable(self._hits + self._note), "not bold"))
 
     def action_follow(self) -> None:
         self.scroll_end(animate=False)
 
     def _fold(self, *, force: bool = False) -> None:
-        """Log lines are never folded."""
+        """Log lines are never folded at the width."""
 
     def _line_at(self, place: int) -> Line:
-        if place >= len(self._texts):
-            return (Span("no line yet", Tone.DIM),) if not self._texts and place == 0 else ()
-        number = self._first + place
+        if place >= self.shown:
+            return (Span(self._nothing, Tone.DIM),) if not self.shown and place == 0 else ()
+        number = self._number(place)
+        if self._view.narrowed and self._view.count(place) > 1:
+            times = Span(f"×{self._view.count(place)} ", Tone.ACCENT)
+            return (times, *self._drawing(number))
+        return self._drawing(number)
+
+    @property
+    def _nothing(self) -> str:
+        return "no line yet" if not self._texts else "no line is kept by the filter: & and esc show all"
+
+    def _drawing(self, number: int) -> Line:
         if number not in self._drawn:
-            self._drawn[number] = log_line(self._texts[place])
+            self._drawn[number] = self._marked(number, log_line(self._text(number)))
         return self._drawn[number]
+
+    def _marked(self, number: int, drawn: Line) -> Line:
+        """A line with a mark before it where it is one that is searched for."""
+        if not self._wanted.typed or not self._wanted.keeps(self._text(number)):
+            return drawn
+        return (Span("▶ " if number == self._found else "▷ ", Tone.ACCENT), *drawn)

@@ -221,7 +221,7 @@ class Prompt(Vertical):
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
         """A click elsewhere is as good as enter for a filter, and as escape for a command."""
         if self.display:
-            self._end(self._field.value, accepted=self._sign == "/")
+            self._end(self._field.value, accepted=self._sign != ":")
 
     def _end(self, text: str, *, accepted: bool) -> None:
         self.close()
