@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vops.settings import Settings
 
 FORMATS = ("text", "json", "yaml", "md", "junit")
+_FOR_PROGRAMS = ("json", "yaml")
 FAIL_ON = "error"
 
 
@@ -25,7 +26,7 @@ def diagnose(options: Globals, targets: Sequence[str], bundle: Sequence[Path] = 
 
     output = chosen(options.output, FORMATS)
     threshold = _severity(fail_on)
-    reports = _reports(options, targets, bundle)
+    reports = _reports(options, targets, bundle, patches=output in _FOR_PROGRAMS)
     _print(reports, output, threshold, options)
     worst = max((finding.severity.rank for report in reports for finding in report.findings), default=-1)
     return ExitCode.FINDINGS if worst >= threshold.rank else ExitCode.OK
@@ -40,33 +41,35 @@ def _severity(text: str) -> Severity:
         raise UsageError(f"--fail-on {text!r} is not a severity", hint="use info, warning or error") from error
 
 
-def _reports(options: Globals, targets: Sequence[str], bundle: Sequence[Path]) -> list[Report]:
+def _reports(options: Globals, targets: Sequence[str], bundle: Sequence[Path], *, patches: bool) -> list[Report]:
     """From files when there are any (`--from PATH…`, or `-`), else from the cluster."""
     if bundle or list(targets) == ["-"]:
         extra = [Path(text) for text in targets if text != "-"]
-        return _offline(options, [*bundle, *extra], stdin=list(targets) == ["-"] or Path("-") in bundle)
+        return _offline(
+            options, [*bundle, *extra], stdin=list(targets) == ["-"] or Path("-") in bundle, patches=patches
+        )
     if not targets:
         raise UsageError("nothing to diagnose", hint="name a POD, deploy/NAME or `all`; `vops fleet` lists replicas")
     from vops.cli.running import run, settings_of
 
-    return run(_live(settings_of(options), targets))
+    return run(_live(settings_of(options), targets, patches=patches))
 
 
-async def _live(settings: Settings, targets: Sequence[str]) -> list[Report]:
+async def _live(settings: Settings, targets: Sequence[str], *, patches: bool) -> list[Report]:
     from vops.operations.diagnose import diagnose_targets
     from vops.operations.session import open_session
 
     async with open_session(settings) as session:
-        return await diagnose_targets(session, targets)
+        return await diagnose_targets(session, targets, patches=patches)
 
 
-def _offline(options: Globals, paths: list[Path], *, stdin: bool) -> list[Report]:
+def _offline(options: Globals, paths: list[Path], *, stdin: bool, patches: bool) -> list[Report]:
     from vops.cli.diagnostics import narrate
     from vops.operations.bundle import diagnose_bundle
     from vops.operations.bundle_files import read_stdin
 
     found = [path for path in paths if path != Path("-")]
-    reports, problems = diagnose_bundle(found, read_stdin(sys.stdin.buffer) if stdin else None)
+    reports, problems = diagnose_bundle(found, read_stdin(sys.stdin.buffer) if stdin else None, patches=patches)
     for problem in problems:
         narrate(f"vops: {problem}", quiet=options.quiet)
     return reports

@@ -54,7 +54,8 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
 class Fix(msgspec.Struct, frozen=True, omit_defaults=True):
     """A runbook with its parameters filled in. There is no second engine: a fix is a runbook run.
 
-    A MANUAL fix has no runbook; `title` and `steps` say exactly what to do and where.
+    A MANUAL fix has no runbook; `title` and `steps` say exactly what to do and where. `patch` is the JSON Patch that
+    the runbook would write first, where somebody has planned it.
     """
 
     title: str
@@ -62,6 +63,7 @@ class Fix(msgspec.Struct, frozen=True, omit_defaults=True):
     runbook: str = ""
     params: dict[str, Any] = field(default_factory=dict)
     steps: tuple[str, ...] = ()
+    patch: tuple[dict[str, Any], ...] = ()
 
     @property
     def command(self) -> str:

@@ -17,18 +17,22 @@ from vops.diagnosis.discretion import without_secrets
 from vops.diagnosis.facts import STAND_IN, Facts, pod_ref
 from vops.diagnosis.findings import Report
 from vops.errors import InputError
+from vops.model.resources import Ref
 from vops.model.snapshot import ClusterSnapshot
 from vops.operations.bundle_contents import Contents
 from vops.operations.bundle_files import STDIN, Content, printable, read_files
+from vops.operations.bundle_objects import Document
 
 
-def diagnose_bundle(paths: Sequence[Path], stdin: bytes | None) -> tuple[list[Report], list[str]]:
+def diagnose_bundle(
+    paths: Sequence[Path], stdin: bytes | None, *, patches: bool = False
+) -> tuple[list[Report], list[str]]:
     """A report for each vLLM replica of a bundle (each pod, when none is one) and for what else is wrong in it, the
-    worst first; and what could not be used.
+    worst first; and what could not be used. With `patches` the fixes have the JSON Patch that they come to.
 
     Raises InputError for a path that does not exist and for a bundle without anything that can be used.
     """
-    snapshot, problems = read_bundle(paths, stdin)
+    snapshot, problems, documents = _read(paths, stdin)
     facts = Facts(snapshot)
     reports = diagnose_all(facts)
     if not facts.replicas:
@@ -38,11 +42,20 @@ def diagnose_bundle(paths: Sequence[Path], stdin: bytes | None) -> tuple[list[Re
     reports = [_seen_only(report, facts) if report.subject in made_up else report for report in reports]
     if not reports:
         problems.append("the bundle holds no pod and no log of one: there is nothing to diagnose")
+    if patches:
+        from vops.operations.patches import with_patches_of  # with runbooks and the cluster's clients: for few outputs
+
+        reports = with_patches_of(documents, snapshot, reports)
     return reports, list(map(without_secrets, problems))
 
 
 def read_bundle(paths: Sequence[Path], stdin: bytes | None = None) -> tuple[ClusterSnapshot, list[str]]:
     """Files, folders and standard input as one snapshot, and what could not be used of them."""
+    return _read(paths, stdin)[:2]
+
+
+def _read(paths: Sequence[Path], stdin: bytes | None) -> tuple[ClusterSnapshot, list[str], dict[Ref, Document]]:
+    """The snapshot, what could not be used, and the documents of objects that a fix may be about."""
     files, problems = read_files(paths, stdin)
     contents = Contents(problems)
     for kind in (Content.OBJECTS, Content.DESCRIBED):  # descriptions have ages, objects the times that those end at
@@ -64,7 +77,7 @@ def read_bundle(paths: Sequence[Path], stdin: bytes | None = None) -> tuple[Clus
     if not any(status.usable for status in snapshot.sources):
         where = ", ".join([*map(printable, paths), *([STDIN] if stdin is not None else [])])
         raise InputError("; ".join(problems) or "holds nothing that can be diagnosed", path=where)
-    return snapshot, problems
+    return snapshot, problems, contents.documents
 
 
 def _seen_only(report: Report, facts: Facts) -> Report:

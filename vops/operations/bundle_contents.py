@@ -11,7 +11,7 @@ import msgspec
 from vops.model.dcgm import parse_gpus
 from vops.model.exposition import parse_sample
 from vops.model.kinds import RELATED_TYPES, Related
-from vops.model.resources import Event, Node, Pod, Resource, Workload
+from vops.model.resources import Event, Node, Pod, Ref, Resource, Workload
 from vops.model.serving import GpuSample
 from vops.model.snapshot import (
     ClusterSnapshot,
@@ -24,7 +24,7 @@ from vops.model.snapshot import (
 )
 from vops.model.text import scrub
 from vops.operations.bundle_files import BundleFile, Content, read_files
-from vops.operations.bundle_objects import SOURCES, Objects, newer, read_described_objects, read_objects
+from vops.operations.bundle_objects import SOURCES, Document, Objects, newer, read_described_objects, read_objects
 from vops.operations.bundle_pods import PodFile, main_container, owners, split_previous, stand_in
 from vops.operations.bundle_subjects import UNNAMED, above, objects_of
 from vops.operations.describe_text import log_within
@@ -38,6 +38,7 @@ class Contents:
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
+        self.documents: dict[Ref, Document] = {}
         self.newest: datetime | None = None
         self.nodes: dict[str, Node] = {}
         self._pods: dict[tuple[str, str], PodFile] = {}
@@ -62,6 +63,7 @@ class Contents:
             objects = read_described_objects(text, file.name, self.newest, born)
         else:
             objects = read_objects(text, file.name)
+            self.documents |= objects.raw
         self.problems += objects.problems
         self.newest = newer(self.newest, objects.newest)
         self._held |= objects.listed

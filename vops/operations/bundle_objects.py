@@ -20,7 +20,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from vops.errors import InputError
 from vops.model.kinds import RELATED
-from vops.model.resources import Event, Node, Pod, Resource, Workload
+from vops.model.resources import Event, Node, Pod, Ref, Resource, Workload
 from vops.model.snapshot import ClusterSnapshot, Source
 from vops.model.text import one_line, scrub, scrub_json
 from vops.operations.bundle_fragments import whole
@@ -44,6 +44,7 @@ _TYPES: dict[str, type[Resource]] = {
     "Event": Event,
     **{kind.kind: kind.decodes_to for kind in RELATED if kind.decodes_to},
 }
+_NEVER_PATCHED = frozenset({"Pod", "Node", "Event"})
 _GROUPS = {kind.kind: kind.group for kind in RELATED}
 _EVENTS_K8S_IO = {
     "regarding": "involvedObject",
@@ -71,6 +72,8 @@ class Objects(msgspec.Struct):
     snapshots: list[ClusterSnapshot] = field(default_factory=list)
     newest: datetime | None = None
     problems: list[str] = field(default_factory=list)
+    raw: dict[Ref, Document] = field(default_factory=dict)
+    """Documents of kinds that a fix may be about, as they were in the file."""
 
 
 def read_objects(text: str, name: str) -> Objects:
@@ -241,7 +244,10 @@ def _take_kind(objects: Objects, document: Document, name: str) -> None:
         objects.problems.append(f"{name}: an object without a kind is not used")
     elif kind in SOURCES and _is_ours(kind, document):
         try:
-            objects.found.append((kind, _typed(kind, document)))
+            item = _typed(kind, document)
+            objects.found.append((kind, item))
+            if kind not in _NEVER_PATCHED:
+                objects.raw[Ref(kind, item.metadata.name, item.metadata.namespace)] = document
         except msgspec.ValidationError as error:
             objects.problems.append(f"{name}: {kind.lower()}/{_name(document)} is not used: {one_line(str(error))}")
 

@@ -121,6 +121,7 @@ def _fix_document(fix: Fix) -> dict[str, Any]:
         "applicability": str(fix.applicability),
         "command": fix.command,
         "steps": list(fix.steps),
+        "patch": list(fix.patch),
     }
 
 
