@@ -13,7 +13,7 @@ import msgspec
 
 from vops.diagnosis import evidence
 from vops.diagnosis.diagnose import diagnose, diagnose_all
-from vops.diagnosis.discretion import without_secrets
+from vops.diagnosis.discretion import discreet, without_secrets
 from vops.diagnosis.facts import STAND_IN, Facts, pod_ref
 from vops.diagnosis.findings import Report
 from vops.errors import InputError
@@ -88,7 +88,7 @@ def _seen_only(report: Report, facts: Facts) -> Report:
     for item in report.findings:
         seen = tuple(part for part in item.evidence if part.source != "pod")
         findings.append(msgspec.structs.replace(item, evidence=seen or instead))
-    return msgspec.structs.replace(report, findings=tuple(findings))
+    return discreet(msgspec.structs.replace(report, findings=tuple(findings)))
 
 
 _SHOWN = 2

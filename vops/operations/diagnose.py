@@ -8,7 +8,6 @@ from vops.diagnosis.diagnose import diagnose, diagnose_all
 from vops.diagnosis.facts import Facts
 from vops.diagnosis.findings import Report
 from vops.operations.observe import observe
-from vops.operations.patches import with_patches
 from vops.operations.session import Session
 from vops.operations.targets import Target, locate, parse_target, present
 
@@ -35,4 +34,8 @@ async def _reports(session: Session, target: Target, *, patches: bool) -> list[R
         namespace = target.name or session.settings.namespace
         snapshot = await observe(session, namespace=namespace)
         reports = diagnose_all(Facts(snapshot))
-    return await with_patches(session, snapshot, reports) if patches else reports
+    if not patches:
+        return reports
+    from vops.operations.patches import with_patches  # with runbooks, which other outputs have no use for
+
+    return await with_patches(session, snapshot, reports)
