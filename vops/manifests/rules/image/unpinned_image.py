@@ -33,9 +33,10 @@ def unpinned_image(server: Server) -> Iterator[Flaw]:
         return
     tag = image.rpartition("/")[2].partition(":")[2]
     if not tag or tag in _MOVING:
+        example = ", such as vllm/vllm-openai:v0.25.1" if "vllm/vllm-openai" in image else ""
         yield Flaw(
             server.object,
             server.field("image"),
             f"{image} is not a version: every restart may run another one",
-            "pin a tested version, such as vllm/vllm-openai:v0.25.1, best with its digest",
+            f"pin a tested version{example}, best with its digest",
         )

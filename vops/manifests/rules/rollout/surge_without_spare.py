@@ -44,11 +44,12 @@ def surge_without_spare(seen: Seen) -> Iterator[Flaw]:
     if placement is not None and placement.fitting:
         return  # there is room for one more, now
     given = "by default" if not strategy.get("rollingUpdate") else "as written"
+    needed = surge * server.gpus
     yield Flaw(
         server.object,
         (*server.object.path, "spec", "strategy"),
-        f"with {replicas} replica{'s' if replicas > 1 else ''} the rolling update {given} needs {surge * server.gpus} "
-        "free GPUs before it takes anything down; without them it stands still",
+        f"with {replicas} replica{'s' if replicas > 1 else ''} the rolling update {given} needs {needed} "
+        f"free GPU{'s' if needed > 1 else ''} before it takes anything down; without them it stands still",
         "set strategy.rollingUpdate to maxSurge: 0, maxUnavailable: 1",
     )
 
