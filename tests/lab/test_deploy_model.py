@@ -28,6 +28,10 @@ async def planned(session: Session, **more: Any) -> Plan:
     return await plan_run(session, "deploy-model", {**PARAMS, **more})
 
 
+def is_of_the_plan(path: str) -> bool:
+    return not any(part in path for part in ("/leases", "/vops-run-"))
+
+
 def names(lab: Lab, api_version: str, kind: str) -> list[str]:
     return [item["metadata"]["name"] for item in lab.store.list(api_version, kind, NAMESPACE)]
 
@@ -80,7 +84,7 @@ async def test_a_deployment_that_was_interrupted_goes_on_without_applying_twice(
         lab.server.trouble.clear()
         async with session_on(lab, state) as session:
             assert (await resumed(session, only_run(state))).outcome is Ending.FIXED
-        sent = [item for item in lab.server.writes if item.method == "PATCH" and "/leases" not in item.path]
+        sent = [item for item in lab.server.writes if item.method == "PATCH" and is_of_the_plan(item.path)]
         assert len([item for item in sent if "dryRun" not in item.query and item.status in (200, 201)]) == len(KINDS)
         await lab.stop()
 

@@ -14,6 +14,7 @@ import pytest_asyncio
 from tests.conftest import StartLab
 from tests.lab.fixing import NAMESPACE, Person, deployment, session_on
 from vops.errors import ApprovalNeeded, Forbidden, LockHeld, NotFound, PlanStale, Refused, UsageError, VopsError
+from vops.lab.disturbances import Received
 from vops.lab.world import Lab
 from vops.model.leases import LEASES
 from vops.operations.locks import locked
@@ -24,6 +25,11 @@ from vops.planning.events import Question
 from vops.planning.plan import Plan
 
 TARGET = {"namespace": NAMESPACE, "target": "deployment/qwen3-8b", "container": "vllm", "max_model_len": 8192}
+
+
+def changes_of(lab: Lab) -> list[Received]:
+    """The writes of a plan: neither locks nor the copy of the journal."""
+    return [item for item in lab.server.writes if not any(part in item.path for part in ("/leases", "/vops-run-"))]
 
 
 class Place:
@@ -51,7 +57,7 @@ class Place:
         """What running the plan raises; nothing may have been written but a lock."""
         with pytest.raises(error) as caught:
             await self.run(plan)
-        assert not [write for write in self.lab.server.writes if "/leases" not in write.path]
+        assert not changes_of(self.lab)
         return caught.value
 
 
@@ -76,7 +82,7 @@ async def test_an_edit_between_plan_and_apply_makes_it_stale_and_changes_nothing
     place.lab.store.update(document)
     result = await place.run(plan)
     assert isinstance(result.error, PlanStale)
-    assert not [write for write in place.lab.server.writes if "/leases" not in write.path]
+    assert not changes_of(place.lab)
 
 
 async def test_a_plan_expires(place: Place) -> None:

@@ -20,6 +20,7 @@ from vops.library import read_runbook_file
 from vops.model.resources import NAMESPACES, Ref
 from vops.model.snapshot import ClusterSnapshot
 from vops.operations.asking import answer
+from vops.operations.dry_runs import tried
 from vops.operations.journal import Journal, claim_plan
 from vops.operations.journal_copy import JournalCopy
 from vops.operations.locks import locked
@@ -74,8 +75,8 @@ async def plan_run(
             snapshot = await observe(looking, target=targets[0] if targets else None, window_s=0)
     found = (task.result() for task in documents)
     world = World(snapshot, identity.result(), dict(zip(targets, found, strict=True)))
-    plan = await _planned(looking, script, values, world)
-    return await with_permissions(looking, plan)
+    plan = await with_permissions(looking, await _planned(looking, script, values, world))
+    return plan if plan.blocked else await tried(looking, plan)
 
 
 async def _planned(session: Session, script: Script, values: Mapping[str, Any], world: World) -> Plan:

@@ -106,7 +106,8 @@ class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
 class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a runbook comes to on one cluster at one time. `id` may be applied once, and not after `expires_at`.
 
-    `digest` is that of the runbook's file, so that a changed runbook is noticed.
+    `digest` is that of the runbook's file, so that a changed runbook is noticed. `unverified` says which changes the
+    API server could not be asked about by a dry run, and why.
     """
 
     id: str
@@ -122,6 +123,7 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     steps: tuple[PlannedStep, ...] = ()
     guards: tuple[Guard, ...] = ()
     owners: tuple[Owner, ...] = ()
+    unverified: tuple[str, ...] = ()
     schema: Literal["vops.plan/v1"] = "vops.plan/v1"
 
     @property

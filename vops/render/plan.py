@@ -46,6 +46,7 @@ def plan_lines(plan: Plan) -> list[Line]:
     for step in plan.steps:
         lines += _step_lines(step)
     lines += [line(Span("owner: ", Tone.DIM), f"{item.kind} {item.name}: {item.effect}") for item in plan.owners]
+    lines += [line(Span(f"? not verified by a dry run: {text}", Tone.WARN)) for text in plan.unverified]
     for guard in plan.blocked:
         lines.append(line(Span(f"✗ {guard.name}: {guard.detail}", Tone.BAD)))
         if guard.instead:
