@@ -14,7 +14,7 @@ from vops.lab.controllers.base import is_true
 from vops.lab.documents import Document, copy_of
 from vops.lab.engine.gpus import L4
 from vops.lab.faults import with_claim, with_empty_cache, with_startup_budget, with_token
-from vops.lab.manifests import GPU_TOLERATION, VLLM_IMAGE, bare_gpu_node, claim, container_of, node
+from vops.lab.manifests import GPU_TOLERATION, VLLM_IMAGE, bare_gpu_node, claim, container_of, node, token_secret
 from vops.lab.world import Lab
 from vops.operations.diagnose import diagnose_targets
 
@@ -162,11 +162,33 @@ def _end_the_job(lab: Lab) -> None:
     lab.store.delete("apps/v1", "Deployment", "web", "nightly-embeddings")
 
 
+def _less_of_the_gpu(deployment: Document) -> None:
+    arguments = container_of(deployment)["args"]
+    arguments[arguments.index("--gpu-memory-utilization") + 1] = "0.90"
+
+
+def _no_links(deployment: Document) -> None:
+    deployment["spec"]["template"]["spec"]["enableServiceLinks"] = False
+
+
+def _right_probe(deployment: Document) -> None:
+    container_of(deployment)["readinessProbe"]["httpGet"]["port"] = "http"
+
+
+def _give_secret(lab: Lab) -> None:
+    lab.store.create(token_secret("hf-token", "hf_lab_approved"))
+
+
 def _nothing(lab: Lab) -> None:
     """It ends by itself."""
 
 
 CURES = (
+    Cure("stateful-replica-lost", edit(_out_of_service, "v1/Node", "gpu-l4-2", ""), "sts/llama3-8b"),
+    Cure("cuda-oom-under-load", edit(_less_of_the_gpu), seconds=400),
+    Cure("service-links", edit(_no_links)),
+    Cure("missing-secret", _give_secret),
+    Cure("wrong-probe-port", edit(_right_probe)),
     Cure("preempted", _end_the_job),
     Cure("quota-exceeded", edit(_more_quota, "v1/ResourceQuota", "gpu-quota")),
     Cure("anti-affinity", _one_more_node),
@@ -229,10 +251,11 @@ def _replicas(lab: Lab) -> int:
 async def test_the_right_change_heals_it(start_lab: StartLab, tmp_path: Path, cure: Cure) -> None:
     lab = await start_lab(cure.scenario)
     async with session_on(lab, tmp_path) as session:
-        (before,) = await diagnose_targets(session, [f"deploy/{cure.serves}"])
+        target = cure.serves if "/" in cure.serves else f"deploy/{cure.serves}"
+        (before,) = await diagnose_targets(session, [target])
         cure.act(lab)
         await lab.advance(cure.seconds)
-        (after,) = await diagnose_targets(session, [f"deploy/{cure.serves}"])
+        (after,) = await diagnose_targets(session, [target])
     assert before.findings
     assert (after.state, after.findings) == ("ready", ())
 

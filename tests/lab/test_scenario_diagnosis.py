@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,8 @@ from vops.diagnosis.diagnose import diagnose_all
 from vops.diagnosis.facts import Facts
 from vops.diagnosis.findings import Report
 from vops.lab.scenarios import discover
+from vops.lab.world import Lab
+from vops.model.snapshot import ClusterSnapshot
 from vops.operations.diagnose import diagnose_targets
 from vops.operations.observe import observe
 from vops.operations.session import Session
@@ -115,6 +119,20 @@ CASES = (
         states=(),
         mentions=("system-node-critical is not allowed in gpu-monitoring",),
     ),
+    Case(
+        "stateful-replica-lost",
+        ("node-lost",),
+        target="sts/llama3-8b",
+        states=("ready", "terminating"),
+        well=("qwen3-14b",),
+        mentions=("gpu-l4-2",),
+    ),
+    Case("cuda-oom-under-load", ("cuda-oom-runtime",), mentions=("during serving", "exit code 0")),
+    Case("service-links", ("vllm-port-collision",), mentions=("A Service named vllm",)),
+    Case("missing-secret", ("missing-config",), states=("creating",), mentions=("Secret hf-token",)),
+    Case("wrong-probe-port", ("probe-misconfigured",), states=("not-ready",), mentions=("port 8080",)),
+    # how full it is takes a longer look: see below
+    Case("overloaded", (), states=("ready",)),
     Case("autoscaled", (), target="so/llama3-8b", states=("ready",) * 3),
     Case(
         "autoscaler-query-capped",
@@ -207,3 +225,21 @@ async def test_what_is_well_beside_it_stays_silent(start_lab: StartLab, tmp_path
         reports = [await report_on(session, f"deploy/{name}") for name in case.well]
     assert [report.findings for report in reports] == [()] * len(case.well)
     assert {report.state for report in reports} == {"ready"}
+
+
+async def test_a_longer_look_tells_that_a_server_is_overloaded(start_lab: StartLab, tmp_path: Path) -> None:
+    lab = await start_lab("overloaded")
+    async with session_on(lab, tmp_path) as session:
+        facts = Facts(await _watched(lab, observe(session, namespace=NAMESPACE, window_s=20.0)))
+    findings = {report.subject.name.rpartition("-")[0][:8]: report.findings for report in diagnose_all(facts)}
+    assert [item.cause for item in findings["llama3-8"]] == ["kv-thrash", "queue-saturated"]
+    assert findings["qwen3-4b"] == ()
+
+
+async def _watched(lab: Lab, look: Coroutine[Any, Any, ClusterSnapshot]) -> ClusterSnapshot:
+    """A look that takes its time, while the lab's time passes."""
+    task = asyncio.create_task(look)
+    while not (await asyncio.wait({task}, timeout=0.01))[0]:
+        if (wake := lab.clock.next_wake) is not None:
+            await lab.advance(wake - lab.clock.time())
+    return await task

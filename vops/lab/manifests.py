@@ -6,7 +6,7 @@ import base64
 import json
 from typing import Any
 
-from vops.lab.documents import Document
+from vops.lab.documents import Document, copy_of
 from vops.lab.engine.gpus import GpuKind
 
 INFERENCE = "inference"
@@ -168,6 +168,22 @@ def deployment(
             **spec,
         },
     }
+
+
+def stateful(deployment_: Document, *, claims: dict[str, str]) -> Document:
+    """The same servers as a StatefulSet, with a claim of its own for each in place of the volumes of these names."""
+    document: Document = copy_of(deployment_)
+    spec = document["spec"]
+    templates = [
+        {
+            "metadata": {"name": name},
+            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}},
+        }
+        for name, size in claims.items()
+    ]
+    spec.pop("strategy", None)
+    spec |= {"serviceName": document["metadata"]["name"], "volumeClaimTemplates": templates}
+    return document | {"kind": "StatefulSet"}
 
 
 def service(name: str, namespace_: str, replicas: int = 1, image: str = "nginx:1.29") -> Document:

@@ -32,6 +32,7 @@ from vops.lab.controllers.nodelife import NodeLifecycle
 from vops.lab.controllers.quota import QuotaController
 from vops.lab.controllers.replicaset import ReplicaSetController
 from vops.lab.controllers.scheduler import Scheduler
+from vops.lab.controllers.statefulset import StatefulSetController
 from vops.lab.controllers.volumes import VolumeController
 from vops.lab.documents import Change
 from vops.lab.engine.hub import Hub
@@ -88,6 +89,7 @@ class World:
             DeploymentController(self),
             ReplicaSetController(self),
             DaemonSetController(self),
+            StatefulSetController(self),
             JobController(self),
             Scheduler(self),
             self.kubelet,

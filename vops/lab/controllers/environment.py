@@ -15,7 +15,7 @@ class ConfigMissing(Exception):
 def environment_of(store: Store, pod: Document, container: Document) -> dict[str, str]:
     """Every variable with its value. Raises ConfigMissing."""
     namespace = pod["metadata"]["namespace"]
-    values: dict[str, str] = {}
+    values = service_links(store, pod)
     for source in container.get("envFrom", ()):
         values |= _all_of(store, namespace, source)
     for variable in container.get("env", ()):
@@ -24,6 +24,22 @@ def environment_of(store: Store, pod: Document, container: Document) -> dict[str
             value = _value(store, pod, variable["valueFrom"])
         if value is not None:
             values[variable["name"]] = value
+    return values
+
+
+def service_links(store: Store, pod: Document) -> dict[str, str]:
+    """What kubelet tells a container of the Services of its namespace, in the manner of Docker's links."""
+    if not pod["spec"].get("enableServiceLinks", True):
+        return {}
+    values: dict[str, str] = {}
+    for service in store.list("v1", "Service", pod["metadata"]["namespace"]):
+        address, ports = service["spec"].get("clusterIP", "None"), service["spec"].get("ports", ())
+        if address in ("None", "") or not ports:
+            continue
+        name = service["metadata"]["name"].upper().replace("-", "_")
+        first = f"tcp://{address}:{ports[0]['port']}"
+        values |= {f"{name}_SERVICE_HOST": address, f"{name}_SERVICE_PORT": str(ports[0]["port"])}
+        values |= {f"{name}_PORT": first, f"{name}_PORT_{ports[0]['port']}_TCP": first}
     return values
 
 

@@ -25,6 +25,9 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _KEEP_UP_S = 10.0
 _PAST_S = 600.0
 _STATS_S = 10.0
+_TIGHT, _TIGHT_S = 0.96, 60.0
+_CONTEXT_GIB, _BATCH_GIB = 0.25, 0.004
+"""What CUDA itself holds beside vLLM's share, and what one more sequence needs that vLLM does not plan for."""
 _HUB_CACHE = "/root/.cache/huggingface"
 _COMPILE_CACHE = "/root/.cache/vllm"
 
@@ -40,7 +43,7 @@ class VllmServer(Process):
         self._page: Page | None = None
         self._stats_at = 0.0
         self._stats_prompt = self._stats_generated = 0.0
-        self._terminated = False
+        self._terminated = self._dying = False
         self.dice = chance(self.world.seed, "vllm", around.pod["metadata"]["uid"], around.runs)
         self.answers = chance(self.world.seed, "answers", around.pod["metadata"]["uid"], around.runs)
         self.start: Start = start(self._conditions())
@@ -68,6 +71,7 @@ class VllmServer(Process):
             seeded=self._seeded(),
             in_memory=self._in_memory(around.env.get("HF_HOME", _HUB_CACHE)),
             patience_s=float(around.env.get("VLLM_ENGINE_READY_TIMEOUT_S", Conditions.patience_s)),
+            internal_port=around.env.get("VLLM_PORT", ""),
         )
 
     def _seeded(self) -> dict[str, str]:
@@ -170,17 +174,49 @@ class VllmServer(Process):
         self._keep_up()
 
     def _keep_up(self) -> None:
-        if self.world.live:
+        if self.world.live or self._is_tight:
             self.catch_up()
-        self._plan(_KEEP_UP_S if self.world.live else _PAST_S, self._keep_up)
+        past_s = _TIGHT_S if self._is_tight else _PAST_S
+        self._plan(_KEEP_UP_S if self.world.live else past_s, self._keep_up)
+
+    @property
+    def _is_tight(self) -> bool:
+        """Whether so little of the GPU is left unplanned that a large batch may not find room for its logits."""
+        return self.start.memory is not None and self.start.memory.utilization > _TIGHT
+
+    def _outgrown(self, serving: Serving) -> bool:
+        memory = self.start.memory
+        if memory is None or not self._is_tight:
+            return False
+        spare = memory.total_gib * (1 - memory.utilization) - _CONTEXT_GIB
+        return serving.running * _BATCH_GIB > spare
+
+    def _run_out(self, serving: Serving) -> None:
+        """The engine dies of what nobody had planned for, and the API server ends in good order, with exit code 0."""
+        total = self.start.memory.total_gib if self.start.memory else 0.0
+        values = {
+            "t": texts.stamp(self.world.now),
+            "core": "(EngineCore pid=217)",
+            "total": f"{total:.2f}",
+            "free": "18.19",
+            "in_use": f"{total - 0.02:.2f}",
+            "allocated": f"{total - 0.52:.2f}",
+        }
+        for line in texts.ending(self.version.dialect, "oom-serving"):
+            self.output.write(self.world.now, texts.fill(line, values))
+        self._plan(0.5, lambda: self.exit(0))
 
     def catch_up(self) -> None:
         """Brings the engine to the present."""
         serving = self.serving
-        if serving is None:
+        if serving is None or self._dying:
             return
         for seconds in steps_between(serving.now, self.world.now):
             serving.step(seconds)
+            if self._outgrown(serving) and not self._terminated:
+                self._dying = True
+                self._run_out(serving)
+                return
             if seconds <= _STATS_S:
                 self._log_stats(serving)
 

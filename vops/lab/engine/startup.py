@@ -52,6 +52,8 @@ class Conditions:
     """Whole models in mounted claims: the repository by the folder."""
     in_memory: bool = False
     patience_s: float = 600.0
+    internal_port: str = ""
+    """VLLM_PORT, which is to be a number."""
 
 
 @dataclass
@@ -197,6 +199,8 @@ class _Starter:
         if not conditions.gpus:
             raise Failed("no-cuda")
         self._phase("engine", 1.5)
+        if "://" in conditions.internal_port:
+            raise Failed("vllm-port", port=conditions.internal_port)
         return memory
 
     def _load(self, model: ModelFacts, memory: MemoryPlan) -> None:
