@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from tests.hub import COMMIT, StandInHub, stand_in_hub
 
 MODEL = "owner/small"
 FOLDER = f"owner--small/{COMMIT}"
+SEEDERS = "app.kubernetes.io/name=vops-seeder"
 FIRST = "model-00001-of-00003.safetensors"
 TOLERATIONS = json.dumps([{"key": TAINT["key"], "operator": "Exists"}])
 
@@ -154,27 +156,44 @@ def test_a_pod_downloads_a_model_that_a_server_then_mounts_read_only(seeding: Se
     assert f"bytes are not what the Hub says: {FIRST} has the sha256" in broken.err, broken
 
 
-def test_a_download_outlives_its_pod_and_a_stream_that_stalls(seeding: Seeding, tmp_path: Path) -> None:
-    seeding.hub.trouble[FIRST] = ["truncated", 503, "stalled"]
+def test_a_download_outlives_its_pod(seeding: Seeding, tmp_path: Path) -> None:
+    """The pod is deleted while its last stream stands still; the next one fetches only what is missing."""
+    seeding.hub.trouble[FIRST] = ["truncated", "stalled"]
     plan = tmp_path / "plan.json"
-    assert seeding("--plan-out", str(plan), stall="2s").code == 0
-    name = next(change["target"]["name"] for step in json.loads(plan.read_text())["steps"]
-                for change in step.get("changes", ()) if change["target"]["kind"] == "Job")  # fmt: skip
-    label = f"batch.kubernetes.io/job-name={name}"
-
-    done = seeding.vops("apply", "--plan-in", str(plan), "--yes")
+    assert seeding("--plan-out", str(plan)).code == 0
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(seeding.vops, "apply", "--plan-in", str(plan), "--yes")
+        first = wait_for("the other files", lambda: _pod_with_files(seeding, 6), within_s=60)
+        seeding.control_plane.kubectl("delete", "pod", first, "-n", seeding.vops.namespace, "--wait=false")
+        done = run.result(120)
     assert done.code == 0, done
     assert seeding.files() == seeding.wanted()
-    pods = seeding.get("pods", "-l", label)["items"]
-    (whole,) = (pod for pod in pods if pod["status"]["phase"] == "Succeeded")
-    told = json.loads(whole["status"]["containerStatuses"][0]["state"]["terminated"]["message"])
-    assert (told["event"], told["files"]) == ("done", 7)
+    assert "6 of 7 files" in done.err, done
+    (second,) = (pod for pod in seeding.get("pods", "-l", SEEDERS)["items"] if pod["status"]["phase"] == "Succeeded")
+    told = json.loads(second["status"]["containerStatuses"][0]["state"]["terminated"]["message"])
+    assert (told["event"], told["files"], second["metadata"]["name"] != first) == ("done", 7, True)
 
 
-def test_a_gated_model_and_a_token_without_access_end_at_once(seeding: Seeding) -> None:
+def _pod_with_files(seeding: Seeding, count: int) -> str | None:
+    """The name of the seeding pod once it has told of so many whole files."""
+    pods = seeding.get("pods", "-l", SEEDERS)["items"]
+    for name in (pod["metadata"]["name"] for pod in pods if pod["status"]["phase"] == "Running"):
+        said = seeding.control_plane.kubectl("logs", name, "-n", seeding.vops.namespace)
+        if said.count('"event": "file"') == count:
+            return str(name)
+    return None
+
+
+def test_what_could_not_end_is_refused_and_what_is_denied_ends_at_once(seeding: Seeding) -> None:
+    nowhere = seeding("--yes", tolerations="[]")
+    assert nowhere.code == 4, nowhere
+    assert "nearest is gpu-node-1: taint nvidia.com/gpu" in nowhere.err, nowhere
+    assert "-p consumer=deployment/NAME" in nowhere.err, nowhere
+
     seeding.hub.granted[MODEL] = {"hf_granted"}
     refused = seeding("--yes")
     assert (refused.code, "is gated" in refused.err) == (4, True), refused
+    assert not seeding.get("jobs,pvc")["items"]
 
     secret = vllm_pods.token_secret(seeding.vops.namespace, "hf-token", "hf_other")
     seeding.control_plane.apply(secret)
@@ -185,11 +204,3 @@ def test_a_gated_model_and_a_token_without_access_end_at_once(seeding: Seeding) 
     failed = [item["reason"] for item in job["status"]["conditions"] if item["type"] == "Failed"]
     assert failed == ["PodFailurePolicy"]
     assert "hf_other" not in denied.out + denied.err
-
-
-def test_a_claim_that_no_pod_may_fill_is_refused_with_what_to_do(seeding: Seeding) -> None:
-    done = seeding("--yes", tolerations="[]")
-    assert done.code == 4, done
-    assert "nearest is gpu-node-1: taint nvidia.com/gpu" in done.err, done
-    assert "-p consumer=deployment/NAME" in done.err, done
-    wait_for("nothing to be made", lambda: not seeding.get("jobs,pvc")["items"])
