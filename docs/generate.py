@@ -22,6 +22,8 @@ from vops.manifests.rule import discover as lint_rules
 from vops.manifests.values import Asked, library_values
 from vops.operations.explain import member_docs
 from vops.runbooks.json_schema import runbook_schema
+from vops.runbooks.kinds import StepKind
+from vops.runbooks.kinds import discover as step_kinds
 from vops.runbooks.schema import read_runbook
 from vops.settings import Settings, TuiSettings, ViewSettings
 
@@ -41,6 +43,7 @@ def pages() -> dict[str, str]:
         "exit-codes.md": GENERATED + exit_codes_page(),
         "settings.md": GENERATED + settings_page(),
         "runbook.schema.json": schema_page(),
+        "steps.md": GENERATED + steps_page(),
     }
 
 
@@ -136,6 +139,28 @@ def runbooks_page() -> str:
         parts += [f"{at}. `{step.common.kind}` {step.common.title}" for at, step in enumerate(runbook.steps, 1)]
         parts.append("")
     return "\n".join(parts)
+
+
+def steps_page() -> str:
+    parts = ["# Steps\n\nWhat a step of a runbook can be; `vops explain KIND` prints the same text.\n"]
+    return "\n".join([*parts, *(part for kind in step_kinds().values() for part in _step(kind))])
+
+
+def _step(kind: StepKind) -> Iterator[str]:
+    docs = member_docs(kind.args)
+    yield f"## {kind.name}\n\n{inspect.cleandoc(kind.module.__doc__ or '')}\n"
+    fields = msgspec.structs.fields(kind.args)
+    yield from ["| argument | |", "|---|---|"] if fields else []
+    for item in fields:
+        about = docs.get(item.name, "").replace("|", "\\|")
+        yield f"| `{item.encode_name}`{' (needed)' if item.required else ''} | {about} |"
+    if kind.outputs:
+        when = "measured when the plan is carried out" if kind.group == "wait" else "known when the plan is made"
+        outputs = ", ".join(f"`{name}` ({type_})" for name, type_ in kind.outputs.items())
+        yield f"\nLater steps may read {outputs}; {when}."
+    if kind.rights:
+        yield f"\nNeeds to be allowed: {', '.join(f'`{item}`' for item in kind.rights)}."
+    yield ""
 
 
 def schema_page() -> str:

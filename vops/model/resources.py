@@ -351,7 +351,9 @@ class WorkloadStatus(Object, frozen=True):
     update_revision: str = ""
     desired_number_scheduled: int = 0
     current_number_scheduled: int = 0
+    updated_number_scheduled: int = 0
     number_ready: int = 0
+    number_available: int = 0
     number_misscheduled: int = 0
     conditions: tuple[Condition, ...] = ()
 

@@ -51,8 +51,8 @@ class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def rollout_progress(workload: Workload) -> Progress:
-    """kubectl's verdict on a Deployment or a StatefulSet."""
-    return _statefulset(workload) if workload.kind == "StatefulSet" else _deployment(workload)
+    """kubectl's verdict on a Deployment, a StatefulSet or a DaemonSet."""
+    return {"StatefulSet": _statefulset, "DaemonSet": _daemonset}.get(workload.kind, _deployment)(workload)
 
 
 class Wait(msgspec.Struct, frozen=True):
@@ -163,6 +163,21 @@ def _statefulset(workload: Workload) -> Progress:
     if not strategy.rolling_update and status.update_revision != status.current_revision:
         return Progress(Phase.WAITING, f"{status.updated_replicas} pods are at revision {status.update_revision}")
     return Progress(Phase.DONE, f"statefulset {workload.metadata.name} is rolled out")
+
+
+def _daemonset(workload: Workload) -> Progress:
+    name, status, strategy = workload.metadata.name, workload.status, workload.spec.update_strategy
+    if strategy.type not in ("", "RollingUpdate"):
+        reason = "OnDelete"
+        return Progress(Phase.FAILED, f"update strategy {strategy.type} replaces a pod only when it is deleted", reason)
+    if workload.metadata.generation > status.observed_generation:
+        return Progress(Phase.WAITING, "waiting for the daemonset's new spec to be observed")
+    desired = status.desired_number_scheduled
+    if status.updated_number_scheduled < desired:
+        return Progress(Phase.WAITING, f"{status.updated_number_scheduled} of {desired} pods have been updated")
+    if status.number_available < desired:
+        return Progress(Phase.WAITING, f"{status.number_available} of {desired} updated pods are available")
+    return Progress(Phase.DONE, f"daemonset {name} is rolled out")
 
 
 def _stopped(workload: Workload) -> Progress | None:

@@ -86,6 +86,29 @@ def test_statefulsets_are_judged_as_kubectl_does(workload: Workload, phase: Phas
     assert rollout_progress(workload).phase is phase
 
 
+def daemonset(status: dict[str, int], *, strategy: str = "RollingUpdate") -> Workload:
+    counts = {"observed_generation": 3, "desired_number_scheduled": 2, "updated_number_scheduled": 2}
+    spec = WorkloadSpec(update_strategy=Strategy(strategy))
+    found = WorkloadStatus(**{**counts, "number_available": 2, **status})  # type: ignore[arg-type]
+    return Workload(Meta(name="exporter", generation=3), "DaemonSet", spec, found)
+
+
+@pytest.mark.parametrize(
+    ("workload", "phase", "words"),
+    [
+        (daemonset({}), Phase.DONE, "is rolled out"),
+        (daemonset({"observed_generation": 2}), Phase.WAITING, "to be observed"),
+        (daemonset({"updated_number_scheduled": 1}), Phase.WAITING, "1 of 2 pods have been updated"),
+        (daemonset({"number_available": 0}), Phase.WAITING, "0 of 2 updated pods are available"),
+        (daemonset({}, strategy="OnDelete"), Phase.FAILED, "only when it is deleted"),
+    ],
+)
+def test_daemonsets_are_judged_as_kubectl_does(workload: Workload, phase: Phase, words: str) -> None:
+    progress = rollout_progress(workload)
+    assert progress.phase is phase
+    assert words in progress.message
+
+
 WAIT = Wait(NOW - timedelta(hours=1), NOW)
 """An hour has been waited."""
 

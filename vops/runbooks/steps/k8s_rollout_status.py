@@ -20,7 +20,7 @@ PAUSE_S = 2.0
 
 class Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ref: RefArg
-    """The Deployment or StatefulSet."""
+    """The Deployment, StatefulSet or DaemonSet."""
 
 
 async def run(args: Args, ports: Ports) -> Outcome:
