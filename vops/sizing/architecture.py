@@ -83,7 +83,8 @@ class Recurrence(msgspec.Struct, frozen=True):
 
     Mamba 1 and 2: `inner` channels with `state` each, `heads` × `head_dim` = inner for Mamba 2. Gated delta net:
     `groups` key heads of `state`, `heads` value heads of `head_dim`. `state_bytes` is an element's size in the state.
-    `chunk` is the number of tokens that a scan's kernel takes at once.
+    `chunk` is the number of tokens that a scan's kernel takes at once. `gate_rank` is that of Kimi's two low-rank
+    gates, which stand in the place of Qwen's one of full rank.
     """
 
     inner: int
@@ -98,6 +99,7 @@ class Recurrence(msgspec.Struct, frozen=True):
     inner_norms: bool = False
     state_bytes: int = 0
     chunk: int = 2048
+    gate_rank: int = 0
 
 
 class Experts(msgspec.Struct, frozen=True):

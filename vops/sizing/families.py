@@ -97,6 +97,8 @@ FAMILIES: dict[str, Family] = {
     "deepseek_v3": _DEEPSEEK,
     "deepseek_v32": _DEEPSEEK,
     "kimi_k2": _DEEPSEEK,
+    "kimi_linear": _DEEPSEEK,
+    "minimax_m2": Family(qk_norm="full", correction_bias=True),
     "glm4_moe": Family(output_bias=False, correction_bias=True),
     "glm4_moe_lite": _DEEPSEEK,
     "glm": Family(output_bias=False),
@@ -146,7 +148,16 @@ FAMILIES: dict[str, Family] = {
 }
 MOST_SCALING = 10_000
 _LATENT_TYPES = frozenset(
-    {"deepseek_v2", "deepseek_v3", "deepseek_v32", "kimi_k2", "glm4_moe_lite", "longcat_flash", "deepseek_mtp"}
+    {
+        "deepseek_v2",
+        "deepseek_v3",
+        "deepseek_v32",
+        "kimi_k2",
+        "kimi_linear",
+        "glm4_moe_lite",
+        "longcat_flash",
+        "deepseek_mtp",
+    }
 )
 
 
@@ -172,7 +183,13 @@ def architecture(config: ModelConfig) -> Architecture:
     if family is _GEMMA4 and attention is not None:
         layers = _gemma4_layers(text, attention, layers)
     max_length = text.extent(
-        "max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "max_target_positions", default=2048
+        "max_position_embeddings",
+        "n_positions",
+        "max_seq_len",
+        "seq_length",
+        "max_target_positions",
+        "model_max_length",
+        default=2048,
     )
     peak, tokens = encoder_elements(config)
     head_dim = latent.rope_dim if latent else (attention.head_dim if attention else 0)
@@ -194,7 +211,7 @@ def architecture(config: ModelConfig) -> Architecture:
         norm_bias=family.norm_bias,
         head_bias=family.head_bias or text.flag("lm_head_bias"),
         positions=0 if family.position_offset is None else max_length + family.position_offset,
-        rotary_dim=head_dim if family.position_offset is None else 0,
+        rotary_dim=head_dim if family.position_offset is None and not text.flag("mla_use_nope") else 0,
         rotary_rows=_rotary_rows(text, model_type, max_length),
         embedding_dim=text.count("word_embed_proj_dim", default=0),
         layer_embedding=text.count("hidden_size_per_layer_input", default=0) if family is _GEMMA4 else 0,
@@ -298,6 +315,8 @@ def _latent(text: ModelConfig, model_type: str) -> Latent | None:
 def _recurrence(text: ModelConfig, model_type: str) -> Recurrence | None:
     if "linear_num_value_heads" in text:
         return _delta(text)
+    if (linear := text.part("linear_attn_config")) is not None:
+        return _kimi_delta(linear)
     if model_type in ("lfm2", "lfm2_moe"):
         return Recurrence(inner=_hidden(text), state=0, convolution=text.extent("conv_L_cache", default=3))
     if text.optional("mamba_num_heads", "mamba_n_heads") or model_type == "mamba2":
@@ -318,6 +337,22 @@ def _delta(text: ModelConfig) -> Recurrence:
         head_dim=value_dim,
         convolution_bias=False,
         state_bytes=4 if text.word("mamba_ssm_dtype") == "float32" else 0,
+    )
+
+
+def _kimi_delta(linear: ModelConfig) -> Recurrence:
+    """Kimi delta attention, whose state is float32. Source: vLLM `MambaStateShapeCalculator.kda_state_shape`."""
+    heads, dim = linear.extent("num_heads"), linear.extent("head_dim")
+    return Recurrence(
+        inner=heads * dim,
+        state=dim,
+        convolution=linear.extent("short_conv_kernel_size", default=4),
+        groups=heads,
+        heads=heads,
+        head_dim=dim,
+        convolution_bias=False,
+        state_bytes=4,
+        gate_rank=dim,
     )
 
 

@@ -22,6 +22,7 @@ from vops.sizing.settings import Resolved
 
 DEEPSEEK_FP8_TOKEN_BYTES = 656
 DELTA_CHECKPOINT_TOKENS = 64
+LATENT_UNIT = 64
 PADDING_RATIO = 1.5
 
 
@@ -29,8 +30,8 @@ class Spec(msgspec.Struct, frozen=True):
     """What one layer keeps: `token_bytes` for each token, or `state_bytes` for each request; `window` in tokens.
 
     `fixed_tokens` is the number of tokens that a request always takes (an encoder's positions). `states` are the pages
-    of a request in a recurrent layer, `by_block` tells that there is one more for every block; pages of such layers are
-    multiples of `unit` tokens.
+    of a request in a recurrent layer, `by_block` tells that there is one more for every block; where states are kept,
+    blocks are multiples of `unit` tokens.
     """
 
     mixer: Mixer
@@ -213,7 +214,7 @@ def _latent_specs(model: Architecture, settings: Resolved) -> list[Spec]:
         return []
     sparse_fp8 = latent.index_heads and settings.kv_cache_dtype.startswith("fp8")
     size = DEEPSEEK_FP8_TOKEN_BYTES if sparse_fp8 else latent.cached_dim * settings.kv_bytes
-    found = [Spec(Mixer.LATENT, token_bytes=size)]
+    found = [Spec(Mixer.LATENT, token_bytes=size, unit=LATENT_UNIT)]
     if latent.index_heads:
         found.append(Spec(Mixer.LATENT, token_bytes=latent.index_dim + latent.index_dim // 128 * 4))
     return found
@@ -222,7 +223,8 @@ def _latent_specs(model: Architecture, settings: Resolved) -> list[Spec]:
 def state_bytes(model: Architecture, mixer: Mixer, item: Recurrence, settings: Resolved) -> int:
     """What one recurrent layer keeps of a request on one GPU: the convolution's tail and the running state."""
     tensor, size = settings.parallelism.tensor, model.dtype_bytes
-    running = item.state_bytes if item.state_bytes and settings.dialect.configured_states else size
+    configured = item.state_bytes and (settings.dialect.configured_states or item.gate_rank)
+    running = item.state_bytes if configured else size
     tail = item.convolution - 1
     if mixer is Mixer.CONVOLUTION:
         return item.inner // tensor * tail * size

@@ -40,7 +40,7 @@ def decoder_layers(
         return _nemotron(text)
     count = text.count("num_hidden_layers", "n_layer", "n_layers", "num_layers", "decoder_layers")
     _plausible(text, count, "num_hidden_layers")
-    mixers = [Mixer.LATENT] * count if latent else _mixers(text, model_type, count)
+    mixers = _latent(text, count) if latent else _mixers(text, model_type, count)
     window = _window(text, model_type, mixers)
     if window and not latent and all(mixer is Mixer.FULL for mixer in mixers):
         mixers = [Mixer.SLIDING] * count
@@ -78,6 +78,13 @@ def _nemotron(text: ModelConfig) -> tuple[Layer, ...]:
         Layer(mixer=mixer, feed=feed, width=width if feed is Feed.DENSE else 0)
         for mixer, feed in (_NEMOTRON[character] for character in pattern)
     )
+
+
+def _latent(text: ModelConfig, count: int) -> list[Mixer]:
+    """Kimi Linear counts its layers of delta attention from 1."""
+    linear = text.part("linear_attn_config")
+    delta = set(linear.counts("kda_layers")) if linear is not None else set()
+    return [Mixer.DELTA if index + 1 in delta else Mixer.LATENT for index in range(count)]
 
 
 def _mixers(text: ModelConfig, model_type: str, count: int) -> list[Mixer]:

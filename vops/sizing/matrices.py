@@ -284,6 +284,8 @@ def _mamba2(hidden: int, item: Recurrence) -> list[Matrix]:
 
 def _delta(hidden: int, item: Recurrence) -> list[Matrix]:
     keys = item.groups * item.state
+    if item.gate_rank:
+        return _kimi_delta(hidden, item)
     return [
         Matrix("mixer", 2 * keys + 2 * item.inner, hidden, split=Split.RANKS, linear=True, modules=_DELTA_IN),
         Matrix("mixer_ba", 2 * item.heads, hidden, split=Split.RANKS),
@@ -291,6 +293,21 @@ def _delta(hidden: int, item: Recurrence) -> list[Matrix]:
         Matrix("A_dt", 2 * item.heads, split=Split.RANKS),
         Matrix("gated_norm", item.head_dim),
         Matrix("mixer", hidden, item.inner, split=Split.RANKS, linear=True, modules=("linear_attn.out_proj",)),
+    ]
+
+
+def _kimi_delta(hidden: int, item: Recurrence) -> list[Matrix]:
+    """Kimi delta attention: forget and output gate of low rank, whose inner half every rank has."""
+    projected = 2 * item.groups * item.state + item.inner
+    return [
+        Matrix("mixer", projected, hidden, split=Split.RANKS, linear=True, modules=_QUERY),
+        Matrix("gates_in", 2 * item.gate_rank, hidden),
+        Matrix("gates_out", 2 * item.inner, item.gate_rank, split=Split.RANKS),
+        Matrix("beta", item.heads, hidden, split=Split.RANKS),
+        Matrix("conv", projected, item.convolution, split=Split.RANKS),
+        Matrix("A_dt", item.heads + item.inner, split=Split.RANKS, element_bytes=4),
+        Matrix("gated_norm", item.head_dim),
+        Matrix("mixer", hidden, item.inner, split=Split.RANKS, linear=True, modules=_OUTPUT),
     ]
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from vops.sizing.architecture import Architecture, Feed
+from vops.sizing.architecture import Architecture, Feed, Mixer
 from vops.sizing.matrices import Matrix, Split, embedding_matrices, head_matrices, layer_matrices
 from vops.sizing.parallelism import Parallelism, kv_heads_per_gpu, padded_vocabulary, stages
 from vops.sizing.quantization import Quantization
@@ -126,7 +126,7 @@ def _kept_latent(model: Architecture, parallelism: Parallelism, scheme: Quantiza
     latent = model.latent
     if latent is None or not scheme.active or scheme.experts_only:
         return 0
-    layers = -(-len(model.layers) // parallelism.pipeline)
+    layers = -(-sum(layer.mixer is Mixer.LATENT for layer in model.layers) // parallelism.pipeline)
     each = latent.heads // parallelism.tensor * (latent.nope_dim + latent.value_dim) * latent.kv_rank
     return layers * each * model.dtype_bytes
 
