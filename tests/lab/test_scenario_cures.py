@@ -179,11 +179,41 @@ def _give_secret(lab: Lab) -> None:
     lab.store.create(token_secret("hf-token", "hf_lab_approved"))
 
 
+def _one_gpu(deployment: Document) -> None:
+    resources = container_of(deployment)["resources"]
+    resources["limits"]["nvidia.com/gpu"] = resources["requests"]["nvidia.com/gpu"] = "1"
+
+
+def _right_label(deployment: Document) -> None:
+    deployment["spec"]["template"]["spec"]["nodeSelector"] = {"nvidia.com/gpu.product": "NVIDIA-L4"}
+
+
+def _uncordon(node: Document) -> None:
+    del node["spec"]["unschedulable"]
+    node["spec"]["taints"].pop()
+
+
+def _found(lab: Lab) -> None:
+    lab.world.registry.relieve("registry.internal.example.com")
+    lab.world.registry.add("registry.internal.example.com/ml/vllm-openai:v0.25.1")
+
+
+def _limit_over(lab: Lab) -> None:
+    lab.world.registry.relieve("docker.io")
+
+
 def _nothing(lab: Lab) -> None:
     """It ends by itself."""
 
 
 CURES = (
+    Cure("gpus-busy", _one_more_node),
+    Cure("gpu-request-too-large", edit(_one_gpu)),
+    Cure("node-selector-mismatch", edit(_right_label)),
+    Cure("cordoned-node", edit(_uncordon, "v1/Node", "gpu-l4-1", "")),
+    Cure("claim-unbound", _new_claim),
+    Cure("registry-unreachable", _found, seconds=420),
+    Cure("image-rate-limit", _limit_over, seconds=420),
     Cure("stateful-replica-lost", edit(_out_of_service, "v1/Node", "gpu-l4-2", ""), "sts/llama3-8b"),
     Cure("cuda-oom-under-load", edit(_less_of_the_gpu), seconds=400),
     Cure("service-links", edit(_no_links)),

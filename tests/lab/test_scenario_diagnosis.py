@@ -133,6 +133,13 @@ CASES = (
     Case("wrong-probe-port", ("probe-misconfigured",), states=("not-ready",), mentions=("port 8080",)),
     # how full it is takes a longer look: see below
     Case("overloaded", (), states=("ready",)),
+    Case("gpus-busy", ("gpu-exhausted",), states=("pending",), mentions=("inference/qwen3-4b-",)),
+    Case("gpu-request-too-large", ("gpu-request-too-large",), states=("pending",), mentions=("has 4",)),
+    Case("node-selector-mismatch", ("node-selector-mismatch",), states=("pending",), mentions=("NVIDIA-L4-24GB",)),
+    Case("cordoned-node", ("node-unavailable",), states=("pending",), mentions=("cordoned",)),
+    Case("claim-unbound", ("pvc-unbound",), states=("pending",), mentions=("StorageClass fast-ssd",)),
+    Case("registry-unreachable", ("registry-unreachable",), states=("creating",), mentions=("cannot be resolved",)),
+    Case("image-rate-limit", ("image-rate-limit",), states=("creating",)),
     Case("autoscaled", (), target="so/llama3-8b", states=("ready",) * 3),
     Case(
         "autoscaler-query-capped",

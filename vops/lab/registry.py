@@ -61,6 +61,10 @@ class Registry:
         """From now on every pull from that registry fails so."""
         self._troubles[host] = trouble
 
+    def relieve(self, host: str) -> None:
+        """That registry is well again."""
+        self._troubles.pop(host, None)
+
     def find(self, reference: str, credentials: Mapping[str, str] | None = None) -> Image | None:
         """The image that a reference names, if whoever has these credentials (by registry) may pull it."""
         full = self.full_name(reference)

@@ -101,6 +101,15 @@ def scale(world: World, name: str, replicas: int) -> None:
     world.store.update(current, manager="kubectl")
 
 
+def cordon(world: World, name: str) -> None:
+    """Marks a node unschedulable, as `kubectl cordon` does; the node controller adds the taint."""
+    node_ = copy_of(world.store.get("v1", "Node", "", name))
+    node_["spec"]["unschedulable"] = True
+    taints = node_["spec"].setdefault("taints", [])
+    taints.append({"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"})
+    world.store.update(node_, manager="kubectl-cordon")
+
+
 def minutes(count: float) -> float:
     """Seconds."""
     return count * 60
