@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tests.cluster import vllm_pods
-from tests.cluster.commonest.case import SERVING, Case, dying, mounting, server, waiting
+from tests.cluster.commonest.case import SERVING, Case, Document, dying, mounting, server, spec, waiting
 from tests.cluster.failures import restarted
 from tests.cluster.images import VLLM
 
@@ -17,6 +17,12 @@ def _variable(**source: object) -> Mapping[str, object]:
     return {"container": {"env": [{"name": "HF_TOKEN", "valueFrom": source}]}}
 
 
+def _beside(name: str, script: str) -> Document:
+    """A container beside the server, or before it."""
+    return {"name": name, "image": VLLM, "command": ["sh", "-c", script]}
+
+
+_PROXY = _beside("proxy", "exit 7") | {"readinessProbe": {"tcpSocket": {"port": 9901}}}
 FAILURES: Mapping[str, Case] = {
     "no-such-secret": Case(
         "missing-config",
@@ -77,20 +83,16 @@ FAILURES: Mapping[str, Case] = {
         restarted,
         server(container={"lifecycle": {"postStart": {"exec": {"command": ["cp", "/nothing", "/tmp"]}}}}),
     ),
+    "failing-sidecar": Case(
+        "sidecar-failed",
+        "exit code 7",
+        restarted,
+        server(pod={"containers": [*spec()["containers"], _PROXY]}),
+    ),
     "failing-init-container": Case(
         "init-container-failed",
         "fetch",
         waiting("CrashLoopBackOff"),
-        server(
-            pod={
-                "initContainers": [
-                    {
-                        "name": "fetch",
-                        "image": VLLM,
-                        "command": ["sh", "-c", "echo fetching; exit 3"],
-                    }
-                ]
-            }
-        ),
+        server(pod={"initContainers": [_beside("fetch", "echo fetching; exit 3")]}),
     ),
 }

@@ -6,7 +6,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from tests.cluster import vllm_pods
-from tests.cluster.commonest.case import SERVING, Case, condition, deployed, mounting, ready, running, server, service
+from tests.cluster.commonest.case import (
+    SERVING,
+    Case,
+    claim,
+    condition,
+    deployed,
+    mounting,
+    ready,
+    running,
+    server,
+    service,
+)
 
 _PATIENT = vllm_pods.http_probe(period_s=2, failures=300)
 _WELL = Case("", "", ready, server(), state="ready")
@@ -29,6 +40,13 @@ HEALTHY: Mapping[str, Case] = {
     "behind-its-service": replace(_WELL, made=server(service("well", "behind-its-service", "http"))),
     "models-from-the-host": replace(
         _WELL, made=server(**mounting("models", hostPath={"path": "/var", "type": "Directory"}))
+    ),
+    "models-on-a-claim": replace(
+        _WELL,
+        made=server(
+            claim("for-one-pod", storageClassName="made-by-hand", accessModes=["ReadWriteOncePod"]),
+            **mounting("models", persistentVolumeClaim={"claimName": "for-one-pod"}),
+        ),
     ),
     "on-a-host-port": replace(
         _WELL, made=server(container={"ports": [{"name": "http", "containerPort": 8000, "hostPort": 8000}]})

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from tests.cluster import vllm_pods
 from tests.cluster.commonest.case import SERVING, Document, document
+from tests.cluster.controlplane import ADDRESS
 from tests.cluster.node import TAINT
 
 GPUS = 96
@@ -39,7 +40,10 @@ def everywhere() -> Sequence[Document]:
         document("PriorityClass", "serving-first", "scheduling.k8s.io/v1", value=1000),
         document("RuntimeClass", "nvidia", "node.k8s.io/v1", handler="nvidia"),
         document("StorageClass", "made-by-hand", "storage.k8s.io/v1", provisioner="kubernetes.io/no-provisioner"),
-        _volume_elsewhere("europe"),
+        _volume("europe", zone="europe-west4-b"),
+        _volume("for-one-pod", modes=["ReadWriteOncePod"]),
+        *_policy("inference-policy"),
+        _silent_webhook("inference-webhook"),
         document("DeviceClass", "gpu.nvidia.com", "resource.k8s.io/v1", spec={}),
     ]
 
@@ -70,15 +74,52 @@ def _node(name: str, product: str, gpus: Document, **fields: object) -> Document
     }
 
 
-def _volume_elsewhere(name: str) -> Document:
-    """A volume in a zone that no node is in, for the claim of its name."""
-    zone = {"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["europe-west4-b"]}
+def _volume(name: str, *, zone: str = "", modes: Sequence[str] = ("ReadWriteOnce",)) -> Document:
+    """A volume for the claim of its name; no node is in any zone."""
     volume = {
         "capacity": {"storage": "1Gi"},
-        "accessModes": ["ReadWriteOnce"],
-        "hostPath": {"path": "/var/lib/models"},
+        "accessModes": list(modes),
+        "hostPath": {"path": f"/var/lib/{name}", "type": "DirectoryOrCreate"},
         "claimRef": {"namespace": SERVING, "name": name},
-        "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [zone]}]}},
         "storageClassName": "made-by-hand",
     }
+    if zone:
+        wanted = {"key": "topology.kubernetes.io/zone", "operator": "In", "values": [zone]}
+        volume["nodeAffinity"] = {"required": {"nodeSelectorTerms": [{"matchExpressions": [wanted]}]}}
     return document("PersistentVolume", name, spec=volume)
+
+
+def _in(namespace: str) -> Document:
+    return {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
+
+
+def _policy(namespace: str) -> Sequence[Document]:
+    """A policy that no pod of a namespace meets."""
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+    check = {"expression": "has(object.metadata.labels.team)", "message": "every pod needs the label team"}
+    version = "admissionregistration.k8s.io/v1"
+    asked = {"matchConstraints": {"resourceRules": [rule]}, "validations": [check]}
+    bound = {
+        "policyName": "team-label",
+        "validationActions": ["Deny"],
+        "matchResources": {"namespaceSelector": _in(namespace)},
+    }
+    return [
+        document("ValidatingAdmissionPolicy", "team-label", version, spec=asked),
+        document("ValidatingAdmissionPolicyBinding", "team-label", version, spec=bound),
+    ]
+
+
+def _silent_webhook(namespace: str) -> Document:
+    """A webhook that has to be asked about the pods of a namespace, where nobody listens."""
+    hook = {
+        "name": "pods.policy.example.com",
+        "clientConfig": {"url": f"https://{ADDRESS}:9/validate"},
+        "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
+        "namespaceSelector": _in(namespace),
+        "failurePolicy": "Fail",
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+        "timeoutSeconds": 2,
+    }
+    return document("ValidatingWebhookConfiguration", "policy", "admissionregistration.k8s.io/v1", webhooks=[hook])

@@ -79,6 +79,11 @@ FAILURES: Mapping[str, Case] = {
         "node(s) didn't match PersistentVolume's node affinity",
         server(claim("europe", storageClassName="made-by-hand", volumeName="europe"), **_volume_of("europe")),
     ),
+    "volume-of-another-pod": pending(
+        "multi-attach",
+        "ReadWriteOncePod access mode already in-use by another pod",
+        server(**_volume_of("for-one-pod")),
+    ),
     "gpu-claim-pending": pending(
         "dra-claim-pending",
         "cannot allocate all claims",

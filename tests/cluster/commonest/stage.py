@@ -21,7 +21,7 @@ from tests.cluster.processes import Server, wait_for
 CASES: Mapping[str, Case] = {**FAILURES, **HEALTHY}
 KINDS = {"pod": "Pod", "deploy": "Deployment", "hpa": "HorizontalPodAutoscaler", "ds": "DaemonSet"}
 """By the prefix of a target."""
-WITHIN_S = 120
+WITHIN_S = 180
 
 
 @dataclass
@@ -43,9 +43,7 @@ class Stage:
         for name in NAMESPACES:
             self.control_plane.make_namespace(name)
         self.control_plane.apply(*map(_namespace, NAMESPACES), *nodes.everywhere(), *_made(HEALTHY), *nodes.early())
-        wait_for(
-            "the first pods", lambda: self._placed({"holder", "outranked", "serving", "on-a-host-port"}), within_s=60
-        )
+        wait_for("the first pods", lambda: self._placed({"holder", "outranked", *HEALTHY}), within_s=120)
         self._fail(plugin)
         self.control_plane.apply(*nodes.late(), *_made(FAILURES))
         self._watch()

@@ -17,7 +17,8 @@ def _limited(memory: str) -> Document:
 
 
 def _readiness(**probe: object) -> Mapping[str, object]:
-    return {"readinessProbe": {"httpGet": probe, "periodSeconds": 1, "failureThreshold": 3}}
+    """Seldom enough that the kubelet's 25 events about a pod outlast the refused connections of a slow start."""
+    return {"readinessProbe": {"httpGet": probe, "periodSeconds": 3, "failureThreshold": 3}}
 
 
 def _probed_wrongly(says: str, **probe: object) -> Case:

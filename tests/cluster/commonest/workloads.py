@@ -25,6 +25,8 @@ NAMESPACES: Mapping[str, Mapping[str, str]] = {
     "inference-quota": {},
     "inference-limited": {},
     "inference-restricted": _RESTRICTED,
+    "inference-policy": {},
+    "inference-webhook": {},
 }
 """With their labels."""
 
@@ -85,6 +87,13 @@ FAILURES: Mapping[str, Case] = {
     "no-such-priority": _refused(
         "admission-denied", "no PriorityClass with name gpu-serving", deployed(pod={"priorityClassName": "gpu-serving"})
     ),
+    "no-such-runtime": _refused(
+        "admission-denied", 'RuntimeClass "kata" not found', deployed(pod={"runtimeClassName": "kata"})
+    ),
+    "against-a-policy": _refused(
+        "admission-denied", "every pod needs the label team", deployed(), namespace="inference-policy"
+    ),
+    "webhook-down": _refused("admission-denied", "failed calling webhook", deployed(), namespace="inference-webhook"),
     "scaled-to-zero": Case("replicas-zero", "0", exists, deployed(deployment={"replicas": 0}), kind="deploy"),
     "deadline-while-loading": Case(
         "progress-deadline",
