@@ -17,10 +17,13 @@ from vops.model.snapshot import ClusterSnapshot, SourceState
 from vops.tui.app import VopsApp
 from vops.tui.screens.confirm import ConfirmScreen
 from vops.tui.screens.diagnosis import DiagnosisScreen
+from vops.tui.screens.events import EventsScreen
+from vops.tui.screens.findings import FindingsScreen
 from vops.tui.screens.fix import FixScreen
 from vops.tui.screens.logs import LogsScreen
 from vops.tui.screens.pick import PickScreen
 from vops.tui.screens.replica import ReplicaScreen
+from vops.tui.screens.workload import WorkloadScreen
 from vops.tui.widgets.log import LogPane
 
 CORPUS = (
@@ -108,6 +111,9 @@ async def test_every_other_screen(hostile: str, monkeypatch: pytest.MonkeyPatch,
             LogsScreen(ref),
             DiagnosisScreen(ref),
             FixScreen(Ref("Pod", hostile, hostile)),
+            FindingsScreen(),
+            EventsScreen(),
+            WorkloadScreen(Ref("Deployment", "gemma-3-27b", "research")),
             ConfirmScreen(hostile, [], hostile[:100], type_this=hostile[:100]),
             PickScreen(hostile, [(hostile, hostile)], hostile),
         )

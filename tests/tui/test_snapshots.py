@@ -63,6 +63,13 @@ async def events(pilot: Pilot[Any]) -> None:
     await until(pilot, lambda: "BackOff" in screen_text(pilot.app))
 
 
+async def workload(pilot: Pilot[Any]) -> None:
+    await fleet(pilot)
+    await pilot.press("tab", "enter")
+    await until(pilot, lambda: "Findings" in screen_text(pilot.app) and "strategy" in screen_text(pilot.app))
+    await until(pilot, lambda: "looking" not in screen_text(pilot.app))
+
+
 async def command(pilot: Pilot[Any]) -> None:
     await fleet(pilot)
     await pilot.press("colon", "n", "down")
@@ -76,6 +83,6 @@ async def help_(pilot: Pilot[Any]) -> None:
 
 @pytest.mark.usefixtures("looking", "planned")
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("draw", [fleet, nodes, findings, events, command, replica, plan, confirmation, help_])
+@pytest.mark.parametrize("draw", [fleet, nodes, workload, findings, events, command, replica, plan, confirmation, help_])
 def test_it_looks_as_it_did(snap_compare: Any, draw: Draw, size: tuple[int, int]) -> None:
     assert snap_compare(app_on(), run_before=draw, terminal_size=size)

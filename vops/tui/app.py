@@ -41,6 +41,7 @@ from vops.tui.messages import (
     NamespaceChosen,
     Pictured,
     ReplicaAsked,
+    WorkloadAsked,
 )
 from vops.tui.registry import ScreenEntry, entry_of
 from vops.tui.screens.base import OpsScreen, SubjectScreen
@@ -280,6 +281,9 @@ class VopsApp(SharingApp):
 
     def on_replica_asked(self, event: ReplicaAsked) -> None:
         self.open("replica", event.ref)
+
+    def on_workload_asked(self, event: WorkloadAsked) -> None:
+        self.open("workload", event.ref)
 
     def on_diagnosis_asked(self, event: DiagnosisAsked) -> None:
         self.open("diagnose", event.ref)

@@ -47,6 +47,14 @@ class ReplicaAsked(Message):
         self.ref = ref
 
 
+class WorkloadAsked(Message):
+    """Show this Deployment or StatefulSet."""
+
+    def __init__(self, ref: Ref) -> None:
+        super().__init__()
+        self.ref = ref
+
+
 class DiagnosisAsked(Message):
     """Say why this is not serving."""
 

@@ -53,6 +53,9 @@ SCREENS: tuple[ScreenEntry, ...] = (
     ScreenEntry("fleet", "fleet:FleetScreen", "every replica and its workload", ("pods", "po", "replicas")),
     ScreenEntry("nodes", "nodes:NodesScreen", "GPUs: who holds them, how they do, what waits", ("node", "no", "gpus")),
     ScreenEntry("replica", "replica:ReplicaScreen", "one replica", ("pod",), About.REPLICA),
+    ScreenEntry(
+        "workload", "workload:WorkloadScreen", "one Deployment or StatefulSet", ("deploy", "sts"), About.WORKLOAD
+    ),
     ScreenEntry("diagnose", "diagnosis:DiagnosisScreen", "why something does not serve", ("diagnosis",), About.ANY),
     ScreenEntry("fix", "fix:FixScreen", "the plan that fixes it", (), About.ANY),
     ScreenEntry("findings", "findings:FindingsScreen", "what is wrong anywhere, the worst first", ("inbox", "causes")),

@@ -24,7 +24,7 @@ from vops.render.fleet_table import (
 )
 from vops.render.text import Line, Span, Tone
 from vops.tui.feed import Picture
-from vops.tui.messages import DiagnosisAsked, FixAsked, LogsAsked, ReplicaAsked
+from vops.tui.messages import DiagnosisAsked, FixAsked, LogsAsked, ReplicaAsked, WorkloadAsked
 from vops.tui.screens.base import titled
 from vops.tui.screens.listing import LIST_KEYS, ListScreen
 from vops.tui.widgets.bar import Bar
@@ -170,7 +170,7 @@ class FleetScreen(ListScreen[ReplicaRow], inherit_bindings=False):
 
     def action_open(self) -> None:
         if subject := self._subject():
-            self.post_message(ReplicaAsked(subject) if subject.kind == "Pod" else DiagnosisAsked(subject))
+            self.post_message(ReplicaAsked(subject) if subject.kind == "Pod" else WorkloadAsked(subject))
 
     def action_diagnose(self) -> None:
         if subject := self._subject():

@@ -1,0 +1,179 @@
+"""The screen of a workload: rollout and revisions, replicas, the way in, who scales it, and what is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from textual.pilot import Pilot
+
+from tests.tui import builders
+from tests.tui.conftest import app_on, painted, screen_text, until
+from tests.unit.diagnosis import cluster_parts as parts
+from vops.diagnosis.facts import Facts, WorkloadFacts
+from vops.model.network import Service, ServicePort, ServiceSpec
+from vops.model.resources import Condition, Meta, Ref, Workload
+from vops.model.scaling import (
+    HorizontalPodAutoscaler,
+    HpaSpec,
+    HpaStatus,
+    ScaledObject,
+    ScaledObjectSpec,
+    ScaledObjectTrigger,
+    ScaleTarget,
+)
+from vops.render.text import plain
+from vops.render.workload import rollout_lines, scaler_lines, service_lines, workload_sentence
+from vops.tui.app import VopsApp
+from vops.tui.screens.diagnosis import DiagnosisScreen
+from vops.tui.screens.fix import FixScreen
+from vops.tui.screens.fleet import FleetScreen
+from vops.tui.screens.logs import LogsScreen
+from vops.tui.screens.runbooks import RunbooksScreen
+from vops.tui.screens.workload import PANES, WorkloadScreen
+
+LLAMA = Ref("Deployment", "llama-3-3-70b", "prod")
+
+
+def workload(*others: Any) -> WorkloadFacts:
+    found = parts.deployment("llama", replicas=2)
+    template = found.spec.template
+    labelled = msgspec.structs.replace(
+        template, metadata=msgspec.structs.replace(template.metadata, labels={"app": "llama"})
+    )
+    found = msgspec.structs.replace(found, spec=msgspec.structs.replace(found.spec, template=labelled))
+    own = () if any(isinstance(item, Workload) for item in others) else (parts.replicaset("llama"),)
+    return parts.world(found, parts.ready("llama-1", owner="llama"), *own, parts.node(), *others).workloads[0]
+
+
+def shown(lines: Any) -> str:
+    return plain(lines)
+
+
+def test_a_workload_short_of_replicas_says_so() -> None:
+    assert "▲ 1 of 2 ready" in shown([workload_sentence(workload())])
+
+
+def test_a_rollout_says_what_its_strategy_comes_to_and_what_fails() -> None:
+    found = workload()
+    failing = Condition("Progressing", "False", "ProgressDeadlineExceeded", "timed out")
+    status = msgspec.structs.replace(found.workload.status, conditions=(failing,))
+    changed = msgspec.structs.replace(found.workload, status=status)
+    text = shown(rollout_lines(WorkloadFacts(changed, found.facts)))
+    assert "at most 1 too many, 0 too few" in text
+    assert "▲ Progressing False  ProgressDeadlineExceeded: timed out" in text
+
+
+def test_a_paused_rollout_and_one_that_nobody_has_seen_yet_say_so() -> None:
+    found = workload()
+    spec = msgspec.structs.replace(found.workload.spec, paused=True)
+    meta = msgspec.structs.replace(found.workload.metadata, generation=5)
+    changed = msgspec.structs.replace(found.workload, spec=spec, metadata=meta)
+    text = shown(rollout_lines(WorkloadFacts(changed, found.facts)))
+    assert "paused" in text
+    assert "has not seen the newest change" in text
+
+
+def revision(number: int, image: str) -> Workload:
+    found = parts.replicaset("llama", revision=str(number))
+    meta = msgspec.structs.replace(found.metadata, annotations={"deployment.kubernetes.io/revision": str(number)})
+    container = msgspec.structs.replace(parts.ready("x").spec.containers[0], image=image)
+    template = msgspec.structs.replace(
+        found.spec.template, spec=msgspec.structs.replace(found.spec.template.spec, containers=(container,))
+    )
+    return msgspec.structs.replace(found, metadata=meta, spec=msgspec.structs.replace(found.spec, template=template))
+
+
+def test_revisions_are_told_the_newest_first_with_their_image() -> None:
+    text = shown(
+        rollout_lines(workload(parts.replicaset("llama"), revision(9, "r/vllm:old"), revision(10, "r/vllm:new")))
+    )
+    assert text.index("vllm:new") < text.index("vllm:old")
+
+
+def service(target: int | str) -> Service:
+    spec = ServiceSpec(selector={"app": "llama"}, ports=(ServicePort(port=80, target_port=target),))
+    return Service(metadata=Meta(name="llama", namespace=parts.NAMESPACE), spec=spec)
+
+
+@pytest.mark.parametrize(("target", "told"), [(8000, ":80 → 8000"), ("nobody", "✗ nobody: no container has a port")])
+def test_the_way_in_is_told_to_the_last_hop(target: int | str, told: str) -> None:
+    text = shown(service_lines(workload(service(target))))
+    assert "service/llama" in text
+    assert told in text
+
+
+def test_no_service_and_services_that_were_not_read_are_not_the_same() -> None:
+    assert "no Service leads to it" in shown(service_lines(workload()))
+    blind = Facts(builders.fleet_snapshot()).workloads[0]
+    assert "Services were not read" in shown(service_lines(blind))
+
+
+def test_an_autoscaler_tells_its_range_its_wish_and_its_query_but_no_credentials() -> None:
+    meta = Meta(name="llama", namespace=parts.NAMESPACE)
+    target = ScaleTarget(kind="Deployment", name="llama")
+    trigger = ScaledObjectTrigger("prometheus", "", {"query": "sum(x)", "threshold": "5", "authToken": "s3cret"})
+    scaled = ScaledObject(metadata=meta, spec=ScaledObjectSpec(target, 1, 8, triggers=(trigger,)))
+    hpa = HorizontalPodAutoscaler(
+        metadata=Meta(name="keda-hpa-llama", namespace=parts.NAMESPACE),
+        spec=HpaSpec(target, 1, 8),
+        status=HpaStatus(2, 4),
+    )
+    text = shown(scaler_lines(workload(scaled, hpa)))
+    assert "1 to 8 replicas" in text
+    assert "sum(x) · threshold 5" in text
+    assert "s3cret" not in text
+    assert "no autoscaler" in shown(scaler_lines(workload()))
+
+
+# --- the screen -------------------------------------------------------------------------------------------
+
+
+async def at_workload(app: VopsApp, pilot: Pilot[Any]) -> WorkloadScreen:
+    """From the fleet, as one goes there: tab to the workloads, enter on the first."""
+    await painted(pilot)
+    await pilot.press("tab", "enter")
+    await until(pilot, lambda: isinstance(app.screen, WorkloadScreen) and app.screen.is_drawn)
+    assert isinstance(app.screen, WorkloadScreen)
+    return app.screen
+
+
+@pytest.mark.usefixtures("looking")
+async def test_every_pane_is_reached_by_its_number_and_by_tab() -> None:
+    app = app_on()
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await at_workload(app, pilot)
+        for number, pane in enumerate(PANES, 1):
+            await pilot.press(str(number))
+            assert screen.focused is screen.query_one(f"#{pane}")
+            assert screen.query_one(f"#{pane}").region.height > 0
+        await pilot.press("tab")
+        assert screen.focused is screen.query_one("#rollout")
+        await pilot.press("shift+tab")
+        assert screen.focused is screen.query_one("#events")
+
+
+@pytest.mark.usefixtures("looking", "planned")
+@pytest.mark.parametrize(
+    ("key", "shows"), [("d", DiagnosisScreen), ("f", FixScreen), ("l", LogsScreen), ("R", RunbooksScreen)]
+)
+async def test_keys_of_a_workload(key: str, shows: type[Any]) -> None:
+    app = app_on()
+    async with app.run_test(size=(120, 34)) as pilot:
+        screen = await at_workload(app, pilot)
+        await pilot.press("r", key)
+        await until(pilot, lambda: isinstance(app.screen, shows))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, FleetScreen))
+
+
+@pytest.mark.usefixtures("looking")
+async def test_a_workload_that_goes_away_is_said_to_be_gone() -> None:
+    app = app_on()
+    async with app.run_test(size=(120, 34)) as pilot:
+        await painted(pilot)
+        app.open("workload", msgspec.structs.replace(LLAMA, uid="another"))
+        await until(pilot, lambda: "↓ gone" in screen_text(app))
