@@ -83,6 +83,8 @@ async def help_(pilot: Pilot[Any]) -> None:
 
 @pytest.mark.usefixtures("looking", "planned")
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("draw", [fleet, nodes, workload, findings, events, command, replica, plan, confirmation, help_])
+@pytest.mark.parametrize(
+    "draw", [fleet, nodes, workload, findings, events, command, replica, plan, confirmation, help_]
+)
 def test_it_looks_as_it_did(snap_compare: Any, draw: Draw, size: tuple[int, int]) -> None:
     assert snap_compare(app_on(), run_before=draw, terminal_size=size)
