@@ -78,8 +78,9 @@ def _lenient(schema: Any) -> Any:
         inner = {name: _value(item) for name, item in schema["properties"].items()}
         return {**schema, "properties": inner}
     lenient = {name: _lenient(item) for name, item in schema.items()}
-    if isinstance(more := schema.get("additionalProperties"), dict):
-        lenient["additionalProperties"] = _value(more)
+    for inside in ("additionalProperties", "items"):
+        if isinstance(schema.get(inside), dict):
+            lenient[inside] = _value(schema[inside])
     return lenient
 
 

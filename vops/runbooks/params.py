@@ -68,6 +68,20 @@ def _value(name: str, param: Param, given: Any) -> Any:
     return read
 
 
+def flaw(param: Param) -> str:
+    """What is wrong with a declaration, whatever is given; empty when nothing is."""
+    known = {f"{kind.api_version}/{kind.kind}" for kind in KINDS}
+    if unknown := [item for item in param.kinds if item not in known]:
+        return f"vops does not know the kind {unknown[0]}"
+    try:
+        re.compile(param.match)
+        if param.default is not None:
+            _check(TYPES[param.type].read(param.default, param), param)
+    except (re.error, ValueError) as error:
+        return str(error)
+    return ""
+
+
 def _check(value: Any, param: Param) -> None:
     if param.enum and value not in param.enum:
         raise ValueError(f"{value!r} is not one of {', '.join(map(str, param.enum))}")

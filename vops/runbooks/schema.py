@@ -16,7 +16,7 @@ from vops.library import read_part_file
 from vops.planning.plan import Gate, OnFail, Risk, digest
 from vops.runbooks.includes import ReadPart
 from vops.runbooks.kinds import StepKind, discover
-from vops.runbooks.params import TYPES, Param, seconds
+from vops.runbooks.params import TYPES, Param, flaw, seconds
 from vops.runbooks.positions import Path, Source
 from vops.runbooks.structure import Loop, Placed, Section, placed_steps
 
@@ -149,6 +149,8 @@ def _head(source: Source) -> Head:
         if param.type not in TYPES:
             hint = f"known are: {', '.join(TYPES)}"
             source.fail(f"parameter {name} has the unknown type {param.type!r}", ("params", name, "type"), hint=hint)
+        if wrong := flaw(param):
+            source.fail(f"parameter {name}: {wrong}", ("params", name))
         if not name.isidentifier():
             source.fail(f"parameter {name!r} is not a name that expressions can use", ("params", name))
     return head

@@ -6,7 +6,7 @@ nothing, so the step can be planned again after it was applied.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -20,6 +20,7 @@ from vops.runbooks.paths import Places
 KIND = "k8s.patch"
 GROUP = Group.CHANGE
 RIGHTS = ("get ref", "patch ref")
+_PLACES = ("/", "@vllm")
 
 
 class Put(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,6 +49,34 @@ class Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="came
     """Places to clear, if anything stands there."""
     strategy: dict[str, Any] | None = None
     """The strategy of the rollout that this starts, set with it; null leaves it as it is."""
+
+
+def complaint(args: Mapping[str, Any]) -> str:
+    """Places that are none, and strategies that the API server refuses or that never end."""
+    written = [args.get(key) for key in ("set", "default", "atLeast", "append")]
+    places = [*(place for item in written if isinstance(item, Mapping) for place in item), *_removed(args)]
+    wrong = next((place for place in places if not str(place).startswith(_PLACES)), None)
+    if wrong is not None:
+        return f"has the place {wrong!r}, which is none of {', '.join(f'{start}…' for start in _PLACES)}"
+    settings = args.get("set")
+    strategies = [args.get("strategy"), settings.get("/spec/strategy") if isinstance(settings, Mapping) else None]
+    found = (_wrong_strategy(item) for item in strategies if isinstance(item, Mapping))
+    return next(filter(None, found), "")
+
+
+def _removed(args: Mapping[str, Any]) -> list[Any]:
+    removed = args.get("remove")
+    return removed if isinstance(removed, list) else []
+
+
+def _wrong_strategy(strategy: Mapping[str, Any]) -> str:
+    rolling = strategy.get("rollingUpdate")
+    if strategy.get("type") == "Recreate" and rolling is not None:
+        return "sets the strategy Recreate with a rollingUpdate, which the API server refuses"
+    bounds = rolling if isinstance(rolling, Mapping) else {}
+    if all(str(bounds.get(key, "")) in ("0", "0%") for key in ("maxSurge", "maxUnavailable")):
+        return "sets maxSurge and maxUnavailable to 0, so that nothing could ever be replaced"
+    return ""
 
 
 def plan(args: Args, view: View) -> Changes:
