@@ -95,6 +95,15 @@ async def test_flags_are_read_as_vllm_reads_them(vops: RunVops) -> None:
     assert (done.document["gpus"], done.document["kv_bytes_per_token"]) == (2, 32768)
 
 
+async def test_a_concurrency_without_a_card_is_answered_for_the_cheapest_one(vops: RunVops) -> None:
+    done = await vops("size", "--config", str(LLAMA), "--max-model-len", "8192", "--concurrency", "40", "-o", "json")
+    found = done.document
+    assert found["fits"]
+    assert found["max_concurrent_sequences"] >= 40
+    first = found["placements"][0]
+    assert (found["gpu"], found["gpus"]) == (first["gpu"], first["gpus"])
+
+
 async def test_the_cheapest_cards_for_a_concurrency_are_found(vops: RunVops) -> None:
     done = await vops("size", *ON_L4, "--max-model-len", "8192", "--concurrency", "40", "-o", "json")
     placements = done.document["placements"]
@@ -233,6 +242,9 @@ async def test_without_the_hub_the_error_says_what_else_to_give(vops: RunVops, e
     ("arguments", "said"),
     [
         (["--config", str(LLAMA)], "no card to size for"),
+        (["--config", str(LLAMA), "--concurrency", "2000000000"], "no card that vops knows holds 2000000000 such"),
+        ([*ON_L4, "--max-model-len", "9" * 20], "is not a number of tokens"),
+        ([*ON_L4, "--max-num-seqs", "9" * 20], "less than or equal to"),
         (["--gpu", "L5", "--config", str(LLAMA)], "--gpu 'L5' is not a card"),
         (["--gpu", "L4"], "nothing to size"),
         ([*ON_L4, "--node", "a"], "both name a card"),

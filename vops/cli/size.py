@@ -20,6 +20,7 @@ FORMATS = ("text", "json")
 DEFAULT_TIMEOUT_S = 10.0
 MOST_RANKS = 4096
 MOST_GIB = 10_000
+MOST_COUNT = 2**31 - 1
 LARGEST_LOG = 64_000_000
 
 
@@ -41,9 +42,9 @@ def size(
     kv_cache_dtype: Annotated[str, typer.Option(metavar="DTYPE")] = "auto",
     dtype: Annotated[str, typer.Option(metavar="DTYPE", help="of weights and activations, as vLLM takes it")] = "auto",
     quantization: Annotated[str | None, typer.Option("--quantization", "-q", metavar="METHOD")] = None,
-    max_num_seqs: Annotated[int | None, typer.Option(metavar="N", min=1)] = None,
+    max_num_seqs: Annotated[int | None, typer.Option(metavar="N", min=1, max=MOST_COUNT)] = None,
     max_num_batched_tokens: Annotated[str, typer.Option(metavar="N")] = "",
-    block_size: Annotated[int | None, typer.Option(metavar="N", min=1)] = None,
+    block_size: Annotated[int | None, typer.Option(metavar="N", min=1, max=MOST_COUNT)] = None,
     enforce_eager: Annotated[bool, typer.Option("--enforce-eager")] = False,
     prefix_caching: Annotated[
         bool | None,
@@ -63,14 +64,20 @@ def size(
     weights_bytes: Annotated[int | None, typer.Option(metavar="N", min=1, help="the checkpoint's size")] = None,
     revision: Annotated[str, typer.Option(help="the Hub's branch, tag or commit")] = "",
     concurrency: Annotated[
-        int, typer.Option(metavar="N", min=0, help="also: the cheapest cards for N long requests at once")
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            max=MOST_COUNT,
+            help="also: the cheapest cards for N long requests at once; needs no card",
+        ),
     ] = 0,
     read_gbs: Annotated[float, typer.Option(metavar="F", min=0.01, help="10⁹ bytes/s that weights load at")] = 1.0,
     learn: Annotated[str, typer.Option(metavar="LOG", help="record what a real start logged; - for stdin")] = "",
 ) -> None:
     from vops.cli.output import chosen, emit, emit_lines
     from vops.cli.running import settings_of
-    from vops.operations.size import Wanted, answer, speculation_of
+    from vops.operations.size import Wanted, answer, cheapest, speculation_of
     from vops.render.size import size_json, size_lines
     from vops.sizing.parallelism import Parallelism
     from vops.sizing.settings import Asked
@@ -96,8 +103,10 @@ def size(
         cpu_offload_gib=_gib("--cpu-offload-gb", cpu_offload_gb),
     )
     settings = settings_of(options)
-    card = _card(gpu, node, memory_gib, settings)
+    card = None if concurrency and not gpu and not node else _card(gpu, node, memory_gib, settings)
     source = _source(model, config, revision, settings, stdin_taken=learn == "-")
+    if card is None:
+        card, asked = cheapest(source, asked, concurrency, weights_bytes)
     wanted = Wanted(source, card, asked, concurrency, read_gbs, weights_bytes)
     if learn:
         wanted = _learn(wanted, learn, settings, quiet=options.quiet)
@@ -125,7 +134,7 @@ def _tokens(flag: str, text: str) -> int | None:
     if not text or text in ("auto", "-1"):
         return None
     tokens = token_count(text)
-    if not tokens:
+    if not tokens or tokens > MOST_COUNT:
         raise UsageError(f"{flag} {text!r} is not a number of tokens", hint="as in 8192, 8k (8000) or 8K (8192)")
     return tokens
 
@@ -154,7 +163,10 @@ def _card(gpu: str, node: str, memory_gib: float | None, settings: Settings) -> 
 
         return run(_node_card(node, settings))
     if not gpu:
-        raise UsageError("no card to size for", hint="give --gpu L4, --gpu H100, … or --node NAME")
+        raise UsageError(
+            "no card to size for",
+            hint="give --gpu L4, --gpu H100, …, --node NAME, or --concurrency N for the cheapest cards",
+        )
     return card_called(gpu, memory_gib)
 
 

@@ -76,6 +76,22 @@ def answer(wanted: Wanted, state: Path) -> Answer:
     )
 
 
+def cheapest(source: Source, asked: Asked, concurrency: int, weights_bytes: int | None) -> tuple[Card, Asked]:
+    """The card that holds `concurrency` requests for the least, and what is asked of it.
+
+    Raises UsageError where none holds them.
+    """
+    model = architecture(source.config)
+    checkpoint = weights_bytes or trusted_checkpoint(model, source)
+    found = next(iter(placements(model, asked, concurrency, checkpoint_bytes=checkpoint)), None)
+    if found is None:
+        raise UsageError(
+            f"no card that vops knows holds {concurrency} such requests at once, on up to 8 of them",
+            hint="fewer requests, a shorter --max-model-len, or --gpu CARD with --tp and --pp",
+        )
+    return found.card, found.sizing.asked
+
+
 def learn(wanted: Wanted, state: Path, log: str, at: str) -> tuple[Wanted, Path]:
     """Records what a real start logged, and returns the question that it answers from now on: the settings it had.
 
