@@ -26,6 +26,7 @@ _COLOUR = lazy_pattern(r"(?:[\x1b\ufffd]\[[0-9;]{0,16}m|\[\d{1,3}(?:;\d{1,3}){0,
 _SOURCE = lazy_pattern(
     r"\[pod/[^\]\s]{1,512}\](?: |$)"  # kubectl logs --prefix
     r"|[\w.-]{1,80} +\|(?: |$)"  # docker compose
+    r"|[A-Z][a-z]{2}, [A-Z][a-z]{2} \d{1,2} \d{4} \d{1,2}:\d\d:\d\d [ap]m(?: |$)"  # Rancher
     r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d [\w.-]{1,80} [\w.@/-]{1,80}(?:\[\d{1,10}\])?:(?: |$)",  # journald
     re.ASCII,
 )

@@ -26,6 +26,8 @@ _FATAL = lazy_pattern(
     r"|permission denied).*"
     r"|.{0,120}: (?:\d+: |line \d+: )?(?:exec: )?[\w./-]{1,200}: (?:command )?not found$"
     r"|/usr/bin/env: .{1,200}: No such file or directory.*"
+    r"|(?:/bin/)?(?:ba|da|a)?sh: (?:line )?(?:\d+: )?.{1,200}: (?:No such file or directory|Permission denied"
+    r"|Is a directory|cannot execute.{0,80}|syntax error.{0,120})$"
     r"|.{0,80}python[\d.]*: can't open file .{1,300}|.{0,80}python[\d.]*: (?:No module named"
     r"|Error while finding module) .{1,300})"
     r"|(?P<Loader>.{0,200}error while loading shared libraries: .{1,300}"
@@ -47,8 +49,8 @@ _FATAL = lazy_pattern(
 )
 _QUICK = lazy_pattern(
     r"terminate|NVRM|\(\): |corrupt|Fatal|fault|error|Illegal|Aborted|egfault|SIG|signal|Killed|not found|No such"
-    r"|no such|denied|can't open|No module|Errno|Watchdog|nvidia-c|ERROR|curl|wget|fatal|failed|Exception: |Failed|GCS"
-    r"|Access|Error|logged",
+    r"|no such|[Dd]enied|cannot exec|Is a dir|can't open|No module|Errno|Watchdog|nvidia-c|ERROR|curl|wget|fatal"
+    r"|failed|Exception: |Failed|GCS|Access|Error|logged",
     re.ASCII,
 )
 _WHAT = lazy_pattern(r"\s+what\(\): +(.{1,1000})", re.ASCII)

@@ -17,7 +17,7 @@ from vops.diagnosis.wordings import read, wording
 from vops.model.patterns import lazy_pattern
 from vops.model.resources import Event, Probe
 
-_STATUS = lazy_pattern(r"statuscode: (4\d\d)", re.ASCII)
+_STATUS = lazy_pattern(r"statuscode: (4\d\d|503)", re.ASCII)
 _WRONG_STATUS = (401, 403, 404, 405)
 _NEVER = (
     wording(

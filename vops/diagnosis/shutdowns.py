@@ -21,6 +21,9 @@ _SIGNALLED = lazy_pattern(
 )
 """A shell's word for a child that was sent SIGKILL, and PyTorch's for any signal."""
 
+_RAY_KILLED = lazy_pattern(r".{0,200}\b[1-9]\d{0,5} Workers .{0,40}killed due to memory pressure", re.ASCII)
+"""Ray's word for workers that its monitor ended before the kernel would have."""
+
 _SIGNALS = {"SIGKILL": 9, "SIGSEGV": 11, "SIGABRT": 6, "SIGBUS": 7, "SIGTERM": 15}
 _PARENTS_SIGNAL = -15
 """What a worker is ended with when another one has failed."""
@@ -65,6 +68,8 @@ class Endings:
             self._died(line, None)
         elif ("Killed" in text or "with signal" in text) and (signal := _SIGNALLED.match(text)):
             self._died(line, -_SIGNALS.get(signal[1] or "SIGKILL", 9))
+        elif "memory pressure" in text and _RAY_KILLED.match(text):
+            self._died(line, -_SIGNALS["SIGKILL"])
 
     def _died(self, line: Line, code: int | None) -> None:
         if code == _PARENTS_SIGNAL:

@@ -20,7 +20,7 @@ from vops.model.patterns import lazy_pattern
 _TYPE = r"(?:(?:[A-Za-z_]\w{0,60}\.){0,8}[A-Z]|(?:[A-Za-z_]\w{0,60}\.){1,8}[a-z])\w{0,60}"
 _EXCEPTION = lazy_pattern(
     rf"({_TYPE}(?:Error|Exception|Interrupt|Exit|Failure|Timeout|Died|Unavailable|IsEnabled|OutOfResources|Empty)"
-    r"(?:\([\w.]{1,80}\))?)(?:: (.*)|:)?$",
+    r"(?:\([\w.]{1,80}\))?|socket\.(?:gaierror|herror|timeout|error)|(?:struct|zlib|re|lzma)\.error)(?:: (.*)|:)?$",
     re.ASCII | re.DOTALL,
 )
 _IN_TRACEBACK = lazy_pattern(

@@ -22,11 +22,12 @@ from vops.model.snapshot import (
     SourceState,
     SourceStatus,
 )
+from vops.model.storage import PersistentVolumeClaim
 from vops.model.text import scrub
 from vops.operations.bundle_files import BundleFile, Content, read_files
 from vops.operations.bundle_objects import SOURCES, Document, Objects, newer, read_described_objects, read_objects
 from vops.operations.bundle_pods import PodFile, main_container, owners, split_previous, stand_in
-from vops.operations.bundle_subjects import UNNAMED, above, objects_of
+from vops.operations.bundle_subjects import UNNAMED, above, objects_of, tells_of_no_volume, waiting_for
 from vops.operations.describe_text import log_within
 
 NOT_THERE = "not in the bundle"
@@ -93,6 +94,8 @@ class Contents:
     def add_subjects_of_events(self) -> None:
         """What the events are about, where the bundle holds neither a pod nor what makes pods."""
         self._add_deployments_above()
+        if not self._pods and not self._workloads:
+            self._add_pods_of_claims()
         known = {item for item in self._related if item[0] not in ("ConfigMap", "NodeClaim", "NodePool")}
         if self._pods or self._workloads or known or not self._events:
             return
@@ -100,6 +103,15 @@ class Contents:
         for kind, item in objects_of(self._events.values(), "events"):
             self._held.add(SOURCES[kind])
             self._add(item, kind, None)
+
+    def _add_pods_of_claims(self) -> None:
+        """What waits for claims that came alone and have no volume."""
+        claims = [item for item in self._related.values() if isinstance(item, PersistentVolumeClaim)]
+        refused = {item.involved_object.name for item in self._events.values() if tells_of_no_volume(item)}
+        for claim in claims:
+            if claim.status.phase == "Pending" and claim.metadata.name in refused:
+                self._held.add(Source.PODS)
+                self._add(waiting_for(claim, "its claim"), "Pod", None)
 
     def _add_deployments_above(self) -> None:
         """The Deployments of ReplicaSets that came without them: those are what is diagnosed."""

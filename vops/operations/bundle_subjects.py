@@ -70,6 +70,8 @@ _CONTAINER = lazy_pattern(
 )
 _FIELD = lazy_pattern(r"spec\.(?:initC|c)ontainers\{([a-z0-9-]{1,63})\}")
 _PROBED = lazy_pattern(r"(?i:(startup|liveness) probe (?:failed|errored))|failed (startup|liveness) probe")
+_UNWELL = "statuscode: 503"
+"""A server that answers so has been up: how long ago it was started tells. One that refuses may be loading."""
 _CLASS = lazy_pattern(r'storageclass(?:\.storage\.k8s\.io)? "([\w.-]{1,253})" not found')
 _UNBOUND = "pod has unbound immediate PersistentVolumeClaims"
 _HASH = lazy_pattern(r"-[a-z0-9]{6,10}")
@@ -156,6 +158,9 @@ def _container_status(name: str, events: Sequence[Event]) -> ContainerStatus:
     if state.waiting is not None and not state.waiting.message and waiting is not None:
         reason = state.waiting.reason
         state = ContainerState(waiting=Waiting(reason, waiting.waiting.message if waiting.waiting else ""))
+    if state.running is not None and _UNWELL in events[-1].message and not any(_ends_again(item) for item in events):
+        started = next((item.last_seen for item in reversed(events) if item.reason == "Started"), None)
+        state = ContainerState(running=Running(started_at=started))
     restarts = max((item.times for item in events if _ends_again(item)), default=0)
     before = ContainerState(terminated=_death(events)) if restarts else ContainerState()
     return ContainerStatus(name=name, state=state, last_state=before, restart_count=restarts)
@@ -241,25 +246,31 @@ def _without_hash(name: str) -> str:
 
 def _claim(meta: Meta, events: Sequence[Event]) -> list[Found]:
     """A claim that is not bound, and a pod that waits for it."""
-    if not any(item.type == "Warning" or item.reason == "FailedBinding" for item in events):
+    if not any(tells_of_no_volume(item) for item in events):
         return []
     wanted = next((match[1] for item in events if (match := _CLASS.search(item.message))), None)
-    volume = Volume(name="models", persistent_volume_claim={"claimName": meta.name})
-    container = Container(name="vllm", command=("vllm", "serve"))
-    waits = Pod(
-        metadata=msgspec.structs.replace(meta, name=UNNAMED),
-        spec=PodSpec(containers=(container,), volumes=(volume,)),
-        status=PodStatus(
-            phase="Pending",
-            conditions=(
-                Condition("PodScheduled", "False", message="pod has unbound immediate PersistentVolumeClaims"),
-            ),
-        ),
-    )
     claim = PersistentVolumeClaim(
         metadata=meta, spec=ClaimSpec(storage_class_name=wanted), status=ClaimStatus(phase="Pending")
     )
-    return [("PersistentVolumeClaim", claim), ("Pod", waits)]
+    return [("PersistentVolumeClaim", claim), ("Pod", waiting_for(claim, meta.annotations[STAND_IN]))]
+
+
+def tells_of_no_volume(event: Event) -> bool:
+    """Whether an event says that a claim got no volume, and not merely that it waits for a pod."""
+    return event.involved_object.kind == "PersistentVolumeClaim" and (
+        event.type == "Warning" or event.reason == "FailedBinding"
+    )
+
+
+def waiting_for(claim: PersistentVolumeClaim, source: str) -> Pod:
+    """A pod that cannot run before a claim has its volume."""
+    volume = Volume(name="models", persistent_volume_claim={"claimName": claim.metadata.name})
+    container = Container(name="vllm", command=("vllm", "serve"))
+    return Pod(
+        metadata=Meta(UNNAMED, claim.metadata.namespace, annotations={STAND_IN: source}),
+        spec=PodSpec(containers=(container,), volumes=(volume,)),
+        status=PodStatus(phase="Pending", conditions=(Condition("PodScheduled", "False", message=_UNBOUND),)),
+    )
 
 
 def _hpa(meta: Meta, events: Sequence[Event]) -> list[Found]:

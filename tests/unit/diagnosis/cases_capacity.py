@@ -9,6 +9,7 @@ import msgspec
 
 from tests.unit.diagnosis.cluster_parts import (
     GPU,
+    HEALTH,
     NAMESPACE,
     ago,
     crashed,
@@ -199,6 +200,26 @@ def unready(**more: Any) -> Case:
     return lambda: world(pod(status=running(600), conditions=[fell]), node(**more))
 
 
+def put_down(status: int) -> Case:
+    """A server that its liveness probe got restarted."""
+    killing = event("Killing", "Container vllm failed liveness probe, will be restarted")
+    said = event("Unhealthy", f"Liveness probe failed: HTTP probe failed with statuscode: {status}", count=9)
+    asks = {"livenessProbe": HEALTH}
+    return lambda: world(pod(status=crashed(137, ran_s=4000, restarts=7), container=asks), node(), killing, said)
+
+
+def leaving(**more: Any) -> Case:
+    """A server that should be gone for five minutes."""
+    return lambda: world(pod(status=running(600, ready=False), metadata={"deletionTimestamp": ago(300)}), node(**more))
+
+
+def unwell(answer: str) -> Case:
+    """A server that is up for hours and fails its readiness probe."""
+    said = event("Unhealthy", f"Readiness probe failed: {answer}", count=90)
+    fell = {"type": "Ready", "status": "False", "lastTransitionTime": ago(900)}
+    return lambda: world(pod(status=running(9000), conditions=[fell]), node(), said)
+
+
 def out_of_memory(
     *events: Event,
     limit: str = "16Gi",
@@ -270,6 +291,9 @@ FIRES: dict[str, Case] = {
     "node-lost": failed("Terminated", "Pod was terminated in response to imminent node shutdown."),
     "node-lost-while-ready": lambda: world(ready(), node(ready=False)),
     "node-lost-while-serving": unready(ready=False),
+    "node-lost-while-leaving": leaving(ready=False),
+    "engine-dead-until-killed": put_down(503),
+    "engine-dead-by-health": unwell("HTTP probe failed with statuscode: 503"),
     "node-restarted": lambda: world(pod(status=crashed(255, reason="Unknown", restarts=1, back=True)), node()),
     "tmpfs-charged": out_of_memory(shm="16Gi"),
     "node-oom": out_of_memory(on_node("SystemOOM", VICTIM), limit="", shm="1Gi"),
@@ -321,6 +345,9 @@ NEAR_MISSES: dict[str, Case] = {
     "node-lost": disrupted("EvictionByEvictionAPI", "Eviction API: evicting"),
     "node-lost-while-ready": lambda: world(ready(), node()),
     "node-lost-while-serving": unready(),
+    "node-lost-while-leaving": leaving(ready=True),
+    "engine-dead-until-killed": put_down(500),
+    "engine-dead-by-health": unwell('Get "http://10.0.0.1:8000/health": context deadline exceeded'),
     "node-restarted": lambda: world(pod(status=crashed(255, restarts=1, back=True)), node()),
     # a small volume, in a limit that is too small anyway
     "tmpfs-charged": out_of_memory(shm="1Gi", limit="8Gi"),

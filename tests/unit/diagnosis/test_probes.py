@@ -180,7 +180,8 @@ def test_an_answer_shows_without_a_log_that_the_server_is_up(status: int, cause:
             "context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
             "liveness-kill-under-load",
         ),
-        (4000, "HTTP probe failed with statuscode: 503", "unknown"),
+        (4000, "HTTP probe failed with statuscode: 503", "engine-dead"),
+        (4000, "HTTP probe failed with statuscode: 500", "unknown"),
     ],
 )
 def test_without_a_log_the_length_of_its_life_tells_a_start_from_a_busy_server(

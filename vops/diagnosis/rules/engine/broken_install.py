@@ -51,7 +51,8 @@ _BROKEN = lazy_pattern(
     r"|must be installed"
     r"|kernels not found|Error building extension|ninja: build stopped|Ninja build failed"
     r"|version \S{1,40} is required, but"
-    r"|Only one platform plugin"
+    r"|Only one platform plugin|not available or outdated"
+    r"|(?:[Kk]ernels?|[Pp]ackages?|[Ll]ibrary|[Mm]odules?) (?:are|is) not (?:available|installed)"
 )
 _SIGNATURE = lazy_pattern(f"{_BROKEN.pattern}|{_COMPILER.pattern}")
 

@@ -20,8 +20,11 @@ from __future__ import annotations
 from vops.diagnosis import deaths, evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence
+from vops.diagnosis.probes import answered_status, failures
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.startup import probe_kill
 from vops.model.patterns import lazy_pattern
+from vops.model.resources import Event
 from vops.model.snapshot import Source
 
 _CRASH = lazy_pattern(
@@ -32,6 +35,9 @@ _CRASH = lazy_pattern(
     r"|signal (?:6|11))|c10::Error|cudaErrorIllegalAddress|cudaErrorAssert"
 )
 _WORKER = lazy_pattern(r"Worker exit type: SYSTEM_ERROR|[Tt]he actor died unexpectedly|worker process has died")
+_UNHEALTHY = 503
+"""What vLLM's /health answers when its engine is dead; before the engine is up nothing listens."""
+_ASKING = ("Readiness", "Liveness")
 _SIGNALS = {-6: "abort", -11: "segmentation fault", -7: "bus error", -4: "illegal instruction"}
 
 
@@ -166,6 +172,41 @@ def engine_dead_running(replica: Replica) -> Verdict | None:
         fixes=(
             remedies.advice(
                 "Restart the replica",
+                f"kubectl -n {replica.namespace} delete pod {replica.name}: its controller starts another.",
+                "Give it a livenessProbe on /health, which answers 503 when the engine is dead.",
+            ),
+        ),
+    )
+
+
+@rule(cause="engine-dead", branch=Branch.SERVE, order=50)
+def engine_dead_by_health(replica: Replica) -> Verdict | None:
+    """A server that answers its probe, and says that its engine does not work."""
+    return _unwell(replica, next((found for kind in _ASKING if (found := failures(replica, kind))), None))
+
+
+@rule(cause="engine-dead", branch=Branch.DIED, order=67)
+def engine_dead_until_killed(replica: Replica) -> Verdict | None:
+    """A server that the kubelet restarted because it said that its engine does not work."""
+    kill = probe_kill(replica)
+    return _unwell(replica, failures(replica, "Liveness")) if kill is not None and kill.kind == "liveness" else None
+
+
+def _unwell(replica: Replica, event: Event | None) -> Verdict | None:
+    log = replica.death_log
+    known = log is not None and log.root is not None
+    if event is None or answered_status(event) != _UNHEALTHY or known or len(replica.pod.spec.containers) > 1:
+        return None
+    kind = event.message.split()[0].lower()
+    return Verdict(
+        summary=f"{replica.name} answers its {kind} probe with 503: its engine is probably dead",
+        evidence=(evidence.event(event),),
+        confidence=Confidence.POSSIBLE,
+        fixes=(
+            remedies.advice(
+                "Look at its log, then restart the replica",
+                f"kubectl -n {replica.namespace} logs {replica.name} | grep -n EngineDeadError  (after a restart with "
+                "--previous)",
                 f"kubectl -n {replica.namespace} delete pod {replica.name}: its controller starts another.",
                 "Give it a livenessProbe on /health, which answers 503 when the engine is dead.",
             ),

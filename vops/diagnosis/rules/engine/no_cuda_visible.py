@@ -32,7 +32,9 @@ NO_GPU = lazy_pattern(
     r"|libcuda\.so cannot found|cudaGetDeviceCount.{0,300}Error (?:3|46|101|304|999):"
     r"|No supported device detected|CUDA unknown error - this may be due to an incorrectly set up environment"
     r"|Can't initialize NVML|UnspecifiedPlatform|0 active drivers \(\[\]\)|The NVIDIA Driver was not detected"
+    r"|invalid literal for int\(\) with base 10: '(?:MIG|GPU)-"
 )
+_BY_UUID = "invalid literal for int"
 _VARIABLES = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
 
 
@@ -41,16 +43,24 @@ def no_cuda_visible(replica: Replica) -> Verdict | None:
     hit = deaths.error(replica, NO_GPU)
     if hit is None:
         return None
-    asks = replica.gpu_count
+    asks, by_uuid = replica.gpu_count, _BY_UUID in hit[0].text
     none = replica.observed and not asks
     return deaths.verdict(
         replica,
         hit,
-        f"{replica.name} sees no GPU" + (": it does not ask for one" if none else ""),
-        deaths.steps(replica, "Give the container a GPU", *_steps(replica, none=none)),
+        f"{replica.name} cannot use a GPU that CUDA_VISIBLE_DEVICES names by its UUID"
+        if by_uuid
+        else f"{replica.name} sees no GPU" + (": it does not ask for one" if none else ""),
+        deaths.steps(replica, "Give the container a GPU", *(_NUMBERS if by_uuid else _steps(replica, none=none))),
         evidence.container_field(replica, "resources.limits", f"{asks} GPUs"),
         *_settings(replica),
     )
+
+
+_NUMBERS = (
+    "This version of vLLM takes numbers there: set env CUDA_VISIBLE_DEVICES to 0 (0,1,… for several GPUs of the pod).",
+    "Or set the image to a newer vLLM.",
+)
 
 
 def _steps(replica: Replica, *, none: bool) -> tuple[str, ...]:

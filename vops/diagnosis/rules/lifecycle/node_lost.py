@@ -70,6 +70,15 @@ def node_lost_while_serving(replica: Replica) -> Verdict | None:
     return _on_lost_node(replica)
 
 
+@rule(cause="node-lost", branch=Branch.GONE, explains={"host-oom", "engine-dead"}, order=7)
+def node_lost_while_leaving(replica: Replica) -> Verdict | None:
+    """A pod that cannot be removed, for the kubelet that would have to end it does not answer."""
+    due = replica.pod.metadata.deletion_timestamp
+    if due is None or due > replica.facts.snapshot.at:
+        return None
+    return _on_lost_node(replica)
+
+
 @rule(cause="node-lost", branch=Branch.DIED, explains={"host-oom"}, order=1)
 def node_restarted(replica: Replica) -> Verdict | None:
     """A container that ended with its node or runtime, and was started again."""

@@ -34,8 +34,8 @@ _FAILED = lazy_pattern(
     r"|failed to lookup address information|No address associated with hostname|EAI_AGAIN|server misbehaving"
 )
 _HOST = lazy_pattern(
-    r"(?:Failed to resolve|host=|[Cc]ould not resolve host:?|lookup|addresses of \(|to host|resolve|connect(?:ing)? to)"
-    r"\s*['\"(]?([A-Za-z0-9][\w.-]*[A-Za-z0-9])",
+    r"(?:Failed to resolve|host=|[Cc]ould not resolve host:?|lookup|addresses of \(|to host|resolve|connect(?:ing)? to"
+    r"|(?:not known|name resolution|with hostname):)\s*['\"(]?([A-Za-z0-9][\w.-]*[A-Za-z0-9])",
     re.ASCII,
 )
 _TRANSIENT = lazy_pattern(r"(?i:temporary failure|server misbehaving|i/o timeout|EAI_AGAIN|Errno -3|error -3)")
