@@ -141,10 +141,10 @@ async def test_s_goes_from_column_to_column_and_a_click_on_a_title_sorts_by_it()
     async with app.run_test(size=(120, 34)) as pilot:
         await painted(pilot)
         await pilot.press("s")
-        assert "UTIL▼" in screen_text(app) or "NODE▲" in screen_text(app) or "GPU▲" in screen_text(app)
+        assert "UTIL↓" in screen_text(app) or "NODE↑" in screen_text(app) or "GPU↑" in screen_text(app)
         header = next(line for line in screen_text(app).splitlines() if "  POD" in line)
         await pilot.click("#replicas", offset=(header.index("WAIT"), 1))
-        await until(pilot, lambda: "WAIT▼" in screen_text(app))
+        await until(pilot, lambda: "WAIT↓" in screen_text(app))
         assert pods(app)[0] == "qwen3-8b-6f9c4-tz7mm"
 
 

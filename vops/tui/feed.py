@@ -154,7 +154,8 @@ class Painter:
         self._judge(replicas)
         view = fleet_view(facts, {uid: verdict for uid, (_, verdict) in self._verdicts.items()})
         self._count_gpus(facts)
-        self.ring.take(snapshot)
+        if view.unread is None:
+            self.ring.take(snapshot)
         return self._joined(facts, view, self._remember(view))
 
     def replayed(self, snapshot: ClusterSnapshot) -> Picture:

@@ -293,7 +293,7 @@ class Table(ScrollView, Generic[R], can_focus=True):
         segments = [Segment(" " * GUTTER, self._plain.base)]
         for item in self._placed():
             column = item.column
-            arrow = ("▼" if reverse else "▲") if column.key == key else ""
+            arrow = ("↓" if reverse else "↑") if column.key == key else ""
             style = self._plain.named["table--sorted" if arrow else "table--header"]
             if len(column.title + arrow) > item.width:  # the arrow may stand in the gap
                 segments.append(Segment(f"{column.title}{arrow}{' ' * (item.gap - 1)}", style))
