@@ -52,6 +52,12 @@ async def disturb(chance: random.Random, session: Session) -> None:
         await session.cluster.delete(PODS, meta.name, meta.namespace, uid=meta.uid)
 
 
+async def press(pilot: Pilot[None], *keys: str) -> None:
+    """Presses keys one by one. Raises TimeoutError for one that nothing came of."""
+    for key in keys:
+        await asyncio.wait_for(pilot.press(key), FROZEN_S)
+
+
 async def press_something(chance: random.Random, pilot: Pilot[None]) -> str:
     """One key, a command, a filter, a click or another size; says which."""
     what = chance.random()
@@ -61,11 +67,11 @@ async def press_something(chance: random.Random, pilot: Pilot[None]) -> str:
         return f"size {size}"
     if what < 0.12:
         typed: str = chance.choice(COMMANDS)
-        await pilot.press("escape", "colon", *typed, "enter")
+        await press(pilot, "escape", "colon", *typed, "enter")
         return f":{typed}"
     if what < 0.16:
         typed = chance.choice(FILTERS)
-        await pilot.press("escape", "slash", *typed, "enter")
+        await press(pilot, "escape", "slash", *typed, "enter")
         return f"/{typed}"
     if what < 0.20:
         width, height = pilot.app.size
@@ -73,7 +79,7 @@ async def press_something(chance: random.Random, pilot: Pilot[None]) -> str:
         await pilot.click(offset=spot, times=chance.choice((1, 2)))
         return f"click {spot}"
     key: str = chance.choice(KEYS)
-    await pilot.press(key)
+    await press(pilot, key)
     return key
 
 
@@ -83,7 +89,7 @@ async def play(app: VopsApp, lab: Lab, chance: random.Random, ends: float) -> in
     async with app.run_test(size=(120, 34)) as pilot:
         while time.monotonic() < ends:
             try:
-                last.append(await asyncio.wait_for(press_something(chance, pilot), FROZEN_S))
+                last.append(await press_something(chance, pilot))
             except TimeoutError as error:
                 raise AssertionError(f"frozen, seed {SEED}: {list(last)}") from error
             done += 1

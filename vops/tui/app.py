@@ -73,7 +73,7 @@ class VopsApp(SharingApp):
         Binding("ctrl+o", "jump", "Jump to a pane", show=False, id="app.jump"),
         Binding("Y", "export", "Write down what is on the screen", show=False, id="app.export"),
         Binding("q", "leave", "Quit", id="app.quit"),
-        Binding("ctrl+c", "leave", "Quit", show=False, priority=True, id="app.quit_always"),
+        Binding("ctrl+c,ctrl+q", "leave", "Quit", show=False, priority=True, id="app.quit_always"),
     ]
 
     def __init__(
