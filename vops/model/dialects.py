@@ -127,6 +127,8 @@ class MemoryDialect(msgspec.Struct, frozen=True):
     a100_is_small: bool = False
     batch_of_160_gib: int = 8192
     moe_workspace_kept: bool = False
+    expert_chunk: int = 65536
+    """The tokens that go through the experts at once (`VLLM_FUSED_MOE_CHUNK_SIZE`)."""
     configured_states: bool = False
     """Whether recurrent states have the dtype that the model's configuration asks for, not the model's own."""
     shared_ranks: int = 3
@@ -150,8 +152,10 @@ _V2_MIXTURES = frozenset({"DeepseekV2ForCausalLM", "Qwen2MoeForCausalLM", "Grani
 MEMORY_DIALECTS: tuple[MemoryDialect, ...] = _generations(
     MemoryDialect((0, 8, 5), gpu_memory_utilization=0.90, sampler_bytes=38.0, startup_gib=0.13),
     {"since": (0, 9, 0), "a100_is_small": True},
+    {"since": (0, 12, 0), "expert_chunk": 16384},
     {"since": (0, 14, 0), "moe_workspace_kept": True, "configured_states": True},
     {"since": (0, 17, 0), "sampler_bytes": 14.5, "startup_gib": 0.25, "shared_ranks": 2},
+    {"since": (0, 18, 0), "expert_chunk": 2**31},
     {"since": (0, 20, 0), "gpu_memory_utilization": 0.92, "graphs_in_budget": True},
     {"since": (0, 21, 0), "reports_group_tokens": False},
     {"since": (0, 22, 0), "v2": frozenset({"Qwen3ForCausalLM"})},

@@ -144,14 +144,22 @@ def _recurrent_width(model: Architecture) -> int:
 
 
 def _expert_workspace(model: Architecture, settings: Resolved) -> float:
-    """Both intermediate buffers of the fused experts, for every chosen expert of every token."""
+    """Both intermediate buffers of the fused experts, for every chosen expert of every token.
+
+    Data parallel ranks gather each other's tokens, which then go through in chunks. Source: vLLM fused_moe.py
+    (`intermediate_cache13`, `intermediate_cache2`), from 0.14 modular_kernel.py (`workspace13`, `workspace2`).
+    """
     experts = model.experts
     if experts is None:
         return 0.0
     inner = experts.latent or model.hidden
     width = experts.width if settings.parallelism.expert else -(-experts.width // settings.parallelism.tensor)
-    chosen = settings.max_num_batched_tokens * experts.active * model.dtype_bytes
-    return chosen * (max(width, inner) + max((experts.matrices - 1) * width, inner))
+    gathered = settings.max_num_batched_tokens * settings.parallelism.data
+    tokens = min(gathered, max(settings.dialect.expert_chunk, settings.max_num_batched_tokens))
+    chosen = tokens * experts.active * model.dtype_bytes
+    second = max(width, inner) if settings.dialect.moe_workspace_kept else width
+    handed = gathered * inner * model.dtype_bytes if settings.parallelism.data > 1 else 0
+    return chosen * (second + max((experts.matrices - 1) * width, inner)) + handed
 
 
 def _other(card: Card, settings: Resolved) -> float:

@@ -1,4 +1,4 @@
-"""Starts that others reported: dense, quantized, latent, sliding and mixed models, divided and not, in nine releases.
+"""Starts that others reported: dense, quantized, latent, sliding and mixed models, divided and not, in ten releases.
 
 `reported.jsonl` has where each was read, the model (by its name in `published.jsonl`, with what differs), the card,
 the release, the settings and what the log said. The constants of vops.sizing.activations were fitted to the runs of
@@ -20,7 +20,8 @@ ROWS: list[dict[str, Any]] = [json.loads(row) for row in (DATA / "reported.jsonl
 
 
 def _predicted(row: dict[str, Any]) -> Sizing:
-    division = Parallelism(tensor=row["tp"], pipeline=row["pp"])
+    data = row.get("dp", 1)
+    division = Parallelism(tensor=row["tp"], pipeline=row["pp"], data=data, expert=data > 1)
     found = model(row["model"], **row["config"])
     return sized(found, row["gpu"], version=version_of(row["vllm"]), parallelism=division, **row["asked"])
 
