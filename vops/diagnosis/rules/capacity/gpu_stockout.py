@@ -14,7 +14,8 @@ Evidence
     answered, and what pins the pod.
 
 Fix
-    By hand, since it costs money: loosen the pin, or add zones and machine types to the node pool.
+    `fix-stockout`, else by hand, since it costs money: loosen the pin, or add zones and machine types to the node
+    pool.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ Evidence
     The sizes that vLLM printed, and the other pods with GPUs on the node.
 
 Fix
-    By hand: end or move the neighbour; lower --gpu-memory-utilization only where sharing is intended.
+    `fix-cuda-oom`, else by hand: end or move the neighbour; lower --gpu-memory-utilization only where sharing is
+    intended.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from vops.diagnosis.cuda_memory import OUT_OF_MEMORY, device_memory
 from vops.diagnosis.deaths import Hit
 from vops.diagnosis.demands import gpu_request
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Evidence
+from vops.diagnosis.findings import Applicability, Evidence
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
@@ -74,11 +75,16 @@ def _asks_for_all(replica: Replica, hit: Hit, sizes: str, share: float) -> Verdi
         replica,
         hit,
         f"{replica.name} asks for more GPU memory than is ever free{sizes}",
-        deaths.steps(
+        remedies.runbook(
             replica,
+            "fix-cuda-oom",
             "Ask for less",
-            f"Lower --gpu-memory-utilization{f' from {now:g}' if now else ''} to {share:g}: "
-            "CUDA itself and the driver hold the rest.",
+            Applicability.SAFE,
+            {"container": replica.container.name, "gpu_memory_utilization": share},
+            by_hand=(
+                f"Lower --gpu-memory-utilization{f' from {now:g}' if now else ''} to {share:g}: "
+                "CUDA itself and the driver hold the rest.",
+            ),
         ),
     )
 

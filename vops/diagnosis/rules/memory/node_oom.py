@@ -11,12 +11,12 @@ Evidence
     The node's event, the exit status, and the container's request and limit.
 
 Fix
-    By hand: memory requests equal to limits, so that the scheduler counts what the server needs.
+    `fix-host-oom`, else by hand: memory requests equal to limits, so that the scheduler counts what the server needs.
 """
 
 from __future__ import annotations
 
-from vops.diagnosis import blockers, evidence, host_memory, remedies
+from vops.diagnosis import blockers, evidence, host_memory
 from vops.diagnosis.demands import pod_requests
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence
@@ -45,13 +45,10 @@ def node_oom(replica: Replica) -> Verdict | None:
         ),
         confidence=Confidence.CERTAIN if limit == "none" else Confidence.STRONG,
         fixes=(
-            remedies.by_steps(
+            host_memory.raise_limit(
                 replica,
-                "Reserve the memory that it uses",
-                (
-                    host_memory.raise_limit_step(replica, wanted),
-                    f"See what else runs on {node}: kubectl top pods -A --sort-by=memory; pods without a limit first.",
-                ),
+                wanted,
+                f"See what else runs on {node}: kubectl top pods -A --sort-by=memory; pods without a limit first.",
             ),
         ),
     )

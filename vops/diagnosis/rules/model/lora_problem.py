@@ -11,13 +11,16 @@ Evidence
     vLLM's words, with the rank that the adapter has where it tells.
 
 Fix
-    By hand: the rank that fits, the right path, or the adapter of this base model.
+    `fix-argument`, else by hand: the rank that fits, the right path, or the adapter of this base model.
 """
 
 from __future__ import annotations
 
-from vops.diagnosis import deaths, evidence
+from typing import Any
+
+from vops.diagnosis import deaths, evidence, remedies
 from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Applicability, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
@@ -41,17 +44,39 @@ def lora_problem(replica: Replica) -> Verdict | None:
         replica,
         hit,
         f"A LoRA adapter of {replica.name} cannot be used: {deaths.quoted(hit, 140)}",
-        deaths.steps(replica, "Make adapter and server agree", *_advice(hit)),
+        _fix(replica, hit),
         evidence.container_field(replica, "args", "the LoRA flags: --enable-lora, --lora-modules, --max-lora-rank"),
     )
+
+
+def _fix(replica: Replica, hit: deaths.Hit) -> Fix:
+    """The flag that the adapter needs, where the message tells; what is wrong with its files is put right by hand."""
+    title, steps = "Make adapter and server agree", _advice(hit)
+    flags: dict[str, Any] = {}
+    if hit[1]["rank"]:
+        flags = {"max-lora-rank": _fitting(int(hit[1]["rank"]))}
+    elif _is_off(hit):
+        flags = {"enable-lora": True}
+    if not flags:
+        return deaths.steps(replica, title, *steps)
+    params = {"container": replica.container.name, "flags": flags}
+    return remedies.runbook(replica, "fix-argument", title, Applicability.SAFE, params, by_hand=steps, notes=steps)
+
+
+def _fitting(rank: int) -> int:
+    """The smallest size that vLLM takes for a rank."""
+    return next((size for size in _RANKS if size >= rank), rank)
+
+
+def _is_off(hit: deaths.Hit) -> bool:
+    return "not enabled" in hit[0].message or "Got lora_request" in hit[0].message
 
 
 def _advice(hit: deaths.Hit) -> tuple[str, ...]:
     if hit[1]["rank"]:
         rank = int(hit[1]["rank"])
-        fits = next((size for size in _RANKS if size >= rank), rank)
-        return (f"Raise --max-lora-rank from {hit[1]['most']} to {fits}: the adapter has rank {rank}.",)
-    if "not enabled" in hit[0].message or "Got lora_request" in hit[0].message:
+        return (f"Raise --max-lora-rank from {hit[1]['most']} to {_fitting(rank)}: the adapter has rank {rank}.",)
+    if _is_off(hit):
         return ("Add --enable-lora.",)
     return (
         "See that --lora-modules NAME=PATH names a folder (or repository) with adapter_config.json and weights in it,",
