@@ -62,6 +62,7 @@ SCREENS: tuple[ScreenEntry, ...] = (
     ScreenEntry("events", "events:EventsScreen", "what happened, repeated events once", ("event", "ev")),
     ScreenEntry("runbooks", "runbooks:RunbooksScreen", "what vops can carry out", ("runbook", "rb")),
     ScreenEntry("runs", "runs:RunsScreen", "what was carried out, and how it ended", ("journal",)),
+    ScreenEntry("storage", "storage:StorageScreen", "claims, and the models in them", ("pvc", "claims")),
     ScreenEntry("doctor", "doctor:DoctorScreen", "what vops can reach, see and change"),
     ScreenEntry("settings", "settings:SettingsScreen", "what holds in this session", ("config", "set")),
     ScreenEntry("logs", "logs:LogsScreen", "the log of a replica", ("log",), About.REPLICA),
