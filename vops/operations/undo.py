@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from vops.errors import NotFound, Refused
 from vops.model.resources import Ref
+from vops.operations.dry_runs import tried
 from vops.operations.run import cluster_identity, live_document, with_permissions
 from vops.operations.runs import PastRun
 from vops.operations.session import Session
@@ -53,7 +54,8 @@ async def plan_undo(session: Session, run: PastRun) -> Plan:
         guards=tuple(dict.fromkeys(guard for _, guards in claims for guard in guards)),
         owners=tuple(dict.fromkeys(owner for found, _ in claims for owner in found)),
     )
-    return await with_permissions(looking, plan)
+    plan = await with_permissions(looking, plan)
+    return plan if plan.blocked else await tried(looking, plan)
 
 
 async def _documents(session: Session, changes: Iterable[Change]) -> dict[Ref, Document]:
