@@ -134,6 +134,12 @@ def _with_a_failed_pod(lab: Lab) -> None:
     lab.world.settle()
 
 
+def _held(scaler: Document) -> Document:
+    """An autoscaler that has nowhere to scale to, so that the time that passes between two kills changes nothing."""
+    scaler["spec"]["maxReplicaCount"] = 1
+    return scaler
+
+
 def _with_service_links() -> Document:
     found = server()
     found["spec"]["template"]["spec"]["enableServiceLinks"] = True
@@ -225,7 +231,7 @@ CASES: Mapping[str, Case] = {
         "fix-metric-labels",
         "gated-model",
         fixes=SCALED,
-        objects=(scaled(GPU_QUERY, threshold="60", metricType="Value"),),
+        objects=(_held(scaled(GPU_QUERY, threshold="60", metricType="Value")),),
         change=lambda lab: monitoring(lab.world, honor_labels=False),
     ),
     "fix-dcgm-tolerations": Case(

@@ -22,7 +22,12 @@ class Received:
     def is_write(self) -> bool:
         """Whether it was meant to change something: no read, no dry run, no access review."""
         reviewed = "/authorization.k8s.io/" in self.path
-        return self.method not in ("GET", "HEAD") and "dryRun" not in self.query and not reviewed
+        return self.method not in ("GET", "HEAD") and not self._is_dry_run and not reviewed
+
+    @property
+    def _is_dry_run(self) -> bool:
+        """By its query, or for a DELETE by its body, which the API server reads then."""
+        return "dryRun" in self.query or (self.method == "DELETE" and b'"dryRun":["All"]' in self.body)
 
 
 @dataclass(slots=True)
