@@ -22,6 +22,7 @@ from vops.render.states import urgency
 LWS = "leaderworkerset.sigs.k8s.io/"
 RAY_CLUSTER, RAY_TYPE = "ray.io/cluster", "ray.io/node-type"
 ROLE, MODEL = "llm-d.ai/role", "llm-d.ai/model"
+_OF_RANKS = frozenset({"node-rank", "data-parallel-address"})
 _ORDINAL = re.compile(r"-(\d+)$", re.ASCII)
 
 
@@ -51,7 +52,7 @@ def place_of(pod: Pod, args: EngineArgs | None, owner: str) -> Place | None:
 
 def _is_rank(args: EngineArgs) -> bool:
     """Whether a server is a part of one that spans pods."""
-    return args.headless or any(args.location(flag) for flag in ("node-rank", "data-parallel-address"))
+    return args.headless or any(flag.name in _OF_RANKS for flag in args.raw)
 
 
 def _rank(pod: Pod, args: EngineArgs) -> int | None:

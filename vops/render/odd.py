@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from statistics import median
 from typing import NamedTuple
 
@@ -16,6 +17,8 @@ from vops.render import units
 from vops.render.fleet_rows import ReplicaRow
 
 FEWEST = 3
+MOST_PART = 4
+"""One in so many may be odd."""
 
 
 class Measure(NamedTuple):
@@ -43,11 +46,29 @@ MEASURES = (
 )
 """The likeliest to matter first: only the first that is odd is told."""
 
-_SHARED = (
+_SHARED: tuple[tuple[str, Callable[[ReplicaRow], str]], ...] = (
     ("node", lambda row: row.node),
     ("GPU", lambda row: units.gpu_name(row.gpu)),
     ("image", lambda row: row.image.rpartition("/")[2]),
 )
+
+
+class Peers:
+    """Replicas of one model, and how many of them have the same node, GPU or image."""
+
+    def __init__(self, members: Sequence[ReplicaRow]) -> None:
+        self.members = members
+
+    @cached_property
+    def _counted(self) -> tuple[Counter[str], ...]:
+        return tuple(Counter(filter(None, map(value, self.members))) for _, value in _SHARED)
+
+    def alone(self, row: ReplicaRow) -> str:
+        """What a replica has and no peer of it does, where peers share theirs."""
+        for (name, value), counted in zip(_SHARED, self._counted, strict=True):
+            if counted[value(row)] == 1 and len(counted) < len(self.members):
+                return f", the only one {'with' if name == 'image' else 'on'} {value(row)}"
+        return f", on {row.node}" if row.node else ""
 
 
 def odd_ones(rows: Iterable[ReplicaRow]) -> dict[str, str]:
@@ -59,25 +80,20 @@ def odd_ones(rows: Iterable[ReplicaRow]) -> dict[str, str]:
     found: dict[str, str] = {}
     for members in peers.values():
         if len(members) >= FEWEST:
+            together = Peers(members)
             for measure in MEASURES:
-                _judge(measure, members, found)
+                _judge(measure, together, found)
     return found
 
 
-def _judge(measure: Measure, members: Sequence[ReplicaRow], found: dict[str, str]) -> None:
-    known = [(row, value) for row in members if (value := measure.value(row)) is not None]
+def _judge(measure: Measure, peers: Peers, found: dict[str, str]) -> None:
+    """Those that are odd by one measure, unless they are so many that the others might be called odd as well."""
+    known = [(row, value) for row in peers.members if (value := measure.value(row)) is not None]
     if len(known) < FEWEST:
         return
     middle = median(value for _, value in known)
-    for row, value in known:
-        if row.key not in found and measure.odd(value, middle):
-            found[row.key] = measure.told(value, middle) + alone(row, members)
-
-
-def alone(row: ReplicaRow, members: Sequence[ReplicaRow]) -> str:
-    """What a replica has and no peer of it does, where peers share theirs."""
-    for name, value in _SHARED:
-        counted = Counter(value(other) for other in members if value(other))
-        if counted[value(row)] == 1 and len(counted) < len(members):
-            return f", the only one {'with' if name == 'image' else 'on'} {value(row)}"
-    return f", on {row.node}" if row.node else ""
+    odd = [(row, value) for row, value in known if measure.odd(value, middle)]
+    if len(odd) > max(1, len(known) // MOST_PART):
+        return
+    for row, value in odd:
+        found.setdefault(row.key, measure.told(value, middle) + peers.alone(row))

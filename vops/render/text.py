@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -48,6 +49,15 @@ def cell_width(text: str) -> int:
     """Terminal cells that `text` takes: two for wide characters, none for combining ones."""
     if text.isascii():
         return len(text)
+    return _short_width(text) if len(text) <= SHORT else sum(_char_width(char) for char in text)
+
+
+SHORT = 64
+"""Texts up to this length are cells, which come again with every frame."""
+
+
+@lru_cache(maxsize=4096)
+def _short_width(text: str) -> int:
     return sum(_char_width(char) for char in text)
 
 

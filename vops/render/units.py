@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from functools import lru_cache
 
 UNKNOWN = "–"
 
@@ -94,6 +95,7 @@ def bar(level: float, width: int) -> tuple[str, str]:
 _MAKERS = re.compile(r"(NVIDIA|AMD|Tesla|Instinct|GeForce|SXM\d?|PCIe|OAM|HBM\w*)([- ]|$)", re.IGNORECASE)
 
 
+@lru_cache(maxsize=256)
 def gpu_name(product: str) -> str:
     """A GPU product in short: `NVIDIA-H100-80GB-HBM3` is `H100 80GB`."""
     return _MAKERS.sub("", product).replace("-", " ").strip() or product

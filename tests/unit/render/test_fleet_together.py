@@ -95,6 +95,13 @@ def test_replicas_that_are_alike_or_few_are_not_odd(view: FleetView) -> None:
     assert not [row.odd for row in view.replicas if row.odd]
 
 
+def test_half_of_the_replicas_are_not_the_odd_ones() -> None:
+    pods = [builders.pod(f"m-6f9c4-{at}", on=f"n{at}") for at in range(6)]
+    seen = [builders.samples(pod, kv=0.5, running=8, ttft=3 if at % 2 else 6) for at, pod in enumerate(pods)]
+    view = fleet_view(Facts(snapshot(*pods, samples=tuple(seen))))
+    assert not [row.odd for row in view.replicas if row.odd]
+
+
 def test_a_start_says_its_step_its_share_and_when_its_siblings_were_ready() -> None:
     ready = [builders.pod(f"m-6f9c4-{at}") for at in range(2)]
     loading = builders.pod("m-6f9c4-l", ready=False, age=timedelta(seconds=61))
