@@ -43,6 +43,14 @@ async def on_lab(vops: RunVops, tmp_path: Path) -> AsyncIterator[RunVops]:
     await lab.stop()
 
 
+@pytest.fixture
+def bench_on_github(on_lab: RunVops, environment: dict[str, str], tmp_path: Path) -> RunVops:
+    """vops in a job of GitHub."""
+    environment |= {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": str(tmp_path / "outputs")}
+    environment |= {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
+    return on_lab
+
+
 async def test_a_plan_in_a_file_is_applied_once_and_reported(on_lab: RunVops, tmp_path: Path) -> None:
     plan, junit, summary = tmp_path / "plan.json", tmp_path / "junit.xml", tmp_path / "run.md"
     assert (await on_lab("run", *RUNBOOK, "--plan-out", str(plan))).code == 0
@@ -112,6 +120,16 @@ def test_steps_are_folded_as_each_ci_system_does() -> None:
         "section_start:1772409600:b_1[collapsed=true]\r\x1b[0Kb.1",
     ]
     assert told({}, "a", "b") == []
+
+
+async def test_a_job_on_github_has_whole_groups_and_tells_later_steps_which_run_it_was(
+    bench_on_github: RunVops, tmp_path: Path
+) -> None:
+    done = await bench_on_github("run", *RUNBOOK, "--yes")
+    assert (done.code, done.err.count("::group::")) == (0, done.err.count("::endgroup::")), done.err
+    assert "::group::tolerate" in done.err
+    assert "outcome=fixed" in (tmp_path / "outputs").read_text()
+    assert "| ✓ Add the tolerations" in (tmp_path / "summary.md").read_text()
 
 
 def test_a_report_is_whole_or_not_there(tmp_path: Path) -> None:

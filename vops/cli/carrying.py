@@ -117,6 +117,8 @@ def _progress(options: Globals) -> Progress:
         groups.follow(event)
         step = f" {event.step}" if event.step else ""
         narrate(f"{event.at:%H:%M:%S}{step} {event.state} {event.message}".rstrip(), quiet=options.quiet)
+        if event.state != "running":
+            groups.close(event)
 
     return progress
 

@@ -17,7 +17,7 @@ Write = Callable[[str], None]
 
 
 class StepGroups:
-    """Opens a group when a step begins, and closes it when another does or the run ends."""
+    """Opens a group when a step begins, and closes it when the step ends or another begins."""
 
     def __init__(self, environ: Mapping[str, str], write: Write) -> None:
         self._github = environ.get("GITHUB_ACTIONS") == "true"
@@ -36,13 +36,13 @@ class StepGroups:
         else:
             self._section("start", event, f"[collapsed=true]\r\x1b[0K{event.step}")
 
-    def close(self, event: RunEvent | None = None) -> None:
-        """Closes the group that is open."""
+    def close(self, event: RunEvent) -> None:
+        """Closes the group that is open. Called after the line of a step's end, so that what follows is not folded."""
         if not self._open:
             return
         if self._github:
             self._write("::endgroup::")
-        elif event is not None:
+        else:
             self._section("end", event, "\r\x1b[0K")
         self._open = ""
 
