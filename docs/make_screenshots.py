@@ -22,10 +22,17 @@ from vops.operations.session import Session
 from vops.settings import Settings
 from vops.tui.app import VopsApp
 from vops.tui.connection import Opener
+from vops.tui.lag import LoopLag
 
 IMAGES = Path(__file__).parent / "images"
 WARM_UP_S = 20
 """Virtual seconds before the first key: enough for two scrapes of every replica."""
+
+
+class Punctual(LoopLag):
+    """A loop that is never late."""
+
+    worst_s = 0.002
 
 
 class Shot(NamedTuple):
@@ -56,6 +63,7 @@ async def screenshot(scenario: str, size: tuple[int, int], keys: tuple[str, ...]
     try:
         with tempfile.TemporaryDirectory() as state:
             app = VopsApp(settings=Settings(lab=scenario, state_dir=state), opener=opener_of(lab))
+            app.lag = Punctual()  # the lab lives on the same loop here: how late it is says nothing about the app
             async with app.run_test(size=size) as pilot:
                 await _pass(lab, pilot, WARM_UP_S)
                 for key in keys:
@@ -87,6 +95,17 @@ async def _pass(lab: Lab, pilot: Pilot[None], seconds: int) -> None:
     for _ in range(seconds * 2):
         await lab.advance(0.5)
         await pilot.pause(0.02)
+    await _caught_up(lab, pilot)
+
+
+async def _caught_up(lab: Lab, pilot: Pilot[None]) -> None:
+    """Waits, in real time, for a picture of what is now in the lab."""
+    app = pilot.app
+    for _ in range(200):
+        at = app.picture.view.at if isinstance(app, VopsApp) and app.picture is not None else None
+        if at is not None and (lab.clock.now() - at).total_seconds() < 1:
+            break
+        await pilot.pause(0.05)
 
 
 def main() -> None:

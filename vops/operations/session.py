@@ -36,8 +36,10 @@ class Session:
 
 
 @asynccontextmanager
-async def open_session(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Session]:
-    """Connects as `settings` say and closes everything afterwards.
+async def open_session(
+    settings: Settings, *, clock: Clock | None = None, lab_apart: bool = False
+) -> AsyncIterator[Session]:
+    """Connects as `settings` say and closes everything afterwards; with `lab_apart` a lab has a thread of its own.
 
     Raises InputError (kubeconfig), UsageError (context, scenario); an unreachable server shows at the first request.
     """
@@ -45,7 +47,7 @@ async def open_session(settings: Settings, *, clock: Clock | None = None) -> Asy
         if not settings.lab:
             yield _joined(await _cluster(settings, stack), settings, clock or MachineClock(), stack)
             return
-        cluster, hub_url, prometheus_url = await _lab(settings, stack)
+        cluster, hub_url, prometheus_url = await _lab(settings, stack, apart=lab_apart)
         known = settings if settings.prometheus_url else structs.replace(settings, prometheus_url=prometheus_url)
         yield replace(_joined(cluster, known, clock or MachineClock(), stack), hub_url=hub_url)
 
@@ -60,13 +62,19 @@ async def _cluster(settings: Settings, stack: AsyncExitStack) -> Cluster:
     return cluster
 
 
-async def _lab(settings: Settings, stack: AsyncExitStack) -> tuple[Cluster, str, str]:
+async def _lab(settings: Settings, stack: AsyncExitStack, *, apart: bool) -> tuple[Cluster, str, str]:
     """The lab's cluster, and where its Hub and its Prometheus (empty where it has none) are."""
     from vops.adapters.kube import KubeCluster
+    from vops.lab.apart import LabApart
     from vops.lab.world import Lab
 
-    lab = await Lab.start(settings.lab)
-    stack.push_async_callback(lab.stop)
+    if apart:
+        beside = LabApart(settings.lab)
+        stack.push_async_callback(beside.stop)
+        lab = await beside.start()
+    else:
+        lab = await Lab.start(settings.lab)
+        stack.push_async_callback(lab.stop)
     cluster = KubeCluster.at(
         lab.url, lab.token, context="lab", readonly=settings.readonly, timeout_s=settings.timeout_s
     )

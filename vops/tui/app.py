@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, ClassVar
 
 import msgspec
@@ -431,4 +432,4 @@ def run_replay(settings: Settings, frames: Sequence[Frame]) -> None:
 
 def run_tui(settings: Settings) -> None:
     """Runs the TUI until it is quit."""
-    VopsApp(settings=settings).run()
+    VopsApp(settings=settings, opener=partial(open_session, lab_apart=True)).run()
