@@ -1,6 +1,7 @@
 """The generated reference says what the code says now."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import generate
@@ -23,3 +24,14 @@ def test_nothing_else_is_in_the_reference() -> None:
 def test_links_and_images_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text("utf-8")):
         assert target.startswith("http") or (page.parent / target).exists(), f"{page}: {target}"
+
+
+def test_the_guide_for_ci_has_the_script_that_the_cluster_tests_run() -> None:
+    (script,) = re.findall(r"```bash\n(.*?)```", (DOCS / "guides/ci.md").read_text("utf-8"), re.DOTALL)
+    assert [line.split()[1] for line in script.splitlines() if line.startswith("step ")] == [
+        "seed",
+        "deploy",
+        "split",
+        "back",
+    ]
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
