@@ -231,7 +231,7 @@ CASES: Mapping[str, Case] = {
         "fix-metric-labels",
         "gated-model",
         fixes=SCALED,
-        objects=(_held(scaled(GPU_QUERY, threshold="60", metricType="Value")),),
+        objects=(_held(scaled(GPU_QUERY, threshold="200", metricType="Value")),),
         change=lambda lab: monitoring(lab.world, honor_labels=False),
     ),
     "fix-dcgm-tolerations": Case(

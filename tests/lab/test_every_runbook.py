@@ -36,6 +36,7 @@ PASSING = frozenset(
 )
 """What controllers make and change by themselves, under names and at times of their own."""
 RANDOM = frozenset({"volumeName"})
+SCALER = "HorizontalPodAutoscaler"
 OF_CONTROLLERS = frozenset({"cluster-autoscaler-status"})
 MOST_ATTEMPTS = 200
 State = dict[tuple[str, str, str], Document]
@@ -68,10 +69,12 @@ async def go(session: Session, plan: Plan) -> RunResult:
 
 def state(lab: Lab) -> State:
     """What everything wants to be, without what differs from run to run."""
-    found = {}
+    found, scaled = {}, scaled_by_others(lab)
     for document in everything(lab):
         meta = document["metadata"]
         kept = {key: value for key, value in document.items() if key not in ("metadata", "status")}
+        if meta["name"] in scaled and "replicas" in kept.get("spec", {}):
+            kept["spec"] = {**kept["spec"], "replicas": None}
         annotations = {key: value for key, value in (meta.get("annotations") or {}).items() if "revision" not in key}
         identity = (document["kind"], meta.get("namespace", ""), meta["name"])
         found[identity] = without_empties(kept | {"labels": meta.get("labels"), "annotations": annotations})
@@ -81,7 +84,13 @@ def state(lab: Lab) -> State:
 def everything(lab: Lab) -> list[Document]:
     kinds = [kind for kind in KINDS if kind.kind not in PASSING]
     found = [item for kind in kinds for item in lab.store.list(kind.api_version, kind.kind)]
-    return [item for item in found if not item["metadata"]["name"].startswith(PREFIX)]
+    names = ((item, item["metadata"]["name"]) for item in found)
+    return [item for item, name in names if not name.startswith(PREFIX) and name not in OF_CONTROLLERS]
+
+
+def scaled_by_others(lab: Lab) -> set[str]:
+    """The names of the workloads whose replicas an autoscaler sets, at times of its own."""
+    return {item["spec"]["scaleTargetRef"]["name"] for item in lab.store.list("autoscaling/v2", SCALER)}
 
 
 def without_empties(value: Any) -> Any:

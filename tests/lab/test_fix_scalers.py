@@ -36,7 +36,7 @@ def scaled(
     return made
 
 
-AT_ITS_MAXIMUM = scaled("sum(vllm:num_requests_running)", threshold="0.02", most=1)
+AT_ITS_MAXIMUM = scaled("sum(vllm:num_requests_running) * 0 + 2", threshold="1", most=1)
 
 
 async def watched(lab: Lab, *documents: Document, honor_labels: bool = True) -> None:
@@ -105,19 +105,19 @@ async def test_an_autoscaler_is_set_right(
     assert (now["spec"], now["metadata"]["annotations"]) == (before["spec"], before["metadata"]["annotations"])
 
 
-async def test_a_maximum_is_raised_to_what_the_gpus_hold(start_lab: StartLab, tmp_path: Path) -> None:
+async def test_a_maximum_is_raised_to_what_the_metrics_ask_for(start_lab: StartLab, tmp_path: Path) -> None:
     lab = await start_lab("gated-model")
     await watched(lab, AT_ITS_MAXIMUM)
     async with session_on(lab, tmp_path) as session:
         plan = await planned(lab, session, Ref("ScaledObject", SERVER, NAMESPACE), "autoscaler-at-max")
     (change,) = plan.changes
-    assert (plan.runbook, plan.params["maximum"]) == ("fix-autoscaler-max", 3)
-    assert change.after["spec"] == change.before["spec"] | {"maxReplicaCount": 3}
+    assert (plan.runbook, plan.params["maximum"]) == ("fix-autoscaler-max", 2)
+    assert change.after["spec"] == change.before["spec"] | {"maxReplicaCount": 2}
 
 
 async def test_gpu_metrics_keep_the_labels_of_their_pods(start_lab: StartLab, tmp_path: Path) -> None:
     lab = await start_lab("gated-model")
-    await watched(lab, scaled(GPU_QUERY, threshold="60", metricType="Value"), honor_labels=False)
+    await watched(lab, scaled(GPU_QUERY, threshold="200", metricType="Value"), honor_labels=False)
     where = (MONITORING, "ServiceMonitor", "dcgm-exporter", "gpu-monitoring")
     before = live(lab, *where)["spec"]
     async with session_on(lab, tmp_path) as session:

@@ -85,6 +85,10 @@ class _Watch:
         report = diagnose(facts, ref)
         if report.state == "absent":
             raise StepFault(f"{ref} is gone")
+        scaler = facts.scaler(ref.kind, ref.namespace, ref.name) if ref.kind != "DaemonSet" else None
+        if scaler is not None and not scaler.resource.status.conditions:
+            self.state = "nobody has looked at it yet"
+            return None
         faults = tuple(
             item for item in report.findings if item.severity is Severity.ERROR or item.cause in self._causes
         )
