@@ -57,7 +57,7 @@ def load_script(text: str, path: str) -> Script:
     source = runbook.source
     names = {f"params.{name}": param.cel_type for name, param in runbook.head.params.items()}
     scope = Scope(names)
-    locks = tuple(compile_text(source, scope, ("lock", at), text) for at, text in enumerate(runbook.head.lock))
+    locks = tuple(_lock(source, scope, ("lock", at), text) for at, text in enumerate(runbook.head.lock))
     steps = []
     for step in runbook.steps:
         steps.append(_compile_step(names, step))
@@ -65,6 +65,13 @@ def load_script(text: str, path: str) -> Script:
     check_runbook(runbook)
     check_times([(item.step, item.mentioned, item.asked, outputs_in(item.items)) for item in steps])
     return Script(runbook, tuple(steps), locks)
+
+
+def _lock(source: Source, scope: Scope, where: Path, text: str) -> Template:
+    found = compile_text(source, scope, where, text)
+    if not found.is_one_expression and text.count("/") != 2:
+        source.fail(f"a lock is a k8s.ref, or KIND/NAMESPACE/NAME, and not {text!r}", where)
+    return found
 
 
 def _compile_step(names: dict[str, str], step: Step) -> ScriptStep:

@@ -60,6 +60,7 @@ def test_a_good_runbook_loads() -> None:
         ("apps/v1/Deployment]}", "apps/v1/Deploymnt]}", 7, "does not know the kind apps/v1/Deploymnt"),
         ("  target:", "  x: {type: string, match: '['}\n  target:", 7, "parameter x: unterminated character set"),
         ("  target:", "  x: {type: int, default: many}\n  target:", 7, "parameter x: 'many' is not a whole number"),
+        ("lock: ['${params.target}']", "lock: ['llama']", 8, "a lock is a k8s.ref, or KIND/NAMESPACE/NAME"),
         ("risk: low", "risk: high", 4, "needs a step with gate: type-name"),
         ("steps:\n", "steps:\n  - 1\n", 10, "a step is a mapping"),
         ("title: Good", "title: [", 5, "expected"),
