@@ -81,7 +81,7 @@ class Seeding:
             "VOPS_MANIFEST": str(self.directory / "manifest.json"),
             "VOPS_TERMINATION_LOG": str(self.directory / "termination-log"),
             "VOPS_PROGRESS_S": "0.2",
-            "VOPS_STALL_S": "3",
+            "VOPS_STALL_S": "20",
             **self.environment,
             **more,
         }

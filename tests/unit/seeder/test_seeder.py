@@ -88,7 +88,7 @@ def test_what_passes_is_waited_out(seeding: Seeding, trouble: Trouble) -> None:
 
 def test_a_stream_that_stalls_is_killed_and_begun_anew_without_xet(seeding: Seeding) -> None:
     seeding.hub.trouble[FIRST] = ["stalled"]
-    code, lines = seeding.run(VOPS_STALL_S="1.5")
+    code, lines = seeding.run(VOPS_STALL_S="5")
     (again,) = events(lines, "again")
     assert (code, whole(seeding), again["code"], again["without_xet"]) == (0, True, 52, True)
 
