@@ -6,7 +6,7 @@ A replica that is ready, or loading within its budget, has no findings.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 
 import msgspec
@@ -55,19 +55,24 @@ def diagnose_all(facts: Facts, rules: Sequence[Rule] | None = None) -> list[Repo
     """A report for each replica, and for each workload, autoscaler and GPU exporter with findings; the worst first."""
     asked = discover() if rules is None else rules
     reports = [_replica_report(facts, replica, asked) for replica in facts.replicas]
+    follows: dict[Ref, Collection[str]] = {}
     for workload in facts.workloads:
         findings, skipped = examine(workload, asked)
+        explained = _explained(findings, asked)
+        follows |= {replica.ref: explained for replica in workload.replicas if explained}
         if findings or not workload.replicas:
             summary = findings[0].summary if findings else workload_summary(workload)
             reports.append(_report(facts, workload.ref, workload_state(workload), summary, findings, skipped))
     others = [_scaler_report(facts, scaler, asked) for scaler in facts.scalers if examine(scaler, asked)[0]]
     others += [_daemon_report(facts, daemon, asked) for daemon in facts.daemons]
-    return sorted([*reports, *(report for report in others if report.findings)], key=_calm)
+    everything = [*reports, *(report for report in others if report.findings)]
+    return sorted(everything, key=lambda report: _calm(report, follows.get(report.subject, ())))
 
 
-def _calm(report: Report) -> int:
-    """The less is wrong, the higher."""
-    return -max((finding.severity.rank for finding in report.findings), default=-1)
+def _calm(report: Report, explained: Collection[str]) -> tuple[int, bool]:
+    """The less is wrong, the higher; what follows from a finding about the whole comes after that."""
+    worst = max((finding.severity.rank for finding in report.findings), default=-1)
+    return -worst, bool(report.findings) and report.findings[0].cause in explained
 
 
 def _replica_report(facts: Facts, replica: Replica, rules: Sequence[Rule]) -> Report:
@@ -88,8 +93,7 @@ def _together(
 ) -> tuple[tuple[Finding, ...], tuple[Skipped, ...]]:
     """The findings of a subject and of its parts, which may follow from it, each cause once."""
     own, skipped = examine(whole, rules)
-    ruling = {finding.rule for finding in own}
-    explained = {cause: item.name for item in rules if item.name in ruling for cause in item.explains}
+    explained = _explained(own, rules)
     found = [examine(part, rules) for part in parts]
     others = [
         msgspec.structs.replace(item, because=(explained[item.cause],))
@@ -100,6 +104,12 @@ def _together(
     ]
     missing = (*skipped, *(item for _, items in found for item in items))
     return _merged([*own, *others], _ranks(rules)), tuple(dict.fromkeys(missing))
+
+
+def _explained(findings: Iterable[Finding], rules: Sequence[Rule]) -> dict[str, str]:
+    """The causes that follow from these findings, each with the rule that says so."""
+    ruling = {finding.rule for finding in findings}
+    return {cause: item.name for item in rules if item.name in ruling for cause in item.explains}
 
 
 def _scaler_report(facts: Facts, scaler: ScalerFacts, rules: Sequence[Rule]) -> Report:

@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.unit.diagnosis.cases_serving import STILL, loaded
+from tests.unit.diagnosis.cases_serving import FIRES, STILL, loaded
 from tests.unit.diagnosis.cluster_parts import node, ready, samples, the_replica, world
 from tests.unit.diagnosis.scaling_parts import scraped, service, workload
-from vops.diagnosis.diagnose import diagnose
+from vops.diagnosis.diagnose import diagnose, diagnose_all
 from vops.diagnosis.findings import Finding, Severity
 from vops.model.resources import Ref
 from vops.model.snapshot import EngineSamples
@@ -116,3 +116,11 @@ def test_a_service_that_keeps_clients_at_one_pod_is_named() -> None:
     facts = world(*pods, node(), node("gpu-2"), workload(2), service(sessionAffinity="ClientIP"), HOT, COOL)
     finding = diagnose(facts, Ref("Deployment", "llama", "serving")).findings[0]
     assert "Service llama keeps each client at one pod" in finding.summary
+
+
+def test_what_follows_from_a_finding_about_the_whole_comes_after_it() -> None:
+    reports = diagnose_all(FIRES["replica-imbalance"]())
+    assert [report.findings[0].cause for report in reports if report.findings] == [
+        "replica-imbalance",
+        "queue-saturated",
+    ]
