@@ -103,7 +103,7 @@ async def test_left_shows_what_was_right_comes_back_and_live_goes_on_beneath(loo
         await pilot.press("left")
         await until(pilot, lambda: len(app.screen.replicas.rows) == 5)  # type: ignore[attr-defined]
         header = screen_text(app).splitlines()[0]
-        assert "⏪ 03:13:05" in header
+        assert "◀◀ 03:13:05" in header
         assert "what is shown was at 03:13:05" in screen_text(app)
         observer.show(at(60, pods=8))
         await until(pilot, lambda: app._live is not None and len(app._live.view.replicas) == 8)
@@ -116,7 +116,7 @@ async def test_left_shows_what_was_right_comes_back_and_live_goes_on_beneath(loo
         await until(pilot, lambda: len(app.screen.replicas.rows) == 4)  # type: ignore[attr-defined]
         await pilot.press("full_stop")
         await until(pilot, lambda: len(app.screen.replicas.rows) == 8)  # type: ignore[attr-defined]
-        assert "⏪" not in screen_text(app)
+        assert "◀◀" not in screen_text(app)
 
 
 WAYS = [
@@ -148,7 +148,7 @@ async def test_a_recording_plays_pauses_and_goes_through_time_without_a_cluster(
     async with app.run_test(size=(120, 34)) as pilot:
         await painted(pilot)
         assert await shown(app) == 4
-        assert "⏪ REPLAY 03:12:45 ⏸" in screen_text(app).splitlines()[0]
+        assert "◀◀ REPLAY 03:12:45 ‖" in screen_text(app).splitlines()[0]
         assert "prod-eu-1" in screen_text(app).splitlines()[0]
         await pilot.press("right")
         await until(pilot, lambda: len(app.screen.replicas.rows) == 5)  # type: ignore[attr-defined]

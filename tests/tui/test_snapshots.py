@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from textual.pilot import Pilot
 
+from tests.tui import builders
 from tests.tui.conftest import GATED, app_on, painted, screen_text, until
 from vops.model.resources import Ref
+from vops.settings import Settings, TuiSettings
+from vops.tui.app import VopsApp
 from vops.tui.screens.confirm import ConfirmScreen
 from vops.tui.screens.fix import FixScreen
 from vops.tui.screens.help import HelpScreen
@@ -88,3 +93,28 @@ async def help_(pilot: Pilot[Any]) -> None:
 )
 def test_it_looks_as_it_did(snap_compare: Any, draw: Draw, size: tuple[int, int]) -> None:
     assert snap_compare(app_on(), run_before=draw, terminal_size=size)
+
+
+@pytest.mark.parametrize("theme", ["day", "colour-blind", "mono", "ascii"])
+def test_every_theme_looks_as_it_did(snap_compare: Any, theme: str) -> None:
+    app = app_on(settings=Settings(tui=TuiSettings(theme=theme)))
+    assert snap_compare(app, run_before=fleet, terminal_size=(100, 28))
+
+
+async def rewound(pilot: Pilot[Any]) -> None:
+    """An instant of the past, in a compact screen."""
+    await fleet(pilot)
+    app = pilot.app
+    assert isinstance(app, VopsApp)
+    observer = app._connection.observer
+    assert isinstance(observer, builders.StubObserver)
+    later = msgspec.structs.replace(builders.fleet_snapshot(), at=builders.NOW + timedelta(seconds=40))
+    observer.show(later)
+    await until(pilot, lambda: len(app.frames) == 2)
+    await pilot.press("left")
+    await until(pilot, lambda: "what is shown was at" in screen_text(app))
+
+
+def test_the_past_looks_as_it_did(snap_compare: Any) -> None:
+    app = app_on(settings=Settings(tui=TuiSettings(density="compact")))
+    assert snap_compare(app, run_before=rewound, terminal_size=(100, 28))

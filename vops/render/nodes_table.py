@@ -169,7 +169,7 @@ def _gpu_line(item: GpuRow) -> Line:
         Span(f"{celsius:>6} ", hot),
         Span(f"{watts(item.power_w):>7} "),
         Span(f"{xid:>5}  ", Tone.BAD if item.xid else Tone.DIM),
-        Span(item.holder or "nobody, as far as the exporter knows", Tone.PLAIN if item.holder else Tone.DIM),
+        Span(item.holder or "no pod", Tone.PLAIN if item.holder else Tone.DIM),
     )
 
 

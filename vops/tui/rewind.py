@@ -92,13 +92,13 @@ def earlier(frames: Sequence[Frame], at: datetime | None, step: timedelta) -> da
 def badge(at: datetime, now: datetime, *, replaying: bool) -> tuple[str, Tone]:
     """What must not be overlooked while one looks at the past."""
     if replaying:
-        return f"⏪ REPLAY {clock(at)}", Tone.ACCENT
-    return f"⏪ {clock(at)} · {duration((now - at).total_seconds())} AGO", Tone.BAD
+        return f"◀◀ REPLAY {clock(at)}", Tone.ACCENT
+    return f"◀◀ {clock(at)} · {duration((now - at).total_seconds())} AGO", Tone.BAD
 
 
 def past_line(at: datetime, now: datetime) -> tuple[Span, ...]:
     """The line that says so in words."""
     return (
-        Span(f" ⏪ what is shown was at {clock(at)}, {duration((now - at).total_seconds())} ago", Tone.WARN),
+        Span(f" ◀◀ what is shown was at {clock(at)}, {duration((now - at).total_seconds())} ago", Tone.WARN),
         Span("  ← earlier · → later · . back to now", Tone.DIM),
     )

@@ -46,7 +46,7 @@ class TimeMachine:
         if self.at is None:
             return None
         text, tone = badge(self.at, self._app.now(), replaying=self.replaying)
-        return f"{text} {'▶' if self._playing else '⏸'}" if self.replaying else text, tone
+        return f"{text} {'▶' if self._playing else '‖'}" if self.replaying else text, tone
 
     def line(self) -> Line:
         """The same in words; empty for now."""
