@@ -78,6 +78,10 @@ class Picture:
         """The recent numbers of one replica."""
         return self.pasts[key].history(self.view.at) if key in self.pasts else History()
 
+    def hour(self, key: str) -> History:
+        """The last hour of one replica's numbers, as far as it was looked at."""
+        return self.pasts[key].hour(self.view.at) if key in self.pasts else History()
+
     def recent(self, key: str, series: str, count: int) -> list[float | None]:
         """The last values of one number of one replica."""
         return self.pasts[key].tail(series, count, self.until) if key in self.pasts else []

@@ -65,6 +65,7 @@ SCREENS: tuple[ScreenEntry, ...] = (
     ScreenEntry("storage", "storage:StorageScreen", "claims, and the models in them", ("pvc", "claims")),
     ScreenEntry("doctor", "doctor:DoctorScreen", "what vops can reach, see and change"),
     ScreenEntry("settings", "settings:SettingsScreen", "what holds in this session", ("config", "set")),
+    ScreenEntry("charts", "charts:ChartsScreen", "the last hour of a replica", ("chart",), About.REPLICA),
     ScreenEntry("logs", "logs:LogsScreen", "the log of a replica", ("log",), About.REPLICA),
 )
 

@@ -46,6 +46,7 @@ class ReplicaScreen(SubjectScreen):
         Binding("d", "diagnose", "Diagnose", id="replica.diagnose"),
         Binding("f", "fix", "Fix", id="replica.fix"),
         Binding("l", "logs", "Full log", id="replica.logs"),
+        Binding("c", "charts", "Charts", id="replica.charts"),
         Binding("p", "previous", "Previous log", id="replica.previous"),
         Binding("1", "pane('findings')", "Findings", show=False, id="replica.findings"),
         Binding("2", "pane('load')", "Start", show=False, id="replica.load"),
@@ -180,6 +181,9 @@ class ReplicaScreen(SubjectScreen):
 
     def action_fix(self) -> None:
         self.post_message(FixAsked(self.ref))
+
+    def action_charts(self) -> None:
+        self.ops.open("charts", self.ref)
 
     def action_logs(self) -> None:
         self.post_message(LogsAsked(self.ref))
