@@ -19,6 +19,8 @@ HERE = Path(__file__).parent
 DATA = HERE.parent / "data/cluster"
 LOGS = HERE.parent / "data/logs"
 VLLM = "docker.io/vllm/vllm-openai:v0.25.1"
+VLLM_NEXT = "docker.io/vllm/vllm-openai:v0.32.0"
+"""The same under the name of a later version."""
 PAUSE = "docker.io/library/pause:1"
 _ARM64_ELF = bytes.fromhex("7f454c46020101000000000000000000 0200b700 01000000").ljust(64, b"\0")
 LOADS = json.loads(gzip.decompress((DATA / "engine-pages.json.gz").read_bytes()))
@@ -28,8 +30,10 @@ LOADS = json.loads(gzip.decompress((DATA / "engine-pages.json.gz").read_bytes())
 def write_images(directory: Path) -> Path:
     """Writes one archive with the pause image and the vLLM image, and returns its path."""
     base = _busybox()
-    layers = {PAUSE: (base,), VLLM: (base, _layer(_vllm_files(), {}))}
-    entrypoints = {PAUSE: ["/bin/busybox", "sleep", "2147483647"], VLLM: ["vllm", "serve"]}
+    server = (base, _layer(_vllm_files(), {}))
+    layers = {PAUSE: (base,), VLLM: server, VLLM_NEXT: server}
+    serve = ["vllm", "serve"]
+    entrypoints = {PAUSE: ["/bin/busybox", "sleep", "2147483647"], VLLM: serve, VLLM_NEXT: serve}
     path = directory / "images.tar"
     with tarfile.open(path, "w") as archive:
         manifest = [_add_image(archive, name, layers[name], entrypoints[name]) for name in layers]
