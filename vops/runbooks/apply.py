@@ -63,7 +63,7 @@ async def has_landed(cluster: Cluster, change: Change) -> bool:
     Raises PlanStale when its object is gone, and what keeps it from being read.
     """
     if change.verb in (Verb.DELETE, Verb.EVICT):
-        return False  # a second deletion of the same incarnation does nothing
+        return await _is_going(cluster, change)
     if change.verb is Verb.APPLY:
         return await _is_applied(cluster, change)
     return _holds(await _read(cluster, change), change)
@@ -226,6 +226,12 @@ async def _unmake(cluster: Cluster, change: Change) -> str:
     except ClusterError as error:
         return f"{change.target}: {error}"
     return ""
+
+
+async def _is_going(cluster: Cluster, change: Change) -> bool:
+    """Whether the planned incarnation is gone, or on its way out."""
+    live = await _live(cluster, change)
+    return live is None or live["metadata"].get("uid") != change.target.uid or "deletionTimestamp" in live["metadata"]
 
 
 async def _remove(cluster: Cluster, change: Change) -> tuple[str, ...]:
