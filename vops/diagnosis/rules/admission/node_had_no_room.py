@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from vops.diagnosis import endings, evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence
+from vops.diagnosis.findings import Applicability, Confidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
 
 _SHORT = ("OutOfcpu", "OutOfmemory", "OutOfephemeral-storage", "OutOfpods")
@@ -57,11 +57,13 @@ def _refused(replica: Replica, why: str, step: str) -> Verdict:
         evidence=(evidence.pod_field("status", f"{status.reason}: {status.message}"),),
         confidence=Confidence.CERTAIN,
         severity=endings.severity(replica),
-        fixes=(
-            remedies.advice(
-                "Clear the failed pods; see why scheduler and kubelet disagree",
-                endings.clear_step(replica),
-                f"{step.format(node=node)}.",
-            ),
-        ),
+        fixes=(_fix(replica, f"{step.format(node=node)}."),),
     )
+
+
+def _fix(replica: Replica, step: str) -> Fix:
+    title = "Clear the failed pods; see why scheduler and kubelet disagree"
+    target = remedies.workload_of(replica)
+    if target is None:
+        return remedies.advice(title, endings.clear_step(replica), step)
+    return Fix(title, Applicability.ASK, "clean-failed-pods", dict(target), (step,))
