@@ -12,7 +12,7 @@ from vops.model.resources import Strategy
 from vops.model.snapshot import Source, SourceState, SourceStatus
 from vops.model.text import one_line
 from vops.render import units
-from vops.render.fleet_rows import FleetView, ReplicaRow, Verdict, WorkloadRow
+from vops.render.fleet_rows import UNKNOWN_CAUSE, FleetView, ReplicaRow, Verdict, WorkloadRow
 from vops.render.groups import folded, other_ranks, place_of
 from vops.render.loading import loading, loading_text, usual_starts
 from vops.render.odd import odd_ones
@@ -171,7 +171,7 @@ def _workload_row(item: WorkloadFacts, late: Mapping[tuple[str, str], ReplicaRow
 
 def _late_text(row: ReplicaRow) -> str:
     """The replica that a workload waits for: its cause where one is known, else its state."""
-    return row.cause or str(row.state)
+    return str(row.state) if row.cause in ("", UNKNOWN_CAUSE) else row.cause
 
 
 def _strategy(strategy: Strategy) -> str:
