@@ -26,12 +26,8 @@ def key_of(document: Document) -> Key:
 
 
 def copy_of(document: Any) -> Any:
-    """A deep copy of plain JSON, several times faster than `copy.deepcopy`."""
-    if isinstance(document, dict):
-        return {key: copy_of(value) for key, value in document.items()}
-    if isinstance(document, list):
-        return [copy_of(value) for value in document]
-    return document
+    """A deep copy of plain JSON, many times faster than `copy.deepcopy`."""
+    return msgspec.to_builtins(document)
 
 
 class Record:

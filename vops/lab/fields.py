@@ -40,7 +40,15 @@ class FieldSet:
         return self._combine(other, lambda mine, theirs: mine and theirs)
 
     def __sub__(self, other: FieldSet) -> FieldSet:
-        return self._combine(other, lambda mine, theirs: mine and not theirs)
+        """Walks what is taken away alone: that is little, of sets that are large."""
+        below = dict(self.children)
+        for name in other.children.keys() & below.keys():
+            left = below[name] - other.children[name]
+            if left:
+                below[name] = left
+            else:
+                del below[name]
+        return FieldSet(self.member and not other.member, below)
 
     def _combine(self, other: FieldSet, keep: Callable[[bool, bool], bool]) -> FieldSet:
         none = FieldSet()
@@ -115,6 +123,8 @@ def compare(old: Any, new: Any, schema: Schema) -> Comparison:
 def _compare(
     old: Any, new: Any, schema: Schema, path: Path, element: str, changed: FieldSet, removed: FieldSet
 ) -> None:
+    if old == new:
+        return
     some = old if new is None else new
     if is_leaf(some, schema, path, element) or (not old and not new) or _differ_in_kind(old, new):
         if new is None:

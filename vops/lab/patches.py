@@ -27,7 +27,7 @@ def json_patch(document: dict[str, Any], operations: Any) -> dict[str, Any]:
     try:
         for operation in operations:
             if not _tests_absence(patched, operation):
-                patched = jsonpatch.JsonPatch([operation]).apply(patched)
+                patched = jsonpatch.JsonPatch([operation]).apply(patched, in_place=True)
     except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as error:
         raise statuses.unprocessable() from error
     if not isinstance(patched, dict):
