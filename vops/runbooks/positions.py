@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from ruamel.yaml import YAML
@@ -38,7 +39,9 @@ class Source:
         raise InputError(message, path=self.path, line=self.line(where), hint=hint)
 
 
+@lru_cache(maxsize=256)
 def _load(text: str, path: str) -> CommentedMap:
+    """The nodes of a file, which nobody changes: a part is read once, however many runbooks include it."""
     reader = YAML(typ="rt", pure=True)
     reader.allow_duplicate_keys = False
     try:
