@@ -50,7 +50,7 @@ class Match(NamedTuple):
             matches = _selector(wanted)
             return matches is not None and matches(labels)
         if kind == "-f":
-            return _fuzzy(wanted).search(text) is not None
+            return _in_order(wanted, text)
         return _pattern(wanted)[0].search(text) is not None
 
 
@@ -63,9 +63,10 @@ def _pattern(text: str) -> tuple[re.Pattern[str], bool]:
         return re.compile(re.escape(text), re.IGNORECASE), True
 
 
-@lru_cache(maxsize=64)
-def _fuzzy(text: str) -> re.Pattern[str]:
-    return re.compile(".*?".join(re.escape(char) for char in text if not char.isspace()), re.IGNORECASE)
+def _in_order(wanted: str, text: str) -> bool:
+    """Whether the letters of `wanted` occur in `text` in this order; an expression for it could backtrack for ever."""
+    letters = iter(text.casefold())
+    return all(char in letters for char in wanted.casefold() if not char.isspace())
 
 
 @lru_cache(maxsize=64)

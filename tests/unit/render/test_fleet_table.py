@@ -51,6 +51,11 @@ def test_a_filter_keeps_what_matches_and_its_inverse_the_rest(typed: str, kept: 
     assert Match(typed).keeps("prod qwen3-8b ready") is kept
 
 
+def test_letters_in_order_are_found_or_not_at_once_in_a_text_that_repeats_them() -> None:
+    assert not Match("-f " + "ab" * 20 + "c").keeps("ab" * 500)
+    assert Match("-f " + "AB" * 20).keeps("ab" * 500)
+
+
 def test_workloads_short_of_replicas_come_first() -> None:
     rows = chosen_workloads(fleet_view(Facts(builders.fleet_snapshot())).workloads)
     assert [row.ready >= row.desired for row in rows] == [False, False, False, True, True]
