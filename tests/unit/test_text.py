@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vops.model.text import one_line, scrub, scrub_json
+from vops.model.text import one_line, read_json, scrub, scrub_json
 
 HOSTILE = [
     "\x1b]52;c;aGk=\x07",
@@ -61,6 +61,16 @@ def test_json_scrubbing_equals_scrubbing_each_string(value: object) -> None:
         return item
 
     assert json.loads(scrub_json(json.dumps(value).encode())) == walk(value)
+
+
+@pytest.mark.parametrize("document", ["{", b'"\xff"', "[" * 9000 + "]" * 9000, "\ud800"], ids=range(4))
+def test_what_is_not_json_is_a_value_error(document: bytes | str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        read_json(document)
+
+
+def test_json_is_scrubbed_after_its_escapes_are_undone() -> None:
+    assert read_json(r'{"\u001b[1m": ["\u202e", 7]}') == {"\ufffd[1m": ["\ufffd", 7]}
 
 
 def test_one_line_folds_and_cuts() -> None:

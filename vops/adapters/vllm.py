@@ -13,14 +13,12 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-import msgspec
-
 from vops.errors import NotFound, Unavailable
 from vops.model.dcgm import parse_gpus
 from vops.model.exposition import parse_sample
 from vops.model.resources import PODS, Kind
 from vops.model.serving import EngineSample, GpuSample
-from vops.model.text import one_line, scrub_json
+from vops.model.text import one_line, read_json
 from vops.ports import ProxyAnswer
 
 if TYPE_CHECKING:
@@ -103,8 +101,8 @@ class VllmEngine:
     async def _json(self, namespace: str, pod: str, port: int, path: str) -> dict[str, Any]:
         answer = await self._ok(namespace, pod, port, path)
         try:
-            document = msgspec.json.decode(scrub_json(answer.body))
-        except msgspec.DecodeError as error:
+            document = read_json(answer.body)
+        except ValueError as error:
             raise Unavailable(f"{namespace}/{pod}:{port}{path} did not answer JSON", reason="not-json") from error
         return document if isinstance(document, dict) else {}
 
@@ -208,8 +206,8 @@ def _proxys_own_words(body: bytes) -> str:
     if text.startswith("Error trying to reach service"):
         return text
     try:
-        document = msgspec.json.decode(text)
-    except msgspec.DecodeError:
+        document = read_json(text)
+    except ValueError:
         return ""
     if isinstance(document, dict) and document.get("kind") == "Status":
         return str(document.get("message", ""))

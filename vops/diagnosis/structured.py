@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from vops.model.patterns import lazy_pattern
+from vops.model.text import read_json
 
 _MESSAGE = ("log", "message", "msg", "textPayload", "event", "body")
 _LEVEL = ("level", "levelname", "severity", "lvl", "log.level")
@@ -36,8 +37,8 @@ class Record(msgspec.Struct, frozen=True):
 def json_lines(text: str) -> Record | None:
     """The message of a line that a JSON logger wrote, with the traceback it carries; None for any other line."""
     try:
-        document = msgspec.json.decode(text)
-    except (msgspec.DecodeError, ValueError, RecursionError):
+        document = read_json(text)
+    except ValueError:
         return None
     return _record(document) if isinstance(document, dict) else None
 

@@ -38,6 +38,17 @@ def scrub_json(body: bytes) -> bytes:
     return msgspec.json.encode(_scrub_value(msgspec.json.decode(body)))
 
 
+def read_json(document: bytes | str) -> Any:
+    """What a JSON document that a pod wrote says, scrubbed once its escapes are undone.
+
+    Raises ValueError, and nothing else, for what is not JSON: broken UTF-8 and endless brackets are not either.
+    """
+    try:
+        return msgspec.json.decode(scrub_json(document.encode() if isinstance(document, str) else document))
+    except RecursionError as error:
+        raise ValueError("JSON is nested too deeply") from error
+
+
 def _may_be_hostile(body: bytes) -> bool:
     """Cheaper than the pattern and never wrong when it says no: hostile text is escaped, DEL, or not ASCII."""
     return not body.isascii() or b"\x7f" in body or b"\\" in body.replace(b'\\"', b"")

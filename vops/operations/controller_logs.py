@@ -10,9 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-
 from vops.model.patterns import lazy_pattern
+from vops.model.text import read_json
 from vops.operations.describe_events import Told
 
 _CONSOLE = lazy_pattern(
@@ -70,8 +69,8 @@ def _record(line: str) -> dict[str, Any] | None:
     match = _CONSOLE.match(line)
     text = (match["more"] or "{}") if match is not None else line
     try:
-        found = msgspec.json.decode(text)
-    except (ValueError, RecursionError):
+        found = read_json(text)
+    except ValueError:
         return None
     if not isinstance(found, dict):
         return None

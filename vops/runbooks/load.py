@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
 from vops.errors import ClusterError, Refused, Unavailable
 from vops.model.load import LoadResult
-from vops.planning.patches import Document
+from vops.model.text import one_line, read_json
 from vops.ports import Clock, Cluster
 
 MOST_CONCURRENT = 64
@@ -54,6 +55,16 @@ class Endpoint(msgspec.Struct, frozen=True):
     port: int
 
 
+class _Usage(msgspec.Struct, frozen=True):
+    completion_tokens: int | None = None
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    """As much of a completion as is counted."""
+
+    usage: _Usage | None = None
+
+
 class _Tally:
     """What was measured so far."""
 
@@ -64,9 +75,11 @@ class _Tally:
         self.failed = 0
         self.error = ""
 
-    def add(self, answer: Document, elapsed_s: float, *, first: bool) -> None:
+    def add(self, answer: Any, elapsed_s: float, *, first: bool) -> None:
+        """Raises ValueError for an answer that is none of an OpenAI endpoint."""
+        counted = msgspec.convert(answer, _Answer).usage
         (self.first if first else self.whole).append(elapsed_s)
-        self.tokens += int((answer.get("usage") or {}).get("completion_tokens") or 0)
+        self.tokens += (counted and counted.completion_tokens) or 0
 
 
 async def put_under_load(cluster: Cluster, clock: Clock, endpoints: Sequence[Endpoint], load: Load) -> LoadResult:
@@ -105,8 +118,8 @@ async def _model(cluster: Cluster, at: Endpoint) -> str:
     """The name of the first model that the server serves."""
     answer = await cluster.proxy(at.namespace, at.pod, at.port, "/v1/models")
     try:
-        return str(msgspec.json.decode(answer.body)["data"][0]["id"])
-    except (msgspec.DecodeError, KeyError, IndexError, TypeError) as error:
+        return str(read_json(answer.body)["data"][0]["id"])
+    except (ValueError, KeyError, IndexError, TypeError) as error:
         raise Unavailable(f"{at.pod} answers /v1/models with {answer.status} and names no model") from error
 
 
@@ -117,9 +130,9 @@ async def _ask(cluster: Cluster, at: Endpoint, load: Load, model: str, tally: _T
     try:
         answer = await cluster.proxy(at.namespace, at.pod, at.port, load.path, method="POST", body=sent)
         if answer.status != 200:
-            raise Unavailable(f"{at.pod} answers {answer.status}: {answer.body[:200].decode('utf-8', 'replace')}")
-        tally.add(msgspec.json.decode(answer.body), answer.elapsed_s, first=first)
-    except (ClusterError, msgspec.DecodeError) as error:
+            raise Unavailable(f"{at.pod} answers {answer.status}: {one_line(answer.body.decode('utf-8', 'replace'))}")
+        tally.add(read_json(answer.body), answer.elapsed_s, first=first)
+    except (ClusterError, ValueError) as error:
         tally.failed += 1
         tally.error = str(error)
 

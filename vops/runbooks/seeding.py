@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Literal
 
 import msgspec
 
 from vops.library import read_program
 from vops.model.quantities import format_bytes
+from vops.model.text import read_json
 from vops.planning.patches import Document
 
 CONTAINER = "seed"
@@ -201,11 +203,8 @@ def read_lines(lines: Sequence[str]) -> Told:
     """The lines of one container; what is not one of its lines (a traceback, say) is passed over."""
     told = Told()
     for line in lines:
-        try:
-            item = msgspec.json.decode(line, type=dict[str, Any])
-        except msgspec.MsgspecError:
-            continue
-        told = _next(told, item)
+        with suppress(ValueError, KeyError, TypeError, AttributeError):
+            told = _next(told, read_json(line))
     return told
 
 

@@ -54,6 +54,12 @@ def test_progress_has_rate_and_time_left_and_what_is_no_line_is_passed_over() ->
     assert progress_line(told) == "30 of 64 files, 50.0 GiB of 112 GiB, 210 MiB/s, 5 min left"
 
 
+def test_what_another_program_writes_is_passed_over_and_words_are_scrubbed() -> None:
+    told = read_lines([*lines(BEGIN), '{"event": "begin"}', "[1]", '{"event": "waiting", "holder": "\\u001b[2J"}'])
+    assert told.missing_files == 37
+    assert told.doing == "waits for \ufffd[2J, which fills the claim"
+
+
 def test_what_holds_it_up_is_shown() -> None:
     told = read_lines(lines({"event": "waiting", "holder": "seed-x-1"}))
     assert progress_line(told) == "waits for seed-x-1, which fills the claim"

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from vops.errors import ClusterError
+from vops.model.text import read_json, scrub
 from vops.planning.patches import Document
 from vops.runbooks.expressions import ExpressionError, Scope, holds
 from vops.runbooks.kinds import Group, Outcome, Ports, RefArg, StepFault
@@ -78,9 +79,9 @@ async def _ask(args: Args, ports: Ports, pod: str) -> Document:
         answer = await ports.cluster.proxy(args.ref.namespace, pod, args.port, args.path, method=args.method, body=body)
     except ClusterError as error:
         return {"status": error.status, "seconds": 0.0, "text": error.message, "json": None}
-    text = answer.body.decode("utf-8", "replace")
+    text = scrub(answer.body.decode("utf-8", "replace"))
     try:
-        parsed = msgspec.json.decode(answer.body)
-    except msgspec.DecodeError:
+        parsed = read_json(answer.body)
+    except ValueError:
         parsed = None
     return {"status": answer.status, "seconds": answer.elapsed_s, "text": text, "json": parsed}
