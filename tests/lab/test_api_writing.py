@@ -20,6 +20,8 @@ from tests.lab.http import (
     deployment,
     pod,
 )
+from vops.lab.bodies import decoded, decoded_patch
+from vops.lab.statuses import ApiError
 from vops.lab.store import Store
 
 GROW = [{"op": "replace", "path": "/spec/replicas", "value": 3}]
@@ -94,6 +96,14 @@ async def test_a_body_that_is_not_json(api: Api) -> None:
     refused = await api("POST", CONFIG_MAPS, "nope")
     assert refused.status == 400
     assert refused.message.startswith("the object provided is unrecognized (must be of type ConfigMap)")
+
+
+@pytest.mark.parametrize("body", [b"nope", b'{"kind": "\xff"}'])
+def test_a_body_that_cannot_be_read_is_a_bad_request(body: bytes) -> None:
+    with pytest.raises(ApiError, match="json parse error"):
+        decoded("application/json", body, "ConfigMap")
+    with pytest.raises(ApiError, match="error decoding patch"):
+        decoded_patch(body)
 
 
 @pytest.mark.parametrize(

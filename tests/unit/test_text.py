@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vops.model.text import one_line, read_json, scrub, scrub_json
+from vops.model.text import REPLACEMENT, one_line, read_json, scrub, scrub_json
 
 HOSTILE = [
     "\x1b]52;c;aGk=\x07",
@@ -47,6 +47,13 @@ def test_clean_json_is_not_copied() -> None:
     assert json.loads(scrub_json(body)) == json.loads(body)
     plain = b'{"a": "b"}'
     assert scrub_json(plain) is plain
+
+
+@pytest.mark.parametrize("hostile", [b"", b"\x1b"])
+def test_bytes_that_are_no_utf8_cost_their_text_and_not_the_document(hostile: bytes) -> None:
+    torn = b"torn\\u001b" if hostile else b"torn"
+    cleaned = json.loads(scrub_json(b'{"message": "TORN \xe6\xa8", "other": "\xc3\xbc"}'.replace(b"TORN", torn)))
+    assert cleaned == {"message": f"torn{REPLACEMENT if hostile else ''} {REPLACEMENT}", "other": "ü"}
 
 
 @given(st.recursive(st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))

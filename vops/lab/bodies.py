@@ -37,7 +37,7 @@ def decoded(content_type: str, body: bytes, wanted: str) -> Document:
         raise statuses.unsupported_media_type((_JSON,))
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
-    except msgspec.MsgspecError as error:
+    except ValueError as error:
         why = f"couldn't get version/kind; json parse error: {error}"
         raise statuses.bad_request(f"the object provided is unrecognized (must be of type {wanted}): {why}") from error
 
@@ -45,7 +45,7 @@ def decoded(content_type: str, body: bytes, wanted: str) -> Document:
 def decoded_patch(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body)
-    except msgspec.MsgspecError as error:
+    except ValueError as error:
         raise statuses.bad_request(f"error decoding patch: {error}") from error
 
 

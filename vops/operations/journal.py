@@ -99,7 +99,7 @@ def read_journal(path: Path) -> tuple[Entry, ...]:
     for number, line in enumerate(_lines(path), 1):
         try:
             entry = msgspec.json.decode(line, type=Entry)
-        except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        except ValueError as error:
             raise InputError(f"not an entry of a journal: {error}", path=str(path), line=number) from error
         whole = entry.hash == _digest(entry.n, entry.at, entry.type, entry.data, entry.prev)
         if not whole or entry.prev != last or entry.n != number:

@@ -49,7 +49,7 @@ def recall(state: Path, key: str) -> Measured | None:
     """What was measured before; None when nothing was, or nothing that can be read."""
     try:
         return msgspec.json.decode(_path(state, key).read_bytes(), type=Measured)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, ValueError):
         return None
 
 

@@ -160,7 +160,7 @@ def plan_from_json(data: bytes, *, path: str = "plan") -> Plan:
     """The inverse of `Plan.to_json`. Raises InputError naming `path`."""
     try:
         return msgspec.json.decode(data, type=Plan)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+    except ValueError as error:
         raise InputError(f"this is not a plan of vops: {error}", path=path) from error
 
 

@@ -48,7 +48,14 @@ def test_hostile_strings_are_scrubbed_in_lists_and_documents() -> None:
     )
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"items": 3}'])
+def test_bytes_that_are_no_utf8_do_not_cost_the_page() -> None:
+    body = page(pod("a", annotations={"note": "CUT"}), pod("b")).body.replace(b"CUT", b"\xe6\xa8")
+    items, _ = decode_page(PODS, body)
+    assert [item.metadata.name for item in items] == ["a", "b"]
+    assert items[0].metadata.annotations == {"note": "\ufffd"}
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"items": 3}', b"\x1f\x8b\xff\xfe", b'{"items": "\xff"}'])
 def test_what_is_no_list_is_an_error(body: bytes) -> None:
     with pytest.raises(msgspec.MsgspecError):
         decode_page(PODS, body)

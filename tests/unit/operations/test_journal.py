@@ -62,6 +62,14 @@ def test_a_changed_line_shows(tmp_path: Path, old: str, new: str, line: int) -> 
     assert caught.value.line == line
 
 
+def test_a_line_that_is_no_text_shows(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    path.write_bytes(path.read_bytes().replace(b'"PATCH"', b'"PA\xff"', 1))
+    with pytest.raises(InputError, match="not an entry") as caught:
+        read_journal(path)
+    assert caught.value.line == 2
+
+
 def test_a_lost_line_shows(tmp_path: Path) -> None:
     path = written(tmp_path)
     lines = path.read_text().splitlines(keepends=True)

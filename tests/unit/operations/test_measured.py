@@ -19,7 +19,7 @@ def test_what_was_recorded_is_recalled(tmp_path: Path) -> None:
     assert (measured.weights_gib, measured.kv_available_gib, measured.kv_tokens) == (14.96, 19.57, 160_320)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"kv_tokens": "many"}', b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"kv_tokens": "many"}', b"\xff", b'{"kv_tokens": "\xff"}'])
 def test_a_broken_record_is_as_good_as_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "sizing").mkdir()
     (tmp_path / "sizing" / "key.json").write_bytes(content)

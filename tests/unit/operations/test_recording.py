@@ -74,11 +74,16 @@ def test_nonsense_is_no_snapshot() -> None:
 
 async def test_record_keeps_an_instant_every_few_seconds_for_its_owner_only(tmp_path: Path) -> None:
     world, path = World().holding(replica("r0")), tmp_path / "r.rec"
-    recording = asyncio.ensure_future(record(world.session, path, every_s=5, duration_s=20))
-    for _ in range(60):
-        await world.advance(0.5)
-        if recording.done():
-            break
+    kept: asyncio.Queue[int] = asyncio.Queue()
+
+    def told(recorder: Recorder) -> None:
+        kept.put_nowait(recorder.frames)
+
+    recording = asyncio.ensure_future(record(world.session, path, every_s=5, duration_s=20, told=told))
+    for number in range(1, 6):
+        await world.advance(5 if number > 1 else 0.5)
+        # A frame is packed in a thread, which the clock of the world does not wait for.
+        assert await asyncio.wait_for(kept.get(), 60) == number
     assert (await recording).frames == 5
     frames = read_recording(path)
     assert [pod.metadata.name for pod in frames[-1].snapshot.pods] == ["r0"]

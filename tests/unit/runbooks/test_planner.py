@@ -31,6 +31,8 @@ def test_a_plan_goes_to_json_and_back() -> None:
     assert plan_from_json(plan.to_json()) == plan
     with pytest.raises(InputError, match="not a plan"):
         plan_from_json(b"{}")
+    with pytest.raises(InputError, match="not a plan"):
+        plan_from_json(b'{"runbook": "\xff"}')
 
 
 def test_what_is_as_wished_needs_nothing() -> None:
