@@ -46,7 +46,9 @@ def read_json(document: bytes | str) -> Any:
     Raises ValueError, and nothing else, for what is not JSON: broken UTF-8 and endless brackets are not either.
     """
     try:
-        return msgspec.json.decode(scrub_json(document.encode() if isinstance(document, str) else document))
+        body = document.encode() if isinstance(document, str) else document
+        body.decode()
+        return msgspec.json.decode(scrub_json(body))
     except RecursionError as error:
         raise ValueError("JSON is nested too deeply") from error
 
