@@ -10,11 +10,11 @@ import pytest
 from tests.conftest import StartLab
 from tests.lab.fixing import NAMESPACE, Person, deployment, session_on
 from tests.lab.test_fix_five import FAILURES, carried_out, live, the_plan
-from vops.errors import Forbidden, Refused, UsageError
+from vops.errors import ApprovalNeeded, Forbidden, InputError, Refused, UsageError
 from vops.lab.world import Lab
 from vops.operations.fix import plan_fix
 from vops.operations.journal import Journal, read_journal
-from vops.operations.journal_copy import fetch_run
+from vops.operations.journal_copy import KEY, PREFIX, fetch_run
 from vops.operations.run import RunResult, resume_run
 from vops.operations.runs import Ending, PastRun, past_run, past_runs
 from vops.operations.session import Session
@@ -45,8 +45,8 @@ async def fixed(session: Session, workload: str, params: dict[str, Any]) -> RunR
     return await carried_out(session, the_plan(found), Person())
 
 
-async def resumed(session: Session, run: PastRun) -> RunResult:
-    person = Person()
+async def resumed(session: Session, run: PastRun, *, agrees: bool = True) -> RunResult:
+    person = Person(agrees=agrees)
     going = resume_run(session, run, approve=person.approve, progress=person.progress)
     result: RunResult = await session.clock.run(going)  # type: ignore[attr-defined]
     return result
@@ -186,9 +186,27 @@ async def test_another_operator_goes_on_where_a_laptop_was_closed(
     run_id = only_run(tmp_path / "laptop").id
     async with session_on(lab, tmp_path / "other") as session:
         await fetch_run(session, run_id)
+        written = len(lab.server.writes)
+        for _ in range(2):
+            with pytest.raises(ApprovalNeeded, match="not agreed to"):
+                await resumed(session, past_run(tmp_path / "other", run_id), agrees=False)
+        assert len(lab.server.writes) == written, "nothing is written before somebody agrees"
         result = await resumed(session, past_run(tmp_path / "other", run_id))
     assert (result.outcome, patches(lab, "llama3-8b")) == (Ending.FIXED, 1)
     assert not [item for item in lab.store.list("v1", "ConfigMap") if item["metadata"]["name"].startswith("vops-run-")]
+
+
+@pytest.mark.parametrize("data", [None, {}, {KEY: "{}\n"}, {KEY: "no journal"}], ids=range(4))
+async def test_a_damaged_copy_is_named_and_not_kept(start_lab: StartLab, tmp_path: Path, data: Any) -> None:
+    lab = await start_lab("untolerated-taint")
+    name = f"{PREFIX}20260101-000000-abcdef"
+    document = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": NAMESPACE}}
+    lab.store.create(document | ({} if data is None else {"data": data}))
+    async with session_on(lab, tmp_path) as session:
+        with pytest.raises(InputError, match="the journal's copy is damaged") as raised:
+            await fetch_run(session, "20260101-000000-abcdef")
+    assert raised.value.path == f"configmap/{name} -n {NAMESPACE}"
+    assert past_runs(tmp_path) == ([], [])
 
 
 async def test_without_the_permission_a_run_says_that_only_this_machine_can_resume_it(

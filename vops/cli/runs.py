@@ -63,14 +63,17 @@ def resume(
     confirm: Annotated[list[str] | None, CONFIRM] = None,
     report: Annotated[list[str] | None, REPORT] = None,
 ) -> None:
-    from vops.cli.carrying import go_on
+    from vops.cli.carrying import go_on, show_plan
 
     options: Globals = context.obj
     terms = _terms(yes, confirm, report)
     known = _known(options, run)
 
     async def work(session: Session) -> None:
-        await go_on(session, await _found(session, known, run), options, terms)
+        found = await _found(session, known, run)
+        if found.is_fetched:
+            show_plan(found.plan, options)
+        await go_on(session, found, options, terms)
 
     _in_session(options, work)
 

@@ -2,7 +2,8 @@
 
 One ConfigMap `vops-run-ID` beside what the run locks, written before each change and after each step, where these
 credentials may; without them the run goes on, and says once that only this machine can resume it. It goes when the run
-has ended well. The journal holds no secret, so neither does the copy.
+has ended well. The journal holds no secret, so neither does the copy. Whoever may write ConfigMaps there can change it,
+so a run that is fetched has to be agreed to anew before it goes on.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from vops.errors import ClusterError, NotFound, UsageError
+from vops.errors import ClusterError, InputError, NotFound, UsageError
 from vops.model.provisioning import CONFIG_MAPS
 from vops.model.resources import Ref
-from vops.operations.journal import journal_path, read_journal
+from vops.operations.journal import journal_path
+from vops.operations.runs import fetched_mark, read_run
 from vops.operations.session import Session
 from vops.planning.patches import Document
 from vops.ports import Cluster
@@ -75,7 +77,8 @@ def _document(run_id: str, namespace: str, text: str) -> Document:
 async def fetch_run(session: Session, run_id: str) -> Path:
     """Brings the journal of a run that another machine began onto this one.
 
-    Raises UsageError when the cluster has no copy either, InputError when it is damaged.
+    It is marked as one that nobody has agreed to here (see PastRun.is_fetched). Raises UsageError when the cluster has
+    no copy either, InputError when it is damaged.
     """
     namespace = session.settings.namespace or session.cluster.namespace
     try:
@@ -87,7 +90,15 @@ async def fetch_run(session: Session, run_id: str) -> Path:
         ) from error
     path = journal_path(session.settings.state_path, run_id)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fetched_mark(path).touch(0o600)
     path.touch(0o600)
-    path.write_text(found["data"][KEY], "utf-8")
-    read_journal(path)
+    path.write_text((found.get("data") or {}).get(KEY, ""), "utf-8")
+    try:
+        read_run(path)
+    except InputError as error:
+        path.unlink()
+        where = f"configmap/{PREFIX}{run_id} -n {namespace}"
+        what = f"the journal's copy is damaged: {error.message.partition(': ')[2]}"
+        hint = "whoever began the run can go on from their machine; or make a new plan"
+        raise InputError(what, path=where, line=error.line, hint=hint) from error
     return path

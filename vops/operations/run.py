@@ -25,7 +25,7 @@ from vops.operations.journal import Journal, claim_plan
 from vops.operations.journal_copy import JournalCopy
 from vops.operations.locks import locked
 from vops.operations.observe import observe
-from vops.operations.runs import BEGUN, ENDED, EVENT, RESUMED, Ending, PastRun
+from vops.operations.runs import BEGUN, ENDED, EVENT, RESUMED, Ending, PastRun, fetched_mark
 from vops.operations.session import Session
 from vops.operations.together import together
 from vops.planning.changes import kind_of
@@ -140,10 +140,14 @@ async def resume_run(
     """Goes on with a run that was interrupted, ran out of time or met a failure, from what is there now.
 
     What it had finished is not done again, and of the rest only what has not landed is written. Raises Refused for a
-    run that cannot go on, LockHeld, and what `run_plan` raises.
+    run that cannot go on, LockHeld, and what `run_plan` raises. `approve` is asked for all changes again where the
+    journal was fetched: it is as trustworthy as those who may write to that namespace.
     """
     run.check_resumable()
     await _check_place(session, run.plan)
+    if run.is_fetched:
+        await _agree(run.plan, approve)
+        fetched_mark(run.path).unlink()
     going = _Run(session, run.plan, run.id, approve, progress, timeout_s)
     lock = locked(session.cluster, session.clock, run.plan.locks, run.id, going.warn, patient=True)
     async with lock as still_mine:

@@ -50,6 +50,11 @@ class PastRun:
         return datetime.fromisoformat(self.entries[0].at)
 
     @property
+    def is_fetched(self) -> bool:
+        """Whether its journal came from the cluster, and nobody has agreed to its plan here yet."""
+        return fetched_mark(self.path).exists()
+
+    @property
     def last_at(self) -> datetime:
         return datetime.fromisoformat(self.entries[-1].at)
 
@@ -143,7 +148,7 @@ def past_run(state: Path, run_id: str) -> PastRun:
     if len(found) != 1:
         what = "is not a run of this machine" if not found else f"could be {', '.join(sorted(found)[:5])}"
         raise UsageError(f"{run_id!r} {what}", hint="vops runs lists them")
-    return _read(journal_path(state, found[0]))
+    return read_run(journal_path(state, found[0]))
 
 
 def past_runs(state: Path) -> tuple[list[PastRun], list[str]]:
@@ -151,7 +156,7 @@ def past_runs(state: Path) -> tuple[list[PastRun], list[str]]:
     found, problems = [], []
     for path in sorted(_journals(state), reverse=True):
         try:
-            found.append(_read(path))
+            found.append(read_run(path))
         except InputError as error:
             problems.append(error.message)
     return found, problems
@@ -161,7 +166,13 @@ def _journals(state: Path) -> list[Path]:
     return list((state / "runs").glob("*.jsonl"))
 
 
-def _read(path: Path) -> PastRun:
+def fetched_mark(journal: Path) -> Path:
+    """The file that stands beside a fetched journal until its plan is agreed to."""
+    return journal.with_suffix(".fetched")
+
+
+def read_run(path: Path) -> PastRun:
+    """The run that a journal tells of. Raises InputError for a journal that is damaged or holds none."""
     entries = read_journal(path)
     if not entries or entries[0].type != BEGUN:
         raise InputError("holds no run: it was interrupted before it began", path=str(path))
