@@ -1,11 +1,12 @@
 """Writes docs/images: the TUI on the lab at a time that stands still, so that the same code draws the same pictures.
 
-`python docs/make_screenshots.py`. Each shot is a scenario, a size and the keys that lead there.
+`python docs/make_screenshots.py [NAME…]`. Each shot is a scenario, a size and the keys that lead there.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,6 +28,8 @@ from vops.tui.lag import LoopLag
 IMAGES = Path(__file__).parent / "images"
 WARM_UP_S = 20
 """Virtual seconds before the first key: enough for two scrapes of every replica."""
+UNFINISHED = ("LOADING", "reading…", "looking…", "looking,", "everything…", "read&#160;yet")
+"""What a screen says while it waits for an answer, as the SVG spells it."""
 
 
 class Punctual(LoopLag):
@@ -50,9 +53,13 @@ SHOTS = (
     Shot("fleet-200x50", "healthy", (200, 50)),
     Shot("nodes-120x34", "untolerated-taint", (120, 34), ("colon", *"nodes", "enter", "down")),
     Shot("command-80x24", "healthy", (80, 24), ("colon", "n")),
-    Shot("replica-120x34", "probe-kill", (120, 34), ("enter",)),
+    Shot("replica-120x34", "overloaded", (120, 34), ("enter",)),
+    Shot("workload-120x34", "rollout-deadlock", (120, 34), ("tab", "enter")),
+    Shot("findings-120x34", "taint-and-gpu-shortage", (120, 34), ("colon", *"findings", "enter")),
     Shot("diagnosis-120x34", "kv-cache-too-small", (120, 34), ("d",)),
     Shot("plan-120x34", "kv-cache-too-small", (120, 34), ("f",)),
+    Shot("logs-120x34", "tensor-parallel-mismatch", (120, 34), ("l",)),
+    Shot("runbooks-120x34", "healthy", (120, 34), ("colon", *"runbooks", "enter")),
     Shot("help-120x34", "healthy", (120, 34), ("question_mark",)),
 )
 
@@ -69,6 +76,7 @@ async def screenshot(scenario: str, size: tuple[int, int], keys: tuple[str, ...]
                 for key in keys:
                     await pilot.press(key)
                     await _pass(lab, pilot, 3)
+                await _settle(lab, pilot)
                 # Renderers other than browsers would drop the spaces that the layout is made of.
                 return app.export_screenshot().replace("<text ", '<text xml:space="preserve" ')
     finally:
@@ -108,12 +116,20 @@ async def _caught_up(lab: Lab, pilot: Pilot[None]) -> None:
         await pilot.pause(0.05)
 
 
-def main() -> None:
+async def _settle(lab: Lab, pilot: Pilot[None]) -> None:
+    """Lets the answers arrive that a thread or a slow machine still owes."""
+    for _ in range(60):
+        if not any(words in pilot.app.export_screenshot() for words in UNFINISHED):
+            return
+        await _pass(lab, pilot, 1)
+
+
+def main(names: list[str]) -> None:
     IMAGES.mkdir(exist_ok=True)
-    for shot in SHOTS:
+    for shot in (shot for shot in SHOTS if not names or shot.name in names):
         svg = asyncio.run(screenshot(shot.scenario, shot.size, shot.keys))
         (IMAGES / f"{shot.name}.svg").write_text(svg, "utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -7,6 +7,8 @@ from pathlib import Path
 import generate
 import pytest
 
+from vops.runbooks.schema import read_runbook
+
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = generate.pages()
 
@@ -35,3 +37,24 @@ def test_the_guide_for_ci_has_the_script_that_the_cluster_tests_run() -> None:
         "back",
     ]
     subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+
+
+def test_decisions_have_numbers_of_their_own_and_are_listed() -> None:
+    pages = sorted(path for path in (DOCS / "decisions").glob("*.md") if path.name != "README.md")
+    assert [path.name[:4] for path in pages] == [f"{number:04}" for number in range(1, len(pages) + 1)]
+    titles = [page.read_text("utf-8").splitlines()[0].removeprefix("# ") for page in pages]
+    listed = re.findall(r"^- \[(.+)\]\((.+)\)$", (DOCS / "decisions/README.md").read_text("utf-8"), re.MULTILINE)
+    assert listed == [(title, page.name) for title, page in zip(titles, pages, strict=True)]
+    assert all(title.startswith(page.name[:4]) for title, page in zip(titles, pages, strict=True))
+
+
+def test_the_readme_names_every_command() -> None:
+    readme = (DOCS.parent / "README.md").read_text("utf-8")
+    commands = re.findall(r"^## vops (\S+)$", PAGES["commands.md"], re.MULTILINE)
+    assert [name for name in commands if f"`vops {name}" not in readme] == []
+
+
+def test_the_runbook_of_the_guide_is_one() -> None:
+    text = (DOCS / "guides/runbooks.md").read_text("utf-8")
+    example = re.findall(r"```yaml\n(vops: 1\n.*?)```", text, re.DOTALL)[0]
+    assert read_runbook(example, "fewer-sequences.yaml").id == "fewer-sequences"
