@@ -146,6 +146,12 @@ def _with_service_links() -> Document:
     return found
 
 
+def _of_a_class() -> Document:
+    found = server()
+    found["spec"]["template"]["spec"]["priorityClassName"] = "system-node-critical"
+    return found
+
+
 MIRROR = {"mirror": "NousResearch/Meta-Llama-3-8B-Instruct"}
 SEEDED = {"model": "Qwen/Qwen3-8B", "claim": "models"}
 SEED = Case("seed-model", "healthy", SEEDED, ending=Ending.APPLIED)
@@ -172,6 +178,12 @@ CASES: Mapping[str, Case] = {
     "fix-engine-timeout": on_server("fix-engine-timeout", seconds=1200, failure_threshold=200),
     "fix-hub-offline": on_server("fix-hub-offline"),
     "fix-liveness-under-load": on_server("fix-liveness-under-load", timeout_seconds=10, failure_threshold=5),
+    "fix-batch-size": on_server("fix-batch-size", max_num_seqs=96),
+    "fix-nixl-host": on_server("fix-nixl-host"),
+    "fix-requests": on_server("fix-requests", cpu="2", memory="12Gi"),
+    "fix-priority-class": Case(
+        "fix-priority-class", "gated-model", {"target": f"deployment/{NAME}"}, objects=(_of_a_class(),)
+    ),
     "fix-ephemeral-storage": on_server("fix-ephemeral-storage", size="40Gi"),
     "fix-readonly-cache": on_server("fix-readonly-cache", path="/cache"),
     "fix-service-links": Case(

@@ -220,7 +220,7 @@ def raise_limit_step(replica: Replica, wanted: float) -> str:
     return f"Set resources.requests.memory and limits.memory of {name} to {in_gi(wanted)}."
 
 
-def raise_limit(replica: Replica, wanted: float, why: str) -> Fix:
+def raise_limit(replica: Replica, wanted: float, why: str, applicability: Applicability = Applicability.SAFE) -> Fix:
     """The fix that gives the container `wanted` bytes; by hand where its node has not as many."""
     title, step = "Give the container more host memory", raise_limit_step(replica, wanted)
     has = allocatable_bytes(replica)
@@ -228,7 +228,7 @@ def raise_limit(replica: Replica, wanted: float, why: str) -> Fix:
         return remedies.by_steps(replica, title, (step, why))
     params = {"container": replica.container.name, "memory": in_gi(wanted)}
     by_hand = (step, why)
-    return remedies.runbook(replica, "fix-host-oom", title, Applicability.SAFE, params, by_hand=by_hand, notes=(why,))
+    return remedies.runbook(replica, "fix-host-oom", title, applicability, params, by_hand=by_hand, notes=(why,))
 
 
 def volume_evidence(replica: Replica) -> tuple[Evidence, ...]:

@@ -13,7 +13,7 @@ from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Fix
 from vops.model.resources import Ref
 
-_CHANGEABLE = ("Deployment", "StatefulSet")
+CHANGEABLE = ("Deployment", "StatefulSet")
 
 
 def runbook(
@@ -36,11 +36,38 @@ def runbook(
     return Fix(title, applicability, name, {**target, **params}, tuple(notes))
 
 
+def operation(
+    replica: Replica,
+    name: str,
+    title: str,
+    params: dict[str, Any],
+    *,
+    by_hand: Iterable[str],
+    notes: Iterable[str] = (),
+) -> Fix:
+    """A runbook that leaves the template as it is and costs something: a restart, or pods that go away."""
+    target = workload_of(replica) if replica.observed else None
+    if target is None:
+        return advice(title, *by_hand)
+    return Fix(title, Applicability.ASK, name, {**target, **params}, tuple(notes))
+
+
+def drained(replica: Replica, title: str, *steps: str) -> Fix:
+    """Every server moved off the replica's node, and `steps` then; by hand where the node is not known."""
+    node = replica.pod.spec.node_name
+    if not replica.observed or not node:
+        return advice(
+            title, "kubectl cordon NODE; kubectl drain NODE --ignore-daemonsets --delete-emptydir-data", *steps
+        )
+    params = {"namespace": replica.namespace, "node": f"node/{node}"}
+    return Fix(title, Applicability.ASK, "drain-node", params, steps)
+
+
 def workload_of(replica: Replica) -> dict[str, str] | None:
     """The parameters that name the replica's workload; None where no runbook can change it."""
     owner = replica.owner
     in_reach = any(item.name == replica.container.name for item in replica.pod.spec.containers)
-    if owner is None or owner.kind not in _CHANGEABLE or not in_reach:
+    if owner is None or owner.kind not in CHANGEABLE or not in_reach:
         return None
     return {"namespace": replica.namespace, "target": f"{owner.kind.lower()}/{owner.name}"}
 
@@ -78,6 +105,6 @@ def _where(replica: Replica) -> str:
             f"Pod {replica.name} has no controller, and a pod cannot be changed: save it ({read}), "
             "change it as below, delete it, create it again."
         )
-    if owner.kind in _CHANGEABLE:
+    if owner.kind in CHANGEABLE:
         return f"Edit it: kubectl -n {replica.namespace} edit {owner.kind.lower()}/{owner.name}"
     return f"Change it at its owner, {owner.kind} {owner.name} in {replica.namespace}, not at the pod."

@@ -12,7 +12,8 @@ Evidence
     alike.
 
 Fix
-    By hand: remove the failed pods; cordon a node where it repeats.
+    `clean-failed-pods`, and `drain-node` where a GPU is lost; else by hand: remove the failed pods; cordon a node where
+    it repeats.
 """
 
 from __future__ import annotations
@@ -66,9 +67,9 @@ def gpu_lost_at_admission(replica: Replica) -> Verdict | None:
         evidence=(evidence.pod_field("status", f"{status.reason}: {status.message}"), *_around(replica)),
         confidence=Confidence.STRONG,
         fixes=(
-            remedies.advice(
+            remedies.drained(
+                replica,
                 "Take the node out of use and restart it",
-                f"kubectl cordon {node}; kubectl drain {node} --ignore-daemonsets --delete-emptydir-data",
                 "Restart the machine; a GPU that is lost again has to be replaced (dmesg: NVRM: Xid).",
                 endings.clear_step(replica),
             ),
@@ -138,9 +139,13 @@ def _fix(replica: Replica) -> Fix:
     wait = (
         "The node had just started: it ends by itself once the device plugin has registered the GPUs." if race else ""
     )
-    return remedies.advice(
+    repeats = f"If it repeats on {node}: kubectl cordon {node}, and look at its device plugin."
+    told = (wait,) if wait else ()
+    return remedies.operation(
+        replica,
+        "clean-failed-pods",
         "Clear the failed pods; look at the node if it repeats",
-        *((wait,) if wait else ()),
-        clear,
-        f"If it repeats on {node}: kubectl cordon {node}, and look at its device plugin.",
+        {},
+        by_hand=(*told, clear, repeats),
+        notes=(*told, repeats),
     )

@@ -11,14 +11,14 @@ Evidence
     The refusal, and the class that the pod template names.
 
 Fix
-    By hand: name a class of your own, or none.
+    `fix-priority-class`, else by hand: name a class of your own, or none.
 """
 
 from __future__ import annotations
 
-from vops.diagnosis import admission
+from vops.diagnosis import admission, remedies
 from vops.diagnosis.facts import WorkloadFacts
-from vops.diagnosis.findings import Evidence
+from vops.diagnosis.findings import Applicability, Evidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
 
 
@@ -41,6 +41,7 @@ def priority_class_quota(workload: WorkloadFacts) -> Verdict | None:
         evidence=(refused.shown, *((Evidence(workload.ref.kind.lower(), path, name),) if name else ())),
         confidence=refused.confidence,
         fixes=(
+            *_without(workload, name),
             admission.at_workload(
                 workload,
                 "Name another priority class",
@@ -50,3 +51,12 @@ def priority_class_quota(workload: WorkloadFacts) -> Verdict | None:
             ),
         ),
     )
+
+
+def _without(workload: WorkloadFacts, name: str) -> tuple[Fix, ...]:
+    """The runbook where one may change the workload: its pods then have the priority of any other pod."""
+    if workload.ref.kind not in remedies.CHANGEABLE or not name:
+        return ()
+    note = "Its pods then have no priority over others: a class of your own keeps one."
+    title = f"Do without the priority class {name}"
+    return (remedies.of_object("fix-priority-class", title, Applicability.ASK, workload.ref, {}, (note,)),)

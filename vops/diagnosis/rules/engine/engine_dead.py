@@ -12,14 +12,15 @@ Evidence
     The line where the engine ended, the exit code, and the child's exit code where vLLM prints it.
 
 Fix
-    None is automatic: what to look for, and how to make the crash name its place.
+    `restart-replica` where the server still runs without its engine; else by hand: what to look for, and how to make
+    the crash name its place.
 """
 
 from __future__ import annotations
 
 from vops.diagnosis import deaths, evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence
+from vops.diagnosis.findings import Confidence, Fix
 from vops.diagnosis.probes import answered_status, failures
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.startup import probe_kill
@@ -169,13 +170,7 @@ def engine_dead_running(replica: Replica) -> Verdict | None:
             *((evidence.log_line(error.line, str(error)),) if error is not None else ()),
         ),
         confidence=Confidence.STRONG,
-        fixes=(
-            remedies.advice(
-                "Restart the replica",
-                f"kubectl -n {replica.namespace} delete pod {replica.name}: its controller starts another.",
-                "Give it a livenessProbe on /health, which answers 503 when the engine is dead.",
-            ),
-        ),
+        fixes=(_restart(replica, "Restart the replica"),),
     )
 
 
@@ -203,12 +198,24 @@ def _unwell(replica: Replica, event: Event | None) -> Verdict | None:
         evidence=(evidence.event(event),),
         confidence=Confidence.POSSIBLE,
         fixes=(
-            remedies.advice(
+            _restart(
+                replica,
                 "Look at its log, then restart the replica",
                 f"kubectl -n {replica.namespace} logs {replica.name} | grep -n EngineDeadError  (after a restart with "
                 "--previous)",
-                f"kubectl -n {replica.namespace} delete pod {replica.name}: its controller starts another.",
-                "Give it a livenessProbe on /health, which answers 503 when the engine is dead.",
             ),
         ),
+    )
+
+
+def _restart(replica: Replica, title: str, *first: str) -> Fix:
+    delete = f"kubectl -n {replica.namespace} delete pod {replica.name}: its controller starts another."
+    probe = "Give it a livenessProbe on /health, which answers 503 when the engine is dead."
+    return remedies.operation(
+        replica,
+        "restart-replica",
+        title,
+        {"pod": replica.name},
+        by_hand=(*first, delete, probe),
+        notes=(*first, probe),
     )

@@ -10,14 +10,19 @@ Evidence
     The error, the container's GPU limit, its runtime class, and CUDA_VISIBLE_DEVICES where it is set.
 
 Fix
-    By hand: ask for a GPU in resources.limits, or see to the node's runtime.
+    `fix-gpu-count` where none is asked for, else by hand: ask for a GPU in resources.limits, or see to the node's
+    runtime.
 """
 
 from __future__ import annotations
 
-from vops.diagnosis import deaths, evidence
+from typing import Any
+
+from vops.diagnosis import deaths, evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Evidence
+from vops.diagnosis.filters.taints import blocks, tolerable
+from vops.diagnosis.findings import Applicability, Evidence, Fix
+from vops.diagnosis.gpu_nodes import gpu_resources
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
@@ -51,10 +56,30 @@ def no_cuda_visible(replica: Replica) -> Verdict | None:
         f"{replica.name} cannot use a GPU that CUDA_VISIBLE_DEVICES names by its UUID"
         if by_uuid
         else f"{replica.name} sees no GPU" + (": it does not ask for one" if none else ""),
-        deaths.steps(replica, "Give the container a GPU", *(_NUMBERS if by_uuid else _steps(replica, none=none))),
+        _fix(replica, by_uuid=by_uuid, none=none),
         evidence.container_field(replica, "resources.limits", f"{asks} GPUs"),
         *_settings(replica),
     )
+
+
+def _fix(replica: Replica, *, by_uuid: bool, none: bool) -> Fix:
+    title, steps = "Give the container a GPU", _NUMBERS if by_uuid else _steps(replica, none=none)
+    if by_uuid or not none:
+        return remedies.by_steps(replica, title, steps)
+    params: dict[str, Any] = {"container": replica.container.name, "gpus": max(1, replica.args.gpus)}
+    if wanted := _tolerations(replica):
+        params["tolerations"] = wanted
+    return remedies.runbook(
+        replica, "fix-gpu-count", title, Applicability.ASK, params, by_hand=steps, notes=("GPUs cost.",)
+    )
+
+
+def _tolerations(replica: Replica) -> list[dict[str, str]]:
+    """What the GPU nodes want tolerated, as far as a pod should."""
+    nodes = [node for node in replica.facts.snapshot.nodes if gpu_resources(node)]
+    taints = {(taint.key, taint.effect): taint for node in nodes for taint in node.spec.taints}
+    blocking = [taint for taint in taints.values() if tolerable(taint) and blocks(taint, replica.pod.spec.tolerations)]
+    return [{"key": taint.key, "operator": "Exists", "effect": taint.effect} for taint in blocking]
 
 
 _NUMBERS = (

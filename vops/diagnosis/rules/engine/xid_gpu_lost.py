@@ -12,7 +12,7 @@ Evidence
     The error and the Xid, and the node.
 
 Fix
-    By hand: cordon the node, reset or replace the GPU; the pod comes back elsewhere.
+    `drain-node`, then by hand: reset or replace the GPU; the pod comes back elsewhere.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ def xid_gpu_lost(replica: Replica) -> Verdict | None:
         replica,
         hit,
         f"The GPU of {replica.name} on {node} failed{number}: {deaths.quoted(hit, 80)}",
-        remedies.advice(
+        remedies.drained(
+            replica,
             "Take the GPU out of service",
-            f"Cordon the node: kubectl cordon {node}; then delete the pod, and its controller starts it elsewhere.",
             "On the node: dmesg | grep -i xid and nvidia-smi -q -d ECC,PAGE_RETIREMENT; reset the GPU (nvidia-smi -r) "
             "or restart the node. If it comes back, have the GPU replaced.",
         ),

@@ -13,7 +13,7 @@ Evidence
     alone, without a death, is no fault.
 
 Fix
-    By hand: cordon the node, move the pod, reset or replace the GPU.
+    `drain-node`, then by hand: reset or replace the GPU.
 """
 
 from __future__ import annotations
@@ -73,10 +73,9 @@ def gpu_node_fault(replica: Replica) -> Verdict | None:
         evidence=(*deaths.shown(replica, hit), *found),
         confidence=Confidence.STRONG,
         fixes=(
-            remedies.advice(
+            remedies.drained(
+                replica,
                 "Move the server, and take the node out of use",
-                f"kubectl cordon {node}",
-                f"kubectl -n {replica.namespace} delete pod {replica.name}: its controller starts it elsewhere.",
                 "On the node: dmesg | grep -i xid; nvidia-smi -q -d ECC,PAGE_RETIREMENT. Reset the GPU or restart the "
                 "machine; uncordon it when capacity and allocatable are equal again.",
             ),

@@ -10,14 +10,15 @@ Evidence
     The runtime's words in the container's status or events, and the image reference.
 
 Fix
-    By hand: pull with an account, or from a mirror; it also ends by itself when the window has passed.
+    `fix-image`, else by hand: pull with an account, or from a mirror; it also ends by itself when the window
+    has passed.
 """
 
 from __future__ import annotations
 
 from vops.diagnosis import remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence
+from vops.diagnosis.findings import Applicability, Confidence, Fix
 from vops.diagnosis.images import pull_failure
 from vops.diagnosis.rule import Branch, Verdict, rule
 
@@ -41,5 +42,14 @@ def image_rate_limit(replica: Replica) -> Verdict | None:
         summary=f"{'The kubelet' if by_kubelet else 'The registry'} limits pulls of {image}",
         evidence=failure.evidence,
         confidence=Confidence.CERTAIN,
-        fixes=(remedies.by_steps(replica, "Pull with credentials or from a mirror", steps),),
+        fixes=(_fix(replica, steps, by_hand=by_kubelet),),
     )
+
+
+def _fix(replica: Replica, steps: tuple[str, ...], *, by_hand: bool) -> Fix:
+    title = "Pull with credentials or from a mirror"
+    if by_hand:
+        return remedies.by_steps(replica, title, steps)
+    params = {"container": replica.container.name}
+    notes = ("Add -p pull_secret=SECRET (an account of the registry) or -p image=MIRROR/NAME:TAG.", steps[-1])
+    return remedies.runbook(replica, "fix-image", title, Applicability.ASK, params, by_hand=steps, notes=notes)

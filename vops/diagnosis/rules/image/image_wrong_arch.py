@@ -10,7 +10,8 @@ Evidence
     The runtime's words, the image, and the node's architecture.
 
 Fix
-    By hand: an image for that architecture, or a node of the other.
+    `fix-node-selector` where nodes of the other architecture have the GPUs, else `fix-image`, else by hand: an
+    image for that architecture, or a node of the other.
 """
 
 from __future__ import annotations
@@ -20,14 +21,17 @@ import re
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.creation import refusal
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence, Evidence
+from vops.diagnosis.filters.rooms import capacity
+from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
 from vops.diagnosis.images import pull_failure
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
+from vops.model.resources import Node
 
 _FORMAT = lazy_pattern(
     r"exec(?:ve)? ?.{0,200}exec format error|cannot execute binary file: Exec format error", re.IGNORECASE
 )
+_LABEL = "kubernetes.io/arch"
 _SCRIPT = (".sh", ".bash", ".py")
 
 
@@ -59,22 +63,40 @@ def _verdict(replica: Replica, found: tuple[Evidence, ...], confidence: Confiden
         summary=f"{replica.container.image} is not built for the processor of {where}" + (f" ({arch})" if arch else ""),
         evidence=(*found, *node),
         confidence=confidence,
-        fixes=(
-            remedies.by_steps(
-                replica,
-                "Use an image for this processor",
-                (
-                    f"Set an image that is built for {arch or 'this architecture'} (docker buildx build --platform "
-                    f"linux/{arch or 'ARCH'}; an -aarch64 or -arm64 tag where there is one),",
-                    f"or choose nodes of {other}: nodeSelector kubernetes.io/arch.",
-                ),
-            ),
-        ),
+        fixes=(_fix(replica, arch, other),),
     )
+
+
+def _fix(replica: Replica, arch: str, other: str) -> Fix:
+    """Nodes of the other architecture, where some have the GPUs; else another image, which has to be named."""
+    title = "Use an image for this processor"
+    steps = (
+        f"Set an image that is built for {arch or 'this architecture'} (docker buildx build --platform "
+        f"linux/{arch or 'ARCH'}; an -aarch64 or -arm64 tag where there is one),",
+        f"or choose nodes of {other}: nodeSelector kubernetes.io/arch.",
+    )
+    if any(_fits(replica, node, other) for node in replica.facts.snapshot.nodes):
+        selector = {**replica.pod.spec.node_selector, _LABEL: other}
+        return remedies.runbook(
+            replica,
+            "fix-node-selector",
+            f"Run it on nodes of {other}",
+            Applicability.ASK,
+            {"selector": selector},
+            by_hand=steps,
+            notes=steps[:1],
+        )
+    params = {"container": replica.container.name}
+    return remedies.runbook(replica, "fix-image", title, Applicability.ASK, params, by_hand=steps, notes=steps)
+
+
+def _fits(replica: Replica, node: Node, arch: str) -> bool:
+    resource = replica.placement.gpu_resource
+    return node.metadata.labels.get(_LABEL) == arch and capacity(node, resource) >= max(1, replica.gpu_count)
 
 
 def _arch(replica: Replica) -> str:
     node = replica.node
     if node is None:
         return ""
-    return str(node.status.node_info.get("architecture", "")) or node.metadata.labels.get("kubernetes.io/arch", "")
+    return str(node.status.node_info.get("architecture", "")) or node.metadata.labels.get(_LABEL, "")

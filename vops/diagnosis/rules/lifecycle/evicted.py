@@ -128,7 +128,7 @@ def _ephemeral(replica: Replica, limit: str) -> _Reading:
 def _give_room(replica: Replica, title: str, step: str, params: dict[str, Any]) -> Fix:
     given = {"container": replica.container.name, **params}
     return remedies.runbook(
-        replica, "fix-ephemeral-storage", title, Applicability.SAFE, given, by_hand=(step,), notes=(step,)
+        replica, "fix-ephemeral-storage", title, Applicability.ASK, given, by_hand=(step,), notes=(step,)
     )
 
 
@@ -146,7 +146,13 @@ def _node_fix(replica: Replica, resource: str, used: re.Match[str] | None) -> Fi
     amount = _gib(endings.size(used["used"]) * _SPARE) if used and endings.size(used["used"]) else "what it uses"
     if resource == "memory":
         step = f"Set memory in requests and limits to {amount}: who stays within its request is evicted last."
-        return remedies.by_steps(replica, "Request the memory that it uses", (step,))
+        title = "Request the memory that it uses"
+        if not used or not endings.size(used["used"]):
+            return remedies.by_steps(replica, title, (step,))
+        params = {"container": replica.container.name, "memory": amount}
+        return remedies.runbook(
+            replica, "fix-host-oom", title, Applicability.ASK, params, by_hand=(step,), notes=(step,)
+        )
     if resource == "ephemeral-storage":
         cache = endings.cache_volume(replica)
         where = f"the model's cache (emptyDir {cache})" if cache else "the model's cache (HF_HOME)"

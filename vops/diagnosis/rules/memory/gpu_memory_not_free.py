@@ -25,7 +25,7 @@ from vops.diagnosis.cuda_memory import OUT_OF_MEMORY, device_memory
 from vops.diagnosis.deaths import Hit
 from vops.diagnosis.demands import gpu_request
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Applicability, Evidence
+from vops.diagnosis.findings import Applicability, Evidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
@@ -39,6 +39,7 @@ _BUSY = lazy_pattern(r"CUDA-capable device\(s\) is/are busy or unavailable|cudaE
 _SIGNATURE = lazy_pattern(f"{_NOT_FREE.pattern}|{_CHANGED.pattern}|{_BUSY.pattern}|{OUT_OF_MEMORY.pattern}", re.ASCII)
 _NEARLY_ALL = 0.95
 _SPARE = 0.02
+_WORTH_SHARING = 0.1
 
 
 @rule(cause="gpu-memory-not-free", branch=Branch.DIED, needs={Source.LOGS}, order=30, signature=_SIGNATURE)
@@ -64,8 +65,19 @@ def gpu_memory_not_free(replica: Replica) -> Verdict | None:
                     f"Where sharing is intended: {step}.",
                 ),
             ),
+            *_shared(replica, share),
         ),
     )
+
+
+def _shared(replica: Replica, share: float | None) -> tuple[Fix, ...]:
+    """What to set where the neighbour is meant to stay, and leaves enough to be worth it."""
+    target = remedies.workload_of(replica)
+    if target is None or share is None or share < _WORTH_SHARING:
+        return ()
+    params = {**target, "container": replica.container.name, "gpu_memory_utilization": share}
+    note = "Only where the GPU is shared on purpose: a neighbour that is ending lets go of its memory by itself."
+    return (Fix("Share the GPU on purpose", Applicability.ASK, "fix-cuda-oom", params, (note,)),)
 
 
 def _asks_for_all(replica: Replica, hit: Hit, sizes: str, share: float) -> Verdict:

@@ -19,7 +19,7 @@ from __future__ import annotations
 from vops.diagnosis import blockers, evidence, host_memory
 from vops.diagnosis.demands import pod_requests
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence, Evidence
+from vops.diagnosis.findings import Applicability, Confidence, Evidence
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.quantities import format_bytes
 
@@ -49,6 +49,8 @@ def node_oom(replica: Replica) -> Verdict | None:
                 replica,
                 wanted,
                 f"See what else runs on {node}: kubectl top pods -A --sort-by=memory; pods without a limit first.",
+                # The neighbour may be what has to change, and the new request may fit on no node.
+                Applicability.ASK,
             ),
         ),
     )

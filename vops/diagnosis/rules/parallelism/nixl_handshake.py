@@ -12,16 +12,18 @@ Evidence
     NIXL's words, and VLLM_NIXL_SIDE_CHANNEL_HOST where it is set.
 
 Fix
-    By hand: the pod's address for the side channel, one image and one configuration on both sides.
+    `fix-nixl-host`, else by hand: the pod's address for the side channel, one image and one configuration
+    on both sides.
 """
 
 from __future__ import annotations
 
-from vops.diagnosis import deaths, evidence
+from vops.diagnosis import deaths, evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence, Severity
+from vops.diagnosis.findings import Applicability, Confidence, Fix, Severity
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
+from vops.model.resources import EnvVar
 from vops.model.snapshot import Source
 
 _NIXL = lazy_pattern(
@@ -30,6 +32,7 @@ _NIXL = lazy_pattern(
     r"|Number of KV layers must match between prefill"
 )
 _VARIABLE = "VLLM_NIXL_SIDE_CHANNEL_HOST"
+_OWN = ("localhost", "127.0.0.1")
 _DIFFER = lazy_pattern(r"hash mismatch|decode NixlHandshake|expects same|must match|not divisible|incompatib")
 _FAILING = lazy_pattern(r"NIXL transfer failure|NIXL compatibility hash mismatch|Releasing expired KV blocks")
 _ABSENT = lazy_pattern(r"NIXL is not available|No module named '?nixl")
@@ -46,7 +49,7 @@ def nixl_handshake(replica: Replica) -> Verdict | None:
         replica,
         hit,
         f"{replica.name} cannot exchange KV cache by NIXL: {deaths.quoted(hit, 120)}",
-        deaths.steps(replica, "Let prefill and decode understand each other", *_advice(hit[0].text, host is not None)),
+        _fix(replica, hit[0].text, sure=True),
         evidence.container_field(replica, f"env[{_VARIABLE}]", given, expected="status.podIP"),
     )
 
@@ -70,11 +73,33 @@ def nixl_handshake_serving(replica: Replica) -> Verdict | None:
     if log is None or said is None:
         return None
     times = sum(1 for item in log.notices if _FAILING.search(item.text))
-    host = any(item.name == _VARIABLE for item in replica.container.env)
     return Verdict(
         summary=f"{replica.name} serves, and handing over KV cache by NIXL fails: {said[0].message[:120]}",
         evidence=(evidence.log_line(said[0].line, f"{said[0].message} ({times} such lines)"),),
         confidence=Confidence.STRONG if times > 1 else Confidence.PROBABLE,
         severity=Severity.WARNING,
-        fixes=(deaths.steps(replica, "Let prefill and decode understand each other", *_advice(said[0].text, host)),),
+        fixes=(_fix(replica, said[0].text, sure=times > 1),),
     )
+
+
+def _fix(replica: Replica, text: str, *, sure: bool) -> Fix:
+    """The pod's own address for the side channel where none is set; what is set or differs is put right by hand."""
+    title, host = "Let prefill and decode understand each other", _host(replica)
+    steps = _advice(text, host is not None)
+    if host is not None or not steps[0].startswith("Set env"):
+        return remedies.by_steps(replica, title, steps)
+    return remedies.runbook(
+        replica,
+        "fix-nixl-host",
+        title,
+        Applicability.SAFE if sure and replica.observed else Applicability.ASK,
+        {"container": replica.container.name},
+        by_hand=steps,
+        notes=("The other side needs the same: run it for prefill and for decode.", *steps[1:]),
+    )
+
+
+def _host(replica: Replica) -> EnvVar | None:
+    """The variable, unless it says what is its default anyway."""
+    given = next((item for item in replica.container.env if item.name == _VARIABLE), None)
+    return None if given is not None and given.value in _OWN else given

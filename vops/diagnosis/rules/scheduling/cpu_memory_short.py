@@ -10,18 +10,19 @@ Evidence
     For each such node: asked, free and allocatable, and the pods without a GPU that hold most of it.
 
 Fix
-    By hand: lower the request to what is free but not below what the server really uses, or move the small pods away.
+    `fix-requests`, else by hand: lower the request to what is free but not below what the server
+    really uses, or move the small pods away.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
 
-from vops.diagnosis import blockers, evidence, remedies
-from vops.diagnosis.demands import gpu_request
+from vops.diagnosis import blockers, evidence, host_memory, remedies
+from vops.diagnosis.demands import amounts, gpu_request
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.filters.rooms import Shortfall
-from vops.diagnosis.findings import Evidence
+from vops.diagnosis.findings import Applicability, Evidence, Fix
 from vops.diagnosis.placement import NodeFit
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.scheduler_text import Obstacle
@@ -32,6 +33,7 @@ _BYTES = ("memory", "ephemeral-storage", "hugepages-")
 _HOLDERS_SHOWN = 3
 _WORTH_LOWERING = 3
 """A request is not lowered to less than a third: the server would not run on that."""
+_MI = 1 << 20
 
 
 @rule(cause="cpu-memory-short", branch=Branch.SCHEDULE, needs={Source.NODES}, order=30)
@@ -49,15 +51,34 @@ def cpu_memory_short(replica: Replica) -> Verdict | None:
             *blockers.scheduled_by(replica),
         ),
         confidence=blockers.confidence(placement, Obstacle.RESOURCE, tight),
-        fixes=(
-            remedies.by_steps(
-                replica,
-                "Ask for what is free, or make room",
-                tuple(_step(item) for item in best.short_of_other)
-                or (f"Move small pods away from {best.name}; it has as many pods as it may.",),
-            ),
-        ),
+        fixes=(_fix(replica, best),),
     )
+
+
+def _fix(replica: Replica, best: NodeFit) -> Fix:
+    """Lower requests where every one that is short may be lowered so far; else by hand."""
+    title = "Ask for what is free, or make room"
+    steps = tuple(_step(item) for item in best.short_of_other)
+    if not steps:
+        return remedies.by_steps(replica, title, (f"Move small pods away from {best.name}; it is full.",))
+    lower = {item.resource: _lowered(replica, item) for item in best.short_of_other}
+    if best.full or not all(lower.values()):
+        return remedies.by_steps(replica, title, steps)
+    params = {"container": replica.container.name, **lower}
+    return remedies.runbook(replica, "fix-requests", title, Applicability.ASK, params, by_hand=steps, notes=steps)
+
+
+def _lowered(replica: Replica, item: Shortfall) -> str:
+    """What the container may request so that the pod fits: not below what a start is known to need, and not for much
+    less than was meant. Empty where that cannot be."""
+    asked = amounts(replica.container.resources.requests).get(item.resource, Decimal())
+    room = asked - (item.wanted - item.free)
+    if room * _WORTH_LOWERING < asked or room <= 0:
+        return ""
+    if item.resource == "cpu":
+        return f"{int(room * 1000)}m"
+    needed = host_memory.working_bytes(replica) or 0.0
+    return f"{int(room // _MI)}Mi" if item.resource == "memory" and float(room) >= needed else ""
 
 
 def amount(resource: str, value: Decimal) -> str:

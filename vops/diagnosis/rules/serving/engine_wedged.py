@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from vops.diagnosis import evidence, load, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence, Evidence, Severity
+from vops.diagnosis.findings import Confidence, Evidence, Fix, Severity
 from vops.diagnosis.load import Window
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
@@ -51,15 +51,23 @@ def engine_wedged(replica: Replica) -> Verdict | None:
         ),
         confidence=Confidence.STRONG if sure else Confidence.PROBABLE,
         severity=Severity.ERROR if sure else Severity.WARNING,
-        fixes=(
-            remedies.advice(
-                "Replace the pod",
-                f"First, to learn where it hangs: kubectl -n {replica.namespace} exec {replica.name} -- py-spy dump "
-                "--pid 1 (and the EngineCore process), and keep its log.",
-                f"kubectl -n {replica.namespace} delete pod {replica.name}",
-                "Where it comes back: start with NCCL_DEBUG=INFO, and without the newest optimisation that was added.",
-            ),
-        ),
+        fixes=(_fix(replica),),
+    )
+
+
+def _fix(replica: Replica) -> Fix:
+    first = (
+        f"First, to learn where it hangs: kubectl -n {replica.namespace} exec {replica.name} -- py-spy dump "
+        "--pid 1 (and the EngineCore process), and keep its log."
+    )
+    then = "Where it comes back: start with NCCL_DEBUG=INFO, and without the newest optimisation that was added."
+    return remedies.operation(
+        replica,
+        "restart-replica",
+        "Replace the pod",
+        {"pod": replica.name, "drain": "1s"},
+        by_hand=(first, f"kubectl -n {replica.namespace} delete pod {replica.name}", then),
+        notes=(first, then),
     )
 
 

@@ -11,14 +11,15 @@ Evidence
     The preemptions, the usage of the cache and the requests at both scrapes, and the size of the cache in tokens.
 
 Fix
-    By hand: fewer requests at once, as many as the cache held; more cache for each GPU; or more replicas.
+    `fix-batch-size`, else by hand: fewer requests at once, as many as the cache held; more cache for each GPU;
+    or more replicas.
 """
 
 from __future__ import annotations
 
 from vops.diagnosis import load, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence, Fix, Severity
+from vops.diagnosis.findings import Applicability, Confidence, Fix, Severity
 from vops.diagnosis.load import Window
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
@@ -54,12 +55,17 @@ def _fix(replica: Replica, found: Window) -> Fix:
     held = max(1, int(found.running * load.FULL))
     given = replica.args.gpu_memory_utilization
     more = f" (it is {given:g} now)" if given is not None else ""
-    return remedies.by_steps(
+    steps = (
+        f"Set --max-num-seqs {held}: that is what fits at the length that requests have now.",
+        f"For more cache on the same GPU: raise --gpu-memory-utilization by 0.03{more}, or --kv-cache-dtype fp8.",
+        "For more load: another replica, or a larger tensor-parallel size.",
+    )
+    return remedies.runbook(
         replica,
+        "fix-batch-size",
         "Run no more requests at once than the cache holds",
-        (
-            f"Set --max-num-seqs {held}: that is what fits at the length that requests have now.",
-            f"For more cache on the same GPU: raise --gpu-memory-utilization by 0.03{more}, or --kv-cache-dtype fp8.",
-            "For more load: another replica, or a larger tensor-parallel size.",
-        ),
+        Applicability.ASK,
+        {"container": replica.container.name, "max_num_seqs": held},
+        by_hand=steps,
+        notes=steps,
     )

@@ -11,7 +11,8 @@ Evidence
     Requests running and waiting and the cache's usage at both scrapes; the time to the first token.
 
 Fix
-    By hand: more replicas; a larger batch where the cache has room for it.
+    `fix-batch-size` where the cache has room, else by hand: more replicas; a larger batch where the cache has room
+    for it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from __future__ import annotations
 from vops.diagnosis import load, remedies
 from vops.diagnosis.evidence import container_field
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence, Evidence, Fix, Severity
+from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Severity
 from vops.diagnosis.load import Window
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
@@ -70,9 +71,11 @@ def _flag(replica: Replica) -> tuple[Evidence, ...]:
 
 
 def _fix(replica: Replica, found: Window) -> Fix:
-    steps = ["Add a replica, or raise the maximum of its autoscaler."]
+    title, add = "Make room for the requests that wait", "Add a replica, or raise the maximum of its autoscaler."
     room = found.kv_usage is not None and 0 < found.kv_usage < _ROOM
     if room and found.kv_usage and "--max-num-seqs" in _limit(replica, found):
         more = int(found.running / found.kv_usage * load.FULL) // 8 * 8
-        steps.insert(0, f"Set --max-num-seqs {more}: the KV cache is only {found.kv_usage:.0%} full.")
-    return remedies.by_steps(replica, "Make room for the requests that wait", steps)
+        steps = (f"Set --max-num-seqs {more}: the KV cache is only {found.kv_usage:.0%} full.", add)
+        params = {"container": replica.container.name, "max_num_seqs": more}
+        return remedies.runbook(replica, "fix-batch-size", title, Applicability.ASK, params, by_hand=steps, notes=steps)
+    return remedies.by_steps(replica, title, (add,))

@@ -64,7 +64,7 @@ def _fix(replica: Replica, volume: Volume | None, step: str) -> Fix:
     size = host_memory.in_gi(_ROOM * files)
     params = {"container": replica.container.name, "size": size, "volume": volume.name}
     return remedies.runbook(
-        replica, "fix-ephemeral-storage", title, Applicability.SAFE, params, by_hand=(step,), notes=(step,)
+        replica, "fix-ephemeral-storage", title, Applicability.ASK, params, by_hand=(step,), notes=(step,)
     )
 
 
