@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Decimal
 
 from vops.diagnosis import evidence
-from vops.diagnosis.demands import pod_requests
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Evidence
 from vops.diagnosis.placement import NodeFit
+from vops.diagnosis.settling import held_by
 from vops.model.resources import Pod, Workload
 from vops.model.rollouts import DEFAULT_BOUND, bounds
 
@@ -42,7 +41,7 @@ def makes_room(replica: Replica, fit: NodeFit, old: list[Pod]) -> bool:
     others = [*(pod for _, pod in fit.ports), *(pod for item in fit.repulsions for pod in item.pods)]
     if not old or not fit.allowed or fit.skews or any(not item.pods for item in fit.repulsions):
         return False
-    short = all(item.free + _held(old, item.resource) >= item.wanted for item in fit.short)
+    short = all(item.free + held_by(old, item.resource) >= item.wanted for item in fit.short)
     return short and all(pod.metadata.uid in gone for pod in others)
 
 
@@ -60,10 +59,6 @@ def outage(deployment: Workload) -> str:
     """What stopping an old pod first costs."""
     wanted = replicas_of(deployment)
     return "no replica serves meanwhile" if wanted == 1 else f"one replica of {wanted} fewer meanwhile"
-
-
-def _held(pods: Iterable[Pod], resource: str) -> Decimal:
-    return sum((pod_requests(pod.spec).get(resource, Decimal()) for pod in pods), Decimal())
 
 
 def _controller(pod: Pod) -> str:

@@ -20,8 +20,9 @@ from vops.errors import InputError
 from vops.model.resources import Ref
 from vops.model.snapshot import ClusterSnapshot
 from vops.operations.bundle_contents import Contents
-from vops.operations.bundle_files import STDIN, Content, printable, read_files
+from vops.operations.bundle_files import STDIN, Content, read_files
 from vops.operations.bundle_objects import Document
+from vops.operations.wording import printable
 
 
 def diagnose_bundle(

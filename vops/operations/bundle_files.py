@@ -15,10 +15,10 @@ from typing import BinaryIO
 import msgspec
 
 from vops.errors import InputError
-from vops.model.text import one_line
 from vops.operations.bundle_streams import MOST_BYTES, SNIFFED, read_bounded
 from vops.operations.bundle_wrappings import as_log_lines, unwrapped
 from vops.operations.describe_text import is_described, looks_like_a_log
+from vops.operations.wording import printable
 
 STDIN = "stdin"
 _YAML = re.compile(
@@ -105,10 +105,6 @@ def _is_a_record(head: bytes) -> bool:
     except (ValueError, RecursionError):
         return False
     return isinstance(record, dict) and not _OF_OBJECTS & record.keys() and bool(_OF_RECORDS & record.keys())
-
-
-def printable(path: Path) -> str:
-    return one_line(os.fsencode(path).decode("utf-8", "replace"))
 
 
 def _paths(paths: Sequence[Path], problems: list[str]) -> Iterator[tuple[Path, bool]]:

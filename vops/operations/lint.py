@@ -18,10 +18,10 @@ from vops.model.network import SERVICES
 from vops.model.resources import DEPLOYMENTS, PODS, STATEFULSETS, Kind
 from vops.model.scaling import AUTOSCALERS, SCALED_OBJECTS
 from vops.model.storage import CLAIMS
-from vops.model.text import one_line
 from vops.operations.observe import observe
 from vops.operations.session import Session
 from vops.operations.targets import locate, parse_target
+from vops.operations.wording import printable
 from vops.ports import Document as Json
 
 STDIN = "<stdin>"
@@ -52,7 +52,7 @@ def lint_files(
     if stdin is not None:
         documents += read_documents(_decoded(stdin, STDIN), STDIN)
     if not documents:
-        where = ", ".join([*map(_shown, paths), *([STDIN] if stdin is not None else [])])
+        where = ", ".join([*map(printable, paths), *([STDIN] if stdin is not None else [])])
         raise InputError("holds no Kubernetes object", path=where)
     return lint(documents, cluster), left_out
 
@@ -84,18 +84,18 @@ def _live_name(kind: str, namespace: str, name: str) -> str:
 
 def _of_path(path: Path, left_out: list[str]) -> Iterator[Document]:
     if not path.exists():
-        raise InputError("no such file or folder", path=_shown(path))
+        raise InputError("no such file or folder", path=printable(path))
     if not path.is_dir():
-        yield from read_documents(_read(path), _shown(path))
+        yield from read_documents(_read(path), printable(path))
         return
     for file in _below(path):
         body = _read(file)
         if _TEMPLATE.search(body):
-            left_out.append(f"{_shown(file)}: left out: a Helm template; lint what `helm template` prints")
+            left_out.append(f"{printable(file)}: left out: a Helm template; lint what `helm template` prints")
         elif not _OBJECT.search(body):
-            left_out.append(f"{_shown(file)}: left out: no Kubernetes object")
+            left_out.append(f"{printable(file)}: left out: no Kubernetes object")
         else:
-            yield from read_documents(body, _shown(file))
+            yield from read_documents(body, printable(file))
 
 
 def _below(folder: Path) -> Iterator[Path]:
@@ -110,10 +110,10 @@ def _read(path: Path) -> str:
         with path.open("rb") as file:
             body = file.read(_MOST_BYTES + 1)
     except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror or error}", path=_shown(path)) from error
+        raise InputError(f"cannot be read: {error.strerror or error}", path=printable(path)) from error
     if len(body) > _MOST_BYTES:
-        raise InputError(f"larger than {_MOST_BYTES} bytes", path=_shown(path))
-    return _decoded(body, _shown(path))
+        raise InputError(f"larger than {_MOST_BYTES} bytes", path=printable(path))
+    return _decoded(body, printable(path))
 
 
 def _decoded(body: bytes, name: str) -> str:
@@ -122,10 +122,6 @@ def _decoded(body: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         line = body.count(b"\n", 0, error.start) + 1
         raise InputError("not UTF-8", path=name, line=line) from error
-
-
-def _shown(path: Path) -> str:
-    return one_line(os.fsencode(path).decode("utf-8", "replace"))
 
 
 # --- live objects -----------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from vops.errors import Forbidden, NotFound, Rejected, VopsError
 from vops.model.resources import Container, ContainerStatus, Meta, Pod
 from vops.model.serving import vllm_container
 from vops.model.snapshot import ContainerLog, Source, SourceState, SourceStatus
-from vops.model.text import one_line
+from vops.operations.wording import failure_words
 from vops.ports import Clock, Cluster
 
 TAIL_LINES = 2000
@@ -67,9 +67,9 @@ class LogTails:
         """The state of Source.LOGS after fetching."""
         failure = self._failure
         if isinstance(failure, Forbidden):
-            return SourceStatus(Source.LOGS, SourceState.DENIED, detail=_words(failure))
+            return SourceStatus(Source.LOGS, SourceState.DENIED, detail=failure_words(failure))
         if failure is not None:
-            return SourceStatus(Source.LOGS, SourceState.RETRYING, detail=_words(failure))
+            return SourceStatus(Source.LOGS, SourceState.RETRYING, detail=failure_words(failure))
         if not self._found:
             return SourceStatus(Source.LOGS, SourceState.ABSENT, detail="no container has written a log")
         unread = f"the logs of {self._unread} more pods were not read" if self._unread else ""
@@ -142,7 +142,3 @@ def _failed(status: ContainerStatus) -> bool:
 def _has_run(status: ContainerStatus) -> bool:
     states = (status.state, status.last_state)
     return status.restart_count > 0 or any(state.running or state.terminated for state in states)
-
-
-def _words(error: VopsError) -> str:
-    return one_line(f"{error.message} ({error.hint})" if error.hint else error.message)

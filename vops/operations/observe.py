@@ -34,7 +34,6 @@ from vops.model.resources import (
 from vops.model.scaling import HorizontalPodAutoscaler, ScaledObject
 from vops.model.serving import vllm_container
 from vops.model.snapshot import ClusterSnapshot, Source, SourceState, SourceStatus
-from vops.model.text import one_line
 from vops.operations.log_tails import LogTails, unwell
 from vops.operations.observer import Observer
 from vops.operations.related import Ask, Related, around, around_pods, around_scalers, around_workloads, scalers
@@ -43,6 +42,7 @@ from vops.operations.scrape_round import ScrapeRound
 from vops.operations.session import Session
 from vops.operations.together import together
 from vops.operations.trigger_queries import answers
+from vops.operations.wording import failure_words
 
 __all__ = ["Observer", "observe"]
 
@@ -182,7 +182,7 @@ class _Look:
         except Forbidden as error:
             if not self._is_pod:
                 raise
-            self._sources[Source.PODS] = SourceStatus(Source.PODS, SourceState.DENIED, detail=_words(error))
+            self._sources[Source.PODS] = SourceStatus(Source.PODS, SourceState.DENIED, detail=failure_words(error))
             return ()
 
     async def _list(self, kind: Kind, type_: type[T], namespace: str = "", fields: str = "") -> tuple[T, ...]:
@@ -191,7 +191,7 @@ class _Look:
             return await self._read(kind, type_, namespace, fields)
         except VopsError as error:
             source = Source(kind.plural)
-            self._sources[source] = SourceStatus(source, _state(error), detail=_words(error))
+            self._sources[source] = SourceStatus(source, _state(error), detail=failure_words(error))
             return ()
 
     async def _read_related(self, ask: Ask) -> tuple[Resource, ...]:
@@ -213,7 +213,7 @@ class _Look:
                 raise
             home = self._namespace or self._cluster.namespace
             found = await self._cluster.list(kind, home, field_selector=fields)
-            detail = f"only namespace {home}: {_words(error)}"
+            detail = f"only namespace {home}: {failure_words(error)}"
         source = Source(kind.plural)
         now = self._session.clock.now()
         self._sources[source] = SourceStatus(source, SourceState.LIVE, at=now, detail=detail)
@@ -266,7 +266,3 @@ def _state(error: VopsError) -> SourceState:
     if isinstance(error, Forbidden):
         return SourceState.DENIED
     return SourceState.ABSENT if isinstance(error, NotFound) else SourceState.RETRYING
-
-
-def _words(error: VopsError) -> str:
-    return one_line(f"{error.message} ({error.hint})" if error.hint else error.message)

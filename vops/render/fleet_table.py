@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from vops.model.known import mean, total
 from vops.model.snapshot import SourceState, SourceStatus
 from vops.model.text import one_line
 from vops.render import units
@@ -238,26 +239,16 @@ def totals_line(rows: Sequence[ReplicaRow]) -> Line:
 
 def _load_spans(rows: Sequence[ReplicaRow]) -> list[Span]:
     parts = (
-        ("GPU", units.percent(_mean([row.gpu_util for row in rows]))),
-        ("KV", units.percent(_mean([row.kv_usage for row in rows]))),
-        ("run", units.count(_sum([row.running for row in rows]))),
-        ("wait", units.count(_sum([row.waiting for row in rows]))),
-        ("tok/s", units.count(_sum([row.tokens_per_s for row in rows]))),
+        ("GPU", units.percent(mean([row.gpu_util for row in rows]))),
+        ("KV", units.percent(mean([row.kv_usage for row in rows]))),
+        ("run", units.count(total([row.running for row in rows]))),
+        ("wait", units.count(total([row.waiting for row in rows]))),
+        ("tok/s", units.count(total([row.tokens_per_s for row in rows]))),
     )
     spans = [Span("   ")]
     for title, text in parts:
         spans += [Span(f"  {title} ", Tone.DIM), Span(text, Tone.DIM if text == units.UNKNOWN else Tone.STRONG)]
     return spans
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
-
-
-def _sum(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
 
 
 def unread_line(pods: SourceStatus | None) -> Line:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from vops.diagnosis.facts import Facts, Replica
+from vops.model.known import known, mean, total
 from vops.model.resources import Pod
 from vops.model.serving import EngineArgs
 from vops.render.fleet_rows import ReplicaRow
@@ -113,16 +114,16 @@ def fold(key: str, members: Sequence[ReplicaRow]) -> ReplicaRow:
         node=worst.node if not alike else _one([row.node for row in members]),
         gpu=_one([row.gpu for row in members if row.gpu]),
         gpu_count=sum(row.gpu_count for row in members),
-        gpu_util=_mean([row.gpu_util for row in members]),
-        kv_usage=max(_known([row.kv_usage for row in members]), default=None),
-        running=_sum([row.running for row in members]),
-        waiting=_sum([row.waiting for row in members]),
-        tokens_per_s=_sum([row.tokens_per_s for row in members]),
-        ttft_p50_s=max(_known([row.ttft_p50_s for row in members]), default=None),
-        ttft_p95_s=max(_known([row.ttft_p95_s for row in members]), default=None),
-        preemptions=_sum([row.preemptions for row in members]),
+        gpu_util=mean([row.gpu_util for row in members]),
+        kv_usage=max(known([row.kv_usage for row in members]), default=None),
+        running=total([row.running for row in members]),
+        waiting=total([row.waiting for row in members]),
+        tokens_per_s=total([row.tokens_per_s for row in members]),
+        ttft_p50_s=max(known([row.ttft_p50_s for row in members]), default=None),
+        ttft_p95_s=max(known([row.ttft_p95_s for row in members]), default=None),
+        preemptions=total([row.preemptions for row in members]),
         restarts=sum(row.restarts for row in members),
-        age_s=min(_known([row.age_s for row in members]), default=None),
+        age_s=min(known([row.age_s for row in members]), default=None),
         stale=any(row.stale for row in members),
     )
 
@@ -140,20 +141,6 @@ def _roles(members: Sequence[ReplicaRow]) -> str:
     if {"prefill", "decode"} & counted.keys():
         return " + ".join(f"{counted[role]} {role}" for role in ("prefill", "decode") if counted[role])
     return f"{len(members)} ranks"
-
-
-def _known(values: Sequence[float | None]) -> list[float]:
-    return [value for value in values if value is not None]
-
-
-def _sum(values: Sequence[float | None]) -> float | None:
-    known = _known(values)
-    return sum(known) if known else None
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = _known(values)
-    return sum(known) / len(known) if known else None
 
 
 def _one(values: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from vops.diagnosis.facts import Facts, Replica, gpu_product
 from vops.diagnosis.filters.rooms import Room
 from vops.diagnosis.outcomes import Outcome, Provisioning
 from vops.diagnosis.states import ReplicaState
+from vops.model.known import known, mean
 from vops.model.resources import Node, Pod, Ref
 from vops.model.serving import GpuSample
 from vops.model.snapshot import Source
@@ -149,10 +150,10 @@ def _node_row(room: Room, seen: Sequence[GpuSample], *, stale: bool) -> NodeRow:
         held=held,
         holders=tuple(holders.most_common()),
         sharing=_shared(node, resource),
-        utilisation=_mean([row.utilisation for row in details]),
+        utilisation=mean([row.utilisation for row in details]),
         memory=_memory(details),
-        temperature_c=max(_known([row.temperature_c for row in details]), default=None),
-        power_w=sum(_known([row.power_w for row in details])) if any(row.power_w for row in details) else None,
+        temperature_c=max(known([row.temperature_c for row in details]), default=None),
+        power_w=sum(known([row.power_w for row in details])) if any(row.power_w for row in details) else None,
         xid=max((row.xid for row in details if row.xid), default=0.0 if _told_xid(details) else None),
         unused=_unused(details, held),
         stale=stale,
@@ -202,15 +203,6 @@ def _gpu_row(gpu: GpuSample) -> GpuRow:
         gpu.power_w,
         gpu.xid,
     )
-
-
-def _known(values: Iterable[float | None]) -> list[float]:
-    return [value for value in values if value is not None]
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = _known(values)
-    return sum(known) / len(known) if known else None
 
 
 def _memory(details: Sequence[GpuRow]) -> float | None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import msgspec
 
 from vops.diagnosis.facts import Facts, Replica
+from vops.model.known import total
 from vops.model.resources import Ref
 from vops.model.snapshot import ClusterSnapshot
 from vops.planning.patches import Document
@@ -49,8 +48,8 @@ def _sums(snapshot: ClusterSnapshot, ref: Ref) -> Document:
     samples = [item.samples.latest for item in _replicas(snapshot, ref) if item.samples and item.samples.latest]
     usages = [item.kv_usage for item in samples if item.kv_usage is not None]
     return {
-        "running": _sum(item.running for item in samples),
-        "waiting": _sum(item.waiting for item in samples),
+        "running": total(item.running for item in samples),
+        "waiting": total(item.waiting for item in samples),
         "kvUsage": max(usages, default=None),
         "servers": len(samples),
     }
@@ -63,9 +62,3 @@ def _replicas(snapshot: ClusterSnapshot, ref: Ref) -> tuple[Replica, ...]:
         return () if found is None else (found,)
     workload = facts.workload(ref.kind, ref.namespace, ref.name)
     return () if workload is None else tuple(workload.replicas)
-
-
-def _sum(values: Iterable[float | None]) -> float | None:
-    """The sum of what is known; None when nothing is, since missing is never zero."""
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
