@@ -73,7 +73,7 @@ async def test_where_there_is_little_room_panes_take_turns(key: int, pane: str) 
         await until(pilot, lambda: screen.is_mounted)
         await pilot.press(str(key))
         await pilot.pause()
-        upper = [name for name in PANES[:4] if screen.query_one(f"#{name}").region.height]
+        upper = [name for name in list(PANES)[:4] if screen.query_one(f"#{name}").region.height]
         assert upper == ([pane] if pane != "log" else [])
         assert screen.query_one("#log").region.height > 0
         assert screen.focused is screen.query_one(f"#{pane}")

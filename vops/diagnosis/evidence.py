@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Evidence
 from vops.diagnosis.tracebacks import LoggedError
@@ -64,6 +66,11 @@ def death_line(replica: Replica, number: int, observed: str) -> Evidence:
 def log_line(number: int, observed: str) -> Evidence:
     """A line of the present instance's log."""
     return Evidence("log", f"line {number}", one_line(observed, LONGEST))
+
+
+def label_words(labels: Mapping[str, str]) -> str:
+    """Labels or a selector in one line."""
+    return ", ".join(f"{key}={value}" for key, value in sorted(labels.items())) or "none"
 
 
 def _of_which(replica: Replica) -> str:

@@ -15,6 +15,7 @@ from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Evidence
 from vops.model.patterns import lazy_pattern
 from vops.model.resources import Event
+from vops.model.serving import image_repository
 
 _CLASSES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (cause, lazy_pattern(words, re.IGNORECASE))
@@ -114,15 +115,9 @@ def _cause(replica: Replica, reason: str, text: str) -> str:
     image = replica.container.image
     words = f"{reason} {text.replace(image, '')}" if image else f"{reason} {text}"
     found = next((cause for cause, pattern in _CLASSES if pattern.search(words)), "")
-    if found == "image-auth" and _MAY_NOT_EXIST.search(words) and _PUBLIC.fullmatch(repository(image)):
+    if found == "image-auth" and _MAY_NOT_EXIST.search(words) and _PUBLIC.fullmatch(image_repository(image)):
         return "image-not-found"
     return found
-
-
-def repository(image: str) -> str:
-    """An image reference without tag and digest."""
-    head, slash, last = image.partition("@")[0].rpartition("/")
-    return head + slash + last.partition(":")[0]
 
 
 def tag(image: str) -> str:
@@ -144,12 +139,12 @@ def pulled_elsewhere(replica: Replica) -> tuple[str, ...]:
 
 def sibling_images(replica: Replica) -> tuple[str, ...]:
     """Images of the same repository that pods of this snapshot run, so that they exist."""
-    wanted = repository(replica.container.image)
+    wanted = image_repository(replica.container.image)
     found = {
         container.image: None
         for pod in replica.facts.snapshot.pods
         for container in pod.spec.containers
-        if repository(container.image) == wanted
+        if image_repository(container.image) == wanted
         and container.image != replica.container.image
         and (status := pod.container_status(container.name)) is not None
         and status.image_id

@@ -230,7 +230,7 @@ def _serves_vllm(image: str, command: tuple[str, ...], args: tuple[str, ...], of
     container = Container(image=image, command=command, args=args)
     if command_line(container) is not None:
         return True
-    if not _IMAGE.search(_repository(image)):
+    if not _IMAGE.search(image_repository(image)):
         return False
     if not command:
         return command_line(container, assume_entrypoint=True) is not None
@@ -243,7 +243,8 @@ def token_count(text: str) -> int | None:
     return None if match is None else int(Decimal(match[1]) * _SCALES[match[2]])
 
 
-def _repository(image: str) -> str:
+def image_repository(image: str) -> str:
+    """An image reference without tag and digest."""
     head, slash, last = image.partition("@")[0].rpartition("/")
     return head + slash + last.partition(":")[0]
 

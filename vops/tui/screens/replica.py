@@ -21,26 +21,27 @@ from vops.render.text import Line, Span, Tone
 from vops.tui.diagnosed import look
 from vops.tui.examine import Examined
 from vops.tui.feed import Picture
-from vops.tui.messages import DiagnosisAsked, FixAsked, LogsAsked
-from vops.tui.screens.base import BACK, SubjectScreen, error_lines, titled
+from vops.tui.messages import LogsAsked
+from vops.tui.screens.base import BACK, error_lines, titled
+from vops.tui.screens.panes import PanedScreen, pane_keys
 from vops.tui.tail import Wanted, tail_of
 from vops.tui.widgets.bar import Bar
 from vops.tui.widgets.lines import Lines
 from vops.tui.widgets.log import LogPane
 
-PANES = ("findings", "load", "numbers", "events", "log")
-_TITLES = ("Findings", "Start", "Numbers", "Events", "Log")
+PANES = {"findings": "Findings", "load": "Start", "numbers": "Numbers", "events": "Events", "log": "Log"}
 LOOK_AGAIN_S = {ReplicaState.LOADING: 4.0, ReplicaState.READY: 60.0}
 LOOK_AGAIN_OTHERWISE_S = 10.0
 
 
-class ReplicaScreen(SubjectScreen):
+class ReplicaScreen(PanedScreen):
     """Numbers and events follow every picture; findings and the start's phases a close look now and then.
 
     Where there is little room, the upper panes take turns (1 to 4, or tab) over the log.
     """
 
     crumb = "replica"
+    panes = PANES
     CSS_PATH = "replica.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("d", "diagnose", "Diagnose", id="replica.diagnose"),
@@ -48,13 +49,7 @@ class ReplicaScreen(SubjectScreen):
         Binding("l", "logs", "Full log", id="replica.logs"),
         Binding("c", "charts", "Charts", id="replica.charts"),
         Binding("p", "previous", "Previous log", id="replica.previous"),
-        Binding("1", "pane('findings')", "Findings", show=False, id="replica.findings"),
-        Binding("2", "pane('load')", "Start", show=False, id="replica.load"),
-        Binding("3", "pane('numbers')", "Numbers", show=False, id="replica.numbers"),
-        Binding("4", "pane('events')", "Events", show=False, id="replica.events"),
-        Binding("5", "pane('log')", "Log", show=False, id="replica.log"),
-        Binding("tab", "turn(1)", "Next pane", show=False, id="replica.next"),
-        Binding("shift+tab", "turn(-1)", "Previous pane", show=False, id="replica.back"),
+        *pane_keys("replica", PANES),
         Binding("r", "look", "Look again", show=False, id="replica.look"),
         BACK,
     ]
@@ -100,11 +95,11 @@ class ReplicaScreen(SubjectScreen):
         self.query_one("#state", Bar).show((Span(" "), *state_sentence(replica, row)))
         self.query_one("#identity", Bar).show((Span(" "), *identity_line(replica, row)))
         width = max(8, self.query_one("#numbers").size.width - 24)
-        self._lines("numbers", number_lines(replica, row, picture.history(row.key), width))
+        self.lines("numbers", number_lines(replica, row, picture.history(row.key), width))
         events = event_lines(replica.events, picture.view.at)
         titled(self.query_one("#events"), f"4 Events {len(events)}")
-        self._lines("events", events or [(Span("no events", Tone.DIM),)])
-        self._lines("load", load_lines(self._close or replica, self._bar_width))
+        self.lines("events", events or [(Span("no events", Tone.DIM),)])
+        self.lines("load", load_lines(self._close or replica, self._bar_width))
 
     @property
     def _bar_width(self) -> int:
@@ -119,9 +114,6 @@ class ReplicaScreen(SubjectScreen):
         told = (Span(" ↓ gone", Tone.WARN), Span("  this pod is no longer there; what is shown is the last of it"))
         self.query_one("#state", Bar).show(told)
 
-    def _lines(self, pane: str, lines: list[Line]) -> None:
-        self.query_one(f"#{pane}", Lines).show(lines)
-
     # --- the close look ---
 
     @work(exclusive=True, exit_on_error=False, group="look")
@@ -131,7 +123,7 @@ class ReplicaScreen(SubjectScreen):
             try:
                 self._show((await look(self.ops, self.ref)).found)
             except VopsError as error:
-                self._lines("findings", error_lines(error))
+                self.lines("findings", error_lines(error))
                 titled(self.query_one("#findings"), "1 Findings", "could not look")
             state = self._row.state if self._row else None
             if (session := self.ops.session) is None:
@@ -142,9 +134,9 @@ class ReplicaScreen(SubjectScreen):
         self._close = found.facts.replica(*self._names)
         count = len(found.report.findings)
         titled(self.query_one("#findings"), f"1 Findings {count}", "f plans the fix" if count else "")
-        self._lines("findings", report_pane(found.report)[3 if count else 1 :])
+        self.lines("findings", report_pane(found.report)[3 if count else 1 :])
         if self._close is not None:
-            self._lines("load", load_lines(self._close, self._bar_width))
+            self.lines("load", load_lines(self._close, self._bar_width))
 
     @work(exclusive=True, exit_on_error=False, group="tail")
     async def _tail(self) -> None:
@@ -154,19 +146,8 @@ class ReplicaScreen(SubjectScreen):
 
     def action_pane(self, name: str) -> None:
         """Goes to a pane; where panes take turns, it is the one to be seen."""
-        for pane in PANES:
-            self.query_one(f"#{pane}").set_class(pane == name, "-chosen")
         self.query_one("#upper").set_class(name == "log", "-left")
-        tabs = zip(range(1, len(PANES) + 1), PANES, _TITLES, strict=True)
-        self.query_one("#tabs", Bar).show(
-            tuple(Span(f" {key} {title} ", Tone.STRONG if pane == name else Tone.DIM) for key, pane, title in tabs)
-        )
-        self.query_one(f"#{name}").focus()
-
-    def action_turn(self, step: int) -> None:
-        focused = self.focused.id if self.focused else None
-        place = PANES.index(focused) if focused in PANES else -1
-        self.action_pane(PANES[(place + step) % len(PANES)])
+        super().action_pane(name)
 
     def action_look(self) -> None:
         titled(self.query_one("#findings"), "1 Findings", "looking…")
@@ -175,12 +156,6 @@ class ReplicaScreen(SubjectScreen):
     def action_previous(self) -> None:
         self._previous = not self._previous
         self._tail()
-
-    def action_diagnose(self) -> None:
-        self.post_message(DiagnosisAsked(self.ref))
-
-    def action_fix(self) -> None:
-        self.post_message(FixAsked(self.ref))
 
     def action_charts(self) -> None:
         self.ops.open("charts", self.ref)

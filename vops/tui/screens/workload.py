@@ -16,32 +16,34 @@ from vops.render.text import Line, Span, Tone
 from vops.render.workload import replica_lines, rollout_lines, rows_of, way_lines, workload_sentence
 from vops.tui.examine import Examined, examine
 from vops.tui.feed import Picture
-from vops.tui.messages import DiagnosisAsked, FixAsked, LogsAsked
-from vops.tui.screens.base import BACK, SubjectScreen, error_lines, titled
+from vops.tui.messages import LogsAsked
+from vops.tui.screens.base import BACK, error_lines, titled
+from vops.tui.screens.panes import PanedScreen, pane_keys
 from vops.tui.widgets.bar import Bar
 from vops.tui.widgets.lines import Lines
 
-PANES = ("rollout", "replicas", "findings", "way", "events")
-_TITLES = ("Rollout", "Replicas", "Findings", "Way in and scaling", "Events")
+PANES = {
+    "rollout": "Rollout",
+    "replicas": "Replicas",
+    "findings": "Findings",
+    "way": "Way in and scaling",
+    "events": "Events",
+}
 LOOK_AGAIN_S = 15.0
 
 
-class WorkloadScreen(SubjectScreen):
+class WorkloadScreen(PanedScreen):
     """Rollout and replicas follow every picture; findings and the way in a close look now and then."""
 
     crumb = "workload"
+    panes = PANES
     CSS_PATH = "workload.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("d", "diagnose", "Diagnose", id="workload.diagnose"),
         Binding("f", "fix", "Fix", id="workload.fix"),
         Binding("l", "logs", "Logs", id="workload.logs"),
         Binding("R", "runbooks", "Runbooks", id="workload.runbooks", tooltip="Scale it, roll it, go back…"),
-        *(
-            Binding(str(number), f"pane('{pane}')", title, show=False, id=f"workload.{pane}")
-            for number, pane, title in zip(range(1, 6), PANES, _TITLES, strict=True)
-        ),
-        Binding("tab", "turn(1)", "Next pane", show=False, id="workload.next"),
-        Binding("shift+tab", "turn(-1)", "Previous pane", show=False, id="workload.back"),
+        *pane_keys("workload", PANES),
         Binding("r", "look", "Look again", show=False, id="workload.look"),
         BACK,
     ]
@@ -55,7 +57,7 @@ class WorkloadScreen(SubjectScreen):
         return (Span(f"{self.ref.kind.lower()} {self.ref.namespace}/", Tone.DIM), Span(self.ref.name, Tone.STRONG))
 
     def on_mount(self) -> None:
-        for number, (pane, title) in enumerate(zip(PANES, _TITLES, strict=True), 1):
+        for number, (pane, title) in enumerate(PANES.items(), 1):
             titled(self.query_one(f"#{pane}"), f"{number} {title}", "looking…" if pane in ("findings", "way") else "")
         super().on_mount()
         self.action_pane("rollout")
@@ -72,14 +74,11 @@ class WorkloadScreen(SubjectScreen):
         self.query_one("#state", Bar).show((Span(" "), *workload_sentence(found)))
         rows = rows_of(picture.view.replicas, found)
         titled(self.query_one("#replicas"), f"2 Replicas {len(rows)}")
-        self._lines("replicas", replica_lines(rows))
-        self._lines("rollout", rollout_lines(found))
+        self.lines("replicas", replica_lines(rows))
+        self.lines("rollout", rollout_lines(found))
         events = event_lines(found.events, picture.view.at)
         titled(self.query_one("#events"), f"5 Events {len(events)}")
-        self._lines("events", events or [(Span("no events", Tone.DIM),)])
-
-    def _lines(self, pane: str, lines: list[Line]) -> None:
-        self.query_one(f"#{pane}", Lines).show(lines)
+        self.lines("events", events or [(Span("no events", Tone.DIM),)])
 
     # --- the close look ---
 
@@ -89,44 +88,23 @@ class WorkloadScreen(SubjectScreen):
             try:
                 self._show(await examine(session, self.ref))
             except VopsError as error:
-                self._lines("findings", error_lines(error))
+                self.lines("findings", error_lines(error))
                 titled(self.query_one("#findings"), "3 Findings", "could not look")
             await session.clock.sleep(LOOK_AGAIN_S)
 
     def _show(self, found: Examined) -> None:
         count = len(found.report.findings)
         titled(self.query_one("#findings"), f"3 Findings {count}", "f plans the fix" if count else "")
-        self._lines("findings", report_pane(found.report)[3 if count else 1 :])
+        self.lines("findings", report_pane(found.report)[3 if count else 1 :])
         workload = found.facts.workload(self.ref.kind, self.ref.namespace, self.ref.name)
         titled(self.query_one("#way"), "4 Way in and scaling")
-        self._lines("way", way_lines(workload) if workload is not None else [(Span("not there", Tone.DIM),)])
+        self.lines("way", way_lines(workload) if workload is not None else [(Span("not there", Tone.DIM),)])
 
     # --- keys ---
-
-    def action_pane(self, name: str) -> None:
-        """Goes to a pane; where panes take turns, it is the one to be seen."""
-        for pane in PANES:
-            self.query_one(f"#{pane}").set_class(pane == name, "-chosen")
-        tabs = zip(range(1, len(PANES) + 1), PANES, _TITLES, strict=True)
-        self.query_one("#tabs", Bar).show(
-            tuple(Span(f" {key} {title} ", Tone.STRONG if pane == name else Tone.DIM) for key, pane, title in tabs)
-        )
-        self.query_one(f"#{name}").focus()
-
-    def action_turn(self, step: int) -> None:
-        focused = self.focused.id if self.focused else None
-        place = PANES.index(focused) if focused in PANES else -1
-        self.action_pane(PANES[(place + step) % len(PANES)])
 
     def action_look(self) -> None:
         titled(self.query_one("#findings"), "3 Findings", "looking…")
         self._look()
-
-    def action_diagnose(self) -> None:
-        self.post_message(DiagnosisAsked(self.ref))
-
-    def action_fix(self) -> None:
-        self.post_message(FixAsked(self.ref))
 
     def action_logs(self) -> None:
         """The log of its first replica; `a` there shows all of them."""

@@ -21,9 +21,10 @@ from __future__ import annotations
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
-from vops.diagnosis.images import pull_failure, repository, sibling_images, tag
+from vops.diagnosis.images import pull_failure, sibling_images, tag
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
+from vops.model.serving import image_repository
 
 _NAME = "vllm-openai"
 _BARE_VERSION = lazy_pattern(r"\d+\.\d+(?:\.\d+)?(?:\.post\d+)?")
@@ -72,7 +73,8 @@ def _fix(replica: Replica) -> Fix:
 
 def _likely(replica: Replica) -> str:
     """The image that is probably meant; empty when nothing tells."""
-    known, asked, name = sibling_images(replica), tag(replica.container.image), repository(replica.container.image)
+    image = replica.container.image
+    known, asked, name = sibling_images(replica), tag(image), image_repository(image)
     if known:
         return known[0]
     return f"{name}:v{asked}" if name.endswith(_NAME) and _BARE_VERSION.fullmatch(asked) else ""
@@ -84,7 +86,7 @@ def _running(replica: Replica) -> tuple[Evidence, ...]:
 
 
 def _steps(replica: Replica) -> tuple[str, ...]:
-    known, name, likely = sibling_images(replica), repository(replica.container.image), _likely(replica)
+    known, name, likely = sibling_images(replica), image_repository(replica.container.image), _likely(replica)
     set_it = f"Set the image of container {replica.container.name} to"
     if known:
         return (f"{set_it} {known[0]}, which other pods run.",)

@@ -22,7 +22,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from vops.diagnosis import blockers, policies, remedies, services
+from vops.diagnosis import blockers, evidence, policies, remedies, services
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
@@ -83,7 +83,7 @@ def _keeps_out(replica: Replica, closing: Sequence[NetworkPolicy], port: int, ke
         summary=f"NetworkPolicy {names} does not admit {name}{more} to {replica.name}, whose address it is told to ask",
         evidence=(
             *_shown(closing, f"{name} on port {port}"),
-            Evidence("pod", f"{name} metadata.labels", _words(client.metadata.labels)),
+            Evidence("pod", f"{name} metadata.labels", evidence.label_words(client.metadata.labels)),
         ),
         confidence=Confidence.STRONG,
         fixes=(_admit(replica, port, client),),
@@ -102,10 +102,6 @@ def _shown(closing: Sequence[NetworkPolicy], expected: str) -> tuple[Evidence, .
         )
         for item in closing
     )
-
-
-def _words(labels: dict[str, str]) -> str:
-    return ", ".join(f"{key}={value}" for key, value in sorted(labels.items())) or "none"
 
 
 def _admit(replica: Replica, port: int, client: Pod | None) -> Fix:

@@ -133,8 +133,8 @@ def _selects_nothing(replica: Replica, meant: Meant) -> Verdict:
     return Verdict(
         summary=f"Service {name} leads to no pod: its selector misses {replica.name} by {wrong}",
         evidence=(
-            Evidence("service", f"{name} spec.selector", _words(service.spec.selector)),
-            evidence.pod_field("metadata.labels", _words(own)),
+            Evidence("service", f"{name} spec.selector", evidence.label_words(service.spec.selector)),
+            evidence.pod_field("metadata.labels", evidence.label_words(own)),
             *empty,
         ),
         confidence=meant.confidence,
@@ -151,10 +151,6 @@ def _selects_nothing(replica: Replica, meant: Meant) -> Verdict:
             ),
         ),
     )
-
-
-def _words(labels: Mapping[str, str]) -> str:
-    return ", ".join(f"{key}={value}" for key, value in sorted(labels.items())) or "none"
 
 
 # --- the port ---------------------------------------------------------------------------------------------
@@ -230,7 +226,7 @@ def _says_local(replica: Replica, service: Service, host: str) -> Verdict:
         summary=f"{replica.name} listens on {host} only, so that Service {service.metadata.name} cannot reach it",
         evidence=(
             evidence.container_field(replica, "args[--host]", host, "every address"),
-            Evidence("service", f"{service.metadata.name} spec.selector", _words(service.spec.selector)),
+            Evidence("service", f"{service.metadata.name} spec.selector", evidence.label_words(service.spec.selector)),
         ),
         confidence=Confidence.STRONG,
         fixes=(
