@@ -105,6 +105,7 @@ FIRES: dict[str, Case] = {
     "gpu-exhausted": on(node(), holder()),
     "gpu-request-too-large": on(node(gpus=2), gpus=4),
     "gpu-not-advertised": on(node(gpus=0)),
+    "gpus-unhealthy": on(node(gpus=3, capacity={"nvidia.com/gpu": "4"}), gpus=4),
     "wrong-gpu-resource": on(node(resource="nvidia.com/mig-1g.10gb", gpus=7)),
     "node-selector-mismatch": on(node(), nodeSelector={"nvidia.com/gpu.product": "NVIDIA-H100"}),
     "cpu-memory-short": on(node(), requests={"memory": "128Gi"}),
@@ -165,6 +166,7 @@ FIRES: dict[str, Case] = {
     "gpu-memory-not-free": recorded("fail-gpu-busy.log"),
     "bad-argument": recorded("fail-badarg.log", exit_code=2),
     "tp-mismatch": recorded("fail-tp2.log"),
+    "gpus-idle": lambda: world(ready(gpus=2), node(gpus=2)),
     "no-cuda-visible": recorded("fail-nocuda.log"),
     "vllm-port-collision": recorded("fail-vllm-port.log"),
     "port-in-use": recorded("fail-port-inuse.log"),
@@ -232,6 +234,12 @@ NEAR_MISSES: dict[str, Case] = {
     "gpu-memory-not-free": said(OWN, WEIGHTS),
     "bad-argument": recorded("fail-tp2.log"),
     "tp-mismatch": recorded("fail-nocuda.log"),
+    # one of several pods that serve together
+    "gpus-idle": lambda: world(
+        ready(gpus=2, container={"command": ["vllm", "serve", "m", "--nnodes", "2"]}), node(gpus=2)
+    ),
+    # offered in full, and taken
+    "gpus-unhealthy": on(node(gpus=4), holder(gpus=1), gpus=4),
     "no-cuda-visible": recorded("fail-tp2.log"),
     "vllm-port-collision": recorded("fail-port-inuse.log"),
     "port-in-use": said("ConnectionRefusedError: [Errno 111] Connection refused"),

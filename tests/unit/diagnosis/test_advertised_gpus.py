@@ -73,6 +73,12 @@ def test_a_bare_node_does_not_matter_where_another_will_do() -> None:
 
 def test_unhealthy_gpus_are_in_the_capacity_only() -> None:
     found = finding(node(gpus=7, capacity={GPU: "8"}), gpus=8)
+    assert (found.cause, "unhealthy" in found.summary) == ("xid-gpu-lost", True)
+    assert (found.fixes[0].runbook, found.fixes[0].params["node"]) == ("drain-node", "node/gpu-1")
+
+
+def test_a_node_whose_gpus_are_all_unhealthy_may_have_lost_its_plugin() -> None:
+    found = finding(node(gpus=0, capacity={GPU: "8"}), gpus=8)
     assert (found.cause, "unhealthy" in found.summary) == ("gpu-not-advertised", True)
 
 

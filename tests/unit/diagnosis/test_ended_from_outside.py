@@ -184,3 +184,16 @@ def test_a_container_that_was_not_found_again_does_not_hide_why_the_pod_ended(
 ) -> None:
     ended = pod(phase="Failed", status={"state": {"terminated": LOST}}, pod_status=status)
     assert causes(world(ended, node())) == found
+
+
+@pytest.mark.parametrize(
+    ("offers", "cause"), [("1", "xid-gpu-lost"), ("2", "device-allocation-failed")], ids=["one-lost", "none-lost"]
+)
+def test_gpus_called_unhealthy_are_broken_where_the_node_shows_it(offers: str, cause: str) -> None:
+    told = "Allocate failed due to no healthy devices present; cannot allocate unhealthy devices nvidia.com/gpu"
+    status = {"reason": "UnexpectedAdmissionError", "message": told}
+    here = node(gpus=offers, capacity={"nvidia.com/gpu": "2"})
+    facts = world(pod(owner="llama", phase="Failed", pod_status=status), here, deployment(), replicaset())
+    found = diagnose(facts, facts.replicas[0].ref).findings
+    assert found[0].cause == cause
+    assert [item.because for item in found[1:]] == ([("gpu-lost-at-admission",)] if offers == "1" else [])

@@ -27,6 +27,7 @@ from vops.diagnosis.facts import Replica
 from vops.diagnosis.filters.rooms import capacity
 from vops.diagnosis.findings import Confidence, Evidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.rules.gpu.gpu_node_fault import signs
 from vops.model.patterns import lazy_pattern
 from vops.model.quantities import format_duration
 
@@ -57,14 +58,15 @@ def device_allocation_failed(replica: Replica) -> Verdict | None:
 
 @rule(cause="xid-gpu-lost", branch=Branch.GONE, explains={"device-allocation-failed"}, order=5)
 def gpu_lost_at_admission(replica: Replica) -> Verdict | None:
-    """The device plugin could not even list the GPUs, because one of them does not answer its driver."""
+    """A GPU that its driver lost: the device plugin could not list it, or calls it unhealthy and the node shows why."""
     status = replica.pod.status
-    if not _refused(replica) or _LOST.search(status.message) is None:
+    seen = _seen_broken(replica)
+    if not _refused(replica) or not (_LOST.search(status.message) or seen):
         return None
     node = replica.pod.spec.node_name or "the node"
     return Verdict(
         summary=f"A GPU of {node} does not answer its driver any more, so no GPU of it can be given to pods",
-        evidence=(evidence.pod_field("status", f"{status.reason}: {status.message}"), *_around(replica)),
+        evidence=(evidence.pod_field("status", f"{status.reason}: {status.message}"), *_around(replica), *seen),
         confidence=Confidence.STRONG,
         fixes=(
             remedies.drained(
@@ -75,6 +77,13 @@ def gpu_lost_at_admission(replica: Replica) -> Verdict | None:
             ),
         ),
     )
+
+
+def _seen_broken(replica: Replica) -> tuple[Evidence, ...]:
+    """What the node shows of broken hardware, where the kubelet refused the pod for unhealthy GPUs."""
+    if replica.node is None or not _UNHEALTHY.search(replica.pod.status.message):
+        return ()
+    return tuple(signs(replica, replica.node))
 
 
 def _refused(replica: Replica) -> bool:

@@ -64,7 +64,7 @@ def gpu_node_fault(replica: Replica) -> Verdict | None:
     hit = deaths.error(replica, _CUDA)
     if hit is None or replica.node is None:
         return None
-    found = tuple(_signs(replica, replica.node))
+    found = tuple(signs(replica, replica.node))
     if not found:
         return None
     node = replica.node.metadata.name
@@ -83,7 +83,8 @@ def gpu_node_fault(replica: Replica) -> Verdict | None:
     )
 
 
-def _signs(replica: Replica, node: Node) -> Iterator[Evidence]:
+def signs(replica: Replica, node: Node) -> Iterator[Evidence]:
+    """What shows that a GPU of the node is broken, and not the program that uses it."""
     yield from _xids(replica, node)
     yield from _missing(node)
     yield from _conditions(node)

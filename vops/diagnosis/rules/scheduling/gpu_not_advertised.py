@@ -1,8 +1,8 @@
-"""Nodes that have GPUs do not offer them: nothing advertises the resource, or some of it is unhealthy.
+"""Nodes that have GPUs do not offer them: nothing advertises the resource, or all of it is unhealthy.
 
 What it finds
-    The nodes that the pod may use have GPUs by their labels or machine types, and none in their capacity; or fewer
-    are allocatable than the capacity holds, as some are unhealthy. Where no node at all has the resource, and no other
+    The nodes that the pod may use have GPUs by their labels or machine types, and none in their capacity; or have them
+    in their capacity and offer none, as all are held for unhealthy. Where no node at all has the resource, and no other
     GPU resource is offered in its place, that is said as well.
 
 Why it matters
@@ -45,7 +45,9 @@ def gpu_not_advertised(replica: Replica) -> Verdict | None:
     if suited:
         return None
     if unhealthy := unhealthy_nodes(placement):
-        return _unhealthy(replica, unhealthy)
+        # A plugin that offers some is there: the others are broken, which gpus-unhealthy says.
+        silent = [fit for fit in unhealthy if not placement.offered(fit.node, resource)]
+        return _unhealthy(replica, silent) if len(silent) == len(unhealthy) else None
     bare = bare_gpu_nodes(placement)
     nodes = [fit.node for fit in placement.fits]
     anywhere = any(capacity(node, resource) > 0 for node in nodes) or offered_gpu_resources(nodes)
