@@ -104,3 +104,15 @@ async def test_a_log_is_followed_unless_the_reader_has_scrolled_up() -> None:
         pane.flush()
         await pilot.pause()
         assert pane.is_vertical_scroll_end
+
+
+async def test_no_text_is_lost_behind_the_scroll_bar() -> None:
+    app = WidgetApp(lines := Lines())
+    text = " ".join(f"word{number}" for number in range(200))
+    async with app.run_test(size=(40, 8)) as pilot:
+        lines.show([(Span(text),)])
+        await pilot.pause()
+        width = lines.scrollable_content_region.width
+        shown = [lines.render_line(y).crop(0, width).text for y in range(6)]
+    assert lines.show_vertical_scrollbar
+    assert " ".join(" ".join(shown).split()) in text

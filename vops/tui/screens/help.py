@@ -109,7 +109,7 @@ class Key(NamedTuple):
 
 
 def _key_line(key: Key) -> Line:
-    return line(Span(f"  {key.shown:<14}", Tone.ACCENT), Span(f"{key.does:<32}  "), Span(key.name, Tone.DIM))
+    return line(Span(f"  {key.shown:<11}", Tone.ACCENT), Span(f"{key.does:<31} "), Span(key.name, Tone.DIM))
 
 
 def _command_line(name: str, takes: str, text: str) -> Line:

@@ -59,6 +59,10 @@ class Lines(ScrollView, can_focus=True):
     def on_resize(self, event: events.Resize) -> None:
         self._fold()
 
+    def watch_show_vertical_scrollbar(self) -> None:
+        """The bar takes a column of the text, and Textual sends no Resize for it."""
+        self._fold()
+
     def _fold(self, *, force: bool = False) -> None:
         width = self.scrollable_content_region.width
         if width <= 0 or (not force and self._folded_for == width):
