@@ -208,6 +208,8 @@ def read_log(text: str) -> LogReading:
             notices.read(line)
     component, count = component_of(text), line_count(text)
     found = [*collector.finish(), *notices.fatal(started=reader.started), *failure_of(component, notices.errors, count)]
+    if not reader.started and not any(chain.root for chain in found):
+        found += notices.loose()
     return reader.reading(count, component, found, notices.said)
 
 

@@ -62,13 +62,34 @@ _SAID = lazy_pattern(
     r"|.{0,80}CUDA initialization: .{1,500}|The following placement group .{0,200}"
     r"|Waiting for creating a placement group.{0,300}"
     r"|.{0,120}default chat template is no longer allowed.{0,200}|No available shared memory broadcast block.{0,200}"
-    r"|Releasing expired KV blocks.{0,300}",
+    r"|Releasing expired KV blocks.{0,300}|.{0,80}shared memory segment /dev/shm.{0,200}",
     re.ASCII,
 )
 _SAID_QUICK = lazy_pattern(
     r"NCCL WARN|Xid|NIXL|/dev/shm|platform det|NVML|CUDA init|lacement group|No available sh|Releasing exp"
     r"|chat template"
 )
+_LOOSE = lazy_pattern(
+    # NCCL's, but for what it warns of in every pod
+    r"NCCL WARN (?!.{0,80}(?:NET/Plugin|libnccl|[Rr][Aa][Ss]\b))"
+    # the hub's clients, quoted inside of other lines
+    r"|(?:huggingface\.co|hf\.co|xethub).{0,300}(?:timed out|Max retries exceeded|[Cc]onnection (?:refused|reset)"
+    r"|certificate verify failed|proxy authentication required|Name or service not known|name resolution)"
+    r"|Max retries exceeded with url: .{0,300}"
+    # coreutils
+    r"|^(?:mkdir|touch|cp|mv|ln|tee|chown|chmod|install): .{1,300}: (?:Permission denied|Read-only file system"
+    r"|No space left on device|Operation not permitted)$"
+    # vLLM's own sentences, cut out of their exception
+    r"|GiB KV cache is needed|tokens that can be stored in KV cache|No available memory for the cache blocks"
+    r"|Free memory on device .{0,80} on startup is less than|is larger than the number of available GPUs"
+    r"|must be divisible by tensor parallel size|is greater than the derived max_model_len"
+    r"|is not supported for the current GPU|Bfloat16 is only supported on GPUs"
+    # CUDA's, the driver's and Ray's
+    r"|CUDA out of memory\. Tried to allocate|CUDA error: |no kernel image is available|Driver/library version mismatch"
+    r"|No available node types can fulfill resource request",
+    re.ASCII,
+)
+_MOST_LOOSE = 40
 _MOST_SAID = 200
 _MOST_FATAL = 40
 _MOST_ERRORS = 400
@@ -76,6 +97,7 @@ BEFORE_THE_SERVER = ("Shell", "Download")
 _LOGGED = ("Abort", "Bind", "Watchdog", "Ray", "Server")
 """Kinds that loggers write, too; the others are words of shells, runtimes and programs without one."""
 
+_QUIET = ("DEBUG", "INFO", "WARNING")
 _SERIOUS = ("ERROR", "CRITICAL")
 
 
@@ -87,6 +109,7 @@ class Notices:
         self._said: list[LoggedError] = []
         self.errors: list[LoggedError] = []
         self._abort_line = 0
+        self._loose: list[LoggedError] = []
 
     def read(self, line: Line) -> None:
         text = line.text
@@ -101,6 +124,8 @@ class Notices:
             self._abort_line = line.number if kind == "Abort" else 0
         if _SAID_QUICK.search(text) and (said := _SAID.search(text)):
             self._add(self._said, "Notice", said[0], line, _MOST_SAID)
+        if line.level not in _QUIET and _LOOSE.search(text):
+            self._add(self._loose, "Said", text, line, _MOST_LOOSE)
         if line.level in _SERIOUS:
             self._add(self.errors, "Error", text, line, _MOST_ERRORS)
 
@@ -108,6 +133,10 @@ class Notices:
         """Each that ended a process, as a failure of its own; once vLLM started, what a shell had missed was no "
         "need."""
         return [Chain((error,), (False,)) for error in self._fatal if not (started and error.type in BEFORE_THE_SERVER)]
+
+    def loose(self) -> list[Chain]:
+        """Words that only failures have, without the exception that they belong to: what a cut log leaves of one."""
+        return [Chain((error,), (False,)) for error in self._loose]
 
     @property
     def said(self) -> tuple[LoggedError, ...]:

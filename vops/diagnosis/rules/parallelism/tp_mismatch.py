@@ -45,7 +45,7 @@ _MISMATCH = lazy_pattern(
     r"|[Cc]onsider reducing tensor_parallel_size|block_n = |weight quantization block_[nk]|min_thread_[nk]"
     r"|Tensor parallel size \(?\d{1,5}\)? (?:is larger|cannot be larger|exceeds)|please set tensor_parallel_size"
     r"|number of (?:layers|hidden layers|experts) .{0,60}(?:divisible|smaller)|Every node should have"
-    r"|less than (?:than )?max local gpu count",
+    r"|less than (?:than )?max local gpu count|No available node types can fulfill resource request",
     re.ASCII,
 )
 _PLACING = lazy_pattern(r"Waiting for creating a placement group")
@@ -141,7 +141,7 @@ def _said(replica: Replica, match: re.Match[str]) -> _Said:
     if match["by"] or _QUANTIZED.search(match.string) or "divisible" in match[0]:
         return _indivisible(replica, match)
     world = match["world"] or match["required"] or match["needs"] or _world(replica)
-    if "lacement group" in match.string or "Ray" in match[0] or "enough GPUs" in match[0]:
+    if "lacement group" in match.string or any(word in match[0] for word in ("Ray", "node types", "enough GPUs")):
         return _Said(
             f"Ray has fewer GPUs than {replica.name} asks for" + (f": it asks for {world}" if world else ""),
             f"Bring {world or 'as many'} GPUs into the Ray cluster (ray status shows them; every worker must have "

@@ -1,0 +1,68 @@
+"""What a cut log leaves of a failure: sentences without their exception, warnings, words quoted inside of other lines."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.diagnosis.cases_logs import alone
+from vops.diagnosis.diagnose import diagnose_all
+from vops.diagnosis.logs import read_log
+
+POOL = "HTTPSConnectionPool(host='huggingface.co', port=443): Max retries exceeded with url: /Qwen/Qwen3-8B"
+CUT = [
+    ("Connection to cas-bridge-direct.xethub.hf.co timed out. (connect timeout=10)", "hub-unreachable"),
+    (f"'(MaxRetryError(\"{POOL}/resolve/main/config.json (Caused by ConnectTimeoutError(<urllib3", "hub-unreachable"),
+    ("mkdir: cannot create directory '/.cache': Permission denied", "permission-denied"),
+    (
+        "n1:1:2 [0] misc/shmutils.cc:87 NCCL WARN Error: failed to extend /dev/shm/nccl-aB3xYz to 33030532 bytes, "
+        "error: No space left on device (28)",
+        "shm-too-small",
+    ),
+    ("w1:88:88 [0] bootstrap.cc:45 NCCL WARN Bootstrap : no socket interface found", "nccl-failure"),
+    (
+        "h:7:7 [0] transport/p2p.cc:275 NCCL WARN Cuda failure 'peer access is not supported between these two devices'",
+        "nccl-failure",
+    ),
+    (
+        "The model's max seq len (131072) is larger than the maximum number of tokens that can be stored in KV cache "
+        "(52352). Try increasing `gpu_memory_utilization`",
+        "kv-cache-too-small",
+    ),
+    (
+        "ValueError: To serve at least one request with the models's max seq len (40960), (5.62 GiB KV cache is needed, "
+        "which is larger than the available KV cach",
+        "kv-cache-too-small",
+    ),
+    ("Failed to initialize NVML: Driver/library version mismatch", "cuda-driver-mismatch"),
+    (
+        "(autoscaler +25s) Error: No available node types can fulfill resource request {'GPU': 1.0}. Add suitable node "
+        "types to this cluster to resolve this issue.",
+        "tp-mismatch",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "cause"), CUT, ids=[str(number) for number in range(len(CUT))])
+def test_a_sentence_without_its_exception_names_the_cause(text: str, cause: str) -> None:
+    (report,) = diagnose_all(alone(text + "\n")())
+    assert report.findings[0].cause == cause
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INFO 11-24 02:00:09 [a.py:1] retrying: Connection to huggingface.co timed out.",
+        "n1:1:2 [0] NCCL INFO NET/Plugin : dlerror=libnccl-net.so: cannot open shared object file: No such file",
+        "n1:1:2 [0] ras/client_support.cc:160 NCCL WARN Call to bind failed: RAS address already in use",
+    ],
+)
+def test_what_is_said_in_every_pod_is_no_failure(text: str) -> None:
+    assert read_log(text).root is None
+
+
+def test_once_vllm_has_begun_a_warning_needs_an_exception_to_be_the_cause() -> None:
+    begun = "INFO 11-24 02:00:00 [api_server.py:1] vLLM API server version 0.12.0\n"
+    assert (
+        read_log(begun + "w1:88:88 [0] socket.cc:484 NCCL WARN socketStartConnect: Connect to 10.0.2.9 failed").root
+        is None
+    )
