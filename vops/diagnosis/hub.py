@@ -60,7 +60,8 @@ TLS = lazy_pattern(
     r"|SSL certificate problem|invalid peer certificate|SSL_ERROR_SYSCALL|UnknownIssuer|unable to get local issuer"
 )
 PROXY = lazy_pattern(
-    r"ProxyError|Tunnel connection failed|407 Proxy|Cannot connect to proxy|[Pp]roxy authentication required|unexpected status from proxy"
+    r"ProxyError|Tunnel connection failed|407 Proxy|Cannot connect to proxy|[Pp]roxy authentication required"
+    r"|unexpected status from proxy"
 )
 DOWN = lazy_pattern(
     r"\b5\d\d (?:Server Error|Service (?:Temporarily )?Unavailable|Bad Gateway|Gateway Time-?out|Internal Server Error)"

@@ -1,4 +1,4 @@
-"""What a cut log leaves of a failure: sentences without their exception, warnings, words quoted inside of other lines."""
+"""What a cut log leaves of a failure: sentences without their exception, warnings, words inside of other lines."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ CUT = [
     ),
     ("w1:88:88 [0] bootstrap.cc:45 NCCL WARN Bootstrap : no socket interface found", "nccl-failure"),
     (
-        "h:7:7 [0] transport/p2p.cc:275 NCCL WARN Cuda failure 'peer access is not supported between these two devices'",
+        "h:7:7 [0] transport/p2p.cc:275 NCCL WARN Cuda failure "
+        "'peer access is not supported between these two devices'",
         "nccl-failure",
     ),
     (
@@ -29,8 +30,8 @@ CUT = [
         "kv-cache-too-small",
     ),
     (
-        "ValueError: To serve at least one request with the models's max seq len (40960), (5.62 GiB KV cache is needed, "
-        "which is larger than the available KV cach",
+        "ValueError: To serve at least one request with the models's max seq len (40960), (5.62 GiB KV cache is "
+        "needed, which is larger than the available KV cach",
         "kv-cache-too-small",
     ),
     ("Failed to initialize NVML: Driver/library version mismatch", "cuda-driver-mismatch"),
