@@ -61,6 +61,15 @@ class SteppingClock:
         return await task
 
 
+async def watched(lab: Lab, look: Coroutine[Any, Any, T]) -> T:
+    """A look that takes its time, while the lab's time passes."""
+    task = asyncio.create_task(look)
+    while not (await asyncio.wait({task}, timeout=0.01))[0]:
+        if (wake := lab.clock.next_wake) is not None:
+            await lab.advance(wake - lab.clock.time())
+    return await task
+
+
 @asynccontextmanager
 async def session_on(lab: Lab, state: Path, *, readonly: bool = False) -> AsyncIterator[Session]:
     clock = SteppingClock(lab)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import StartLab
-from tests.lab.fixing import NAMESPACE, session_on
+from tests.lab.fixing import NAMESPACE, session_on, watched
 from vops.lab.controllers.base import is_true
 from vops.lab.documents import Document, copy_of
 from vops.lab.engine.gpus import L4
@@ -24,12 +24,17 @@ Act = Callable[[Lab], None]
 
 @dataclass(frozen=True)
 class Cure:
-    """What somebody does that makes the workload serve within so many seconds."""
+    """What somebody does that makes the workload serve within so many seconds.
+
+    `leaves` are causes that show only then, since more requests come than one server can take: the first for certain,
+    the others as the moment has it.
+    """
 
     scenario: str
     act: Act
     serves: str = "llama3-8b"
     seconds: float = 120
+    leaves: tuple[str, ...] = ()
 
 
 def edit(change: Change, kind: str = "apps/v1/Deployment", name: str = "llama3-8b", namespace: str = NAMESPACE) -> Act:
@@ -215,7 +220,7 @@ CURES = (
     Cure("registry-unreachable", _found, seconds=420),
     Cure("image-rate-limit", _limit_over, seconds=420),
     Cure("stateful-replica-lost", edit(_out_of_service, "v1/Node", "gpu-l4-2", ""), "sts/llama3-8b"),
-    Cure("cuda-oom-under-load", edit(_less_of_the_gpu), seconds=400),
+    Cure("cuda-oom-under-load", edit(_less_of_the_gpu), seconds=400, leaves=("queue-saturated", "kv-thrash")),
     Cure("service-links", edit(_no_links)),
     Cure("missing-secret", _give_secret),
     Cure("wrong-probe-port", edit(_right_probe)),
@@ -262,7 +267,7 @@ async def test_the_right_change_lets_it_scale(start_lab: StartLab, tmp_path: Pat
     async with session_on(lab, tmp_path) as session:
         cure.act(lab)
         await lab.advance(cure.seconds)
-        (report,) = await diagnose_targets(session, [f"so/{cure.serves}"])
+        (report,) = await watched(lab, diagnose_targets(session, [f"so/{cure.serves}"]))
     assert _replicas(lab) > before
     assert not report.findings
 
@@ -285,14 +290,16 @@ async def test_the_right_change_heals_it(start_lab: StartLab, tmp_path: Path, cu
         (before,) = await diagnose_targets(session, [target])
         cure.act(lab)
         await lab.advance(cure.seconds)
-        (after,) = await diagnose_targets(session, [target])
+        (after,) = await watched(lab, diagnose_targets(session, [target]))
     assert before.findings
-    assert (after.state, after.findings) == ("ready", ())
+    found = {finding.cause for finding in after.findings}
+    assert after.state == "ready"
+    assert set(cure.leaves[:1]) <= found <= set(cure.leaves)
 
 
 async def test_a_cold_start_ends_by_itself(start_lab: StartLab, tmp_path: Path) -> None:
     lab = await start_lab("cold-start")
     await lab.advance(240)
     async with session_on(lab, tmp_path) as session:
-        (report,) = await diagnose_targets(session, ["deploy/llama3-8b"])
+        (report,) = await watched(lab, diagnose_targets(session, ["deploy/llama3-8b"]))
     assert (report.state, report.findings) == ("ready", ())

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.conftest import StartLab
-from tests.lab.fixing import NAMESPACE, session_on
+from tests.lab.fixing import NAMESPACE, session_on, watched
 from vops.diagnosis.diagnose import diagnose_all
 from vops.diagnosis.facts import Facts
 from vops.diagnosis.findings import Report
 from vops.lab.scenarios import discover
 from vops.lab.world import Lab
-from vops.model.snapshot import ClusterSnapshot
 from vops.operations.diagnose import diagnose_targets
 from vops.operations.observe import observe
 from vops.operations.session import Session
@@ -132,7 +129,7 @@ CASES = (
     Case("missing-secret", ("missing-config",), states=("creating",), mentions=("Secret hf-token",)),
     Case("wrong-probe-port", ("probe-misconfigured",), states=("not-ready",), mentions=("port 8080",)),
     # how full it is takes a longer look: see below
-    Case("overloaded", (), states=("ready",)),
+    Case("overloaded", (), target="all", states=("ready",)),
     Case("gpus-busy", ("gpu-exhausted",), states=("pending",), mentions=("inference/qwen3-4b-",)),
     Case("gpu-request-too-large", ("gpu-request-too-large",), states=("pending",), mentions=("has 4",)),
     Case("node-selector-mismatch", ("node-selector-mismatch",), states=("pending",), mentions=("NVIDIA-L4-24GB",)),
@@ -189,11 +186,12 @@ CASES = (
 )
 
 
-async def report_on(session: Session, target: str) -> Report:
-    """What is said of a target; of everything, the worst that is said."""
+async def report_on(lab: Lab, session: Session, target: str, *, well: bool) -> Report:
+    """What is said of a target; of everything, the worst that is said. To call a server well takes a longer look."""
     if target == "all":
         return diagnose_all(Facts(await observe(session, window_s=0)))[0]
-    (report,) = await diagnose_targets(session, [target])
+    look = diagnose_targets(session, [target])
+    (report,) = await (watched(lab, look) if well else look)
     return report
 
 
@@ -205,7 +203,7 @@ def test_every_scenario_is_diagnosed_here() -> None:
 async def test_a_scenario_is_named_for_what_it_is(start_lab: StartLab, tmp_path: Path, case: Case) -> None:
     lab = await start_lab(case.scenario)
     async with session_on(lab, tmp_path) as session:
-        report = await report_on(session, case.target)
+        report = await report_on(lab, session, case.target, well=not case.causes)
     found = [finding.cause for finding in report.findings]
     assert tuple(found) == case.causes
     follows = {finding.cause: finding.because for finding in report.findings if finding.because}
@@ -229,7 +227,7 @@ async def test_the_fleet_shows_it(start_lab: StartLab, tmp_path: Path, case: Cas
 async def test_what_is_well_beside_it_stays_silent(start_lab: StartLab, tmp_path: Path, case: Case) -> None:
     lab = await start_lab(case.scenario)
     async with session_on(lab, tmp_path) as session:
-        reports = [await report_on(session, f"deploy/{name}") for name in case.well]
+        reports = [await report_on(lab, session, f"deploy/{name}", well=True) for name in case.well]
     assert [report.findings for report in reports] == [()] * len(case.well)
     assert {report.state for report in reports} == {"ready"}
 
@@ -237,16 +235,19 @@ async def test_what_is_well_beside_it_stays_silent(start_lab: StartLab, tmp_path
 async def test_a_longer_look_tells_that_a_server_is_overloaded(start_lab: StartLab, tmp_path: Path) -> None:
     lab = await start_lab("overloaded")
     async with session_on(lab, tmp_path) as session:
-        facts = Facts(await _watched(lab, observe(session, namespace=NAMESPACE, window_s=20.0)))
+        facts = Facts(await watched(lab, observe(session, namespace=NAMESPACE, window_s=20.0)))
     findings = {report.subject.name.rpartition("-")[0][:8]: report.findings for report in diagnose_all(facts)}
     assert [item.cause for item in findings["llama3-8"]] == ["kv-thrash", "queue-saturated"]
     assert findings["qwen3-4b"] == ()
 
 
-async def _watched(lab: Lab, look: Coroutine[Any, Any, ClusterSnapshot]) -> ClusterSnapshot:
-    """A look that takes its time, while the lab's time passes."""
-    task = asyncio.create_task(look)
-    while not (await asyncio.wait({task}, timeout=0.01))[0]:
-        if (wake := lab.clock.next_wake) is not None:
-            await lab.advance(wake - lab.clock.time())
-    return await task
+@pytest.mark.parametrize("target", ["all", "deploy/llama3-8b"])
+async def test_a_diagnosis_looks_longer_where_a_server_is_pressed_and_says_so(
+    start_lab: StartLab, tmp_path: Path, target: str
+) -> None:
+    lab = await start_lab("overloaded")
+    told: list[str] = []
+    async with session_on(lab, tmp_path) as session:
+        reports = await watched(lab, diagnose_targets(session, [target], tell=told.append))
+    assert "queue-saturated" in {finding.cause for report in reports for finding in report.findings}
+    assert "looking for 5 s" in told[0]

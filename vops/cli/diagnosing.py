@@ -52,15 +52,18 @@ def _reports(options: Globals, targets: Sequence[str], bundle: Sequence[Path], *
         raise UsageError("nothing to diagnose", hint="name a POD, deploy/NAME or `all`; `vops fleet` lists replicas")
     from vops.cli.running import run, settings_of
 
-    return run(_live(settings_of(options), targets, patches=patches))
+    return run(_live(options, settings_of(options), targets, patches=patches))
 
 
-async def _live(settings: Settings, targets: Sequence[str], *, patches: bool) -> list[Report]:
+async def _live(options: Globals, settings: Settings, targets: Sequence[str], *, patches: bool) -> list[Report]:
+    from vops.cli.diagnostics import narrate
     from vops.operations.diagnose import diagnose_targets
     from vops.operations.session import open_session
 
     async with open_session(settings) as session:
-        return await diagnose_targets(session, targets, patches=patches)
+        return await diagnose_targets(
+            session, targets, patches=patches, tell=lambda text: narrate(f"vops: {text}", quiet=options.quiet)
+        )
 
 
 def _offline(options: Globals, paths: list[Path], *, stdin: bool, patches: bool) -> list[Report]:

@@ -94,6 +94,6 @@ def _say_where(options: Globals, facts: Facts, settings: Settings) -> None:
     place = f"namespace {settings.namespace}" if settings.namespace else "any namespace"
     narrate(
         f"no vLLM pods in {place} of context {facts.snapshot.context}\n"
-        "  next: look elsewhere with -A, -n NAMESPACE or --context NAME, or see a fleet with vops --lab fleet",
+        "  next: look elsewhere with -A, -n NAMESPACE or --context NAME, or see a fleet with vops --lab healthy",
         quiet=options.quiet,
     )
