@@ -33,14 +33,15 @@ _SIGNS = (
         Component.DEVICE_PLUGIN,
         lazy_pattern(
             r"k8s-device-plugin|NVIDIA Device Plugin|Starting GRPC server for '|Retrieving plugins\.|Loading NVML"
-            r"|Incompatible strategy detected|Detected NVML platform|Detected non-NVML platform"
+            r"|Incompatible (?:strategy|platform) detected|did you configure the NVIDIA Container Toolkit"
+            r"|Detected NVML platform|Detected non-NVML platform"
         ),
     ),
     (
         Component.DCGM_EXPORTER,
         lazy_pattern(
             r"(?i:dcgm-?exporter)|Not collecting (?:DCP|GPU)|DCGM (?:successfully )?init|libdcgm|nv-hostengine"
-            r"|Error starting DCGM"
+            r"|Error starting DCGM|Cannot init NVML library"
         ),
     ),
     (

@@ -75,11 +75,13 @@ _LOOSE = lazy_pattern(
     # the hub's clients, quoted inside of other lines
     r"|(?:huggingface\.co|hf\.co|xethub).{0,300}(?:timed out|Max retries exceeded|[Cc]onnection (?:refused|reset)"
     r"|certificate verify failed|proxy authentication required|Name or service not known|name resolution)"
-    r"|Max retries exceeded with url: .{0,300}"
+    r"|Max retries exceeded with url: |\b[45]\d\d (?:Client|Server) Error: .{0,80} for url|Cannot reach https?://"
+    r"|offline mode is enabled|outgoing traffic has been disabled"
     # coreutils
     r"|^(?:mkdir|touch|cp|mv|ln|tee|chown|chmod|install): .{1,300}: (?:Permission denied|Read-only file system"
     r"|No space left on device|Operation not permitted)$"
-    # vLLM's own sentences, cut out of their exception
+    # pydantic's, and vLLM's own sentences, cut out of their exception
+    r"|^Value error, |does not recognize this architecture|Model architectures? .{1,400} (?:are|is) not supported"
     r"|GiB KV cache is needed|tokens that can be stored in KV cache|No available memory for the cache blocks"
     r"|Free memory on device .{0,80} on startup is less than|is larger than the number of available GPUs"
     r"|must be divisible by tensor parallel size|is greater than the derived max_model_len"

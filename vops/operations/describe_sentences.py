@@ -47,7 +47,13 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             r"|Error creating: |create Pod \S{1,253} in StatefulSet"
             r"|(?:Error from server.{0,40}: )?pods \"[^\"]{1,253}\" is forbidden)|admission webhook \"",
         ),
-        ("Failed", "Pod", "kubelet", r"Failed to (?:inspect|apply default image tag)|Failed to pull image "),
+        (
+            "Failed",
+            "Pod",
+            "kubelet",
+            r"Failed to (?:inspect|apply default image tag)|Failed to pull image "
+            r"|rpc error: code = \w{1,20} desc = failed to (?:pull and unpack image|resolve reference)",
+        ),
         ("BackOff", "Pod", "kubelet", r"Back-off (?:pulling|restarting)|back-off \S{2,12} restarting failed"),
         (
             "FailedMount",

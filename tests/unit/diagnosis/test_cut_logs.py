@@ -9,6 +9,7 @@ from vops.diagnosis.diagnose import diagnose_all
 from vops.diagnosis.logs import read_log
 
 POOL = "HTTPSConnectionPool(host='huggingface.co', port=443): Max retries exceeded with url: /Qwen/Qwen3-8B"
+HUB = "https://huggingface.co"
 CUT = [
     ("Connection to cas-bridge-direct.xethub.hf.co timed out. (connect timeout=10)", "hub-unreachable"),
     (f"'(MaxRetryError(\"{POOL}/resolve/main/config.json (Caused by ConnectTimeoutError(<urllib3", "hub-unreachable"),
@@ -33,6 +34,19 @@ CUT = [
         "ValueError: To serve at least one request with the models's max seq len (40960), (5.62 GiB KV cache is "
         "needed, which is larger than the available KV cach",
         "kv-cache-too-small",
+    ),
+    (
+        "Value error, Model architectures ['Qwen3NextForCausalLM'] are not supported for now.",
+        "unsupported-architecture",
+    ),
+    (f"429 Client Error: Too Many Requests for url: {HUB}/api/models/Qwen/Qwen3-8B/tree/main", "hub-rate-limit"),
+    (f"Cannot reach {HUB}/Qwen/Qwen3-8B/resolve/main/config.json: offline mode is enabled.", "hub-unreachable"),
+    ("E0101 00:00:00.000000 1 factory.go:112] Incompatible platform detected", "gpu-not-advertised"),
+    ('time="2025-01-01T00:00:00Z" level=error msg="Cannot init NVML library; err: not found"', "dcgm-exporter-failure"),
+    (
+        'rpc error: code = NotFound desc = failed to pull and unpack image "docker.io/vllm/vllm-openai:v0.99": '
+        'failed to resolve reference "docker.io/vllm/vllm-openai:v0.99": docker.io/vllm/vllm-openai:v0.99: not found',
+        "image-not-found",
     ),
     ("Failed to initialize NVML: Driver/library version mismatch", "cuda-driver-mismatch"),
     (
