@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from rich.segment import Segment
 from textual.strip import Strip
 from textual.widget import Widget
 
 from vops.render.text import Line, Tone
-from vops.tui.widgets.tones import TONE_CLASSES, Palette, line_strip, line_width
+from vops.tui.widgets.tones import Palette, line_strip, line_width
 
 
 class Bar(Widget):
     """Header, totals, cursor line and truth line are all bars; it repaints only when its text changed."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES
     ALLOW_SELECT = False
     DEFAULT_CSS = "Bar { height: 1; width: 1fr; }"
 

@@ -13,7 +13,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from vops.render.text import Line, Span, Tone, cell_width
-from vops.tui.widgets.tones import TONE_CLASSES, Palette, drawable, line_strip, line_width
+from vops.tui.widgets.tones import Palette, drawable, line_strip, line_width
 
 _WORDS = re.compile(r"\s+|[^\s]+")
 _INDENT_LIMIT = 16
@@ -22,7 +22,7 @@ _INDENT_LIMIT = 16
 class Lines(ScrollView, can_focus=True):
     """Lines to read: `wrap` folds them at words with a hanging indent, otherwise they scroll sideways."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES | {"lines--added", "lines--removed"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"lines--added", "lines--removed"}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "scroll_down", "Down", show=False),
         Binding("k", "scroll_up", "Up", show=False),

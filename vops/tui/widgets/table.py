@@ -23,7 +23,7 @@ from textual.strip import Strip
 from vops.render.cells import Cell, Column, Placed, arrange, cut_middle, widths
 from vops.render.text import Line, Span, Tone, fit
 from vops.render.units import UNKNOWN, bar, sparkline
-from vops.tui.widgets.tones import TONE_CLASSES, Palette, drawable, line_strip
+from vops.tui.widgets.tones import Palette, drawable, line_strip
 
 
 class TableRow(Protocol):
@@ -59,7 +59,7 @@ class _Shown(NamedTuple, Generic[R]):
 class Table(ScrollView, Generic[R], can_focus=True):
     """Rows under a fixed header; posts Opened, Moved and HeaderClicked."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES | set(_PARTS) | {"table--cursor"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(_PARTS) | {"table--cursor"}
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,j", "move(1)", "Down", show=False, id="table.down"),

@@ -6,10 +6,12 @@ whatever could move the cursor left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from rich.segment import Segment
+from rich.style import Style
+from textual.color import Color
 from textual.content import Content
 from textual.strip import Strip
 from textual.widget import Widget
@@ -17,7 +19,21 @@ from textual.widget import Widget
 from vops.model.text import scrub
 from vops.render.text import Line, Span, Tone, cell_width
 
-TONE_CLASSES = {f"tone--{tone}" for tone in Tone}
+_OF_THEME: Mapping[Tone, tuple[str, bool]] = {
+    Tone.PLAIN: ("foreground", False),
+    Tone.STRONG: ("strong", True),
+    Tone.DIM: ("faint", False),
+    Tone.GOOD: ("success", False),
+    Tone.WARN: ("warning", False),
+    Tone.BAD: ("error", True),
+    Tone.ACCENT: ("primary", False),
+    Tone.ADDED: ("success", False),
+    Tone.REMOVED: ("error", False),
+}
+"""The theme's variable for the colour of each tone, and whether it is bold.
+
+Not component classes: Textual styles each of those anew for each widget whenever anything about the widget changes.
+"""
 LONGEST_LINE = 4000
 """Characters of one line that are drawn; the rest is counted."""
 
@@ -30,8 +46,19 @@ class Palette:
         if over:
             base += widget.get_component_rich_style(over, partial=True)
         self.base = base
-        self.tones = {tone: base + widget.get_component_rich_style(f"tone--{tone}", partial=True) for tone in Tone}
+        variables = widget.app.theme_variables
+        styles = _styles_of(tuple(variables.get(name, "") for name, _ in _OF_THEME.values()))
+        self.tones = {tone: base + style for tone, style in styles.items()}
         self.named = {name: base + widget.get_component_rich_style(name, partial=True) for name in names}
+
+
+@lru_cache(maxsize=32)
+def _styles_of(colours: tuple[str, ...]) -> Mapping[Tone, Style]:
+    """The style of each tone over whatever it is drawn on; a theme that does not know a colour leaves it."""
+    return {
+        tone: Style(color=Color.parse(colour).rich_color if colour else None, bold=bold or None)
+        for (tone, (_, bold)), colour in zip(_OF_THEME.items(), colours, strict=True)
+    }
 
 
 @lru_cache(maxsize=8192)
