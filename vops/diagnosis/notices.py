@@ -76,7 +76,7 @@ _LOOSE = lazy_pattern(
     r"|(?:huggingface\.co|hf\.co|xethub).{0,300}(?:timed out|Max retries exceeded|[Cc]onnection (?:refused|reset)"
     r"|certificate verify failed|proxy authentication required|Name or service not known|name resolution)"
     r"|Max retries exceeded with url: |\b[45]\d\d (?:Client|Server) Error: .{0,80} for url|Cannot reach https?://"
-    r"|offline mode is enabled|outgoing traffic has been disabled"
+    r"|offline mode is enabled|outgoing traffic has been disabled|\b40[13] (?:Forbidden|Unauthorized): "
     # coreutils
     r"|^(?:mkdir|touch|cp|mv|ln|tee|chown|chmod|install): .{1,300}: (?:Permission denied|Read-only file system"
     r"|No space left on device|Operation not permitted)$"
@@ -88,7 +88,7 @@ _LOOSE = lazy_pattern(
     r"|is not supported for the current GPU|Bfloat16 is only supported on GPUs"
     # CUDA's, the driver's and Ray's
     r"|CUDA out of memory\. Tried to allocate|CUDA error: |no kernel image is available|Driver/library version mismatch"
-    r"|No available node types can fulfill resource request",
+    r"|NIXL is not available|No available node types can fulfill resource request",
     re.ASCII,
 )
 _MOST_LOOSE = 40

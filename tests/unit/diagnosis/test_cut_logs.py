@@ -48,6 +48,9 @@ CUT = [
         'failed to resolve reference "docker.io/vllm/vllm-openai:v0.99": docker.io/vllm/vllm-openai:v0.99: not found',
         "image-not-found",
     ),
+    ("ERROR 10-01 02:00:00 [nixl_connector.py:1] NIXL is not available", "nixl-handshake"),
+    ("403 Forbidden: Please enable access to public gated repositories in your fine-grained token", "gated-model"),
+    ("triton.runtime.errors.PTXASError: PTXAS error: Internal Triton PTX codegen error", "cuda-driver-mismatch"),
     ("Failed to initialize NVML: Driver/library version mismatch", "cuda-driver-mismatch"),
     (
         "(autoscaler +25s) Error: No available node types can fulfill resource request {'GPU': 1.0}. Add suitable node "

@@ -40,6 +40,7 @@ _FABRIC = lazy_pattern(r"Error 802|system not yet initialized|CUDA_ERROR_SYSTEM_
 _NO_CODE = lazy_pattern(
     r"no kernel image is available|not compatible with the current PyTorch installation|cudaErrorNoKernelImageForDevice"
     r"|ptxas.{0,200}(?:is not defined|not supported|[Uu]nsupported)|is not a recognized processor for this target"
+    r"|Internal Triton PTX codegen error"
     r"|only supports? Ampere GPUs or newer|Minimum required [Cc]uda capability|Invalid architecture value"
     r"|CUDA_ERROR_NO_BINARY_FOR_GPU|not supported on (?:this|your) GPU architecture|requires (?:device with )?compute "
     r"capability (?:>=? ?)?\d|does not support (?:compute capability|SM) ?\d|PassManager::run failed"
