@@ -20,6 +20,7 @@ from vops.planning.plan import Plan
 from vops.render.runbooks_table import RUNBOOK_COLUMNS, RunbookRow, runbook_line
 from vops.render.runs_table import RUN_COLUMNS
 from vops.render.text import plain
+from vops.runbooks.params import Param
 from vops.settings import Settings
 from vops.tui.app import VopsApp
 from vops.tui.screens.confirm import ConfirmScreen
@@ -251,3 +252,14 @@ async def test_no_runs_yet_says_where_runs_come_from(tmp_path: Path) -> None:
         await until(pilot, lambda: "no runs yet" in screen_text(app))
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, FleetScreen))
+
+
+async def test_a_long_form_opens_with_its_first_field_and_what_that_is_about() -> None:
+    app = app_on()
+    async with app.run_test(size=(120, 34)) as pilot:
+        await painted(pilot)
+        declared = {f"field_{number}": Param("string", help=f"about {number}") for number in range(12)}
+        app.push_screen(form := ParamsScreen("seed-model", declared, {}))
+        await until(pilot, lambda: form.is_running and form.focused is not None)
+        assert form.focused is form.query_one("#param-field_0")
+        assert "about 0" in screen_text(app)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from vops.lab.engine.gpus import L4
 from vops.lab.engine.traffic import Traffic
 from vops.lab.faults import with_empty_cache
-from vops.lab.manifests import INFERENCE, vllm
+from vops.lab.manifests import INFERENCE, storage_class, vllm
 from vops.lab.scenarios._cluster import base, create, minutes, scale
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ PAST = timedelta(minutes=50)
 
 def build(world: World) -> None:
     base(world, gpu_nodes={"gpu-l4-1": (L4, 4)})
+    create(world, storage_class())
     world.traffic.set(INFERENCE, "qwen3-4b", Traffic(1.6))
     create(world, vllm("qwen3-4b", "Qwen/Qwen3-4B", "--max-model-len", "16384"))
     world.hub.gib_per_s = 0.08

@@ -28,6 +28,7 @@ class ParamsScreen(ModalScreen[Values | None]):
     """
 
     CSS_PATH = "params.tcss"
+    AUTO_FOCUS = ""  # it would scroll what the first field is about out of sight
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave", id="params.leave")]
 
     def __init__(self, runbook: str, declared: Mapping[str, Param], values: Mapping[str, Any]) -> None:
@@ -51,7 +52,7 @@ class ParamsScreen(ModalScreen[Values | None]):
 
     def on_mount(self) -> None:
         titled(self.query_one("#box"), f"Parameters of {self._runbook}", hint="tab next · enter plans · esc leaves")
-        self.query(Input).first().focus()
+        self.query(Input).first().focus(scroll_visible=False)
 
     def on_input_submitted(self) -> None:
         self._finish()
