@@ -70,11 +70,16 @@ def node(name: str, product: str = "NVIDIA-H100-80GB-HBM3", gpus: int = 8, taint
     )
 
 
+def _split(gpus: int) -> tuple[str, ...]:
+    """What makes a server use all of its GPUs."""
+    return ("--tensor-parallel-size", str(gpus)) if gpus > 1 else ()
+
+
 def container(model: str, gpus: int, *args: str) -> Container:
     return Container(
         name="vllm",
         image="vllm/vllm-openai:v0.25.1",
-        args=("--model", model, "--served-model-name", model.rpartition("/")[2], *args),
+        args=("--model", model, "--served-model-name", model.rpartition("/")[2], *_split(gpus), *args),
         ports=(ContainerPort(8000, "http"),),
         resources=Requirements({"nvidia.com/gpu": str(gpus)}, {"nvidia.com/gpu": str(gpus)}),
         startup_probe=Probe(period_seconds=10, failure_threshold=60),
