@@ -138,7 +138,8 @@ def lint(
         emit(msgspec.json.format(msgspec.json.encode(found), indent=2))
     elif found:
         emit("\n".join(f"{item.path}:{item.line}: {item.message}" for item in found))
-    narrate(f"{len(wanted)} runbooks are valid, {len(found)} pieces of advice", quiet=options.quiet)
+    valid = "1 runbook is valid" if len(wanted) == 1 else f"{len(wanted)} runbooks are valid"
+    narrate(f"{valid}, {len(found)} pieces of advice", quiet=options.quiet)
     if strict and found:
         raise typer.Exit(ExitCode.FINDINGS)
 
