@@ -15,7 +15,7 @@ demo: .venv/.installed  ## The TUI on the embedded lab
 	@$(BIN)/vops --lab healthy
 
 test: .venv/.installed  ## Every test that needs neither Go nor root
-	$(BIN)/python -m pytest -n 2 -q
+	$(BIN)/python -m pytest -n 4 --dist worksteal -q
 
 check: .venv/.installed  ## What CI checks beside the tests
 	$(BIN)/ruff format --check .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import Future
+from contextlib import suppress
 from threading import Thread
 
 from vops.lab.world import Lab
@@ -27,7 +28,8 @@ class LabApart:
     async def stop(self) -> None:
         """Returns when it is gone."""
         if self._loop is not None and self._over is not None:
-            self._loop.call_soon_threadsafe(self._over.set)
+            with suppress(RuntimeError):  # its loop is closed: it has ended by itself
+                self._loop.call_soon_threadsafe(self._over.set)
         await asyncio.to_thread(self._thread.join)
 
     async def _live(self) -> None:
