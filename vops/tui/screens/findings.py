@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import ClassVar
 
-from textual import work
 from textual.binding import Binding, BindingType
 
-from vops.errors import VopsError
 from vops.model.resources import Ref
+from vops.operations.session import Session
 from vops.render import units
 from vops.render.findings_table import FINDING_COLUMNS, FindingRow, finding_line, finding_rows
 from vops.render.text import Line, Span, Tone
 from vops.tui.examine import examine_all
 from vops.tui.feed import Picture
 from vops.tui.messages import DiagnosisAsked, FixAsked, LogsAsked
-from vops.tui.screens.listing import LIST_KEYS, ListScreen
-
-LOOK_AGAIN_S = 60.0
+from vops.tui.screens.looking import LOOKING_KEYS, LookingScreen
 
 
-class FindingsScreen(ListScreen[FindingRow], inherit_bindings=False):
+class FindingsScreen(LookingScreen[FindingRow], inherit_bindings=False):
     """Looks at everything closely when it opens, every minute, and on `r`: a picture has no logs to go by."""
 
     crumb = "findings"
@@ -34,50 +30,34 @@ class FindingsScreen(ListScreen[FindingRow], inherit_bindings=False):
         Binding("f", "fix", "Fix", id="findings.fix"),
         Binding("l", "logs", "Logs", id="findings.logs"),
         Binding("r", "look", "Look again", id="findings.look"),
-        *(binding for binding in LIST_KEYS if not isinstance(binding, Binding) or binding.key != "r"),
+        *LOOKING_KEYS,
     ]
 
     def __init__(self, typed: str = "") -> None:
         super().__init__(typed)
         self._found: list[FindingRow] | None = None
         self._looked_at = 0.0
-        self._failed: VopsError | None = None
 
-    def on_mount(self) -> None:
-        super().on_mount()
-        self._look()
-
-    @work(exclusive=True, exit_on_error=False, group="look")
-    async def _look(self) -> None:
-        while True:
-            session = self.ops.session
-            if session is None:
-                await asyncio.sleep(0.2)
-                continue
-            try:
-                self._found = finding_rows(await examine_all(session, self.ops.namespace))
-                self._failed, self._looked_at = None, session.clock.monotonic()
-            except VopsError as error:
-                self._failed = error
-            self.again()
-            await session.clock.sleep(LOOK_AGAIN_S)
+    async def look(self, session: Session) -> None:
+        self._found = finding_rows(await examine_all(session, self.ops.namespace))
+        self._looked_at = session.clock.monotonic()
 
     def rows(self, picture: Picture) -> Sequence[FindingRow]:
         place = self.ops.namespace
         return [row for row in self._found or () if not place or row.ref.namespace in ("", place)]
 
     def note(self, picture: Picture) -> str:
-        if self._failed is not None:
-            return f"could not look: {self._failed.message}"
+        if self.failed is not None:
+            return f"could not look: {self.failed.message}"
         session = self.ops.session
         if self._found is None or session is None:
             return "looking at everything…"
         return f"looked {units.duration(session.clock.monotonic() - self._looked_at)} ago"
 
     def nothing(self, picture: Picture) -> Line:
-        if self._failed is not None:
-            hint = (Span(f"  {self._failed.hint}", Tone.DIM),) if self._failed.hint else ()
-            return (Span(self._failed.message, Tone.BAD), *hint)
+        if self.failed is not None:
+            hint = (Span(f"  {self.failed.hint}", Tone.DIM),) if self.failed.hint else ()
+            return (Span(self.failed.message, Tone.BAD), *hint)
         if self._found is None:
             return (Span("looking at everything: objects, events, logs, metrics…", Tone.ACCENT),)
         return (Span("● nothing is wrong", Tone.GOOD), Span("  as far as can be seen", Tone.DIM))
@@ -103,4 +83,4 @@ class FindingsScreen(ListScreen[FindingRow], inherit_bindings=False):
     def action_look(self) -> None:
         self._found = None
         self.again()
-        self._look()
+        super().action_look()

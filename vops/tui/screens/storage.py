@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import ClassVar
 
-from textual import work
 from textual.binding import Binding, BindingType
 
-from vops.errors import VopsError
 from vops.model.resources import Ref
+from vops.operations.session import Session
 from vops.operations.storage import Held, claims_of
 from vops.render.storage_table import CLAIM_COLUMNS, ClaimRow, claim_line, claim_rows
 from vops.render.text import Line, Span, Tone
 from vops.tui.feed import Picture
 from vops.tui.messages import ReplicaAsked
-from vops.tui.screens.listing import LIST_KEYS, ListScreen
-
-LOOK_AGAIN_S = 30.0
+from vops.tui.screens.looking import LOOKING_KEYS, LookingScreen
 
 
-class StorageScreen(ListScreen[ClaimRow], inherit_bindings=False):
+class StorageScreen(LookingScreen[ClaimRow], inherit_bindings=False):
     """Claims are listed when it opens and now and then; who mounts them follows every picture."""
 
     crumb = "storage"
     noun = "Claims"
+    look_again_s = 30.0
     columns = CLAIM_COLUMNS
     first_sort = "claim"
     biggest_first = frozenset({"size", "pods"})
@@ -33,31 +30,15 @@ class StorageScreen(ListScreen[ClaimRow], inherit_bindings=False):
         Binding("enter", "open", "Its pod", id="storage.open", tooltip="The first replica that mounts it"),
         Binding("R", "runbooks", "Runbooks", id="storage.runbooks", tooltip="Seed a model, prove one…"),
         Binding("r", "look", "Look again", id="storage.look"),
-        *(binding for binding in LIST_KEYS if not isinstance(binding, Binding) or binding.key != "r"),
+        *LOOKING_KEYS,
     ]
 
     def __init__(self, typed: str = "") -> None:
         super().__init__(typed)
         self._held: list[Held] | None = None
-        self._failed: VopsError | None = None
 
-    def on_mount(self) -> None:
-        super().on_mount()
-        self.action_look()
-
-    @work(exclusive=True, exit_on_error=False, group="look")
-    async def _look(self) -> None:
-        while True:
-            session = self.ops.session
-            if session is None:
-                await asyncio.sleep(0.2)
-                continue
-            try:
-                self._held, self._failed = await claims_of(session, self.ops.settings.namespace), None
-            except VopsError as error:
-                self._failed = error
-            self.again()
-            await session.clock.sleep(LOOK_AGAIN_S)
+    async def look(self, session: Session) -> None:
+        self._held = await claims_of(session, self.ops.settings.namespace)
 
     def rows(self, picture: Picture) -> Sequence[ClaimRow]:
         place = self.ops.namespace
@@ -65,11 +46,11 @@ class StorageScreen(ListScreen[ClaimRow], inherit_bindings=False):
         return claim_rows(held, picture.facts) if held else ()
 
     def note(self, picture: Picture) -> str:
-        return f"could not look: {self._failed.message}" if self._failed is not None else ""
+        return f"could not look: {self.failed.message}" if self.failed is not None else ""
 
     def nothing(self, picture: Picture) -> Line:
-        if self._failed is not None:
-            return (Span(self._failed.message, Tone.BAD), Span("  vops doctor names the Role that allows it", Tone.DIM))
+        if self.failed is not None:
+            return (Span(self.failed.message, Tone.BAD), Span("  vops doctor names the Role that allows it", Tone.DIM))
         if self._held is None:
             return (Span("LOADING claims…", Tone.ACCENT),)
         return (Span("no claims", Tone.STRONG), Span("  :runbooks seed-model makes one and fills it", Tone.DIM))
@@ -81,9 +62,6 @@ class StorageScreen(ListScreen[ClaimRow], inherit_bindings=False):
         return row.ref
 
     # --- keys ---
-
-    def action_look(self) -> None:
-        self._look()
 
     def action_open(self) -> None:
         row, picture = self.table.current, self.ops.picture
