@@ -14,7 +14,8 @@ from vops.operations.stories import story_of
 from vops.render.runs_table import RUN_COLUMNS, RunRow, run_line, run_table_rows
 from vops.render.text import Line, Span, Tone
 from vops.tui.feed import Picture
-from vops.tui.screens.listing import LIST_KEYS, ListScreen
+from vops.tui.screens.listing import ListScreen
+from vops.tui.screens.looking import LOOKING_KEYS
 from vops.tui.screens.past_run import PastRunScreen, UndoScreen
 
 
@@ -30,7 +31,7 @@ class RunsScreen(ListScreen[RunRow], inherit_bindings=False):
         Binding("enter", "open", "Story", id="runs.open", tooltip="Its steps, changes and ending"),
         Binding("u", "undo", "Undo…", id="runs.undo", tooltip="Plan to take back what it has changed"),
         Binding("r", "read", "Read again", id="runs.read"),
-        *(binding for binding in LIST_KEYS if not isinstance(binding, Binding) or binding.key != "r"),
+        *LOOKING_KEYS,
     ]
 
     def __init__(self, typed: str = "") -> None:
