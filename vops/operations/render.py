@@ -14,11 +14,11 @@ from vops.manifests.values import DOWNLOAD_BYTES_PER_S, Asked, library_values
 from vops.model.dialects import version_of
 from vops.operations.size import card_called, local_source
 from vops.sizing.capacity import Sizing, size
-from vops.sizing.families import architecture
 from vops.sizing.gpus import Card
 from vops.sizing.loading import start
 from vops.sizing.named import named_weights
 from vops.sizing.parallelism import Parallelism
+from vops.sizing.reading import architecture
 from vops.sizing.settings import Asked as SizingAsked
 
 DEPLOY = "deploy"

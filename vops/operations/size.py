@@ -20,12 +20,13 @@ from vops.ports import Hub
 from vops.sizing.answer import Answer
 from vops.sizing.architecture import Architecture
 from vops.sizing.capacity import Measured, Sizing, size
-from vops.sizing.families import architecture, known_family
+from vops.sizing.families import known_family
 from vops.sizing.gpus import Card, card_names, find_card
 from vops.sizing.loading import start
 from vops.sizing.modelconfig import ModelConfig
 from vops.sizing.notes import notes
 from vops.sizing.parallelism import Parallelism
+from vops.sizing.reading import architecture
 from vops.sizing.roofline import roofline
 from vops.sizing.settings import Asked, Speculation
 from vops.sizing.suggestions import Placement, placements, resizer, suggestions

@@ -1,6 +1,6 @@
 """What a model is made of, as far as memory goes: its layers' mixers and feed-forwards, with their dimensions.
 
-The vocabulary between a configuration (vops.sizing.families reads it) and the arithmetic (weights, kv_cache,
+The vocabulary between a configuration (vops.sizing.reading reads it) and the arithmetic (weights, kv_cache,
 activations). Knows no file and no card.
 """
 

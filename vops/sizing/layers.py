@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vops.sizing.architecture import Feed, Layer, Mixer
-from vops.sizing.modelconfig import ModelConfig
+from vops.sizing.modelconfig import ModelConfig, hidden_width
 
 MOST_LAYERS = 4096
 _BY_TYPE = {
@@ -212,7 +212,7 @@ def _width(text: ModelConfig, model_type: str) -> int:
         return text.count("shared_intermediate_size", "intermediate_size")
     if model_type == "lfm2":
         return _lfm2_width(text)
-    hidden = text.extent("hidden_size", "n_embd", "d_model", "dim")
+    hidden = hidden_width(text)
     names = ("intermediate_size_mlp", "intermediate_size", "ffn_hidden_size", "n_inner", "ffn_dim", "decoder_ffn_dim")
     return text.count(*names, default=4 * hidden)
 

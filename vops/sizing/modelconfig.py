@@ -120,6 +120,11 @@ class ModelConfig:
         return tuple(value)
 
 
+def hidden_width(text: ModelConfig) -> int:
+    """The width of the residual stream, by the name that the family gives it."""
+    return text.extent("hidden_size", "n_embd", "d_model", "dim")
+
+
 def _is_count(value: float) -> bool:
     return 0 <= value < 2**53 and value == int(value)
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from vops.sizing.architecture import Architecture
 from vops.sizing.capacity import Sizing, size
-from vops.sizing.families import architecture
 from vops.sizing.gpus import Card, find_card
 from vops.sizing.modelconfig import ModelConfig
 from vops.sizing.parallelism import Parallelism
+from vops.sizing.reading import architecture
 from vops.sizing.settings import Asked
 
 DATA = Path(__file__).parents[2] / "data" / "sizing"

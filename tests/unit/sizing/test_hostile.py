@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tests.unit.sizing.models import card, published
 from vops.errors import InputError
 from vops.sizing.capacity import Sizing, size
-from vops.sizing.families import architecture
 from vops.sizing.modelconfig import ModelConfig
+from vops.sizing.reading import architecture
 from vops.sizing.settings import Asked
 
 VALUES = st.one_of(

@@ -10,9 +10,10 @@ import pytest
 from tests.unit.sizing.models import card
 from vops.sizing.architecture import Architecture, Mixer
 from vops.sizing.capacity import size
-from vops.sizing.families import architecture, known_family
+from vops.sizing.families import known_family
 from vops.sizing.modelconfig import ModelConfig
 from vops.sizing.parallelism import Parallelism
+from vops.sizing.reading import architecture
 from vops.sizing.settings import Asked
 from vops.sizing.weights import parameters
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.sizing.models import config, model
-from vops.sizing.families import architecture
+from vops.sizing.reading import architecture
 from vops.sizing.skipping import left_alone
 from vops.sizing.weights import weights
 

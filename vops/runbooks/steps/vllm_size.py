@@ -18,10 +18,10 @@ from vops.model.serving import EngineArgs
 from vops.runbooks.asks import ConfigAsk
 from vops.runbooks.kinds import Group, Outcome, RefArg, StepFault, View
 from vops.sizing.capacity import Sizing, size
-from vops.sizing.families import architecture
 from vops.sizing.gpus import Card, find_card
 from vops.sizing.modelconfig import ModelConfig
 from vops.sizing.parallelism import Parallelism
+from vops.sizing.reading import architecture
 from vops.sizing.settings import Asked
 
 KIND = "vllm.size"
