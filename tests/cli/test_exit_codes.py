@@ -33,9 +33,9 @@ lock: ['${params.target}']
 steps:
   - {id: a, kind: k8s.patch, title: Change it, ref: '${params.target}', set: {/spec/minReadySeconds: 1}}
 """
-WAIT = "  - {id: w, kind: k8s.wait, ref: '${params.target}', UNTIL, timeout: TIME}\n"
+WAIT = "  - {id: w, kind: k8s.wait, ref: '${params.target}', failWhen: 'false', UNTIL, timeout: TIME}\n"
 NEVER = WAIT.replace("UNTIL", "until: 'false'")
-BROKEN = WAIT.replace("UNTIL", "until: 'false', failWhen: 'true'").replace("TIME", "1m")
+BROKEN = NEVER.replace("failWhen: 'false'", "failWhen: 'true'").replace("TIME", "1m")
 SOAK = "  - {id: s, kind: soak, ref: '${params.target}', for: 30s, timeout: 1m}\n"
 
 

@@ -133,7 +133,7 @@ async def test_another_object_of_the_same_name_makes_the_plan_stale(place: Place
 async def test_a_change_that_the_server_refuses_fails_clean(place: Place) -> None:
     outcome = await place.execute(place.plan(REFUSED))
     assert isinstance(outcome.error, StepFailed)
-    assert "must be greater than or equal to 0" in str(outcome.error)
+    assert "field is immutable" in str(outcome.error)
     assert not outcome.error.dirty
     assert not place.lab.server.writes
 
@@ -161,7 +161,12 @@ async def test_an_unavailable_server_is_tried_again_as_often_as_the_step_says(pl
 
 
 REFUSED = """\
-  - {id: b, kind: k8s.patch, title: Break it, ref: '${params.target}', set: {/spec/replicas: -1}, onFail: undo}
+  - id: b
+    kind: k8s.patch
+    title: Break it
+    ref: '${params.target}'
+    set: {/spec/selector/matchLabels/app: other}
+    onFail: undo
 """
 
 
@@ -186,7 +191,7 @@ async def test_undo_leaves_alone_what_somebody_changed_since(place: Place) -> No
 
 
 async def test_what_a_runbook_keeps_is_not_taken_back(place: Place) -> None:
-    outcome = await place.execute(place.plan(DEADLINE.replace("title", "undo: false, title") + REFUSED))
+    outcome = await place.execute(place.plan(DEADLINE.replace("title", "undo: false, why: So, title") + REFUSED))
     assert isinstance(outcome.error, StepFailed)
     assert (outcome.error.dirty, place.deadline) == (True, 900)
 

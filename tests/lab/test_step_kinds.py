@@ -188,7 +188,7 @@ async def test_a_soak_names_who_reverts(bench: Bench) -> None:
     async def revert() -> RunResult:
         return await bench.run(
             f"id: c, kind: k8s.patch, title: c, {REF}, set: {{/spec/minReadySeconds: 1}}",
-            f"id: w, kind: k8s.wait, {REF}, until: obj.spec.minReadySeconds == 1, timeout: 1m",
+            f"id: w, kind: k8s.wait, {REF}, until: obj.spec.minReadySeconds == 1, failWhen: 'false', timeout: 1m",
             f"id: s, kind: soak, {REF}, for: 1m, timeout: 2m",
         )
 

@@ -12,6 +12,8 @@ from vops.cli.runs import CONFIRM, PAUSE, REPORT
 
 if TYPE_CHECKING:
     from vops.cli.carrying import Terms
+    from vops.errors import VopsError
+    from vops.runbooks.script import Script
 
 group = typer.Typer(help="Runbooks as files.", no_args_is_help=True)
 
@@ -123,16 +125,19 @@ def lint(
 ) -> None:
     import msgspec
 
-    from vops.cli.diagnostics import ExitCode, narrate
+    from vops.cli.diagnostics import ExitCode, narrate, report
     from vops.cli.output import chosen, emit
-    from vops.library import read_runbook_file, runbooks
+    from vops.library import runbooks
     from vops.runbooks.advice import advice
-    from vops.runbooks.script import load_script
 
     options: Globals = context.obj
     output = chosen(options.output, ("text", "json"))
     wanted = names or sorted(runbooks())
-    scripts = [load_script(*read_runbook_file(name)) for name in wanted]
+    scripts, wrong = _loaded(wanted)
+    for error in wrong[:-1]:
+        report(error)
+    if wrong:
+        raise wrong[-1]
     found = [item for script in scripts for item in advice(script.runbook)]
     if output == "json":
         emit(msgspec.json.format(msgspec.json.encode(found), indent=2))
@@ -142,6 +147,22 @@ def lint(
     narrate(f"{valid}, {len(found)} pieces of advice", quiet=options.quiet)
     if strict and found:
         raise typer.Exit(ExitCode.FINDINGS)
+
+
+def _loaded(names: list[str]) -> tuple[list[Script], list[VopsError]]:
+    """The runbooks that are right, and the first fault of each of the others."""
+    from vops.errors import UsageError
+    from vops.library import read_runbook_file
+    from vops.runbooks.script import load_script
+
+    found: list[Script] = []
+    wrong: list[VopsError] = []
+    for name in names:
+        try:
+            found.append(load_script(*read_runbook_file(name)))
+        except UsageError as error:
+            wrong.append(error)
+    return found, wrong
 
 
 @group.command("graph", help="The ways through a runbook, for Mermaid.")

@@ -32,11 +32,7 @@ def advice(runbook: Runbook) -> tuple[Advice, ...]:
 
 
 def _about(step: Step, *, fixes: bool) -> Iterator[Advice]:
-    common, args = step.common, step.args
-    if step.kind.name == "k8s.wait" and "failWhen" not in args and common.on_fail is not OnFail.CONTINUE:
-        yield _said(step, "a wait without `failWhen` waits out its whole timeout when what it waits for has failed")
-    if step.kind.name == "k8s.patch" and "/spec/replicas" in {*args.get("set", ()), *args.get("default", ())}:
-        yield _said(step, "an autoscaler sets replicas right back: use k8s.scale, which asks it")
+    common = step.common
     if fixes and step.kind.group is Group.CHANGE and not common.why:
         yield _said(step, "a fix without a `why` leaves whoever reads the plan guessing")
     if step.kind.group is Group.CHANGE and not common.title:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
+from urllib.parse import urlsplit
 
-from vops.planning.plan import Gate, Risk
+from vops.planning.plan import Gate, OnFail, Risk
+from vops.runbooks.bodies import check_bodies
 from vops.runbooks.kinds import Group
-from vops.runbooks.positions import Source
+from vops.runbooks.maybe import goes_on, targets_of
+from vops.runbooks.positions import Path, Source
 from vops.runbooks.schema import Runbook, Step
+from vops.runbooks.secrecy import check_secrecy
 
 _PARAM = re.compile(r"\bparams\.(\w+)")
 _MOST_RETRIES = 20
@@ -17,6 +22,7 @@ _MOST_RETRIES = 20
 def check_runbook(runbook: Runbook) -> None:
     """Raises InputError with the line of the first fault."""
     head, source = runbook.head, runbook.source
+    check_secrecy(runbook)
     refs = [name for name, param in head.params.items() if param.type == "k8s.ref"]
     namespace = head.params.get("namespace")
     if refs and (namespace is None or namespace.type != "k8s.namespace"):
@@ -28,9 +34,30 @@ def check_runbook(runbook: Runbook) -> None:
     gates = {step.common.gate for step in runbook.steps}
     if head.risk is Risk.HIGH and Gate.TYPE_NAME not in gates:
         source.fail("a runbook of high risk needs a step with gate: type-name", ("risk",))
+    _check_docs(source, head.docs, ("docs",))
     for step in runbook.steps:
         _check_keys(step.source, step)
+        _check_docs(step.source, step.common.docs, (*step.where, "docs"))
     _check_ways(runbook.steps)
+    _check_pauses(runbook.steps)
+    check_bodies(runbook)
+
+
+def _check_docs(source: Source, link: str, where: Path) -> None:
+    """A link leads somewhere from wherever the plan is read."""
+    parts = urlsplit(link)
+    if link and (parts.scheme not in ("https", "http") or "." not in parts.netloc or any(map(str.isspace, link))):
+        source.fail(f"`docs` is a whole address, as https://docs.vllm.ai/…, and not {link!r}", where)
+
+
+def _check_pauses(steps: Sequence[Step]) -> None:
+    """What is paused is let go again, further down."""
+    for at, step in enumerate(steps):
+        if step.kind.name != "k8s.rollout" or step.args.get("do") != "pause":
+            continue
+        after = (item for item in steps[at + 1 :] if item.kind.name == "k8s.rollout")
+        if not any(item.args.get("do") == "resume" and item.args["ref"] == step.args["ref"] for item in after):
+            step.source.fail("it pauses the rollout, and no later step lets it go on (do: resume)", step.where)
 
 
 def _check_keys(source: Source, step: Step) -> None:
@@ -51,8 +78,19 @@ def _check_keys(source: Source, step: Step) -> None:
         source.fail(f"{step.kind.name} needs a `timeout`", step.where)
     if common.retry and not 0 < common.retry.max <= _MOST_RETRIES:
         source.fail(f"`max` of a retry is a number from 1 to {_MOST_RETRIES}", (*step.where, "retry"))
+    if common.retry and (common.retry.factor < 1 or not math.isfinite(common.retry.factor)):
+        source.fail("`factor` of a retry is 1 or more", (*step.where, "retry"))
     if step.kind.irreversible and not common.why:
         source.fail(f"{step.kind.name} cannot be taken back, so it needs a `why`", step.where)
+    if not common.undo and not common.why:
+        source.fail("`undo: false` keeps the change when the run is taken back, so it needs a `why`", step.where)
+    ends = {"failWhen", "stall"} & set(step.args) or common.on_fail is OnFail.CONTINUE
+    if step.kind.name == "k8s.wait" and not ends:
+        source.fail(
+            "a wait without `failWhen` waits out its whole timeout when what it waits for has failed",
+            step.where,
+            hint="failWhen: 'false' says that nothing tells",
+        )
 
 
 # --- ways --------------------------------------------------------------------------------------------------
@@ -63,13 +101,13 @@ def _check_ways(steps: Sequence[Step]) -> None:
     places = {step.id: at for at, step in enumerate(steps)}
     reached = {0}
     for at, step in enumerate(steps):
-        targets = [step.common.then, *step.kind.gotos(step.args)]
-        for target in filter(None, targets):
+        targets = targets_of(step)
+        for target in targets:
             _check_goto(step, target, places, steps)
         if at not in reached and not step.is_apart:
             step.source.fail(f"step {step.id} can never be reached: every way leads past it", step.where)
-        reached |= {places[target] for target in targets if target}
-        if step.common.if_ or not (step.common.then or step.kind.always_leaves(step.args)):
+        reached |= {places[target] for target in targets}
+        if goes_on(step):
             reached.add(at + 1)
 
 

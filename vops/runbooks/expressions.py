@@ -24,6 +24,11 @@ _TYPES = {
     "map": cel.Type.Map(cel.Type.STRING, cel.Type.DYN),
     "any": cel.Type.DYN,
 }
+LONGEST = 4000
+"""How long an expression may be: more is a program, and the depth of its parsing is not bounded otherwise."""
+_IN_TEXT = frozenset({"any", "string", "int", "double", "bool"})
+_PATTERN = re.compile(r"""\bmatches\(\s*(?:[^'",()]+,\s*)?(r?)('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")\s*\)""")
+_BUDGET = "Iteration budget exceeded"
 _WHERE = re.compile(r"^.*?ERROR: <input>:(\d+):(\d+): ", re.DOTALL)
 
 
@@ -48,6 +53,9 @@ class Scope:
 
     def compile(self, text: str, *, expected: str = "any") -> Expression:
         """Raises ExpressionError when `text` does not parse, uses an unknown name, or has not the `expected` type."""
+        if len(text) > LONGEST:
+            raise ExpressionError(f"{text[:40]}…: longer than {LONGEST} characters")
+        _check_patterns(text)
         try:
             compiled = self._env.compile(text)
         except RuntimeError as error:
@@ -62,6 +70,8 @@ def evaluate(expression: Expression, values: Mapping[str, Any], *, expected: str
     """The plain value. Raises ExpressionError for every evaluation error, and for a value of another type."""
     value = expression.compiled.eval(data=dict(values))
     if value.type() in (cel.Type.ERROR, cel.Type.UNKNOWN):
+        if _BUDGET in str(value.value()):
+            raise ExpressionError(f"{expression.text}: goes over more items than an expression may")
         raise ExpressionError(f"{expression.text}: {value.value()}")
     plain = _ordered(value.plain_value())
     if expected == "bool" and not isinstance(plain, bool):
@@ -89,8 +99,11 @@ class Template(NamedTuple):
 
 def compile_template(scope: Scope, text: str) -> Template:
     """`text` with each `${…}` compiled; `$${` stands for a literal `${`. Raises ExpressionError."""
-    parts = (scope.compile(part.text) if part.is_code else part.text for part in _pieces(text))
-    return Template(tuple(parts))
+    found = Template(tuple(scope.compile(part.text) if part.is_code else part.text for part in _pieces(text)))
+    for part in () if found.is_one_expression else found.parts:
+        if isinstance(part, Expression) and part.type not in _IN_TEXT:
+            raise ExpressionError(f"{part.text}: is a {part.type}, and inside text only text, numbers and truths stand")
+    return found
 
 
 def fill(template: Template, values: Mapping[str, Any]) -> Any:
@@ -162,6 +175,16 @@ def _names_by_type() -> dict[str, str]:
 def _name_of(kind: Any) -> str:
     text = str(kind)
     return _names_by_type().get(text) or text.partition("<")[0].lower()
+
+
+def _check_patterns(text: str) -> None:
+    """CEL reads a pattern only when it is used, so one that is written plainly is read here."""
+    for raw, quoted in _PATTERN.findall(text):
+        pattern = quoted[1:-1] if raw else quoted[1:-1].replace("\\\\", "\\")
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ExpressionError(f"{text}: {quoted} is no pattern: {error}") from error
 
 
 def _reason(error: RuntimeError) -> str:

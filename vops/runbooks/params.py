@@ -13,6 +13,8 @@ from vops.errors import UsageError
 from vops.model.kinds import KINDS
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+LONGEST_S = 7 * 86400.0
+"""No step of a runbook takes longer: a longer wait is one without an end."""
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 
 
@@ -96,15 +98,27 @@ def _check(value: Any, param: Param) -> None:
 def seconds(value: Any) -> float:
     """`90`, `"90"`, `"15m"`, `"1h30m"` in seconds. Raises ValueError."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if not 0 <= value <= LONGEST_S:
+            raise ValueError(f"{value!r} s is not a duration from 0 to 7 days")
         return float(value)
     text = str(value)
     if text.isascii() and text.isdigit():
-        return float(text)
+        return seconds(int(text))
     found = _DURATION.fullmatch(text)
     if not text or found is None:
         raise ValueError(f"{value!r} is not a duration such as 90s, 15m or 1h30m")
     hours, minutes, rest = (int(part or 0) for part in found.groups())
-    return float(hours * 3600 + minutes * 60 + rest)
+    return seconds(hours * 3600 + minutes * 60 + rest)
+
+
+def unreadable(args: Mapping[str, Any], key: str) -> str:
+    """What is wrong with a duration that is written plainly among arguments; empty when nothing is."""
+    value = args.get(key, 0)
+    try:
+        seconds(0 if "${" in str(value) else value)
+    except ValueError as error:
+        return f"has `{key}`: {error}"
+    return ""
 
 
 def _string(value: Any, _: Param) -> str:

@@ -30,13 +30,11 @@ from vops.runbooks.kinds import Changes, Done, Group, StepFault, View
 from vops.runbooks.params import bind, seconds
 from vops.runbooks.schema import Step
 from vops.runbooks.script import Script, ScriptStep
-from vops.runbooks.structure import Section
+from vops.runbooks.structure import MOST_ROUNDS, Section
 
 DEFAULT_TIMEOUT_S = 900.0
 PATIENCE = 2
 """How often a change is tried again, unless its runbook says otherwise, when the API server does not answer."""
-MOST_ROUNDS = 100
-"""How many items a forEach may go over: more is a task for a script, not a plan that somebody reads."""
 
 
 @dataclass(frozen=True)

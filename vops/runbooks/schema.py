@@ -199,6 +199,8 @@ def _check_times(source: Source, where: Path, common: Common) -> None:
                 seconds(0 if "${" in str(value) and key == "timeout" else value)
         except ValueError as error:
             source.fail(str(error), (*where, key))
+    if common.timeout != "" and "${" not in str(common.timeout) and not seconds(common.timeout):
+        source.fail("a `timeout` of nothing is none", (*where, "timeout"))
 
 
 def _reject_repeated_ids(steps: tuple[Step, ...]) -> None:

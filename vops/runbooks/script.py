@@ -6,6 +6,7 @@ a misspelt output or to an undeclared parameter is an error of the file, found b
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,8 @@ from vops.runbooks.arguments import compile_arguments, compile_condition, compil
 from vops.runbooks.checks import check_runbook, check_times
 from vops.runbooks.expressions import Expression, ExpressionError, Scope, Template
 from vops.runbooks.kinds import OWN_CONDITIONS, Group
+from vops.runbooks.literals import check_types
+from vops.runbooks.maybe import check_maybe, maybe_skipped
 from vops.runbooks.params import seconds
 from vops.runbooks.positions import Path, Source
 from vops.runbooks.schema import Runbook, Step, read_runbook
@@ -59,12 +62,24 @@ def load_script(text: str, path: str) -> Script:
     scope = Scope(names)
     locks = tuple(_lock(source, scope, ("lock", at), text) for at, text in enumerate(runbook.head.lock))
     steps = []
-    for step in runbook.steps:
-        steps.append(_compile_step(names, step))
+    for at, step in enumerate(runbook.steps):
+        skipped = maybe_skipped(runbook.steps, at)
+        steps.append(_compile_step(_nullable(names, skipped), step, skipped))
         names |= {f"steps.{step.id}.{output}": kind for output, kind in step.kind.outputs.items()}
     check_runbook(runbook)
     check_times([(item.step, item.mentioned, item.asked, outputs_in(item.items)) for item in steps])
     return Script(runbook, tuple(steps), locks)
+
+
+def _nullable(names: Mapping[str, str], skipped: Mapping[str, str]) -> dict[str, str]:
+    """The names with those of no fixed type that may be null."""
+    return {name: "any" if _step_of(name) in skipped else kind for name, kind in names.items()}
+
+
+def _step_of(name: str) -> str:
+    """The step whose output a name is; empty for a parameter."""
+    group, _, rest = name.partition(".")
+    return rest.partition(".")[0] if group == "steps" else ""
 
 
 def _lock(source: Source, scope: Scope, where: Path, text: str) -> Template:
@@ -74,12 +89,13 @@ def _lock(source: Source, scope: Scope, where: Path, text: str) -> Template:
     return found
 
 
-def _compile_step(names: dict[str, str], step: Step) -> ScriptStep:
+def _compile_step(names: dict[str, str], step: Step, skipped: Mapping[str, str]) -> ScriptStep:
+    """The step with its expressions compiled. Raises InputError; `skipped` are the steps that may not have run."""
     source, common, where, loop = step.source, step.common, step.where, step.loop
     outside = Scope(names)
     scope = Scope(names | {"item": "any"}) if loop else outside
     with_object = Scope({**scope.names, "obj": "any"})
-    return ScriptStep(
+    found = ScriptStep(
         step=step,
         condition=compile_condition(source, scope, (*where, "if"), common.if_) if common.if_ else None,
         done=compile_condition(source, with_object, (*where, "done"), common.done) if common.done else None,
@@ -87,6 +103,9 @@ def _compile_step(names: dict[str, str], step: Step) -> ScriptStep:
         timeout=compile_text(source, scope, (*where, "timeout"), str(common.timeout)) if common.timeout else None,
         items=compile_arguments(loop.source, outside, loop.where, loop.of) if loop else None,
     )
+    check_types(source, where, step.kind, found.args, skipped)
+    check_maybe(step, skipped, found.condition, found.args)
+    return found
 
 
 def _argument(source: Source, scope: Scope, with_object: Scope, step: Step, key: str) -> Any:

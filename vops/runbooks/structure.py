@@ -17,6 +17,8 @@ import msgspec
 from vops.runbooks.includes import ReadPart, filled, given_to
 from vops.runbooks.positions import Path, Source
 
+MOST_ROUNDS = 100
+"""How many items a forEach may go over: more is a task for a script, not a plan that somebody reads."""
 _DEEPEST = 4
 _KEYS = {
     "include": frozenset({"id", "kind", "part", "with", "if", "title"}),
@@ -114,6 +116,8 @@ class _Placing:
     def _loop(self, where: Path, step: Mapping[str, Any]) -> Iterator[Placed]:
         if not isinstance(step.get("of"), (str, list)):
             self._source.fail("forEach needs `of`, a list", where)
+        if isinstance(step["of"], list) and len(step["of"]) > MOST_ROUNDS:
+            self._source.fail(f"forEach goes over {len(step['of'])} items; {MOST_ROUNDS} are the most", (*where, "of"))
         loop = Loop(step["id"], step["of"], self._source, (*where, "of"))
         for item in self.steps((*where, "steps"), step.get("steps")):
             if item.loop or item.block:

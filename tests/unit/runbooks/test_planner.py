@@ -11,7 +11,7 @@ from vops.runbooks.kinds import Unread
 from vops.runbooks.planner import World
 
 PATCH = """\
-  - {id: a, kind: k8s.patch, title: Scale, ref: '${params.target}', set: {/spec/replicas: 2}, onFail: undo}
+  - {id: a, kind: k8s.patch, title: Scale, ref: '${params.target}', set: {/spec/minReadySeconds: 2}, onFail: undo}
 """
 
 
@@ -19,7 +19,7 @@ def test_a_plan_holds_changes_guards_locks_and_its_end() -> None:
     plan = planned(script(PATCH), world(deployment()))
     (change,) = plan.changes
     assert change.summary == "Scale"
-    assert change.operations[-1] == {"op": "replace", "path": "/spec/replicas", "value": 2}
+    assert change.operations[-1] == {"op": "add", "path": "/spec/minReadySeconds", "value": 2}
     assert [str(ref) for ref in plan.locks] == ["deployment/llama in serving"]
     assert plan.steps[0].on_fail is OnFail.UNDO
     assert {guard.name for guard in plan.guards} == {"alive", "namespace"}
@@ -36,15 +36,17 @@ def test_a_plan_goes_to_json_and_back() -> None:
 
 
 def test_what_is_as_wished_needs_nothing() -> None:
-    plan = planned(script(PATCH), world(deployment(replicas=2)))
+    as_wished = deployment()
+    as_wished["spec"]["minReadySeconds"] = 2
+    plan = planned(script(PATCH), world(as_wished))
     assert (plan.steps[0].decision, plan.nothing_to_do) == (Decision.DONE, True)
 
 
 def test_later_changes_see_what_earlier_ones_leave() -> None:
-    again = PATCH.replace("id: a", "id: b").replace("replicas: 2", "replicas: 3")
+    again = PATCH.replace("id: a", "id: b").replace("Seconds: 2", "Seconds: 3")
     plan = planned(script(PATCH + again), world(deployment()))
-    tests = [operation for operation in plan.changes[1].operations if operation["path"] == "/spec/replicas"]
-    assert tests[0] == {"op": "test", "path": "/spec/replicas", "value": 2}
+    tests = [operation for operation in plan.changes[1].operations if operation["path"] == "/spec/minReadySeconds"]
+    assert tests[0] == {"op": "test", "path": "/spec/minReadySeconds", "value": 2}
 
 
 @pytest.mark.parametrize(
@@ -77,7 +79,7 @@ def test_an_object_that_was_not_read_is_asked_for_and_one_that_is_not_there_is_a
 
 def test_a_place_that_is_none_is_refused() -> None:
     with pytest.raises(Refused, match=r"@vllm\.arg/x is not a place"):
-        planned(script(PATCH.replace("/spec/replicas", "'@vllm.arg/x'")), world(deployment()))
+        planned(script(PATCH.replace("/spec/minReadySeconds", "'@vllm.arg/x'")), world(deployment()))
 
 
 CHECK = "  - {id: c, kind: assert, that: [{cel: 'false', say: 'Too late in ${params.namespace}', level: LEVEL}]}\n"
@@ -105,7 +107,7 @@ CHOOSE = """\
       - {if: 'params.namespace == "x"', set: 5, say: '${string(1 / 0)}'}
       - {if: 'true', set: 4, say: Four it is}
     else: {fail: never}
-  - {id: a, kind: k8s.patch, ref: '${params.target}', set: {/spec/replicas: '${steps.c.chosen}'}}
+  - {id: a, kind: k8s.patch, ref: '${params.target}', set: {/spec/minReadySeconds: '${steps.c.chosen}'}}
 """
 
 

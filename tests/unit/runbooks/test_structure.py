@@ -9,13 +9,13 @@ from vops.errors import InputError
 from vops.planning.plan import Decision
 
 SET = "{{id: {0}, kind: k8s.patch, title: {0}, ref: '${{params.target}}', set: {{/spec/{1}: {2}}}}}"
-A, B, C = (SET.format(name, "replicas", value) for name, value in (("a", 2), ("b", 3), ("c", 4)))
+A, B, C = (SET.format(name, "progressDeadlineSeconds", value) for name, value in (("a", 2), ("b", 3), ("c", 4)))
 STRATEGY = (
     "{id: a, kind: k8s.patch, ref: '${params.target}',"
     " strategy: {type: RollingUpdate, rollingUpdate: {maxSurge: 0, maxUnavailable: 0}}}"
 )
 LATE = A.replace(" 2", " '${steps.h.status}'")
-WAIT = "{id: w, kind: k8s.wait, ref: '${params.target}', until: 'obj.ok', timeout: 1m}"
+WAIT = "{id: w, kind: k8s.wait, ref: '${params.target}', until: 'obj.ok', failWhen: 'false', timeout: 1m}"
 SERVES = "{id: h, kind: http, ref: '${params.target}', path: /health, timeout: 1m}"
 
 
@@ -46,11 +46,11 @@ def test_a_loop_is_planned_once_for_each_item() -> None:
     steps = f"""  - id: each
     kind: forEach
     of: [5, 6]
-    steps: [{SET.format("a", "replicas", "'${item}'")}]
+    steps: [{SET.format("a", "progressDeadlineSeconds", "'${item}'")}]
 """
     plan = planned(script(steps), world(deployment()))
     assert [step.id for step in plan.steps] == ["a.1", "a.2"]
-    assert [change.after["spec"]["replicas"] for change in plan.changes] == [5, 6]
+    assert [change.after["spec"]["progressDeadlineSeconds"] for change in plan.changes] == [5, 6]
 
 
 def test_a_block_gives_its_condition_to_each_step() -> None:
@@ -98,7 +98,10 @@ def test_what_is_measured_later_keeps_its_expressions() -> None:
         ),
         (f"  - {WAIT.replace('obj.ok', 'objj.ok')}\n", "undeclared reference to 'objj.ok'"),
         (f"  - {WAIT.replace('timeout', 'stall: {of: obj.n, for: soon}, timeout')}\n", "not a duration"),
-        (f"  - {A.replace('/spec/replicas', 'spec.replicas')}\n", "has the place 'spec.replicas', which is none of"),
+        (
+            f"  - {A.replace('/spec/progressDeadlineSeconds', 'spec.replicas')}\n",
+            "has the place 'spec.replicas', which is none of",
+        ),
         (f"  - {STRATEGY.replace('RollingUpdate', 'Recreate')}\n", "the strategy Recreate with a rollingUpdate"),
         (f"  - {STRATEGY}\n", "nothing could ever be replaced"),
         (f"  - {A.replace('title', 'retry: {max: 99}, title')}\n", "from 1 to 20"),

@@ -6,6 +6,7 @@ named, with the time. What it measures is there for the steps after it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -17,7 +18,7 @@ from vops.planning.ownership import last_writer
 from vops.planning.patches import Document, same
 from vops.planning.pointers import ABSENT, lookup, split
 from vops.runbooks.kinds import Group, Outcome, Ports, RefArg, StepFault
-from vops.runbooks.params import seconds
+from vops.runbooks.params import seconds, unreadable
 from vops.runbooks.pods import is_ready, pods_of
 from vops.runbooks.waiting import Watch
 
@@ -38,6 +39,11 @@ class Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="came
 
     Without one, a restart does.
     """
+
+
+def complaint(args: Mapping[str, Any]) -> str:
+    """A duration that is none."""
+    return unreadable(args, "for")
 
 
 async def run(args: Args, ports: Ports) -> Outcome:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 from vops.errors import VopsError
 from vops.runbooks.kinds import Group, Outcome, Ports, RefArg, StepFault
 from vops.runbooks.load import Endpoint, Load, put_under_load
-from vops.runbooks.params import seconds
+from vops.runbooks.params import seconds, unreadable
 from vops.runbooks.pods import ready_pods
 
 KIND = "vllm.bench"
@@ -34,6 +37,11 @@ class Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """For how long."""
     optional: bool = False
     """Whether it may fail to measure: then `measured` is false and the rest null."""
+
+
+def complaint(args: Mapping[str, Any]) -> str:
+    """A duration that is none."""
+    return unreadable(args, "duration")
 
 
 async def run(args: Args, ports: Ports) -> Outcome:
