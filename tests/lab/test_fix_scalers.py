@@ -12,7 +12,7 @@ from tests.conftest import StartLab
 from tests.lab.fixing import NAMESPACE, session_on
 from tests.lab.test_fix_runbooks import fixed, planned, taken_back
 from vops.lab.documents import Document
-from vops.lab.manifests import scaled_object
+from vops.lab.monitoring.manifests import scaled_object
 from vops.lab.scenarios._cluster import monitoring
 from vops.lab.world import Lab
 from vops.model.resources import Ref

@@ -10,7 +10,8 @@ from tests.lab.simulation import create, deployment, events, llama, run, world_w
 from vops.lab.controllers.base import condition
 from vops.lab.documents import Document, copy_of
 from vops.lab.engine.traffic import Traffic
-from vops.lab.manifests import INFERENCE, dcgm_exporter, namespace, scaled_object
+from vops.lab.manifests import INFERENCE, dcgm_exporter, namespace
+from vops.lab.monitoring.manifests import scaled_object
 from vops.lab.scenarios._cluster import monitoring
 from vops.lab.world import World
 

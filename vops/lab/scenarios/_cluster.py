@@ -8,18 +8,8 @@ from typing import TYPE_CHECKING
 from vops.lab.cloud import NodeGroup
 from vops.lab.documents import Document, copy_of
 from vops.lab.engine.gpus import L4, GpuKind
-from vops.lab.manifests import (
-    INFERENCE,
-    VLLM_IMAGE,
-    cluster_ip,
-    dcgm_exporter,
-    namespace,
-    node,
-    pod_monitor,
-    prometheus,
-    service,
-    service_monitor,
-)
+from vops.lab.manifests import INFERENCE, VLLM_IMAGE, cluster_ip, dcgm_exporter, namespace, node, service
+from vops.lab.monitoring.manifests import pod_monitor, prometheus, service_monitor
 
 if TYPE_CHECKING:
     from vops.lab.world import World

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from vops.lab.engine.gpus import L4
 from vops.lab.engine.traffic import Traffic
-from vops.lab.manifests import INFERENCE, scaled_object, vllm
+from vops.lab.manifests import INFERENCE, vllm
+from vops.lab.monitoring.manifests import scaled_object
 from vops.lab.scenarios._cluster import base, create, minutes, monitoring
 
 if TYPE_CHECKING:
