@@ -91,7 +91,7 @@ def opener_of(lab: Lab) -> Opener:
         cluster = KubeCluster.at(lab.url, lab.token, context="lab", namespace="inference")
         engine = VllmEngine(cluster.proxy, now=lab.clock.now)
         try:
-            yield Session(cluster, engine, engine, None, lab.clock, settings)
+            yield Session(cluster, engine, engine, None, lab.clock, settings, lab.hub_url)
         finally:
             await cluster.close()
 

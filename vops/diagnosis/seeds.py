@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-from vops.diagnosis.caches import mount_of
+from vops.diagnosis.caches import cache_mounts, mount_of
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Fix
 from vops.diagnosis.remedies import workload_of
+from vops.diagnosis.states import ReplicaState
 from vops.model.hub import seeded_model
 
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
@@ -29,6 +30,17 @@ def seed(replica: Replica, model: str) -> tuple[Fix, ...]:
     served = f"Serve it from there, read-only and without the Hub: vops run deploy-model -p claim={claim} -p commit=…"
     title = f"Bring {model} into a claim, so that no start downloads it"
     return (Fix(title, Applicability.ASK, RUNBOOK, params | _token(replica), (served,)),)
+
+
+def offered(replica: Replica) -> tuple[Fix, ...]:
+    """What would spare the next starts the download of this one: nothing is wrong, it is slow again and again."""
+    starting = replica.state in (ReplicaState.CREATING, ReplicaState.LOADING)
+    return seed(replica, replica.args.model or "") if starting and not _outlives_the_pod(replica) else ()
+
+
+def _outlives_the_pod(replica: Replica) -> bool:
+    volumes = [volume for _, volume in cache_mounts(replica) if volume is not None]
+    return any(volume.empty_dir is None and volume.ephemeral is None for volume in volumes)
 
 
 def mend(replica: Replica) -> tuple[Fix, ...]:

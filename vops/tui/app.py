@@ -63,6 +63,7 @@ class VopsApp(SharingApp):
     ENABLE_COMMAND_PALETTE = False
     NOTIFICATION_TIMEOUT = 6
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("colon", "command", "Go", key_display=":", id="command", tooltip="Go somewhere, or do something"),
         Binding("question_mark", "help", "Help", key_display="?", id="app.help"),
         Binding("w", "watch_run", "Watch the run", show=False, id="app.watch"),
         Binding("left_square_bracket", "rewind(-15)", "Back in time", show=False, id="app.earlier"),
@@ -340,6 +341,10 @@ class VopsApp(SharingApp):
             self._reconnect(settings_for(self.settings, event.context))
 
     # --- keys that every screen has ---
+
+    def action_command(self) -> None:
+        if isinstance(self.screen, OpsScreen):
+            self.screen.ask(":")
 
     def action_help(self) -> None:
         bindings = list(self.screen.active_bindings.values())

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import Binding
 from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
@@ -28,12 +28,6 @@ if TYPE_CHECKING:
     from vops.tui.app import VopsApp
 
 
-EVERYWHERE: tuple[BindingType, ...] = (
-    Binding("colon", "command", "Command", key_display=":", show=False, id="command"),
-)
-"""The keys of every full screen."""
-
-
 class OpsScreen(Screen[None]):
     """A screen over the newest picture; subclasses fill `body` and `repaint`.
 
@@ -42,7 +36,6 @@ class OpsScreen(Screen[None]):
     """
 
     crumb: ClassVar[str] = ""
-    BINDINGS: ClassVar[list[BindingType]] = [*EVERYWHERE]
 
     @property
     def ops(self) -> VopsApp:
@@ -144,9 +137,6 @@ class OpsScreen(Screen[None]):
     @property
     def prompt(self) -> Prompt:
         return self.query_one(Prompt)
-
-    def action_command(self) -> None:
-        self.ask(":")
 
     def ask(self, sign: str, text: str = "") -> None:
         """Opens the prompt; what had the focus gets it back afterwards."""

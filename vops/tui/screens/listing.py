@@ -17,7 +17,7 @@ from vops.render.cells import Column, ordered
 from vops.render.filters import NO_LABELS, Labels, Match
 from vops.render.text import Line, Span, Tone
 from vops.tui.feed import Picture
-from vops.tui.screens.base import EVERYWHERE, OpsScreen, titled
+from vops.tui.screens.base import OpsScreen, titled
 from vops.tui.widgets.bar import Bar
 from vops.tui.widgets.table import Table, TableRow
 
@@ -38,7 +38,6 @@ LIST_KEYS: tuple[BindingType, ...] = (
     Binding("c", "app.contexts", "Go to another context", show=False, id="list.context"),
     Binding("r", "app.refresh_now", "Refresh, or connect again", show=False, id="list.refresh"),
     Binding("escape", "leave", "Clear the filter, then go back", show=False, id="list.leave"),
-    *EVERYWHERE,
 )
 """The keys of every table. A screen with keys of its own puts these after them: `inherit_bindings=False` and
 `BINDINGS = [..., *LIST_KEYS]`, since the footer shows keys in this order."""

@@ -111,7 +111,7 @@ class PlanScreen(OpsScreen):
         """Why the plan cannot be applied from here; empty when it can."""
         plan = self.plan
         if plan is None:
-            return "there is no plan to apply"
+            return "p plans what would help" if self._declared else "there is no plan to apply"
         if plan.nothing_to_do:
             return "there is nothing to do"
         if plan.blocked:

@@ -46,9 +46,9 @@ class ReplicaScreen(PanedScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("d", "diagnose", "Diagnose", id="replica.diagnose"),
         Binding("f", "fix", "Fix", id="replica.fix"),
-        Binding("l", "logs", "Full log", id="replica.logs"),
+        Binding("l", "logs", "Log", id="replica.logs"),
         Binding("c", "charts", "Charts", id="replica.charts"),
-        Binding("p", "previous", "Previous log", id="replica.previous"),
+        Binding("p", "previous", "Previous", id="replica.previous"),
         *pane_keys("replica", PANES),
         Binding("r", "look", "Look again", show=False, id="replica.look"),
         BACK,
