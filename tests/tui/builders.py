@@ -337,6 +337,13 @@ class StubObserver:
             await self._news.wait()
         return self.revision
 
+    @property
+    def pressing(self) -> int:
+        return self.revision
+
+    async def press(self, pressing: int) -> int:
+        return await self.wait(pressing)
+
     def snapshot(self) -> ClusterSnapshot:
         return self._snapshot
 

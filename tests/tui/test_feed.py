@@ -58,6 +58,18 @@ async def test_news_becomes_a_picture_and_the_joining_is_off_the_loop(monkeypatc
     assert threading.main_thread() not in threads
 
 
+async def test_what_presses_is_painted_before_the_second_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vops.tui.feed.LONGEST_PAUSE_S", 3600.0)
+    observer, publish = builders.StubObserver(builders.fleet_snapshot()), Publisher()
+    task = asyncio.create_task(feed_of(observer, publish).run())
+    while not (await publish.next()).view.replicas:
+        pass
+    observer.show(builders.with_pods(builders.fleet_snapshot(), ()))
+    while (await publish.next()).view.replicas:
+        pass
+    task.cancel()
+
+
 async def test_what_does_not_serve_is_peeked_into_so_that_the_fleet_can_say_why() -> None:
     observer, publish = builders.StubObserver(builders.fleet_snapshot()), Publisher()
     task = asyncio.create_task(feed_of(observer, publish).run())

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import chain
 
 from vops.model.resources import Pod, Ref, Workload
 from vops.model.snapshot import ClusterSnapshot
 
 
 class Owners:
-    """The controllers of one snapshot, by uid."""
+    """The controllers of one snapshot, by uid; of the snapshot it keeps no more than those."""
 
     def __init__(self, snapshot: ClusterSnapshot) -> None:
-        self._snapshot = snapshot
+        self._workloads = snapshot.deployments, snapshot.statefulsets, snapshot.replicasets
 
     @cached_property
     def _controllers(self) -> dict[str, Workload]:
-        snapshot = self._snapshot
-        everything = (*snapshot.deployments, *snapshot.statefulsets, *snapshot.replicasets)
-        return {workload.metadata.uid: workload for workload in everything}
+        return {workload.metadata.uid: workload for workload in chain(*self._workloads)}
 
     @cached_property
     def _deployments(self) -> dict[tuple[str, str], Workload]:
-        return {(item.metadata.namespace, item.metadata.name): item for item in self._snapshot.deployments}
+        return {(item.metadata.namespace, item.metadata.name): item for item in self._workloads[0]}
 
     def of(self, pod: Pod) -> tuple[Workload | None, Ref | None]:
         """The topmost controller of a pod: as an object when it was observed, and by name in any case.

@@ -69,6 +69,14 @@ def replica_state(replica: Replica) -> ReplicaState:
     return _running(replica, status)
 
 
+def is_settled(replica: Replica) -> bool:
+    """Whether a replica is ready and remains so until its pod changes: neither time nor a log has a say in it."""
+    status, ready = replica.status, replica.pod.condition("Ready")
+    if status is None or status.restart_count > 1 or (ready is not None and ready.status == "False"):
+        return False
+    return replica.state is ReplicaState.READY
+
+
 def _ready_in_name_only(replica: Replica, status: ContainerStatus) -> bool:
     """Without a readiness probe a container is Ready from its first moment, even between two crashes."""
     container = replica.container

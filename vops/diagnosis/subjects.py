@@ -16,7 +16,7 @@ from vops.diagnosis.outcomes import Provisioning
 from vops.diagnosis.placement import Placement
 from vops.diagnosis.provisioning import provisioning
 from vops.diagnosis.settling import settles
-from vops.diagnosis.states import ReplicaState, replica_state
+from vops.diagnosis.states import ReplicaState, is_settled, replica_state
 from vops.model.rates import rates
 from vops.model.resources import Container, ContainerStatus, Event, Node, Pod, Ref, Terminated, Workload
 from vops.model.scaling import HorizontalPodAutoscaler, ScaledObject, ScaleTarget
@@ -36,6 +36,9 @@ _GPU_LABELS = (
 
 STAND_IN = "vops.stands-in-for"
 """The annotation of a pod that was made up for a log or a scrape that came without one."""
+
+_OF_POD = ("ref", "args", "gpu_count")
+"""What a replica derives of its pod alone."""
 
 _LEAST_LOG = 40
 _BY_RUNTIME = ("StartError", "ContainerCannotRun", "ContainerStatusUnknown", "OOMKilled")
@@ -70,6 +73,13 @@ class Replica:
     @property
     def name(self) -> str:
         return self.pod.metadata.name
+
+    def take_over(self, earlier: Replica) -> None:
+        """Keeps what was derived of the same pod a moment ago, as far as only a change of its objects changes it."""
+        had = vars(earlier)
+        names = [*_OF_POD, *(["state"] if is_settled(earlier) else [])]
+        names += ["rates"] if self.samples is earlier.samples else []
+        vars(self).update({name: had[name] for name in names if name in had})
 
     @cached_property
     def ref(self) -> Ref:

@@ -28,6 +28,7 @@ from vops.model.resources import (
     Workload,
 )
 from vops.model.scaling import AUTOSCALERS, SCALED_OBJECTS, HorizontalPodAutoscaler, ScaledObject
+from vops.model.serving import vllm_container
 from vops.model.snapshot import ClusterSnapshot, Source, SourceState, SourceStatus
 from vops.model.text import one_line
 from vops.operations.budget import Budget
@@ -53,7 +54,10 @@ Followed: TypeAlias = (
 
 
 class Observer:
-    """What a session sees, kept current. `revision` rises with every change; `snapshot()` costs next to nothing."""
+    """What a session sees, kept current. `revision` rises with every change; `snapshot()` costs next to nothing.
+
+    `pressing` rises with the changes that should be seen at once: of a vLLM server's pod, and of a source's state.
+    """
 
     def __init__(self, session: Session, *, namespace: str = "", selector: str = "") -> None:
         self._session = session
@@ -73,8 +77,8 @@ class Observer:
             session, self._schedule, self._telemetry, self._budget, namespace=namespace, changed=self._changed
         )
         self._version = ""
-        self._revision = 1
-        self._news = asyncio.Event()
+        self._revision, self._pressing = 1, 1
+        self._news, self._pressed = asyncio.Event(), asyncio.Event()
         self._cached: tuple[int, ClusterSnapshot] | None = None
         self._states: tuple[tuple[SourceState, str], ...] = ()
 
@@ -89,6 +93,16 @@ class Observer:
         while self._revision <= revision:
             await self._news.wait()
         return self._revision
+
+    @property
+    def pressing(self) -> int:
+        return self._pressing
+
+    async def press(self, pressing: int) -> int:
+        """Returns the present `pressing` as soon as it is beyond the given one."""
+        while self._pressing <= pressing:
+            await self._pressed.wait()
+        return self._pressing
 
     def snapshot(self) -> ClusterSnapshot:
         """What is known now; unchanged parts are the same objects as last time."""
@@ -140,10 +154,14 @@ class Observer:
     def _collections(self) -> tuple[Followed, ...]:
         return (self._pods, self._nodes, *self._workloads, self._events, self._hpas, self._scaled_objects)
 
-    def _changed(self) -> None:
+    def _changed(self, *, pressing: bool = False) -> None:
         self._revision += 1
         self._news.set()
         self._news = asyncio.Event()
+        if pressing:
+            self._pressing += 1
+            self._pressed.set()
+            self._pressed = asyncio.Event()
 
     async def _for_ever(self, step: Callable[[], Awaitable[None]], pause_s: float) -> None:
         while True:
@@ -195,8 +213,9 @@ class Observer:
         if collection is self._pods:
             self._take_pods(changed)
         news = changed.replaced is not None or changed.item is not None
-        if news or (collection.status.state, collection.status.detail) != before:
-            self._changed()
+        pressing = (collection.status.state, collection.status.detail) != before or changed.replaced is not None
+        if news or pressing:
+            self._changed(pressing=pressing or _is_server(changed.item))
 
     def _broke(
         self,
@@ -205,7 +224,7 @@ class Observer:
         words: str,
     ) -> None:
         collection.failed(state, one_line(words))
-        self._changed()
+        self._changed(pressing=True)
 
     def _take_pods(self, changed: Changed) -> None:
         if changed.replaced is not None:
@@ -246,7 +265,7 @@ class Observer:
         states = tuple((status.state, status.detail) for status in self._sources())
         if aged or states != self._states:
             self._states = states
-            self._changed()
+            self._changed(pressing=True)
 
     async def _ask_version(self) -> None:
         if self._version:
@@ -265,3 +284,7 @@ class Observer:
         if self._session.metrics is not None:
             statuses.append(self._telemetry.prometheus.status(Source.PROMETHEUS, now, 1, 1))
         return tuple(statuses)
+
+
+def _is_server(item: Decoded | None) -> bool:
+    return isinstance(item, Pod) and vllm_container(item) is not None

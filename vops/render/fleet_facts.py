@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from vops.diagnosis.facts import Facts, Replica, WorkloadFacts
-from vops.diagnosis.states import ReplicaState
-from vops.model.resources import Strategy
-from vops.model.snapshot import Source, SourceState, SourceStatus
+from vops.diagnosis.states import ReplicaState, is_settled
+from vops.model.resources import Node, Pod, Ref, Strategy
+from vops.model.serving import GpuSample
+from vops.model.snapshot import EngineSamples, Source, SourceState, SourceStatus
 from vops.model.text import one_line
 from vops.render import units
 from vops.render.fleet_rows import UNKNOWN_CAUSE, FleetView, ReplicaRow, Verdict, WorkloadRow
@@ -24,20 +26,84 @@ STALE_AFTER_S = 30.0
 _TROUBLED = (SourceState.RETRYING, SourceState.STALE)
 
 
-def fleet_view(facts: Facts, verdicts: Mapping[str, Verdict] | None = None) -> FleetView:
-    """Every replica and workload as a row; `verdicts` by pod uid add what diagnosing said."""
+class Made(NamedTuple):
+    """What the row of a settled replica was made of; the same, and it only ages."""
+
+    pod: Pod
+    node: Node | None
+    owner: Ref | None
+    samples: EngineSamples | None
+    gpus: tuple[GpuSample, ...]
+    verdict: Verdict | None
+
+    def is_of(self, replica: Replica, verdict: Verdict | None) -> bool:
+        return (
+            self.pod is replica.pod
+            and self.node is replica.node
+            and self.samples is replica.samples
+            and (self.owner, self.gpus, self.verdict) == (replica.owner, replica.gpus, verdict)
+        )
+
+
+class RowMemory:
+    """The rows of the view before, by the key of the row: of a large fleet few are others than a second ago."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Made, ReplicaRow]] = {}
+        self._next: dict[str, tuple[Made, ReplicaRow]] = {}
+        self.fresh: tuple[ReplicaRow, ...] = ()
+        """Rows of the last view that may say something else, beside their ages, than those before."""
+
+    def row(self, replica: Replica, verdict: Verdict | None, *, stale: bool, usual: Mapping[str, float]) -> ReplicaRow:
+        """As `replica_row` makes it."""
+        if not is_settled(replica):
+            return replica_row(replica, verdict, stale=stale, usual=usual)
+        key = replica.pod.metadata.uid or f"{replica.namespace}/{replica.name}"
+        known = self._known.get(key)
+        if known is None or not known[0].is_of(replica, verdict) or not known[1].model:
+            row = replica_row(replica, verdict, stale=stale, usual=usual)
+            made = Made(replica.pod, replica.node, replica.owner, replica.samples, replica.gpus, verdict)
+        else:
+            made, row = known[0], _aged(known[1], replica, stale=stale)
+        self._next[key] = made, row
+        return row
+
+    def close(self, rows: Iterable[ReplicaRow]) -> None:
+        """A view is complete, of these rows."""
+        was = self._known
+        self._known, self._next = self._next, {}
+        same = {key for key, (made, _) in self._known.items() if key in was and was[key][0] is made}
+        self.fresh = tuple(row for row in rows if row.key not in same or row.stale or row.odd)
+
+
+def _aged(row: ReplicaRow, replica: Replica, *, stale: bool) -> ReplicaRow:
+    """The row of a replica of which nothing has changed but the time."""
+    now = replica.facts.snapshot.at
+    ages = units.age_s(replica.pod.metadata.creation_timestamp, now), _metrics_age_s(replica)
+    return replace(row, age_s=ages[0], metrics_age_s=ages[1], stale=_is_old(replica, ages[1], stale=stale))
+
+
+def fleet_view(
+    facts: Facts, verdicts: Mapping[str, Verdict] | None = None, memory: RowMemory | None = None
+) -> FleetView:
+    """Every replica and workload as a row; `verdicts` by pod uid add what diagnosing said.
+
+    `memory` is that of the view before, where there is one; it then remembers this view.
+    """
     snapshot = facts.snapshot
-    known = verdicts or {}
+    known, remembered = verdicts or {}, memory or RowMemory()
     stale = is_stale(snapshot.source(Source.PODS))
-    usual = usual_starts(facts.replicas)
+    starts = any(item.state is ReplicaState.LOADING for item in facts.replicas)
+    usual = usual_starts(facts.replicas) if starts else {}
 
     def row(item: Replica) -> ReplicaRow:
-        return replica_row(item, known.get(item.pod.metadata.uid), stale=stale, usual=usual)
+        return remembered.row(item, known.get(item.pod.metadata.uid), stale=stale, usual=usual)
 
     rows = [row(item) for item in facts.replicas]
     odd = odd_ones(rows)
     rows = [replace(row, odd=odd[row.key]) if row.key in odd else row for row in rows]
     ranks = tuple(row(item) for item in other_ranks(facts))
+    remembered.close((*rows, *ranks))
     by_workload = _late_ones(rows)
     return FleetView(
         at=snapshot.at,
@@ -78,7 +144,7 @@ def replica_row(
     meta, now = replica.pod.metadata, replica.facts.snapshot.at
     latest = replica.samples.latest if replica.samples else None
     rates = replica.rates
-    metrics_age_s = units.age_s(latest.at, now) if latest else None
+    metrics_age_s = _metrics_age_s(replica)
     owner = f"{replica.owner.kind.lower()}/{replica.owner.name}" if replica.owner else ""
     place = place_of(replica.pod, replica.args, replica.owner.name if replica.owner else "")
     start = loading(replica, usual or {})
@@ -107,7 +173,7 @@ def replica_row(
         restarts=replica.restarts,
         age_s=units.age_s(meta.creation_timestamp, now),
         metrics_age_s=metrics_age_s,
-        stale=stale or bool(replica.samples and replica.samples.stale) or (metrics_age_s or 0.0) > STALE_AFTER_S,
+        stale=_is_old(replica, metrics_age_s, stale=stale),
         findings=verdict.findings if verdict else None,
         cause=verdict.cause if verdict else "",
         note=said or told,
@@ -119,6 +185,16 @@ def replica_row(
         load_progress=start.progress if start else None,
         ready_in_s=start.ready_in_s if start else None,
     )
+
+
+def _metrics_age_s(replica: Replica) -> float | None:
+    latest = replica.samples.latest if replica.samples else None
+    return units.age_s(latest.at, replica.facts.snapshot.at) if latest else None
+
+
+def _is_old(replica: Replica, metrics_age_s: float | None, *, stale: bool) -> bool:
+    """Whether the numbers of a replica are older than may be shown as current; `stale`: the pods themselves are."""
+    return stale or bool(replica.samples and replica.samples.stale) or (metrics_age_s or 0.0) > STALE_AFTER_S
 
 
 def _gpu_util(replica: Replica) -> float | None:

@@ -1,13 +1,14 @@
 """From an observer to pictures: reads it when it has news, joins it off the loop, at a pace the machine can keep.
 
-Joining 1,000 pods takes tens of milliseconds of Python. It happens in a thread, and never more than a quarter of
-the time, so that a key press finds the loop free.
+What should be seen at once (a replica's pod, a source that fails) is; numbers, which a large fleet has new ones of all
+the time, make one picture a second. Joining happens in a thread, never takes more than a quarter of the time, and does
+again only what has changed, so that a key press finds the loop free.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
@@ -19,14 +20,14 @@ from vops.model.snapshot import ClusterSnapshot
 from vops.operations.log_peek import ROUND_S, LogPeek
 from vops.ports import Clock
 from vops.render.cells import widths
-from vops.render.fleet_facts import fleet_view
-from vops.render.fleet_rows import FleetView, Verdict
+from vops.render.fleet_facts import RowMemory, fleet_view
+from vops.render.fleet_rows import FleetView, ReplicaRow, Verdict
 from vops.render.fleet_table import ALL_REPLICA_COLUMNS
 from vops.render.history import History, Track
 from vops.render.nodes import GpuHours, node_rows
 from vops.tui.rewind import Ring
 
-SHORTEST_PAUSE_S = 0.15
+SHORTEST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 1.0
 REST_FACTOR = 3.0
 VERDICTS_A_ROUND = 10
@@ -47,12 +48,12 @@ Prepare = Callable[[Facts], object]
 class Observing(Protocol):
     """What the TUI needs of an observer."""
 
-    @property
-    def revision(self) -> int: ...
-
     async def run(self) -> None: ...
 
-    async def wait(self, revision: int) -> int: ...
+    @property
+    def pressing(self) -> int: ...
+
+    async def press(self, pressing: int) -> int: ...
 
     def snapshot(self) -> ClusterSnapshot: ...
 
@@ -88,7 +89,7 @@ class Picture:
 
 
 class Feed:
-    """Publishes a picture whenever the observer has news, and once a second so that ages stay true."""
+    """Publishes a picture when the observer has pressing news, and once a second of what else there is."""
 
     def __init__(self, observer: Observing, peek: LogPeek, clock: Clock, publish: Callable[[Picture], None]) -> None:
         self._observer, self._peek, self._clock, self._publish = observer, peek, clock, publish
@@ -121,24 +122,23 @@ class Feed:
             await self._clock.sleep(ROUND_S)
 
     async def _publish_all(self) -> None:
-        seen = -1
+        loop = asyncio.get_running_loop()  # the machine's time: it is the machine that is to rest
         while True:
-            seen = await self._news(seen)
-            began = asyncio.get_running_loop().time()  # the machine's time: it is the machine that is to rest
+            began, seen = loop.time(), self._observer.pressing
+            self._nudge.clear()
             picture = await asyncio.to_thread(self._painter.picture, self._peek.onto(self._observer.snapshot()))
             self._publish(picture)
-            spent_s = asyncio.get_running_loop().time() - began
-            await asyncio.sleep(max(SHORTEST_PAUSE_S, REST_FACTOR * spent_s))
+            await asyncio.sleep(max(SHORTEST_PAUSE_S, REST_FACTOR * (loop.time() - began)))
+            await self._news(seen, LONGEST_PAUSE_S - (loop.time() - began))
 
-    async def _news(self, seen: int) -> int:
-        self._nudge.clear()
-        waiting = {asyncio.ensure_future(self._observer.wait(seen)), asyncio.ensure_future(self._nudge.wait())}
+    async def _news(self, seen: int, longest_s: float) -> None:
+        """Waits for what should be seen at once."""
+        waiting = {asyncio.ensure_future(self._observer.press(seen)), asyncio.ensure_future(self._nudge.wait())}
         try:
-            await asyncio.wait(waiting, timeout=LONGEST_PAUSE_S, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waiting, timeout=max(0.0, longest_s), return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in waiting:
                 task.cancel()
-        return self._observer.revision
 
 
 class Painter:
@@ -146,21 +146,29 @@ class Painter:
 
     def __init__(self) -> None:
         self._verdicts: dict[str, tuple[object, Verdict]] = {}
+        self._facts: Facts | None = None
+        self._rows = RowMemory()
+        self._widths: dict[str, int] = {}
         self._pasts: dict[str, Track] = {}
         self._gpu_hours, self._counted_at = GpuHours(), datetime.min.replace(tzinfo=UTC)
         self.wanted: Mapping[str, Prepare] = {}
         self.ring = Ring()
 
     def picture(self, snapshot: ClusterSnapshot) -> Picture:
-        """Everything that the screens show of one snapshot."""
-        facts = Facts(snapshot)
-        replicas = facts.replicas
-        self._judge(replicas)
-        view = fleet_view(facts, {uid: verdict for uid, (_, verdict) in self._verdicts.items()})
+        """Everything that the screens show of one snapshot, each later than the one before."""
+        self._facts = facts = Facts(snapshot, self._facts)
+        self._judge(facts.replicas)
+        view = fleet_view(facts, {uid: verdict for uid, (_, verdict) in self._verdicts.items()}, self._rows)
         self._count_gpus(facts)
         if view.unread is None:
             self.ring.take(snapshot)
-        return self._joined(facts, view, self._remember(view))
+        self._widen((*self._rows.fresh, *view.groups))
+        return replace(self._joined(facts, view, self._remember(view)), widths=self._widths)
+
+    def _widen(self, rows: Sequence[ReplicaRow]) -> None:
+        """Columns that have had to be wider stay so: the next long name shall not move them all again."""
+        grown = widths(ALL_REPLICA_COLUMNS, rows)
+        self._widths = {key: max(width, self._widths.get(key, 0)) for key, width in grown.items()}
 
     def replayed(self, snapshot: ClusterSnapshot) -> Picture:
         """An instant of a recording; numbers are remembered in the order in which instants are shown."""
@@ -172,11 +180,12 @@ class Painter:
         facts = Facts(snapshot)
         self._judge(facts.replicas)
         view = fleet_view(facts, {uid: verdict for uid, (_, verdict) in self._verdicts.items()})
-        return replace(self._joined(facts, view, pasts), until=snapshot.at)
+        needed = widths(ALL_REPLICA_COLUMNS, view.grouped)
+        return replace(self._joined(facts, view, pasts), widths=needed, until=snapshot.at)
 
     def _joined(self, facts: Facts, view: FleetView, pasts: Mapping[str, Track]) -> Picture:
         prepared = {name: derive(facts) for name, derive in self.wanted.items()}
-        return Picture(facts, view, widths(ALL_REPLICA_COLUMNS, view.grouped), pasts, prepared, self._gpu_hours)
+        return Picture(facts, view, {}, pasts, prepared, self._gpu_hours)
 
     def _count_gpus(self, facts: Facts) -> None:
         """Adds up what GPUs are left alone, a few times a minute: it joins all pods with all nodes."""

@@ -32,6 +32,20 @@ async def test_a_pod_is_there_as_soon_as_the_cluster_tells_of_it() -> None:
         assert [pod.metadata.name for pod in observer.snapshot().pods] == ["r0"]
 
 
+async def test_pods_of_servers_press_and_numbers_and_other_pods_do_not() -> None:
+    world = World().holding(replica("r0"))
+    async with world.observed() as observer:
+        await world.advance(5)
+        seen, revision = observer.pressing, observer.revision
+        await world.advance(5)
+        world.cluster.tell(PODS, Pod(metadata=Meta(name="web", namespace="serving")))
+        await world.advance(0.1)
+        assert observer.revision > revision
+        assert observer.pressing == seen
+        world.cluster.tell(PODS, replica("r0", ready=False))
+        assert await asyncio.wait_for(observer.press(seen), 1) == seen + 1
+
+
 async def test_replicas_that_run_are_scraped_and_have_rates_of_a_steady_window() -> None:
     world = World().holding(replica("r0"))
     async with world.observed() as observer:

@@ -86,10 +86,8 @@ class FleetScreen(ListScreen[ReplicaRow], inherit_bindings=False):
         self._show_replicas(())
 
     def _labels(self, picture: Picture) -> Callable[[ReplicaRow], Labels]:
-        pods = picture.facts.pods
-
         def labels_of(row: ReplicaRow) -> Labels:
-            pod = pods.get((row.namespace, row.pod))
+            pod = picture.facts.pods.get((row.namespace, row.pod))  # found out when a filter asks for it
             return pod.metadata.labels if pod else NO_LABELS
 
         return labels_of
