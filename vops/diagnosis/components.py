@@ -22,6 +22,8 @@ class Component(StrEnum):
     STORAGE_INITIALIZER = "storage-initializer"
     RAY = "ray"
     DOWNLOAD = "download"
+    METRICS_ADAPTER = "metrics-adapter"
+    CONTROLLER = "controller"
 
 
 _VLLM = lazy_pattern(
@@ -62,6 +64,16 @@ _SIGNS = (
         Component.DOWNLOAD,
         lazy_pattern(r"^(?:curl: \(|wget: |fatal error: |download failed: |Fetching \d+ files:)", re.MULTILINE),
     ),
+    (
+        Component.METRICS_ADAPTER,
+        lazy_pattern(
+            r"/apis/(?:custom|external)\.metrics\.k8s\.io/|unable to update list of all metrics|prometheus-adapter"
+        ),
+    ),
+    (
+        Component.CONTROLLER,
+        lazy_pattern(r"reflector\.go:\d+\]|controller-runtime|controllerKind|Starting EventSource|leaderelection"),
+    ),
 )
 _FAILURES = {
     Component.DEVICE_PLUGIN: lazy_pattern(
@@ -83,6 +95,13 @@ _FAILURES = {
         r"(?:metric|prometheus|scale decision)|(?:prometheus|metrics).{0,200}(?:no such host|connection refused"
         r"|status \d{3})"
         r"|doesn't have correct (?:scaleTargetRef|triggers)|scaleTargetRef .{0,60}not found"
+    ),
+    Component.METRICS_ADAPTER: lazy_pattern(
+        r"unable to (?:update list of all metrics|fetch (?:\w{1,20} )?metrics|list matching resources|query)"
+        r"|unable to construct (?:lister|metric)"
+    ),
+    Component.CONTROLLER: lazy_pattern(
+        r"is forbidden: User \W{0,2}system:serviceaccount:|no matches for kind \W{0,2}\w{1,60}\W{0,2} in version"
     ),
 }
 _SNIFFED = 65_536

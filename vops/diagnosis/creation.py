@@ -6,6 +6,7 @@ An event about a step counts only as long as nothing tells that the pod has got 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
 import msgspec
@@ -40,6 +41,9 @@ _NOISE = lazy_pattern(r"object \S+ not registered|failed to sync (?:secret|confi
 _STILL_WAITS = ("Unable to attach or mount volumes", "Unable to mount volumes")
 """What a kubelet says every two minutes of volumes that did not come: they may not even be attached."""
 
+_UNMOUNTED = lazy_pattern(r"unmounted volumes=\[([^\]]{0,2000})\]")
+_ALL = lazy_pattern(r"unattached volumes=\[([^\]]{0,2000})\]")
+_ABOUT_VOLUME = lazy_pattern(r"failed for volume \"([^\"]{1,253})\"")
 _WRAPPERS = (" desc = ", "runc create failed: ", "unable to start container process: ", "error during container init: ")
 _SETTLED_S = 90
 """How long a pod may stumble at one step before a single complaint is taken for more than a hiccup."""
@@ -91,7 +95,7 @@ def complaints(replica: Replica, reasons: Collection[str]) -> list[Event]:
 
 def stuck_at(replica: Replica, reasons: Collection[str]) -> Event | None:
     """The last event of these reasons, when nothing later in the life of a pod has happened since."""
-    last = next(reversed(complaints(replica, reasons)), None)
+    last = _most_telling(complaints(replica, reasons))
     if last is None:
         return None
     step, seen = _STEPS.get(last.reason, 0), last.last_seen
@@ -100,6 +104,24 @@ def stuck_at(replica: Replica, reasons: Collection[str]) -> Event | None:
         if later and (seen is None or item.last_seen is None or item.last_seen >= seen):
             return None
     return last
+
+
+def _most_telling(told: list[Event]) -> Event | None:
+    """The last complaint; where it only says that a volume still has not come, the last that says why of that "
+    "volume."""
+    last = next(reversed(told), None)
+    if last is None or not last.message.startswith(_STILL_WAITS):
+        return last
+    waited, all_of_them = (_volumes(match) for match in (_UNMOUNTED.search(last.message), _ALL.search(last.message)))
+    for item in reversed(told):
+        named = _ABOUT_VOLUME.search(item.message)
+        if named is not None and (named[1] in waited or named[1] not in all_of_them):
+            return item
+    return last
+
+
+def _volumes(match: re.Match[str] | None) -> frozenset[str]:
+    return frozenset(match[1].replace(",", " ").split()) if match is not None else frozenset()
 
 
 def persists(replica: Replica, event: Event) -> bool:

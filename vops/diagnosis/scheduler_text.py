@@ -2,7 +2,8 @@
 
 The text is no contract (1.35 dropped the taints from it), and it names for each node only the first obstacle. It
 corroborates what vops computes from the objects (vops.diagnosis.placement); it never replaces that where nodes can be
-read. Sources: FitError.Error of pkg/scheduler/framework/types.go, the reasons of its plugins, and of preemption.
+read. Sources: FitError.Error of pkg/scheduler/framework/types.go, the reasons of its plugins, and of preemption; for
+other schedulers KAI's node_info.go and unschedule_info.go, Volcano's and HAMi's.
 
     0/<N> nodes are available: [<PreFilter's message>.] | [<n> <reason>{, <n> <reason>}.] [<DRA's word>, preemption: …]
 """
@@ -10,7 +11,7 @@ read. Sources: FitError.Error of pkg/scheduler/framework/types.go, the reasons o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
 import msgspec
@@ -126,8 +127,24 @@ _OBSTACLES = (
     ("resource class node filter", Obstacle.CLAIM),
     ("device class", Obstacle.CLAIM),
     ("waiting for resource driver", Obstacle.CLAIM),
+    ("Card", Obstacle.RESOURCE),
+    ("InsufficientDevice", Obstacle.RESOURCE),
+    ("GPU", Obstacle.RESOURCE),
+    ("gpu", Obstacle.RESOURCE),
 )
-_FAILED = "FailedScheduling"
+_FAILED = ("FailedScheduling", "Unschedulable", "FilteringFailed")
+"""What kube-scheduler and Volcano, KAI and Volcano's pod groups, and HAMi call it."""
+
+_GPU = "nvidia.com/gpu"
+_OTHERS = lazy_pattern(
+    r"(?:(?P<nodes>\d{1,7}) node\(s\)|node-group\(s\)|\bNode \S{1,253}) didn't have enough resources?: "
+    r"(?P<short>[\w./ -]{1,80}?)"
+    r"(?=[.,;\n]|$)"
+    r"|[Nn]o node in the .{1,80} node-pool has (?P<absent>[\w./-]{1,120}) resources"
+    r"|(?P<cards>\d{1,7}) nodes? (?:Card|Allocated|Node|Numa|Exclusive)\w{4,40}"
+)
+_ABSENT = lazy_pattern(r"[Nn]o node in the .{1,80} node-pool has [\w./-]{1,120} resources")
+_NAMES = {"GPUs": _GPU, "GPU": _GPU, "GPU memory": _GPU, "CPU cores": "cpu", "CPU": "cpu"}
 _KARPENTER = "Failed to schedule pod"
 
 
@@ -139,7 +156,17 @@ def scheduler_text(message: str) -> SchedulerText:
     head = _HEAD.search(text)
     if head is None:
         nodes = 0 if text.startswith("no nodes available") else None
-        return SchedulerText(text, nodes, gates=gates, blocked=_outside_the_form(text), cut=cut)
+        absent = _ABSENT.search(text) is not None
+        return SchedulerText(
+            text,
+            nodes,
+            tuple(_of_others(text)),
+            gates=gates,
+            blocked=_outside_the_form(text),
+            preemption=Preemption.NOT_HELPFUL if absent else Preemption.UNSAID,
+            modern=absent,
+            cut=cut,
+        )
     body, after = _parted(text[head.end() :].removesuffix(_CUT))
     reasons = tuple(_reason(match) for match in _REASON.finditer(body)) if body[:1].isdigit() else ()
     if cut and not after:
@@ -164,7 +191,7 @@ def last_words(said: str, events: Iterable[Event]) -> str:
 
 def by_scheduler(event: Event) -> bool:
     """Whether an event is a scheduler's refusal, and not Karpenter's, which has the same reason."""
-    if event.reason != _FAILED or event.message.startswith(_KARPENTER):
+    if event.reason not in _FAILED or event.message.startswith(_KARPENTER):
         return False
     return "karpenter" not in (event.source.component, event.reporting_component)
 
@@ -199,7 +226,19 @@ def _reason(match: re.Match[str]) -> Reason:
     obstacle = next((obstacle for part, obstacle in _OBSTACLES if part in text), Obstacle.OTHER)
     if taint is not None and says_unavailable(taint):
         obstacle = Obstacle.UNAVAILABLE
-    return Reason(obstacle, int(match["nodes"]), text, match["resource"] or "", taint)
+    resource = match["resource"] or (_GPU if obstacle is Obstacle.RESOURCE else "")
+    return Reason(obstacle, int(match["nodes"]), text, resource, taint)
+
+
+def _of_others(text: str) -> Iterator[Reason]:
+    """The reasons of schedulers that do not write in this form; some count nodes all the same."""
+    for match in _OTHERS.finditer(text):
+        short = match["short"] or match["absent"] or "GPUs"
+        nodes = int(match["nodes"] or match["cards"] or 1)
+        yield Reason(Obstacle.RESOURCE, nodes, match[0], _NAMES.get(short.strip(), short.strip()))
+    if "node(s)" in text:
+        told = (_reason(match) for match in _REASON.finditer(text.partition(": ")[2]))
+        yield from (item for item in told if item.obstacle not in (Obstacle.RESOURCE, Obstacle.OTHER))
 
 
 def _taint(text: str) -> Taint | None:

@@ -1,7 +1,7 @@
 """Parts of objects that somebody copied without what says which kind they are.
 
 The fields tell: only a pod has containers and their statuses, only an event is about another object. A status alone
-becomes a pod with the containers that it speaks of.
+becomes a pod with the containers that it speaks of, and conditions alone become what has conditions of those types.
 """
 
 from __future__ import annotations
@@ -12,6 +12,20 @@ Document = dict[str, Any]
 
 _OF_A_STATUS = frozenset({"containerStatuses", "initContainerStatuses"})
 _OF_A_TEMPLATE = frozenset({"template", "selector"})
+_POD_PHASES = frozenset({"Pending", "Running", "Succeeded", "Failed", "Unknown"})
+_OF_A_CLAIM = frozenset({"accessModes", "capacity"})
+_BY_CONDITION = {
+    "PodScheduled": "Pod",
+    "ContainersReady": "Pod",
+    "Initialized": "Pod",
+    "PodReadyToStartContainers": "Pod",
+    "ScalingActive": "HorizontalPodAutoscaler",
+    "AbleToScale": "HorizontalPodAutoscaler",
+    "ReplicaFailure": "Deployment",
+    "Progressing": "Deployment",
+    "DiskPressure": "Node",
+    "MemoryPressure": "Node",
+}
 
 
 def whole(document: Document) -> Document:
@@ -24,17 +38,42 @@ def whole(document: Document) -> Document:
         document = {"status": document}
     elif isinstance(document.get("containers"), list):
         document = {"spec": document}
+    elif isinstance(document.get("conditions"), list) and "status" not in document:
+        document = {"status": document}
     spec, status = document.get("spec"), document.get("status")
     spec, status = spec if isinstance(spec, dict) else {}, status if isinstance(status, dict) else {}
     if spec.keys() >= _OF_A_TEMPLATE:
         return {"kind": "Deployment", **document}
-    if isinstance(spec.get("containers"), list) or _OF_A_STATUS & status.keys():
+    if isinstance(spec.get("containers"), list) or _OF_A_STATUS & status.keys() or _ends_a_pod(status):
         return _pod(document, spec, status)
-    return document
+    kind = _kind_by_conditions(status.get("conditions"))
+    if kind == "Pod":
+        return _pod(document, spec, {"phase": "Pending", **status})
+    return {"kind": kind, "metadata": {"name": "pasted"}, **document} if kind else document
+
+
+def conditions_alone(items: list[Any]) -> Document | None:
+    """A list of conditions that was copied without their object, as that object; None for any other list."""
+    if not items or not all(isinstance(item, dict) and {"type", "status"} <= item.keys() for item in items):
+        return None
+    return {"status": {"conditions": items}} if _kind_by_conditions(items) else None
+
+
+def _kind_by_conditions(conditions: Any) -> str:
+    named = [item.get("type") for item in conditions if isinstance(item, dict)] if isinstance(conditions, list) else []
+    return next((_BY_CONDITION[name] for name in named if name in _BY_CONDITION), "")
+
+
+def _ends_a_pod(status: Document) -> bool:
+    """Whether a status is of a pod that was ended or refused: only pods have these phases with a reason."""
+    told = status.get("phase") in _POD_PHASES and ("reason" in status or "startTime" in status)
+    return told and not _OF_A_CLAIM & status.keys()
 
 
 def _pod(document: Document, spec: Document, status: Document) -> Document:
     named = {name: _containers(status, f"{name[:-1]}Statuses") for name in ("containers", "initContainers")}
+    if not named["containers"] and "containers" not in spec:
+        named["containers"] = [{"name": "vllm"}]
     started = any(isinstance(item, dict) and item.get("state") for item in status.get("containerStatuses") or ())
     return {
         **document,

@@ -23,7 +23,8 @@ from vops.model.kinds import RELATED
 from vops.model.resources import Event, Node, Pod, Ref, Resource, Workload
 from vops.model.snapshot import ClusterSnapshot, Source
 from vops.model.text import one_line, scrub, scrub_json
-from vops.operations.bundle_fragments import whole
+from vops.operations.bundle_conditions import told_by_conditions
+from vops.operations.bundle_fragments import conditions_alone, whole
 from vops.operations.describe_text import only_lists_pods, read_described
 
 Document = dict[str, Any]
@@ -220,7 +221,9 @@ def _moment(text: str) -> datetime | None:
 def _take(objects: Objects, document: Any, name: str) -> None:
     if document is None:
         return
-    if isinstance(document, list):
+    if isinstance(document, list) and (alone := conditions_alone(document)) is not None:
+        _take_kind(objects, alone, name)
+    elif isinstance(document, list):
         for item in document:
             _take(objects, item, name)
     elif not isinstance(document, dict):
@@ -250,6 +253,8 @@ def _take_kind(objects: Objects, document: Document, name: str) -> None:
                 objects.raw[Ref(kind, item.metadata.name, item.metadata.namespace)] = document
         except msgspec.ValidationError as error:
             objects.problems.append(f"{name}: {kind.lower()}/{_name(document)} is not used: {one_line(str(error))}")
+    else:
+        objects.found += [("Event", _typed("Event", event)) for event in told_by_conditions(document)]
 
 
 def _is_ours(kind: str, document: Document) -> bool:

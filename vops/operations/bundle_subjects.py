@@ -55,7 +55,15 @@ _ENDED = (
     "NodeShutdown",
     "Terminated",
 )
-_NO_NODE = ("FailedScheduling", "NotTriggerScaleUp", "TriggeredScaleUp", "FailedScaleUp", "Nominated")
+_NO_NODE = (
+    "FailedScheduling",
+    "Unschedulable",
+    "FilteringFailed",
+    "NotTriggerScaleUp",
+    "TriggeredScaleUp",
+    "FailedScaleUp",
+    "Nominated",
+)
 _CREATES = ("FailedCreate", "ReplicaSetCreateError")
 _CLUSTER_WIDE = ("ScaleUpFailed", "FailedToScaleUpGroup", "ScaleUpTimedOut", "InsufficientCapacityError")
 _WAITING = ("ErrImageNeverPull", "InvalidImageName", "RegistryUnavailable", "SignatureValidationFailed")
@@ -289,6 +297,26 @@ def _scaled_object(meta: Meta, events: Sequence[Event]) -> list[Found]:
     return [("ScaledObject", ScaledObject(meta, status=ScaledObjectStatus(conditions=(condition,))))]
 
 
+def _route(meta: Meta, events: Sequence[Event]) -> list[Found]:
+    """A server that is ready behind a route of which a gateway complains."""
+    container = Container(name="vllm", command=("vllm", "serve"))
+    status = ContainerStatus(name="vllm", ready=True, state=ContainerState(running=Running()))
+    return [
+        (
+            "Pod",
+            Pod(
+                metadata=Meta(UNNAMED, meta.namespace, annotations=meta.annotations),
+                spec=PodSpec(containers=(container,), node_name="unknown"),
+                status=PodStatus(
+                    phase="Running",
+                    conditions=(Condition("PodScheduled", "True"), Condition("Ready", "True")),
+                    container_statuses=(status,),
+                ),
+            ),
+        )
+    ]
+
+
 _MAKERS: dict[str, Callable[[Meta, Sequence[Event]], list[Found]]] = {
     "Pod": _pod,
     "ReplicaSet": _replicaset,
@@ -300,4 +328,9 @@ _MAKERS: dict[str, Callable[[Meta, Sequence[Event]], list[Found]]] = {
     "PersistentVolumeClaim": _claim,
     "HorizontalPodAutoscaler": _hpa,
     "ScaledObject": _scaled_object,
+    "HTTPRoute": _route,
+    "GRPCRoute": _route,
+    "Gateway": _route,
+    "InferencePool": _route,
+    "Ingress": _route,
 }

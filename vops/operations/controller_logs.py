@@ -1,7 +1,8 @@
-"""What Karpenter and the Cluster Autoscaler write to their own logs, as the events that they would have posted.
+"""What Kubernetes' own programs write to their logs, as the events that they post of the same.
 
-Their logs say of a pod or a machine what their events say, and are what an operator looks at first; other lines are
-passed over.
+Karpenter and the Cluster Autoscaler say there of a pod or a machine what their events say, and so do the kubelet, the
+scheduler, the controllers and the drivers of volumes, in lines of errors and warnings; other lines are passed over. A
+volume that came after all is not complained of.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from vops.diagnosis.loglines import log_lines
 from vops.model.patterns import lazy_pattern
 from vops.model.text import read_json
 from vops.operations.describe_events import Told
+from vops.operations.describe_sentences import sentence_within
 
 _CONSOLE = lazy_pattern(
     r"\S{10,40}Z?\t(?:ERROR|WARN|INFO)\t(?P<logger>controller[\w.]{0,80})\t(?P<message>[^\t]{1,4000})"
@@ -30,6 +33,21 @@ _POD_IGNORED = lazy_pattern(
 )
 _MAXED = lazy_pattern(r"Skipping node group (?P<group>\S{1,400}) - max size reached")
 _MOST = 500
+_NODE = lazy_pattern(
+    r"MountVolume\.|AttachVolume\.|MapVolume\.|Multi-Attach|Node(?:Stage|Publish)Volume|Controller(?:Publish|Create)"
+    r"|CreateVolume|mount failed: exit status|nodes are available|pod sandbox|Allocate failed|failed calling webhook"
+    r"|Failed to pull image|Error creating: |eviction manager"
+)
+_VOLUME_CALLS = (
+    ("FailedMount", lazy_pattern(r"Node(?:Stage|Publish)Volume|mount failed: exit status")),
+    ("FailedAttachVolume", lazy_pattern(r"ControllerPublish")),
+    ("ProvisioningFailed", lazy_pattern(r"CreateVolume|ControllerCreate")),
+)
+"""What drivers of volumes call their work, by the event that the kubelet and the controllers make of its failure."""
+
+_FAILED = lazy_pattern(r"\berr(?:or)?\b|failed", re.IGNORECASE)
+_CAME = lazy_pattern(r"(?:SetUp|MountDevice|Attach) succeeded for volume")
+_LEVELS = ("ERROR", "WARNING", "CRITICAL")
 
 
 def is_controllers(head: str) -> bool:
@@ -39,6 +57,34 @@ def is_controllers(head: str) -> bool:
 
 def controller_events(text: str) -> Iterator[Told]:
     """The events that the lines of such a log amount to."""
+    found = list(_of_the_control_plane(text))
+    yield from found or _of_nodes(text)
+
+
+def _of_nodes(text: str) -> Iterator[Told]:
+    """What the kubelet, the scheduler, controllers and drivers of volumes say."""
+    if _NODE.search(text) is None:
+        return
+    said = [line for line in log_lines(text) if _NODE.search(line.text)][-_MOST:]
+    last_came = max((index for index, line in enumerate(said) if _CAME.search(line.text)), default=-1)
+    for index, line in enumerate(said):
+        told = _of_node(line.text.replace('\\"', '"')) if line.level in _LEVELS else None
+        if told is not None and not (index < last_came and told.reason in ("FailedMount", "FailedAttachVolume")):
+            yield told
+
+
+def _of_node(message: str) -> Told | None:
+    told = sentence_within(message)
+    if told is not None:
+        return told
+    reason = next((reason for reason, call in _VOLUME_CALLS if call.search(message)), None)
+    if reason is None or not _FAILED.search(message):
+        return None
+    kind = "PersistentVolumeClaim" if reason == "ProvisioningFailed" else "Pod"
+    return Told("Warning", reason, message, about={"kind": kind, "name": ""})
+
+
+def _of_the_control_plane(text: str) -> Iterator[Told]:
     count = 0
     for line in text.splitlines():
         told = _of_karpenter(line) if line.startswith("{") or "\t" in line[:60] else _of_autoscaler(line)

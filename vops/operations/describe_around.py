@@ -21,7 +21,7 @@ _METRIC = lazy_pattern(
 )
 _PODS = lazy_pattern(r"(\d{1,6}) current / (\d{1,6}) desired")
 _PORT = lazy_pattern(r"(?P<name>\S{1,63})\s+(?P<port>\d{1,5})/(?P<protocol>\w{3,5})")
-_LISTS = frozenset({"triggers", "conditions", "externalMetricNames"})
+_LISTS = frozenset({"triggers", "conditions", "externalMetricNames", "parents", "parent", "schedulingConditions"})
 
 
 def autoscaler(entries: Entry) -> Document:
@@ -108,7 +108,7 @@ def daemonset_status(entries: Entry) -> Document:
 def scaled_object(entries: Entry) -> Document:
     """The annotations, the spec and the status of a ScaledObject."""
     notes = (line.partition(": ") for line in entries.lines("Annotations"))
-    spec, status = (_tree(entries.find(key) or Entry()) for key in ("Spec", "Status"))
+    spec, status = (tree(entries.find(key) or Entry()) for key in ("Spec", "Status"))
     whole = {name: int(text) for name, text in spec.items() if isinstance(text, str) and text.isdigit()}
     counts = ("originalReplicaCount", "pausedReplicaCount")
     kept = {name: value for name, value in status.items() if name in ("conditions", "hpaName", "externalMetricNames")}
@@ -119,7 +119,7 @@ def scaled_object(entries: Entry) -> Document:
     }
 
 
-def _tree(entry: Entry) -> Document:
+def tree(entry: Entry) -> Document:
     """The fields below an entry, by the names that the API has for them."""
     found: Document = {}
     for item in entry.below:
@@ -131,7 +131,7 @@ def _tree(entry: Entry) -> Document:
         elif name in _LISTS:
             found[name] = _items(item)
         else:
-            found[name] = _tree(item)
+            found[name] = tree(item)
     return found
 
 
@@ -143,7 +143,7 @@ def _items(entry: Entry) -> list[Any]:
         if not parts or any(other.key == item.key for other in parts[-1].below):
             parts.append(Entry())
         parts[-1].below.append(item)
-    return [_tree(part) for part in parts]
+    return [tree(part) for part in parts]
 
 
 def _field(words: str) -> str:

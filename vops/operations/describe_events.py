@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 from msgspec import field
@@ -11,7 +11,8 @@ from msgspec import field
 from vops.model.patterns import lazy_pattern
 
 EVENT_TABLE = lazy_pattern(
-    r"^(?:NAMESPACE +)?LAST SEEN +(?:FIRST SEEN +COUNT +)?(?:TYPE +REASON|COUNT)\b.*$", re.MULTILINE
+    r"^(?:NAMESPACE +)?(?:LAST ?SEEN|FIRST ?SEEN) .{0,200}\b(?:TYPE +REASON|REASON +\w.{0,40} MESSAGE)\b.*$",
+    re.MULTILINE,
 )
 _EVENTS = lazy_pattern(r"\s{0,12}Events:\s*")
 _ROW = lazy_pattern(
@@ -30,6 +31,11 @@ _LOOSE = lazy_pattern(
 )
 _USUAL = ["LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"]
 _LONGEST_ROW = 8_192
+_CELLS = lazy_pattern(r"\t+| {2,}|\s+\|\s+")
+_REASON_CELL = lazy_pattern(r"[A-Z][a-z]+[A-Za-z]{2,40}")
+_FEWEST_CELLS = 3
+_OWN_NAME = lazy_pattern(r"\.[0-9a-f]{12,20}$")
+"""What the name of an event has behind that of its object."""
 _AGE = lazy_pattern(r"(?P<last>[\dywdhms]{2,20})(?: \(x(?P<times>\d{1,9}) over (?P<first>[\dywdhms]{2,20})\))?")
 _PARTS = lazy_pattern(r"(\d{1,9})([ywdhms])")
 _SECONDS = {"y": 31_536_000, "w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
@@ -121,14 +127,15 @@ def told_events(text: str) -> Iterator[Told]:
 def loose_events(text: str) -> Iterator[Told]:
     """The rows of events in a text that describes nothing: what somebody copied out of a description or a table."""
     lines = text.splitlines()
-    if not any(_LOOSE.match(line.strip()) for line in lines):
-        yield from _rows(iter(lines))
-    yield from (_listed(match) for line in lines if (match := _LOOSE.match(line.strip())) is not None)
+    listed = [_listed(match) for line in lines if (match := _LOOSE.match(line.strip())) is not None]
+    yield from listed or list(_rows(iter(lines))) or _of_cells(lines)
 
 
 def has_loose_events(head: str) -> bool:
     """Whether a text has a row of events of its own, without what they are about or without a header."""
-    return any(_ROW.match(line.strip()) or _LOOSE.match(line.strip()) for line in head.splitlines())
+    lines = head.splitlines()
+    rows = any(_ROW.match(line.strip()) or _LOOSE.match(line.strip()) for line in lines)
+    return rows or next(_of_cells(lines), None) is not None
 
 
 def _rows(lines: Iterator[str]) -> Iterator[Told]:
@@ -139,6 +146,22 @@ def _rows(lines: Iterator[str]) -> Iterator[Told]:
         elif rows and line.strip():
             rows[-1] = f"{rows[-1]} {line.strip()}"[:_LONGEST_ROW]
     yield from (_told(match) for row in rows if (match := _ROW.match(row)) is not None)
+
+
+def _of_cells(lines: Iterable[str]) -> Iterator[Told]:
+    """Rows without an age, or with their columns in another order, as dashboards and other clients print them."""
+    for line in lines:
+        cells = [cell.strip() for cell in _CELLS.split(line.strip(" \t>|*-"))]
+        kind = next((index for index, cell in enumerate(cells[:3]) if cell in ("Normal", "Warning")), None)
+        if kind is None or len(cells) < kind + _FEWEST_CELLS or not _REASON_CELL.fullmatch(cells[kind + 1]):
+            continue
+        rest = cells[kind + 2 :]
+        message = max(rest, key=len)
+        source = next((cell.partition(",")[0] for cell in rest if cell is not message and _SOURCE.match(cell)), "")
+        yield Told(cells[kind], cells[kind + 1], message, source)
+
+
+_SOURCE = lazy_pattern(r"kubelet\b|karpenter\b|[a-z0-9.-]{1,60}-(?:controller|scheduler|autoscaler|operator)\b")
 
 
 def _told(match: re.Match[str]) -> Told:
@@ -224,10 +247,15 @@ def _row(line: str, columns: list[tuple[str, int]]) -> Told | None:
 
 def _in_columns(line: str, columns: list[tuple[str, int]]) -> Told | None:
     ends = [start for _, start in columns[1:]] + [len(line)]
-    cells = {name: line[start:end].strip() for (name, start), end in zip(columns, ends, strict=True)}
+    cells = {
+        name.replace("TSEEN", "T SEEN"): line[start:end].strip()
+        for (name, start), end in zip(columns, ends, strict=True)
+    }
     age = _AGE.match(cells.get("LAST SEEN", ""))
     kind, _, name = cells.get("OBJECT", "").partition("/")
-    if cells.get("TYPE") not in ("Normal", "Warning") or not name:
+    if not kind and "KIND" in cells:
+        kind, name = cells["KIND"], _OWN_NAME.sub("", cells.get("NAME", ""))
+    if cells.get("TYPE") not in ("Normal", "Warning") or not (name or "KIND" in cells):
         return None
     about = {
         "kind": _KINDS.get(kind.lower().partition(".")[0], kind),

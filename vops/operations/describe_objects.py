@@ -23,7 +23,8 @@ _TOLERATION = lazy_pattern(
 _LASTS = lazy_pattern(r"Terminating \(lasts ([\w]{2,20})\)")
 _REPLICAS = lazy_pattern(r"(\d{1,6}) (desired|updated|total|available|unavailable|current)")
 _ROLLING = lazy_pattern(r"(\S{1,10}) max (unavailable|surge)")
-_UNSCHEDULED = "default-scheduler"
+_UNSCHEDULED = ("FailedScheduling", "Unschedulable", "FilteringFailed")
+"""What the schedulers that there are call a refusal."""
 
 
 def kind_of(entries: Entry) -> str:
@@ -57,6 +58,15 @@ def _meta(entries: Entry) -> Document:
 def _pairs(lines: Iterable[str]) -> dict[str, str]:
     parted = (line.partition("=") for line in lines)
     return {key.strip(): value.strip() for key, equals, value in parted if equals}
+
+
+def custom_object(entries: Entry) -> list[Document]:
+    """An object of a kind that vops does not read, with its status alone: what its conditions say."""
+    kind, status = entries.value("Kind"), entries.find("Status")
+    if not kind or status is None or not status.below:
+        return []
+    version = entries.value("API Version")
+    return [{"apiVersion": version, "kind": kind, "metadata": _meta(entries), "status": describe_around.tree(status)}]
 
 
 # --- pods -------------------------------------------------------------------------------------------------
@@ -109,8 +119,8 @@ def _conditions(entries: Entry, events: list[Document]) -> list[Document]:
         name, _, status = item.text.partition(" ")
         if status.strip() in ("True", "False", "Unknown"):
             found.append({"type": name, "status": status.strip()})
-    said = [item for item in events if item["reason"] == "FailedScheduling"]
-    said = [item for item in said if item["source"]["component"] in (_UNSCHEDULED, "")]
+    said = [item for item in events if item["reason"] in _UNSCHEDULED]
+    said = [item for item in said if not item["source"]["component"].startswith("karpenter")]
     for condition in found:
         if condition["type"] == "PodScheduled" and condition["status"] == "False" and said:
             condition |= {"reason": "Unschedulable", "message": said[-1]["message"]}

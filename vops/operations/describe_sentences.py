@@ -1,7 +1,8 @@
 """What Kubernetes says in events and statuses, where somebody copied the sentence alone.
 
-The sentence tells which component says it, and so what the reason of its event is; a text counts as such sentences only
-when it holds nothing that a log has.
+The sentence tells which component says it, and so what the reason of its event is. It may begin a line, stand within
+prose or quotation marks, be what a client prints, or be a part of another message; a log's own lines are not looked at
+here, since they quote what was said long ago.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from vops.model.patterns import lazy_pattern
 from vops.operations.describe_events import Told
 
 _PREFIX = lazy_pattern(
-    r"(?:[>|*\s-]{0,8})(?:(?:Warning|Normal|Message|message|status|reason)\b[: ]{1,3}){0,2}"
+    r"(?:[>|*\s-]{0,8})(?:\d{4}-\d\d-\d\d[T ][\d:.]{5,16}(?:Z|[+-]\d\d:?\d\d)? )?"
+    r"(?:\[?(?:Warning|Normal|Message|message|status|reason)\b\]?[: ]{1,3}){0,2}"
     r"(?:(?P<reason>[A-Z][A-Za-z]{4,40})(?::| -|,)? +)?[\"'`]?"
 )
 _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
@@ -25,8 +27,16 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "Pod",
             "default-scheduler",
             r"\d{1,6}/\d{1,6} nodes are available|no nodes available to schedule pods"
-            r"|running (?:PreBind|PreFilter|Bind) ",
+            r"|running (?:\"\w{1,40}\" )?(?:PreBind|PreFilter|filter|Reserve|Permit|Bind)\b ?plugins? ",
         ),
+        (
+            "Unschedulable",
+            "Pod",
+            "kai-scheduler",
+            r"[Nn]o nodes with enough resources were found: |Unable to schedule podgroup|Resources were not found for"
+            r"|node-group\(s\) didn't have enough resources",
+        ),
+        ("FilteringFailed", "Pod", "hami-scheduler", r"no available node, \d{1,6} nodes? do"),
         ("NotTriggerScaleUp", "Pod", "cluster-autoscaler", r"pod didn't trigger scale-up"),
         ("TriggeredScaleUp", "Pod", "cluster-autoscaler", r"pod triggered scale-up: "),
         ("FailedScaleUp", "Pod", "cluster-autoscaler", r"Node scale up in zones? "),
@@ -43,9 +53,11 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "FailedCreate",
             "ReplicaSet",
             "replicaset-controller",
-            r"(?:Error from server.{0,200}?(?:denied the request|is forbidden|exceeded quota)"
+            r"(?:Error from server.{0,200}?(?:denied the request|is forbidden|exceeded quota|failed calling)"
             r"|Error creating: |create Pod \S{1,253} in StatefulSet"
-            r"|(?:Error from server.{0,40}: )?pods \"[^\"]{1,253}\" is forbidden)|admission webhook \"",
+            r"|(?:Error from server.{0,40}: )?pods \"[^\"]{1,253}\" is forbidden)"
+            r"|admission webhook \"[^\"]{1,253}\" denied|(?:Internal error occurred: )?failed calling (?:admission )?"
+            r"webhook \"",
         ),
         (
             "Failed",
@@ -84,9 +96,25 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "ProvisioningFailed",
             "PersistentVolumeClaim",
             "persistentvolume-controller",
-            r"storageclass(?:\.storage\.k8s\.io)? \"|failed to provision volume|no persistent volumes available",
+            r"storageclass(?:\.storage\.k8s\.io)? \"[\w.-]{1,253}\" not found|failed to provision volume"
+            r"|no persistent volumes available",
         ),
-        ("FailedGetExternalMetric", "HorizontalPodAutoscaler", "horizontal-pod-autoscaler", r"unable to get external"),
+        (
+            "FailedGetExternalMetric",
+            "HorizontalPodAutoscaler",
+            "horizontal-pod-autoscaler",
+            r"unable to get (?:external |resource |object |pods? )?metric |the HPA was unable to compute the replica "
+            r"count"
+            r"|(?:Error from server \(\w{1,40}\): )?the server could not find the metric |unable to fetch metrics from "
+            r"|no metrics returned from (?:external|custom|resource) metrics API",
+        ),
+        (
+            "KEDAScalerFailed",
+            "ScaledObject",
+            "keda-operator",
+            r"error parsing \w{1,40} metadata|\S{1,60} metrics '[^']{1,60}' target may be lost"
+            r"|ScaledObject doesn't have correct|[Tt]riggers defined in ScaledObject are not working",
+        ),
         (
             "Failed",
             "Pod",
@@ -98,17 +126,59 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
     )
 )
 _OF_A_LOG = lazy_pattern(
-    r"^(?:\(\w|\[?\d{4}-\d\d-\d\d|(?:INFO|WARNING|ERROR|DEBUG)\b|[IWEF]\d{4} )|Traceback \(most recent", re.MULTILINE
+    r"^(?:\(\w|\[?\d{4}-\d\d-\d\d[T ][^\[\n]{0,40}(?:INFO|WARN|ERROR|DEBUG|\]|\t)|(?:INFO|WARNING|ERROR|DEBUG)\b"
+    r"|[IWEF]\d{4} )|Traceback \(most recent",
+    re.MULTILINE,
 )
 _MOST_LINES = 60
+_LONGEST = 8_192
+_CLOSING = {"`": "`", '"': '"', "'": "'", "\u201c": "\u201d", "\u300c": "\u300d", "(": ")", "[": "]"}
+_WORD = lazy_pattern(r"[\w/-]", re.ASCII)
+_ENDS = lazy_pattern(r"[\u3002\uff0c\uff1b]")
+"""Full stop, comma and semicolon of Chinese prose, which none of the sentences have."""
 
 
 def told_sentences(text: str) -> Iterator[Told]:
     """An event for each sentence of a text that is known as one; a line that goes on is added to it."""
     if _OF_A_LOG.search(text):
         return
+    lines = text.splitlines()[:_MOST_LINES]
+    found = list(_begun(lines))
+    if not found:
+        found = [told for line in lines if (told := sentence_within(line)) is not None]
+    yield from found
+
+
+def sentence_within(text: str) -> Told | None:
+    """The first known sentence that a text contains, up to the quotation mark that closes it, as an event."""
+    best: tuple[int, tuple[str, str, str]] | None = None
+    for reason, kind, source, pattern in _SENTENCES:
+        match = pattern.search(text)
+        if match is None or (match.start() and _WORD.match(text[match.start() - 1])):
+            continue
+        if best is None or match.start() < best[0]:
+            best = (match.start(), (reason, kind, source))
+    if best is None:
+        return None
+    start, (reason, kind, source) = best
+    return Told("Warning", reason, _closed(text, start), source, about={"kind": kind, "name": ""})
+
+
+def _closed(text: str, start: int) -> str:
+    """A sentence from where it begins to where what it is quoted in closes."""
+    rest = text[start : start + _LONGEST].strip()
+    ends = _CLOSING.get(text[start - 1]) if start else None
+    if ends in ('"', "'"):
+        rest = rest.rpartition(ends)[0] or rest
+    elif ends is not None:
+        rest = rest.partition(ends)[0]
+    return _ENDS.split(rest, maxsplit=1)[0].strip().rstrip("`")
+
+
+def _begun(lines: list[str]) -> Iterator[Told]:
+    """Sentences that begin a line, with the lines after them that go on."""
     current: Told | None = None
-    for line in text.splitlines()[:_MOST_LINES]:
+    for line in lines:
         told = _told(line)
         if told is not None:
             if current is not None:
@@ -132,4 +202,4 @@ def _told(line: str) -> Told | None:
 
 
 def _longer(told: Told, line: str) -> Told:
-    return Told(told.type, told.reason, f"{told.message} {line}"[:8_192], told.source, about=told.about)
+    return Told(told.type, told.reason, f"{told.message} {line}"[:_LONGEST], told.source, about=told.about)

@@ -27,7 +27,7 @@ from vops.operations.describe_events import (
     read_table,
     told_events,
 )
-from vops.operations.describe_objects import document_of, kind_of
+from vops.operations.describe_objects import custom_object, document_of, kind_of
 from vops.operations.describe_outline import Entry, moment, outline
 from vops.operations.describe_sentences import told_sentences
 
@@ -162,7 +162,7 @@ def _object(text: str) -> tuple[list[Document], datetime | None]:
     at = _printed_at(entries, told)
     name, namespace = entries.value("Name"), entries.value("Namespace")
     if not kind:
-        return [], None
+        return custom_object(entries), None
     about = {"kind": kind, "name": name, "namespace": "" if namespace == "<none>" else namespace}
     known_at = at or datetime.now(UTC)
     events = _events([msgspec.structs.replace(item, about=item.about | about) for item in told], known_at)

@@ -61,6 +61,18 @@ PLACING = (
     "INFO 04-01 02:46:00 ray_utils.py:214] Waiting for creating a placement group of specs for {} seconds. "
     "specs=[{{'GPU': 1.0}}, {{'GPU': 1.0}}]. Check `ray status` to see if you have enough resources.\n"
 )
+FORBIDDEN = (
+    "E1124 02:00:00.000000       1 reflector.go:147] go/cache/reflector.go:229: Failed to watch *v1.Pod: failed to "
+    "list "
+    '*v1.Pod: pods is forbidden: User "system:serviceaccount:llm:epp" cannot list resource "pods" in API group "" in '
+    "the "
+    'namespace "llm"'
+)
+NO_KIND = (
+    "E1124 02:00:00.000000       1 controller.go:42] controller-runtime: unable to start: no matches for kind "
+    '"LeaderWorkerSet" in version "leaderworkerset.x-k8s.io/v1"'
+)
+ADAPTER = "E1124 02:00:00.000000       1 provider.go:209] unable to update list of all metrics: unable to fetch metrics"
 ENGINE_DEAD = "(APIServer pid=1) ERROR 11-24 02:00:20 [a.py:1] vllm.v1.engine.exceptions.EngineDeadError: EngineCore\n"
 
 
@@ -106,6 +118,9 @@ FIRES: dict[str, Case] = {
     "keda-operator-log": printed(
         '2026-11-24T02:00:00Z\tERROR\tscale_handler\terror getting metric\t{"error": "target may be lost"}'
     ),
+    "metrics-adapter-log": printed(ADAPTER),
+    "controller-forbidden": printed(FORBIDDEN),
+    "controller-kind-missing": printed(NO_KIND),
 }
 
 NEAR_MISSES: dict[str, Case] = {
@@ -150,4 +165,8 @@ NEAR_MISSES: dict[str, Case] = {
     "keda-operator-log": printed(
         '2026-11-24T02:00:00Z\tERROR\tReconciler error\t{"scaledObject": "x", "error": "the object has been modified"}'
     ),
+    "metrics-adapter-log": printed(ADAPTER.replace("E1124", "I1124")),
+    # a person without the right, as another component's log quotes it
+    "controller-forbidden": printed(FORBIDDEN.replace("system:serviceaccount:llm:epp", "jane")),
+    "controller-kind-missing": printed(NO_KIND.replace("no matches for kind", "watching kind")),
 }

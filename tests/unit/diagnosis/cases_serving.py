@@ -143,6 +143,10 @@ FIRES: dict[str, Case] = {
         pod(status=crashed()), node(), gpu(xid=79), log=unresolved(ILLEGAL)().snapshot.logs[0].text
     ),
     "service-mismatch": reached(service(selector={"app": "llama-server"}), endpoints(addresses=0)),
+    "route-unresolved": reached(
+        service(),
+        about("HTTPRoute", "llm", "RefNotPermitted", "backendRef llama/llama not permitted by a ReferenceGrant"),
+    ),
     "network-policy": reached(service(), policy(), policy("other", selector={"matchLabels": {"app": "other"}})),
     "dns-failure": unresolved(NO_REDIS),
     "autoscaler-paused": serving(scaled(annotations={"autoscaling.keda.sh/paused": "true"})),
@@ -221,6 +225,10 @@ NEAR_MISSES: dict[str, Case] = {
     # another application's Service, whose pods are gone
     "service-mismatch": reached(
         service(), service("gateway", selector={"app": "gateway"}), endpoints(), endpoints("gateway", addresses=0)
+    ),
+    # a route to somebody else's Service
+    "route-unresolved": reached(
+        service(), about("HTTPRoute", "shop", "BackendNotFound", 'backend(s) not found: Service "cart"')
     ),
     "network-policy": reached(
         service(), policy(ingress=[{"from": [{"podSelector": {}}], "ports": [{"port": "http"}]}])

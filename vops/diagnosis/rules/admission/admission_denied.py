@@ -30,7 +30,10 @@ _POD_SECURITY = lazy_pattern(r"violates PodSecurity \"(?P<level>[^\"]{1,60})\": 
 _WEBHOOK = lazy_pattern(
     r"admission webhook \"(?P<name>[^\"]{1,253})\" denied the request(?::? ?(?P<why>.{0,2000}))?", re.DOTALL
 )
-_UNREACHABLE = lazy_pattern(r"failed calling webhook \"(?P<name>[^\"]{1,253})\": (?P<why>.{0,1000})", re.DOTALL)
+_UNREACHABLE = lazy_pattern(
+    r"failed calling (?:admission )?webhook \"(?P<name>[^\"]{1,253})\":? (?P<why>.{0,1000})", re.DOTALL
+)
+_LATE = lazy_pattern(r"Timeout: request did not complete within (?:the )?(?:requested|allowed) \w{1,20}")
 _POLICY = lazy_pattern(
     r"ValidatingAdmissionPolicy '(?P<name>[^']{1,253})'.{0,300}?denied request: (?P<why>.{0,1000})", re.DOTALL
 )
@@ -119,6 +122,16 @@ def _unreachable(workload: WorkloadFacts, match: re.Match[str]) -> tuple[str, Fi
     )
 
 
+def _late(workload: WorkloadFacts, match: re.Match[str]) -> tuple[str, Fix]:
+    return "making one takes longer than the API server waits, as it does when a webhook hangs", advice(
+        "Find the webhook that does not answer",
+        "kubectl get mutatingwebhookconfigurations,validatingwebhookconfigurations -o yaml",
+        "See that the pods behind each webhook's Service run and can be reached from the API server (network policies, "
+        "firewalls of the control plane).",
+        "Where all of them answer, the API server itself is overloaded: kubectl get --raw '/readyz?verbose'",
+    )
+
+
 def _limit_range(workload: WorkloadFacts, match: re.Match[str]) -> tuple[str, Fix]:
     return f"a LimitRange of {workload.namespace} forbids it: {_short(match[0])}", admission.at_workload(
         workload,
@@ -166,6 +179,7 @@ _KINDS = (
     (_POD_SECURITY, _pod_security),
     (_WEBHOOK, _denied),
     (_UNREACHABLE, _unreachable),
+    (_LATE, _late),
     (_POLICY, _denied),
     (_LIMIT_RANGE, _limit_range),
     (_ACCOUNT, _account),

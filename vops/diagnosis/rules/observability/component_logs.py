@@ -1,8 +1,9 @@
 """The log of a component around the servers shows why it does not do its work.
 
 What it finds
-    The NVIDIA device plugin that finds no driver or container toolkit, the DCGM exporter that cannot start DCGM, or the
-    KEDA operator that gets no metric, each by its own log.
+    The NVIDIA device plugin that finds no driver or container toolkit, the DCGM exporter that cannot start DCGM, the
+    KEDA operator or a metrics adapter that gets no metric, and a controller (KubeRay's, an endpoint picker, an
+    autoscaler) that may not read what it works on, each by its own log.
 
 Why it matters
     Each fails far from where it is felt: pods that stay Pending, dashboards without GPUs, servers that do not scale.
@@ -26,6 +27,18 @@ from vops.model.snapshot import Source
 _DEVICE_PLUGIN = lazy_pattern(f"^{Component.DEVICE_PLUGIN}: ")
 _DCGM_EXPORTER = lazy_pattern(f"^{Component.DCGM_EXPORTER}: ")
 _KEDA = lazy_pattern(f"^{Component.KEDA}: ")
+_ADAPTER = lazy_pattern(f"^{Component.METRICS_ADAPTER}: ")
+_FORBIDDEN = lazy_pattern(
+    rf"^{Component.CONTROLLER}: .{{0,1000}}is forbidden: User "
+    rf"\W{{0,2}}system:serviceaccount:(?P<namespace>[\w.-]{{1,63}}):"
+    r"(?P<account>[\w.-]{1,253})\W{1,3}cannot (?P<verb>\w{1,20}) resource \W{0,2}(?P<resource>[\w./-]{1,120})\W{0,2} "
+    r"in API "
+    r"group \W{1,2}(?P<group>[\w.-]{0,253})"
+)
+_NO_KIND = lazy_pattern(
+    rf"^{Component.CONTROLLER}: .{{0,1000}}no matches for kind \W{{0,2}}(?P<kind>\w{{1,60}})\W{{0,2}} in version "
+    r"\W{0,2}(?P<version>[\w./-]{1,120})"
+)
 
 
 @rule(cause="gpu-not-advertised", branch=Branch.DIED, needs={Source.LOGS}, order=10, signature=_DEVICE_PLUGIN)
@@ -76,5 +89,67 @@ def keda_operator_log(replica: Replica) -> Verdict | None:
             "Give KEDA its metric",
             "Run the trigger's query in Prometheus: an empty answer means a wrong metric name or label, or no scrape.",
             "Check serverAddress and authentication of the trigger.",
+        ),
+    )
+
+
+@rule(cause="autoscaler-no-metric", branch=Branch.DIED, needs={Source.LOGS}, order=10, signature=_ADAPTER)
+def metrics_adapter_log(replica: Replica) -> Verdict | None:
+    hit = deaths.error(replica, _ADAPTER)
+    if hit is None:
+        return None
+    return deaths.verdict(
+        replica,
+        hit,
+        f"The metrics adapter gets nothing from Prometheus, so no HPA has its metrics: {deaths.quoted(hit, 140)}",
+        remedies.advice(
+            "Let the adapter reach Prometheus",
+            "Set --prometheus-url (prometheus.url, port and path in its chart) to a Prometheus that answers: "
+            "kubectl get services -A | grep -i prometheus",
+            "Then each rule's seriesQuery must find series there, with the labels that its overrides name.",
+        ),
+    )
+
+
+@rule(cause="permission-denied", branch=Branch.DIED, needs={Source.LOGS}, order=10, signature=_FORBIDDEN)
+def controller_forbidden(replica: Replica) -> Verdict | None:
+    hit = deaths.error(replica, _FORBIDDEN)
+    if hit is None:
+        return None
+    match = hit[1]
+    account = f"system:serviceaccount:{match['namespace']}:{match['account']}"
+    group = f" of {match['group']}" if match["group"] else ""
+    return deaths.verdict(
+        replica,
+        hit,
+        f"ServiceAccount {match['account']} may not {match['verb']} {match['resource']}{group}, which its controller "
+        f"needs",
+        remedies.advice(
+            f"Grant {match['account']} the permission",
+            f"See it: kubectl auth can-i {match['verb']} {match['resource']}"
+            f"{'.' + match['group'] if match['group'] else ''} --as={account}",
+            f'Add {match["resource"]} (apiGroups: ["{match["group"]}"], verbs: get, list, watch) to the Role or '
+            f"ClusterRole "
+            "that is bound to it, or upgrade its chart together with the CRDs.",
+        ),
+    )
+
+
+@rule(cause="missing-config", branch=Branch.DIED, needs={Source.LOGS}, order=11, signature=_NO_KIND)
+def controller_kind_missing(replica: Replica) -> Verdict | None:
+    hit = deaths.error(replica, _NO_KIND)
+    if hit is None:
+        return None
+    kind, version = hit[1]["kind"], hit[1]["version"]
+    return deaths.verdict(
+        replica,
+        hit,
+        f"The cluster does not know the kind {kind} of {version}, which a controller works on",
+        remedies.advice(
+            f"Create the CustomResourceDefinition of {kind}",
+            f"See what there is: kubectl api-resources | grep -i {kind}",
+            f"Install the CRDs that belong to the controller's version, or a controller whose {kind} is of a version "
+            f"that "
+            "the cluster has.",
         ),
     )

@@ -110,6 +110,9 @@ def said_gpu_not_advertised(replica: Replica) -> Verdict | None:
         f"No node offers even one {found[0].resource}: the scheduler says that emptying a node would not help",
         remedies.advice(
             "Make the nodes advertise their GPUs",
+            f"See which GPU resources nodes offer, and whether {found[0].resource} is the right name: kubectl get "
+            f"nodes "
+            "-o jsonpath='{range .items[*]}{.metadata.name}: {.status.allocatable}{\"\\n\"}{end}'",
             "See whether a device plugin runs: kubectl get daemonsets,pods -A -o wide | grep -i nvidia",
             "Add a GPU node if there is none, else install driver and device plugin on it.",
         ),

@@ -29,7 +29,8 @@ from vops.model.patterns import lazy_pattern
 
 _CLASS = lazy_pattern(r"device class (?P<name>[\w./-]{1,253}) does not exist")
 _BLOCKED = lazy_pattern(
-    r"resource ?claim|ResourceClaim|device class|allocate devices|unsupported request type", re.IGNORECASE
+    r"resource ?claim|device class|allocate devices|unsupported request type|resource driver|DynamicResources",
+    re.IGNORECASE,
 )
 
 

@@ -22,7 +22,7 @@ from vops.diagnosis.rule import Branch, Verdict, rule
 
 _PATIENCE_S = 30
 _DEFAULT = "default-scheduler"
-_LOOKED = ("FailedScheduling", "Scheduled", "Preempted")
+_LOOKED = ("FailedScheduling", "Unschedulable", "FilteringFailed", "Scheduled", "Preempted")
 
 
 @rule(cause="no-scheduler", branch=Branch.SCHEDULE, order=0)

@@ -23,10 +23,10 @@ from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
 
 _GANG = lazy_pattern(
-    r"waiting for (?:minCount pods from a gang|pods's pod group)|pod group is not ready|enough sibling pods"
-    r"|rejected due to timeout after waiting .{1,40} Coscheduling|PodGroup \S{1,253} gets rejected"
+    r"\b[Gg]ang\b|[Pp]od ?[Gg]roup\b|Coscheduling|enough sibling pods|\bmin(?:Count|Member|Available)\b"
+    r"|Resources were found for \d{1,6} pods while"
 )
-"""Kubernetes' own gang scheduling (1.35 and later), Volcano's and the Coscheduling plugin's words."""
+"""Kubernetes' own gang scheduling (1.35 and later), Volcano's, KAI's, Koordinator's and the Coscheduling plugin's."""
 
 _QUEUE = "kueue.x-k8s.io/queue-name"
 _OWNERS = {

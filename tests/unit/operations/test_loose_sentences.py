@@ -1,0 +1,138 @@
+"""What people copy out of clients, dashboards, prose and conditions, instead of whole descriptions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from vops.operations.bundle import diagnose_bundle
+from vops.operations.bundle_conditions import told_by_conditions
+from vops.operations.controller_logs import controller_events
+from vops.operations.describe_sentences import sentence_within, told_sentences
+
+
+def first_cause(text: str) -> str:
+    reports, _ = diagnose_bundle([], text.encode())
+    return next((finding.cause for report in reports for finding in report.findings), "")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "message"),
+    [
+        ('it says "0/3 nodes are available: 3 Insufficient cpu." and waits', "FailedScheduling", "0/3 nodes are"),
+        (
+            "我们看到 `0/3 nodes are available: 3 Too many pods.`，请问",
+            "FailedScheduling",
+            "0/3 nodes are available: 3 Too",
+        ),
+        ('err: Internal error occurred: failed calling webhook "w": Post x: EOF', "FailedCreate", "Internal error"),
+        ("具体信息是Allocate failed due to x, which is unexpected。但", "UnexpectedAdmissionError", "Allocate failed"),
+    ],
+)
+def test_a_sentence_is_found_within_prose(text: str, reason: str, message: str) -> None:
+    told = sentence_within(text)
+    assert told is not None
+    assert told.reason == reason
+    assert told.message.startswith(message)
+
+
+def test_a_sentence_ends_where_its_quotation_does() -> None:
+    told = sentence_within("I get `0/1 nodes are available: 1 Too many pods.` since Friday")
+    assert told is not None
+    assert told.message == "0/1 nodes are available: 1 Too many pods."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The scheduler counts available nodes; 0/3 is a bad sign.",
+        "INFO 01-01 00:00:00 [a.py:1] quoting 0/3 nodes are available: 3 Insufficient cpu.",
+        "see my-0/3 nodes are available",
+    ],
+)
+def test_prose_and_logs_are_no_sentences(text: str) -> None:
+    assert list(told_sentences(text)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        # a client without ages, a dashboard with tabs, a table of old, one with kinds only
+        (
+            'Warning   FailedMount   kubelet, n1   MountVolume.SetUp failed for volume "m" : exit status 32\n',
+            "mount-failed",
+        ),
+        (
+            'Warning\tFailedMount\tMountVolume.SetUp failed for volume "m" : secret "hf" not found\t2 minutes ago\n',
+            "missing-config",
+        ),
+        (
+            "LAST SEEN   TYPE      REASON         KIND         MESSAGE\n"
+            "25m         Warning   FailedCreate   ReplicaSet   Error creating: Timeout: request did not complete "
+            "within "
+            "requested timeout 30s\n",
+            "admission-denied",
+        ),
+        # conditions alone, of a pod, of an autoscaler
+        (
+            '- type: PodScheduled\n  status: "False"\n  reason: Unschedulable\n'
+            "  message: '0/1 nodes are available: 1 Insufficient cpu.'\n",
+            "cpu-memory-short",
+        ),
+        (
+            "status:\n  phase: Failed\n  reason: Evicted\n  message: 'The node was low on resource: memory.'\n",
+            "evicted",
+        ),
+    ],
+)
+def test_what_is_left_of_an_object_gives_a_diagnosis(text: str, cause: str, tmp_path: Path) -> None:
+    path = tmp_path / ("x.yaml" if text.startswith(("-", "status")) else "x.txt")
+    path.write_text(text)
+    reports, _ = diagnose_bundle([path], None)
+    assert [finding.cause for report in reports for finding in report.findings][:1] == [cause]
+
+
+def test_an_operators_kind_tells_what_the_scheduler_said() -> None:
+    condition = {
+        "type": "PredictorReady",
+        "status": "False",
+        "reason": "RevisionFailed",
+        "message": "Revision failed: 0/3 nodes are available: 3 Insufficient memory.",
+    }
+    service = {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "metadata": {"name": "m"}}
+    assert first_cause(json.dumps({**service, "status": {"conditions": [condition]}})) == "cpu-memory-short"
+
+
+def test_a_condition_that_holds_is_no_complaint() -> None:
+    condition = {"type": "Ready", "status": "True", "message": "0/3 nodes are available: 3 Insufficient memory."}
+    document = {"apiVersion": "x/v1", "kind": "Thing", "metadata": {"name": "m"}, "status": {"conditions": [condition]}}
+    assert list(told_by_conditions(document)) == []
+
+
+FAILED = 'E0414 11:06:27.642477    1274 nested.go:301] MountVolume.SetUp failed for volume "m" : exit status 32\n'
+CAME = 'I0414 11:08:27.642477    1274 operation_generator.go:1] MountVolume.SetUp succeeded for volume "m"\n'
+
+
+def test_a_kubelets_log_tells_of_a_volume_until_it_came() -> None:
+    assert [item.reason for item in controller_events(FAILED)] == ["FailedMount"]
+    assert list(controller_events(FAILED + CAME)) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "cause"),
+    [
+        ("No nodes with enough resources were found: 2 node(s) didn't have enough resources: GPUs.", "gpu-exhausted"),
+        ("node-group(s) didn't have enough resources: CPU cores", "cpu-memory-short"),
+        (
+            "no nodes with enough resources were found: 3 node(s) had untolerated taint {gpu: true}.",
+            "untolerated-taint",
+        ),
+        ("No node in the default node-pool has nvidia.com/mig-1g.5gb resources.", "gpu-not-advertised"),
+        ("0/2 nodes are available: 2 CardInsufficientMemory.", "gpu-exhausted"),
+        ('running PreFilter plugin "Coscheduling": gang child pod not collect enough', "scheduling-gated"),
+    ],
+)
+def test_other_schedulers_are_understood(words: str, cause: str) -> None:
+    assert first_cause(f"Warning  Unschedulable  2m  kai-scheduler  {words}\n") == cause

@@ -1,0 +1,76 @@
+"""What conditions of kinds that vops does not read say, as the events that tell the same.
+
+Operators (KServe, KubeRay, Knative, LeaderWorkerSet, Kueue, KAI, Volcano, gateways) repeat in the conditions of their
+own kinds what the scheduler, the kubelet or the API server told them. What is a known sentence becomes that component's
+event; what a gateway says of a route becomes an event about the route; the rest is passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from vops.model.patterns import lazy_pattern
+from vops.operations.describe_sentences import sentence_within
+
+Document = dict[str, Any]
+
+_WRONG_WHEN_TRUE = lazy_pattern(r"^(?:Unschedulable|.{0,60}(?:Failed|Failure|Degraded|Stalled|Error))")
+_GROUPS = ("gateway.networking.k8s.io", "inference.networking", "networking.k8s.io", "networking.istio.io")
+_DEEPEST = 6
+_MOST = 50
+
+
+def told_by_conditions(document: Document) -> Iterator[Document]:
+    """An event for each condition of an object that says what is wrong."""
+    metadata = document.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    namespace = str(metadata.get("namespace", ""))
+    for count, condition in enumerate(_conditions(document.get("status"), 0)):
+        if count >= _MOST:
+            return
+        message = str(condition.get("message", ""))
+        if not message or not _is_bad(condition):
+            continue
+        told = sentence_within(message)
+        if told is not None:
+            yield _event(told.about, namespace, told.reason, told.message, told.source, condition)
+        elif str(document.get("apiVersion", "")).startswith(_GROUPS):
+            about = {"kind": str(document.get("kind", "")), "name": str(metadata.get("name", ""))}
+            yield _event(about, namespace, str(condition.get("reason", "")), message, "", condition)
+
+
+def _conditions(value: Any, depth: int) -> Iterator[Document]:
+    """Every condition at any place of a status."""
+    if depth > _DEEPEST:
+        return
+    if isinstance(value, list):
+        for item in value:
+            yield from _conditions(item, depth + 1)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if key.endswith("onditions") and isinstance(item, list):
+                yield from (found for found in item if isinstance(found, dict) and "type" in found)
+            else:
+                yield from _conditions(item, depth + 1)
+
+
+def _is_bad(condition: Document) -> bool:
+    wrong_when_true = _WRONG_WHEN_TRUE.match(str(condition.get("type", ""))) is not None
+    return (str(condition.get("status", "")) == "True") == wrong_when_true
+
+
+def _event(
+    about: dict[str, str], namespace: str, reason: str, message: str, source: str, condition: Document
+) -> Document:
+    seen = condition.get("lastTransitionTime")
+    return {
+        "kind": "Event",
+        "metadata": {"namespace": namespace},
+        "involvedObject": {**{key: value for key, value in about.items() if value}, "namespace": namespace},
+        "type": "Warning",
+        "reason": reason,
+        "message": message,
+        "source": {"component": source},
+        **({"lastTimestamp": seen} if isinstance(seen, str) else {}),
+    }
