@@ -48,7 +48,10 @@ _SIGNS = (
     ),
     (
         Component.KEDA,
-        lazy_pattern(r"scale_handler|scaledobject|ScaledObject|kedacore|keda-operator|prometheus_scaler"),
+        lazy_pattern(
+            r"scale_handler|scaledobject|ScaledObject|kedacore|keda-operator|prometheus_scaler|KEDAScalerFailed"
+            r"|error parsing \w{1,40} metadata"
+        ),
     ),
     (
         Component.STORAGE_INITIALIZER,
@@ -104,6 +107,16 @@ _FAILURES = {
         r"is forbidden: User \W{0,2}system:serviceaccount:|no matches for kind \W{0,2}\w{1,60}\W{0,2} in version"
     ),
 }
+_TELLING = {
+    Component.DEVICE_PLUGIN: lazy_pattern(
+        r"No devices found\. Waiting|^(?:Fatal|panic): |Failed to start nvml"
+        r"|^(?:\d{4}/\d\d/\d\d )?[\d:]{8} (?:Failed|could not)"
+    ),
+    Component.DCGM_EXPORTER: lazy_pattern(r"^(?:panic: |fatal error: |exit status [1-9]|Error: )"),
+    Component.KEDA: lazy_pattern(r"^(?:panic: |fatal error: )|KEDAScalerFailed|error parsing \w{1,40} metadata"),
+}
+"""What these say of a failure outside of their loggers, or as if it were none."""
+
 _SNIFFED = 65_536
 _AT_THE_END = 200
 
@@ -116,10 +129,21 @@ def component_of(text: str) -> Component:
     return next((component for component, sign in _SIGNS if sign.search(sample)), Component.VLLM)
 
 
+def telling(component: Component) -> re.Pattern[str] | None:
+    """How a component says that it failed where its logger does not call it an error."""
+    return _TELLING.get(component)
+
+
 def failure_of(component: Component, errors: Sequence[LoggedError], lines: int) -> list[Chain]:
-    """What a component's logger called errors at the end of its log, as far as it is known to mean a failure."""
-    known = _FAILURES.get(component)
-    if known is None:
+    """What a component called errors at the end of its log, as far as it means a failure: it ended by it, or is known
+    to do nothing of use after it."""
+    known, telling = _FAILURES.get(component), _TELLING.get(component)
+    if known is None or telling is None:
         return []
-    told = [error for error in errors if error.line > lines - _AT_THE_END and known.search(error.message)]
+    late = (error for error in errors if error.line > lines - _AT_THE_END)
+    told = [
+        error
+        for error in late
+        if error.type == "Critical" or known.search(error.message) or telling.search(error.message)
+    ]
     return [Chain((LoggedError(str(component), error.message, error.line),), (False,), "ERROR") for error in told[:8]]

@@ -39,15 +39,20 @@ def confidence(replica: Replica) -> Confidence:
 
 
 def shown(replica: Replica, hit: Hit) -> tuple[Evidence, ...]:
+    """What stands behind a failure that a pattern was found in."""
+    return shown_of(replica, hit[0])
+
+
+def shown_of(replica: Replica, error: LoggedError) -> tuple[Evidence, ...]:
     """The error's line, which of several processes failed first, how the instance ended, and in which stage."""
     log = replica.death_log
     stage = (evidence.death_line(replica, log.phases[-1].line, f"stage: {log.stage}"),) if log and log.phases else ()
     first = (
-        (evidence.death_line(replica, hit[0].line, f"failed first: {log.failed_first}"),)
-        if log is not None and log.failed_first and log.root is not None and hit[0].process == log.failed_first
+        (evidence.death_line(replica, error.line, f"failed first: {log.failed_first}"),)
+        if log is not None and log.failed_first and log.root is not None and error.process == log.failed_first
         else ()
     )
-    return (evidence.logged(replica, hit[0]), *first, *evidence.exit_status(replica), *stage)
+    return (evidence.logged(replica, error), *first, *evidence.exit_status(replica), *stage)
 
 
 def verdict(replica: Replica, hit: Hit, summary: str, fix: Fix, *more: Evidence) -> Verdict:

@@ -19,7 +19,8 @@ GATED = lazy_pattern(
     r"|not in the authorized list|awaiting a review from the repo authors"
     r"|Your request to access \S{1,300} has been rejected"
     r"|enable access to public gated repositories|This repository requires approval"
-    r"|trying to access a gated repo\.(?!.{0,900}(?:401 |[Pp]lease log in|be authenticated))",
+    r"|trying to access a gated repo\.(?!.{0,900}(?:401 |[Pp]lease log in|be authenticated))"
+    r"|403 Client Error: Forbidden for url: https://(?:huggingface\.co|hf\.co)/(?:[\w.-]{1,96}/){2}resolve/",
     re.DOTALL,
 )
 UNKNOWN_TOKEN = lazy_pattern(
@@ -28,6 +29,8 @@ UNKNOWN_TOKEN = lazy_pattern(
     r"|Invalid credentials in Authorization header|Invalid user token|(?:Illegal|Invalid) header value b?['\"]Bearer"
     r"|header value: b?['\"]Bearer|must have access to it and be authenticated|LocalTokenNotFoundError"
     r"|Token is required"
+    r"|401 (?:Client Error|Unauthorized)\b(?!.{0,900}(?:Repository Not Found|[Rr]epo_id)).{0,300}"
+    r"(?:huggingface\.co|hf\.co|Cannot access gated repo)"
     r"|trying to access a gated repo\..{0,900}(?:401 |[Pp]lease log in|be authenticated)"
     r"|User Access Token .{0,60}(?:is invalid|has expired|expired)|Not logged in",
     re.DOTALL,
@@ -76,7 +79,7 @@ NO_WAY = lazy_pattern(
     r"|too many failures in parallel"
     r"|LocalEntryNotFoundError|Connection error, and we cannot find|downloading using .hf_transfer|Cannot reach"
     r"|trying to locate the files? on the Hub|does not seem to be (?:served by|on)|CAS service error"
-    r"|ReqwestMiddleware"
+    r"|ReqwestMiddleware|[Rr]eqwest::Error"
     r"|File reconstruction error|Data processing error"
 )
 WAYS = (

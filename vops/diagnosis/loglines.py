@@ -65,6 +65,7 @@ _GO = lazy_pattern(
     re.ASCII,
 )
 _UVICORN = lazy_pattern(r"(ERROR|CRITICAL|WARNING): {2,8}", re.ASCII)
+_ZAP_LEVELS = ("DEBUG  ", "INFO  ", "WARN  ", "ERROR  ", "FATAL  ", "PANIC  ")
 _LETTERS = {"I": "INFO", "W": "WARNING", "E": "ERROR", "F": "CRITICAL", "WARN": "WARNING", "FATAL": "CRITICAL"}
 _LEAP_YEAR = 2000
 _MOST_PREFIXES = 8
@@ -74,6 +75,18 @@ _NAMES = lazy_pattern(
 _SNIFFED, _MOST_SNIFFED, _FEWEST_SNIFFED = 65_536, 40, 4
 _MOST_OF_THEM = 0.6
 _PARTIAL_LENGTH = 8_192
+_BAR = lazy_pattern(
+    r"[^|]{0,200}%(?: Completed)? ?\|.{0,200}?[\[<, ](?:\d+:)?\d\d:\d\d<?[^\]\[]{0,40}\](?=[^\s\]])", re.ASCII
+)
+"""A progress bar, which ends without a newline, so that whatever is written next stands right behind it."""
+
+_STAMPED = rf"(?:{_LEVELS}) \d\d-\d\d \d\d:\d\d:\d\d (?:\[[\w./-]{{1,100}}:\d{{1,6}}\]|[\w./-]{{1,100}}:\d{{1,6}}\])"
+_EMBEDDED = lazy_pattern(
+    rf" (?=\(\w[\w:.-]{{0,60}}[^()]{{0,40}}pid=\d{{1,10}}[^()]{{0,80}}\) {_STAMPED})|(?<!\)) (?={_STAMPED})", re.ASCII
+)
+"""Where the next line of a log begins that was pasted without its newlines."""
+
+_LONG = 300
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -140,6 +153,7 @@ class _Joiner:
         if text[:1].isdigit() and (stamp := _RUNTIME.match(text)):
             at = _instant(stamp[1])
             text = text[stamp.end() :]
+            text = text.lstrip(" ") if text.lstrip(" ").startswith(_ZAP_LEVELS) else text
             if stamp[2]:
                 yield from self._piece(number, text, at, stamp[2], whole=stamp[3] == "F")
                 return
@@ -160,7 +174,7 @@ class _Joiner:
 
     def _whole(self, number: int, text: str, at: datetime | None) -> Iterator[Line]:
         if not text.startswith("{"):
-            yield _line(number, text.rstrip(), at)
+            yield from self._parts(number, text.rstrip(), at)
             return
         record = json_lines(text)
         if record is None:
@@ -172,6 +186,17 @@ class _Joiner:
         else:
             for message in record.lines:
                 yield _line(number, message[:LONGEST].rstrip(), at, record.level)
+
+    def _parts(self, number: int, text: str, at: datetime | None) -> Iterator[Line]:
+        """A line, or the several that it was before a progress bar or a form took their newlines away."""
+        if "%" in text and (bar := _BAR.match(text)) is not None:
+            yield _line(number, bar[0], at)
+            yield from self._whole(number, text[bar.end() :], at)
+        elif len(text) > _LONG and " ERROR " in text and len(pieces := _EMBEDDED.split(text)) > 1:
+            for piece in pieces:
+                yield _line(number, piece, at)
+        else:
+            yield _line(number, text, at)
 
 
 def _line(number: int, raw: str, at: datetime | None, level: str = "") -> Line:

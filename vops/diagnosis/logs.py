@@ -76,7 +76,7 @@ class LogReading(msgspec.Struct, frozen=True, omit_defaults=True):
     `component` is what wrote the log. `root` is the innermost exception worth showing, `chain` every exception of its
     traceback, innermost first; `others` holds the exceptions of other tracebacks that may have ended the process, the
     likelier first, and `notices` what was said outside of any exception. `failed_first` names the process that failed
-    first where there were several.
+    first where there were several; `last_words` is what was complained of at the end, the last first.
     `elapsed_s` is the time between the first and the last stamped line; `whole` tells that the log begins where the
     process did, so that times count from its start.
     """
@@ -107,6 +107,7 @@ class LogReading(msgspec.Struct, frozen=True, omit_defaults=True):
     others: tuple[tuple[LoggedError, ...], ...] = ()
     notices: tuple[LoggedError, ...] = ()
     failed_first: str = ""
+    last_words: tuple[LoggedError, ...] = ()
 
     @property
     def ready(self) -> bool:
@@ -138,6 +139,14 @@ class LogReading(msgspec.Struct, frozen=True, omit_defaults=True):
         """
         at = next((number for number, error in enumerate(self.chain) if error == self.root), 0)
         return (*self.chain[at:], *self.chain[:at], *(error for chain in self.others for error in chain))
+
+    def of_the_dead(self) -> LogReading:
+        """The same log, of a process that is known to have failed: its last words are the cause where no error is."""
+        silent = self.root is None and not self.terminated and not self.engine_died
+        if not silent or not self.last_words:
+            return self
+        first, *others = self.last_words
+        return msgspec.structs.replace(self, root=first, chain=(first,), others=tuple((item,) for item in others))
 
     def error(self, pattern: re.Pattern[str]) -> tuple[LoggedError, re.Match[str]] | None:
         """The likeliest exception that `pattern` is found in, and the match."""
@@ -200,17 +209,18 @@ _MOST_REFUSED = 32
 
 def read_log(text: str) -> LogReading:
     """What a scrubbed log says; never raises, whatever the text is."""
-    reader, collector, notices = _Reader(), Collector(), Notices()
+    component, count = component_of(text), line_count(text)
+    reader, collector, notices = _Reader(), Collector(), Notices(component)
     for line in log_lines(text):
         collector.read(line)
         if line.text:
             reader.read(line)
             notices.read(line)
-    component, count = component_of(text), line_count(text)
     found = [*collector.finish(), *notices.fatal(started=reader.started), *failure_of(component, notices.errors, count)]
-    if not reader.started and not any(chain.root for chain in found):
-        found += notices.loose()
-    return reader.reading(count, component, found, notices.said)
+    if not any(chain.root for chain in found):
+        found += notices.loose(started=reader.started)
+    reading = reader.reading(count, component, found, notices.said)
+    return msgspec.structs.replace(reading, last_words=notices.last_words(count))
 
 
 class _Reader:

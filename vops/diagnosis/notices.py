@@ -7,7 +7,11 @@ Some of them end a process and count as failures of their own; the others are ke
 from __future__ import annotations
 
 import re
+from collections import deque
 
+import msgspec
+
+from vops.diagnosis.components import Component, telling
 from vops.diagnosis.discretion import without_secrets
 from vops.diagnosis.loglines import Line
 from vops.diagnosis.tracebacks import Chain, LoggedError
@@ -17,7 +21,13 @@ _FATAL = lazy_pattern(
     r"(?P<Abort>terminate called (?:after throwing an instance of '.{1,120}'|without an active exception|recursively)"
     r"|.{0,80}(?:free\(\): |malloc\(\): |double free or corruption|corrupted (?:size|double-linked|unsorted)"
     r"|munmap_chunk\(\))"
-    r"|Fatal Python error: .{1,200})"
+    r"|Fatal Python error: .{1,200}"
+    r"|Failed: (?i:cuda|hip|nccl) error .{1,300}|CUDA error \([^)\s]{1,300}:\d{1,6}\): .{1,200}"
+    r"|Got (?:bad )?cuda (?:status|error): .{1,200}|Got cutlass error: .{1,200})"
+    r"|(?P<Hang>Engine iteration timed out\. .{0,200})"
+    r"|(?P<Lost>(?:.{0,40} )?[Tt]he node with node id: .{1,300} has been marked dead because .{1,300}"
+    r"|Raylet is terminated\. Termination is unexpected.{0,400})"
+    r"|(?P<Actor>The actor (?:is dead because|died (?:unexpectedly|because)) .{1,900})"
     r"|(?P<Signal>(?:.{0,120}: )?(?:line \d+: +\d+ )?(?:Segmentation fault|Bus error|Illegal instruction)"
     r"(?:\s+\(core dumped\).*|\s+[\w./-].*)?$|(?:.{0,120}: )?(?:line \d+: +\d+ )?Aborted\s+\(core dumped\).*"
     r"|!!!!!!! Segfault encountered.*|\*\*\* SIG(?:SEGV|BUS|ABRT|ILL) .{0,80}received.*"
@@ -41,8 +51,7 @@ _FATAL = lazy_pattern(
     r"|(?P<Download>curl: \(\d{1,3}\) .{1,400}|wget: .{1,300}|.{0,60}fatal error: .{1,400}|download failed: .{1,600}"
     r"|(?:Service|Access|AccessDenied)Exception: .{1,400}|(?:ERROR|Error): (?:\(?gcloud|gsutil).{1,400}"
     r"|fatal: (?:unable to access|could not read|repository) .{1,300}|(?:ERROR: )?Failed to download .{1,300}"
-    r"|(?:Access denied|Cannot access gated repo|Access to model \S{1,200} is restricted"
-    r"|Error: Repository not found|Not logged in|User Access Token).{0,400})"
+    r"|(?:Access denied|Error: Repository not found|Not logged in|User Access Token).{0,400})"
     r"|(?P<Ray>.{0,200}(?:[Ff]ailed to connect to GCS|Unable to connect to GCS|Failed to get node info.{0,80}GCS"
     r"|Timed out (?:while )?waiting for GCS|GCS (?:server|cluster) .{0,40}(?:not found|timed out)).{0,300})",
     re.ASCII,
@@ -50,7 +59,7 @@ _FATAL = lazy_pattern(
 _QUICK = lazy_pattern(
     r"terminate|NVRM|\(\): |corrupt|Fatal|fault|error|Illegal|Aborted|egfault|SIG|signal|Killed|not found|No such"
     r"|no such|[Dd]enied|cannot exec|Is a dir|can't open|No module|Errno|Watchdog|nvidia-c|ERROR|curl|wget|fatal"
-    r"|failed|Exception: |Failed|GCS|Access|Error|logged",
+    r"|failed|Exception: |Failed|GCS|Access|Error|logged|timed out|CUDA|Got |marked dead|aylet is|The actor ",
     re.ASCII,
 )
 _WHAT = lazy_pattern(r"\s+what\(\): +(.{1,1000})", re.ASCII)
@@ -70,48 +79,71 @@ _SAID_QUICK = lazy_pattern(
     r"|chat template"
 )
 _LOOSE = lazy_pattern(
-    # NCCL's, but for what it warns of in every pod
-    r"NCCL WARN (?!.{0,80}(?:NET/Plugin|libnccl|[Rr][Aa][Ss]\b))"
-    # the hub's clients, quoted inside of other lines
-    r"|(?:huggingface\.co|hf\.co|xethub).{0,300}(?:timed out|Max retries exceeded|[Cc]onnection (?:refused|reset)"
-    r"|certificate verify failed|proxy authentication required|Name or service not known|name resolution)"
-    r"|Max retries exceeded with url: |\b[45]\d\d (?:Client|Server) Error: .{0,80} for url|Cannot reach https?://"
-    r"|offline mode is enabled|outgoing traffic has been disabled|\b40[13] (?:Forbidden|Unauthorized): "
-    # coreutils
-    r"|^(?:mkdir|touch|cp|mv|ln|tee|chown|chmod|install): .{1,300}: (?:Permission denied|Read-only file system"
-    r"|No space left on device|Operation not permitted)$"
     # pydantic's, and vLLM's own sentences, cut out of their exception
-    r"|^Value error, |does not recognize this architecture|Model architectures? .{1,400} (?:are|is) not supported"
+    r"^Value error, |does not recognize this architecture|Model architectures? .{1,400} (?:are|is) not supported"
     r"|GiB KV cache is needed|tokens that can be stored in KV cache|No available memory for the cache blocks"
     r"|Free memory on device .{0,80} on startup is less than|is larger than the number of available GPUs"
     r"|must be divisible by tensor parallel size|is greater than the derived max_model_len"
     r"|is not supported for the current GPU|Bfloat16 is only supported on GPUs"
     # CUDA's, the driver's and Ray's
     r"|CUDA out of memory\. Tried to allocate|CUDA error: |no kernel image is available|Driver/library version mismatch"
-    r"|NIXL is not available|No available node types can fulfill resource request",
+    r"|NIXL is not available|No available node types can fulfill resource request"
+    r"|Worker exit type: SYSTEM_ERROR|killed due to the node running low on memory",
     re.ASCII,
 )
+"""Words that only failures have."""
+
+_TRANSIENT = lazy_pattern(
+    # NCCL's, but for what it warns of in every pod
+    r"NCCL WARN (?!.{0,80}(?:NET/Plugin|libnccl|[Rr][Aa][Ss]\b))"
+    # coreutils
+    r"|^(?:mkdir|touch|cp|mv|ln|tee|chown|chmod|install): .{1,300}: (?:Permission denied|Read-only file system"
+    r"|No space left on device|Operation not permitted)$"
+    # the hub's clients, quoted inside of other lines
+    r"|(?:huggingface\.co|hf\.co|xethub).{0,300}(?:timed out|Max retries exceeded|[Cc]onnection (?:refused|reset)"
+    r"|certificate verify failed|proxy authentication required|Name or service not known|name resolution)"
+    r"|Max retries exceeded with url: |\b[45]\d\d (?:Client|Server) Error\b|Cannot reach https?://"
+    r"|offline mode is enabled|outgoing traffic has been disabled|\b40[13] (?:Forbidden|Unauthorized): "
+    r"|Cannot access gated repo|Access to model \S{1,200} is restricted|Repository Not Found for url"
+    r"|We couldn't connect to|Reqwest\(|CAS service error|Status Code: [45]\d\d\b",
+    re.ASCII,
+)
+"""Words of failures that pass where somebody tries again."""
+
 _MOST_LOOSE = 40
+_MORE_LINES = 4
+_LAST_LINES = 40
+_MOST_LAST = 6
 _MOST_SAID = 200
 _MOST_FATAL = 40
 _MOST_ERRORS = 400
 BEFORE_THE_SERVER = ("Shell", "Download")
-_LOGGED = ("Abort", "Bind", "Watchdog", "Ray", "Server")
+_LOGGED = ("Abort", "Bind", "Watchdog", "Ray", "Server", "Hang", "Lost", "Actor")
 """Kinds that loggers write, too; the others are words of shells, runtimes and programs without one."""
 
 _QUIET = ("DEBUG", "INFO", "WARNING")
 _SERIOUS = ("ERROR", "CRITICAL")
 
 
+class _Loose(msgspec.Struct):
+    """One of the words without their exception, and what is written below it."""
+
+    error: LoggedError
+    level: str
+    transient: bool
+    more: int = _MORE_LINES
+
+
 class Notices:
     """Collects them line by line: `said` keeps what rules may look at, `errors` what a logger called an error."""
 
-    def __init__(self) -> None:
+    def __init__(self, component: Component = Component.VLLM) -> None:
         self._fatal: list[LoggedError] = []
         self._said: list[LoggedError] = []
         self.errors: list[LoggedError] = []
         self._abort_line = 0
-        self._loose: list[LoggedError] = []
+        self._loose: deque[_Loose] = deque(maxlen=_MOST_LOOSE)
+        self._telling = telling(component)
 
     def read(self, line: Line) -> None:
         text = line.text
@@ -126,19 +158,50 @@ class Notices:
             self._abort_line = line.number if kind == "Abort" else 0
         if _SAID_QUICK.search(text) and (said := _SAID.search(text)):
             self._add(self._said, "Notice", said[0], line, _MOST_SAID)
-        if line.level not in _QUIET and _LOOSE.search(text):
-            self._add(self._loose, "Said", text, line, _MOST_LOOSE)
-        if line.level in _SERIOUS:
-            self._add(self.errors, "Error", text, line, _MOST_ERRORS)
+        self._read_loose(line)
+        if line.level in _SERIOUS or (self._telling is not None and self._telling.search(text)):
+            kind = "Critical" if line.level == "CRITICAL" else "Error"
+            self._add(self.errors, kind, text, line, _MOST_ERRORS)
+
+    def _read_loose(self, line: Line) -> None:
+        last = self._loose[-1] if self._loose else None
+        if last is not None and last.more and not line.place and not line.level:
+            last.error = msgspec.structs.replace(
+                last.error, message=f"{last.error.message} {line.text.strip()}"[:1_500]
+            )
+            last.more -= 1
+            return
+        transient = _TRANSIENT.search(line.text) is not None
+        if transient or _LOOSE.search(line.text):
+            self._loose.append(_Loose(_logged("Said", line.text, line), line.level, transient))
+        elif last is not None:
+            last.more = 0
 
     def fatal(self, *, started: bool) -> list[Chain]:
-        """Each that ended a process, as a failure of its own; once vLLM started, what a shell had missed was no "
-        "need."""
+        """Each that ended a process, as a failure of its own.
+
+        Once vLLM started, what a shell had missed was no need.
+        """
         return [Chain((error,), (False,)) for error in self._fatal if not (started and error.type in BEFORE_THE_SERVER)]
 
-    def loose(self) -> list[Chain]:
-        """Words that only failures have, without the exception that they belong to: what a cut log leaves of one."""
-        return [Chain((error,), (False,)) for error in self._loose]
+    def loose(self, *, started: bool) -> list[Chain]:
+        """Words that only failures have, without the exception that they belong to: what a cut log leaves of one.
+
+        Once vLLM started, what passes when tried again counts only where a logger calls it an error.
+        """
+        found = (
+            item.error
+            for item in self._loose
+            if item.level in _SERIOUS or (item.level not in _QUIET and not (started and item.transient))
+        )
+        return [Chain((error,), (False,)) for error in found]
+
+    def last_words(self, lines: int) -> tuple[LoggedError, ...]:
+        """What was complained of at the end, at whatever level, the last first: the cause if the process ended."""
+        since = lines - _LAST_LINES
+        loose = [item.error for item in self._loose if item.error.line > since]
+        errors = [error for error in self.errors if error.line > since]
+        return (*reversed(loose), *reversed(errors))[:_MOST_LAST]
 
     @property
     def said(self) -> tuple[LoggedError, ...]:
@@ -146,4 +209,8 @@ class Notices:
 
     def _add(self, to: list[LoggedError], kind: str, text: str, line: Line, most: int) -> None:
         if len(to) < most:
-            to.append(LoggedError(kind, without_secrets(text[:1_500].strip()), line.number, line.process))
+            to.append(_logged(kind, text, line))
+
+
+def _logged(kind: str, text: str, line: Line) -> LoggedError:
+    return LoggedError(kind, without_secrets(text[:1_500].strip()), line.number, line.process)

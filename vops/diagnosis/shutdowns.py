@@ -17,9 +17,11 @@ _CHILD = lazy_pattern(
 _DEATHS = ("unexpectedly", "Failed core proc", "exit code", "exitcode")
 _STATS = ("Avg prompt throughput: ", "Engine 0")
 _SIGNALLED = lazy_pattern(
-    r"Killed$|.{0,160}: line \d+: +\d+ Killed\s|.{0,200} terminated with signal (SIG[A-Z]{3,6})", re.ASCII
+    r"(?:.{0,160}[\] ])?(?:Memory cgroup out of memory|Out of memory): Killed process \d{1,10}|Killed$"
+    r"|.{0,160}: line \d+: +\d+ Killed\s|.{0,200} terminated with signal (SIG[A-Z]{3,6})",
+    re.ASCII,
 )
-"""A shell's word for a child that was sent SIGKILL, and PyTorch's for any signal."""
+"""The kernel's word for what it killed, a shell's for a child that was sent SIGKILL, and PyTorch's for any signal."""
 
 _RAY_KILLED = lazy_pattern(r".{0,200}\b[1-9]\d{0,5} Workers .{0,40}killed due to memory pressure", re.ASCII)
 """Ray's word for workers that its monitor ended before the kernel would have."""
@@ -27,7 +29,15 @@ _RAY_KILLED = lazy_pattern(r".{0,200}\b[1-9]\d{0,5} Workers .{0,40}killed due to
 _SIGNALS = {"SIGKILL": 9, "SIGSEGV": 11, "SIGABRT": 6, "SIGBUS": 7, "SIGTERM": 15}
 _PARENTS_SIGNAL = -15
 """What a worker is ended with when another one has failed."""
-_SERVING = ("EngineCore encountered a fatal error", "Engine loop is dead", "MQLLMEngine is already dead")
+_SERVING = (
+    "EngineCore encountered a fatal error",
+    "Engine loop is dead",
+    "MQLLMEngine is already dead",
+    "Engine iteration timed out",
+    "Engine background task failed",
+    "AsyncLLM output_handler failed",
+)
+_SERVING_WITHIN = ("Engine process (pid", "AsyncEngineDeadError", "(engine dead)")
 """What is said of an engine that dies after its start only: such a log begins where the server was up already."""
 
 _FATAL = (
@@ -61,7 +71,7 @@ class Endings:
             self.active_line = line.number
         elif any(word in text for word in _DEATHS) and (match := _CHILD.match(text)):
             self._died(line, next((int(code) for code in match.groups() if code), None))
-        elif text.startswith(_SERVING) or "Engine process (pid" in text:
+        elif text.startswith(_SERVING) or any(word in text for word in _SERVING_WITHIN):
             self.after_start = True
             self._died(line, None)
         elif "EngineDeadError" in text or text.startswith(_FATAL):

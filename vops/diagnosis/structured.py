@@ -22,7 +22,8 @@ _LOGRUS = lazy_pattern(
     r'(?:time="?[^"\s]{1,60}"? )?level=(\w{1,10}) (?:.{0,300}? )?msg="((?:[^"\\]|\\.){0,4000})"', re.ASCII
 )
 _LOGRUS_ERROR = lazy_pattern(r'\berror="((?:[^"\\]|\\.){0,2000})"', re.ASCII)
-_ZAP = lazy_pattern(r"(DEBUG|INFO|WARN|ERROR|DPANIC|PANIC|FATAL)\t(.{0,4000})", re.ASCII)
+_ZAP = lazy_pattern(r"(DEBUG|INFO|WARN|ERROR|DPANIC|PANIC|FATAL)(?:\t| {2,12})(.{0,4000})", re.ASCII)
+"""A form that text was pasted into may have made spaces of its tabs."""
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -47,7 +48,9 @@ def _record(document: dict[str, Any]) -> Record | None:
     message = _first(document, _MESSAGE)
     if message is None:
         nested = next((document[key] for key in _NESTED if isinstance(document.get(key), dict)), None)
-        return _record(nested) if nested is not None else None
+        record = _record(nested) if nested is not None else None
+        above = _level(_first(document, _LEVEL) or "")
+        return msgspec.structs.replace(record, level=record.level or above) if record is not None else None
     traces = [value for key in _TRACES for value in _texts(document.get(key)) if value not in message]
     if traces and "\n" not in traces[0]:
         lines: tuple[str, ...] = (f"{message}: {traces[0]}",)
@@ -67,7 +70,7 @@ def flat_record(text: str) -> tuple[str, str] | None:
     if "level=" in text[:120] and (match := _LOGRUS.match(text)):
         error = _LOGRUS_ERROR.search(text, match.end())
         return _level(match[1]), _unquoted(match[2]) + (f": {_unquoted(error[1])}" if error else "")
-    if "\t" in text[:8] and (match := _ZAP.match(text)):
+    if ("\t" in text[:8] or "  " in text[:8]) and (match := _ZAP.match(text)):
         return _level(match[1]), match[2].replace("\t", " ")
     return None
 

@@ -41,6 +41,9 @@ _OF_POD = ("ref", "args", "gpu_count")
 """What a replica derives of its pod alone."""
 
 _LEAST_LOG = 40
+_OF_SIGNALS = 128
+"""Above it an exit code tells of a signal."""
+
 _BY_RUNTIME = ("StartError", "ContainerCannotRun", "ContainerStatusUnknown", "OOMKilled")
 """Reasons of ends whose message is not the container's own."""
 
@@ -177,7 +180,15 @@ class Replica:
         The end of it, as the container left it for its status, where no log was read.
         """
         found = self.previous_log if self._died_in_previous_log else self.log or self.previous_log
+        if found is not None and self._failed:
+            found = found.of_the_dead()
         return found or self._last_message
+
+    @property
+    def _failed(self) -> bool:
+        """Whether the instance that ended last failed by itself: neither a signal ended it nor the kernel."""
+        death = self.last_death if self.observed else None
+        return death is not None and 0 < death.exit_code < _OF_SIGNALS and death.reason != "OOMKilled"
 
     @cached_property
     def _last_message(self) -> LogReading | None:

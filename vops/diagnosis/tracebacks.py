@@ -267,6 +267,7 @@ class _Reader:
             self._request = not self._thread or any(name in text for name in _HARMLESS_THREADS)
             return
         if not text or text[0] in " \t":
+            self._read_headless(text)
             return
         match = _ARGPARSE.match(text)
         if match is not None:
@@ -279,6 +280,12 @@ class _Reader:
             self._begin(match, line)
         elif line.place or text.startswith("INFO:"):
             self._unchain()
+            self._frames.clear()
+
+    def _read_headless(self, text: str) -> None:
+        """A call of a traceback whose beginning was cut off."""
+        if "File " in text[:12] and (frame := _FRAME.match(text)) is not None:
+            self._frames.append(f"{frame[1]}:{frame[2]}")
 
     def _unchain(self) -> None:
         if not self._linked:

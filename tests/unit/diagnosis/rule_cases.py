@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.unit.diagnosis import cases_capacity, cases_logs, cases_scheduling, cases_serving, cases_start
+from tests.unit.diagnosis import (
+    cases_capacity,
+    cases_logs,
+    cases_places,
+    cases_scheduling,
+    cases_serving,
+    cases_start,
+)
 from tests.unit.diagnosis.cluster_parts import (
     HEALTH,
     TAINT,
@@ -267,6 +274,6 @@ NEAR_MISSES |= (
 )
 TOGETHER |= cases_capacity.TOGETHER | cases_scheduling.TOGETHER | cases_start.TOGETHER
 
-FIRES |= cases_serving.FIRES
-NEAR_MISSES |= cases_serving.NEAR_MISSES
+FIRES |= cases_serving.FIRES | cases_places.FIRES
+NEAR_MISSES |= cases_serving.NEAR_MISSES | cases_places.NEAR_MISSES
 TOGETHER |= cases_serving.TOGETHER

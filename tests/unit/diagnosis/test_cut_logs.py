@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.diagnosis.cases_logs import alone
+from tests.unit.diagnosis.cases_logs import alone, printed
 from vops.diagnosis.diagnose import diagnose_all
 from vops.diagnosis.logs import read_log
 
@@ -84,3 +84,55 @@ def test_once_vllm_has_begun_a_warning_needs_an_exception_to_be_the_cause() -> N
         read_log(begun + "w1:88:88 [0] socket.cc:484 NCCL WARN socketStartConnect: Connect to 10.0.2.9 failed").root
         is None
     )
+
+
+BAR = "Loading safetensors checkpoint shards:  75% Completed | 3/4 [00:08<00:02,  2.83s/it]"
+XET = '{"level":"WARN","fields":{"message":"Reqwest(reqwest::Error { url: \\"https://x.hf.co\\" }). Retrying..."}}'
+PASTED = [
+    # a shell's word behind a bar that never got its newline
+    (f"{BAR}Killed", "host-oom"),
+    # a form took the newlines away
+    (
+        'x.py", line 154, in __init__ (VllmWorkerProcess pid=236) ERROR 08-23 08:25:25 multiproc_worker_utils.py:226] '
+        "self.pynccl_comm = PyNcclCommunicator( (VllmWorkerProcess pid=236) ERROR 08-23 08:25:25 "
+        'multiproc_worker_utils.py:226] raise RuntimeError(f"NCCL error: {error_str}") (VllmWorkerProcess pid=236) '
+        "ERROR 08-23 08:25:25 multiproc_worker_utils.py:226] RuntimeError: NCCL error: unhandled system error",
+        "nccl-failure",
+    ),
+    # and made spaces of tabs
+    (
+        "2023-10-23T13:19:42Z    ERROR   prometheus_scaler       error executing prometheus query        "
+        '{"error": "context deadline exceeded"}',
+        "autoscaler-no-metric",
+    ),
+    # a traceback without its head
+    (
+        '  File "/x/site-packages/vllm/model_executor/models/gpt_oss.py", line 8, in load_weights\n'
+        "    param = params_dict[name]\nKeyError: 'layers.0.mlp.experts.w13_bias'",
+        "quantization-mismatch",
+    ),
+    # one sentence in two lines
+    (
+        "401 Client Error. (Request ID: Root=1-67a4cb22)\n\nCannot access gated repo for url https://huggingface.co/x/y.",
+        "token-missing",
+    ),
+    ("[26.1] Memory cgroup out of memory: Killed process 57 (VLLM::Worker_TP) total-vm:1kB", "host-oom"),
+    (
+        "I1129 11:18:42.742117       1 main.go:381] No devices found. Waiting indefinitely. k8s-device-plugin",
+        "gpu-not-advertised",
+    ),
+    ('time=2026-01-13T14:23:40Z level=INFO msg="Starting dcgm-exporter"\nexit status 1', "dcgm-exporter-failure"),
+]
+
+
+@pytest.mark.parametrize(("text", "cause"), PASTED, ids=[str(number) for number in range(len(PASTED))])
+def test_what_pasting_does_to_a_log_hides_nothing(text: str, cause: str) -> None:
+    (report,) = diagnose_all(alone(text + "\n")())
+    assert report.findings[0].cause == cause
+
+
+def test_retries_at_the_end_are_the_cause_of_a_container_that_failed_and_of_no_other() -> None:
+    log = f"INFO 11-24 02:00:00 [a.py:1] Starting to load model x...\n{XET}\n"
+    failed = diagnose_all(printed(log, exit_code=1)())
+    assert failed[0].findings[0].cause == "hub-unreachable"
+    assert not diagnose_all(alone(log)())[0].findings

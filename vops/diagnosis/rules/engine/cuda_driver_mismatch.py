@@ -42,6 +42,7 @@ _NO_CODE = lazy_pattern(
     r"|ptxas.{0,200}(?:is not defined|not supported|[Uu]nsupported)|is not a recognized processor for this target"
     r"|Internal Triton PTX codegen error"
     r"|only supports? Ampere GPUs or newer|Minimum required [Cc]uda capability|Invalid architecture value"
+    r"|too old to be supported by the triton|device kernel image is invalid|CUDA_ERROR_INVALID_IMAGE"
     r"|CUDA_ERROR_NO_BINARY_FOR_GPU|not supported on (?:this|your) GPU architecture|requires (?:device with )?compute "
     r"capability (?:>=? ?)?\d|does not support (?:compute capability|SM) ?\d|PassManager::run failed"
 )

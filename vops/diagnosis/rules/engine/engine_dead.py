@@ -33,9 +33,11 @@ _CRASH = lazy_pattern(
     r"|invalid (?:program counter|device function|configuration argument)|(?:CUDA|HIP) error: "
     r"|CUDNN_STATUS_(?!NOT_SUPPORTED)"
     r"|CUBLAS_STATUS_(?!ALLOC_FAILED)|^Abort: |^Signal: .{0,120}(?:[Ss]egmentation|[Ss]egfault|SIGSEGV|SIGABRT|Aborted"
-    r"|signal (?:6|11))|c10::Error|cudaErrorIllegalAddress|cudaErrorAssert"
+    r"|signal (?:6|11))|c10::Error|[Cc]utlass error: |[Cc]uda status: |cudaErrorIllegalAddress|cudaErrorAssert"
 )
-_WORKER = lazy_pattern(r"Worker exit type: SYSTEM_ERROR|[Tt]he actor died unexpectedly|worker process has died")
+_WORKER = lazy_pattern(
+    r"Worker exit type: SYSTEM_ERROR|[Tt]he actor died unexpectedly|worker process has died|^Actor: "
+)
 _UNHEALTHY = 503
 """What vLLM's /health answers when its engine is dead; before the engine is up nothing listens."""
 _ASKING = ("Readiness", "Liveness")

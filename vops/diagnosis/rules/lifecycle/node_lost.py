@@ -19,11 +19,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vops.diagnosis import endings, evidence, remedies
+from vops.diagnosis import deaths, endings, evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.resources import Condition, Node
+from vops.model.snapshot import Source
 
 _REASONS = {
     "NodeLost": "is unresponsive",
@@ -41,6 +43,7 @@ _SPOT_LABELS = {
     "kubernetes.azure.com/scalesetpriority": "spot",
 }
 _LOST_CONTAINERS = ("ContainerStatusUnknown",)
+_BY_RAY = lazy_pattern(r"^Lost: |NodeDiedError|has been marked dead because the detector")
 
 
 @rule(cause="node-lost", branch=Branch.GONE, explains={"host-oom", "engine-dead"}, order=6)
@@ -92,6 +95,26 @@ def node_restarted(replica: Replica) -> Verdict | None:
         evidence=(*evidence.exit_status(replica), *_node_evidence(replica)),
         confidence=Confidence.STRONG,
         fixes=(_fix(replica),),
+    )
+
+
+@rule(cause="node-lost", branch=Branch.DIED, needs={Source.LOGS}, order=66, even_when_ready=True, signature=_BY_RAY)
+def ray_node_lost(replica: Replica) -> Verdict | None:
+    """A node of a Ray cluster whose raylet went away or does not answer."""
+    hit = deaths.error(replica, _BY_RAY)
+    if hit is None:
+        return None
+    return deaths.verdict(
+        replica,
+        hit,
+        f"Ray has lost a node of the group of {replica.name}: {deaths.quoted(hit, 140)}",
+        deaths.steps(
+            replica,
+            "Bring the lost worker back",
+            "See the pod at that address (kubectl get pods -o wide): how it ended (OOMKilled, evicted, its node gone), "
+            "and its log with --previous.",
+            "A group starts again as a whole: delete the head's pod when all workers are there.",
+        ),
     )
 
 

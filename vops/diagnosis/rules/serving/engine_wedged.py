@@ -3,7 +3,8 @@
 What it finds
     Requests run at both of two scrapes of one process, and between them the engine made no step and no token. From 15
     seconds on it is a suspicion: a first request may compile kernels for so long. From a minute on it is an error; vLLM
-    itself warns of its workers after 60 seconds. An idle server makes no steps either, and is left alone.
+    itself warns of its workers after 60 seconds. An idle server makes no steps either, and is left alone. Or a log in
+    which the server of an older vLLM gave up a step after 60 seconds.
 
 Why it matters
     The pod stays Ready and in its Service, and every request that reaches it hangs until the client gives up. Probes on
@@ -18,7 +19,7 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import evidence, load, remedies
+from vops.diagnosis import deaths, evidence, load, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence, Fix, Severity
 from vops.diagnosis.load import Window
@@ -29,6 +30,7 @@ from vops.model.snapshot import Source
 
 _SUSPICIOUS_S = 15.0
 _CERTAIN_S = 60.0
+_TIMED_OUT = lazy_pattern(r"^Hang: |TimeoutError.{0,40} @ .{0,120}async_llm_engine\.py:|Engine iteration timed out")
 _STUCK = lazy_pattern(r"No available shared memory broadcast block|Watchdog caught collective operation timeout")
 
 
@@ -52,6 +54,22 @@ def engine_wedged(replica: Replica) -> Verdict | None:
         confidence=Confidence.STRONG if sure else Confidence.PROBABLE,
         severity=Severity.ERROR if sure else Severity.WARNING,
         fixes=(_fix(replica),),
+    )
+
+
+@rule(
+    cause="engine-wedged", branch=Branch.DIED, needs={Source.LOGS}, order=63, even_when_ready=True, signature=_TIMED_OUT
+)
+def engine_step_timed_out(replica: Replica) -> Verdict | None:
+    """A step that took so long that the server of vLLM 0.4 to 0.8 gave its engine up."""
+    hit = deaths.error(replica, _TIMED_OUT)
+    if hit is None:
+        return None
+    return deaths.verdict(
+        replica,
+        hit,
+        f"A step of {replica.name} took longer than VLLM_ENGINE_ITERATION_TIMEOUT_S (60 s): its engine hangs",
+        _fix(replica),
     )
 
 

@@ -1,0 +1,55 @@
+"""Cases of the rules that judge an unknown exception of a start by the code that raised it, and of what Ray and older
+engines say without one."""
+
+from __future__ import annotations
+
+from tests.unit.diagnosis.cases_logs import SERVED, STARTING, Case, printed
+
+_TRACE = """\
+(EngineCore_DP0 pid=9) ERROR 11-24 02:00:40 [core.py:700] Traceback (most recent call last):
+(EngineCore_DP0 pid=9) ERROR 11-24 02:00:40 [core.py:700]   File "/usr/lib/python3.12/site-packages/{}", line 8, in {}
+(EngineCore_DP0 pid=9) ERROR 11-24 02:00:40 [core.py:700] {}
+"""
+NODE_DEAD = (
+    "(raylet) The node with node id: 0f21 and address: 10.0.0.51 has been marked dead because the detector has missed "
+    "too many heartbeats from it."
+)
+TIMED_OUT = "ERROR 10-30 11:47:47 async_llm_engine.py:656] Engine iteration timed out. This should never happen!"
+
+
+def failed_at(path: str, function: str, error: str, before: str = STARTING) -> Case:
+    """A start that ended with an exception raised there."""
+    return printed(before + _TRACE.format(path, function, error))
+
+
+LAYERS = "vllm/model_executor/layers"
+FIRES: dict[str, Case] = {
+    "quantization-code-failed": failed_at(
+        f"{LAYERS}/x.py", "load_weights", "KeyError: 'layers.0.mlp.experts.w13_bias'"
+    ),
+    "model-code-failed": failed_at("vllm/model_executor/models/olmo.py", "__init__", "AssertionError: odd layer count"),
+    "compiler-failed": failed_at("triton/compiler/code_generator.py", "visit", "CompilationError: at 7:11: y = x"),
+    "settings-refused": failed_at("vllm/v1/attention/backends/a.py", "build", "ValueError: head size 80 of no backend"),
+    "group-failed": failed_at("torch/distributed/distributed_c10d.py", "_new_group", "RuntimeError: rank 3 of 2"),
+    "hub-client-failed": failed_at("huggingface_hub/file_download.py", "xet_get", "RuntimeError: stream ended"),
+    "weights-reader-failed": failed_at("safetensors/torch.py", "load_file", "OverflowError: int too big"),
+    "ray-node-lost": printed(NODE_DEAD),
+    "engine-step-timed-out": printed(TIMED_OUT),
+}
+NEAR_MISSES: dict[str, Case] = {
+    # a tensor that quantization has nothing to do with
+    "quantization-code-failed": failed_at(f"{LAYERS}/x.py", "load_weights", "KeyError: 'lm_head.weight'"),
+    # what failed while it served says nothing of the model
+    "model-code-failed": failed_at("vllm/model_executor/models/olmo.py", "forward", "AssertionError: x", SERVED),
+    # the rule about that cause knows these words
+    "compiler-failed": failed_at("triton/runtime/build.py", "_build", "RuntimeError: Failed to find C compiler."),
+    # an accident of code that runs is no refusal
+    "settings-refused": failed_at("vllm/v1/worker/gpu_worker.py", "load_model", "RuntimeError: something"),
+    "group-failed": failed_at("torch/distributed/distributed_c10d.py", "f", "DistStoreError: Timed out after 601 s"),
+    "hub-client-failed": failed_at("huggingface_hub/utils/_http.py", "f", "GatedRepoError: 403 Client Error."),
+    "weights-reader-failed": failed_at(
+        "safetensors/torch.py", "f", "FileNotFoundError: No such file: '/m/config.json'"
+    ),
+    "ray-node-lost": printed("(raylet) The node with node id: 0f21 and address: 10.0.0.51 has joined the cluster."),
+    "engine-step-timed-out": printed("ERROR 10-30 11:47:47 async_llm_engine.py:56] Engine background task failed"),
+}

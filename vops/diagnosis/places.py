@@ -1,0 +1,107 @@
+"""Where in the code an exception was raised, for those whose words no rule knows.
+
+vLLM, its libraries and their versions raise thousands of different sentences; the module that raises one tells what it
+is about. The innermost call that lies in a telling module decides. Nothing here is certain.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.logs import Stage
+from vops.diagnosis.tracebacks import LoggedError
+from vops.model.patterns import lazy_pattern
+
+
+class Place(StrEnum):
+    """What the code is for that failed."""
+
+    QUANTIZATION = "quantization"
+    WEIGHTS = "weights"  # giving a checkpoint's tensors to the model's code
+    MODEL = "model"  # the model's own code and configuration
+    TOKENIZER = "tokenizer"
+    SETTINGS = "settings"  # what combines settings: platforms, attention backends, workers, the cache's layout
+    GROUP = "group"  # processes that work together
+    COMPILER = "compiler"  # torch.compile, Triton and kernels that are built at start
+    HUB = "hub"
+    FILES = "files"  # reading weights from a disk
+
+
+_PLACES = (
+    (
+        Place.QUANTIZATION,
+        lazy_pattern(
+            r"vllm/model_executor/(?:layers/quantization|kernels/linear)/|compressed_tensors/|auto_gptq/|gptqmodel/"
+            r"|bitsandbytes/|awq/|llmcompressor/|vllm/model_executor/layers/fused_moe/oracle/"
+        ),
+    ),
+    (Place.FILES, lazy_pattern(r"^safetensors/|^torch/serialization|runai_model_streamer/|fastsafetensors/")),
+    (
+        Place.WEIGHTS,
+        lazy_pattern(
+            r"vllm/model_executor/.{1,120}:(?:load_weights|_load_\w{1,40}|weight_loader\w{0,20}|load_\w{0,30}weight\w{0,20}"
+            r"|[\w.]{0,40}weight_loader\w{0,20})$|vllm/model_executor/(?:model_loader/weight_utils|parameter)\.py:"
+        ),
+    ),
+    (
+        Place.TOKENIZER,
+        lazy_pattern(r"transformers/(?:tokenization|convert_slow)|^(?:tokenizers|sentencepiece|tiktoken)/"),
+    ),
+    (Place.HUB, lazy_pattern(r"^(?:huggingface_hub|hf_transfer|hf_xet|modelscope)/|transformers/utils/hub\.py:")),
+    (
+        Place.COMPILER,
+        lazy_pattern(
+            r"^(?:triton|torch/_inductor|torch/_dynamo|torch/utils/cpp_extension|flashinfer|deep_gemm|tilelang"
+            r"|tvm_ffi|tvm)/|^torch/utils/cpp_extension|vllm/(?:compilation|vllm_flash_attn|third_party|triton_utils)/|vllm/utils/deep_gemm"
+        ),
+    ),
+    (
+        Place.GROUP,
+        lazy_pattern(
+            r"^torch/distributed/|vllm/distributed/(?:parallel_state|device_communicators/|utils|stateless|elastic_ep)"
+        ),
+    ),
+    (
+        Place.MODEL,
+        lazy_pattern(
+            r"vllm/model_executor/(?:models|layers)/|vllm/transformers_utils/|^transformers/|transformers_modules/"
+        ),
+    ),
+    (
+        Place.SETTINGS,
+        lazy_pattern(
+            r"^vllm/(?:config|platforms|attention|v1/attention|v1/worker|worker|v1/core|v1/engine|v1/executor|engine"
+            r"|executor|v1/spec_decode|spec_decode|v1/kv_offload|v1/sample|v1/kv_cache_interface|device_allocator"
+            r"|distributed/kv_transfer|distributed/eplb|distributed/ec_transfer|reasoning|tool_parsers|plugins"
+            r"|entrypoints/(?:openai/(?:api_server|cli_args|serving_engine|server_utils)|cli|launcher))"
+        ),
+    ),
+)
+_REFUSALS = ("ValueError", "NotImplementedError", "AssertionError", "TypeError")
+_SOME_CALLS = 12
+_ANYWHERE = lazy_pattern(r"/v1/executor/|/executor/|multiproc_executor|worker_base|uniproc_executor|abstract\.py")
+"""Calls that every failure passes."""
+
+
+def place_of(replica: Replica) -> tuple[Place, LoggedError] | None:
+    """What code failed, while the server started; None when its words say nothing, or it has served."""
+    log = replica.death_log
+    if log is None or log.root is None or log.ready or log.terminated:
+        return None
+    found = next((place for frame in reversed(log.root.frames[-_SOME_CALLS:]) if (place := _at(frame))), None)
+    if found is None or (found is Place.SETTINGS and not _refuses(log.root, log.stage)):
+        return None
+    return found, log.root
+
+
+def _at(frame: str) -> Place | None:
+    for place, pattern in _PLACES:
+        if pattern.search(frame) and not (place is Place.SETTINGS and _ANYWHERE.search(frame)):
+            return place
+    return None
+
+
+def _refuses(error: LoggedError, stage: Stage) -> bool:
+    """Whether it is the word of a check, and not an accident of code that runs."""
+    return error.short_type in _REFUSALS and bool(error.message) and stage.rank < Stage.SERVING.rank

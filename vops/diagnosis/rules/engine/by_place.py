@@ -1,0 +1,145 @@
+"""A start that failed with words that no rule knows, judged by the code that raised them.
+
+What it finds
+    An exception of a start whose message is nobody's, raised in code that is for one thing only: a quantization
+    method, the weights of a checkpoint, a model's own code, its tokenizer, a check of settings, the group of
+    processes, a compiler of kernels, the hub's client.
+
+Why it matters
+    Versions of vLLM and of its libraries raise thousands of sentences; what the code is for says where to look.
+
+Evidence
+    The exception, and where it was raised. It is never more than a suspicion.
+
+Fix
+    By hand, by what the code is for.
+"""
+
+from __future__ import annotations
+
+from vops.diagnosis import deaths, remedies
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Confidence
+from vops.diagnosis.places import Place, place_of
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.tracebacks import LoggedError
+from vops.model.patterns import lazy_pattern
+from vops.model.snapshot import Source
+
+_OTHER_IMAGE = "Try the next version of the image, then the last one that worked; report it with its traceback."
+_OF_QUANTIZATION = lazy_pattern(
+    r"scale|absmax|quant|qweight|zeros|zero_point|g_idx|packed|_bias'|\bw(?:13|2)_|experts|bnb|fp8|mxfp4|nvfp4|int[48]"
+)
+
+
+@rule(cause="quantization-mismatch", branch=Branch.DIED, needs={Source.LOGS}, order=93, last_resort=True)
+def quantization_code_failed(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        _found(replica, Place.QUANTIZATION) or _quantized_weights(replica),
+        "the quantization of its weights",
+        "Load the quantization that vLLM reads best for this model",
+        "Remove --quantization, so that vLLM reads the method from the model's config; where that fails too, use "
+        "another quantization of the model, or the unquantized one.",
+        _OTHER_IMAGE,
+    )
+
+
+@rule(cause="unsupported-architecture", branch=Branch.DIED, needs={Source.LOGS}, order=94, last_resort=True)
+def model_code_failed(replica: Replica) -> Verdict | None:
+    found = _found(replica, Place.MODEL) or (
+        _found(replica, Place.WEIGHTS) if not _quantized_weights(replica) else None
+    )
+    return _verdict(
+        replica,
+        found,
+        "its code for this model",
+        "Bring the model and the version of vLLM together",
+        "Set the image to a newer vLLM: its release notes and list of models tell from which version on this one runs.",
+        "See that the model's files are of one revision, and those that its makers published.",
+    )
+
+
+@rule(cause="broken-install", branch=Branch.DIED, needs={Source.LOGS}, order=95, last_resort=True)
+def compiler_failed(replica: Replica) -> Verdict | None:
+    found = _found(replica, Place.COMPILER)
+    return _verdict(
+        replica,
+        found or _found(replica, Place.TOKENIZER),
+        "compiling its kernels" if found else "reading the tokenizer",
+        "Use an image whose packages go together",
+        "--enforce-eager avoids compiling the model; another --attention-backend avoids most kernels."
+        if found
+        else "See that the tokenizer's files are there, and use an image with a newer transformers and tokenizers.",
+        _OTHER_IMAGE,
+    )
+
+
+@rule(cause="bad-argument", branch=Branch.DIED, needs={Source.LOGS}, order=96, last_resort=True)
+def settings_refused(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        _found(replica, Place.SETTINGS),
+        "checking its settings",
+        "Change the setting that it is about",
+        "Leave out the optional flags one by one, those that the message is about first: they do not go together for "
+        "this model and GPU.",
+        _OTHER_IMAGE,
+    )
+
+
+@rule(cause="nccl-failure", branch=Branch.DIED, needs={Source.LOGS}, order=97, last_resort=True)
+def group_failed(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        _found(replica, Place.GROUP),
+        "forming the group of its processes",
+        "Let the ranks reach each other",
+        "Set env NCCL_DEBUG=INFO: its warning names what failed. See that all ranks run the same image, and that the "
+        "pod has as many GPUs as --tensor-parallel-size.",
+    )
+
+
+@rule(cause="hub-unreachable", branch=Branch.DIED, needs={Source.LOGS}, order=98, last_resort=True)
+def hub_client_failed(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        _found(replica, Place.HUB),
+        "fetching the model",
+        "Let the container reach the hub, or bring the model to it",
+        "Open the way out (egress, DNS, proxy, certificates), or seed the model into a claim and set HF_HUB_OFFLINE=1.",
+    )
+
+
+@rule(cause="corrupted-download", branch=Branch.DIED, needs={Source.LOGS}, order=99, last_resort=True)
+def weights_reader_failed(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        _found(replica, Place.FILES),
+        "reading the files of the weights",
+        "Load the model's files again",
+        "Delete the model from the cache and download it again: a download that was cut off stays there.",
+    )
+
+
+def _found(replica: Replica, place: Place) -> LoggedError | None:
+    found = place_of(replica)
+    return found[1] if found is not None and found[0] is place else None
+
+
+def _quantized_weights(replica: Replica) -> LoggedError | None:
+    """A tensor without a place in the model's code, of those that only quantization has."""
+    error = _found(replica, Place.WEIGHTS)
+    return error if error is not None and _OF_QUANTIZATION.search(error.message) else None
+
+
+def _verdict(replica: Replica, error: LoggedError | None, doing: str, title: str, *steps: str) -> Verdict | None:
+    if error is None:
+        return None
+    where = error.frames[-1].partition(":")[0]
+    return Verdict(
+        summary=f"{replica.name} failed while {doing}: {str(error)[:160]} (raised in {where})",
+        evidence=deaths.shown_of(replica, error),
+        confidence=Confidence.POSSIBLE,
+        fixes=(remedies.by_steps(replica, title, steps),),
+    )
