@@ -35,7 +35,7 @@ COMMANDS = (
     "fleet", "nodes", "logs", "diagnose", "fix", "ns inference", "ns", "ns nowhere", "sort kv", "columns pod kv",
     "columns", "theme ascii", "theme day", "theme night", "theme mono", "density", "live", "help", "nonsense", "",
 )  # fmt: skip
-FILTERS = ("llama", "!ready", "[", "-l app", "-l !!", "-f lma", "nothing at all", "")
+FILTERS = ("llama", "(.*a){14}x", "!ready", "[", "-l app", "-l !!", "-f lma", "nothing at all", "")
 KEYS = (
     *"dflsSnzcrp012345wy?.[]{}jkgGaxhJ ", "enter", "escape", "escape", "escape", "tab", "shift+tab", "up", "down",
     "left", "right", "shift+left", "shift+right", "pageup", "pagedown", "home", "end", "backspace", "ctrl+f", "ctrl+b",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -10,6 +9,7 @@ from typing import NamedTuple
 
 from vops.model.selectors import Matches, selector
 from vops.render.fleet_rows import FleetView, ReplicaRow, WorkloadRow
+from vops.render.searching import search_for
 
 Labels = Mapping[str, str]
 
@@ -17,7 +17,7 @@ Labels = Mapping[str, str]
 class Match(NamedTuple):
     """A filter as typed, in the manner of k9s.
 
-    `TEXT` is a regular expression (taken literally when it is no valid one), `!TEXT` its inverse,
+    `TEXT` is a regular expression (taken literally when it is no valid one, or takes too long), `!TEXT` its inverse,
     `-l SELECTOR` a label selector as kubectl takes it, `-f TEXT` letters that occur in this order.
     """
 
@@ -29,7 +29,7 @@ class Match(NamedTuple):
         kind, text = self._parts
         if kind == "-l":
             return "" if _selector(text) else " (no label selector)"
-        return " (taken literally)" if not kind and _pattern(text)[1] else ""
+        return search_for(text).remark if not kind else ""
 
     @property
     def _parts(self) -> tuple[str, str]:
@@ -51,16 +51,7 @@ class Match(NamedTuple):
             return matches is not None and matches(labels)
         if kind == "-f":
             return _in_order(wanted, text)
-        return _pattern(wanted)[0].search(text) is not None
-
-
-@lru_cache(maxsize=64)
-def _pattern(text: str) -> tuple[re.Pattern[str], bool]:
-    """The expression, and whether it had to be taken literally."""
-    try:
-        return re.compile(text, re.IGNORECASE), False
-    except re.error:
-        return re.compile(re.escape(text), re.IGNORECASE), True
+        return search_for(wanted).finds(text)
 
 
 def _in_order(wanted: str, text: str) -> bool:
