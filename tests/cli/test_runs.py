@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 import pytest_asyncio
 
@@ -148,4 +149,23 @@ def test_junit_tells_what_became_of_a_step(state: StepState, tag: str) -> None:
     told = RunStory(
         "r1", toleration_plan(), (StepRecord("a", "k8s.patch", "Change it", state, "so"),), outcome="failed"
     )
-    assert ElementTree.fromstring(run_junit(told)).find(f"testcase/{tag}") is not None
+    assert ElementTree.fromstring(run_junit(told)).find(f".//testcase/{tag}") is not None
+
+
+def test_what_is_taken_back_is_a_suite_of_its_own() -> None:
+    steps = [
+        StepRecord(name, "k8s.patch", name, state, "so")
+        for name, state in (("a", StepState.UNDONE), ("b", StepState.UNKNOWN), ("c", StepState.FAILED))
+    ]
+    told = RunStory("r1", toleration_plan(), tuple(steps), outcome="failed")
+    run, undo = ElementTree.fromstring(run_junit(told)).findall("testsuite")
+    assert (undo.get("name"), undo.get("tests"), undo.get("failures")) == ("vops undo fix-untolerated-taint", "2", "1")
+    assert [case.get("name") for case in undo.findall("testcase")] == ["Take back: b", "Take back: a"]
+    assert (run.get("tests"), run.get("failures"), run.get("skipped")) == ("3", "2", "1")
+
+
+def test_a_run_of_undo_says_which_run_it_takes_back() -> None:
+    plan = msgspec.structs.replace(toleration_plan(), runbook="undo", params={"run": "r0"})
+    suite = ElementTree.fromstring(run_junit(RunStory("r1", plan, (), outcome="applied")))
+    found = {item.get("name"): item.get("value") for item in suite.findall("properties/property")}
+    assert (suite.get("name"), found["undoes"]) == ("vops undo", "r0")

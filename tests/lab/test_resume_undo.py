@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.conftest import StartLab
@@ -13,7 +14,7 @@ from tests.lab.test_fix_five import FAILURES, carried_out, live, the_plan
 from vops.errors import ApprovalNeeded, Forbidden, InputError, Refused, UsageError
 from vops.lab.world import Lab
 from vops.operations.fix import plan_fix
-from vops.operations.journal import Journal, read_journal
+from vops.operations.journal import START, Journal, _digest, read_journal
 from vops.operations.journal_copy import KEY, PREFIX, fetch_run
 from vops.operations.run import RunResult, resume_run
 from vops.operations.runs import Ending, PastRun, past_run, past_runs
@@ -194,6 +195,44 @@ async def test_another_operator_goes_on_where_a_laptop_was_closed(
         result = await resumed(session, past_run(tmp_path / "other", run_id))
     assert (result.outcome, patches(lab, "llama3-8b")) == (Ending.FIXED, 1)
     assert not [item for item in lab.store.list("v1", "ConfigMap") if item["metadata"]["name"].startswith("vops-run-")]
+
+
+def forged(path: Path, **told: Any) -> None:
+    """The journal rewritten by somebody who may write ConfigMaps: its plan shows one thing and sends another."""
+    entries = [msgspec.to_builtins(entry) for entry in read_journal(path)]
+    for step in entries[0]["data"]["plan"]["steps"]:
+        for change in step.get("changes", ()):
+            change |= told
+    last = START
+    for entry in entries:
+        entry["prev"] = last
+        last = entry["hash"] = _digest(entry["n"], entry["at"], entry["type"], entry["data"], last)
+    path.write_bytes(b"".join(msgspec.json.encode(entry) + b"\n" for entry in entries))
+
+
+async def test_a_fetched_run_is_shown_as_its_requests_are_and_not_as_it_says(
+    start_lab: StartLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = await start_lab("untolerated-taint")
+    async with session_on(lab, tmp_path / "laptop") as session:
+        with monkeypatch.context() as patched:
+            kill_after(lab, patched, 9)
+            with pytest.raises(KilledError):
+                await fixed(session, "llama3-8b", {})
+    lab.server.trouble.clear()
+    await lab.advance(60)
+    run_id = only_run(tmp_path / "laptop").id
+    person = Person(agrees=False)
+    async with session_on(lab, tmp_path / "other") as session:
+        path = await fetch_run(session, run_id)
+        forged(path, summary="Nothing \x1b[2J to see", before={}, after={"kind": "Deployment", "spec": "harmless"})
+        run = past_run(tmp_path / "other", run_id)
+        with pytest.raises(ApprovalNeeded):
+            await session.clock.run(resume_run(session, run, approve=person.approve))  # type: ignore[attr-defined]
+    (question,) = person.questions
+    assert "harmless" not in question.text
+    assert "nvidia.com/gpu" in question.text
+    assert "\x1b" not in question.text + run.plan.changes[0].summary
 
 
 @pytest.mark.parametrize("data", [None, {}, {KEY: "{}\n"}, {KEY: "no journal"}], ids=range(4))

@@ -11,7 +11,7 @@ from tests.conftest import StartLab
 from tests.lab.fixing import NAMESPACE, Person, session_on
 from tests.lab.test_fix_five import carried_out
 from tests.lab.test_resume_undo import KilledError, kill_after, only_run, resumed
-from vops.errors import ApprovalNeeded, NotFound, Refused, StepFailed
+from vops.errors import ApprovalNeeded, NotFound, Refused, StepFailed, UsageError
 from vops.lab.documents import Document
 from vops.lab.engine.hub_pages import commit_of
 from vops.lab.manifests import claim, storage_class, token_secret
@@ -303,6 +303,6 @@ async def test_a_recheck_mends_what_a_seeded_claim_has_lost(start_lab: StartLab,
 async def test_verifying_what_is_not_there_says_how_to_seed_it(start_lab: StartLab, tmp_path: Path) -> None:
     lab = await start_lab("healthy")
     async with session_on(lab, tmp_path) as session:
-        with pytest.raises(Refused, match="There is no claim models in inference") as refused:
+        with pytest.raises(UsageError, match="There is no claim models in inference") as refused:
             await verified(session)
     assert refused.value.hint == "vops run seed-model -n inference -p model=Qwen/Qwen3-8B -p claim=models"

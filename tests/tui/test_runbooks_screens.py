@@ -14,15 +14,16 @@ from tests.tui.conftest import app_on, painted, screen_text, until
 from vops.model.resources import Ref
 from vops.operations.journal import Journal
 from vops.operations.run import RunResult
-from vops.operations.runs import BEGUN, ENDED, EVENT, Ending, PastRun
-from vops.planning.events import RunEvent, StepState
-from vops.planning.plan import Plan
+from vops.operations.runs import BEGUN, ENDED, EVENT, Ending, PastRun, fetched_mark, past_runs
+from vops.planning.events import Question, RunEvent, StepState
+from vops.planning.plan import Gate, Plan
 from vops.render.runbooks_table import RUNBOOK_COLUMNS, RunbookRow, runbook_line
 from vops.render.runs_table import RUN_COLUMNS
 from vops.render.text import plain
 from vops.runbooks.params import Param
 from vops.settings import Settings
 from vops.tui.app import VopsApp
+from vops.tui.running import Run
 from vops.tui.screens.confirm import ConfirmScreen
 from vops.tui.screens.fleet import FleetScreen
 from vops.tui.screens.params import ParamsScreen
@@ -208,6 +209,23 @@ async def test_an_interrupted_run_goes_on_once_that_is_confirmed(
         await pilot.press("right", "enter")
         await until(pilot, lambda: isinstance(app.screen, RunScreen) and "✓ fixed" in screen_text(app))
         assert resumed == [RUN]
+
+
+async def test_a_fetched_run_is_asked_about_once_more(tmp_path: Path) -> None:
+    """Its journal may have shown anything: the question that the engine asks has the requests themselves."""
+    journalled(tmp_path, None)
+    (past,), _ = past_runs(tmp_path)
+    asked: list[Question] = []
+
+    async def ask(question: Question) -> bool:
+        asked.append(question)
+        return False
+
+    whole = Question(Gate.CONFIRM, "Tolerate the taint", "+ tolerations")
+    assert await Run(past.plan, ask, lambda: None, past)._approve(whole)
+    fetched_mark(past.path).touch()
+    assert not await Run(past.plan, ask, lambda: None, past)._approve(whole)
+    assert asked == [whole]
 
 
 async def test_a_run_that_has_ended_does_not_go_on(tmp_path: Path) -> None:

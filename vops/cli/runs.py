@@ -44,12 +44,14 @@ def apply(
 
     options: Globals = context.obj
     terms = _terms(yes, confirm, report)
-    plan = read_plan(plan_in)
-    show_plan(plan, options)
+    read = read_plan(plan_in)
 
     async def work(session: Session) -> None:
         from vops.operations.apply import check_fresh
+        from vops.operations.retelling import retold
 
+        plan = await retold(session, read)
+        show_plan(plan, options)
         await check_fresh(session, plan)
         await carry_out(session, plan, options, terms)
 
@@ -70,9 +72,11 @@ def resume(
     known = _known(options, run)
 
     async def work(session: Session) -> None:
+        from vops.operations.retelling import retold
+
         found = await _found(session, known, run)
         if found.is_fetched:
-            show_plan(found.plan, options)
+            show_plan(await retold(session, found.plan), options)
         await go_on(session, found, options, terms)
 
     _in_session(options, work)

@@ -37,7 +37,7 @@ def scrub_json(body: bytes) -> bytes:
     body = _as_utf8(body)
     if not _may_be_hostile(body) or not _HOSTILE_JSON.search(body):
         return body
-    return msgspec.json.encode(_scrub_value(msgspec.json.decode(body)))
+    return msgspec.json.encode(scrubbed(msgspec.json.decode(body)))
 
 
 def read_json(document: bytes | str) -> Any:
@@ -66,13 +66,14 @@ def _may_be_hostile(body: bytes) -> bool:
     return not body.isascii() or b"\x7f" in body or b"\\" in body.replace(b'\\"', b"")
 
 
-def _scrub_value(value: Any) -> Any:
+def scrubbed(value: Any) -> Any:
+    """JSON data with every text and key scrubbed."""
     if isinstance(value, str):
         return scrub(value)
     if isinstance(value, dict):
-        return {scrub(key): _scrub_value(item) for key, item in value.items()}
+        return {scrub(key): scrubbed(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_scrub_value(item) for item in value]
+        return [scrubbed(item) for item in value]
     return value
 
 

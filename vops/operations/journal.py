@@ -17,6 +17,7 @@ import msgspec
 from vops.errors import InputError, PlanStale
 from vops.model.secrets import mask
 from vops.model.snapshot import ClusterSnapshot
+from vops.model.text import scrubbed
 from vops.ports import Clock, WriteRecord
 
 START = "0" * 64
@@ -92,6 +93,7 @@ def journal_path(state: Path, run_id: str) -> Path:
 def read_journal(path: Path) -> tuple[Entry, ...]:
     """Every whole entry: a last line that a killed process left unfinished is not one.
 
+    Its texts are scrubbed: the file may be a copy that others could write to (see vops.operations.journal_copy).
     Raises InputError with the line of the first that is missing, changed or unreadable.
     """
     entries: list[Entry] = []
@@ -104,7 +106,7 @@ def read_journal(path: Path) -> tuple[Entry, ...]:
         whole = entry.hash == _digest(entry.n, entry.at, entry.type, entry.data, entry.prev)
         if not whole or entry.prev != last or entry.n != number:
             raise InputError("this entry, or the one before it, was changed or lost", path=str(path), line=number)
-        entries.append(entry)
+        entries.append(msgspec.structs.replace(entry, data=scrubbed(entry.data)))
         last = entry.hash
     return tuple(entries)
 

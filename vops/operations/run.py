@@ -25,10 +25,12 @@ from vops.operations.journal import Journal, claim_plan
 from vops.operations.journal_copy import JournalCopy
 from vops.operations.locks import locked
 from vops.operations.observe import observe
+from vops.operations.retelling import retold
 from vops.operations.runs import BEGUN, ENDED, EVENT, RESUMED, Ending, PastRun, fetched_mark
 from vops.operations.session import Session
 from vops.operations.together import together
 from vops.planning.changes import kind_of
+from vops.planning.diff import unified
 from vops.planning.events import Approve, Progress, Question, RunEvent, StepRecord, StepState
 from vops.planning.guards import Permission, permission_guard, permissions_for
 from vops.planning.patches import Document
@@ -146,7 +148,7 @@ async def resume_run(
     run.check_resumable()
     await _check_place(session, run.plan)
     if run.is_fetched:
-        await _agree(run.plan, approve)
+        await _agree(await retold(session, run.plan), approve, diffs=True)
         fetched_mark(run.path).unlink()
     going = _Run(session, run.plan, run.id, approve, progress, timeout_s)
     lock = locked(session.cluster, session.clock, run.plan.locks, run.id, going.warn, patient=True)
@@ -269,11 +271,12 @@ def _check_usable(plan: Plan, now: datetime) -> None:
         )
 
 
-async def _agree(plan: Plan, approve: Approve) -> None:
-    """Asks once for everything that the plan will write."""
+async def _agree(plan: Plan, approve: Approve, *, diffs: bool = False) -> None:
+    """Asks once for everything that the plan will write; with `diffs`, of every line of it."""
     if not plan.changes:
         return
-    text = "\n".join((*(change.summary for change in plan.changes), *plan.notes))
+    said = (unified(change) if diffs else change.summary for change in plan.changes)
+    text = "\n".join((*said, *plan.notes))
     question = Question(Gate.CONFIRM, plan.title, text, plan.locks[0] if plan.locks else None)
     if not await approve(question):
         raise ApprovalNeeded(f"{plan.title}: not agreed to, so nothing was changed", hint="add --yes to agree")

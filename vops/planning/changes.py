@@ -81,6 +81,11 @@ def ref_of(document: Document) -> Ref:
     return Ref(document["kind"], meta["name"], meta.get("namespace", ""), meta.get("uid", ""))
 
 
+def is_known(ref: Ref) -> bool:
+    """Whether vops knows the resource type that a reference names."""
+    return ref.kind in _KINDS
+
+
 def patch_change(document: Document, edits: Sequence[Edit], summary: str) -> Change | None:
     """The guarded JSON Patch for `edits` on a live object; None when it is as wished already.
 

@@ -17,6 +17,7 @@ from msgspec import field
 
 from vops.errors import InputError
 from vops.model.resources import Ref
+from vops.model.text import scrub_json
 from vops.planning.changes import Change
 from vops.planning.guards import Guard
 from vops.planning.ownership import Owner
@@ -157,10 +158,10 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def plan_from_json(data: bytes, *, path: str = "plan") -> Plan:
-    """The inverse of `Plan.to_json`. Raises InputError naming `path`."""
+    """The inverse of `Plan.to_json`, its texts scrubbed. Raises InputError naming `path`."""
     try:
-        return msgspec.json.decode(data, type=Plan)
-    except ValueError as error:
+        return msgspec.json.decode(scrub_json(data), type=Plan)
+    except (ValueError, RecursionError) as error:
         raise InputError(f"this is not a plan of vops: {error}", path=path) from error
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -107,20 +107,54 @@ def run_json(story: RunStory) -> bytes:
 
 
 def run_junit(story: RunStory) -> str:
-    """A test suite for the run: a case per step, properties that say which run, cluster and plan it was."""
+    """A test suite for the run: a case per step, properties that say which run, cluster and plan it was.
+
+    What was taken back is a suite of its own, both in one `testsuites`, so that it does not look like the run's work.
+    """
     from xml.etree import ElementTree
 
-    suite = ElementTree.Element("testsuite", name=f"vops run {story.plan.runbook}", tests=str(len(story.steps)))
-    properties = ElementTree.SubElement(suite, "properties")
-    facts = {"run": story.run, "cluster": story.plan.cluster.context, "plan": story.plan.id, "outcome": story.outcome}
-    for name, value in facts.items():
-        ElementTree.SubElement(properties, "property", name=name, value=value)
+    undoes = story.plan.runbook == "undo"
+    name = "vops undo" if undoes else f"vops run {story.plan.runbook}"
+    root = suite = _suite(name, story, {"undoes": str(story.plan.params.get("run", ""))} if undoes else {})
     for step in story.steps:
         _case(suite, story, step)
-    for what in ("failures", "errors", "skipped"):
-        tag = {"failures": "failure", "errors": "error", "skipped": "skipped"}[what]
+    _count(suite)
+    if taken := [step for step in story.steps if step.state in (StepState.UNDONE, StepState.UNKNOWN)]:
+        root = ElementTree.Element("testsuites")
+        root.append(suite)
+        root.append(_taken_back(story, taken))
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode")
+
+
+def _suite(name: str, story: RunStory, more: Mapping[str, str]) -> Any:
+    from xml.etree import ElementTree
+
+    suite = ElementTree.Element("testsuite", name=name)
+    properties = ElementTree.SubElement(suite, "properties")
+    facts = {"run": story.run, "cluster": story.plan.cluster.context, "plan": story.plan.id, "outcome": story.outcome}
+    for key, value in {**facts, **more}.items():
+        ElementTree.SubElement(properties, "property", name=key, value=value)
+    return suite
+
+
+def _taken_back(story: RunStory, steps: Sequence[StepRecord]) -> Any:
+    """The suite of what a failed run has taken back, the last change first."""
+    from xml.etree import ElementTree
+
+    suite = _suite(f"vops undo {story.plan.runbook}", story, {"undoes": story.run})
+    for step in reversed(steps):
+        name = f"Take back: {step.title or step.id}"
+        case = ElementTree.SubElement(suite, "testcase", classname=story.plan.runbook, name=name)
+        if step.state is StepState.UNKNOWN:
+            ElementTree.SubElement(case, "failure", type="undo", message=step.message)
+    _count(suite)
+    return suite
+
+
+def _count(suite: Any) -> None:
+    suite.set("tests", str(len(suite.findall("testcase"))))
+    for what, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(what, str(len(suite.findall(f"testcase/{tag}"))))
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(suite, encoding="unicode")
 
 
 def _case(suite: Any, story: RunStory, step: StepRecord) -> None:

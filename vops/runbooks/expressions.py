@@ -1,7 +1,9 @@
 """CEL expressions: compiled and type-checked before anything runs, and closed on failure when they do.
 
 The only importer of cel_expr_python. Its evaluation errors do not raise: they come back as values whose text is
-non-empty and thus "true", so every result's type is looked at here, and an error or an unknown raises.
+non-empty and thus "true", so every result's type is looked at here, and an error or an unknown raises. What would cost
+too much ends by itself: the package allows ten thousand rounds over lists and reads patterns in linear time, and here
+an expression's length is bounded.
 A name such as `params.tp` is declared as one qualified variable, which gives each parameter and each output of a step
 its own type, and makes a misspelt one a compile error.
 """
@@ -68,10 +70,12 @@ class Scope:
 
 def evaluate(expression: Expression, values: Mapping[str, Any], *, expected: str = "any") -> Any:
     """The plain value. Raises ExpressionError for every evaluation error, and for a value of another type."""
-    value = expression.compiled.eval(data=dict(values))
+    try:
+        value = expression.compiled.eval(data=dict(values))
+    except RuntimeError as error:
+        why = "goes over more items than an expression may" if _BUDGET in str(error) else str(error)
+        raise ExpressionError(f"{expression.text}: {why}") from error
     if value.type() in (cel.Type.ERROR, cel.Type.UNKNOWN):
-        if _BUDGET in str(value.value()):
-            raise ExpressionError(f"{expression.text}: goes over more items than an expression may")
         raise ExpressionError(f"{expression.text}: {value.value()}")
     plain = _ordered(value.plain_value())
     if expected == "bool" and not isinstance(plain, bool):

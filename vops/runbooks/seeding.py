@@ -181,6 +181,24 @@ def _environment(wanted: Wanted) -> list[Document]:
 # --- what the container tells ------------------------------------------------------------------------------
 
 
+class Seeded(msgspec.Struct, frozen=True):
+    """A seeder's last line when all is there; `again` where it was there already."""
+
+    path: str
+    digest: str
+    bytes: int
+    seconds: float
+    files: int
+    again: bool
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """A seeder's last line when it cannot go on."""
+
+    code: int
+    say: str
+
+
 class Told(msgspec.Struct, frozen=True):
     """What a seeder's lines come to: how far it is, at what rate in bytes a second, and how it ended if it has."""
 
@@ -191,8 +209,8 @@ class Told(msgspec.Struct, frozen=True):
     rate: int = 0
     eta_s: int | None = None
     doing: str = ""
-    done: dict[str, Any] | None = None
-    failed: dict[str, Any] | None = None
+    done: Seeded | None = None
+    failed: Failed | None = None
 
     @property
     def missing_files(self) -> int:
@@ -200,11 +218,14 @@ class Told(msgspec.Struct, frozen=True):
 
 
 def read_lines(lines: Sequence[str]) -> Told:
-    """The lines of one container; what is not one of its lines (a traceback, say) is passed over."""
+    """The lines of one container; what is not one of its lines (a traceback, say) is passed over.
+
+    Whatever runs in the container may write anything, so every line is read as what it says that it is.
+    """
     told = Told()
     for line in lines:
         with suppress(ValueError, KeyError, TypeError, AttributeError):
-            told = _next(told, read_json(line))
+            told = msgspec.convert(msgspec.to_builtins(_next(told, read_json(line))), Told)
     return told
 
 

@@ -59,8 +59,12 @@ class Run:
             self._changed()
 
     async def _approve(self, question: Question) -> bool:
-        """The plan as a whole was agreed to before the run began; a step's own gate asks again."""
-        return True if question.gate is Gate.CONFIRM and not question.step else await self._ask(question)
+        """The plan as a whole was agreed to before the run began; a step's own gate asks again.
+
+        A run that was fetched is asked about as its requests are, whatever its journal's texts have shown.
+        """
+        trusted = self._past is None or not self._past.is_fetched
+        return True if trusted and question.gate is Gate.CONFIRM and not question.step else await self._ask(question)
 
     def _progress(self, event: RunEvent) -> None:
         if event.step:

@@ -94,3 +94,13 @@ def test_what_is_no_text_does_not_become_text(text: str) -> None:
 def test_an_open_expression_is_an_error() -> None:
     with pytest.raises(ExpressionError, match="never closed"):
         compile_template(Scope(NAMES), "x ${params.tp")
+
+
+def test_an_expression_has_a_budget() -> None:
+    """However long the lists of a cluster are, no expression takes longer than a blink."""
+    nested = Scope({"items": "list"}).compile("items.all(a, items.all(b, items.all(c, a + b + c >= 0)))")
+    assert holds(nested, {"items": list(range(10))})
+    with pytest.raises(ExpressionError, match="goes over more items than an expression may"):
+        holds(nested, {"items": list(range(1000))})
+    with pytest.raises(ExpressionError, match="longer than 4000 characters"):
+        Scope({}).compile("(" * 5000 + "true" + ")" * 5000)

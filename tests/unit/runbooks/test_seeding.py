@@ -60,6 +60,21 @@ def test_what_another_program_writes_is_passed_over_and_words_are_scrubbed() -> 
     assert told.doing == "waits for \ufffd[2J, which fills the claim"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"event": "done"},
+        {"event": "done", "path": "/m", "digest": ["x"], "bytes": 1, "seconds": 1, "files": 1, "again": False},
+        {"event": "failed", "code": "many", "say": "x"},
+        {"event": "failed", "code": 1},
+        PROGRESS | {"bytes": "many"},
+        PROGRESS | {"rate": {}},
+    ],
+)
+def test_a_line_that_only_looks_like_a_seeders_is_passed_over(line: dict[str, Any]) -> None:
+    assert read_lines(lines(BEGIN, line)) == read_lines(lines(BEGIN))
+
+
 def test_what_holds_it_up_is_shown() -> None:
     told = read_lines(lines({"event": "waiting", "holder": "seed-x-1"}))
     assert progress_line(told) == "waits for seed-x-1, which fills the claim"

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from vops.errors import Refused
+from vops.errors import Refused, UsageError
 from vops.runbooks.kinds import Done, Group, Outcome, View
 
 KIND = "assert"
@@ -17,12 +17,13 @@ LATE = True
 class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One condition (`cel`) and what to say when it does not hold.
 
-    `level`: `error` stops the plan, `warn` only says it, `done` means that there is nothing to do.
+    `level`: `error` stops the plan, `usage` too and says that what was asked for is wrong, `warn` only says it, `done`
+    means that there is nothing to do.
     """
 
     cel: bool
     say: str = ""
-    level: Literal["error", "warn", "done"] = "error"
+    level: Literal["error", "usage", "warn", "done"] = "error"
     next: str = ""
     """The next command to try when it stops the plan."""
 
@@ -38,6 +39,8 @@ def look(args: Args, view: View) -> Outcome:
     for claim in failed:
         if claim.level == "error":
             raise Refused(claim.say, hint=claim.next)
+        if claim.level == "usage":
+            raise UsageError(claim.say, hint=claim.next)
         if claim.level == "done":
             raise Done(claim.say)
     return Outcome(says=tuple(claim.say for claim in failed))

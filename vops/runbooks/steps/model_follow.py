@@ -97,21 +97,21 @@ def _message(job: Document) -> str:
 
 
 def _outcome(args: Args, seen: _Seen) -> Outcome:
-    done: dict[str, Any] = seen.told.done or {}
-    if not done:
+    done = seen.told.done
+    if done is None:
         return Outcome(says=(f"job/{args.job} is complete; its log is gone",))
-    outputs = {"path": done["path"], "digest": done["digest"], "bytes": done["bytes"], "seconds": done["seconds"]}
-    how = "were there already" if done["again"] else f"proven in {done['seconds']:g} s"
-    return Outcome(outputs, (f"{done['files']} files at {done['path']}, {how}; digest {done['digest'][:12]}",))
+    outputs = {"path": done.path, "digest": done.digest, "bytes": done.bytes, "seconds": done.seconds}
+    how = "were there already" if done.again else f"proven in {done.seconds:g} s"
+    return Outcome(outputs, (f"{done.files} files at {done.path}, {how}; digest {done.digest[:12]}",))
 
 
 def _fault(args: Args, seen: _Seen) -> StepFault:
-    failed = seen.told.failed or {}
-    if not failed:
+    failed = seen.told.failed
+    if failed is None:
         return StepFault(
             f"job/{args.job} has failed: {seen.message}", reason="Failed", hint=f"kubectl logs job/{args.job}"
         )
-    sentence, hint = failure(failed["code"], failed["say"])
+    sentence, hint = failure(failed.code, failed.say)
     return StepFault(f"job/{args.job}: {sentence}", reason="Failed", hint=hint)
 
 
