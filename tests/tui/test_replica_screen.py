@@ -169,3 +169,20 @@ async def test_going_in_and_out_faster_than_screens_are_made_does_no_harm(key: s
         assert len(app.screen_stack) <= 2
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, FleetScreen))
+
+
+@pytest.mark.usefixtures("looking")
+@pytest.mark.parametrize(
+    ("end", "verdict"), [("tz7mm", "▲ slow: "), ("k2x8p", "● not slow: "), ("m4c2x", "last known: ")]
+)
+async def test_a_server_that_serves_says_whether_it_is_slow_and_why(end: str, verdict: str) -> None:
+    """One with a queue, one that is quick, one whose numbers are old."""
+    app = app_on()
+    model = "llama-3-3-70b" if end == "m4c2x" else "qwen3-8b"
+    name = f"{model}-6f9c4-{end}"
+    async with app.run_test(size=(160, 60)) as pilot:
+        await painted(pilot)
+        screen = opened(app, Ref("Pod", name, "prod", f"uid-{name}"))
+        await until(pilot, lambda: screen.is_mounted)
+        await until(pilot, lambda: verdict in screen_text(app))
+        assert screen_text(app).index(verdict) < screen_text(app).index("Findings")

@@ -17,6 +17,7 @@ from vops.diagnosis.discretion import discreet
 from vops.diagnosis.facts import DaemonFacts, Facts, Replica, ScalerFacts, WorkloadFacts
 from vops.diagnosis.findings import Applicability, Confidence, Finding, Fix, Report, Severity, Skipped
 from vops.diagnosis.rule import Branch, Rule, Subject, Verdict, branches, discover
+from vops.diagnosis.slowness import slowness
 from vops.diagnosis.states import ReplicaState
 from vops.diagnosis.summaries import scaler_state, scaler_summary, state_summary, workload_state, workload_summary
 from vops.diagnosis.unknown import unknown
@@ -78,7 +79,10 @@ def _calm(report: Report, explained: Collection[str]) -> tuple[int, bool]:
 def _replica_report(facts: Facts, replica: Replica, rules: Sequence[Rule]) -> Report:
     findings, skipped = examine(replica, rules)
     summary = findings[0].summary if findings else state_summary(replica)
-    return _report(facts, replica.ref, replica.state, summary, findings, skipped)
+    report = _report(facts, replica.ref, replica.state, summary, findings, skipped)
+    if replica.state is not ReplicaState.READY or replica.samples is None:
+        return report
+    return msgspec.structs.replace(report, slowness=slowness(replica))
 
 
 def _workload_report(facts: Facts, workload: WorkloadFacts, rules: Sequence[Rule]) -> Report:

@@ -101,8 +101,51 @@ class Skipped(msgspec.Struct, frozen=True):
     why: str
 
 
+class Pace(StrEnum):
+    """Whether a server answers as fast as people expect."""
+
+    SLOW = "slow"
+    NOT_SLOW = "not slow"
+    UNKNOWN = "not known"
+
+
+class Part(StrEnum):
+    """What a request's time is spent on."""
+
+    QUEUE = "queue"
+    PREFILL = "prefill"
+    PREEMPTION = "preemption"
+    CACHE_MISSES = "cache misses"
+    DECODE = "decode"
+    STANDSTILL = "standstill"
+
+
+class Slowness(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whether and why a server is slow: a sentence, the mean times of the window in seconds, and what helps.
+
+    A time that is None is not known. `queue_s` is what the queue takes of the first token now.
+    """
+
+    pace: Pace
+    summary: str
+    part: Part | None = None
+    ttft_s: float | None = None
+    queue_s: float | None = None
+    prefill_s: float | None = None
+    itl_s: float | None = None
+    hit_rate: float | None = None
+    preemptions_per_s: float | None = None
+    window_s: float | None = None
+    fix: Fix | None = None
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The flag or scale step that helps, in words."""
+        return (self.fix.steps or (self.fix.title,)) if self.fix is not None else ()
+
+
 class Report(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The answer for one subject: findings ranked, the root cause first."""
+    """The answer for one subject: findings ranked, the root cause first. `slowness` is of replicas that serve."""
 
     at: str
     context: str
@@ -111,4 +154,5 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     summary: str
     findings: tuple[Finding, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    slowness: Slowness | None = None
     schema: str = "vops.report/v1"

@@ -15,6 +15,9 @@ from vops.model.serving import EngineRates, EngineSample
 STEADY_S = 5.0
 """The shortest window for rates: vops scrapes this far apart."""
 
+SLOW_TTFT_S = 2.0
+"""A time to the first token (p95) beyond which people notice that they wait."""
+
 FULL = 0.9
 """The share of the KV cache from which on a running batch soon has no block left."""
 

@@ -200,6 +200,8 @@ class EngineMetrics(msgspec.Struct, frozen=True):
     ttft: tuple[str, ...]
     itl: tuple[str, ...]
     queue_time: tuple[str, ...]
+    prefill_s: tuple[str, ...]
+    prefills: tuple[str, ...]
     e2e: tuple[str, ...]
     process_start: tuple[str, ...]
 
@@ -225,6 +227,8 @@ ENGINE_METRICS = EngineMetrics(
     ttft=("time_to_first_token_seconds",),
     itl=_spoken(entry.itl_metric for entry in DIALECTS),
     queue_time=("request_queue_time_seconds",),
+    prefill_s=("request_prefill_time_seconds_sum",),
+    prefills=("request_prefill_time_seconds_count",),
     e2e=("e2e_request_latency_seconds",),
     process_start=("process_start_time_seconds",),
 )

@@ -68,6 +68,8 @@ def engine_sample(series: Iterable[Series], at: datetime, metrics: EngineMetrics
         ttft=_histogram(families, metrics.ttft),
         itl=_histogram(families, metrics.itl),
         queue_time=_histogram(families, metrics.queue_time),
+        prefill_s=_total(families, metrics.prefill_s),
+        prefills=_total(families, metrics.prefills),
         e2e=_histogram(families, metrics.e2e),
         process_start=_total(families, metrics.process_start),
     )

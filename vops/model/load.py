@@ -5,6 +5,15 @@ from __future__ import annotations
 import msgspec
 
 
+class ServerVerdict(msgspec.Struct, frozen=True, rename="camel"):
+    """What one of the servers under load spent its time on: `slow`, `not slow` or `not known`, and what would help."""
+
+    pod: str
+    pace: str
+    summary: str
+    steps: tuple[str, ...] = ()
+
+
 class LoadResult(msgspec.Struct, frozen=True, rename="camel"):
     """What came of it. Times in seconds, null where nothing succeeded; `error` is the last failure's text."""
 
@@ -18,3 +27,4 @@ class LoadResult(msgspec.Struct, frozen=True, rename="camel"):
     latency_p95: float | None
     model: str = ""
     error: str = ""
+    servers: tuple[ServerVerdict, ...] = ()

@@ -27,7 +27,7 @@ _DCGM = "DCGM_FI_"
 def fleet_query(namespace: str = "") -> str:
     """Every series that a fleet's rows need, of all namespaces or one, and when each vLLM server was scraped."""
     metrics = ENGINE_METRICS
-    wide = {*metrics.queue_time, *metrics.e2e, *metrics.process_start}
+    wide = {*metrics.queue_time, *metrics.prefill_s, *metrics.prefills, *metrics.e2e, *metrics.process_start}
     names = [name for name in metrics.series_names() if not any(name.startswith(other) for other in wide)]
     pattern = f"vllm[:_]({'|'.join(names)})|{_DCGM}({'|'.join(DCGM_FIELDS)})"
     scope = f',namespace="{_quoted(namespace)}"' if namespace else ""

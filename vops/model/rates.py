@@ -28,6 +28,13 @@ def rates(earlier: EngineSample, latest: EngineSample) -> EngineRates:
         ttft_p95_s=quantile(ttft, 0.95),
         itl_p95_s=quantile(itl, 0.95),
         stepping=_stepping(earlier, latest),
+        first_tokens=ttft.counts[-1] if ttft is not None else None,
+        ttft_mean_s=_mean(ttft),
+        itl_mean_s=_mean(itl),
+        queue_mean_s=_mean(_delta(earlier.queue_time, latest.queue_time)),
+        prefill_mean_s=_quotient(
+            _growth(earlier.prefill_s, latest.prefill_s), _growth(earlier.prefills, latest.prefills)
+        ),
     )
 
 
@@ -54,6 +61,18 @@ def quantile(histogram: Histogram | None, q: float) -> float | None:
     lower, below = (histogram.bounds[index - 1], histogram.counts[index - 1]) if index else (min(0.0, upper), 0.0)
     inside = histogram.counts[index] - below
     return upper if inside <= 0 else lower + (upper - lower) * (rank - below) / inside
+
+
+def _mean(histogram: Histogram | None) -> float | None:
+    return None if histogram is None else _quotient(histogram.sum, histogram.counts[-1])
+
+
+def _quotient(total: float | None, number: float | None) -> float | None:
+    return None if total is None or not number or number < 0 else max(0.0, total / number)
+
+
+def _growth(before: float | None, after: float | None) -> float | None:
+    return None if before is None or after is None else after - before
 
 
 def _fell(before: float | None, after: float | None) -> bool:

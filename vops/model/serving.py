@@ -54,12 +54,19 @@ class EngineSample(msgspec.Struct, frozen=True, omit_defaults=True):
     ttft: Histogram | None = None
     itl: Histogram | None = None
     queue_time: Histogram | None = None
+    prefill_s: float | None = None
+    """Seconds of prefill of all requests that have ended, `prefills` of them."""
+    prefills: float | None = None
     e2e: Histogram | None = None
     process_start: float | None = None
 
 
 class EngineRates(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What happened between two scrapes, `window_s` apart. None: not known, or nothing to measure."""
+    """What happened between two scrapes, `window_s` apart. None: not known, or nothing to measure.
+
+    `ttft_mean_s` is of the `first_tokens` requests that got one in the window; `queue_mean_s` and `prefill_mean_s` are
+    of those that ended in it, since vLLM tells of these parts only then.
+    """
 
     window_s: float
     tokens_per_s: float | None = None
@@ -70,6 +77,11 @@ class EngineRates(msgspec.Struct, frozen=True, omit_defaults=True):
     ttft_p95_s: float | None = None
     itl_p95_s: float | None = None
     stepping: bool | None = None
+    first_tokens: float | None = None
+    ttft_mean_s: float | None = None
+    queue_mean_s: float | None = None
+    prefill_mean_s: float | None = None
+    itl_mean_s: float | None = None
 
 
 class GpuSample(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -48,14 +48,21 @@ async def _reports(session: Session, target: Target, tell: Callable[[str], None]
 
 
 async def _one(session: Session, ref: Ref, tell: Callable[[str], None]) -> tuple[ClusterSnapshot, list[Report]]:
-    """A first look without a wait, as most of what fails does not serve."""
+    snapshot, report = await look_closely(session, ref, tell)
+    return snapshot, [present(report)]
+
+
+async def look_closely(
+    session: Session, ref: Ref, tell: Callable[[str], None] = lambda text: None
+) -> tuple[ClusterSnapshot, Report]:
+    """A first look without a wait, as most of what fails does not serve; a longer one at what serves and is busy."""
     facts = Facts(await observe(session, target=ref, window_s=0))
     report = diagnose(facts, ref)
     if not report.findings and any(map(_is_busy, facts.replicas)):
         tell(f"{ref} serves: looking for {STEADY_S:.0f} s at how well")
         facts = Facts(await observe(session, target=ref, window_s=LONG_LOOK_S))
         report = diagnose(facts, ref)
-    return facts.snapshot, [present(report)]
+    return facts.snapshot, report
 
 
 async def _many(session: Session, namespace: str, tell: Callable[[str], None]) -> tuple[ClusterSnapshot, list[Report]]:

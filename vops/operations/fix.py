@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from vops.diagnosis.diagnose import diagnose
-from vops.diagnosis.facts import Facts
 from vops.diagnosis.findings import Applicability, Finding, Fix, Report
 from vops.errors import UsageError
 from vops.model.resources import Ref
-from vops.operations.observe import observe
+from vops.operations.diagnose import look_closely
 from vops.operations.run import plan_run
 from vops.operations.session import Session
 from vops.planning.plan import Plan
@@ -39,8 +37,7 @@ async def plan_fix(
     Raises UsageError when `cause` is not among the findings, and what vops.operations.run.plan_run raises.
     """
     looking = replace(session, cluster=session.cluster.read_only())
-    snapshot = await observe(looking, target=subject, window_s=0)
-    report = diagnose(Facts(snapshot), subject)
+    snapshot, report = await look_closely(looking, subject)
     finding = _chosen(report, cause)
     fix = _preferred(finding) if finding else None
     if finding is None or fix is None or fix.applicability is Applicability.MANUAL:

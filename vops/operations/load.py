@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import msgspec
+
 from vops.diagnosis.facts import Facts, Replica
+from vops.diagnosis.slowness import slowness
 from vops.diagnosis.states import ReplicaState
 from vops.errors import NotFound, Refused
-from vops.model.load import LoadResult
+from vops.model.load import LoadResult, ServerVerdict
 from vops.model.resources import Ref
+from vops.model.snapshot import ClusterSnapshot
 from vops.operations.observe import observe
 from vops.operations.session import Session
 from vops.operations.targets import locate, parse_target
@@ -25,7 +31,21 @@ async def load_target(session: Session, text: str, load: Load) -> LoadResult:
     endpoints = [_endpoint(item) for item in sorted(mine, key=lambda item: item.name) if _serves(item)]
     if not endpoints:
         raise NotFound(f"no server of {ref} is ready", status=404, hint=f"vops diagnose {text}")
-    return await put_under_load(session.cluster, session.clock, endpoints, load)
+    result = await put_under_load(session.cluster, session.clock, endpoints, load)
+    after = await observe(session, target=ref, logs=False, related=False, window_s=0)
+    return msgspec.structs.replace(result, servers=_verdicts(facts, after, endpoints))
+
+
+def _verdicts(before: Facts, after: ClusterSnapshot, loaded: Iterable[Endpoint]) -> tuple[ServerVerdict, ...]:
+    """Where each server's time went while it was under load: between a scrape before and one after it."""
+    first = {(item.namespace, item.pod): item.latest for item in before.snapshot.samples}
+    samples = tuple(
+        msgspec.structs.replace(item, earlier=first.get((item.namespace, item.pod))) for item in after.samples
+    )
+    facts = Facts(msgspec.structs.replace(after, samples=samples))
+    replicas = (facts.replica(item.namespace, item.pod) for item in loaded)
+    found = [(replica.name, slowness(replica)) for replica in replicas if replica is not None]
+    return tuple(ServerVerdict(name, str(verdict.pace), verdict.summary, verdict.steps) for name, verdict in found)
 
 
 def _is_of(replica: Replica, ref: Ref) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from vops.diagnosis.load import SLOW_TTFT_S
 from vops.model.known import mean, total
 from vops.model.snapshot import SourceState, SourceStatus
 from vops.model.text import one_line
@@ -50,7 +51,7 @@ class Threshold(NamedTuple):
 
 KV = Threshold(0.85, 0.95, "KV cache fills up", "KV cache is full")
 WAITING = Threshold(1, 32, "requests queue", "a long queue")
-TTFT = Threshold(2, 10, "slow first token", "very slow first token")
+TTFT = Threshold(SLOW_TTFT_S, 10, "slow first token", "very slow first token")
 
 
 def _state_cell(row: ReplicaRow) -> Cell:

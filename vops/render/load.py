@@ -8,7 +8,7 @@ from vops.render.units import UNKNOWN, latency
 
 
 def load_lines(found: LoadResult) -> list[Line]:
-    """How many requests went well, how fast, and the last failure."""
+    """How many requests went well, how fast, the last failure, and what each server spent its time on."""
     tone = Tone.BAD if found.failed else Tone.GOOD
     rows = [
         (Span("first token"), Span(latency(found.ttft_p50)), Span(latency(found.ttft_p95))),
@@ -20,4 +20,8 @@ def load_lines(found: LoadResult) -> list[Line]:
         *columns(("", "P50", "P95"), rows),
         line(Span(f"{found.failed} failed", tone)),
     ]
-    return [*lines, line(Span(f"  last failure: {found.error}", Tone.DIM))] if found.error else lines
+    lines += [line(Span(f"  last failure: {found.error}", Tone.DIM))] if found.error else []
+    for server in found.servers:
+        lines.append(line(Span(f"{server.pod}  ", Tone.DIM), server.summary))
+        lines += [line(Span("  → ", Tone.ACCENT), step) for step in server.steps]
+    return lines

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Report
+from vops.diagnosis.findings import Report, Slowness
 from vops.diagnosis.logs import Stage
 from vops.diagnosis.states import ReplicaState
 from vops.model.resources import Event
@@ -23,16 +23,20 @@ from vops.render import units
 from vops.render.fleet_rows import ReplicaRow
 from vops.render.history import History
 from vops.render.report import report_lines
+from vops.render.slowness import slowness_line
 from vops.render.states import state_span
 from vops.render.text import Line, Span, Tone, line
 
 # --- the state in a sentence ------------------------------------------------------------------------------
 
 
-def state_sentence(replica: Replica, row: ReplicaRow) -> Line:
-    """What it is doing and since when, and the first thing that is wrong."""
+def state_sentence(replica: Replica, row: ReplicaRow, pace: Slowness | None = None) -> Line:
+    """What it is doing and since when, and the first thing that is wrong: of one that serves, whether it is slow."""
     look = state_span(replica.state)
-    return line(look, Span(_since(replica), Tone.DIM), "  ", Span(_why(replica, row), look.tone))
+    said = line(look, Span(_since(replica), Tone.DIM), "  ", Span(_why(replica, row), look.tone))
+    if pace is None or replica.state is not ReplicaState.READY:
+        return said
+    return (*said, *([Span("  ")] if replica.restarts else []), *slowness_line(pace, stale=row.stale))
 
 
 def _since(replica: Replica) -> str:

@@ -9,6 +9,7 @@ import msgspec
 
 from vops.diagnosis.findings import Applicability, Evidence, Finding, Fix, Report, Severity, Skipped
 from vops.model.resources import Ref
+from vops.render.slowness import slowness_document, slowness_lines
 from vops.render.states import severity_look
 from vops.render.text import Line, Span, Tone, line
 
@@ -19,6 +20,8 @@ def report_lines(report: Report) -> list[Line]:
     place = f"{subject.namespace}/{subject.name}" if subject.namespace else subject.name
     lines = [line(Span(f"{subject.kind} {place}", Tone.STRONG), Span(f"  {report.state}", _state_tone(report)))]
     lines.append(line(f"  {report.summary}"))
+    if report.slowness is not None:
+        lines += [line("  ", *text) for text in slowness_lines(report.slowness)]
     for finding in report.findings:
         lines += [line(""), *_finding_lines(finding, subject)]
     if report.skipped:
@@ -89,6 +92,7 @@ def report_document(report: Report) -> dict[str, Any]:
         "summary": report.summary,
         "findings": [_finding_document(finding) for finding in report.findings],
         "skipped": [{"rule": item.rule, "needs": str(item.needs), "why": item.why} for item in report.skipped],
+        "slowness": slowness_document(report.slowness),
     }
 
 
@@ -146,6 +150,8 @@ def report_markdown(reports: list[Report]) -> str:
     for report in reports:
         parts += [f"## {report.subject.kind} `{report.subject.namespace}/{report.subject.name}`: {report.state}", ""]
         parts += [_escaped(report.summary), ""]
+        if report.slowness is not None:
+            parts += [_escaped(report.slowness.summary), ""]
         for finding in report.findings:
             parts += _finding_markdown(finding, report.subject)
     return "\n".join(parts)

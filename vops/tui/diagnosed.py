@@ -31,4 +31,4 @@ async def look(app: VopsApp, ref: Ref) -> Look:
         return Look(Examined(picture.facts, report), NOT_KEPT)
     if app.session is None:
         raise VopsError("not connected", hint="r on the fleet tries again, c chooses another context")
-    return Look(await examine(app.session, ref))
+    return Look(await examine(app.session, ref, picture.facts.snapshot.samples if picture is not None else ()))

@@ -60,9 +60,9 @@ def test_preemptions_are_the_root_of_the_queue() -> None:
 @pytest.mark.parametrize(
     ("usage", "running", "words", "fix"),
     [
-        (0.95, 40, "its KV cache is 95% full", "Add a replica"),
+        (0.95, 40, "its KV cache is 95% full", "Set replicas to 2"),
         (0.4, 256, "it runs 256 at once and no more", "--max-num-seqs 576"),
-        (0.4, 77, "wait at llama-1 while 77 run", "Add a replica"),
+        (0.4, 77, "wait at llama-1 while 77 run", "Set replicas to 2"),
     ],
 )
 def test_a_queue_says_what_the_limit_is(usage: float, running: float, words: str, fix: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
+import msgspec
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -12,11 +13,14 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Part
+from vops.diagnosis.slowness import slowness
 from vops.diagnosis.states import ReplicaState
 from vops.errors import VopsError
 from vops.model.resources import Ref
 from vops.render.fleet_rows import ReplicaRow
 from vops.render.replica import event_lines, identity_line, load_lines, number_lines, report_pane, state_sentence
+from vops.render.slowness import slowness_lines
 from vops.render.text import Line, Span, Tone
 from vops.tui.diagnosed import look
 from vops.tui.examine import Examined
@@ -59,6 +63,9 @@ class ReplicaScreen(PanedScreen):
         self._row: ReplicaRow | None = None
         self._close: Replica | None = None
         self._previous = False
+        self._pace: list[Line] = []
+        self._blamed: Part | None = None
+        self._found: list[Line] = []
 
     def body(self) -> Iterable[Widget]:
         yield Bar(widget_id="state")
@@ -92,10 +99,19 @@ class ReplicaScreen(PanedScreen):
             self._gone()
             return
         self._row = row
-        self.query_one("#state", Bar).show((Span(" "), *state_sentence(replica, row)))
+        pace = slowness(replica)
+        self.query_one("#state", Bar).show((Span(" "), *state_sentence(replica, row, pace)))
         self.query_one("#identity", Bar).show((Span(" "), *identity_line(replica, row)))
         width = max(8, self.query_one("#numbers").size.width - 24)
         self.lines("numbers", number_lines(replica, row, picture.history(row.key), width))
+        if pace.part is not None and pace.part is not self._blamed:
+            self._look()
+        self._blamed = pace.part
+        if replica.state is not ReplicaState.READY:
+            self._pace = []
+        elif (lines := [*slowness_lines(pace, stale=row.stale), ()]) != self._pace:
+            self._pace = lines
+            self._show_findings()
         events = event_lines(replica.events, picture.view.at)
         titled(self.query_one("#events"), f"4 Events {len(events)}")
         self.lines("events", events or [(Span("no events", Tone.DIM),)])
@@ -123,7 +139,8 @@ class ReplicaScreen(PanedScreen):
             try:
                 self._show((await look(self.ops, self.ref)).found)
             except VopsError as error:
-                self.lines("findings", error_lines(error))
+                self._found = error_lines(error)
+                self._show_findings()
                 titled(self.query_one("#findings"), "1 Findings", "could not look")
             state = self._row.state if self._row else None
             if (session := self.ops.session) is None:
@@ -134,9 +151,15 @@ class ReplicaScreen(PanedScreen):
         self._close = found.facts.replica(*self._names)
         count = len(found.report.findings)
         titled(self.query_one("#findings"), f"1 Findings {count}", "f plans the fix" if count else "")
-        self.lines("findings", report_pane(found.report)[3 if count else 1 :])
+        plain = msgspec.structs.replace(found.report, slowness=None)
+        self._found = report_pane(plain)[3 if count else 1 :]
+        self._show_findings()
         if self._close is not None:
             self.lines("load", load_lines(self._close, self._bar_width))
+
+    def _show_findings(self) -> None:
+        """Why it is slow, as each picture tells, over what the last close look has found."""
+        self.lines("findings", [*self._pace, *self._found])
 
     @work(exclusive=True, exit_on_error=False, group="tail")
     async def _tail(self) -> None:

@@ -14,7 +14,8 @@ from vops.errors import VopsError
 from vops.render.replica import event_lines, report_pane
 from vops.render.text import Line, Span, Tone
 from vops.render.workload import replica_lines, rollout_lines, rows_of, way_lines, workload_sentence
-from vops.tui.examine import Examined, examine
+from vops.tui.diagnosed import look
+from vops.tui.examine import Examined
 from vops.tui.feed import Picture
 from vops.tui.messages import LogsAsked
 from vops.tui.screens.base import BACK, error_lines, titled
@@ -86,7 +87,7 @@ class WorkloadScreen(PanedScreen):
     async def _look(self) -> None:
         while (session := self.ops.session) is not None:
             try:
-                self._show(await examine(session, self.ref))
+                self._show((await look(self.ops, self.ref)).found)
             except VopsError as error:
                 self.lines("findings", error_lines(error))
                 titled(self.query_one("#findings"), "3 Findings", "could not look")

@@ -31,9 +31,7 @@ _PER_S = 0.1
 @rule(cause="kv-thrash", branch=Branch.TRAFFIC, needs={Source.METRICS}, explains={"queue-saturated"}, order=40)
 def kv_thrash(replica: Replica) -> Verdict | None:
     found = load.window(replica)
-    if found is None or found.kv_usage is None or found.kv_usage < load.FULL:
-        return None
-    if found.preemptions < _FEWEST or (found.rates.preemptions_per_s or 0.0) < _PER_S:
+    if found is None or found.kv_usage is None or not thrashes(found):
         return None
     size = f" of {found.latest.kv_tokens} tokens" if found.latest.kv_tokens else ""
     return Verdict(
@@ -47,11 +45,18 @@ def kv_thrash(replica: Replica) -> Verdict | None:
         ),
         confidence=Confidence.CERTAIN,
         severity=Severity.WARNING,
-        fixes=(_fix(replica, found),),
+        fixes=(batch_fix(replica, found),),
     )
 
 
-def _fix(replica: Replica, found: Window) -> Fix:
+def thrashes(found: Window) -> bool:
+    """Whether requests are thrown out of a full cache at a steady rate."""
+    full = found.kv_usage is not None and found.kv_usage >= load.FULL
+    return full and found.preemptions >= _FEWEST and (found.rates.preemptions_per_s or 0.0) >= _PER_S
+
+
+def batch_fix(replica: Replica, found: Window) -> Fix:
+    """As many requests at once as the cache has held."""
     held = max(1, int(found.running * load.FULL))
     given = replica.args.gpu_memory_utilization
     more = f" (it is {given:g} now)" if given is not None else ""

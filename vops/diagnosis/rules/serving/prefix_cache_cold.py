@@ -40,10 +40,10 @@ _SIBLINGS = 32
 @rule(cause="prefix-cache-cold", branch=Branch.TRAFFIC, needs={Source.METRICS}, order=60)
 def prefix_cache_cold(replica: Replica) -> Verdict | None:
     found = load.window(replica)
-    own = _hit_rate(found)
+    own = hit_rate(found)
     if found is None or own is None or own > _COLD or replica.workload is None:
         return None
-    others = [rate for item in _siblings(replica) if (rate := _hit_rate(load.window(item))) is not None]
+    others = _rates_of_siblings(replica)
     if not others or median(others) < _WARM:
         return None
     started = started_at(replica)
@@ -70,13 +70,23 @@ def prefix_cache_cold(replica: Replica) -> Verdict | None:
     )
 
 
+def median_of_siblings(replica: Replica) -> float | None:
+    """What the others under the same kind of load find in their caches; None where there are none to compare with."""
+    others = _rates_of_siblings(replica) if replica.workload is not None else []
+    return median(others) if others else None
+
+
+def _rates_of_siblings(replica: Replica) -> list[float]:
+    return [rate for item in _siblings(replica) if (rate := hit_rate(load.window(item))) is not None]
+
+
 def _siblings(replica: Replica) -> Iterator[Replica]:
     """Some that serve the same: as many as make a median."""
     alike = (item for item in replica.facts.replicas if item.workload is replica.workload and item is not replica)
     return islice((item for item in alike if item.state is ReplicaState.READY), _SIBLINGS)
 
 
-def _hit_rate(found: Window | None) -> float | None:
+def hit_rate(found: Window | None) -> float | None:
     """The share of hits, where enough was asked for."""
     if found is None or found.earlier.prefix_queries is None or found.latest.prefix_queries is None:
         return None

@@ -11,13 +11,13 @@ Evidence
     Requests running and waiting and the cache's usage at both scrapes; the time to the first token.
 
 Fix
-    `fix-batch-size` where the cache has room, else by hand: more replicas; a larger batch where the cache has room
-    for it.
+    `fix-batch-size` where the cache has room for a larger batch, else `scale`, or `fix-autoscaler-max` where an
+    autoscaler sets the number.
 """
 
 from __future__ import annotations
 
-from vops.diagnosis import load, remedies
+from vops.diagnosis import load, remedies, scaling
 from vops.diagnosis.evidence import container_field
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Severity
@@ -37,7 +37,7 @@ def queue_saturated(replica: Replica) -> Verdict | None:
     found = load.window(replica)
     if found is None or found.waiting < QUEUE or found.running <= 0 or found.rates.stepping is False:
         return None
-    limit = _limit(replica, found)
+    limit = queue_limit(replica, found)
     ttft = found.rates.ttft_p95_s
     return Verdict(
         summary=f"{found.waiting:.0f} or more requests wait at {replica.name} while {found.running:.0f} run"
@@ -51,11 +51,11 @@ def queue_saturated(replica: Replica) -> Verdict | None:
         ),
         confidence=Confidence.STRONG if limit else Confidence.PROBABLE,
         severity=Severity.WARNING,
-        fixes=(_fix(replica, found),),
+        fixes=(queue_fix(replica, found),),
     )
 
 
-def _limit(replica: Replica, found: Window) -> str:
+def queue_limit(replica: Replica, found: Window) -> str:
     """What keeps it from taking more; empty when neither limit is reached."""
     if found.kv_usage is not None and found.kv_usage >= load.FULL:
         return f"its KV cache is {found.kv_usage:.0%} full"
@@ -70,12 +70,40 @@ def _flag(replica: Replica) -> tuple[Evidence, ...]:
     return (container_field(replica, "args[--max-num-seqs]", given),) if given is not None else ()
 
 
-def _fix(replica: Replica, found: Window) -> Fix:
-    title, add = "Make room for the requests that wait", "Add a replica, or raise the maximum of its autoscaler."
+def queue_fix(replica: Replica, found: Window) -> Fix:
+    """A larger batch where the cache has room for it, else one replica more."""
+    title = "Make room for the requests that wait"
     room = found.kv_usage is not None and 0 < found.kv_usage < _ROOM
-    if room and found.kv_usage and "--max-num-seqs" in _limit(replica, found):
+    if room and found.kv_usage and "--max-num-seqs" in queue_limit(replica, found):
         more = int(found.running / found.kv_usage * load.FULL) // 8 * 8
-        steps = (f"Set --max-num-seqs {more}: the KV cache is only {found.kv_usage:.0%} full.", add)
+        first = f"Set --max-num-seqs {more}: the KV cache is only {found.kv_usage:.0%} full."
+        steps = (first, "Add a replica, or raise the maximum of its autoscaler.")
         params = {"container": replica.container.name, "max_num_seqs": more}
         return remedies.runbook(replica, "fix-batch-size", title, Applicability.ASK, params, by_hand=steps, notes=steps)
-    return remedies.by_steps(replica, title, (add,))
+    return _one_more(replica)
+
+
+def _one_more(replica: Replica) -> Fix:
+    """Another replica: by its autoscaler where it has one, since that would take back what is set by hand."""
+    owner = replica.owner
+    workload = replica.facts.workload(owner.kind, owner.namespace, owner.name) if owner is not None else None
+    if workload is None:
+        return remedies.by_steps(replica, "Add a replica", ("Add a replica: the others keep what they have.",))
+    scaler = next(iter(workload.scalers), None)
+    if scaler is None:
+        number = workload.desired + 1
+        said = f"Set replicas to {number}: what waits is shared among them."
+        return remedies.operation(
+            replica, "scale", "Add a replica", {"replicas": number}, by_hand=(said,), notes=(said,)
+        )
+    most = scaling.most_replicas(scaler)
+    if workload.desired >= most:
+        said = f"{scaler.ref.kind} {scaler.name} may have {most} replicas at most: raise it to {most + 1}."
+        return remedies.of_object(
+            "fix-autoscaler-max", "Let the autoscaler add a replica", Applicability.ASK, scaler.ref,
+            {"maximum": most + 1}, (said,),
+        )  # fmt: skip
+    said = f"{scaler.ref.kind} {scaler.name} decides how many there are: see why it asks for no more."
+    kind = "so" if scaler.scaled_object is not None else "hpa"
+    look = f"vops diagnose {kind}/{scaler.name} -n {scaler.namespace}"
+    return remedies.advice("Let the autoscaler add a replica", f"{said} {look}")
