@@ -40,7 +40,7 @@ def show_plan(plan: Plan, options: Globals) -> None:
     from vops.cli.output import emit_lines
     from vops.render.plan import plan_lines
 
-    emit_lines(plan_lines(plan), no_color=options.no_color)
+    emit_lines(plan_lines(plan, whole=options.verbose), no_color=options.no_color)
 
 
 def present_plan(plan: Plan, options: Globals, output: str) -> None:

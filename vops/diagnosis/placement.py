@@ -148,6 +148,14 @@ class Placement:
         return tuple(fit for fit in self.fits if not fit.obstacles)
 
     @cached_property
+    def places(self) -> int:
+        """How many such pods would find a place now, as far as resources go; of those that ask for none, one a node."""
+        return sum(
+            min((int(self.free(fit.node, name) // amount) for name, amount in self.wanted.items() if amount), default=1)
+            for fit in self.fitting
+        )
+
+    @cached_property
     def claim_blocks(self) -> tuple[ClaimBlock, ...]:
         """The volume claims that rule out every node."""
         return self.around.storage.blocks(self.pod)

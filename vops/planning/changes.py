@@ -19,7 +19,9 @@ from vops.model.kinds import KINDS
 from vops.model.resources import Kind, Ref
 from vops.model.secrets import holds_secret, mask
 from vops.planning.excerpts import excerpt
+from vops.planning.ownership import field_managers
 from vops.planning.patches import Document, Edit, apply_operations, make_patch
+from vops.planning.pointers import ABSENT, lookup, split
 
 _KINDS = {kind.kind: kind for kind in KINDS}
 MANAGERS = "vops/"
@@ -40,7 +42,8 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
     `target.uid` is the incarnation that was planned for. `operations` is the JSON Patch (RFC 6902) including its
     tests; `document` the body of an apply or create. `before` and `after` are the touched part of the object, for
     the diff, secrets masked; `undo` the JSON Patch that takes it back, guarded by tests on the after-values, and
-    `unrestorable` says in words what it will not bring back.
+    `unrestorable` says in words what it will not bring back. `writers` are the field managers that wrote the touched
+    paths last, by path.
     """
 
     verb: Verb
@@ -53,6 +56,7 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
     after: Document = field(default_factory=dict)
     undo: tuple[Document, ...] = ()
     unrestorable: tuple[str, ...] = ()
+    writers: dict[str, str] = field(default_factory=dict)
 
     @property
     def touched(self) -> tuple[str, ...]:
@@ -107,7 +111,14 @@ def patch_change(document: Document, edits: Sequence[Edit], summary: str) -> Cha
         unrestorable=tuple(
             f"{path}: the old value is a secret, which vops does not keep" for path in patch.unrestorable
         ),
+        writers=_writers(document, patch.touched),
     )
+
+
+def _writers(document: Document, touched: Sequence[str]) -> dict[str, str]:
+    """Who wrote the paths that are there last, as far as the API server says."""
+    there = (path for path in touched if lookup(document, split(path)) is not ABSENT)
+    return {path: managers[-1] for path in there if (managers := field_managers(document, path))}
 
 
 def apply_change(document: Document, live: Document | None, manager: str, summary: str) -> Change | None:

@@ -31,8 +31,9 @@ def diff_lines(change: Change) -> tuple[DiffLine, ...]:
     """Every line of the touched part; a deletion or an eviction is one removed line."""
     if change.verb in (Verb.DELETE, Verb.EVICT):
         return (DiffLine("-", str(change.target)),)
-    before = yaml_text(_short(change.before)).splitlines() if change.before else []
-    after = yaml_text(_short(change.after or change.document)).splitlines()
+    new = change.after or change.document
+    before = yaml_text(_open(_short(change.before), new)).splitlines() if change.before else []
+    after = yaml_text(_open(_short(new), change.before)).splitlines()
     return tuple(_lines(before, after))
 
 
@@ -47,9 +48,13 @@ def _short(value: Any) -> Any:
     return value
 
 
-def _filled(document: Document) -> Document:
-    """The document without members that hold nothing, as the excerpt of what is not there is."""
-    return {key: value for key, value in document.items() if value != {}}
+def _open(value: Any, other: Any) -> Any:
+    """`value` with what is empty here and not on the other side as a key alone: only what fills it differs."""
+    if not isinstance(value, dict) or not isinstance(other, dict):
+        return value
+    return {
+        key: None if item in ({}, []) and other.get(key) else _open(item, other.get(key)) for key, item in value.items()
+    }
 
 
 def unified(change: Change) -> str:

@@ -138,10 +138,14 @@ class _State:
 
 def _why_stuck(fleet: Fleet, limits: Bounds | None, moment: Moment) -> str:
     """The counter-example in one sentence."""
-    need = f"{moment.pending} new pod(s) wait for {fleet.gpus} GPU(s) each"
+    waits = "1 new pod waits" if moment.pending == 1 else f"{moment.pending} new pods wait"
+    gpus = "1 GPU" if fleet.gpus == 1 else f"{fleet.gpus} GPUs"
+    need = f"{waits} for {gpus}{'' if moment.pending == 1 else ' each'}"
     if limits is None or not moment.old:
-        return f"{need} and no node that they may use has so many free"
+        they = "it" if moment.pending == 1 else "they"
+        return f"{need}, and no node that {they} may use has so many free"
+    hold, one = ("1 old pod holds", "it") if moment.old == 1 else (f"{moment.old} old pods hold", "one of them")
     return (
-        f"{need}, {moment.old} old pod(s) hold the GPUs, and with maxUnavailable {limits.unavailable} "
-        f"of {fleet.replicas} the controller may not stop one of them first"
+        f"{need}, {hold} the GPUs, and with maxUnavailable {limits.unavailable} of {fleet.replicas} "
+        f"the controller may not stop {one} first"
     )

@@ -1,9 +1,13 @@
-"""A plan as a colleague would tell it: what changes and why, who owns the fields, what keeps it from running."""
+"""A plan as a colleague would tell it: why, what changes and who wrote it, what it waits for, what proves it, what
+undo does, and what keeps it from running. It fits a screen: diffs are folded unless they are asked for `whole`.
+"""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+import re
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,12 +16,15 @@ from ruamel.yaml import YAML
 from vops.model.quantities import format_duration
 from vops.model.resources import Ref
 from vops.planning.changes import Change, Verb
-from vops.planning.diff import DiffLine, Sign, diff_lines, repository_patch
+from vops.planning.diff import Sign, diff_lines, repository_patch
 from vops.planning.plan import Decision, Gate, OnFail, Plan, PlannedStep
+from vops.render.diffs import folded, told
+from vops.render.made import in_words
+from vops.render.stakes import at_stake, taking_back
 from vops.render.text import Line, Span, Tone, line
 
+WIDTH = 116
 _DIFF_TONE: dict[Sign, Tone] = {"+": Tone.ADDED, "-": Tone.REMOVED, " ": Tone.DIM}
-_MARK = {Decision.DO: "•", Decision.SEEN: "✓", Decision.DONE: "="}
 _SIGN = {
     Verb.PATCH: ("~", Tone.WARN),
     Verb.APPLY: ("~", Tone.WARN),
@@ -27,86 +34,171 @@ _SIGN = {
 }
 _MAKES = (Verb.APPLY, Verb.CREATE)
 _GATE = {Gate.CONFIRM: "asks first", Gate.TYPE_NAME: "its name has to be typed", Gate.INSTRUCT: "for you to do"}
-_ON_FAIL = {
-    OnFail.CONTINUE: "goes on if it fails",
-    OnFail.UNDO: "all is taken back if it fails",
-    OnFail.ASK: "asks what to do if it fails",
-}
+_ON_FAIL = {OnFail.CONTINUE: "→", OnFail.UNDO: "↶", OnFail.ASK: "asks what to do if it fails"}
+_LEGEND = {OnFail.UNDO: "↶ if it fails, all is taken back", OnFail.CONTINUE: "→ if it fails, it goes on"}
 _SECTION = {"rescue": "only after a failure", "always": "whatever happens"}
-_CONTENTS = ("spec:", "data:", "status:", "rules:", "webhooks:", "  annotations:", "  labels:", "  finalizers:")
-"""Where an object's contents begin in its YAML."""
+_NAMES = frozenset({"Prometheus", "Services"})
+_MEASURED = re.compile(r"steps\.(\w+)\.(\w+)(?: == true)?")
 
 
-def plan_lines(plan: Plan) -> list[Line]:
-    """The plan from its title to the reasons it may not be applied."""
+def plan_lines(plan: Plan, *, whole: bool = False, hint: str = "--verbose shows whole diffs") -> list[Line]:
+    """The plan from its title to the reasons it may not be applied; `hint` is how to see what was left out."""
+    telling = _Telling(plan, whole=whole)
     lines = [
         line(Span(plan.title, Tone.STRONG), Span(f"  {plan.runbook}, risk {plan.risk}", Tone.DIM)),
         line(Span("context ", Tone.DIM), plan.cluster.context, Span(f"  {_targets(plan.locks)}", Tone.DIM)),
+        *telling.steps(),
     ]
-    for step in plan.steps:
-        lines += _step_lines(step)
-    lines += [line(Span("owner: ", Tone.DIM), f"{item.kind} {item.name}: {item.effect}") for item in plan.owners]
+    lines += [line(Span("owner    ", Tone.DIM), f"{item.kind} {item.name}: {item.effect}") for item in plan.owners]
+    lines += _wrapped("at stake ", at_stake(plan)) + _wrapped("undo     ", taking_back(plan))
     lines += [line(Span(f"? not verified by a dry run: {text}", Tone.WARN)) for text in plan.unverified]
     for guard in plan.blocked:
         lines.append(line(Span(f"✗ {guard.name}: {guard.detail}", Tone.BAD)))
         if guard.instead:
             lines.append(line(f"  next: {guard.instead}"))
     lines.append(line(Span(_footer(plan), Tone.DIM)))
-    return lines
+    ends = [*_legend(plan), *([hint] if telling.short and hint else [])]
+    return [*lines, line(Span("   ".join(ends), Tone.DIM))] if ends else lines
+
+
+def _wrapped(label: str, text: str) -> list[Line]:
+    """`text` beside its label, as many lines as it needs."""
+    parts = _parts(text, WIDTH - len(label))
+    return [line(Span(" " * len(label) if at else label, Tone.DIM), part) for at, part in enumerate(parts)]
+
+
+def _parts(text: str, width: int) -> list[str]:
+    """`text` in lines of `width`; names with hyphens stay whole."""
+    return textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False)
 
 
 def _targets(refs: Iterable[Ref]) -> str:
     return ", ".join(str(ref) for ref in refs)
 
 
-def _step_lines(step: PlannedStep) -> list[Line]:
-    """What a step does, why, on what, and what comes of a failure; nothing of a look that has nothing to say."""
-    if step.decision is Decision.SKIPPED or (step.decision is Decision.SEEN and not step.says):
-        return []
-    title = step.title or step.id
-    if step.decision is Decision.DONE:
-        because = f": {step.because}" if step.kind == "assert" else ": as wished already"
-        return [line(Span(f"{_MARK[step.decision]} {title}{because}", Tone.DIM))]
-    lines = [line(Span(f"{_MARK[step.decision]} ", Tone.ACCENT), title, Span(_terms(step), Tone.DIM))]
-    if step.why and step.changes:
-        lines.append(line(Span(f"    because {step.why[:1].lower()}{step.why[1:]}", Tone.DIM)))
-    lines += [line(f"    {text}") for said in step.says for text in said.splitlines()]
-    for change in step.changes:
-        lines += plan_change_lines(change)
-    return lines
+class _Telling:
+    """The steps of one plan as lines; `short` says whether a diff was folded."""
+
+    def __init__(self, plan: Plan, *, whole: bool) -> None:
+        self._plan = plan
+        self._whole = whole
+        self._homes = {ref.namespace for ref in plan.locks}
+        doing = [step.id for step in plan.steps if step.decision is Decision.DO]
+        self._numbers = {name: number for number, name in enumerate(doing, 1)}
+        self.short = False
+
+    def steps(self) -> list[Line]:
+        return [text for step in self._plan.steps for text in self._step(step)]
+
+    def _step(self, step: PlannedStep) -> list[Line]:
+        """What a step does, why, on what, and what comes of a failure; of a look only what it has to say."""
+        if step.decision is Decision.SKIPPED:
+            return []
+        if step.decision is Decision.SEEN:
+            return [text for said in step.says for text in _said(said, "✓ ")]
+        title = step.title or step.id
+        if step.decision is Decision.DONE:
+            because = f": {step.because}" if step.kind == "assert" else ": as wished already"
+            return [line(Span(f"= {title}{because}", Tone.DIM))]
+        lines = [line(Span(f"{self._numbers[step.id]} ", Tone.ACCENT), title, Span(self._terms(step), Tone.DIM))]
+        if step.why and step.changes:
+            lines += _said(f"because {_lower(step.why)}", "    ", Tone.DIM)
+        lines += [text for said in (*step.says, *_proof(step)) for text in _said(said, "    ")]
+        return lines + [text for change in step.changes for text in self.change(change)]
+
+    def _terms(self, step: PlannedStep) -> str:
+        """Under which condition, for how long, after whose word, and what a failure leads to."""
+        words = [f"if {self._condition(step.condition)}"] if step.condition else []
+        words += [_SECTION[step.section]] if step.section in _SECTION else []
+        words += [_GATE[step.gate]] if step.gate in _GATE else []
+        words += [f"{format_duration(step.timeout_s)} at most"] if step.timeout_s else []
+        signs = f" {_ON_FAIL[step.on_fail]}" if step.on_fail in _ON_FAIL else ""
+        return (f"  ({', '.join(words)})" if words else "") + signs
+
+    def _condition(self, condition: str) -> str:
+        """A condition on what is measured meanwhile, by the numbers of the steps that measure it."""
+
+        def named(match: re.Match[str]) -> str:
+            number = self._numbers.get(match[1])
+            return match[0] if number is None else f"{number} has {match[2]}"
+
+        return _MEASURED.sub(named, condition)
+
+    def change(self, change: Change) -> list[Line]:
+        """One write: a new object by what it is, any other by the lines that differ and those around them."""
+        makes = change.verb in _MAKES and not change.before
+        sign, tone = ("+", Tone.ADDED) if makes else _SIGN[change.verb]
+        head = [Span(f"    {sign} ", tone), Span(self._named(change.target), Tone.ACCENT)]
+        if makes:
+            return _new(change, head)
+        if change.verb in (Verb.DELETE, Verb.EVICT):
+            return [line(*head, Span(f"  {change.verb}", Tone.DIM))]
+        return [line(*head, Span(_writers(change.writers), Tone.DIM)), *self._diff(change)]
+
+    def _named(self, target: Ref) -> str:
+        """The object, with its namespace where that is another than the target's."""
+        return f"{target.kind.lower()}/{target.name}" if target.namespace in self._homes else str(target)
+
+    def _diff(self, change: Change) -> list[Line]:
+        lines = diff_lines(change)
+        shown = tuple(told(lines))
+        if not self._whole:
+            shown, short = folded(lines)
+            self.short = self.short or short
+        return [line(Span(f"      {item.sign} {item.text}", _DIFF_TONE[item.sign])) for item in shown]
 
 
-def _terms(step: PlannedStep) -> str:
-    """Under which condition, for how long, after whose word, and what a failure leads to; empty for a look."""
-    if step.decision is not Decision.DO:
-        return ""
-    words = [f"if {step.condition}"] if step.condition else []
-    words += [_SECTION[step.section]] if step.section in _SECTION else []
-    words += [_GATE[step.gate]] if step.gate in _GATE else []
-    words += [f"{format_duration(step.timeout_s)} at most"] if step.timeout_s else []
-    words += [_ON_FAIL[step.on_fail]] if step.on_fail in _ON_FAIL else []
-    return f"  ({', '.join(words)})" if words else ""
+def _said(text: str, lead: str, tone: Tone = Tone.PLAIN) -> list[Line]:
+    """Sentences, wrapped, each line as deep as the first."""
+    rest = " " * len(lead)
+    wrapped = [part for said in text.splitlines() for part in _parts(said, WIDTH - len(lead)) or [""]]
+    return [line(Span(rest if at else lead, Tone.ACCENT), Span(part, tone)) for at, part in enumerate(wrapped)]
 
 
-def plan_change_lines(change: Change) -> list[Line]:
-    """One write in a plan: a new object by its size, any other by the lines that differ and those around them."""
-    sign, tone = _SIGN[change.verb] if change.before or change.verb not in _MAKES else ("+", Tone.ADDED)
-    head = [Span(f"    {sign} ", tone), Span(str(change.target), Tone.ACCENT)]
-    if change.verb in _MAKES and not change.before:
-        size = f"  new, {len(diff_lines(change))} lines (-o yaml prints them)"
-        return [line(*head, Span(size, Tone.DIM))]
-    if change.verb in (Verb.DELETE, Verb.EVICT):
-        return [line(*head, Span(f"  {change.verb}", Tone.DIM))]
-    body = [line(Span(f"      {item.sign} {item.text}", _DIFF_TONE[item.sign])) for item in _told(diff_lines(change))]
-    return [line(*head), *body]
+def _lower(text: str) -> str:
+    """A sentence as the end of another; a name such as NIXL or a flag stays as it is."""
+    first = text.partition(" ")[0]
+    return text if first in _NAMES or first[1:] != first[1:].lower() else text[:1].lower() + text[1:]
 
 
-def _told(lines: Sequence[DiffLine]) -> Sequence[DiffLine]:
-    """The diff without the identity of the object, which its head has told: it stands first, and does not change."""
-    for at, item in enumerate(lines):
-        if item.sign != " " or item.text.startswith(_CONTENTS):
-            return lines[at:]
-    return lines
+def _proof(step: PlannedStep) -> tuple[str, ...]:
+    """What a verification asks for."""
+    target, causes = step.args.get("ref"), step.args.get("causes")
+    if step.kind != "verify" or not isinstance(target, dict) or isinstance(causes, str):
+        return ()
+    serves = target.get("kind") in ("Deployment", "StatefulSet")
+    asked = (
+        "proven when every replica of the new template is ready" if serves else "proven when no fault is found on it"
+    )
+    gone = f", and {_none_of(causes)} found again" if causes else ""
+    return (asked + gone,)
+
+
+def _none_of(causes: Sequence[str]) -> str:
+    return f"{causes[0]} is not" if len(causes) == 1 else f"none of {', '.join(causes)} is"
+
+
+def _new(change: Change, head: Sequence[Span]) -> list[Line]:
+    """A new object: what it is, beside its name or below."""
+    size = Span(f"  new, {len(diff_lines(change))} lines", Tone.DIM)
+    words = in_words(change.after or change.document)
+    if not words:
+        return [line(*head, size)]
+    beside = [*head, Span(f"  {words}"), size]
+    return (
+        [line(*beside)]
+        if sum(len(span.text) for span in beside) <= WIDTH
+        else [line(*head, size), *_said(words, " " * 8)]
+    )
+
+
+def _writers(writers: Mapping[str, str]) -> str:
+    """Who wrote the touched fields last: one name, or one for each of the few fields."""
+    names = sorted(set(writers.values()))
+    if len(names) == 1:
+        return f"  last written by {names[0]}"
+    each = (f"{path.rpartition('/')[2]} by {name}" for path, name in writers.items())
+    return f"  {', '.join(each)}" if names else ""
 
 
 def change_lines(change: Change) -> list[Line]:
@@ -125,6 +217,12 @@ def _footer(plan: Plan) -> str:
     parts += [_counted(len(asked), "question")] if asked else []
     parts += [f"{len(plan.instructions)} for you to do"] if plan.instructions else []
     return ", ".join(parts) + f"; valid until {plan.expires_at:%H:%M:%S} UTC"
+
+
+def _legend(plan: Plan) -> list[str]:
+    """What the signs after a step mean."""
+    used = {step.on_fail for step in plan.steps if step.decision is Decision.DO}
+    return [text for on_fail, text in _LEGEND.items() if on_fail in used]
 
 
 def _counted(number: int, what: str) -> str:

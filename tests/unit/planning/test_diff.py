@@ -93,3 +93,11 @@ def test_the_repository_gets_a_strategic_merge_patch() -> None:
         "metadata": {"name": "llama", "namespace": "serving"},
         "spec": {"template": {"spec": {"containers": [container]}}},
     }
+
+
+def test_what_was_empty_is_not_shown_as_removed() -> None:
+    document = {**deployment(), "spec": {"template": {"spec": {}}}}
+    planned = patch_change(document, [Edit("/spec/template/spec/priorityClassName", "high")], "")
+    assert planned is not None
+    changed = [line.sign + line.text for line in diff_lines(planned) if line.sign != " "]
+    assert changed == ["+      priorityClassName: high"]

@@ -59,7 +59,7 @@ def test_other_workloads_gpus_are_not() -> None:
     other = holding(target, "other", "a", ownerReferences=[], labels={})
     found = fit(target, node("a"), other)
     assert (found["ends"], found["endsStoppingFirst"]) == (False, False)
-    assert "no node that they may use has so many free" in found["reason"]
+    assert "no node that it may use has so many free" in found["reason"]
 
 
 @pytest.mark.parametrize(

@@ -74,9 +74,13 @@ def look(args: Args, view: View) -> Outcome:
         "serving": serving,
         "loadSeconds": load_s,
     }
-    if workload.ref.kind == "StatefulSet":
-        return _ordered(workload, _document(args, view), common, args)
     fleet, unchecked = _fleet(args, workload, view)
+    places = sum(free // fleet.gpus for free in fleet.free.values())
+    if not args.rollout:
+        said = f"There are GPUs for {places} more."
+        return Outcome(_unrolled(common, places), (said, *_doubts(unchecked)))
+    if workload.ref.kind == "StatefulSet":
+        return _ordered(workload, _document(args, view), {**common, "freePlaces": places}, args)
     present = simulate(fleet, bounds(workload.workload.spec.strategy, replicas))
     first = simulate(fleet, STOPPING_FIRST)
     outputs = {
@@ -87,13 +91,19 @@ def look(args: Args, view: View) -> Outcome:
         "reason": present.reason or first.reason,
         "minServing": present.min_available,
         "minServingStoppingFirst": first.min_available,
-        "freePlaces": sum(free // fleet.gpus for free in fleet.free.values()),
+        "freePlaces": places,
         "waitsFor": [],
     }
-    if not args.rollout:
-        return Outcome(outputs, (f"There are GPUs for {outputs['freePlaces']} more.", *_doubts(unchecked)))
     course = present if present.ends else first
     return Outcome(outputs, (*_cost(args, course, common), *_doubts(unchecked)))
+
+
+def _unrolled(common: Document, places: int) -> Document:
+    """What is known where nothing is rolled out."""
+    serving = common["serving"]
+    ways = dict.fromkeys(("ends", "endsStoppingFirst", "endsRecreating"), True)
+    least = {"minServing": serving, "minServingStoppingFirst": serving}
+    return {**common, **ways, **least, "reason": "", "freePlaces": places, "waitsFor": []}
 
 
 def _workload(args: Args, view: View) -> WorkloadFacts:
@@ -190,7 +200,6 @@ def _ordered(workload: WorkloadFacts, document: Document, common: Document, args
         "reason": "an ordered StatefulSet does not update past a pod that is not ready" if ordered and waits else "",
         "minServing": least,
         "minServingStoppingFirst": least,
-        "freePlaces": 0,
         "waitsFor": waits if ordered else [],
     }
     return Outcome(outputs, _cost(args, None, common))
@@ -206,7 +215,8 @@ def _cost(args: Args, course: Course | None, common: Document) -> tuple[str, ...
     if not serving:
         return (f"{what}; none serves now, so nothing is lost{each}.",)
     if least >= serving:
-        return (f"{what} while all {serving} that serve now go on serving{each}.",)
+        those = "the one that serves now goes" if serving == 1 else f"all {serving} that serve now go"
+        return (f"{what} while {those} on serving{each}.",)
     outage = " That is an outage until a new one is ready." if least == 0 else ""
     return (f"{what}; meanwhile {least} of {serving} serve{each}.{outage}",)
 

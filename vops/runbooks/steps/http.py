@@ -51,7 +51,7 @@ async def run(args: Args, ports: Ports) -> Outcome:
         if answers:
             last = answers[-1]
             outputs = {"status": last["status"], "seconds": last["seconds"], "json": last["json"], "pods": len(answers)}
-            return Outcome(outputs, (f"{len(answers)} pod(s) answer {args.path} with {last['status']}",))
+            return Outcome(outputs, (f"{_answer(len(answers))} {args.path} with {last['status']}",))
 
 
 async def _ask_all(args: Args, ports: Ports) -> list[Document]:
@@ -85,3 +85,7 @@ async def _ask(args: Args, ports: Ports, pod: str) -> Document:
     except ValueError:
         parsed = None
     return {"status": answer.status, "seconds": answer.elapsed_s, "text": text, "json": parsed}
+
+
+def _answer(pods: int) -> str:
+    return "1 pod answers" if pods == 1 else f"{pods} pods answer"

@@ -91,4 +91,5 @@ def _shared_memory(spec: PodSpec, container: Container) -> int | None:
 
 
 def _said(engine: EngineArgs) -> str:
-    return f"Runs {engine.model or 'its model'} on {engine.gpus} GPU(s) a replica."
+    gpus = "1 GPU" if engine.gpus == 1 else f"{engine.gpus} GPUs"
+    return f"Runs {engine.model or 'its model'} on {gpus} a replica."

@@ -20,7 +20,7 @@ from vops.render.text import Line, Span, Tone
 from vops.tui.messages import ResumeAgreed
 from vops.tui.screens.base import BACK, OpsScreen, titled
 from vops.tui.screens.confirm import ConfirmScreen
-from vops.tui.screens.plan import Planned, PlanScreen
+from vops.tui.screens.plan import COPIES, Planned, PlanScreen
 from vops.tui.widgets.lines import Lines
 
 
@@ -83,4 +83,4 @@ class UndoScreen(PlanScreen):
 
     async def make_plan(self, session: Session) -> Planned:
         plan = await plan_undo(session, self._run)
-        return Planned(plan_lines(plan), plan)
+        return Planned(plan_lines(plan, hint=COPIES), plan)

@@ -27,6 +27,9 @@ from vops.tui.screens.confirm import ConfirmScreen
 from vops.tui.screens.params import ParamsScreen, Values
 from vops.tui.widgets.lines import Lines
 
+COPIES = "y copies the whole patch"
+"""How to see what a folded diff leaves out."""
+
 
 @dataclass(frozen=True)
 class Planned:
