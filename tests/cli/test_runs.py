@@ -69,9 +69,9 @@ async def test_a_run_is_listed_shown_and_taken_back(on_lab: RunVops) -> None:
     assert (await on_lab("run", *RUNBOOK, "--yes")).code == 0
     (run,) = (await on_lab("runs", "-o", "json")).document
     shown = await on_lab("runs", "show", run["run"][:12])
-    assert all(text in shown.out for text in ("fixed", "+       tolerations:", f"vops undo {run['run']}"))
+    assert all(text in shown.out for text in ("fixed", "+       - effect: NoSchedule", f"vops undo {run['run']}"))
     dry = await on_lab("undo", run["run"], "--dry-run")
-    assert re.search(r"^ +- +tolerations:$", dry.out, re.MULTILINE)
+    assert re.search(r"^ +- +- effect: NoSchedule$", dry.out, re.MULTILINE)
     refused = await on_lab("resume", run["run"])
     assert (refused.code, "has ended: fixed" in refused.err) == (4, True)
 
