@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,10 +34,17 @@ class FieldSet:
         return self.member or any(self.children.values())
 
     def __or__(self, other: FieldSet) -> FieldSet:
-        return self._combine(other, lambda mine, theirs: mine or theirs)
+        below = dict(self.children)
+        for name, theirs in other.children.items():
+            mine = below.get(name)
+            below[name] = theirs if mine is None else mine | theirs
+        return FieldSet(self.member or other.member, below)
 
     def __and__(self, other: FieldSet) -> FieldSet:
-        return self._combine(other, lambda mine, theirs: mine and theirs)
+        both = {
+            name: self.children[name] & other.children[name] for name in self.children.keys() & other.children.keys()
+        }
+        return FieldSet(self.member and other.member, {name: child for name, child in both.items() if child})
 
     def __sub__(self, other: FieldSet) -> FieldSet:
         """Walks what is taken away alone: that is little, of sets that are large."""
@@ -49,12 +56,6 @@ class FieldSet:
             else:
                 del below[name]
         return FieldSet(self.member and not other.member, below)
-
-    def _combine(self, other: FieldSet, keep: Callable[[bool, bool], bool]) -> FieldSet:
-        none = FieldSet()
-        names = dict.fromkeys((*self.children, *other.children))
-        below = {name: self.children.get(name, none)._combine(other.children.get(name, none), keep) for name in names}
-        return FieldSet(keep(self.member, other.member), {name: child for name, child in below.items() if child})
 
     def paths(self, prefix: str = "") -> Iterator[str]:
         """Every member as the API prints it: `.spec.containers[name="x"].image`."""
@@ -115,43 +116,34 @@ class Comparison:
 
 def compare(old: Any, new: Any, schema: Schema) -> Comparison:
     """The fields in which `new` differs from `old`; a part that is wholly new or gone counts itself, too."""
+    return _compare(old, new, schema, (), "")
+
+
+def _compare(old: Any, new: Any, schema: Schema, path: Path, element: str) -> Comparison:
     changed, removed = FieldSet(), FieldSet()
-    _compare(old, new, schema, (), "", changed, removed)
-    return Comparison(_pruned(changed), _pruned(removed))
-
-
-def _compare(
-    old: Any, new: Any, schema: Schema, path: Path, element: str, changed: FieldSet, removed: FieldSet
-) -> None:
     if old == new:
-        return
+        return Comparison(changed, removed)
     some = old if new is None else new
     if is_leaf(some, schema, path, element) or (not old and not new) or _differ_in_kind(old, new):
-        if new is None:
-            removed.member = old is not None
-        elif old != new:
-            changed.member = True
-        return
+        removed.member = new is None
+        changed.member = new is not None
+        return Comparison(changed, removed)
     before = elements(old or type(some)(), schema, path)
     after = elements(new or type(some)(), schema, path)
+    nothing = ((), None)
     for name in dict.fromkeys((*before, *after)):
-        below = after.get(name) or before[name]
-        _compare(
-            before[name][1] if name in before else None,
-            after[name][1] if name in after else None,
-            schema,
-            below[0],
-            name,
-            changed.children.setdefault(name, FieldSet()),
-            removed.children.setdefault(name, FieldSet()),
-        )
-    changed.member = changed.member or old is None
-    removed.member = removed.member or new is None
+        was, now = before.get(name, nothing), after.get(name, nothing)
+        if was[1] == now[1]:
+            continue
+        below = _compare(was[1], now[1], schema, (now if name in after else was)[0], name)
+        if below.changed:
+            changed.children[name] = below.changed
+        if below.removed:
+            removed.children[name] = below.removed
+    changed.member = old is None
+    removed.member = new is None
+    return Comparison(changed, removed)
 
 
 def _differ_in_kind(old: Any, new: Any) -> bool:
     return old is not None and new is not None and isinstance(old, dict) != isinstance(new, dict)
-
-
-def _pruned(fields: FieldSet) -> FieldSet:
-    return fields | FieldSet()

@@ -153,7 +153,10 @@ class World:
         self._settling = True
         try:
             for _ in range(_ROUNDS):
-                if not any(controller.work() for controller in self._controllers):
+                for controller in self._controllers:
+                    if controller.work():
+                        break
+                else:
                     return
         finally:
             self._settling = False

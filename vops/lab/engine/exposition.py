@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from vops.lab.engine.histogram import Histogram
 from vops.lab.engine.memory import BLOCK_TOKENS, MemoryPlan
@@ -38,35 +39,60 @@ def _text(dialect: str) -> str:
     return (_PAGES / f"{dialect}.prom").read_text(encoding="utf-8")
 
 
+class _Piece(NamedTuple):
+    """A recorded number and the text before it; `name` is its histogram, or empty."""
+
+    before: str
+    name: str
+    key: str
+    bucket: int | None
+    """Which of the histogram's cumulative counts it is; its last for `_count`."""
+    recorded: str
+
+
+@cache
+def _cut(dialect: str) -> tuple[tuple[_Piece, ...], str]:
+    """The recorded page, cut at its numbers, and what follows the last."""
+    pieces: list[_Piece] = []
+    seen: dict[str, int] = {}
+    before = ""
+    for line in _text(dialect).splitlines(keepends=True):
+        if line.startswith("#"):
+            before += line
+            continue
+        match = _SAMPLE.match(line)
+        if match is None:
+            continue
+        name, key = _key(match["name"], match["labels"] or "", seen)
+        pieces.append(_Piece(before + line[: match.start("value")], name, key, _bucket(key), match["value"]))
+        before = "\n"
+    return tuple(pieces), before
+
+
+def _bucket(key: str) -> int | None:
+    if key.startswith("_bucket"):
+        return int(key.removeprefix("_bucket"))
+    return -1 if key == "_count" else None
+
+
 class Page:
-    """One engine's page: the recorded text around the numbers, cut once."""
+    """One engine's page: the recorded text around the numbers."""
 
     def __init__(self, dialect: str, values: Mapping[str, object]) -> None:
-        self._pieces: list[tuple[str, str, str, str]] = []
-        seen: dict[str, int] = {}
-        before = ""
-        for line in _text(dialect).splitlines(keepends=True):
-            if line.startswith("#"):
-                before += line
-                continue
-            match = _SAMPLE.match(line)
-            if match is None:
-                continue
-            head = fill(line[: match.start("value")], values)
-            name, key = _key(match["name"], match["labels"] or "", seen)
-            self._pieces.append((before + head, name, key, match["value"]))
-            before = "\n"
-        self._end = before
+        pieces, self._end = _cut(dialect)
+        self._pieces = [(fill(piece.before, values), *piece[1:]) for piece in pieces]
 
     def render(self, numbers: Mapping[str, float], histograms: Mapping[str, Histogram], born: float) -> bytes:
         """The page with the given numbers; what has none keeps the recorded one."""
         cumulative = {name: histogram.cumulative() for name, histogram in histograms.items()}
         parts: list[str] = []
-        for before, name, key, recorded in self._pieces:
+        for before, name, key, bucket, recorded in self._pieces:
             parts.append(before)
-            if name in cumulative:
-                parts.append(_of_histogram(key, cumulative[name], histograms[name], born))
-            elif key.endswith("_created"):
+            if name in cumulative and bucket is not None:
+                parts.append(repr(float(cumulative[name][bucket])))
+            elif name in cumulative and key == "_sum":
+                parts.append(repr(histograms[name].sum))
+            elif name in cumulative or key.endswith("_created"):
                 parts.append(repr(born))
             else:
                 parts.append(repr(float(numbers[key])) if key in numbers else recorded)
@@ -86,14 +112,6 @@ def _key(name: str, labels: str, seen: dict[str, int]) -> tuple[str, str]:
             return _RENAMED.get(base, base), f"{suffix}{index}" if suffix == "_bucket" else suffix
     rest = _COMMON_LABELS.sub("", labels).rstrip(",")
     return "", f"{plain}{{{rest}}}" if rest and not plain.endswith("_created") else plain
-
-
-def _of_histogram(key: str, cumulative: list[int], histogram: Histogram, born: float) -> str:
-    if key.startswith("_bucket"):
-        return repr(float(cumulative[int(key.removeprefix("_bucket"))]))
-    if key == "_count":
-        return repr(float(cumulative[-1]))
-    return repr(histogram.sum) if key == "_sum" else repr(born)
 
 
 def page_values(served: str, memory: MemoryPlan, kv_cache_dtype: str, *, prefix_caching: bool) -> dict[str, object]:

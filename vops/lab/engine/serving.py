@@ -25,6 +25,20 @@ _COMPUTE_EFFICIENCY = 0.42
 _BATCH_SLOWDOWN = 0.012
 _FULL = 0.96
 _MIN_STEP_S = 0.004
+_OF_REQUESTS = (
+    "e2e_request_latency_seconds",
+    "request_queue_time_seconds",
+    "request_inference_time_seconds",
+    "request_prefill_time_seconds",
+    "request_decode_time_seconds",
+    "request_time_per_output_token_seconds",
+    "request_prompt_tokens",
+    "request_generation_tokens",
+    "request_prefill_kv_computed_tokens",
+    "request_max_num_generation_tokens",
+    "request_params_max_tokens",
+)
+"""The histograms to which every finished request adds, in the order in which `_observe` has their means."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +100,7 @@ class Serving:
         self._rate = rate
         self._dice = dice
         self._prefix = 1.0 if prefix_caching else 0.0
+        self._of_requests = [histograms.get(name) for name in _OF_REQUESTS]
 
     @property
     def kv_usage(self) -> float:
@@ -202,20 +217,22 @@ class Serving:
     ) -> None:
         """What a finished request leaves behind."""
         decode_s = output * step_s
-        for name, value in (
-            ("e2e_request_latency_seconds", wait_s + prefill_s + decode_s),
-            ("request_queue_time_seconds", max(wait_s, 0.0002)),
-            ("request_inference_time_seconds", prefill_s + decode_s),
-            ("request_prefill_time_seconds", prefill_s),
-            ("request_decode_time_seconds", decode_s),
-            ("request_time_per_output_token_seconds", step_s),
-            ("request_prompt_tokens", prompt),
-            ("request_generation_tokens", output),
-            ("request_prefill_kv_computed_tokens", prompt * 0.6),
-            ("request_max_num_generation_tokens", output),
-            ("request_params_max_tokens", output * 2),
-        ):
-            self._add(name, value, count)
+        means = (
+            wait_s + prefill_s + decode_s,
+            max(wait_s, 0.0002),
+            prefill_s + decode_s,
+            prefill_s,
+            decode_s,
+            step_s,
+            prompt,
+            output,
+            prompt * 0.6,
+            output,
+            output * 2,
+        )
+        for histogram, mean in zip(self._of_requests, means, strict=True):
+            if histogram is not None:
+                histogram.spread(mean, count)
         if params := self.histograms.get("request_params_n"):
             params.add(1.0, count)
 

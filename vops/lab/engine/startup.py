@@ -315,7 +315,9 @@ class _Starter:
 
     def _write(self, line: str, values: Mapping[str, object]) -> None:
         at = self._conditions.begins + self._at
-        times = {"t": texts.stamp(at), "w": datetime.fromtimestamp(at, UTC).strftime("%m%d %H:%M:%S.%f000")}
+        times = {"t": texts.stamp(at)}
+        if "<<w>>" in line:
+            times["w"] = datetime.fromtimestamp(at, UTC).strftime("%m%d %H:%M:%S.%f000")
         text = texts.fill(line, {**self._values, **times, **values})
         self._start.lines.append((self._at, text.removeprefix(" ")))
 

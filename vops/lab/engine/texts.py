@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 _LOGS = Path(__file__).parent.parent / "data" / "logs"
@@ -44,7 +44,12 @@ def fill(line: str, values: Mapping[str, object]) -> str:
 
 def stamp(at: float) -> str:
     """A time as vLLM's log lines carry it."""
-    return datetime.fromtimestamp(at, UTC).strftime("%m-%d %H:%M:%S")
+    return _stamp_of(int(at))
+
+
+@lru_cache(4096)
+def _stamp_of(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%m-%d %H:%M:%S")
 
 
 def _read(dialect: str, name: str) -> str:

@@ -139,13 +139,11 @@ def _target(pod: Document, port: int, endpoint: Document, labels: Mapping[str, s
 def _samples(page: str, target: Target, wanted: Callable[[str], bool]) -> Iterator[Sample]:
     known: dict[str, bool] = {}
     for line in page.splitlines():
-        match = None if line.startswith("#") else _LINE.match(line)
-        if match is None:
-            continue
-        name = match[1]
+        name = line.partition("{")[0].partition(" ")[0]
         if name not in known:
-            known[name] = wanted(name)
-        if known[name]:
+            known[name] = not name.startswith("#") and wanted(name)
+        match = _LINE.match(line) if known[name] else None
+        if match is not None:
             own = {label: value for label, value in _LABEL.findall(match[2] or "") if value}
             yield Sample({"__name__": name, **_merged(own, target)}, float(match[3]))
 
