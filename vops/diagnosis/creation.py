@@ -107,8 +107,7 @@ def stuck_at(replica: Replica, reasons: Collection[str]) -> Event | None:
 
 
 def _most_telling(told: list[Event]) -> Event | None:
-    """The last complaint; where it only says that a volume still has not come, the last that says why of that "
-    "volume."""
+    """The last complaint; where it only says that a volume still has not come, the last that says why of that one."""
     last = next(reversed(told), None)
     if last is None or not last.message.startswith(_STILL_WAITS):
         return last
