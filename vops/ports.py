@@ -185,6 +185,14 @@ class Metrics(Protocol):
         ...
 
 
+class Notifier(Protocol):
+    """Ways to tell people, by name."""
+
+    async def send(self, channel: str, text: str) -> None:
+        """Tells a channel once. Raises UsageError (no such channel), Unreachable, Rejected; never with its address."""
+        ...
+
+
 class HubModel(msgspec.Struct, frozen=True):
     """A model as the Hub describes it: the text of its config.json, and the bytes of its weights where known."""
 

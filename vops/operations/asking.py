@@ -8,8 +8,6 @@ from vops.errors import ClusterError, Forbidden, NotFound, VopsError
 from vops.operations.session import Session
 from vops.runbooks.asks import Ask, ConfigAsk, HubAsk, ListAsk, LogAsk, QueryAsk
 
-TAIL_LINES = 200
-
 
 async def answer(session: Session, ask: Ask) -> Any:
     """The answer; None for a list that may not be read. Raises what else keeps it from being known."""
@@ -46,6 +44,8 @@ async def _listed(session: Session, ask: ListAsk) -> Any:
 
 async def _log(session: Session, ask: LogAsk) -> str:
     try:
-        return await session.cluster.logs(ask.namespace, ask.pod, ask.container, tail_lines=TAIL_LINES)
+        return await session.cluster.logs(
+            ask.namespace, ask.pod, ask.container, previous=ask.previous, tail_lines=ask.lines
+        )
     except ClusterError:
         return ""

@@ -192,6 +192,7 @@ class _Run:
             keep=journal.keep,
             timeout_s=self.timeout_s,
             checkpoint=copy.write,
+            notify=self.session.notifier.send if self.session.notifier else None,
         )
         try:
             outcome = await execute(self.plan, host, done)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from msgspec import structs
 
 from vops.adapters.clock import MachineClock as MachineClock
-from vops.ports import Clock, Cluster, Engine, Gpus, Hub, Metrics
+from vops.ports import Clock, Cluster, Engine, Gpus, Hub, Metrics, Notifier
 from vops.settings import Settings
 
 
@@ -27,6 +27,8 @@ class Session:
     clock: Clock
     settings: Settings
     hub_url: str = ""
+    notifier: Notifier | None = None
+    """None on the lab, which tells nobody."""
 
     def hub(self) -> Hub:
         """The Hub, whose library is not loaded before somebody asks for it."""
@@ -45,7 +47,10 @@ async def open_session(
     """
     async with AsyncExitStack() as stack:
         if not settings.lab:
-            yield _joined(await _cluster(settings, stack), settings, clock or MachineClock(), stack)
+            from vops.adapters.webhooks import Webhooks
+
+            found = _joined(await _cluster(settings, stack), settings, clock or MachineClock(), stack)
+            yield replace(found, notifier=Webhooks())
             return
         cluster, hub_url, prometheus_url = await _lab(settings, stack, apart=lab_apart)
         known = settings if settings.prometheus_url else structs.replace(settings, prometheus_url=prometheus_url)

@@ -41,6 +41,9 @@ class LogAsk(msgspec.Struct, frozen=True):
     namespace: str
     pod: str
     container: str
+    previous: bool = False
+    """Whether it is the log of the container that ran before this one."""
+    lines: int = 200
 
 
 class QueryAsk(msgspec.Struct, frozen=True):

@@ -9,8 +9,9 @@ later steps may read, by name and CEL type) and one function, which tells what i
     instruct(args) -> str                  what a person has to do, or to agree to (GATE says which)
 
 Further it may have LATE (a look that may also be taken while the plan is carried out, since it needs nothing of the
-view), FOLLOWS (a wait that makes sense without a change), IRREVERSIBLE (a change without a way back), `gotos(args)`,
-the steps that its arguments lead to, and `complaint(args)`, what is wrong with its arguments as they are written.
+view), FOLLOWS (a wait that makes sense without a change), IRREVERSIBLE (a change without a way back), ON_FAIL and
+TIMEOUT (what holds for a step that does not say), `gotos(args)`, the steps that its arguments lead to, `says(args)`,
+what a plan tells of a wait, and `complaint(args)`, what is wrong with its arguments as they are written.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from vops.model.resources import Ref
 from vops.model.snapshot import ClusterSnapshot
 from vops.planning.changes import Change
 from vops.planning.patches import Document
-from vops.planning.plan import Gate
+from vops.planning.plan import Gate, OnFail
 from vops.ports import Clock, Cluster
 from vops.runbooks.asks import Ask, Unanswered
 
@@ -171,6 +172,8 @@ class Ports:
     deadline: float
     values: Mapping[str, Any] = field(default_factory=dict)
     changes: Changes = ()
+    notify: Callable[[str, str], Awaitable[None]] | None = None
+    """Tells a channel a text; None where nobody is told."""
 
     async def patiently(self, look: Callable[[], Awaitable[T]], *, pause_s: float) -> T | None:
         """`look`'s answer after a pause; None when the API server did not answer, which is said and waited out.
@@ -233,6 +236,26 @@ class StepKind:
     def follows(self) -> bool:
         """Whether it is worth waiting for even when the plan changes nothing: what it watches works already."""
         return bool(getattr(self.module, "FOLLOWS", False))
+
+    @property
+    def on_fail(self) -> OnFail:
+        """What a failure leads to unless the step says otherwise."""
+        return OnFail(getattr(self.module, "ON_FAIL", OnFail.STOP))
+
+    @property
+    def timeout(self) -> str:
+        """How long it may take unless the step says otherwise; empty for a wait that has to say."""
+        return str(getattr(self.module, "TIMEOUT", ""))
+
+    @property
+    def tells(self) -> bool:
+        """Whether a plan tells something of it besides its title."""
+        return hasattr(self.module, "says")
+
+    def says(self, args: Any) -> tuple[str, ...]:
+        """What a plan says of a step that is done when it is carried out."""
+        found = getattr(self.module, "says", None)
+        return tuple(found(args)) if found else ()
 
     @property
     def rights(self) -> tuple[str, ...]:

@@ -180,7 +180,8 @@ class _Planning:
         self._measured_later(item)
         timeout_s = seconds(step.common.timeout) if step.common.timeout else None
         gate = step.kind.gate if step.kind.group is Group.HUMAN else step.common.gate
-        return _planned(item, Decision.DO, args=dict(step.args), late=True, timeout_s=timeout_s, gate=gate)
+        says = step.kind.says(msgspec.convert(dict(step.args), step.kind.args)) if step.kind.tells else ()
+        return _planned(item, Decision.DO, args=dict(step.args), late=True, timeout_s=timeout_s, gate=gate, says=says)
 
     def _now(self, item: ScriptStep) -> PlannedStep:
         raw = evaluated(item.args, self._values)
@@ -200,7 +201,8 @@ class _Planning:
         if kind.group is Group.WAIT:
             self._measured_later(item)
             timeout_s = self._timeout_s(item)
-            return _planned(item, Decision.DO, args=mask(raw), timeout_s=timeout_s, follows=kind.follows)
+            more = {"follows": kind.follows, "says": kind.says(args)}
+            return _planned(item, Decision.DO, args=mask(raw), timeout_s=timeout_s, **more)
         return self._change(item, args, view)
 
     def _measured_later(self, item: ScriptStep) -> None:

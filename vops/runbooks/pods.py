@@ -8,6 +8,8 @@ from vops.model.resources import PODS, Pod, Ref, Workload
 from vops.planning.changes import kind_of
 from vops.planning.patches import Document
 from vops.ports import Cluster
+from vops.runbooks.asks import ListAsk
+from vops.runbooks.kinds import StepFault, View
 
 
 async def pods_of(cluster: Cluster, ref: Ref) -> tuple[Pod, ...]:
@@ -18,6 +20,18 @@ async def pods_of(cluster: Cluster, ref: Ref) -> tuple[Pod, ...]:
     listed = await cluster.list(PODS, ref.namespace, label_selector=selector_of(document))
     pods = (item for item in listed.items if isinstance(item, Pod))
     return tuple(pod for pod in pods if pod.metadata.deletion_timestamp is None)
+
+
+def seen_pods(view: View, ref: Ref) -> tuple[Pod, ...]:
+    """The same while a plan is made, the newest first. Raises StepFault where pods may not be listed."""
+    document = view.document(ref)
+    if ref.kind == "Pod":
+        return (msgspec.convert(document, Pod),)
+    found = view.answer(ListAsk(PODS, ref.namespace, selector_of(document)))
+    if found is None:
+        raise StepFault(f"the pods of {ref} may not be listed", hint="ask for the verb 'list' on pods")
+    pods = [item for item in found if item.metadata.deletion_timestamp is None]
+    return tuple(sorted(pods, key=lambda pod: str(pod.metadata.creation_timestamp), reverse=True))
 
 
 async def ready_pods(cluster: Cluster, ref: Ref) -> tuple[str, ...]:

@@ -64,6 +64,8 @@ class Host:
     timeout_s: float | None = None
     checkpoint: Callable[[], Awaitable[None]] | None = None
     """Called before each change and after each step, to bring what others read of the run up to date."""
+    notify: Callable[[str, str], Awaitable[None]] | None = None
+    """Tells a channel a text; None where nobody is told."""
 
 
 @dataclass
@@ -262,7 +264,7 @@ class _Run:
         say = _Heartbeat(self, step, host.clock).say
         values = {**self._values.known, "item": step.item}
         changes = tuple(change for _, change in self._applied)
-        return Ports(host.cluster, host.clock, host.observe, say, deadline, values, changes)
+        return Ports(host.cluster, host.clock, host.observe, say, deadline, values, changes, host.notify)
 
     async def _failed(self, step: PlannedStep, error: VopsError) -> bool:
         """What a failure leads to; True when the run goes on.

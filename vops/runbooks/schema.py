@@ -168,6 +168,11 @@ def _step(placed: Placed) -> Step:
         )
     if not common.id.isidentifier():
         source.fail(f"step id {common.id!r} is not a name that expressions can use", (*where, "id"))
+    common = msgspec.structs.replace(
+        common,
+        on_fail=common.on_fail if "onFail" in item else kind.on_fail,
+        timeout=common.timeout if "timeout" in item else kind.timeout,
+    )
     args = {key: value for key, value in item.items() if key not in COMMON_KEYS}
     _check_args(source, where, kind, args)
     _check_times(source, where, common)
