@@ -86,10 +86,13 @@ _FAILURES = {
         r"|Failed to start plugin"
     ),
     Component.DCGM_EXPORTER: lazy_pattern(
-        r"Failed to initialize NVML|NVML doesn't exist|Cannot init NVML|libdcgm\.so|[Ee]rror (?:starting|connecting to"
-        r"|setting "
-        r"up) .{0,40}(?:DCGM|nv-hostengine)|Failed to watch metrics|unrecoverable error|DCGM library couldn't be found"
-        r"|Error watching fields|Error getting (?:device information|supported metrics .{0,40}fatal)"
+        r"Failed to initialize NVML|NVML doesn't exist|Cannot init NVML|libdcgm\.so|Failed to watch metrics"
+        r"|[Ee]rror (?:starting|connecting to|setting up) .{0,40}(?:DCGM|nv-hostengine)|unrecoverable error"
+        r"|DCGM library couldn't be found|Encountered a failure\.|Failed to Listen and Serve"
+        r"|Both embedded and remote DCGM failed|collector .{0,60}cannot be initialized"
+        r"|Failed to (?:connect to remote hostengine|sync pod informer|build registry|initialize DCGM|read config)"
+        r"|Could not read metrics file|Error watching fields"
+        r"|Error getting (?:device information|supported metrics .{0,40}fatal)"
         r"|Unable to connect to .{0,40}nv-hostengine|[Ff]ailed to (?:start|init).{0,60}(?:DCGM|dcgm)"
     ),
     Component.KEDA: lazy_pattern(
@@ -137,13 +140,13 @@ def telling(component: Component) -> re.Pattern[str] | None:
 def failure_of(component: Component, errors: Sequence[LoggedError], lines: int) -> list[Chain]:
     """What a component called errors at the end of its log, as far as it means a failure: it ended by it, or is known
     to do nothing of use after it."""
-    known, telling = _FAILURES.get(component), _TELLING.get(component)
-    if known is None or telling is None:
+    known, spoken = _FAILURES.get(component), _TELLING.get(component)
+    if known is None:
         return []
     late = (error for error in errors if error.line > lines - _AT_THE_END)
-    told = [
-        error
-        for error in late
-        if error.type == "Critical" or known.search(error.message) or telling.search(error.message)
-    ]
+    told = [error for error in late if known.search(error.message) or (spoken and _ended_by(error, spoken))]
     return [Chain((LoggedError(str(component), error.message, error.line),), (False,), "ERROR") for error in told[:8]]
+
+
+def _ended_by(error: LoggedError, spoken: re.Pattern[str]) -> bool:
+    return error.type == "Critical" or spoken.search(error.message) is not None

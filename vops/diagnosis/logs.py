@@ -77,8 +77,9 @@ class LogReading(msgspec.Struct, frozen=True, omit_defaults=True):
     traceback, innermost first; `others` holds the exceptions of other tracebacks that may have ended the process, the
     likelier first, and `notices` what was said outside of any exception. `failed_first` names the process that failed
     first where there were several; `last_words` is what was complained of at the end, the last first.
+    `failing` tells that a start failed, even if the log was cut before it says of what.
     `elapsed_s` is the time between the first and the last stamped line; `whole` tells that the log begins where the
-    process did, so that times count from its start.
+    process did, so that times count from its start. `running` is how many requests ran when it last told.
     """
 
     lines: int = 0
@@ -98,6 +99,7 @@ class LogReading(msgspec.Struct, frozen=True, omit_defaults=True):
     kv_available_gib: float | None = None
     kv_tokens: int | None = None
     refused: tuple[Refused, ...] = ()
+    running: int | None = None
     stopped_line: int | None = None
     engine_died_line: int | None = None
     child_exit_code: int | None = None
@@ -108,6 +110,7 @@ class LogReading(msgspec.Struct, frozen=True, omit_defaults=True):
     notices: tuple[LoggedError, ...] = ()
     failed_first: str = ""
     last_words: tuple[LoggedError, ...] = ()
+    failing: bool = False
 
     @property
     def ready(self) -> bool:
@@ -203,6 +206,7 @@ _AVAILABLE = lazy_pattern(r"Available KV cache memory: (-?[\d.]{1,20}) ?GiB", re
 _KV_TOKENS = lazy_pattern(r"[GCX]PU KV cache size: ([\d,]{1,20}) tokens", re.ASCII)
 _KV_BLOCKS = lazy_pattern(r"# \w+ blocks: (\d{1,12}), # CPU blocks", re.ASCII)
 _ACCESS = lazy_pattern(r'INFO: +\S{1,80} - "GET (\S{1,200}) HTTP/[\d.]{1,4}" ([45]\d\d)', re.ASCII)
+_RUNNING = lazy_pattern(r".{0,40}Avg prompt throughput: .{0,160}Running: (\d{1,9}) reqs", re.ASCII)
 _V0_BLOCK_TOKENS = 16
 _MOST_REFUSED = 32
 
@@ -217,10 +221,12 @@ def read_log(text: str) -> LogReading:
             reader.read(line)
             notices.read(line)
     found = [*collector.finish(), *notices.fatal(started=reader.started), *failure_of(component, notices.errors, count)]
+    failing = reader.failing or collector.unfinished
     if not any(chain.root for chain in found):
-        found += notices.loose(started=reader.started)
+        found += notices.loose(count, started=reader.started and not failing)
     reading = reader.reading(count, component, found, notices.said)
-    return msgspec.structs.replace(reading, last_words=notices.last_words(count))
+    failing = not reading.ready and (failing or reading.root is not None or reading.wrapper is not None)
+    return msgspec.structs.replace(reading, last_words=notices.last_words(count), failing=failing)
 
 
 class _Reader:
@@ -251,6 +257,11 @@ class _Reader:
     def started(self) -> bool:
         """Whether vLLM itself has said anything that it says on its way."""
         return "version" in self._values or any(phase.stage is not Stage.BOOT for phase in self._phases)
+
+    @property
+    def failing(self) -> bool:
+        """Whether it said that its start failed."""
+        return self._endings.failed_to_start
 
     def reading(
         self, lines: int, component: Component, found: list[Chain], notices: tuple[LoggedError, ...]
@@ -350,6 +361,8 @@ class _Reader:
             self._arguments(text)
         elif text.startswith(("Starting vLLM", "INFO:     Uvicorn running on")) and (match := _LISTENING.match(text)):
             self._values.update(listening_host=match[1], listening_port=int(match[2]))
+        elif "Running: " in text and (match := _RUNNING.match(text)):
+            self._values["running"] = int(match[1])
         elif match := _WEIGHTS.match(text):
             self._values.setdefault("weights_gib", _number(match[1]))
         elif match := _AVAILABLE.match(text):

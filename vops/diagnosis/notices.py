@@ -23,6 +23,7 @@ _FATAL = lazy_pattern(
     r"|munmap_chunk\(\))"
     r"|Fatal Python error: .{1,200}"
     r"|Failed: (?i:cuda|hip|nccl) error .{1,300}|CUDA error \([^)\s]{1,300}:\d{1,6}\): .{1,200}"
+    r"|.{0,300}: block: \[[\d,]{5,40}\], thread: \[[\d,]{5,40}\] Assertion .{1,200}"
     r"|Got (?:bad )?cuda (?:status|error): .{1,200}|Got cutlass error: .{1,200})"
     r"|(?P<Hang>Engine iteration timed out\. .{0,200})"
     r"|(?P<Lost>(?:.{0,40} )?[Tt]he node with node id: .{1,300} has been marked dead because .{1,300}"
@@ -59,7 +60,7 @@ _FATAL = lazy_pattern(
 _QUICK = lazy_pattern(
     r"terminate|NVRM|\(\): |corrupt|Fatal|fault|error|Illegal|Aborted|egfault|SIG|signal|Killed|not found|No such"
     r"|no such|[Dd]enied|cannot exec|Is a dir|can't open|No module|Errno|Watchdog|nvidia-c|ERROR|curl|wget|fatal"
-    r"|failed|Exception: |Failed|GCS|Access|Error|logged|timed out|CUDA|Got |marked dead|aylet is|The actor ",
+    r"|failed|Exception: |Failed|GCS|Access|Error|logged|timed out|CUDA|Got |marked dead|aylet is|The actor |Assertion",
     re.ASCII,
 )
 _WHAT = lazy_pattern(r"\s+what\(\): +(.{1,1000})", re.ASCII)
@@ -88,6 +89,7 @@ _LOOSE = lazy_pattern(
     # CUDA's, the driver's and Ray's
     r"|CUDA out of memory\. Tried to allocate|CUDA error: |no kernel image is available|Driver/library version mismatch"
     r"|NIXL is not available|No available node types can fulfill resource request"
+    r"|client socket has (?:timed out|failed)|ninja: build stopped|nvcc fatal"
     r"|Worker exit type: SYSTEM_ERROR|killed due to the node running low on memory",
     re.ASCII,
 )
@@ -99,6 +101,8 @@ _TRANSIENT = lazy_pattern(
     # coreutils
     r"|^(?:mkdir|touch|cp|mv|ln|tee|chown|chmod|install): .{1,300}: (?:Permission denied|Read-only file system"
     r"|No space left on device|Operation not permitted)$"
+    # compilers that are built at start
+    r"|(?:nvcc|gcc|g\+\+|ninja): (?:command )?not found"
     # the hub's clients, quoted inside of other lines
     r"|(?:huggingface\.co|hf\.co|xethub).{0,300}(?:timed out|Max retries exceeded|[Cc]onnection (?:refused|reset)"
     r"|certificate verify failed|proxy authentication required|Name or service not known|name resolution)"
@@ -125,12 +129,23 @@ _QUIET = ("DEBUG", "INFO", "WARNING")
 _SERIOUS = ("ERROR", "CRITICAL")
 
 
+_BLIND = lazy_pattern(
+    r"No platform detected, vLLM is running|ImportError\('libcuda\.so|NVML Shared Library Not Found"
+    r"|Can't initialize NVML",
+    re.ASCII,
+)
+"""What vLLM says at its very beginning where it sees no GPU: it gets no further, and its log ends soon after."""
+
+_BEGINNING = 15
+
+
 class _Loose(msgspec.Struct):
     """One of the words without their exception, and what is written below it."""
 
     error: LoggedError
     level: str
-    transient: bool
+    transient: bool = False
+    blind: bool = False
     more: int = _MORE_LINES
 
 
@@ -171,9 +186,9 @@ class Notices:
             )
             last.more -= 1
             return
-        transient = _TRANSIENT.search(line.text) is not None
-        if transient or _LOOSE.search(line.text):
-            self._loose.append(_Loose(_logged("Said", line.text, line), line.level, transient))
+        transient, blind = _TRANSIENT.search(line.text) is not None, _BLIND.search(line.text) is not None
+        if transient or blind or _LOOSE.search(line.text):
+            self._loose.append(_Loose(_logged("Said", line.text, line), line.level, transient, blind))
         elif last is not None:
             last.more = 0
 
@@ -184,16 +199,12 @@ class Notices:
         """
         return [Chain((error,), (False,)) for error in self._fatal if not (started and error.type in BEFORE_THE_SERVER)]
 
-    def loose(self, *, started: bool) -> list[Chain]:
+    def loose(self, lines: int, *, started: bool) -> list[Chain]:
         """Words that only failures have, without the exception that they belong to: what a cut log leaves of one.
 
         Once vLLM started, what passes when tried again counts only where a logger calls it an error.
         """
-        found = (
-            item.error
-            for item in self._loose
-            if item.level in _SERIOUS or (item.level not in _QUIET and not (started and item.transient))
-        )
+        found = (item.error for item in self._loose if _counts(item, lines, started=started))
         return [Chain((error,), (False,)) for error in found]
 
     def last_words(self, lines: int) -> tuple[LoggedError, ...]:
@@ -210,6 +221,12 @@ class Notices:
     def _add(self, to: list[LoggedError], kind: str, text: str, line: Line, most: int) -> None:
         if len(to) < most:
             to.append(_logged(kind, text, line))
+
+
+def _counts(item: _Loose, lines: int, *, started: bool) -> bool:
+    if item.blind:
+        return not started and item.error.line > lines - _BEGINNING
+    return item.level in _SERIOUS or (item.level not in _QUIET and not (started and item.transient))
 
 
 def _logged(kind: str, text: str, line: Line) -> LoggedError:

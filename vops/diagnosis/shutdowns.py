@@ -40,13 +40,20 @@ _SERVING = (
 _SERVING_WITHIN = ("Engine process (pid", "AsyncEngineDeadError", "(engine dead)")
 """What is said of an engine that dies after its start only: such a log begins where the server was up already."""
 
+_KERNEL = lazy_pattern(r".{0,300}: block: \[[\d,]{5,40}\], thread: \[[\d,]{5,40}\] Assertion `", re.ASCII)
+"""What a kernel prints whose assertion fails: nothing on that GPU works after it."""
+
 _FATAL = (
+    "[Errno 98] error while attempting to bind",
+    "[Errno 99] error while attempting to bind",
+    "[Errno 13] error while attempting to bind",
     "terminate called ",
     "!!!!!!! Segfault encountered",
     "*** SIG",
     "Fatal Python error: ",
 )
 """What is said when an engine's process ends of an error, whatever it was."""
+_NOT_STARTED = ("EngineCore failed to start", "WorkerProc failed to start", "EngineCore hit an exception")
 _STOPPED = ("[shutdown] API server: shutdown triggered", "INFO:     Shutting down", "KeyboardInterrupt: terminated")
 
 
@@ -60,11 +67,14 @@ class Endings:
         self.stopped_line: int | None = None
         self.engine_died_line: int | None = None
         self.child_exit_code: int | None = None
+        self.failed_to_start = False
         self.active_line = 0
         self.after_start = False
 
     def read(self, line: Line) -> None:
         text = line.text
+        if text.startswith(_NOT_STARTED) and line.level in ("ERROR", "CRITICAL"):
+            self.failed_to_start = True
         if text.startswith(_STOPPED):
             self.stopped_line = self.stopped_line or line.number
         elif text.startswith(_STATS) and self.engine_died_line is None:
@@ -74,7 +84,7 @@ class Endings:
         elif text.startswith(_SERVING) or any(word in text for word in _SERVING_WITHIN):
             self.after_start = True
             self._died(line, None)
-        elif "EngineDeadError" in text or text.startswith(_FATAL):
+        elif "EngineDeadError" in text or text.startswith(_FATAL) or ("Assert" in text and _KERNEL.match(text)):
             self._died(line, None)
         elif ("Killed" in text or "with signal" in text) and (signal := _SIGNALLED.match(text)):
             self._died(line, -_SIGNALS.get(signal[1] or "SIGKILL", 9))

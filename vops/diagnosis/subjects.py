@@ -187,7 +187,7 @@ class Replica:
     @property
     def _failed(self) -> bool:
         """Whether the instance that ended last failed by itself: neither a signal ended it nor the kernel."""
-        death = self.last_death if self.observed else None
+        death = self.last_death
         return death is not None and 0 < death.exit_code < _OF_SIGNALS and death.reason != "OOMKilled"
 
     @cached_property

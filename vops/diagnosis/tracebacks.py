@@ -18,8 +18,9 @@ from vops.diagnosis.loglines import Line
 from vops.model.patterns import lazy_pattern
 
 _TYPE = r"(?:(?:[A-Za-z_]\w{0,60}\.){0,8}[A-Z]|(?:[A-Za-z_]\w{0,60}\.){1,8}[a-z])\w{0,60}"
+_KINDS = r"Error|Exception|Interrupt|Exit|Failure|Timeout|Died|Unavailable|IsEnabled|OutOfResources|Empty"
 _EXCEPTION = lazy_pattern(
-    rf"({_TYPE}(?:Error|Exception|Interrupt|Exit|Failure|Timeout|Died|Unavailable|IsEnabled|OutOfResources|Empty)"
+    rf"((?:{_TYPE}(?:{_KINDS})|(?:[A-Za-z_]\w{{0,60}}\.){{1,8}}(?:{_KINDS})|Exception)"
     r"(?:\([\w.]{1,80}\))?|socket\.(?:gaierror|herror|timeout|error)|(?:struct|zlib|re|lzma)\.error)(?:: (.*)|:)?$",
     re.ASCII | re.DOTALL,
 )
@@ -72,6 +73,7 @@ _FRAME = lazy_pattern(
     re.ASCII,
 )
 _MOST_FRAMES = 40
+_SERIOUS = ("ERROR", "CRITICAL")
 _MESSAGE_LINES = 12
 _MESSAGE_LENGTH = 1_500
 _MOST_CHAINS = 200
@@ -181,6 +183,11 @@ class Collector:
             reader = self._readers[line.process] = _Reader(line.process)
         reader.read(line)
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether a traceback that a logger called an error has no end: the log was cut within it."""
+        return any(reader.unfinished for reader in self._readers.values())
+
     def finish(self) -> tuple[Chain, ...]:
         found = [chain for reader in self._readers.values() for chain in reader.finish()]
         return tuple(sorted(found, key=lambda chain: chain.line))
@@ -229,6 +236,10 @@ class _Reader:
                 self._message.append(text)
         else:
             self._read_plain(line)
+
+    @property
+    def unfinished(self) -> bool:
+        return self._traceback is not None and self._level in _SERIOUS
 
     def finish(self) -> list[Chain]:
         self._close_error()

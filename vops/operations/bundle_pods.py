@@ -114,6 +114,6 @@ def _ended(log: str, previous: bool) -> tuple[bool, bool, bool]:
     """Whether the process that wrote a log has ended, whether it served, and whether it was asked to stop serving."""
     reading = read_log(log)
     last = log.rstrip().splitlines()[-_LAST_LINES:]
-    failed = reading.root is not None or any(word in line for line in last for word in _ERRORS)
+    failed = reading.root is not None or reading.failing or any(word in line for line in last for word in _ERRORS)
     died = previous or reading.engine_died or reading.terminated or (failed and not reading.ready)
     return died, reading.ready, reading.ready and reading.terminated

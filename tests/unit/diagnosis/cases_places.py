@@ -3,7 +3,7 @@ engines say without one."""
 
 from __future__ import annotations
 
-from tests.unit.diagnosis.cases_logs import SERVED, STARTING, Case, printed
+from tests.unit.diagnosis.cases_logs import SERVED, STARTING, Case, printed, serves
 
 _TRACE = """\
 (EngineCore_DP0 pid=9) ERROR 11-24 02:00:40 [core.py:700] Traceback (most recent call last):
@@ -22,6 +22,14 @@ def failed_at(path: str, function: str, error: str, before: str = STARTING) -> C
     return printed(before + _TRACE.format(path, function, error))
 
 
+STATS = (
+    "(APIServer pid=1) INFO 11-24 02:10:00 [loggers.py:259] Engine 000: Avg prompt throughput: 0.0 tokens/s, Avg "
+    "generation throughput: 0.0 tokens/s, Running: {} reqs, Waiting: 0 reqs, GPU KV cache usage: 9.0%\n"
+)
+WAITING = (
+    "(EngineCore_DP1 pid=9) INFO 11-24 02:1{}:00 [a.py:1] No available shared memory broadcast block found in 60 s"
+)
+WAITED = "".join(WAITING.format(minute) + "econds.\n" for minute in range(3))
 LAYERS = "vllm/model_executor/layers"
 FIRES: dict[str, Case] = {
     "quantization-code-failed": failed_at(
@@ -35,6 +43,7 @@ FIRES: dict[str, Case] = {
     "weights-reader-failed": failed_at("safetensors/torch.py", "load_file", "OverflowError: int too big"),
     "ray-node-lost": printed(NODE_DEAD),
     "engine-step-timed-out": printed(TIMED_OUT),
+    "engine-wedged-by-log": serves(SERVED + STATS.format(8) + WAITED),
 }
 NEAR_MISSES: dict[str, Case] = {
     # a tensor that quantization has nothing to do with
@@ -51,5 +60,7 @@ NEAR_MISSES: dict[str, Case] = {
         "safetensors/torch.py", "f", "FileNotFoundError: No such file: '/m/config.json'"
     ),
     "ray-node-lost": printed("(raylet) The node with node id: 0f21 and address: 10.0.0.51 has joined the cluster."),
+    # an idle one waits for work
+    "engine-wedged-by-log": serves(SERVED + STATS.format(0) + WAITED),
     "engine-step-timed-out": printed("ERROR 10-30 11:47:47 async_llm_engine.py:56] Engine background task failed"),
 }

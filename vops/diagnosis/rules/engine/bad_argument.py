@@ -55,7 +55,7 @@ _REFUSED = lazy_pattern(
     r"|does not support `--runner|Unsupported kv_role|Please specify kv_role|Pipeline parallelism is not supported"
     r"|VLLM_USE_V1=1 is not supported|Make sure that .max_model_len. is no smaller|Config file must be of a yaml"
     r"|Invalid data-parallel launch options|partitions\\?\)=\d|oader extra config"
-    r"|extra config keys for load format"
+    r"|extra config keys for load format|Cannot re-initialize CUDA in forked subprocess"
     r"|(?:Value|Assertion|NotImplemented|Type)Error: .{1,1500} @ (?:vllm/)?(?:config(?:/\w{1,60})?|engine/arg_utils"
     r"|entrypoints/openai/cli_args|entrypoints/cli/serve|utils/argparse_utils|envs"
     r"|model_executor/model_loader/(?:__init__|tensorizer|runai_streamer_loader))\.py:",
@@ -145,6 +145,8 @@ def _flags(replica: Replica, match: re.Match[str] | None) -> dict[str, Any]:
 
 
 def _advice(replica: Replica, match: re.Match[str] | None, text: str) -> str:
+    if match is None and "in forked subprocess" in text:
+        return "Set env VLLM_WORKER_MULTIPROC_METHOD=spawn: something uses CUDA before vLLM starts its workers."
     if match is None:
         flag = _named(text)
         what = f"--{flag}" if flag else "the argument"

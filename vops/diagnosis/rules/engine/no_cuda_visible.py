@@ -38,6 +38,7 @@ NO_GPU = lazy_pattern(
     r"|No supported device detected|CUDA unknown error - this may be due to an incorrectly set up environment"
     r"|Can't initialize NVML|UnspecifiedPlatform|0 active drivers \(\[\]\)|The NVIDIA Driver was not detected"
     r"|invalid literal for int\(\) with base 10: '(?:MIG|GPU)-"
+    r"|Failed to start model server: integer division or modulo by zero"
 )
 _BY_UUID = "invalid literal for int"
 _VARIABLES = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")

@@ -24,6 +24,7 @@ from vops.model.snapshot import Source
 
 _COLLISION = lazy_pattern(
     r"VLLM_PORT '?tcp://\S{1,120} appears to be a URI|invalid literal for int\(\) with base 10: '(?:tcp|udp)://"
+    r"|Unknown vLLM environment variable detected: VLLM_\w{0,80}(?:SERVICE_(?:HOST|PORT)|_PORT(?:_\d{1,5}\w{0,20})?)\b"
 )
 
 
@@ -36,7 +37,7 @@ def vllm_port_collision(replica: Replica) -> Verdict | None:
     return deaths.verdict(
         replica,
         hit,
-        f"A Service named vllm sets VLLM_PORT in {replica.name}, and vLLM cannot read it",
+        f"A Service whose name begins with vllm sets variables of vLLM in {replica.name}, and it refuses them",
         remedies.runbook(
             replica,
             "fix-service-links",

@@ -31,6 +31,8 @@ from vops.model.snapshot import Source
 _SUSPICIOUS_S = 15.0
 _CERTAIN_S = 60.0
 _TIMED_OUT = lazy_pattern(r"^Hang: |TimeoutError.{0,40} @ .{0,120}async_llm_engine\.py:|Engine iteration timed out")
+_WAITS = lazy_pattern(r"No available (?:shared memory broadcast )?block found in \d{2,3} second")
+_MINUTES = 3
 _STUCK = lazy_pattern(r"No available shared memory broadcast block|Watchdog caught collective operation timeout")
 
 
@@ -53,6 +55,23 @@ def engine_wedged(replica: Replica) -> Verdict | None:
         ),
         confidence=Confidence.STRONG if sure else Confidence.PROBABLE,
         severity=Severity.ERROR if sure else Severity.WARNING,
+        fixes=(_fix(replica),),
+    )
+
+
+@rule(cause="engine-wedged", branch=Branch.TRAFFIC, needs={Source.LOGS}, explains={"queue-saturated"}, order=31)
+def engine_wedged_by_log(replica: Replica) -> Verdict | None:
+    """Requests run, and a process has waited for another one for minutes. One that is idle waits as long, rightly."""
+    log = replica.log
+    waits = [item for item in log.notices if _WAITS.search(item.message)] if log is not None and log.ready else []
+    if log is None or not log.running or len(waits) < _MINUTES:
+        return None
+    return Verdict(
+        summary=f"{replica.name} had {log.running} requests running and one of its processes waits for another since "
+        f"{len(waits)} minutes or more",
+        evidence=(evidence.log_line(waits[-1].line, f"{waits[-1].message[:120]} ({len(waits)} such lines)"),),
+        confidence=Confidence.PROBABLE,
+        severity=Severity.WARNING,
         fixes=(_fix(replica),),
     )
 
