@@ -1,4 +1,4 @@
-"""Connections for short commands: the standard library's HTTP client, a thread for each request.
+"""Connections for short commands: the standard library's HTTP client, each request in a thread.
 
 `vops diagnose` makes a dozen requests and ends, `vops fleet` some hundred. Importing aiohttp for them takes longer than
 it saves (the numbers are in docs/decisions/0004-two-http-clients.md), and threads let TLS handshakes and answers
@@ -12,21 +12,19 @@ import http.client
 import socket
 import threading
 import zlib
-from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeVar
 from urllib.parse import urlsplit
 
 from vops import __version__
 from vops.adapters.kube.endpoint import Endpoint
 from vops.adapters.kube.errors import Failure, failure_of, unreachable
 from vops.adapters.kube.request import LARGEST_ANSWER, Answer, Bounds, Request
+from vops.adapters.kube.threads import in_thread
 from vops.errors import Unreachable
 
 ENOUGH = 300
 """Who makes more requests than this is no short command: two scrapes of a hundred replicas still are one."""
 _GZIP = 16 + zlib.MAX_WBITS
-T = TypeVar("T")
 
 
 class BriefConnections:
@@ -81,7 +79,7 @@ class BriefConnections:
 
 
 class _Exchange:
-    """One request and its answer; `run` is called in a thread of its own, the rest in the event loop's."""
+    """One request and its answer; `run` is called in a thread, the rest in the event loop's."""
 
     def __init__(self, connections: BriefConnections, endpoint: Endpoint, request: Request, bounds: Bounds) -> None:
         self._connections = connections
@@ -173,31 +171,3 @@ def _lost(error: Exception, endpoint: Endpoint, *, connected: bool) -> Unreachab
     if failure is Failure.TIMEOUT and not connected:
         failure = Failure.CONNECT_TIMEOUT
     return unreachable(failure, detail, endpoint)
-
-
-async def in_thread(work: Callable[[], T]) -> T:
-    """What `work` returns, from a thread that nobody waits for at the end of the program."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
-
-    def settle(result: T | None, error: Exception | None) -> None:
-        if done.done():
-            return
-        if error is not None:
-            done.set_exception(error)
-        else:
-            done.set_result(result)  # type: ignore[arg-type]  # None only where T is None
-
-    def run() -> None:
-        result: T | None = None
-        failure: Exception | None = None
-        try:
-            result = work()
-        except Exception as error:  # the edge of a thread: it is raised again where it is awaited
-            failure = error
-        # A closed loop has nobody left to tell; asking it first would leave time for it to close.
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(settle, result, failure)
-
-    threading.Thread(target=run, name="vops-request", daemon=True).start()
-    return await done
