@@ -25,6 +25,7 @@ _POWER, _TEMPERATURE, _XID = "DEV_POWER_USAGE", "DEV_GPU_TEMP", "DEV_XID_ERRORS"
 DCGM_FIELDS = (_UTIL, _ACTIVE, _USED, _FREE, _RESERVED, _TOTAL, _POWER, _TEMPERATURE, _XID)
 """Without their prefix `DCGM_FI_`."""
 
+_EXPORTER = "dcgm-exporter"
 _APP_LABELS = ("app.kubernetes.io/name", "app", "k8s-app")
 
 
@@ -49,9 +50,12 @@ def gpu_samples(series: Iterable[Series], at: datetime) -> tuple[GpuSample, ...]
 
 def dcgm_port(pod: Pod) -> int | None:
     """The metrics port of a DCGM exporter pod; None for every other pod."""
-    names = [pod.metadata.labels.get(label, "") for label in _APP_LABELS]
-    container = next((item for item in pod.spec.containers if "dcgm-exporter" in item.image), None)
-    if container is None and not any("dcgm-exporter" in name for name in names):
+    labels = pod.metadata.labels
+    container = None
+    for item in pod.spec.containers:  # asked about every pod of a cluster, so without generators
+        if container is None and _EXPORTER in item.image:
+            container = item
+    if container is None and not any(_EXPORTER in labels.get(label, "") for label in _APP_LABELS):
         return None
     containers = pod.spec.containers if container is None else (container,)
     ports = [port for item in containers for port in item.ports]

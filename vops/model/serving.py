@@ -226,15 +226,17 @@ def vllm_container(pod: Pod) -> Container | None:
     Certain by its command line; else by its image, when nothing tells that it runs something else (a benchmark, a
     download, a Ray worker) and it offers a port. A container named `vllm` wins over another candidate.
     """
-    found = [container for container in pod.spec.containers if is_vllm_server(container)]
-    return next((container for container in found if container.name == "vllm"), found[0] if found else None)
+    found = None
+    for container in pod.spec.containers:  # asked about every pod of a cluster, so without generators
+        if is_vllm_server(container) and (found is None or container.name == "vllm" != found.name):
+            found = container
+    return found
 
 
 def is_vllm_server(container: Container) -> bool:
     """Whether a container's command line, or its image and port, make it a vLLM server."""
-    probes = (container.startup_probe, container.liveness_probe, container.readiness_probe)
-    offers_port = bool(container.ports) or any(probe is not None for probe in probes)
-    return _serves_vllm(container.image, container.command, container.args, offers_port)
+    is_probed = container.startup_probe or container.liveness_probe or container.readiness_probe
+    return _serves_vllm(container.image, container.command, container.args, bool(container.ports or is_probed))
 
 
 @lru_cache(maxsize=4096)

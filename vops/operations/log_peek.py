@@ -60,6 +60,8 @@ class LogPeek:
 
 def _not_serving(pod: Pod) -> bool:
     """Whether a vLLM container has run, or runs, and is not ready."""
+    if all(status.ready for status in pod.status.container_statuses):
+        return False  # found without a look at what it runs: nearly all pods of a large cluster are like that
     container = vllm_container(pod)
     status = pod.container_status(container.name) if container else None
     return status is not None and not status.ready and pod.metadata.deletion_timestamp is None

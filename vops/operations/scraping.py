@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from vops.operations.endpoints import Endpoint, EndpointKind, PodKey
 
@@ -25,6 +27,7 @@ class Slot:
     """One endpoint's place in the schedule; times by the monotonic clock."""
 
     endpoint: Endpoint
+    key: PodKey
     phase: float = 0.0
     """Its place among the others, from -0.5 to 0.5 intervals after those that were first asked with it."""
     anchor_at: float = -math.inf
@@ -60,13 +63,16 @@ class Schedule:
     visible: frozenset[PodKey] = frozenset()
     _turn: int = 0
     _put: int = -1
+    _nodes: frozenset[str] | None = None
+    """Those that replicas are on; None when that may have changed."""
 
     def put(self, endpoint: Endpoint) -> bool:
         """Adds or renews an endpoint. True when another incarnation of it was there: what that one said is void."""
         slot = self.slots.get(endpoint.key)
+        self._nodes = None
         if slot is None or slot.endpoint.incarnation != endpoint.incarnation:
             self._put += 1
-            self.slots[endpoint.key] = Slot(endpoint, _phase(self._put))
+            self.slots[endpoint.key] = Slot(endpoint, endpoint.key, _phase(self._put))
             return slot is not None
         if slot.endpoint.ready != endpoint.ready:
             slot.failures, slot.due_at = 0, -math.inf
@@ -75,9 +81,10 @@ class Schedule:
 
     def holds(self, slot: Slot) -> bool:
         """Whether the pod that a slot stands for is still the one that is there."""
-        return self.slots.get(slot.endpoint.key) is slot
+        return self.slots.get(slot.key) is slot
 
     def drop(self, key: PodKey) -> bool:
+        self._nodes = None
         return self.slots.pop(key, None) is not None
 
     def focus(self, visible: frozenset[PodKey]) -> None:
@@ -93,30 +100,40 @@ class Schedule:
 
     def urgent(self, slot: Slot) -> bool:
         """Looked at, or a replica that is not well."""
-        if slot.endpoint.kind is EndpointKind.GPUS:
-            return slot.endpoint.key in self.visible
-        return slot.endpoint.key in self.visible or not slot.endpoint.ready or slot.failures > 0
+        if slot.key in self.visible:
+            return True
+        endpoint = slot.endpoint
+        return endpoint.kind is EndpointKind.ENGINE and (slot.failures > 0 or not endpoint.ready)
 
-    def due(self, now: float) -> list[Slot]:
-        """Everything whose time has come, in the order in which to ask."""
-        ready = [slot for slot in self._wanted() if slot.due_at <= now and not slot.in_flight]
-        ready.sort(key=lambda slot: slot.due_at)
-        urgent = deque(slot for slot in ready if self.urgent(slot))
-        rest = deque(slot for slot in ready if not self.urgent(slot) and slot.covered_until <= now)
-        ordered = []
+    def due(self, now: float) -> Iterator[Slot]:
+        """Everything whose time has come, in the order in which to ask.
+
+        It is asked for ten times a second, and there may be hundreds that the budget keeps waiting: they are gone
+        through as far as somebody takes them.
+        """
+        ready = [slot for slot in self.slots.values() if slot.due_at <= now and not slot.in_flight]
+        ready.sort(key=_due_at)
+        nodes = self._replica_nodes() if ready else frozenset()
+        urgent, rest = deque[Slot](), deque[Slot]()
+        for slot in ready:
+            if slot.endpoint.kind is EndpointKind.GPUS and slot.endpoint.node not in nodes:
+                continue
+            if self.urgent(slot):
+                urgent.append(slot)
+            elif slot.covered_until <= now:
+                rest.append(slot)
         turn = self._turn
         while urgent or rest:
             turn += 1
             from_rest = bool(rest) and (not urgent or turn % REST_TURN == 0)
-            ordered.append(rest.popleft() if from_rest else urgent.popleft())
-        return ordered
+            yield rest.popleft() if from_rest else urgent.popleft()
 
-    def _wanted(self) -> list[Slot]:
-        """All replicas, and the exporters of the nodes that they are on."""
-        engines = [slot for slot in self.slots.values() if slot.endpoint.kind is EndpointKind.ENGINE]
-        nodes = {slot.endpoint.node for slot in engines}
-        gpus = [slot for slot in self.slots.values() if slot.endpoint.kind is EndpointKind.GPUS]
-        return engines + [slot for slot in gpus if slot.endpoint.node in nodes]
+    def _replica_nodes(self) -> frozenset[str]:
+        """Exporters are asked on these only."""
+        if self._nodes is None:
+            engines = (slot.endpoint for slot in self.slots.values() if slot.endpoint.kind is EndpointKind.ENGINE)
+            self._nodes = frozenset(endpoint.node for endpoint in engines)
+        return self._nodes
 
     def started(self, slot: Slot, now: float) -> None:
         self._turn += 1
@@ -165,6 +182,9 @@ class Schedule:
     def most_starts_per_s(self) -> float:
         """Starts are spread over the interval, so that a fleet's answers do not come all at once."""
         return 2 * len(self.slots) / self.interval_s
+
+
+_due_at = attrgetter("due_at")
 
 
 def _phase(number: int) -> float:
