@@ -28,17 +28,27 @@ class Listing(msgspec.Struct, frozen=True):
     resource_version: str
 
 
+class Page(msgspec.Struct, frozen=True):
+    """A part of a LIST; the first page of a LIST that had to begin anew is marked so, the last one by its version."""
+
+    items: tuple[Decoded, ...]
+    resource_version: str = ""
+    anew: bool = False
+
+
 class Changed(msgspec.Struct, frozen=True):
     """One step of a watched collection.
 
     `replaced` holds the whole collection after a (re-)list and is None for a single change; then `item` is the
-    object and `deleted` tells whether it went. `status` is set when the state of the source changed.
+    object and `deleted` tells whether it went. `status` is set when the state of the source changed. `part` are objects
+    of a first LIST that goes on: enough to show something, not to say what there is.
     """
 
     status: SourceStatus | None = None
     replaced: tuple[Decoded, ...] | None = None
     item: Decoded | None = None
     deleted: bool = False
+    part: tuple[Decoded, ...] = ()
 
 
 class WriteRecord(msgspec.Struct, frozen=True, omit_defaults=True):

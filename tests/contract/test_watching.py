@@ -8,6 +8,7 @@ from contextlib import aclosing
 from typing import Any
 
 import msgspec
+import pytest
 
 from tests.contract.conftest import Users
 from tests.contract.objects import HOSTILE, assert_clean, deployment, pod
@@ -19,6 +20,7 @@ from vops.model.snapshot import SourceState
 from vops.ports import Changed
 
 WITHIN_S = 10.0
+EXPIRED = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version: 1 (9)"}
 
 
 async def _until(changes: AsyncIterator[Changed], wanted: Callable[[Changed], Any]) -> Changed:
@@ -55,6 +57,22 @@ async def test_what_is_there_comes_first_then_every_change(cluster: KubeCluster,
     assert changed.item.metadata.labels == {"touched": "yes"}
 
 
+async def test_the_first_list_is_there_page_by_page_and_a_later_one_only_as_a_whole(
+    cluster: KubeCluster, wire: Wire, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vops.adapters.kube.client.PAGE", 2)
+    wire.instead(Answer(410, {}, msgspec.json.encode(EXPIRED)), watch=True)
+    for number in range(5):
+        await cluster.create(PODS, pod(namespace, f"p{number}"))
+    async with aclosing(cluster.watch(PODS, namespace)) as changes:
+        parts = [await _until(changes, lambda change: change.part) for _ in range(2)]
+        whole = await _until(changes, _listed)
+        again = await _until(changes, lambda change: change.part or _listed(change))
+    assert [[item.metadata.name for item in change.part] for change in parts] == [["p0", "p1"], ["p2", "p3"]]
+    assert [item.metadata.name for item in whole.replaced or ()] == [f"p{number}" for number in range(5)]
+    assert not again.part
+
+
 async def test_a_source_is_loading_then_live(cluster: KubeCluster, namespace: str) -> None:
     async with aclosing(cluster.watch(PODS, namespace)) as changes:
         loading = await _until(changes, lambda change: change.status)
@@ -69,8 +87,7 @@ async def test_a_source_is_loading_then_live(cluster: KubeCluster, namespace: st
 async def test_an_expired_version_leads_to_a_new_list_and_nothing_is_missed(
     cluster: KubeCluster, wire: Wire, namespace: str
 ) -> None:
-    expired = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version: 1 (9)"}
-    wire.instead(Answer(410, {}, msgspec.json.encode(expired)), watch=True)
+    wire.instead(Answer(410, {}, msgspec.json.encode(EXPIRED)), watch=True)
     async with aclosing(cluster.watch(PODS, namespace)) as changes:
         await _until(changes, _listed)
         await cluster.create(PODS, pod(namespace, "meanwhile"))

@@ -11,7 +11,7 @@ import pytest
 
 from tests.tui import builders
 from tests.tui.conftest import GATED
-from vops.model.snapshot import ClusterSnapshot
+from vops.model.snapshot import ClusterSnapshot, Source, SourceState, SourceStatus
 from vops.operations.log_peek import LogPeek
 from vops.tui.feed import Feed, Painter, Picture
 
@@ -68,6 +68,20 @@ async def test_what_presses_is_painted_before_the_second_is_over(monkeypatch: py
     while (await publish.next()).view.replicas:
         pass
     task.cancel()
+
+
+def test_a_first_part_of_the_pods_is_neither_judged_nor_remembered() -> None:
+    whole = builders.fleet_snapshot()
+    loading = SourceStatus(Source.PODS, SourceState.LOADING)
+    others = tuple(item for item in whole.sources if item.source is not Source.PODS)
+    painter = Painter()
+    part = painter.picture(msgspec.structs.replace(whole, pods=whole.pods[-3:], sources=(loading, *others)))
+    assert part.view.partial
+    assert len(part.view.replicas) == 3
+    assert all(row.findings is None for row in part.view.replicas)
+    assert not painter.ring.frames
+    assert not painter.picture(whole).view.partial
+    assert painter.ring.frames
 
 
 async def test_what_does_not_serve_is_peeked_into_so_that_the_fleet_can_say_why() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
@@ -51,6 +51,7 @@ class Collection(Generic[T]):
         if changed.replaced is not None:
             self._items = {_key(item): self._as_seen(item) for item in changed.replaced if isinstance(item, self._type)}
             self._tuple = None
+        self._take_part(changed.part)
         item = changed.item
         if not isinstance(item, self._type):
             return
@@ -60,6 +61,13 @@ class Collection(Generic[T]):
         else:
             self._items[_key(item)] = self._as_seen(item)
             self._forget_oldest()
+
+    def _take_part(self, part: Iterable[Decoded]) -> None:
+        """Objects of a LIST that goes on."""
+        found = {_key(item): self._as_seen(item) for item in part if isinstance(item, self._type)}
+        if found:
+            self._items |= found
+            self._tuple = None
 
     def failed(self, state: SourceState, words: str) -> None:
         """The watch itself broke: what is held stays, and says so."""

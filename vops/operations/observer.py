@@ -57,10 +57,12 @@ class Observer:
     """What a session sees, kept current. `revision` rises with every change; `snapshot()` costs next to nothing.
 
     `pressing` rises with the changes that should be seen at once: of a vLLM server's pod, and of a source's state.
+    With `early` the pods of a first LIST are there page by page, while their source is still loading.
     """
 
-    def __init__(self, session: Session, *, namespace: str = "", selector: str = "") -> None:
+    def __init__(self, session: Session, *, namespace: str = "", selector: str = "", early: bool = False) -> None:
         self._session = session
+        self._early = early
         self._clock = session.clock
         self._scope = scope_of(namespace, selector)
         self._pods = Collection(PODS, Pod, self._scope.seen)
@@ -73,12 +75,21 @@ class Observer:
         self._budget = Budget(budget_per_s, self._clock)
         self._schedule = Schedule(session.settings.scrape_every_s, budget_per_s)
         self._telemetry = Telemetry()
+        self._listed = asyncio.Event()
         self._scraper = Scraper(
-            session, self._schedule, self._telemetry, self._budget, namespace=namespace, changed=self._changed
+            session,
+            self._schedule,
+            self._telemetry,
+            self._budget,
+            namespace=namespace,
+            changed=self._changed,
+            begin=self._listed,
         )
         self._version = ""
         self._revision, self._pressing = 1, 1
         self._news, self._pressed = asyncio.Event(), asyncio.Event()
+        self._heard = asyncio.Event()
+        """Something was heard of the pods: whatever it was, what else there is need not wait for them any more."""
         self._cached: tuple[int, ClusterSnapshot] | None = None
         self._states: tuple[tuple[SourceState, str], ...] = ()
 
@@ -143,7 +154,7 @@ class Observer:
         """Observes until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             for collection in self._collections:
-                tasks.create_task(self._follow(collection))
+                tasks.create_task(self._follow(collection) if collection is self._pods else self._join(collection))
             tasks.create_task(self._scraper.run())
             tasks.create_task(self._for_ever(self._keep_time, 1.0))
             tasks.create_task(self._for_ever(self._ask_version, 30.0))
@@ -169,6 +180,11 @@ class Observer:
             await self._clock.sleep(pause_s)
 
     # --- watching ---
+
+    async def _join(self, collection: Followed) -> None:
+        """Follows another kind than pods, which somebody waits for: their first answer comes first."""
+        await self._heard.wait()
+        await self._follow(collection)
 
     async def _follow(self, collection: Followed) -> None:
         """Watches everywhere or, where that is not granted, in one namespace."""
@@ -209,12 +225,16 @@ class Observer:
         changed: Changed,
     ) -> None:
         before = collection.status.state, collection.status.detail
+        if collection is self._pods and (changed.status is None or changed.status.state is not SourceState.LOADING):
+            self._heard.set()
+        if changed.part and not self._early:
+            return
         collection.apply(changed)
         if collection is self._pods:
             self._take_pods(changed)
-        news = changed.replaced is not None or changed.item is not None
-        pressing = (collection.status.state, collection.status.detail) != before or changed.replaced is not None
-        if news or pressing:
+        many = bool(changed.part) or changed.replaced is not None
+        pressing = many or (collection.status.state, collection.status.detail) != before
+        if pressing or changed.item is not None:
             self._changed(pressing=pressing or _is_server(changed.item))
 
     def _broke(
@@ -224,10 +244,13 @@ class Observer:
         words: str,
     ) -> None:
         collection.failed(state, one_line(words))
+        self._heard.set()
         self._changed(pressing=True)
 
     def _take_pods(self, changed: Changed) -> None:
+        self._take_each(changed.part)
         if changed.replaced is not None:
+            self._listed.set()
             there = {(pod.metadata.namespace, pod.metadata.name) for pod in changed.replaced}
             for key in self._schedule.slots.keys() - there:
                 self._drop(key)

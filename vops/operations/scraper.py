@@ -15,7 +15,7 @@ from vops.model.promql import fleet_query, fleet_samples
 from vops.model.text import one_line
 from vops.operations.budget import Budget
 from vops.operations.endpoints import EndpointKind
-from vops.operations.scraping import COVERED_S, Schedule, Slot
+from vops.operations.scraping import COVERED_S, Pace, Schedule, Slot
 from vops.operations.session import Session
 from vops.operations.telemetry import Telemetry
 from vops.ports import Metrics
@@ -37,6 +37,7 @@ class Scraper:
         *,
         namespace: str,
         changed: Callable[[], None],
+        begin: asyncio.Event,
     ) -> None:
         self._session = session
         self._clock = session.clock
@@ -45,9 +46,12 @@ class Scraper:
         self._budget = budget
         self._namespace = namespace
         self._changed = changed
+        self._begin = begin
+        self._pace = -math.inf, schedule.pace()
 
     async def run(self) -> None:
-        """Scrapes until cancelled: the first time at once, later spread over the interval."""
+        """Scrapes until cancelled, from when it is told to begin: at once at first, later spread over the interval."""
+        await self._begin.wait()
         in_flight: set[asyncio.Task[None]] = set()
         async with asyncio.TaskGroup() as tasks:
             while True:
@@ -93,9 +97,15 @@ class Scraper:
             return
         sample = await self._session.engine.sample(*where)
         if self._schedule.holds(slot):
-            interval_s = self._schedule.interval_of(slot, self._schedule.pace())
+            interval_s = self._schedule.interval_of(slot, self._pace_at(self._clock.monotonic()))
             self._telemetry.sampled(endpoint, sample, interval_s)
             self._changed()
+
+    def _pace_at(self, now: float) -> Pace:
+        """The pace, counted once a second: it is of all endpoints, and each answer asks for it."""
+        if now >= self._pace[0]:
+            self._pace = now + 1.0, self._schedule.pace()
+        return self._pace[1]
 
     def _failed(self, slot: Slot, error: VopsError) -> None:
         if self._schedule.holds(slot) and self._telemetry.failed(slot.endpoint, error):

@@ -163,6 +163,12 @@ class FleetView(msgspec.Struct, frozen=True):
         return (*self.groups, *alone) if self.groups else self.replicas
 
     @property
+    def partial(self) -> bool:
+        """Whether there are rows and more are to come: the first list of pods is still being read."""
+        loading = any(item.source is Source.PODS and item.state is SourceState.LOADING for item in self.sources)
+        return loading and bool(self.replicas)
+
+    @property
     def unread(self) -> SourceStatus | None:
         """The state of the pods while nobody has said which there are; None once somebody has."""
         loading = SourceStatus(Source.PODS, SourceState.LOADING)

@@ -92,7 +92,7 @@ class Connection:
 def _observer(session: Session) -> Observing:
     from vops.operations.observe import Observer
 
-    return Observer(session, namespace=session.settings.namespace)
+    return Observer(session, namespace=session.settings.namespace, early=True)
 
 
 def first_of(error: BaseException) -> BaseException:

@@ -16,7 +16,7 @@ from typing import Protocol
 from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.facts import Facts, Replica
 from vops.diagnosis.states import ReplicaState
-from vops.model.snapshot import ClusterSnapshot
+from vops.model.snapshot import ClusterSnapshot, Source
 from vops.operations.log_peek import ROUND_S, LogPeek
 from vops.ports import Clock
 from vops.render.cells import widths
@@ -39,7 +39,8 @@ _FAILING = frozenset(ReplicaState) - {
     ReplicaState.TERMINATING,
     ReplicaState.COMPLETED,
 }
-
+_AROUND = frozenset((Source.NODES, Source.DEPLOYMENTS, Source.REPLICASETS, Source.STATEFULSETS, Source.EVENTS))
+"""What a verdict is made with beside the pod: when one of them comes later, it is made again."""
 
 Prepare = Callable[[Facts], object]
 """Derives what one screen needs beside the rows of the fleet."""
@@ -157,10 +158,12 @@ class Painter:
     def picture(self, snapshot: ClusterSnapshot) -> Picture:
         """Everything that the screens show of one snapshot, each later than the one before."""
         self._facts = facts = Facts(snapshot, self._facts)
-        self._judge(facts.replicas)
+        complete = snapshot.source(Source.PODS).usable
+        if complete:
+            self._judge(facts.replicas)
         view = fleet_view(facts, {uid: verdict for uid, (_, verdict) in self._verdicts.items()}, self._rows)
         self._count_gpus(facts)
-        if view.unread is None:
+        if complete:
             self.ring.take(snapshot)
         self._widen((*self._rows.fresh, *view.groups))
         return replace(self._joined(facts, view, self._remember(view)), widths=self._widths)
@@ -196,11 +199,13 @@ class Painter:
 
     def _judge(self, replicas: tuple[Replica, ...]) -> None:
         """Diagnoses those that fail, each again only when it changed, a few a round."""
+        sources = replicas[0].facts.snapshot.sources if replicas else ()
+        usable = frozenset(item.source for item in sources if item.source in _AROUND and item.usable)
         failing = {item.pod.metadata.uid: item for item in replicas if item.state in _FAILING}
         self._verdicts = {uid: known for uid, known in self._verdicts.items() if uid in failing}
         budget = VERDICTS_A_ROUND
         for uid, replica in failing.items():
-            stamp = _stamp(replica)
+            stamp = usable, _stamp(replica)
             if budget and self._verdicts.get(uid, (None,))[0] != stamp:
                 budget -= 1
                 self._verdicts[uid] = (stamp, verdict_of(replica))

@@ -103,6 +103,9 @@ class SmallCluster:
         self.broken: dict[str, Exception] = {}
         self.texts: dict[tuple[str, bool], str | VopsError] = {}
         self.asked: list[str] = []
+        self.first_page: tuple[Decoded, ...] = ()
+        self.listed = asyncio.Event()
+        """Where there is a first page, the rest comes when this is set."""
         self._streams: dict[str, list[asyncio.Queue[Changed]]] = defaultdict(list)
 
     def tell(self, kind: Kind, item: Decoded, *, deleted: bool = False) -> None:
@@ -144,6 +147,9 @@ class SmallCluster:
             await asyncio.Event().wait()
         stream: asyncio.Queue[Changed] = asyncio.Queue()
         self._streams[kind.plural].append(stream)
+        if kind is PODS and self.first_page:
+            yield Changed(part=self.first_page)
+            await self.listed.wait()
         found = (await self.list(kind, namespace)).items
         yield Changed(status=SourceStatus(source, SourceState.LIVE, at=self._clock.now()), replaced=found)
         while True:
@@ -255,9 +261,9 @@ class World:
             await settle()
 
     @asynccontextmanager
-    async def observed(self, **scope: str) -> AsyncIterator[Observer]:
+    async def observed(self, *, early: bool = False, **scope: str) -> AsyncIterator[Observer]:
         """An observer that runs inside the block."""
-        observer = Observer(self.session, **scope)
+        observer = Observer(self.session, early=early, **scope)
         running = asyncio.create_task(observer.run())
         await settle()
         yield observer

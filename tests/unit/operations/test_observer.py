@@ -32,6 +32,29 @@ async def test_a_pod_is_there_as_soon_as_the_cluster_tells_of_it() -> None:
         assert [pod.metadata.name for pod in observer.snapshot().pods] == ["r0"]
 
 
+async def test_the_first_pods_are_there_while_the_rest_is_listed_and_nothing_is_scraped_before() -> None:
+    world = World().holding(replica("r0"), replica("r1"))
+    world.cluster.first_page = (replica("r0"),)
+    async with world.observed(early=True) as observer:
+        await world.advance(3)
+        assert [pod.metadata.name for pod in observer.snapshot().pods] == ["r0"]
+        assert observer.snapshot().source(Source.PODS).state is SourceState.LOADING
+        assert observer.snapshot().source(Source.NODES).state is SourceState.LIVE
+        assert world.engines.asked == []
+        world.cluster.listed.set()
+        await world.advance(1)
+        assert [pod.metadata.name for pod in observer.snapshot().pods] == ["r0", "r1"]
+        assert set(world.engines.asked_pods()) == {"r0", "r1"}
+
+
+async def test_who_wants_everything_sees_no_part_of_a_list() -> None:
+    world = World().holding(replica("r0"), replica("r1"))
+    world.cluster.first_page = (replica("r0"),)
+    async with world.observed() as observer:
+        await world.advance(1)
+        assert observer.snapshot().pods == ()
+
+
 async def test_pods_of_servers_press_and_numbers_and_other_pods_do_not() -> None:
     world = World().holding(replica("r0"))
     async with world.observed() as observer:

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 import msgspec
 
 from vops.adapters.clock import MachineClock
-from vops.adapters.kube.decoding import decode_document, decode_page
+from vops.adapters.kube.decoding import ListMeta, decode_document, decode_page
 from vops.adapters.kube.endpoint import Endpoint, Renew
 from vops.adapters.kube.errors import error_of, not_kubernetes
 from vops.adapters.kube.logs import follow_log, read_log
@@ -19,7 +19,7 @@ from vops.adapters.kube.watch import Watcher
 from vops.adapters.kube.wrappers import Journalled, ReadOnly
 from vops.errors import Gone, Refused
 from vops.model.resources import PODS, Decoded, Kind
-from vops.ports import Changed, Clock, Document, Listing, ProxyAnswer, WriteRecord
+from vops.ports import Changed, Clock, Document, Listing, Page, ProxyAnswer, WriteRecord
 
 PAGE = 500
 MANAGER = "vops"
@@ -106,32 +106,40 @@ class KubeCluster:
     async def list(
         self, kind: Kind, namespace: str = "", *, label_selector: str = "", field_selector: str = ""
     ) -> Listing:
-        query = _selectors(label_selector, field_selector)
+        items: list[Decoded] = []
+        version = ""
+        async for page in self._pages(kind, namespace, _selectors(label_selector, field_selector)):
+            items = [*page.items] if page.anew else [*items, *page.items]
+            version = page.resource_version
+        return Listing(tuple(items), version)
+
+    async def _pages(self, kind: Kind, namespace: str, query: dict[str, str]) -> AsyncGenerator[Page, None]:
+        """Page after page, until the last."""
+        paged = query | {"limit": str(PAGE)}
         try:
-            return await self._pages(kind, namespace, query | {"limit": str(PAGE)})
+            while True:
+                items, meta = await self._page(kind, namespace, paged)
+                yield Page(items, "" if meta.continue_ else meta.resource_version)
+                if not meta.continue_:
+                    return
+                paged = paged | {"continue": meta.continue_}
         except Gone:
             # The continue token outlived its version: everything at once needs none.
-            return await self._pages(kind, namespace, query)
+            items, meta = await self._page(kind, namespace, query)
+            yield Page(items, meta.resource_version, anew=True)
 
-    async def _pages(self, kind: Kind, namespace: str, query: dict[str, str]) -> Listing:
-        items: list[Decoded] = []
-        while True:
-            request = Request("GET", path_of(kind, namespace), query, read_s=self._timeout_s)
-            answer = await self._answer(request)
-            try:
-                page, meta = decode_page(kind, answer.body)
-            except msgspec.MsgspecError as error:
-                raise self._not_kubernetes(answer) from error
-            items.extend(page)
-            if not meta.continue_:
-                return Listing(tuple(items), meta.resource_version)
-            query = query | {"continue": meta.continue_}
+    async def _page(self, kind: Kind, namespace: str, query: dict[str, str]) -> tuple[tuple[Decoded, ...], ListMeta]:
+        answer = await self._answer(Request("GET", path_of(kind, namespace), query, read_s=self._timeout_s))
+        try:
+            return decode_page(kind, answer.body)
+        except msgspec.MsgspecError as error:
+            raise self._not_kubernetes(answer) from error
 
     def watch(self, kind: Kind, namespace: str = "", *, field_selector: str = "") -> AsyncGenerator[Changed, None]:
         return Watcher(
             self._transport,
             kind,
-            lambda: self.list(kind, namespace, field_selector=field_selector),
+            lambda: self._pages(kind, namespace, _selectors("", field_selector)),
             Request("GET", path_of(kind, namespace), _selectors("", field_selector)),
             clock=self._clock,
             random=self._chance,

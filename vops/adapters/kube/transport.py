@@ -107,7 +107,7 @@ class HttpTransport:
     async def open(self, request: Request) -> AsyncIterator[Stream]:
         used = await self._current()
         bounds = request.bounds(self._timeout_s)
-        async with self._pooled().open(used, request, bounds) as stream:
+        async with (await self._pooled()).open(used, request, bounds) as stream:
             if stream.status != 401:
                 yield stream
                 return
@@ -115,12 +115,13 @@ class HttpTransport:
             if renewed is used:
                 yield stream
                 return
-        async with self._pooled().open(renewed, request, bounds) as stream:
+        async with (await self._pooled()).open(renewed, request, bounds) as stream:
             yield stream
 
     @asynccontextmanager
     async def websocket(self, request: Request, protocols: tuple[str, ...]) -> AsyncIterator[ClientWebSocketResponse]:
-        async with self._pooled().websocket(await self._current(), request, protocols) as socket:
+        pool, used = await self._pooled(), await self._current()
+        async with pool.websocket(used, request, protocols) as socket:
             yield socket
 
     async def close(self) -> None:
@@ -135,16 +136,16 @@ class HttpTransport:
         if self._pool is None and self._sent < ENOUGH and not endpoint.proxy and not endpoint.server_name:
             self._sent += 1
             return await self._brief.send(endpoint, request, bounds)
-        async with self._pooled().open(endpoint, request, bounds) as stream:
+        async with (await self._pooled()).open(endpoint, request, bounds) as stream:
             return await stream.answer()
 
-    def _pooled(self) -> PooledConnections:
+    async def _pooled(self) -> PooledConnections:
         if self._pool is None:
-            # Imported where it is first needed: short commands end without it.
-            from vops.adapters.kube.pooled import PooledConnections
-
-            self._brief.close()
-            self._pool = PooledConnections(self._endpoint)
+            kind = await asyncio.to_thread(_pooled_connections)
+            # Another request may have been waiting for it as well.
+            if self._pool is None:
+                self._brief.close()
+                self._pool = kind(self._endpoint)
         return self._pool
 
     async def _retire_pool(self) -> None:
@@ -179,3 +180,10 @@ class HttpTransport:
                 self._brief = BriefConnections(renewed)
                 await self._retire_pool()
             return renewed
+
+
+def _pooled_connections() -> type[PooledConnections]:
+    """Imported where it is first needed: short commands end without it. In a thread, since it takes a while."""
+    from vops.adapters.kube.pooled import PooledConnections
+
+    return PooledConnections

@@ -7,7 +7,7 @@ granted the collection is polled, and says so.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from datetime import datetime
 
@@ -19,9 +19,9 @@ from vops.adapters.kube.errors import Failure, Status, error_of, error_of_status
 from vops.adapters.kube.request import Request
 from vops.adapters.kube.transport import Stream, Transport
 from vops.errors import ClusterError, Forbidden, Gone, NotFound, Rejected, Unavailable, Unreachable, VopsError
-from vops.model.resources import Kind
+from vops.model.resources import Decoded, Kind
 from vops.model.snapshot import Source, SourceState, SourceStatus
-from vops.ports import Changed, Clock, Listing
+from vops.ports import Changed, Clock, Page
 
 SERVER_TIMEOUT_S = 290
 """Asked of the server: it ends a watch after this long, and the next one may land on a less busy server."""
@@ -35,7 +35,7 @@ LONGEST_WINDOW_S = 60.0
 """How long is polled before the watch is tried again: a server that has just started denies what its roles allow."""
 LONGEST_LINE = 16 << 20
 
-List = Callable[[], Awaitable[Listing]]
+List = Callable[[], AsyncGenerator[Page, None]]
 
 
 class _WatchDenied(ClusterError):
@@ -94,10 +94,17 @@ class Watcher:
         """One LIST if one is needed, then one WATCH, or a pause where polling."""
         polling = self._clock.monotonic() < self._poll_until
         if polling or not self._version:
-            listing = await self._list()
-            self._version = listing.resource_version
+            items: list[Decoded] = []
+            version = ""
+            async with aclosing(self._list()) as pages:
+                async for page in pages:
+                    items = [*page.items] if page.anew else [*items, *page.items]
+                    version = page.resource_version
+                    if self._current_at is None and not version:
+                        yield Changed(part=page.items)
+            self._version = version
             state = SourceState.POLLED if polling else SourceState.LIVE
-            yield Changed(status=self._current(state), replaced=listing.items)
+            yield Changed(status=self._current(state), replaced=tuple(items))
         if polling:
             self._backoff.reset()
             await self._pause()

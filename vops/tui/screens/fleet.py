@@ -104,7 +104,7 @@ class FleetScreen(ListScreen[ReplicaRow], inherit_bindings=False):
     def _show_replicas(self, rows: Sequence[ReplicaRow], *, of: int = 0, view: FleetView | None = None) -> None:
         many = view is not None and not self.ops.namespace and len({row.namespace for row in view.replicas}) > 1
         filtered = f" of {of} · {self.filter_title}" if self._match.typed else ""
-        counted = "" if view is None or view.unread else f" {len(rows)}"
+        counted = "" if view is None or view.unread else f" {len(rows)}{' so far' if view.partial else ''}"
         folded = len(view.groups) if view is not None and self._grouped else 0
         titled(
             self.replicas,
