@@ -76,9 +76,9 @@ def judge(workload: Workload, new_pods: Sequence[Pod], wait: Wait, *, terminatin
         return progress
     if stopped := _stopped(workload):
         return stopped
-    stuck = next((found for pod in new_pods if (found := _stuck(pod, wait, terminating=terminating))), None)
-    if stuck:
-        return stuck
+    hopeless = next((found for pod in new_pods if (found := stuck(pod, wait, terminating=terminating))), None)
+    if hopeless:
+        return hopeless
     if progress.reason == DEADLINE:
         return _overdue(progress, workload, new_pods, wait)
     return progress
@@ -189,7 +189,7 @@ def _stopped(workload: Workload) -> Progress | None:
     return None
 
 
-def _stuck(pod: Pod, wait: Wait, *, terminating: bool) -> Progress | None:
+def stuck(pod: Pod, wait: Wait, *, terminating: bool) -> Progress | None:
     """Why a pod of the new template will not start, as far as that can be said already."""
     name, created = pod.metadata.name, pod.metadata.creation_timestamp
     scheduled = pod.condition("PodScheduled")

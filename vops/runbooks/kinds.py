@@ -39,7 +39,7 @@ from vops.runbooks.asks import Ask, Unanswered
 
 T = TypeVar("T")
 
-OWN_CONDITIONS = {"until": "bool", "failWhen": "bool", "expect": "bool", "stall": "any"}
+OWN_CONDITIONS = {"until": "bool", "failWhen": "bool", "expect": "bool", "failSay": "string", "stall": "any"}
 """Arguments of a waiting step that it evaluates itself, on `obj`, each time that it looks."""
 
 

@@ -115,9 +115,18 @@ def _argument(source: Source, scope: Scope, with_object: Scope, step: Step, key:
         return compile_arguments(source, scope, where, value)
     if OWN_CONDITIONS[key] == "bool":
         compile_condition(source, with_object, where, value)
+    elif OWN_CONDITIONS[key] == "string":
+        _check_text(source, with_object, where, value)
     else:
         _check_measure(source, with_object, where, value)
     return value
+
+
+def _check_text(source: Source, scope: Scope, where: Path, value: Any) -> None:
+    try:
+        scope.compile(str(value), expected="string")
+    except ExpressionError as error:
+        source.fail(str(error), where)
 
 
 def _check_measure(source: Source, scope: Scope, where: Path, value: Any) -> None:

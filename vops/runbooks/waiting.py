@@ -25,11 +25,14 @@ class Stall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Watch:
     """The conditions of one wait, asked again each time that it looks."""
 
-    def __init__(self, ports: Ports, *, until: str = "", fail_when: str = "", stall: Stall | None = None) -> None:
+    def __init__(
+        self, ports: Ports, *, until: str = "", fail_when: str = "", fail_say: str = "", stall: Stall | None = None
+    ) -> None:
         self._ports = ports
         scope = Scope({**dict.fromkeys(ports.values, "any"), "obj": "any"})
         self._until = scope.compile(until, expected="bool") if until else None
         self._fail = scope.compile(fail_when, expected="bool") if fail_when else None
+        self._say = scope.compile(fail_say, expected="string") if fail_say else None
         self._measure = scope.compile(stall.of) if stall else None
         self._stall_s = seconds(stall.for_) if stall else 0.0
         self._last: Any = None
@@ -39,11 +42,18 @@ class Watch:
         """Whether `until` holds. Raises StepFault when `failWhen` does, Stalled when nothing moves any more."""
         values = {**self._ports.values, "obj": obj}
         if self._fail is not None and _is_so(self._fail, values):
-            raise StepFault(self._fail.text, reason="Failed")
+            raise StepFault(self._told(values) or self._fail.text, reason="Failed")
         if self._until is not None and _is_so(self._until, values):
             return True
         self._check_moving(values)
         return False
+
+    def _told(self, values: Document) -> str:
+        """What is wrong in the runbook's words; empty where they speak of something that is not there."""
+        try:
+            return "" if self._say is None else str(evaluate(self._say, values))
+        except ExpressionError:
+            return ""
 
     def _check_moving(self, values: Document) -> None:
         if self._measure is None:
