@@ -86,7 +86,7 @@ FIXES = {
     "rollout-deadlock": r"fix-rollout-deadlock|maxSurge|maxUnavailable|Recreate",
     "rollout-volume-conflict": r"Recreate|ReadWriteMany|RWX|maxSurge|strategy",
     "progress-deadline": r"progressDeadlineSeconds|deadline",
-    "service-mismatch": r"selector|targetPort|port|label",
+    "service-mismatch": r"selector|targetPort|port|label|route|backend",
     "network-policy": r"ingress|NetworkPolicy|policy|allow|egress",
     "dns-failure": r"DNS|CoreDNS|resolv",
     "dcgm-exporter-failure": r"toleration|nodeSelector|priorityClass|driver|DCGM|exporter",

@@ -24,6 +24,7 @@ class Component(StrEnum):
     DOWNLOAD = "download"
     METRICS_ADAPTER = "metrics-adapter"
     CONTROLLER = "controller"
+    NODE = "node"
 
 
 _VLLM = lazy_pattern(
@@ -77,6 +78,13 @@ _SIGNS = (
         Component.CONTROLLER,
         lazy_pattern(r"reflector\.go:\d+\]|controller-runtime|controllerKind|Starting EventSource|leaderelection"),
     ),
+    (
+        Component.NODE,
+        lazy_pattern(
+            r"\b(?:kubelet(?:_\w{1,30})?|pod_workers|nestedpendingoperations|operation_generator|reconciler\w*"
+            r"|mount_linux)\.go:\d+\]|\bkubelet\[\d|GRPC (?:call|error):"
+        ),
+    ),
 )
 _FAILURES = {
     Component.DEVICE_PLUGIN: lazy_pattern(
@@ -119,6 +127,8 @@ _TELLING = {
     Component.KEDA: lazy_pattern(r"^(?:panic: |fatal error: )|KEDAScalerFailed|error parsing \w{1,40} metadata"),
 }
 """What these say of a failure outside of their loggers, or as if it were none."""
+GOES_ON = frozenset({Component.CONTROLLER, Component.NODE, Component.METRICS_ADAPTER, Component.KEDA})
+"""Those that try again after an error, so that their last words being one means nothing."""
 
 _SNIFFED = 65_536
 _AT_THE_END = 200

@@ -103,10 +103,16 @@ def any_pull_failure(replica: Replica) -> PullFailure | None:
     return PullFailure(_cause(replica, waiting.reason, text), text, (*shown, image, *_elsewhere(replica)))
 
 
+def says_nothing(failure: PullFailure) -> bool:
+    """Whether only that a pull failed is told, and not why."""
+    return not failure.cause and (not failure.text or _BARE.fullmatch(failure.text) is not None)
+
+
 def _event(replica: Replica) -> Event | None:
     """The last event that says why this image was not pulled."""
     about = (item for item in reversed(replica.events) if item.reason in _SAYS_WHY and is_about(replica, item))
-    return next((item for item in about if f'"{replica.container.image}"' in item.message), None)
+    image = replica.container.image
+    return next((item for item in about if not image or f'"{image}"' in item.message), None)
 
 
 def _cause(replica: Replica, reason: str, text: str) -> str:

@@ -50,20 +50,20 @@ def by_karpenter(replica: Replica, seen: Autoscalers) -> Provisioning:
         return answered(by, Confidence.STRONG, (last,))
     if last.reason != "Nominated":
         return _unplaceable(last, seen, by)
-    return _nominated(last, nominated, seen, by)
+    return _nominated(last, nominated, seen, by, settled=not replica.observed)
 
 
 def _refused_by_karpenter(event: Event) -> bool:
     return event.reason == "FailedScheduling" and karpenter.is_karpenters(event)
 
 
-def _nominated(last: Event, nominated: list[Event], seen: Autoscalers, by: str) -> Provisioning:
+def _nominated(last: Event, nominated: list[Event], seen: Autoscalers, by: str, *, settled: bool) -> Provisioning:
     """A pod that waits for a NodeClaim: how far that has got, or what the cloud said to it and to those before."""
     names = karpenter.claims_named(last.message)
     claims = tuple(seen.claims[name] for name in names if name in seen.claims)
     pools = {karpenter.pool_of(name) for item in nominated for name in karpenter.claims_named(item.message)}
     for claim in claims:
-        found = _of_claim(claim, seen, by, last)
+        found = _of_claim(claim, seen, by, last, settled=settled)
         if found.outcome is not Outcome.NOTHING_KNOWN:
             return found
     lacks = [item for item in seen.lacks if karpenter.pool_of(item.involved_object.name) in pools]
@@ -95,8 +95,11 @@ def _asked(nominated: list[Event]) -> datetime | None:
     return nominated[0].first_timestamp or nominated[0].last_seen
 
 
-def _of_claim(claim: NodeClaim, seen: Autoscalers, by: str, said: Event | None = None) -> Provisioning:
-    """What is wrong with a NodeClaim: not launched, or a node without its GPU."""
+def _of_claim(
+    claim: NodeClaim, seen: Autoscalers, by: str, said: Event | None = None, *, settled: bool = False
+) -> Provisioning:
+    """What is wrong with a NodeClaim: not launched, or a node without its GPU. `settled`: nobody knows how late it is,
+    and whoever shows a NodeClaim alone has waited for it."""
     events = (said,) if said is not None else ()
     since = claim.metadata.creation_timestamp
     if refusal := karpenter.not_launched(claim):
@@ -106,7 +109,7 @@ def _of_claim(claim: NodeClaim, seen: Autoscalers, by: str, said: Event | None =
                 OF_ANSWER[answer.kind], by, Confidence.STRONG, events, claims=(claim,), answers=(answer,), since=since
             )
     resource, joined = karpenter.unregistered(claim)
-    if resource and joined is not None and seen.at - joined > timedelta(seconds=TYPICAL_S):
+    if resource and joined is not None and (settled or seen.at - joined > timedelta(seconds=TYPICAL_S)):
         return Provisioning(
             Outcome.UNREGISTERED, by, Confidence.STRONG, events, claims=(claim,), since=joined, detail=resource
         )

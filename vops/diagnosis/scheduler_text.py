@@ -135,6 +135,12 @@ _OBSTACLES = (
 _FAILED = ("FailedScheduling", "Unschedulable", "FilteringFailed")
 """What kube-scheduler and Volcano, KAI and Volcano's pod groups, and HAMi call it."""
 
+_PENDING = "Pending"
+"""What Kueue calls a workload that gets no quota."""
+
+_PREDICATES = lazy_pattern(r"([A-Z][\w ./()'-]{2,120}?) \((\d{1,7})\)(?=[,.]|$)")
+"""A reason with the nodes behind it, as schedulers before 1.10 wrote."""
+
 _GPU = "nvidia.com/gpu"
 _OTHERS = lazy_pattern(
     r"(?:(?P<nodes>\d{1,7}) node\(s\)|node-group\(s\)|\bNode \S{1,253}) didn't have enough resources?: "
@@ -191,9 +197,10 @@ def last_words(said: str, events: Iterable[Event]) -> str:
 
 def by_scheduler(event: Event) -> bool:
     """Whether an event is a scheduler's refusal, and not Karpenter's, which has the same reason."""
-    if event.reason not in _FAILED or event.message.startswith(_KARPENTER):
-        return False
-    return "karpenter" not in (event.source.component, event.reporting_component)
+    who = event.source.component or event.reporting_component
+    if event.reason == _PENDING and who.startswith("kueue"):
+        return True
+    return event.reason in _FAILED and not event.message.startswith(_KARPENTER) and not who.startswith("karpenter")
 
 
 def _parted(rest: str) -> tuple[str, str]:
@@ -236,6 +243,11 @@ def _of_others(text: str) -> Iterator[Reason]:
         short = match["short"] or match["absent"] or "GPUs"
         nodes = int(match["nodes"] or match["cards"] or 1)
         yield Reason(Obstacle.RESOURCE, nodes, match[0], _NAMES.get(short.strip(), short.strip()))
+    if "match all of the" in text:
+        for why, count in _PREDICATES.findall(text.partition("predicates")[2].lstrip(": ")):
+            short = why.removeprefix("Insufficient ") if why.startswith("Insufficient ") else ""
+            obstacle = next((known for part, known in _OBSTACLES if part in why), Obstacle.OTHER)
+            yield Reason(obstacle, int(count), why, short)
     if "node(s)" in text:
         told = (_reason(match) for match in _REASON.finditer(text.partition(": ")[2]))
         yield from (item for item in told if item.obstacle not in (Obstacle.RESOURCE, Obstacle.OTHER))

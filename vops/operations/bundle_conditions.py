@@ -23,6 +23,8 @@ _MOST = 50
 
 def told_by_conditions(document: Document) -> Iterator[Document]:
     """An event for each condition of an object that says what is wrong."""
+    if document.get("kind") == "Status" and (told := sentence_within(str(document.get("message", "")))) is not None:
+        yield _event(told.about, "", told.reason, told.message, told.source, {})
     metadata = document.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
     namespace = str(metadata.get("namespace", ""))

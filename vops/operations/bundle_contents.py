@@ -11,6 +11,7 @@ import msgspec
 from vops.model.dcgm import parse_gpus
 from vops.model.exposition import parse_sample
 from vops.model.kinds import RELATED_TYPES, Related
+from vops.model.provisioning import NodeClaim
 from vops.model.resources import Event, Node, Pod, Ref, Resource, Workload
 from vops.model.serving import GpuSample
 from vops.model.snapshot import (
@@ -25,6 +26,7 @@ from vops.model.snapshot import (
 from vops.model.storage import PersistentVolumeClaim
 from vops.model.text import scrub
 from vops.operations.bundle_files import BundleFile, Content, read_files
+from vops.operations.bundle_node_subjects import pods_of_claims, pods_of_nodes
 from vops.operations.bundle_objects import SOURCES, Document, Objects, newer, read_described_objects, read_objects
 from vops.operations.bundle_pods import PodFile, main_container, owners, split_previous, stand_in
 from vops.operations.bundle_subjects import UNNAMED, above, objects_of, tells_of_no_volume, waiting_for
@@ -97,7 +99,9 @@ class Contents:
         if not self._pods and not self._workloads:
             self._add_pods_of_claims()
         known = {item for item in self._related if item[0] not in ("ConfigMap", "NodeClaim", "NodePool")}
-        if self._pods or self._workloads or known or not self._events:
+        if self._pods or self._workloads or known:
+            return
+        if self._add_pods_of_nodes():
             return
         self._events = {key: _about_something(event) for key, event in self._events.items()}
         for kind, item in objects_of(self._events.values(), "events"):
@@ -112,6 +116,21 @@ class Contents:
             if claim.status.phase == "Pending" and claim.metadata.name in refused:
                 self._held.add(Source.PODS)
                 self._add(waiting_for(claim, "its claim"), "Pod", None)
+
+    def _add_pods_of_nodes(self) -> bool:
+        """What cannot run because of nodes or NodeClaims that came alone; whether there is any."""
+        claims = [item for item in self._related.values() if isinstance(item, NodeClaim)]
+        if any(item.involved_object.kind == "Pod" for item in self._events.values()):
+            return False
+        pods = list(pods_of_nodes(self.nodes.values(), self._events.values()))
+        for pod, event in pods_of_claims(claims):
+            pods.append(pod)
+            self._add(event, "Event", None)
+            self._held.add(Source.EVENTS)
+        for pod in pods:
+            self._add(pod, "Pod", None)
+            self._held.add(Source.PODS)
+        return bool(pods)
 
     def _add_deployments_above(self) -> None:
         """The Deployments of ReplicaSets that came without them: those are what is diagnosed."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from vops.diagnosis.components import GOES_ON
 from vops.diagnosis.facts import STAND_IN
 from vops.diagnosis.logs import read_log
 from vops.model.resources import (
@@ -114,6 +115,7 @@ def _ended(log: str, previous: bool) -> tuple[bool, bool, bool]:
     """Whether the process that wrote a log has ended, whether it served, and whether it was asked to stop serving."""
     reading = read_log(log)
     last = log.rstrip().splitlines()[-_LAST_LINES:]
-    failed = reading.root is not None or reading.failing or any(word in line for line in last for word in _ERRORS)
+    worded = reading.component not in GOES_ON and any(word in line for line in last for word in _ERRORS)
+    failed = reading.root is not None or reading.failing or worded
     died = previous or reading.engine_died or reading.terminated or (failed and not reading.ready)
     return died, reading.ready, reading.ready and reading.terminated

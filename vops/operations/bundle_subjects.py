@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from vops.diagnosis.facts import STAND_IN
+from vops.diagnosis.scheduler_text import by_scheduler
 from vops.model.patterns import lazy_pattern
 from vops.model.resources import (
     Condition,
@@ -24,6 +25,8 @@ from vops.model.resources import (
     Event,
     HttpGet,
     Meta,
+    Node,
+    NodeStatus,
     OwnerReference,
     Pod,
     PodSpec,
@@ -40,6 +43,7 @@ from vops.model.resources import (
 )
 from vops.model.scaling import HorizontalPodAutoscaler, HpaStatus, ScaledObject, ScaledObjectStatus
 from vops.model.storage import ClaimSpec, ClaimStatus, PersistentVolumeClaim
+from vops.operations.bundle_node_subjects import CHECK_EVENTS, DISK_EVENTS, serving_on, waiting_for_gpus
 
 UNNAMED = "pod"
 """What a pod is called that its events do not name."""
@@ -82,6 +86,9 @@ _UNWELL = "statuscode: 503"
 """A server that answers so has been up: how long ago it was started tells. One that refuses may be loading."""
 _CLASS = lazy_pattern(r'storageclass(?:\.storage\.k8s\.io)? "([\w.-]{1,253})" not found')
 _UNBOUND = "pod has unbound immediate PersistentVolumeClaims"
+_PATIENCE_S = 180
+"""Longer than any provisioner takes to make a volume."""
+
 _HASH = lazy_pattern(r"-[a-z0-9]{6,10}")
 _NOT_A_NAME = frozenset({"created", "started", "could", "was", "has", "is", "failed", "runtime", "with"})
 _HPA_METRIC = lazy_pattern(r"Failed(?:Get|Compute)\w{0,30}|InvalidMetricSourceType")
@@ -109,7 +116,7 @@ def objects_of(events: Iterable[Event], source: str) -> list[Found]:
 def _pod(meta: Meta, events: Sequence[Event]) -> list[Found]:
     ended = next((item for item in reversed(events) if _has_ended(item)), None)
     node = next((match[1] for item in events if (match := _NODE.match(item.message))), "")
-    waits = not node and all(item.reason in _NO_NODE for item in events)
+    waits = not node and all(item.reason in _NO_NODE or by_scheduler(item) for item in events)
     name = _container_name(events)
     status = None if waits or ended is not None else _container_status(name, events)
     probes = {(match[1] or match[2]).lower() for item in events if (match := _PROBED.search(item.message))}
@@ -265,8 +272,12 @@ def _claim(meta: Meta, events: Sequence[Event]) -> list[Found]:
 
 def tells_of_no_volume(event: Event) -> bool:
     """Whether an event says that a claim got no volume, and not merely that it waits for a pod."""
+    waited_s = (
+        (event.last_seen - event.first_timestamp).total_seconds() if event.last_seen and event.first_timestamp else 0
+    )
+    in_vain = event.reason in ("ExternalProvisioning", "Provisioning") and waited_s >= _PATIENCE_S
     return event.involved_object.kind == "PersistentVolumeClaim" and (
-        event.type == "Warning" or event.reason == "FailedBinding"
+        event.type == "Warning" or event.reason == "FailedBinding" or in_vain
     )
 
 
@@ -299,22 +310,16 @@ def _scaled_object(meta: Meta, events: Sequence[Event]) -> list[Found]:
 
 def _route(meta: Meta, events: Sequence[Event]) -> list[Found]:
     """A server that is ready behind a route of which a gateway complains."""
-    container = Container(name="vllm", command=("vllm", "serve"))
-    status = ContainerStatus(name="vllm", ready=True, state=ContainerState(running=Running()))
-    return [
-        (
-            "Pod",
-            Pod(
-                metadata=Meta(UNNAMED, meta.namespace, annotations=meta.annotations),
-                spec=PodSpec(containers=(container,), node_name="unknown"),
-                status=PodStatus(
-                    phase="Running",
-                    conditions=(Condition("PodScheduled", "True"), Condition("Ready", "True")),
-                    container_statuses=(status,),
-                ),
-            ),
-        )
-    ]
+    return [("Pod", serving_on("unknown", meta.namespace, meta.annotations[STAND_IN]))]
+
+
+def _node(meta: Meta, events: Sequence[Event]) -> list[Found]:
+    """What a node keeps from running: by its disk, or since it does not answer."""
+    if events[-1].reason == "NodeNotReady":
+        node = Node(meta, status=NodeStatus(conditions=(Condition("Ready", "Unknown", "NodeNotReady"),)))
+        return [("Node", node), ("Pod", serving_on(meta.name))]
+    troubled = any(item.reason in DISK_EVENTS + CHECK_EVENTS for item in events)
+    return [("Pod", waiting_for_gpus("nvidia.com/gpu"))] if troubled else []
 
 
 _MAKERS: dict[str, Callable[[Meta, Sequence[Event]], list[Found]]] = {
@@ -328,6 +333,7 @@ _MAKERS: dict[str, Callable[[Meta, Sequence[Event]], list[Found]]] = {
     "PersistentVolumeClaim": _claim,
     "HorizontalPodAutoscaler": _hpa,
     "ScaledObject": _scaled_object,
+    "Node": _node,
     "HTTPRoute": _route,
     "GRPCRoute": _route,
     "Gateway": _route,

@@ -21,6 +21,7 @@ _CONSOLE = lazy_pattern(
     r"\S{10,40}Z?\t(?:ERROR|WARN|INFO)\t(?P<logger>controller[\w.]{0,80})\t(?P<message>[^\t]{1,4000})"
     r"(?:\t(?P<more>\{.{0,4000}))?"
 )
+_UNREGISTERED = lazy_pattern(r"[Ee]xpected resource .{1,160} didn't register on the node.{0,200}")
 _UNPLACED = lazy_pattern(r"(?:[Cc]ould not|[Ff]ailed to) schedule pod,? ?")
 _LAUNCH = lazy_pattern(r"(?:failed )?launching (?:nodeclaim|machine|node)|creating (?:instance|machine)", re.I)
 _KLOG = lazy_pattern(r"[IWE]\d{4} [\d:.]{8,20} +\d+ [\w.]{1,60}:\d+\] (?P<message>.{1,4000})")
@@ -36,10 +37,10 @@ _MOST = 500
 _NODE = lazy_pattern(
     r"MountVolume\.|AttachVolume\.|MapVolume\.|Multi-Attach|Node(?:Stage|Publish)Volume|Controller(?:Publish|Create)"
     r"|CreateVolume|mount failed: exit status|nodes are available|pod sandbox|Allocate failed|failed calling webhook"
-    r"|Failed to pull image|Error creating: |eviction manager"
+    r"|Failed to pull image|Error creating: |Back-off pulling image|[Mm]ount failed: exit status|GRPC error: "
 )
 _VOLUME_CALLS = (
-    ("FailedMount", lazy_pattern(r"Node(?:Stage|Publish)Volume|mount failed: exit status")),
+    ("FailedMount", lazy_pattern(r"Node(?:Stage|Publish)Volume|[Mm]ount failed: exit status|Could not mount")),
     ("FailedAttachVolume", lazy_pattern(r"ControllerPublish")),
     ("ProvisioningFailed", lazy_pattern(r"CreateVolume|ControllerCreate")),
 )
@@ -68,17 +69,21 @@ def _of_nodes(text: str) -> Iterator[Told]:
     said = [line for line in log_lines(text) if _NODE.search(line.text)][-_MOST:]
     last_came = max((index for index, line in enumerate(said) if _CAME.search(line.text)), default=-1)
     for index, line in enumerate(said):
-        told = _of_node(line.text.replace('\\"', '"')) if line.level in _LEVELS else None
+        told = _of_node(line.text.replace('\\"', '"'), text) if line.level in _LEVELS else None
         if told is not None and not (index < last_came and told.reason in ("FailedMount", "FailedAttachVolume")):
             yield told
 
 
-def _of_node(message: str) -> Told | None:
+def _of_node(message: str, text: str) -> Told | None:
+    """What a line amounts to; a driver's error without the call that failed is of the call that `text` tells of."""
     told = sentence_within(message)
     if told is not None:
         return told
-    reason = next((reason for reason, call in _VOLUME_CALLS if call.search(message)), None)
-    if reason is None or not _FAILED.search(message):
+    if not _FAILED.search(message):
+        return None
+    where = text if message.startswith("GRPC error: ") else message
+    reason = next((reason for reason, call in _VOLUME_CALLS if call.search(where)), None)
+    if reason is None:
         return None
     kind = "PersistentVolumeClaim" if reason == "ProvisioningFailed" else "Pod"
     return Told("Warning", reason, message, about={"kind": kind, "name": ""})
@@ -103,6 +108,9 @@ def _of_karpenter(line: str) -> Told | None:
     if (start := _UNPLACED.match(message)) is not None:
         why = f"Failed to schedule pod, {message[start.end() :] or error}"
         return Told("Warning", "FailedScheduling", why, "karpenter", about=_pod(record))
+    if (lacking := _UNREGISTERED.search(message)) is not None:
+        about = {"kind": "Node", "name": str(record.get("node") or _named(record.get("Node")))}
+        return Told("Warning", "FailedConsistencyCheck", lacking[0], "karpenter", about=about)
     if _LAUNCH.search(message) and error:
         name = _named(record.get("NodeClaim")) or "pool-0"
         about = {"kind": "NodeClaim", "name": name}

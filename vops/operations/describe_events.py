@@ -11,7 +11,7 @@ from msgspec import field
 from vops.model.patterns import lazy_pattern
 
 EVENT_TABLE = lazy_pattern(
-    r"^(?:NAMESPACE +)?(?:LAST ?SEEN|FIRST ?SEEN) .{0,200}\b(?:TYPE +REASON|REASON +\w.{0,40} MESSAGE)\b.*$",
+    r"^ {0,12}(?:NAMESPACE +)?(?:LAST ?SEEN|FIRST ?SEEN) .{0,200}\b(?:TYPE +REASON|REASON +\w.{0,40} MESSAGE)\b.*$",
     re.MULTILINE,
 )
 _EVENTS = lazy_pattern(r"\s{0,12}Events:\s*")
@@ -31,6 +31,7 @@ _LOOSE = lazy_pattern(
 )
 _USUAL = ["LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"]
 _LONGEST_ROW = 8_192
+_QUOTED = lazy_pattern(r"^(?:> ?)+")
 _CELLS = lazy_pattern(r"\t+| {2,}|\s+\|\s+")
 _REASON_CELL = lazy_pattern(r"[A-Z][a-z]+[A-Za-z]{2,40}")
 _FEWEST_CELLS = 3
@@ -126,14 +127,14 @@ def told_events(text: str) -> Iterator[Told]:
 
 def loose_events(text: str) -> Iterator[Told]:
     """The rows of events in a text that describes nothing: what somebody copied out of a description or a table."""
-    lines = text.splitlines()
+    lines = [_QUOTED.sub("", line) for line in text.splitlines()]
     listed = [_listed(match) for line in lines if (match := _LOOSE.match(line.strip())) is not None]
     yield from listed or list(_rows(iter(lines))) or _of_cells(lines)
 
 
 def has_loose_events(head: str) -> bool:
     """Whether a text has a row of events of its own, without what they are about or without a header."""
-    lines = head.splitlines()
+    lines = [_QUOTED.sub("", line) for line in head.splitlines()]
     rows = any(_ROW.match(line.strip()) or _LOOSE.match(line.strip()) for line in lines)
     return rows or next(_of_cells(lines), None) is not None
 

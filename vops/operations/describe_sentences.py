@@ -26,7 +26,7 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "FailedScheduling",
             "Pod",
             "default-scheduler",
-            r"\d{1,6}/\d{1,6} nodes are available|no nodes available to schedule pods"
+            r"\d{1,6}/\d{1,6} nodes are available|[Nn]o nodes (?:are )?available (?:to schedule pods|that match all)"
             r"|running (?:\"\w{1,40}\" )?(?:PreBind|PreFilter|filter|Reserve|Permit|Bind)\b ?plugins? ",
         ),
         (
@@ -35,6 +35,12 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "kai-scheduler",
             r"[Nn]o nodes with enough resources were found: |Unable to schedule podgroup|Resources were not found for"
             r"|node-group\(s\) didn't have enough resources",
+        ),
+        (
+            "Unschedulable",
+            "Pod",
+            "kueue-admission",
+            r"couldn't assign flavors to pod set|[Ww]orkload didn't fit in|The workload has exceeded the quota",
         ),
         ("FilteringFailed", "Pod", "hami-scheduler", r"no available node, \d{1,6} nodes? do"),
         ("NotTriggerScaleUp", "Pod", "cluster-autoscaler", r"pod didn't trigger scale-up"),
@@ -53,7 +59,8 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "FailedCreate",
             "ReplicaSet",
             "replicaset-controller",
-            r"(?:Error from server.{0,200}?(?:denied the request|is forbidden|exceeded quota|failed calling)"
+            r"The \w{2,40} \"[^\"]{1,253}\" is invalid: |(?:Error from server.{0,200}?(?:denied the request|is "
+            r"forbidden|exceeded quota|failed calling)"
             r"|Error creating: |create Pod \S{1,253} in StatefulSet"
             r"|(?:Error from server.{0,40}: )?pods \"[^\"]{1,253}\" is forbidden)"
             r"|admission webhook \"[^\"]{1,253}\" denied|(?:Internal error occurred: )?failed calling (?:admission )?"
@@ -97,7 +104,8 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "PersistentVolumeClaim",
             "persistentvolume-controller",
             r"storageclass(?:\.storage\.k8s\.io)? \"[\w.-]{1,253}\" not found|failed to provision volume"
-            r"|no persistent volumes available",
+            r"|no persistent volumes available|[Ww]aiting for a volume to be created,? either by the? ?external "
+            r"provisioner",
         ),
         (
             "FailedGetExternalMetric",
@@ -152,6 +160,7 @@ def told_sentences(text: str) -> Iterator[Told]:
 def sentence_within(text: str) -> Told | None:
     """The first known sentence that a text contains, up to the quotation mark that closes it, as an event."""
     best: tuple[int, tuple[str, str, str]] | None = None
+    text = text.replace('\\"', '"')
     for reason, kind, source, pattern in _SENTENCES:
         match = pattern.search(text)
         if match is None or (match.start() and _WORD.match(text[match.start() - 1])):

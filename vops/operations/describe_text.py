@@ -43,6 +43,15 @@ _GOES_ON = lazy_pattern(
 _STATE = lazy_pattern(r"^ {0,12}(?:Last )?State: +(?:Waiting|Running|Terminated)\s*$", re.MULTILINE)
 _CONTAINER = lazy_pattern(r"[a-z0-9-]{1,63}:[ \t]*\n")
 _TWO = "  "
+_HEAD = lazy_pattern(r"^Status: +(?:Terminating|Failed|Pending|Running)\b", re.MULTILINE)
+_ENDING = lazy_pattern(r"^(?:Reason|Message|Termination Grace Period): +\S", re.MULTILINE)
+_NEXT_PART = lazy_pattern(r"^(?:Conditions|Volumes|QoS Class|Node-Selectors|Tolerations|Events):", re.MULTILINE)
+_NODE_ROW = lazy_pattern(
+    r"^ *(?:Ready|MemoryPressure|DiskPressure|PIDPressure|NetworkUnavailable) +(?:True|False|Unknown) +[A-Z][a-z]{2}, "
+    r".*$",
+    re.MULTILINE,
+)
+_NODE = "Name: node\nRoles: <none>\nConditions:\n  Type\n  ----\n{}\nCapacity:\n  pods: 110\nAllocatable:\n  pods: 110"
 _OF_A_LOG = lazy_pattern(
     r"^(?:\([A-Za-z][\w-]{0,40} (?:pid|ip|rank)=|(?:INFO|WARNING|ERROR|DEBUG|CRITICAL)(?::|\s+\d\d-\d\d )"
     r"|Traceback \(most |\[?\d{4}-\d\d-\d\d[T ]\d\d:|time=\"?\d{4}|[IWEF]\d{4} \d\d:)",
@@ -62,7 +71,11 @@ class Described(msgspec.Struct, frozen=True):
 def is_described(head: str) -> bool:
     """Whether a text looks like the output of `kubectl describe` or `kubectl get`, or a part of it."""
     described = _BEGINS.search(head) and _GOES_ON.search(head)
-    if described or has_loose_events(head) or any(sign.search(head) for sign in (_STATE, EVENT_TABLE, _POD_TABLE)):
+    if described or has_loose_events(head):
+        return True
+    if any(sign.search(head) for sign in (_STATE, EVENT_TABLE, _POD_TABLE, _NODE_ROW)):
+        return True
+    if _HEAD.search(head) and _ENDING.search(head):
         return True
     return is_controllers(head) or next(told_sentences(head), None) is not None
 
@@ -145,14 +158,28 @@ def _parts(text: str) -> Iterator[str]:
 
 
 def _fragments(text: str) -> Iterator[str]:
-    """The description of a pod of which only the containers, or the states of one, were copied."""
+    """The description of a pod or node of which only a part was copied: the head, containers, states, conditions."""
+    if rows := [match[0] for match in _NODE_ROW.finditer(text)]:
+        yield _NODE.format("\n".join(rows))
+    body = dedent(text.expandtabs()).strip("\n")
     if _STATE.search(text) is None:
+        if (head := _HEAD.search(body)) is not None and _ENDING.search(body):
+            yield f"Name: pod\nNamespace:\nNode: unknown\nContainers:\n  vllm:\n    Image:\n{body[head.start() :]}"
         return
-    body = dedent(text.expandtabs())
     if not body.startswith(("Containers:", "Init Containers:", "Status:", "Node:", "Controlled By:")):
         named = _CONTAINER.match(body)
-        body = f"Containers:\n{indent(body if named else f'vllm:{chr(10)}{indent(body, _TWO)}', _TWO)}"
-    yield f"Name: pod\nNamespace:\nNode: unknown\nStatus: Running\n{body}"
+        own, after = _before_the_next_part(body)
+        body = f"Containers:\n{indent(own if named else f'vllm:{chr(10)}{indent(own, _TWO)}', _TWO)}\n{after}"
+    status = "" if body.startswith("Status:") else "Status: Running\n"
+    yield f"Name: pod\nNamespace:\nNode: unknown\n{status}{body}"
+
+
+def _before_the_next_part(body: str) -> tuple[str, str]:
+    """The lines about containers, and those from the next heading on, all of which stand further left."""
+    after = _NEXT_PART.search(body)
+    if after is None:
+        return body, ""
+    return dedent(body[: after.start()]), body[after.start() :]
 
 
 def _object(text: str) -> tuple[list[Document], datetime | None]:

@@ -247,7 +247,16 @@ def waits(*objects: Any, **asks: Any) -> Case:
     return lambda: world(pending(NO_ROOM, **({"age_s": 300} | asks)), node(), ready("other"), *objects)
 
 
+MISSED = 'Expected resource "nvidia.com/gpu" didn\'t register on the node'
+FULL_DISK = {"key": "node.kubernetes.io/disk-pressure", "effect": "NoSchedule"}
+NO_SPACE = about(
+    "Node", "gpu-1", "FreeDiskSpaceFailed", "Failed to garbage collect required amount of images. Attempted to free 9"
+)
+
+
 FIRES: dict[str, Case] = {
+    "gpu-missed-by-karpenter": lambda: world(pending(age_s=300), about("Node", "n", "FailedInflightCheck", MISSED)),
+    "node-disk-pressure": lambda: world(pending(age_s=300), node(taints=[FULL_DISK]), NO_SPACE),
     "gpu-stockout": waits(triggered(age_s=90), scale_up_failed("GCE out of resources")),
     "cloud-quota": waits(scale_up_failed("GCE out of resources, GCE quota exceeded")),
     "node-launch-failed": waits(scale_up_failed("IP space exhausted")),
@@ -300,6 +309,12 @@ FIRES: dict[str, Case] = {
 }
 
 NEAR_MISSES: dict[str, Case] = {
+    # what a node without GPUs lacks is of no matter to this pod
+    "gpu-missed-by-karpenter": lambda: world(
+        pending(age_s=300), about("Node", "n", "FailedInflightCheck", MISSED.replace("nvidia.com/gpu", "vpc/pod-eni"))
+    ),
+    # room was made since
+    "node-disk-pressure": lambda: world(pending(age_s=300), node(), ready("other"), NO_SPACE),
     # the cloud ran out in one zone, and the autoscaler has asked another one since
     "gpu-stockout": waits(scale_up_failed("GCE out of resources", "us-central1-b", age_s=200), triggered(age_s=60)),
     "cloud-quota": waits(scale_up_failed("GCE out of resources")),
@@ -361,6 +376,7 @@ TOGETHER: dict[str, set[str]] = {
     "node-launch-failed": {"gpu-exhausted"},
     "gpu-never-registered": {"gpu-exhausted"},
     "autoscaler-limit": {"gpu-exhausted"},
+    "node-disk-pressure": {"node-unavailable"},
     "autoscaler-no-match": {"gpu-exhausted"},
     "autoscaler-absent": {"gpu-not-advertised"},
     "gpu-lost-at-admission": {"device-allocation-failed"},

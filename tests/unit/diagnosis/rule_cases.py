@@ -128,6 +128,7 @@ FIRES: dict[str, Case] = {
         "pull access denied, repository does not exist or may require authorization",
         container={"image": "example.com/team/vllm:1"},
     ),
+    "image-not-pulled": creating("ImagePullBackOff", 'Back-off pulling image "vllm/vllm-openai:v0.9.2"'),
     "image-rate-limit": pull("429 Too Many Requests - toomanyrequests: You have reached your pull rate limit"),
     "image-wrong-arch": pull("no match for platform in manifest: not found"),
     "registry-unreachable": pull("dial tcp: lookup registry on 10.0.0.10:53: no such host"),
@@ -205,6 +206,8 @@ NEAR_MISSES: dict[str, Case] = {
     "rollout-deadlock": deadlocked(maxSurge=0, maxUnavailable=1),
     "missing-config": creating("CreateContainerConfigError", "container has runAsNonRoot and image will run as root"),
     "image-not-found": pull("no match for platform in manifest: not found"),
+    # the node's own runtime fails, and says so
+    "image-not-pulled": pull("dial unix /run/containerd/containerd.sock: connect: no such file"),
     "image-auth": pull("429 Too Many Requests - toomanyrequests: access denied: limit"),
     "image-rate-limit": pull("unexpected status from HEAD request to http://r/x: 403 Forbidden"),
     "image-wrong-arch": pull('failed to resolve reference "x": x: not found'),

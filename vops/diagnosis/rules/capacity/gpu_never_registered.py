@@ -16,10 +16,14 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import capacity, remedies
+import re
+
+from vops.diagnosis import capacity, evidence, remedies
 from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Confidence, Fix
 from vops.diagnosis.outcomes import Outcome
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.quantities import format_duration
 
 
@@ -35,12 +39,37 @@ def gpu_never_registered(replica: Replica) -> Verdict | None:
         summary=f"Node {node}, made for {replica.name}, has been up for {age} and does not advertise {found.detail}",
         evidence=capacity.shown(replica),
         confidence=found.confidence,
-        fixes=(
-            remedies.advice(
-                "Make the node advertise its GPU",
-                f"See what runs there: kubectl get pods -A -o wide --field-selector spec.nodeName={node}",
-                "The device plugin's DaemonSet has to run on it, and so to tolerate the taints of its NodePool.",
-                "Where it runs, its log tells whether the driver is missing: use an image of the node class with one.",
-            ),
-        ),
+        fixes=(_fix(node),),
     )
+
+
+@rule(cause="gpu-not-advertised", branch=Branch.SCHEDULE, explains={"gpu-exhausted"}, order=7)
+def gpu_missed_by_karpenter(replica: Replica) -> Verdict | None:
+    """What Karpenter says of a node that it made, where neither node nor NodeClaim was read."""
+    told = replica.facts.events_with(*_CHECKS)
+    found = next(((item, match) for item in reversed(told) if (match := _MISSED.search(item.message))), None)
+    if found is None or replica.placement.fits:
+        return None
+    event, match = found
+    if replica.placement.gpu_resource not in ("", match["resource"]):
+        return None
+    node = event.involved_object.name or "NODE"
+    return Verdict(
+        summary=f"Node {node}, which Karpenter made, does not advertise {match['resource']}",
+        evidence=(evidence.event(event),),
+        confidence=Confidence.STRONG,
+        fixes=(_fix(node),),
+    )
+
+
+def _fix(node: str) -> Fix:
+    return remedies.advice(
+        "Make the node advertise its GPU",
+        f"See what runs there: kubectl get pods -A -o wide --field-selector spec.nodeName={node}",
+        "The device plugin's DaemonSet has to run on it, and so to tolerate the taints of its NodePool.",
+        "Where it runs, its log tells whether the driver is missing: use an image of the node class with one.",
+    )
+
+
+_CHECKS = ("FailedInflightCheck", "FailedConsistencyCheck")
+_MISSED = lazy_pattern(r"expected resource \"?(?P<resource>[\w./-]{1,120})\"? didn't register", re.IGNORECASE)

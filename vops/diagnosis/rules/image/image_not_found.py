@@ -21,7 +21,7 @@ from __future__ import annotations
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
-from vops.diagnosis.images import pull_failure, sibling_images, tag
+from vops.diagnosis.images import any_pull_failure, pull_failure, says_nothing, sibling_images, tag
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
 from vops.model.serving import image_repository
@@ -59,6 +59,29 @@ def image_not_found(replica: Replica) -> Verdict | None:
         evidence=(*failure.evidence, *_running(replica)),
         confidence=Confidence.CERTAIN,
         fixes=(_fix(replica),),
+    )
+
+
+@rule(cause="image-not-found", branch=Branch.START, order=60)
+def image_not_pulled(replica: Replica) -> Verdict | None:
+    """An image that cannot be pulled, where nothing at hand says why: never more than possible."""
+    failure = any_pull_failure(replica)
+    if failure is None or not says_nothing(failure):
+        return None
+    image, namespace = replica.container.image or "the image", replica.namespace or "default"
+    return Verdict(
+        summary=f"{image} cannot be pulled, and nothing here says why: it may not exist, or ask for credentials",
+        evidence=failure.evidence,
+        confidence=Confidence.POSSIBLE,
+        fixes=(
+            remedies.advice(
+                "See why, then correct the image or give it a pull secret",
+                f"The registry's own words: kubectl -n {namespace} get events --field-selector reason=Failed",
+                "not found, manifest unknown: correct name and tag.",
+                "unauthorized, denied, 401, 403: add imagePullSecrets.",
+                "no such host, timeout, x509: see the node's network, DNS, proxy and certificates.",
+            ),
+        ),
     )
 
 

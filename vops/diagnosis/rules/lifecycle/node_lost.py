@@ -148,13 +148,28 @@ def _of_shutdown(message: str) -> bool:
 
 
 def _on_lost_node(replica: Replica) -> Verdict | None:
-    ready = _readiness(replica.node) if replica.node is not None else None
+    if replica.node is None:
+        return _as_said(replica)
+    ready = _readiness(replica.node)
     if ready is None or ready.status == "True":
         return None
     return Verdict(
         summary=f"{replica.name} is on {_named(replica)}, which is not ready: {ready.reason or 'it does not say why'}",
         evidence=tuple(_node_evidence(replica)),
         confidence=Confidence.CERTAIN,
+        fixes=(_fix(replica),),
+    )
+
+
+def _as_said(replica: Replica) -> Verdict | None:
+    """What the controller of nodes said last about the pod, where its node was not read."""
+    last = next((item for item in reversed(replica.events) if item.reason not in ("Killing", "Unhealthy")), None)
+    if last is None or last.reason != "NodeNotReady":
+        return None
+    return Verdict(
+        summary=f"{replica.name} is on {_named(replica)}, which is not ready",
+        evidence=(evidence.event(last),),
+        confidence=Confidence.STRONG,
         fixes=(_fix(replica),),
     )
 

@@ -28,6 +28,9 @@ _GANG = lazy_pattern(
 )
 """Kubernetes' own gang scheduling (1.35 and later), Volcano's, KAI's, Koordinator's and the Coscheduling plugin's."""
 
+_NO_QUOTA = lazy_pattern(
+    r"couldn't assign flavors to pod set.{0,400}|[Ww]orkload didn't fit in .{0,200}|The workload has exceeded the quota"
+)
 _QUEUE = "kueue.x-k8s.io/queue-name"
 _OWNERS = {
     "kueue.x-k8s.io/": "Kueue",
@@ -45,7 +48,7 @@ def scheduling_gated(replica: Replica) -> Verdict | None:
     said = replica.placement.scheduler
     gates = ", ".join(names) or (said.gates.strip("[]") if said is not None else "")
     if not gates:
-        return _gang(replica)
+        return _queued(replica) or _gang(replica)
     owner = next((owner for prefix, owner in _OWNERS.items() if gates.startswith(prefix)), "")
     queue = replica.pod.metadata.labels.get(_QUEUE, "")
     by = f" of {owner}" if owner else ""
@@ -56,6 +59,29 @@ def scheduling_gated(replica: Replica) -> Verdict | None:
         confidence=Confidence.CERTAIN,
         severity=Severity.WARNING,
         fixes=(remedies.advice("Ask the gate's owner", *_steps(replica, gates, owner, queue)),),
+    )
+
+
+def _queued(replica: Replica) -> Verdict | None:
+    """A pod whose workload Kueue does not admit, by its own words."""
+    said = replica.placement.scheduler
+    if said is None or not (match := _NO_QUOTA.search(said.text)):
+        return None
+    return Verdict(
+        summary=f"Kueue holds {replica.name} back: {match[0].strip(' .')[:200]}",
+        evidence=evidence.scheduler(replica),
+        confidence=Confidence.CERTAIN,
+        severity=Severity.WARNING,
+        fixes=(
+            remedies.advice(
+                "Wait for the queue, or have its quota raised",
+                f"See what holds the quota: kubectl -n {replica.namespace} get workloads; kubectl get clusterqueues "
+                f"-o yaml",
+                "Ask for no more than the flavor's nominalQuota (with borrowingLimit), or have the ClusterQueue's "
+                "quota "
+                "raised: its administrator decides.",
+            ),
+        ),
     )
 
 

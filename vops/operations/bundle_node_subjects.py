@@ -1,0 +1,113 @@
+"""Pods that stand for those which a node or a NodeClaim keeps from running, where a bundle has nothing else.
+
+A description of a node is often all that somebody has when its GPUs do not show, its disk is full or it does not
+answer. A node on which nothing is wrong gets no pod, and so no finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from vops.diagnosis.demands import amounts, is_gpu
+from vops.diagnosis.facts import STAND_IN
+from vops.diagnosis.gpu_nodes import gpu_resources, gpu_sign
+from vops.model.provisioning import NodeClaim
+from vops.model.resources import (
+    Condition,
+    Container,
+    ContainerState,
+    ContainerStatus,
+    Event,
+    Meta,
+    Node,
+    ObjectReference,
+    Pod,
+    PodSpec,
+    PodStatus,
+    Requirements,
+    Running,
+)
+
+_GPU = "nvidia.com/gpu"
+DISK_EVENTS = ("EvictionThresholdMet", "FreeDiskSpaceFailed", "ImageGCFailed", "NodeHasDiskPressure")
+CHECK_EVENTS = ("FailedInflightCheck", "FailedConsistencyCheck")
+"""What Karpenter calls a node that lacks what it was made for."""
+
+
+def pods_of_nodes(nodes: Iterable[Node], events: Iterable[Event]) -> Iterator[Pod]:
+    """A pod for each node that something is wrong with."""
+    told = tuple(events)
+    for node in nodes:
+        about = [item for item in told if item.involved_object.name in (node.metadata.name, "")]
+        if not _answers(node):
+            yield serving_on(node.metadata.name)
+        elif lacking := _lacks_gpus(node):
+            yield waiting_for_gpus(lacking)
+        elif _disk_is_full(node) or any(item.reason in DISK_EVENTS for item in about):
+            yield waiting_for_gpus(next(iter(gpu_resources(node)), ""))
+
+
+def pods_of_claims(claims: Iterable[NodeClaim]) -> Iterator[tuple[Pod, Event]]:
+    """A pod for each NodeClaim that has not become a node, with Karpenter's word that it is to run there."""
+    for claim in claims:
+        initialized = claim.condition("Initialized")
+        if not claim.status.conditions or (initialized is not None and initialized.status == "True"):
+            continue
+        asked = claim.spec.get("resources", {}).get("requests", {})
+        name = f"pod-{claim.metadata.name}"
+        pod = waiting_for_gpus(next(filter(is_gpu, asked), _GPU), name)
+        message = f"Pod should schedule on: nodeclaim/{claim.metadata.name}"
+        yield (
+            pod,
+            Event(
+                involved_object=ObjectReference(kind="Pod", name=name),
+                type="Normal",
+                reason="Nominated",
+                message=message,
+                last_timestamp=claim.metadata.creation_timestamp,
+            ),
+        )
+
+
+def _answers(node: Node) -> bool:
+    ready = next((item for item in node.status.conditions if item.type == "Ready"), None)
+    return ready is None or ready.status == "True"
+
+
+def _lacks_gpus(node: Node) -> str:
+    """The GPUs that a node should offer and does not; empty where it offers all that it has."""
+    has, offers = amounts(node.status.capacity), amounts(node.status.allocatable)
+    short = (name for name, count in has.items() if is_gpu(name) and offers.get(name, count) < count)
+    if found := next(short, ""):
+        return found
+    return _GPU if has and gpu_sign(node) and not gpu_resources(node) else ""
+
+
+def _disk_is_full(node: Node) -> bool:
+    return any(item.type == "DiskPressure" and item.status == "True" for item in node.status.conditions)
+
+
+def waiting_for_gpus(resource: str, name: str = "pod") -> Pod:
+    """A pod that no node was found for."""
+    wanted = {resource: "1"} if resource else {}
+    container = Container(name="vllm", command=("vllm", "serve"), resources=Requirements(wanted, wanted))
+    return Pod(
+        metadata=Meta(name, annotations={STAND_IN: "its node"}),
+        spec=PodSpec(containers=(container,)),
+        status=PodStatus(phase="Pending", conditions=(Condition("PodScheduled", "False"),)),
+    )
+
+
+def serving_on(node: str, namespace: str = "", source: str = "its node") -> Pod:
+    """A pod with a server that is ready, on a node."""
+    container = Container(name="vllm", command=("vllm", "serve"))
+    status = ContainerStatus(name="vllm", ready=True, state=ContainerState(running=Running()))
+    return Pod(
+        metadata=Meta("pod", namespace, annotations={STAND_IN: source}),
+        spec=PodSpec(containers=(container,), node_name=node),
+        status=PodStatus(
+            phase="Running",
+            conditions=(Condition("PodScheduled", "True"), Condition("Ready", "True")),
+            container_statuses=(status,),
+        ),
+    )
