@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import StartLab
-from tests.lab.fixing import NAMESPACE, Person, deployment, session_on
+from tests.lab.fixing import NAMESPACE, Person, deployment, session_on, watched
 from vops.diagnosis.findings import Applicability
 from vops.errors import ApprovalNeeded, NotVerified, UsageError
 from vops.lab.manifests import token_secret
@@ -16,7 +16,7 @@ from vops.lab.world import Lab
 from vops.model.resources import PODS, Pod, Ref
 from vops.operations.fix import FixPlan, plan_fix
 from vops.operations.journal import read_journal
-from vops.operations.run import RunResult, run_plan
+from vops.operations.run import RunResult, plan_run, run_plan
 from vops.operations.runs import Ending
 from vops.operations.session import Session
 from vops.planning.plan import Plan
@@ -164,11 +164,35 @@ async def test_a_cause_that_is_not_there_cannot_be_fixed(start_lab: StartLab, tm
 
 
 async def test_what_is_well_needs_no_fix(start_lab: StartLab, tmp_path: Path) -> None:
+    """Said after a second look, since a busy server may be too slow without anything broken."""
     lab = await start_lab("healthy")
     async with session_on(lab, tmp_path) as session:
-        found = await plan_fix(session, deployment("llama3-8b"))
+        found = await watched(lab, plan_fix(session, deployment("llama3-8b")))
     assert (found.finding, found.fix, found.plan) == (None, None, None)
     assert found.report.state == "ready"
+
+
+async def test_a_server_that_is_too_small_gets_another_beside_it(start_lab: StartLab, tmp_path: Path) -> None:
+    lab = await start_lab("overloaded")
+    async with session_on(lab, tmp_path) as session:
+        found = await watched(lab, plan_fix(session, deployment("llama3-8b")))
+        plan = the_plan(found)
+    assert found.finding is not None
+    assert found.finding.cause == "queue-saturated"
+    assert plan.params["replicas"] == 2
+    assert plan.impacts == (), "what is added stops no server"
+
+
+async def test_a_fix_tells_whom_it_takes_away(start_lab: StartLab, tmp_path: Path) -> None:
+    lab = await start_lab("healthy")
+    params = {"namespace": NAMESPACE, "target": "deployment/llama3-8b", "container": "vllm", "max_num_seqs": 30}
+    async with session_on(lab, tmp_path) as session:
+        plan = await plan_run(session, "fix-batch-size", params)
+    (impact,) = plan.impacts or ()
+    assert (impact.gone, impact.at_once, impact.left, impact.unscraped) == (4, 1, 3, 0)
+    assert impact.in_flight
+    assert impact.load_s
+    assert impact.budgets_read
 
 
 async def test_a_manual_fix_is_a_value_with_steps(start_lab: StartLab, tmp_path: Path) -> None:

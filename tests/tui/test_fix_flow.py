@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from textual.widgets import Button, Input
 
@@ -18,7 +19,7 @@ from vops.operations.run import RunResult
 from vops.operations.runs import Ending
 from vops.planning.events import Approve, Progress, Question, RunEvent, StepState
 from vops.planning.guards import Guard
-from vops.planning.plan import Gate, Plan
+from vops.planning.plan import Gate, Impact, Plan
 from vops.tui.app import VopsApp
 from vops.tui.screens.confirm import ConfirmScreen
 from vops.tui.screens.fix import FixScreen
@@ -284,3 +285,27 @@ async def test_an_error_while_planning_is_shown_with_what_to_try(monkeypatch: py
         plan_screen(app)
         await until(pilot, lambda: "stopping an old pod would not help" in screen_text(app))
         assert "vops diagnose deploy/mixtral" in screen_text(app)
+
+
+async def test_one_agrees_to_what_is_in_flight_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plan was made when 3 requests were on them; 143 are now, as the picture tells."""
+    target = Ref("Deployment", "qwen3-8b", "prod", "uid-qwen3-8b")
+    plan = builders.toleration_plan()
+    change = msgspec.structs.replace(plan.steps[0].changes[0], target=target)
+    steps = (msgspec.structs.replace(plan.steps[0], changes=(change,)), *plan.steps[1:])
+    impact = Impact(target, ("a", "b", "c"), 3, 3, 1, 2, in_flight=3, budgets_read=True, budget="qwen", allowed=1)
+    plan = msgspec.structs.replace(plan, steps=steps, impacts=(impact,))
+
+    async def plan_fix(_: Any, subject: Ref, **_more: Any) -> FixPlan:
+        return builders.fix_plan(subject, plan)
+
+    monkeypatch.setattr("vops.tui.screens.fix.plan_fix", plan_fix)
+    app = app_on()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await painted(pilot)
+        app.push_screen(FixScreen(PENDING))
+        await until(pilot, lambda: "3 requests in flight" in screen_text(app))
+        await pilot.press("a")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await until(pilot, lambda: "160 requests in flight on them; 3 of 3 keep serving" in screen_text(app))
+        assert "PodDisruptionBudget qwen allows 1" in screen_text(app)

@@ -11,8 +11,11 @@ from textual.pilot import Pilot
 from tests.tui import builders
 from tests.tui.conftest import app_on, painted, screen_text, until
 from tests.unit.diagnosis import cluster_parts as parts
+from tests.unit.diagnosis.scaling_parts import QUERY, keda_hpa
+from tests.unit.diagnosis.scaling_parts import scaled as keda_object
 from vops.diagnosis.facts import Facts, WorkloadFacts
-from vops.model.network import Service, ServicePort, ServiceSpec
+from vops.model.disruption import PodDisruptionBudget
+from vops.model.network import Endpoint, EndpointConditions, EndpointSlice, Service, ServicePort, ServiceSpec
 from vops.model.resources import Condition, Meta, Ref, Workload
 from vops.model.scaling import (
     HorizontalPodAutoscaler,
@@ -24,7 +27,7 @@ from vops.model.scaling import (
     ScaleTarget,
 )
 from vops.render.text import plain
-from vops.render.workload import rollout_lines, scaler_lines, service_lines, workload_sentence
+from vops.render.workload import budget_lines, rollout_lines, scaler_lines, service_lines, workload_sentence
 from vops.tui.app import VopsApp
 from vops.tui.screens.diagnosis import DiagnosisScreen
 from vops.tui.screens.fix import FixScreen
@@ -97,6 +100,15 @@ def service(target: int | str) -> Service:
     return Service(metadata=Meta(name="llama", namespace=parts.NAMESPACE), spec=spec)
 
 
+def endpoint(name: str, *, ready: bool) -> Endpoint:
+    return Endpoint(("10.0.0.1",), EndpointConditions(ready), {"kind": "Pod", "name": name})
+
+
+def endpoints(service: str, *found: Endpoint) -> EndpointSlice:
+    meta = Meta(name=f"{service}-x", namespace=parts.NAMESPACE, labels={"kubernetes.io/service-name": service})
+    return EndpointSlice(meta, endpoints=found)
+
+
 @pytest.mark.parametrize(("target", "told"), [(8000, ":80 → 8000"), ("nobody", "✗ nobody: no container has a port")])
 def test_the_way_in_is_told_to_the_last_hop(target: int | str, told: str) -> None:
     text = shown(service_lines(workload(service(target))))
@@ -122,9 +134,54 @@ def test_an_autoscaler_tells_its_range_its_wish_and_its_query_but_no_credentials
     )
     text = shown(scaler_lines(workload(scaled, hpa)))
     assert "1 to 8 replicas" in text
-    assert "sum(x) · threshold 5" in text
+    assert "is not known, its target is 5" in text
+    assert "sum(x)" in text
+    assert "it has not scaled yet; scales down after 5m of less" in text
     assert "s3cret" not in text
     assert "no autoscaler" in shown(scaler_lines(workload()))
+
+
+def test_an_autoscaler_explains_the_number_that_it_wants() -> None:
+    hpa = keda_hpa(current="14", replicas=2, most=5)
+    text = shown(scaler_lines(workload(keda_object(QUERY, maxReplicaCount=5), hpa)))
+    assert "s0-prometheus is 28 in all where each replica is to have 5 → asks for 6, gets 5" in text
+
+
+def budget(**spec: Any) -> PodDisruptionBudget:
+    document = {"metadata": {"name": "llama", "namespace": parts.NAMESPACE}, "spec": spec}
+    return msgspec.convert({"kind": "PodDisruptionBudget", **document}, PodDisruptionBudget)
+
+
+OWN = {"selector": {"matchLabels": {"app": "llama"}}}
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ((), "no PodDisruptionBudget: a drain may evict all"),
+        ((budget(minAvailable=1, **OWN),), "▲ allows no eviction now: a drain waits"),
+        ((budget(maxUnavailable="100%", **OWN),), "allows 1 eviction now"),
+        ((budget(minAvailable=1, selector={"matchLabels": {"app": "other"}}),), "no PodDisruptionBudget"),
+    ],
+    ids=["none", "tight", "loose", "of another"],
+)
+def test_a_budget_tells_how_many_may_be_evicted(found: Any, told: str) -> None:
+    server = parts.ready("llama-1", owner="llama", metadata={"labels": {"app": "llama", "pod-template-hash": "new"}})
+    facts = workload(server, *found).facts
+    pods = tuple(pod for pod in facts.snapshot.pods if pod.metadata.labels.get("app"))
+    only = Facts(msgspec.structs.replace(facts.snapshot, pods=pods))
+    assert told in shown(budget_lines(only.workloads[0]))
+
+
+def test_budgets_that_were_not_read_are_not_absent() -> None:
+    assert "were not read" in shown(budget_lines(Facts(builders.fleet_snapshot()).workloads[0]))
+
+
+def test_the_last_hop_of_a_service_is_a_pod_that_gets_requests_or_not() -> None:
+    ends = [endpoint("llama-1", ready=True), endpoint("llama-2", ready=False)]
+    text = shown(service_lines(workload(service(8000), endpoints("llama", *ends))))
+    assert "● llama-1  10.0.0.1  ready" in text
+    assert "✗ llama-2  10.0.0.1  gets no requests" in text
 
 
 # --- the screen -------------------------------------------------------------------------------------------

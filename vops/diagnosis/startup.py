@@ -33,6 +33,7 @@ _ENGINE_LIMIT_S = 600
 _AFTER_WEIGHTS_S = 120
 _BEFORE_LOG_S = 15
 _TOO_SHORT = 2
+_TOO_SHORT_WORDS = "were too short"
 _LEAST_PROGRESS = 0.05
 _SIGNALLED = (137, 143)
 _AGAIN = 2
@@ -80,7 +81,13 @@ def estimate(replica: Replica) -> StartEstimate:
     extrapolated = _extrapolated_s(replica.death_log)
     if extrapolated is not None and extrapolated > ran_s:
         return StartEstimate(extrapolated, f"the interrupted start was heading for about {extrapolated:.0f} s")
-    return StartEstimate(_TOO_SHORT * ran_s, f"{ran_s:.0f} s were too short")
+    return StartEstimate(_TOO_SHORT * ran_s, f"{ran_s:.0f} s {_TOO_SHORT_WORDS}")
+
+
+def usual_start(replica: Replica) -> StartEstimate | None:
+    """How long a server of its workload takes to start; None where nothing tells."""
+    found = estimate(replica)
+    return found if found.seconds and _TOO_SHORT_WORDS not in found.basis else None
 
 
 def engine_limit_s(replica: Replica) -> int:

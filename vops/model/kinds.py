@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias, get_args
 
+from vops.model.disruption import DISRUPTION_BUDGETS, PodDisruptionBudget
 from vops.model.gitops import APPLICATIONS
 from vops.model.leases import LEASES
 from vops.model.monitoring import (
@@ -30,7 +31,6 @@ from vops.model.provisioning import (
 from vops.model.resources import (
     DAEMONSETS,
     DEPLOYMENTS,
-    DISRUPTION_BUDGETS,
     EVENTS,
     JOBS,
     NAMESPACES,
@@ -51,6 +51,7 @@ Related: TypeAlias = (
     | Service
     | EndpointSlice
     | NetworkPolicy
+    | PodDisruptionBudget
     | HorizontalPodAutoscaler
     | ScaledObject
     | NodePool
@@ -73,6 +74,7 @@ RELATED: tuple[Kind, ...] = (
     SERVICES,
     ENDPOINT_SLICES,
     NETWORK_POLICIES,
+    DISRUPTION_BUDGETS,
     AUTOSCALERS,
     SCALED_OBJECTS,
     NODE_POOLS,
@@ -105,7 +107,6 @@ KINDS: tuple[Kind, ...] = (
     LEASES,
     JOBS,
     SERVICE_ACCOUNTS,
-    DISRUPTION_BUDGETS,
     APPLICATIONS,
     *RELATED,
     *OPERATED,

@@ -461,7 +461,6 @@ STATEFULSETS = Kind("apps/v1", "StatefulSet", "statefulsets", decodes_to=Workloa
 DAEMONSETS = Kind("apps/v1", "DaemonSet", "daemonsets", decodes_to=Workload)
 JOBS = Kind("batch/v1", "Job", "jobs", decodes_to=Named)
 SERVICE_ACCOUNTS = Kind("v1", "ServiceAccount", "serviceaccounts", decodes_to=Named)
-DISRUPTION_BUDGETS = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", decodes_to=Named)
 NAMESPACES = Kind("v1", "Namespace", "namespaces", namespaced=False, decodes_to=Named)
 
 

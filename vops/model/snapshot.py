@@ -35,6 +35,7 @@ class Source(StrEnum):
     SERVICES = "services"
     ENDPOINT_SLICES = "endpointslices"
     NETWORK_POLICIES = "networkpolicies"
+    DISRUPTION_BUDGETS = "poddisruptionbudgets"
     AUTOSCALERS = "horizontalpodautoscalers"
     SCALED_OBJECTS = "scaledobjects"
     NODE_POOLS = "nodepools"

@@ -13,9 +13,10 @@ from vops.manifests.documents import Document, live_document, read_documents
 from vops.manifests.lint import LintReport, lint
 from vops.manifests.objects import Object, dig, mappings, text
 from vops.manifests.servers import PodTemplate, pod_templates
+from vops.model.disruption import DISRUPTION_BUDGETS
 from vops.model.monitoring import POD_MONITORS, SERVICE_MONITORS
 from vops.model.network import SERVICES
-from vops.model.resources import DEPLOYMENTS, PODS, STATEFULSETS, Kind
+from vops.model.resources import DEPLOYMENTS, PODS, STATEFULSETS
 from vops.model.scaling import AUTOSCALERS, SCALED_OBJECTS
 from vops.model.storage import CLAIMS
 from vops.operations.observe import observe
@@ -30,8 +31,7 @@ _MOST_BYTES = 64 * 2**20
 _OBJECT = re.compile(r"^[ \t]*[\"']?kind[\"']?[ \t]*:", re.MULTILINE)
 _TEMPLATE = re.compile(r"\{\{-? ?(?:\.|include|if|range|with|define|template|toYaml|/\*|\$)")
 _KINDS = {kind.kind: kind for kind in (PODS, DEPLOYMENTS, STATEFULSETS, SCALED_OBJECTS, AUTOSCALERS)}
-_BUDGETS = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
-_BESIDE = (SERVICES, _BUDGETS, AUTOSCALERS, SCALED_OBJECTS, POD_MONITORS, SERVICE_MONITORS)
+_BESIDE = (SERVICES, DISRUPTION_BUDGETS, AUTOSCALERS, SCALED_OBJECTS, POD_MONITORS, SERVICE_MONITORS)
 _MOST_BESIDE = 50
 
 

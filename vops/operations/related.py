@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from vops.model.disruption import DISRUPTION_BUDGETS
 from vops.model.kinds import RELATED_TYPES
 from vops.model.kinds import Related as AnyRelated
 from vops.model.monitoring import POD_MONITORS, PROMETHEUSES, SERVICE_MONITORS
@@ -22,6 +23,7 @@ from vops.model.scaling import AUTOSCALERS, SCALED_OBJECTS, ScaledObject
 from vops.model.serving import vllm_container
 from vops.model.storage import CLAIMS, STORAGE_CLASSES, VOLUMES
 
+_AROUND_WORKLOADS = (QUOTAS, SERVICES, ENDPOINT_SLICES, NETWORK_POLICIES, DISRUPTION_BUDGETS)
 EVENTS_OF_NODES = "default"
 """Events about objects without a namespace are written here."""
 
@@ -76,8 +78,8 @@ def around(target: Ref) -> tuple[Ask, ...]:
 
 
 def around_workloads(namespace: str) -> tuple[Ask, ...]:
-    """What a workload needs beside its pods: what keeps pods from being made, and the way to them."""
-    return tuple(Ask(kind, namespace) for kind in (QUOTAS, SERVICES, ENDPOINT_SLICES, NETWORK_POLICIES))
+    """What a workload needs beside its pods: what keeps pods from being made or evicted, and the way to them."""
+    return tuple(Ask(kind, namespace) for kind in _AROUND_WORKLOADS)
 
 
 def around_scalers(scaled: Iterable[ScaledObject]) -> tuple[Ask, ...]:

@@ -21,6 +21,7 @@ from vops.model.resources import NAMESPACES, Ref
 from vops.model.snapshot import ClusterSnapshot
 from vops.operations.asking import answer
 from vops.operations.dry_runs import tried
+from vops.operations.impact import with_impact
 from vops.operations.journal import Journal, claim_plan
 from vops.operations.journal_copy import JournalCopy
 from vops.operations.locks import locked
@@ -78,6 +79,7 @@ async def plan_run(
     found = (task.result() for task in documents)
     world = World(snapshot, identity.result(), dict(zip(targets, found, strict=True)))
     plan = await with_permissions(looking, await _planned(looking, script, values, world))
+    plan = await with_impact(looking, plan, snapshot)
     return plan if plan.blocked else await tried(looking, plan)
 
 

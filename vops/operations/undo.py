@@ -9,6 +9,7 @@ from dataclasses import replace
 from vops.errors import NotFound, Refused
 from vops.model.resources import Ref
 from vops.operations.dry_runs import tried
+from vops.operations.impact import with_impact
 from vops.operations.run import cluster_identity, live_document, with_permissions
 from vops.operations.runs import PastRun
 from vops.operations.session import Session
@@ -54,7 +55,7 @@ async def plan_undo(session: Session, run: PastRun) -> Plan:
         guards=tuple(dict.fromkeys(guard for _, guards in claims for guard in guards)),
         owners=tuple(dict.fromkeys(owner for found, _ in claims for owner in found)),
     )
-    plan = await with_permissions(looking, plan)
+    plan = await with_impact(looking, await with_permissions(looking, plan))
     return plan if plan.blocked else await tried(looking, plan)
 
 

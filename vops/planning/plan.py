@@ -96,6 +96,32 @@ class PlannedStep(msgspec.Struct, frozen=True, omit_defaults=True):
     follows: bool = False
 
 
+class Impact(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a plan does to those who use one workload: which of its servers go, and what that costs.
+
+    `gone` of `ready` servers that serve now go, `at_once` of them at a time, and `left` go on serving. `in_flight` are
+    the requests on those that go, None where none was scraped, `unscraped` how many of them were not. `budget` is the
+    PodDisruptionBudget that holds them, and `allowed` what it allows now, None where budgets were not read or there is
+    none; `asked` whether these changes ask it. `load_s` is how long one takes to load again, and `load_basis` why.
+    """
+
+    target: Ref
+    pods: tuple[str, ...]
+    ready: int
+    gone: int
+    at_once: int
+    left: int
+    in_flight: int | None = None
+    unscraped: int = 0
+    budget: str = ""
+    allowed: int | None = None
+    asked: bool = False
+    budgets_read: bool = False
+    load_s: float | None = None
+    load_basis: str = ""
+    comes_back: bool = True
+
+
 class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
     """Which cluster: the context's name, the server's version, and the uid of its `kube-system` namespace."""
 
@@ -108,7 +134,8 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a runbook comes to on one cluster at one time. `id` may be applied once, and not after `expires_at`.
 
     `digest` is that of the runbook's file, so that a changed runbook is noticed. `unverified` says which changes the
-    API server could not be asked about by a dry run, and why.
+    API server could not be asked about by a dry run, and why. `impacts` are as they were when it was planned,
+    None where nobody has looked.
     """
 
     id: str
@@ -125,6 +152,7 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     guards: tuple[Guard, ...] = ()
     owners: tuple[Owner, ...] = ()
     unverified: tuple[str, ...] = ()
+    impacts: tuple[Impact, ...] | None = None
     schema: Literal["vops.plan/v1"] = "vops.plan/v1"
 
     @property

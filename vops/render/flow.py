@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from vops.diagnosis.findings import Finding, Fix
 from vops.errors import VopsError
 from vops.planning.plan import Decision, Plan
+from vops.render.impact import impact_lines
+from vops.render.stakes import at_stake
 from vops.render.states import severity_look
 from vops.render.text import Line, Span, Tone, line
 
@@ -45,8 +47,11 @@ def manual_lines(fix: Fix) -> list[Line]:
 
 
 def agreement_lines(plan: Plan) -> list[Line]:
-    """What one says yes to: the cluster, each object with its uid, what happens to it, and what that costs."""
+    """What one says yes to: the cluster, whom it takes away, and each object with its uid and what happens to it."""
     lines = [line(Span("context    ", Tone.DIM), Span(plan.cluster.context, Tone.STRONG))]
+    lines += impact_lines(plan.impacts)
+    if plan.impacts == ():
+        lines.append(line(Span("● at stake: ", Tone.GOOD), at_stake(plan)))
     for change in plan.changes:
         target = change.target
         lines += [

@@ -19,6 +19,7 @@ from vops.planning.changes import Change, Verb
 from vops.planning.diff import Sign, diff_lines, repository_patch
 from vops.planning.plan import Decision, Gate, OnFail, Plan, PlannedStep
 from vops.render.diffs import folded, told
+from vops.render.impact import impact_lines
 from vops.render.made import in_words
 from vops.render.stakes import at_stake, taking_back
 from vops.render.text import Line, Span, Tone, line
@@ -50,7 +51,8 @@ def plan_lines(plan: Plan, *, whole: bool = False, hint: str = "--verbose shows 
         *telling.steps(),
     ]
     lines += [line(Span("owner    ", Tone.DIM), f"{item.kind} {item.name}: {item.effect}") for item in plan.owners]
-    lines += _wrapped("at stake ", at_stake(plan)) + _wrapped("undo     ", taking_back(plan))
+    lines += _wrapped("at stake ", at_stake(plan)) + impact_lines(plan.impacts)
+    lines += _wrapped("undo     ", taking_back(plan))
     lines += [line(Span(f"? not verified by a dry run: {text}", Tone.WARN)) for text in plan.unverified]
     for guard in plan.blocked:
         lines.append(line(Span(f"✗ {guard.name}: {guard.detail}", Tone.BAD)))

@@ -1,4 +1,4 @@
-"""One workload in words: its state, its rollout and revisions, its replicas, who scales it, and the way to it.
+"""One workload in words: its state, its rollout and revisions, its replicas, who scales it, the way to it, its budget.
 
 Lines of spans over facts; what was not read is said to be unknown.
 """
@@ -6,12 +6,16 @@ Lines of spans over facts; what was not read is said to be unknown.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 
-from vops.diagnosis.facts import ScalerFacts, WorkloadFacts
+from vops.diagnosis import budgets, scaling
+from vops.diagnosis.facts import Facts, ScalerFacts, WorkloadFacts
 from vops.diagnosis.services import target
-from vops.model.network import Service, ServicePort
-from vops.model.resources import Container, Workload
+from vops.model.disruption import PodDisruptionBudget
+from vops.model.network import Endpoint, Service, ServicePort
+from vops.model.resources import Container, Meta, Pod, Workload
 from vops.model.rollouts import bounds
+from vops.model.scaling import HorizontalPodAutoscaler
 from vops.model.serving import is_vllm_server
 from vops.model.snapshot import Source
 from vops.model.text import one_line
@@ -24,6 +28,7 @@ from vops.render.text import Line, Span, Tone, line
 _REVISION = "deployment.kubernetes.io/revision"
 _CAUSE = "kubernetes.io/change-cause"
 MOST_REVISIONS = 8
+MOST_HOPS = 6
 
 
 def workload_sentence(workload: WorkloadFacts) -> Line:
@@ -135,8 +140,8 @@ def _replica_line(row: ReplicaRow) -> Line:
 
 
 def way_lines(workload: WorkloadFacts) -> list[Line]:
-    """Every Service that leads to it to the last hop, then its autoscalers."""
-    return [*service_lines(workload), (), *scaler_lines(workload)]
+    """Every Service that leads to it to the last hop, then who sets its number, then what keeps pods from eviction."""
+    return [*service_lines(workload), (), *scaler_lines(workload), (), *budget_lines(workload)]
 
 
 def service_lines(workload: WorkloadFacts) -> list[Line]:
@@ -167,6 +172,22 @@ def _service_lines(service: Service, workload: WorkloadFacts) -> Iterator[Line]:
     ready = sum(endpoint.is_ready for item in slices for endpoint in item.endpoints)
     total = sum(len(item.endpoints) for item in slices)
     yield line(Span(f"  {ready} of {total} endpoints ready", Tone.GOOD if ready else Tone.BAD))
+    hops = [endpoint for item in slices for endpoint in item.endpoints]
+    yield from (_hop_line(endpoint) for endpoint in hops[:MOST_HOPS])
+    if len(hops) > MOST_HOPS:
+        yield line(Span(f"    … {len(hops) - MOST_HOPS} more", Tone.DIM))
+
+
+def _hop_line(endpoint: Endpoint) -> Line:
+    """The last hop: a pod, its address, and whether requests are sent there."""
+    glyph, tone, word = ("●", Tone.GOOD, "ready") if endpoint.is_ready else ("✗", Tone.BAD, "gets no requests")
+    if endpoint.conditions.terminating:
+        glyph, tone, word = "↓", Tone.DIM, "terminating"
+    name = str(endpoint.target_ref.get("name") or "")
+    return line(
+        Span(f"    {glyph} ", tone), Span(one_line(name or "no pod", 80)),
+        Span(f"  {', '.join(endpoint.addresses[:2])}  {word}", Tone.DIM),
+    )  # fmt: skip
 
 
 def _target_span(port: ServicePort, workload: WorkloadFacts) -> Span:
@@ -189,19 +210,55 @@ def scaler_lines(workload: WorkloadFacts) -> list[Line]:
 def _scaler_lines(scaler: ScalerFacts) -> Iterator[Line]:
     kind = "ScaledObject" if scaler.scaled_object is not None else "HorizontalPodAutoscaler"
     yield line(Span(f"{kind.lower()}/{scaler.name}", Tone.STRONG), Span(_range(scaler), Tone.DIM))
-    hpa = scaler.hpa
-    if hpa is not None:
-        wants = units.count(hpa.status.desired_replicas)
-        yield line(
-            Span("  wants ", Tone.DIM),
-            Span(wants),
-            Span(f" of {units.count(hpa.status.current_replicas)} there are", Tone.DIM),
-        )
+    if scaler.hpa is not None:
+        yield from _wish_lines(scaler, scaler.hpa)
     if why := obstacle(scaler):
         yield line(Span(f"  ▲ {why}", Tone.WARN))
-    scaled = scaler.scaled_object
-    for trigger in scaled.spec.triggers if scaled is not None else ():
-        yield line(Span(f"  {trigger.type}  ", Tone.DIM), one_line(_asked(trigger.metadata), 200))
+    for signal in scaling.signals(scaler):
+        yield from _signal_lines(scaler, signal)
+    if scaler.hpa is not None:
+        yield line(Span(f"  {_pace(scaler.hpa, scaler.facts.snapshot.at)}", Tone.DIM))
+
+
+def _wish_lines(scaler: ScalerFacts, hpa: HorizontalPodAutoscaler) -> Iterator[Line]:
+    """How many it wants, and how many there are."""
+    yield line(
+        Span("  wants ", Tone.DIM),
+        Span(units.count(hpa.status.desired_replicas)),
+        Span(f" of {units.count(hpa.status.current_replicas)} there are", Tone.DIM),
+        Span(f", {scaler.workload.ready} ready" if scaler.workload is not None else "", Tone.DIM),
+    )
+
+
+def _signal_lines(scaler: ScalerFacts, signal: scaling.Signal) -> Iterator[Line]:
+    """One metric: its arithmetic, what that asks for, and the query behind it."""
+    replicas = scaler.hpa.status.current_replicas if scaler.hpa is not None else 0
+    asks = signal.wanted(replicas)
+    most = scaling.most_replicas(scaler)
+    said = f" → asks for {asks}" + (f", gets {most}" if asks > most else "") if asks is not None else ""
+    known = signal.current is not None
+    target = f", its target is {signal.target:g}" if not known and signal.target is not None else ""
+    yield line(
+        Span("  · " if known else "  ▲ ", Tone.DIM if known else Tone.WARN),
+        Span(one_line(scaling.in_words(signal, replicas) + target, 160), Tone.PLAIN if known else Tone.WARN),
+        Span(said, Tone.STRONG),
+    )
+    if signal.query:
+        yield line(Span(f"    {one_line(signal.query, 200)}", Tone.DIM))
+
+
+_STABILISATION_S = 300
+"""How long the HPA controller remembers a higher wish before it scales down, unless told otherwise."""
+
+
+def _pace(hpa: HorizontalPodAutoscaler, now: datetime) -> str:
+    """When it scaled last, and how long it waits before it scales down."""
+    since = units.age_s(hpa.status.last_scale_time, now)
+    down = hpa.spec.behavior.get("scaleDown") or {}
+    waits = down.get("stabilizationWindowSeconds")
+    waits_s = waits if isinstance(waits, int) else _STABILISATION_S
+    last = "it has not scaled yet" if since is None else f"scaled last {units.duration(since)} ago"
+    return f"{last}; scales down after {units.duration(waits_s)} of less"
 
 
 def _range(scaler: ScalerFacts) -> str:
@@ -212,10 +269,30 @@ def _range(scaler: ScalerFacts) -> str:
     return f"  {hpa.spec.min_replicas} to {hpa.spec.max_replicas} replicas" if hpa is not None else ""
 
 
-def _asked(metadata: dict[str, str]) -> str:
-    """The query and threshold of a trigger; never more of it, since the rest may name credentials."""
-    threshold = metadata.get("threshold", "")
-    return f"{metadata.get('query', '')}{f' · threshold {threshold}' if threshold else ''}".strip()
+# --- what keeps pods from eviction ------------------------------------------------------------------------
+
+
+def budget_lines(workload: WorkloadFacts) -> list[Line]:
+    """Each PodDisruptionBudget that holds its pods: what it asks for, and how many may be evicted now."""
+    facts = workload.facts
+    if not facts.snapshot.source(Source.DISRUPTION_BUDGETS).usable:
+        return [line(Span("PodDisruptionBudgets were not read", Tone.DIM))]
+    template = Pod(Meta(namespace=workload.namespace, labels=workload.workload.spec.template.metadata.labels))
+    found = budgets.budgets_of(template, facts.all(PodDisruptionBudget))
+    if not found:
+        return [line(Span("no PodDisruptionBudget: a drain may evict all of them at once", Tone.DIM))]
+    return [text for item in found for text in _budget_lines(item, facts)]
+
+
+def _budget_lines(item: PodDisruptionBudget, facts: Facts) -> Iterator[Line]:
+    yield line(
+        Span(f"poddisruptionbudget/{item.metadata.name}", Tone.STRONG), Span(f"  {budgets.asked(item)}", Tone.DIM)
+    )
+    number = budgets.allowed(item, facts.snapshot.pods)
+    if number:
+        yield line(Span(f"  allows {number} eviction{'s' if number > 1 else ''} now"))
+    else:
+        yield line(Span("  ▲ allows no eviction now: a drain waits", Tone.WARN))
 
 
 def rows_of(rows: Iterable[ReplicaRow], workload: WorkloadFacts) -> list[ReplicaRow]:

@@ -20,6 +20,7 @@ from vops.planning.plan import Plan
 from vops.render.flow import agreement_lines
 from vops.render.plan import plan_yaml
 from vops.render.text import Line, Span, Tone
+from vops.runbooks.impact import with_live_numbers
 from vops.runbooks.params import Param
 from vops.tui.messages import RunAgreed
 from vops.tui.screens.base import BACK, OpsScreen, error_lines, titled
@@ -163,7 +164,8 @@ class PlanScreen(OpsScreen):
             self.ops.tell(refusal, severity="warning")
             return
         if plan is not None:
-            question = ConfirmScreen(f"Apply: {plan.title}?", agreement_lines(plan), "Apply")
+            shown = with_live_numbers(plan, self.ops.picture.facts) if self.ops.picture else plan
+            question = ConfirmScreen(f"Apply: {plan.title}?", agreement_lines(shown), "Apply")
             self.app.push_screen(question, lambda agreed: self._decided(plan, agreed))
 
     def _decided(self, plan: Plan, agreed: bool | None) -> None:

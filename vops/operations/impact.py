@@ -1,0 +1,50 @@
+"""What a plan takes away: budgets are read when it is made, and servers observed that its maker has not looked at."""
+
+from __future__ import annotations
+
+import msgspec
+
+from vops.diagnosis.facts import Facts
+from vops.errors import VopsError
+from vops.model.disruption import DISRUPTION_BUDGETS, PodDisruptionBudget
+from vops.model.snapshot import ClusterSnapshot
+from vops.operations.observe import observe
+from vops.operations.session import Session
+from vops.planning.plan import Plan
+from vops.runbooks.impact import impacts
+
+
+async def with_impact(session: Session, plan: Plan, snapshot: ClusterSnapshot | None = None) -> Plan:
+    """The plan with its blast radius; what cannot be read is said not to be known. Issues reads only."""
+    if snapshot is None:
+        snapshot = await _seen(session, plan)
+    if snapshot is None or not plan.changes:
+        return plan
+    facts = Facts(snapshot)
+    found = impacts(plan.changes, facts, None)
+    if not found:
+        return msgspec.structs.replace(plan, impacts=())
+    namespaces = dict.fromkeys(item.target.namespace for item in found)
+    read = [await _budgets(session, name) for name in namespaces]
+    budgets = None if None in read else [item for items in read for item in items or ()]
+    return msgspec.structs.replace(plan, impacts=impacts(plan.changes, facts, budgets))
+
+
+async def _seen(session: Session, plan: Plan) -> ClusterSnapshot | None:
+    """The workloads of the plan's namespace, with one scrape of each server."""
+    namespaces = dict.fromkeys(change.target.namespace for change in plan.changes if change.target.namespace)
+    if len(namespaces) != 1:
+        return None
+    try:
+        return await observe(session, namespace=next(iter(namespaces)), logs=False, related=False, window_s=0)
+    except VopsError:
+        return None
+
+
+async def _budgets(session: Session, namespace: str) -> list[PodDisruptionBudget] | None:
+    """None where they cannot be read: a plan does not depend on it."""
+    try:
+        found = await session.cluster.list(DISRUPTION_BUDGETS, namespace)
+    except VopsError:
+        return None
+    return [item for item in found.items if isinstance(item, PodDisruptionBudget)]
