@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vops.diagnosis.logs import LogReading
-from vops.diagnosis.rule import Rule, Subject, Verdict
+from vops.diagnosis.rule import Rule, Subject, Verdict, discover
 from vops.diagnosis.subjects import Replica
 
 _OF_ARGUMENTS = "bad-argument"
@@ -35,6 +35,11 @@ def _claimed(log: LogReading, rules: Sequence[Rule]) -> frozenset[str]:
         if names:
             return names
     return frozenset()
+
+
+def known(text: str) -> bool:
+    """Whether any rule knows the failure that a text tells of."""
+    return any(item.signature.search(text) is not None for item in discover() if item.signature is not None)
 
 
 def first_claim(verdicts: Sequence[tuple[Rule, Verdict]]) -> list[tuple[Rule, Verdict]]:

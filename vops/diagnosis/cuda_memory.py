@@ -38,6 +38,9 @@ _ALLOCATED = lazy_pattern(
     r"(?:.{0,80}? and ([\d.]{1,12}) ([KMG])iB is reserved by PyTorch but unallocated)?",
     re.ASCII,
 )
+_TRIED = lazy_pattern(r"Tried to allocate (?:[1-9]\d{0,3}(?:\.\d+)?) GiB|allocated in private pools", re.ASCII)
+"""What no tensor of a model takes: buffers for requests, or graphs."""
+
 _GIB = {"K": 2**-20, "M": 2**-10, "G": 1.0}
 _FOREIGN_SHARE = 0.08
 _CONTEXT_GIB = 1.0
@@ -72,7 +75,8 @@ def stage_of(error: LoggedError, log: LogReading) -> Stage:
     ):
         if error.passed(*functions):
             return stage
-    return log.stage
+    large = _TRIED.search(error.message)
+    return Stage.SERVING if not log.phases[1:] and large and not error.frames else log.stage
 
 
 def device_memory(message: str) -> DeviceMemory | None:

@@ -93,7 +93,7 @@ WAYS = (
 _STORE = lazy_pattern(
     r"huggingface|hf\.co|xethub|We couldn't connect|/resolve/|\bCAS\b|amazonaws|s3[.:/-]|googleapis|blob\.core\.windows"
     r"|modelscope|boto|gcsfs|curl: |wget: |[Hh]ub\b|kserve|storage_initializer|download failed|transformers/utils/hub"
-    r"|hf_xet"
+    r"|hf_xet|hf_transfer|LocalEntryNotFound"
 )
 
 

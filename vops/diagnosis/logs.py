@@ -78,6 +78,8 @@ class LogReading(msgspec.Struct, frozen=True, omit_defaults=True):
     likelier first, and `notices` what was said outside of any exception. `failed_first` names the process that failed
     first where there were several; `last_words` is what was complained of at the end, the last first.
     `failing` tells that a start failed, even if the log was cut before it says of what.
+    `fragment` is what a few lines without any mark of a logger say, where nothing else tells what they are: they are
+    the words of a failure if a rule knows them, and anybody's otherwise.
     `elapsed_s` is the time between the first and the last stamped line; `whole` tells that the log begins where the
     process did, so that times count from its start. `running` is how many requests ran when it last told.
     """
@@ -111,6 +113,7 @@ class LogReading(msgspec.Struct, frozen=True, omit_defaults=True):
     failed_first: str = ""
     last_words: tuple[LoggedError, ...] = ()
     failing: bool = False
+    fragment: tuple[LoggedError, ...] = ()
 
     @property
     def ready(self) -> bool:
@@ -223,10 +226,13 @@ def read_log(text: str) -> LogReading:
     found = [*collector.finish(), *notices.fatal(started=reader.started), *failure_of(component, notices.errors, count)]
     failing = reader.failing or collector.unfinished
     if not any(chain.root for chain in found):
-        found += notices.loose(count, started=reader.started and not failing)
+        found += [*collector.cut(), *notices.loose(count, started=reader.started and not failing)]
     reading = reader.reading(count, component, found, notices.said)
     failing = not reading.ready and (failing or reading.root is not None or reading.wrapper is not None)
-    return msgspec.structs.replace(reading, last_words=notices.last_words(count), failing=failing)
+    alone = not (reader.started or reading.ready or failing or reading.engine_died or reading.terminated)
+    fragment = notices.fragment() if alone and component is Component.VLLM else ()
+    last = notices.last_words(count)
+    return msgspec.structs.replace(reading, last_words=last or fragment, failing=failing, fragment=fragment)
 
 
 class _Reader:

@@ -114,6 +114,23 @@ _TRANSIENT = lazy_pattern(
 )
 """Words of failures that pass where somebody tries again."""
 
+_SPEAKS = lazy_pattern(
+    r"error|fail|exception|denied|cannot|can't|can not|could not|unable|not found|no such|invalid|illegal|unsupported"
+    r"|not (?:available|supported|divisible|recognize|installed)|unavailable|out of memory|timed out|refused|missing"
+    r"|must be|doesn't|does not|did not|has no attribute|appears to be|(?:larger|less|greater) than|restricted|expired"
+    r"|mismatch|unknown|requires|abort|segfault|exceed|too (?:large|many|small|old)|insufficient|unrecognized|broken"
+    r"|unexpected|corrupt|reset by peer|closed by peer|no space|read-only|gated|Incompatible|undefined symbol"
+    r"|already in use"
+    r"|only supports|should have|No (?:CUDA|HIP|module|available|valid|model|GPU)|NIXL_ERR|marking device",
+    re.IGNORECASE,
+)
+_OF_NO_FAILURE = lazy_pattern(
+    r'NCCL INFO|" [1-3]\d\d\b|HTTP/[\d.]{1,3}" \d\d\d|(?<![=/])\b(?:INFO|DEBUG|TRACE|WARN(?:ING)?)\b'
+    r"|level=(?:info|debug|warn)|\[(?:info|notice|debug|warn)\]|\d{1,3}%\||\b\w{0,20}Warning: |[Ff]alling back",
+)
+_FRAGMENT = 12
+"""How many lines a text has at most that may be a piece of something longer."""
+
 _MOST_LOOSE = 40
 _MORE_LINES = 4
 _LAST_LINES = 40
@@ -130,9 +147,7 @@ _SERIOUS = ("ERROR", "CRITICAL")
 
 
 _BLIND = lazy_pattern(
-    r"No platform detected, vLLM is running|ImportError\('libcuda\.so|NVML Shared Library Not Found"
-    r"|Can't initialize NVML",
-    re.ASCII,
+    r"No platform detected, vLLM is running|ImportError\('libcuda\.so|NVML Shared Library Not Found", re.ASCII
 )
 """What vLLM says at its very beginning where it sees no GPU: it gets no further, and its log ends soon after."""
 
@@ -158,6 +173,7 @@ class Notices:
         self.errors: list[LoggedError] = []
         self._abort_line = 0
         self._loose: deque[_Loose] = deque(maxlen=_MOST_LOOSE)
+        self._bare: list[Line] = []
         self._telling = telling(component)
 
     def read(self, line: Line) -> None:
@@ -174,6 +190,8 @@ class Notices:
         if _SAID_QUICK.search(text) and (said := _SAID.search(text)):
             self._add(self._said, "Notice", said[0], line, _MOST_SAID)
         self._read_loose(line)
+        if len(self._bare) <= _FRAGMENT:
+            self._bare.append(line)
         if line.level in _SERIOUS or (self._telling is not None and self._telling.search(text)):
             kind = "Critical" if line.level == "CRITICAL" else "Error"
             self._add(self.errors, kind, text, line, _MOST_ERRORS)
@@ -213,6 +231,14 @@ class Notices:
         loose = [item.error for item in self._loose if item.error.line > since]
         errors = [error for error in self.errors if error.line > since]
         return (*reversed(loose), *reversed(errors))[:_MOST_LAST]
+
+    def fragment(self) -> tuple[LoggedError, ...]:
+        """A few lines that nobody's logger has marked and that speak of a failure: what was pasted of a longer text."""
+        lines = [line for line in self._bare if line.level not in _QUIET and not _OF_NO_FAILURE.search(line.text)]
+        if len(self._bare) > _FRAGMENT or not any(_SPEAKS.search(line.text) for line in lines):
+            return ()
+        together = " ".join(line.text.strip() for line in lines)
+        return tuple(_logged("Said", text, lines[0]) for text in dict.fromkeys((together, *(i.text for i in lines))))
 
     @property
     def said(self) -> tuple[LoggedError, ...]:

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.logs import Stage
-from vops.diagnosis.tracebacks import LoggedError
+from vops.diagnosis.tracebacks import CUT, LoggedError
 from vops.model.patterns import lazy_pattern
 
 
@@ -78,7 +78,10 @@ _PLACES = (
         ),
     ),
 )
-_REFUSALS = ("ValueError", "NotImplementedError", "AssertionError", "TypeError")
+_TENSOR = lazy_pattern(r"^'(?:[\w.]{1,80}\.)?(?:layers|blocks|h|experts)\.\d{1,4}\.[\w.]{1,120}'")
+"""What a tensor of a model is called."""
+
+REFUSALS = ("ValueError", "NotImplementedError", "AssertionError", "TypeError")
 _SOME_CALLS = 12
 _ANYWHERE = lazy_pattern(r"/v1/executor/|/executor/|multiproc_executor|worker_base|uniproc_executor|abstract\.py")
 """Calls that every failure passes."""
@@ -89,10 +92,20 @@ def place_of(replica: Replica) -> tuple[Place, LoggedError] | None:
     log = replica.death_log
     if log is None or log.root is None or log.ready or log.terminated:
         return None
-    found = next((place for frame in reversed(log.root.frames[-_SOME_CALLS:]) if (place := _at(frame))), None)
+    if log.root.short_type == "KeyError" and _TENSOR.search(log.root.message):
+        return Place.WEIGHTS, log.root
+    calls = (*reversed(log.root.frames[-_SOME_CALLS:]), _module(log.root))
+    found = next((place for call in calls if (place := _at(call))), None)
     if found is None or (found is Place.SETTINGS and not _refuses(log.root, log.stage)):
         return None
+    if found is Place.MODEL and log.root.type == CUT and not log.root.passed("__init__", "load_weights"):
+        return None
     return found, log.root
+
+
+def _module(error: LoggedError) -> str:
+    """The module of an exception's class, as calls are written."""
+    return error.type.rpartition(".")[0].replace(".", "/") + "/"
 
 
 def _at(frame: str) -> Place | None:
@@ -104,4 +117,4 @@ def _at(frame: str) -> Place | None:
 
 def _refuses(error: LoggedError, stage: Stage) -> bool:
     """Whether it is the word of a check, and not an accident of code that runs."""
-    return error.short_type in _REFUSALS and bool(error.message) and stage.rank < Stage.SERVING.rank
+    return error.short_type in REFUSALS and bool(error.message) and stage.rank < Stage.SERVING.rank

@@ -72,6 +72,10 @@ _FRAME = lazy_pattern(
     r"line \d+, in ([\w<>.]{1,120})",
     re.ASCII,
 )
+CUT = "Cut"
+"""The class of an exception that was cut off with its message."""
+
+_RAISED = lazy_pattern(r"raise ([A-Za-z_][\w.]{0,80})\(", re.ASCII)
 _MOST_FRAMES = 40
 _SERIOUS = ("ERROR", "CRITICAL")
 _MESSAGE_LINES = 12
@@ -188,6 +192,11 @@ class Collector:
         """Whether a traceback that a logger called an error has no end: the log was cut within it."""
         return any(reader.unfinished for reader in self._readers.values())
 
+    def cut(self) -> tuple[Chain, ...]:
+        """What is left of tracebacks whose exception was cut off: their calls, and the last code that they show."""
+        found = [reader.cut() for reader in self._readers.values()]
+        return tuple(sorted((chain for chain in found if chain is not None), key=lambda chain: chain.line))
+
     def finish(self) -> tuple[Chain, ...]:
         found = [chain for reader in self._readers.values() for chain in reader.finish()]
         return tuple(sorted(found, key=lambda chain: chain.line))
@@ -220,6 +229,7 @@ class _Reader:
         self._request = False
         self._thread = False
         self._frames: deque[str] = deque(maxlen=_MOST_FRAMES)
+        self._code, self._code_line = "", 0
 
     def read(self, line: Line) -> None:
         text = line.text
@@ -241,6 +251,15 @@ class _Reader:
     def unfinished(self) -> bool:
         return self._traceback is not None and self._level in _SERIOUS
 
+    def cut(self) -> Chain | None:
+        """Calls without the exception that ended them, at the end of what this process wrote."""
+        if not self._frames or self._open is not None:
+            return None
+        raised = _RAISED.match(self._code)
+        type_ = raised[1] if raised is not None else CUT
+        error = LoggedError(type_, without_secrets(self._code), self._code_line, self.process, tuple(self._frames))
+        return Chain((error,), (False,), self._level, self._request, self._thread)
+
     def finish(self) -> list[Chain]:
         self._close_error()
         self._close_chain()
@@ -261,8 +280,7 @@ class _Reader:
 
     def _read_frame(self, line: Line, place: str) -> None:
         if not line.text or line.text[0] in " \t|+" or line.place != place:
-            if (frame := _FRAME.match(line.text)) is not None:
-                self._frames.append(f"{frame[1]}:{frame[2]}")
+            self._read_call(line)
             return
         self._traceback = None
         match = _IN_TRACEBACK.match(line.text)
@@ -278,7 +296,7 @@ class _Reader:
             self._request = not self._thread or any(name in text for name in _HARMLESS_THREADS)
             return
         if not text or text[0] in " \t":
-            self._read_headless(text)
+            self._read_call(line)
             return
         match = _ARGPARSE.match(text)
         if match is not None:
@@ -293,10 +311,13 @@ class _Reader:
             self._unchain()
             self._frames.clear()
 
-    def _read_headless(self, text: str) -> None:
-        """A call of a traceback whose beginning was cut off."""
-        if "File " in text[:12] and (frame := _FRAME.match(text)) is not None:
+    def _read_call(self, line: Line) -> None:
+        """A line of a traceback, be its beginning cut off: a call, or the code below it."""
+        if (frame := _FRAME.match(line.text)) is not None:
             self._frames.append(f"{frame[1]}:{frame[2]}")
+            self._code, self._code_line = "", line.number
+        elif self._frames and (code := line.text.strip(" \t|+")).strip("^~"):
+            self._code = f"{self._code} {code}".strip()[:_MESSAGE_LENGTH]
 
     def _unchain(self) -> None:
         if not self._linked:

@@ -40,7 +40,9 @@ def diagnose_bundle(
         pods = filter(None, map(facts.replica_of_pod, snapshot.pods))
         reports = [*(diagnose(facts, replica.ref) for replica in pods), *reports]
     made_up = {pod_ref(pod) for pod in snapshot.pods if STAND_IN in pod.metadata.annotations}
-    reports = [_seen_only(report, facts) if report.subject in made_up else report for report in reports]
+    reports = [
+        _seen_only(_knowing(report, facts), facts) if report.subject in made_up else report for report in reports
+    ]
     if not reports:
         problems.append("the bundle holds no pod and no log of one: there is nothing to diagnose")
     if patches:
@@ -81,6 +83,16 @@ def _read(paths: Sequence[Path], stdin: bytes | None) -> tuple[ClusterSnapshot, 
     return snapshot, problems, contents.documents
 
 
+def _knowing(report: Report, facts: Facts) -> Report:
+    """A report about a few lines that anybody may have written: where no rule knows them, they tell of no failure."""
+    pod = facts.pods.get((report.subject.namespace, report.subject.name))
+    replica = facts.replica_of_pod(pod) if pod is not None else None
+    log = replica.death_log if replica is not None else None
+    if log is None or not log.fragment or [item.rule for item in report.findings] != ["unknown"]:
+        return report
+    return msgspec.structs.replace(report, state="loading", summary=_ANYBODYS, findings=())
+
+
 def _seen_only(report: Report, facts: Facts) -> Report:
     """A report about a pod that stands for a log or for events: what its object says was seen by nobody."""
     warnings = [item for item in facts.events_of(report.subject) if item.type == "Warning"]
@@ -93,3 +105,4 @@ def _seen_only(report: Report, facts: Facts) -> Report:
 
 
 _SHOWN = 2
+_ANYBODYS = "nothing in these lines says that a server failed"

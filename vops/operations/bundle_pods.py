@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from vops.diagnosis.claims import known
 from vops.diagnosis.components import GOES_ON
 from vops.diagnosis.facts import STAND_IN
 from vops.diagnosis.logs import read_log
@@ -116,6 +117,7 @@ def _ended(log: str, previous: bool) -> tuple[bool, bool, bool]:
     reading = read_log(log)
     last = log.rstrip().splitlines()[-_LAST_LINES:]
     worded = reading.component not in GOES_ON and any(word in line for line in last for word in _ERRORS)
-    failed = reading.root is not None or reading.failing or worded
+    pasted = any(known(item.text) for item in reading.fragment)
+    failed = reading.root is not None or reading.failing or worded or pasted
     died = previous or reading.engine_died or reading.terminated or (failed and not reading.ready)
     return died, reading.ready, reading.ready and reading.terminated

@@ -7,6 +7,7 @@ import pytest
 from tests.unit.diagnosis.cases_logs import alone, printed
 from vops.diagnosis.diagnose import diagnose_all
 from vops.diagnosis.logs import read_log
+from vops.operations.bundle import diagnose_bundle
 
 POOL = "HTTPSConnectionPool(host='huggingface.co', port=443): Max retries exceeded with url: /Qwen/Qwen3-8B"
 HUB = "https://huggingface.co"
@@ -136,3 +137,60 @@ def test_retries_at_the_end_are_the_cause_of_a_container_that_failed_and_of_no_o
     failed = diagnose_all(printed(log, exit_code=1)())
     assert failed[0].findings[0].cause == "hub-unreachable"
     assert not diagnose_all(alone(log)())[0].findings
+
+
+BARE = [
+    ("No CUDA GPUs are available", "no-cuda-visible"),
+    ("Converting from Tiktoken failed, if a converter for SentencePiece is available, provide it", "broken-install"),
+    ("LoRA rank 64 is greater than max_lora_rank 16.", "lora-problem"),
+    ("Can't load the configuration of '/mnt/models'. Make sure it is a folder with a config.json", "model-not-found"),
+    ("ValueError: Too large swap space. 32.00 GiB out of the 31.20 GiB total CPU memory is allocated.", "bad-argument"),
+    ("KeyError: 'model.layers.0.mlp.experts.w13_bias'", "quantization-mismatch"),
+    ("triton.runtime.errors.OutOfResources: out of resource: shared memory, Required: 147456", "broken-install"),
+    ("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.35 GiB.", "cuda-oom-runtime"),
+    ("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 448.00 MiB.", "cuda-oom-weights"),
+]
+
+
+@pytest.mark.parametrize(("text", "cause"), BARE, ids=[str(number) for number in range(len(BARE))])
+def test_a_message_alone_names_the_cause(text: str, cause: str) -> None:
+    (report,), _ = diagnose_bundle([], text.encode())
+    assert report.findings[0].cause == cause
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "connect() failed (111: Connection refused) while connecting to upstream",
+        "database system is ready\nFATAL:  password authentication failed for user",
+        "Xet Storage is enabled, but the 'hf_xet' package is not installed. Falling back to regular HTTP download.",
+        "You are using a model of type a to instantiate a model of type b. This is not supported and can yield errors.",
+        "gpu-1:7:7 [0] NCCL INFO NET/Plugin: Could not find: libnccl-net.so. Using internal network plugin.",
+        "UserWarning: Can't initialize NVML",
+    ],
+)
+def test_anybodys_words_are_no_failure(text: str) -> None:
+    (report,), _ = diagnose_bundle([], text.encode())
+    assert not report.findings
+
+
+CUT_TRACE = """\
+(EngineCore_DP0 pid=9) ERROR 11-24 02:00:40 [core.py:700] EngineCore failed to start.
+(EngineCore_DP0 pid=9) ERROR 11-24 02:00:40 [core.py:700] Traceback (most recent call last):
+(EngineCore_DP0 pid=9) ERROR 11-24 02:00:40 [core.py:700]   File "/x/site-packages/{}", line 8, in {}
+(EngineCore_DP0 pid=9) ERROR 11-24 02:00:40 [core.py:700]     {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "function", "code", "cause"),
+    [
+        ("vllm/config.py", "f", 'raise RuntimeError("Failed to infer device type")', "no-cuda-visible"),
+        ("vllm/lora/utils.py", "get", "raise ValueError(", "lora-problem"),
+        ("torch/distributed/rendezvous.py", "_create_c10d_store", "return TCPStore(", "nccl-failure"),
+        ("huggingface_hub/file_download.py", "xet_get", "download_files(", "hub-unreachable"),
+    ],
+)
+def test_the_code_that_a_cut_traceback_shows_names_the_cause(path: str, function: str, code: str, cause: str) -> None:
+    (report,), _ = diagnose_bundle([], CUT_TRACE.format(path, function, code).encode())
+    assert report.findings[0].cause == cause

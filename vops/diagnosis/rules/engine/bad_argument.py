@@ -94,6 +94,7 @@ _COMMON = (
     "enable-auto-tool-choice",
     "tool-call-parser",
     "revision",
+    "tokenizer-mode",
 )
 
 
@@ -148,7 +149,7 @@ def _advice(replica: Replica, match: re.Match[str] | None, text: str) -> str:
     if match is None and "in forked subprocess" in text:
         return "Set env VLLM_WORKER_MULTIPROC_METHOD=spawn: something uses CUDA before vLLM starts its workers."
     if match is None:
-        flag = _named(text)
+        flag = named_flag(text)
         what = f"--{flag}" if flag else "the argument"
         return f"Give {what} a value that the message allows, or leave it out."
     if match["derived"]:
@@ -173,7 +174,7 @@ def _was_removed(replica: Replica, flag: str) -> bool:
     return any(flag in item.removed_flags for item in DIALECTS if item.since <= dialect(version).since)
 
 
-def _named(text: str) -> str:
+def named_flag(text: str) -> str:
     """The flag that a message is about, as argparse or by the name of its setting; empty where it names none."""
     given = _ARGUMENT.search(text)
     if given is not None:

@@ -37,7 +37,8 @@ _COMPILER = lazy_pattern(
     r"|CalledProcessError: Command '\['[^']{0,200}(?:gcc|cc|g\+\+|nvcc|ninja|ptxas)'"
 )
 _BROKEN = lazy_pattern(
-    r"(?:ModuleNotFound|Import)Error|undefined symbol|cannot open shared object file|cannot import name"
+    r"(?:ModuleNotFound|Import)Error|No module named '"
+    r"|undefined symbol|cannot open shared object file|cannot import name"
     r"|GLIBC(?:XX)?_[\d.]{1,10}' not found|numpy\.dtype size changed|compiled using NumPy 1|_ARRAY_API not found"
     r"|PackageNotFoundError|VersionConflict|DistributionNotFound|requires? \S{1,60}[<>=!~]=[\d.]{1,20}.{0,80}(?:found"
     r"|but)"

@@ -20,8 +20,9 @@ from __future__ import annotations
 from vops.diagnosis import deaths, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence
-from vops.diagnosis.places import Place, place_of
+from vops.diagnosis.places import REFUSALS, Place, place_of
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.rules.engine.bad_argument import named_flag
 from vops.diagnosis.tracebacks import LoggedError
 from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
@@ -79,7 +80,7 @@ def compiler_failed(replica: Replica) -> Verdict | None:
 def settings_refused(replica: Replica) -> Verdict | None:
     return _verdict(
         replica,
-        _found(replica, Place.SETTINGS),
+        _found(replica, Place.SETTINGS) or _naming_a_flag(replica),
         "checking its settings",
         "Change the setting that it is about",
         "Leave out the optional flags one by one, those that the message is about first: they do not go together for "
@@ -127,6 +128,14 @@ def _found(replica: Replica, place: Place) -> LoggedError | None:
     return found[1] if found is not None and found[0] is place else None
 
 
+def _naming_a_flag(replica: Replica) -> LoggedError | None:
+    """A refusal without its traceback that is about something which a flag of vLLM sets."""
+    log = replica.death_log
+    error = log.root if log is not None and not log.ready and not log.terminated else None
+    refuses = error is not None and error.short_type in REFUSALS and not error.frames
+    return error if error is not None and refuses and named_flag(error.message) else None
+
+
 def _quantized_weights(replica: Replica) -> LoggedError | None:
     """A tensor without a place in the model's code, of those that only quantization has."""
     error = _found(replica, Place.WEIGHTS)
@@ -136,9 +145,9 @@ def _quantized_weights(replica: Replica) -> LoggedError | None:
 def _verdict(replica: Replica, error: LoggedError | None, doing: str, title: str, *steps: str) -> Verdict | None:
     if error is None:
         return None
-    where = error.frames[-1].partition(":")[0]
+    where = f" (raised in {error.frames[-1].partition(':')[0]})" if error.frames else ""
     return Verdict(
-        summary=f"{replica.name} failed while {doing}: {str(error)[:160]} (raised in {where})",
+        summary=f"{replica.name} failed while {doing}: {str(error)[:160]}{where}",
         evidence=deaths.shown_of(replica, error),
         confidence=Confidence.POSSIBLE,
         fixes=(remedies.by_steps(replica, title, steps),),
