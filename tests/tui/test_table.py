@@ -172,6 +172,30 @@ async def test_what_is_arranged_otherwise_is_drawn_in_full(
         assert () in drawn
 
 
+async def test_a_cell_is_made_once_for_each_showing_however_often_it_is_drawn() -> None:
+    made: list[str] = []
+
+    def cell(row: Row) -> Cell:
+        made.append(row.key)
+        return Cell(row.key)
+
+    column = Column("name", "NAME", 6, cell, lambda row: row.key)
+    app = TableApp()
+    async with app.run_test(size=(60, 10)) as pilot:
+        app.table.show(rows("abcd"), columns=(column,))
+        await pilot.pause()
+        made.clear()
+        await pilot.press("down", "down", "up")
+        assert made == []
+        app.table.show(rows("abcd"), columns=(column,))
+        await pilot.press("down")
+        assert sorted(made) == ["a", "b", "c", "d"]
+        made.clear()
+        await pilot.resize_terminal(50, 10)
+        await pilot.pause()
+        assert sorted(made) == ["a", "b", "c", "d"]
+
+
 async def test_a_row_that_moved_is_drawn_where_it_was_and_where_it_is() -> None:
     app = TableApp()
     async with app.run_test(size=(60, 10)) as pilot:

@@ -31,7 +31,7 @@ from vops.tui.commander import Commander
 from vops.tui.connection import Connection, Opener
 from vops.tui.contexts import context_value, known_contexts, settings_for
 from vops.tui.feed import Observing, Picture
-from vops.tui.lag import LoopLag
+from vops.tui.lag import LoopLag, keep_for_good, spare_the_loop
 from vops.tui.messages import (
     Connected,
     ContextChosen,
@@ -53,6 +53,8 @@ from vops.tui.screens.listing import ListScreen
 from vops.tui.screens.pick import PickScreen
 from vops.tui.sharing import SharingApp
 from vops.tui.time_machine import TimeMachine
+
+KEPT_AFTER_S = 5.0
 
 
 class VopsApp(SharingApp):
@@ -227,6 +229,9 @@ class VopsApp(SharingApp):
     def on_pictured(self, event: Pictured) -> None:
         if event.connection is not self._connection:
             return
+        if self._live is None:
+            # Lists come in during the next seconds; what is there by then mostly stays.
+            self.set_timer(KEPT_AFTER_S, keep_for_good)
         self._live = event.picture
         if self.machine.at is None:
             self.show_picture(event.picture)
@@ -437,4 +442,5 @@ def run_replay(settings: Settings, frames: Sequence[Frame]) -> None:
 
 def run_tui(settings: Settings) -> None:
     """Runs the TUI until it is quit."""
+    spare_the_loop()
     VopsApp(settings=settings, opener=partial(open_session, lab_apart=True)).run()

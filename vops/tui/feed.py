@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
@@ -95,6 +96,8 @@ class Feed:
     def __init__(self, observer: Observing, peek: LogPeek, clock: Clock, publish: Callable[[Picture], None]) -> None:
         self._observer, self._peek, self._clock, self._publish = observer, peek, clock, publish
         self._painter = Painter()
+        self._thread = ThreadPoolExecutor(1, "painter")
+        """One for all pictures: each thread that allocates keeps memory of its own."""
         self._nudge = asyncio.Event()
 
     @property
@@ -112,9 +115,12 @@ class Feed:
 
     async def run(self) -> None:
         """Publishes for ever, and reads the logs of what does not serve beside it."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._publish_all())
-            tasks.create_task(self._peek_all())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._publish_all())
+                tasks.create_task(self._peek_all())
+        finally:
+            self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _peek_all(self) -> None:
         while True:
@@ -127,7 +133,8 @@ class Feed:
         while True:
             began, seen = loop.time(), self._observer.pressing
             self._nudge.clear()
-            picture = await asyncio.to_thread(self._painter.picture, self._peek.onto(self._observer.snapshot()))
+            seen_now = self._peek.onto(self._observer.snapshot())
+            picture = await loop.run_in_executor(self._thread, self._painter.picture, seen_now)
             self._publish(picture)
             await asyncio.sleep(max(SHORTEST_PAUSE_S, REST_FACTOR * (loop.time() - began)))
             await self._news(seen, LONGEST_PAUSE_S - (loop.time() - began))

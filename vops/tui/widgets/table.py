@@ -112,6 +112,7 @@ class Table(ScrollView, Generic[R], can_focus=True):
         self._sorted: tuple[str, bool] = ("", False)
         self._placeholder: Line = ()
         self._recent: Recent | None = None
+        self._cells: dict[str, tuple[Cell, ...]] = {}
         self._has_cursor = cursor
         self._cursor_key = ""
         self._cursor = 0
@@ -155,6 +156,7 @@ class Table(ScrollView, Generic[R], can_focus=True):
         grown = widths(self._columns, rows) if wanted is None else wanted
         self._wanted = {key: max(width, self._wanted.get(key, 0)) for key, width in grown.items()}
         self._layout_of = (-1, ())
+        self._cells.clear()
         self._rows, self._sorted, self._placeholder, self._recent = rows, sorted_by, placeholder, recent
         self._places = {row.key: index for index, row in enumerate(rows)}
         self._pin_cursor()
@@ -185,10 +187,17 @@ class Table(ScrollView, Generic[R], can_focus=True):
         """What is on the screen at present, before it is drawn."""
         placed, top = self._placed(), self.scroll_offset.y
         rows = [
-            ((row.remark, self._has_cursor and place == self._cursor), tuple(self._cell(item, row) for item in placed))
+            ((row.remark, self._has_cursor and place == self._cursor), self._cells_of(row))
             for place, row in enumerate(self.visible_rows(), top)
         ]
         return _Shown((self.size, top, placed, self._sorted, self._placeholder), rows)
+
+    def _cells_of(self, row: R) -> tuple[Cell, ...]:
+        """The cells of a row in the present layout, made once for each showing."""
+        found = self._cells.get(row.key)
+        if found is None:
+            found = self._cells[row.key] = tuple(self._cell(item, row) for item in self._placed())
+        return found
 
     def _cell(self, item: Placed[R], row: R) -> Cell:
         """The cell of a row, with its trend where there is room and a past for one."""
@@ -263,6 +272,7 @@ class Table(ScrollView, Generic[R], can_focus=True):
     def _placed(self) -> tuple[Placed[R], ...]:
         width = self.scrollable_content_region.width - GUTTER
         if self._layout_of[0] != width:
+            self._cells.clear()
             self._layout_of = (width, arrange(self._columns, width, self._wanted))
         return self._layout_of[1]
 
@@ -307,9 +317,9 @@ class Table(ScrollView, Generic[R], can_focus=True):
         segments = [Segment("▌ " if marked else "  ", palette.named["table--mark"])]
         remark = row.remark
         gap = _HATCH if row.dim else " "
-        for item in self._placed():
+        for item, cell in zip(self._placed(), self._cells_of(row), strict=True):
             if remark is None or not item.column.load:
-                segments += _cell_segments(item, self._cell(item, row), palette)
+                segments += _cell_segments(item, cell, palette)
                 segments.append(Segment(gap * item.gap, palette.named["table--hatch"] if row.dim else palette.base))
             elif width := self._remark_width(item):
                 text = fit(drawable(remark.text), width)
