@@ -1,135 +1,192 @@
-"""Writes docs/images: the TUI on the lab at a time that stands still, so that the same code draws the same pictures.
+"""Writes docs/images: every screen of the TUI, on the lab, at three sizes. Tests compare the screens with these files.
 
-`python docs/make_screenshots.py [NAME…]`. Each shot is a scenario, a size and the keys that lead there.
+`python docs/make_screenshots.py [NAME…]`. A line in SHOTS is a screen and the way to it; look at what it draws before
+you keep it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
-import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable
+from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
 
-from textual.pilot import Pilot
+from stills import SIZES, Lead, Shot, Stage, journals, stage
+from textual.widgets import Input
 
-from vops.adapters.kube import KubeCluster
-from vops.adapters.vllm import VllmEngine
-from vops.lab.clock import LabClock
-from vops.lab.world import Lab
-from vops.operations.session import Session
-from vops.settings import Settings
-from vops.tui.app import VopsApp
-from vops.tui.connection import Opener
-from vops.tui.lag import LoopLag
+from vops.model.resources import Ref
+from vops.operations.journal import Journal
+from vops.operations.run import RunResult
+from vops.operations.runs import BEGUN, ENDED, EVENT, Ending, past_run
+from vops.planning.events import RunEvent, StepState
+from vops.planning.plan import Plan
+from vops.tui.registry import About, entry_of
+from vops.tui.running import Run
+from vops.tui.screens.fleet import FleetScreen
+from vops.tui.screens.past_run import PastRunScreen
+from vops.tui.screens.plan import PlanScreen
+from vops.tui.screens.run import RunScreen
 
 IMAGES = Path(__file__).parent / "images"
-WARM_UP_S = 20
-"""Virtual seconds before the first key: enough for two scrapes of every replica."""
-UNFINISHED = ("LOADING", "reading…", "looking…", "looking,", "everything…", "read&#160;yet")
-"""What a screen says while it waits for an answer, as the SVG spells it."""
+RUN = "20260302-090412-c0ffee"
 
 
-class Punctual(LoopLag):
-    """A loop that is never late."""
+def opened(name: str, *keys: str) -> Lead:
+    """A screen of the registry, about the row under the cursor or its workload; then `keys`."""
 
-    worst_s = 0.002
+    async def lead(on: Stage) -> None:
+        entry = entry_of(name)
+        assert entry is not None
+        on.app.open(name, None if entry.about is About.NOTHING else _subject(on, entry.about))
+        await on.settled()
+        await on.press(*keys)
+
+    return lead
 
 
-class Shot(NamedTuple):
-    """One picture: its name, what it shows, its size in cells, and the keys to press first."""
+def pressed(*keys: str) -> Lead:
+    """What `keys` lead to from the fleet."""
 
-    name: str
-    scenario: str
-    size: tuple[int, int]
-    keys: tuple[str, ...] = ()
+    async def lead(on: Stage) -> None:
+        await on.press(*keys)
 
+    return lead
+
+
+def _subject(on: Stage, about: About) -> Ref:
+    fleet = on.app.screen
+    assert isinstance(fleet, FleetScreen)
+    assert fleet.subject is not None
+    return on.app.workload_of(fleet.subject) if about is About.WORKLOAD else fleet.subject
+
+
+async def _plan(on: Stage) -> Plan:
+    """The plan that fixes what is under the cursor."""
+    await on.pilot.press("f")
+    await on.until(lambda: isinstance(on.app.screen, PlanScreen) and on.app.screen.plan is not None)
+    screen = on.app.screen
+    assert isinstance(screen, PlanScreen)
+    assert screen.plan is not None
+    return screen.plan
+
+
+def _events(on: Stage, plan: Plan, done: int) -> list[RunEvent]:
+    """What a run tells that has done so many of its steps."""
+    states = [StepState.DONE] * done + [StepState.RUNNING]
+    return [
+        RunEvent(on.app.now(), step.id, state, step.says[0] if step.says else "")
+        for step, state in zip(plan.steps, states, strict=False)
+    ]
+
+
+def running(done: int, ending: Ending | None = None) -> Lead:
+    """A run that has come so far."""
+
+    async def lead(on: Stage) -> None:
+        plan = await _plan(on)
+        run = Run(plan, _never_asked, lambda: None)
+        run.told = {event.step: (str(event.state), event.message) for event in _events(on, plan, done)}
+        if ending is not None:
+            run.result = RunResult(RUN, ending, journal=f"~/.local/state/vops/runs/{RUN}.jsonl")
+        on.app.push_screen(RunScreen(run))
+        await on.settled()
+
+    return lead
+
+
+async def _never_asked(_: object) -> bool:
+    raise AssertionError("nothing is carried out here")
+
+
+async def _journalled(on: Stage) -> None:
+    """A run that was carried out and one that was interrupted, as their journals tell it."""
+    plan = await _plan(on)
+    shutil.rmtree(journals() / "runs", ignore_errors=True)
+    for run, ending, done in ((RUN, Ending.FIXED, 9), ("20260302-085102-0ddba1", None, 2)):
+        with Journal(journals(), run, on.app._clock) as journal:
+            journal.note(BEGUN, {"run": run, "plan": plan})
+            for event in _events(on, plan, done):
+                journal.note(EVENT, event)
+            if ending is not None:
+                journal.note(ENDED, {"outcome": ending, "error": "", "steps": ()})
+    await on.back()
+
+
+async def past_runs(on: Stage) -> None:
+    await _journalled(on)
+    on.app.open("runs")
+    await on.settled()
+
+
+async def past(on: Stage) -> None:
+    await _journalled(on)
+    on.app.push_screen(PastRunScreen(past_run(journals(), RUN)))
+    await on.settled()
+
+
+async def form(on: Stage) -> None:
+    """The parameters of a runbook, one of them not a number."""
+    on.app.open("runbooks", typed="^scale")
+    await on.settled()
+    await on.pilot.press("enter")
+    await on.until(lambda: isinstance(on.app.focused, Input))
+    field = on.app.focused
+    assert isinstance(field, Input)
+    field.value = "many"
+    await on.press("enter")
+
+
+TRAFFIC, PENDING, ROLLOUT, CRASH = "overloaded", "taint-and-gpu-shortage", "rollout-deadlock", "kv-cache-too-small"
 
 SHOTS = (
-    Shot("fleet-80x24", "healthy", (80, 24)),
-    Shot("fleet-120x34", "healthy", (120, 34)),
-    Shot("fleet-200x50", "healthy", (200, 50)),
-    Shot("nodes-120x34", "untolerated-taint", (120, 34), ("colon", *"nodes", "enter", "down")),
-    Shot("command-80x24", "healthy", (80, 24), ("colon", "n")),
-    Shot("replica-120x34", "overloaded", (120, 34), ("enter",)),
-    Shot("workload-120x34", "rollout-deadlock", (120, 34), ("tab", "enter")),
-    Shot("findings-120x34", "taint-and-gpu-shortage", (120, 34), ("colon", *"findings", "enter")),
-    Shot("diagnosis-120x34", "kv-cache-too-small", (120, 34), ("d",)),
-    Shot("plan-120x34", "kv-cache-too-small", (120, 34), ("f",)),
-    Shot("logs-120x34", "tensor-parallel-mismatch", (120, 34), ("l",)),
-    Shot("runbooks-120x34", "healthy", (120, 34), ("colon", *"runbooks", "enter")),
-    Shot("help-120x34", "healthy", (120, 34), ("question_mark",)),
+    Shot("fleet", "healthy", pressed()),
+    Shot("command", "healthy", pressed("colon", "n")),
+    Shot("pick", "healthy", pressed("n")),
+    Shot("jump", "healthy", pressed("ctrl+o")),
+    Shot("help", "healthy", pressed("question_mark")),
+    Shot("runbooks", "healthy", opened("runbooks")),
+    Shot("params", "healthy", form),
+    Shot("doctor", "healthy", opened("doctor")),
+    Shot("settings", "healthy", opened("settings")),
+    Shot("replica", TRAFFIC, opened("replica")),
+    Shot("charts", TRAFFIC, opened("charts")),
+    Shot("events", TRAFFIC, opened("events")),
+    Shot("storage", "claim-unbound", opened("storage")),
+    Shot("nodes", PENDING, opened("nodes")),
+    Shot("findings", PENDING, opened("findings")),
+    Shot("workload", ROLLOUT, opened("workload")),
+    Shot("diagnosis", CRASH, opened("diagnose")),
+    Shot("plan", CRASH, pressed("f")),
+    Shot("confirm", CRASH, pressed("f", "a")),
+    Shot("run", CRASH, running(2)),
+    Shot("ended", CRASH, running(9, Ending.FIXED)),
+    Shot("runs", CRASH, past_runs),
+    Shot("past-run", CRASH, past),
+    Shot("logs", CRASH, opened("logs")),
 )
 
 
-async def screenshot(scenario: str, size: tuple[int, int], keys: tuple[str, ...] = ()) -> str:
-    """The screen as SVG after `keys`, on a lab whose clock only moves between them."""
-    lab = await Lab.start(scenario, clock=LabClock())
-    try:
-        with tempfile.TemporaryDirectory() as state:
-            app = VopsApp(settings=Settings(lab=scenario, state_dir=state), opener=opener_of(lab))
-            app.lag = Punctual()  # the lab lives on the same loop here: how late it is says nothing about the app
-            async with app.run_test(size=size) as pilot:
-                await _pass(lab, pilot, WARM_UP_S)
-                for key in keys:
-                    await pilot.press(key)
-                    await _pass(lab, pilot, 3)
-                await _settle(lab, pilot)
-                # Renderers other than browsers would drop the spaces that the layout is made of.
-                return app.export_screenshot().replace("<text ", '<text xml:space="preserve" ')
-    finally:
-        await lab.stop()
+async def drawn(shots: Iterable[Shot], sizes: Iterable[tuple[int, int]] = SIZES) -> AsyncIterator[tuple[str, str]]:
+    """(name of the file, SVG) of shots of one scenario, one app for all of them."""
+    wanted, sizes = list(shots), list(sizes)
+    async with stage(wanted[0].scenario) as on:
+        for shot in wanted:
+            await on.pilot.resize_terminal(*sizes[0])
+            await on.back()
+            await shot.lead(on)
+            for size in sizes:
+                yield f"{shot.name}-{size[0]}x{size[1]}.svg", await on.draw(size)
 
 
-def opener_of(lab: Lab) -> Opener:
-    """Opens sessions on `lab` that live in its time."""
-
-    @asynccontextmanager
-    async def opened(settings: Settings) -> AsyncIterator[Session]:
-        cluster = KubeCluster.at(lab.url, lab.token, context="lab", namespace="inference")
-        engine = VllmEngine(cluster.proxy, now=lab.clock.now)
-        try:
-            yield Session(cluster, engine, engine, None, lab.clock, settings, lab.hub_url)
-        finally:
-            await cluster.close()
-
-    return opened
-
-
-async def _pass(lab: Lab, pilot: Pilot[None], seconds: int) -> None:
-    """Lets virtual time pass in small steps, and the app see each of them."""
-    for _ in range(seconds * 2):
-        await lab.advance(0.5)
-        await pilot.pause(0.02)
-    await _caught_up(lab, pilot)
-
-
-async def _caught_up(lab: Lab, pilot: Pilot[None]) -> None:
-    """Waits, in real time, for a picture of what is now in the lab."""
-    app = pilot.app
-    for _ in range(200):
-        at = app.picture.view.at if isinstance(app, VopsApp) and app.picture is not None else None
-        if at is not None and (lab.clock.now() - at).total_seconds() < 1:
-            break
-        await pilot.pause(0.05)
-
-
-async def _settle(lab: Lab, pilot: Pilot[None]) -> None:
-    """Lets the answers arrive that a thread or a slow machine still owes."""
-    for _ in range(60):
-        if not any(words in pilot.app.export_screenshot() for words in UNFINISHED):
-            return
-        await _pass(lab, pilot, 1)
-
-
-def main(names: list[str]) -> None:
+async def write(names: list[str]) -> None:
     IMAGES.mkdir(exist_ok=True)
-    for shot in (shot for shot in SHOTS if not names or shot.name in names):
-        svg = asyncio.run(screenshot(shot.scenario, shot.size, shot.keys))
-        (IMAGES / f"{shot.name}.svg").write_text(svg, "utf-8")
+    wanted = [shot for shot in SHOTS if not names or shot.name in names]
+    for _, shots in groupby(sorted(wanted, key=lambda shot: shot.scenario), key=lambda shot: shot.scenario):
+        async for name, svg in drawn(shots):
+            (IMAGES / name).write_text(svg, "utf-8")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    asyncio.run(write(sys.argv[1:]))

@@ -14,7 +14,7 @@ from collections import deque
 from pathlib import Path
 
 import pytest
-from make_screenshots import opener_of
+from stills import opener_of
 from textual.pilot import Pilot
 
 from vops.lab.clock import LabClock

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from make_screenshots import opener_of
+from stills import opener_of
 from textual.pilot import Pilot
 from textual.widget import Widget
 from textual.widgets import Input

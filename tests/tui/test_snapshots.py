@@ -1,98 +1,54 @@
-"""What the screens look like, at three sizes, on data and a clock that stand still. `--snapshot-update` redraws."""
+"""What the screens look like: as in docs/images, on the lab; themes and the past on data and a clock that stand still.
+
+`python docs/make_screenshots.py` draws docs/images anew, `--snapshot-update` the rest.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import re
 from datetime import timedelta
+from itertools import groupby
 from typing import Any
 
 import msgspec
 import pytest
+from make_screenshots import IMAGES, SHOTS, drawn
+from stills import SIZES, Shot
 from textual.pilot import Pilot
 
 from tests.tui import builders
-from tests.tui.conftest import GATED, app_on, painted, screen_text, until
-from vops.model.resources import Ref
+from tests.tui.conftest import app_on, painted, screen_text, until
 from vops.settings import Settings, TuiSettings
 from vops.tui.app import VopsApp
-from vops.tui.screens.confirm import ConfirmScreen
-from vops.tui.screens.fix import FixScreen
-from vops.tui.screens.help import HelpScreen
-from vops.tui.screens.replica import ReplicaScreen
+from vops.tui.registry import SCREENS
 
-SIZES = [(80, 24), (120, 34), (200, 50)]
-Draw = Callable[[Pilot[Any]], Awaitable[None]]
+SCENARIOS = {
+    scenario: list(shots)
+    for scenario, shots in groupby(sorted(SHOTS, key=lambda shot: shot.scenario), key=lambda shot: shot.scenario)
+}
+ELSEWHERE = {"diagnose": "diagnosis", "fix": "plan"}
+"""Screens whose pictures have another name."""
+OVER_ANOTHER = ("command", "pick", "jump", "help", "params", "confirm")
+"""Boxes over a screen, and the prompt: their keys are others."""
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+async def test_every_screen_looks_as_in_the_documentation(scenario: str) -> None:
+    shots: list[Shot] = SCENARIOS[scenario]
+    changed = [name async for name, svg in drawn(shots) if svg != (IMAGES / name).read_text("utf-8")]
+    assert changed == [], "look at what python docs/make_screenshots.py draws; keep it if it is what you meant"
+
+
+def test_every_screen_has_its_pictures_and_every_picture_its_screen() -> None:
+    shown = {shot.name for shot in SHOTS}
+    assert {ELSEWHERE.get(entry.name, entry.name) for entry in SCREENS} <= shown
+    files = {f"{shot.name}-{width}x{height}.svg" for shot in SHOTS for width, height in SIZES}
+    assert {path.name for path in IMAGES.iterdir()} == files
 
 
 async def fleet(pilot: Pilot[Any]) -> None:
     await painted(pilot)
     await until(pilot, lambda: "gated-model" in screen_text(pilot.app))
-
-
-async def replica(pilot: Pilot[Any]) -> None:
-    await fleet(pilot)
-    pilot.app.push_screen(ReplicaScreen(Ref("Pod", GATED, "research", f"uid-{GATED}")))
-    await until(pilot, lambda: "✗ gated-model" in screen_text(pilot.app) and "following" in screen_text(pilot.app))
-
-
-async def confirmation(pilot: Pilot[Any]) -> None:
-    await fleet(pilot)
-    pilot.app.push_screen(FixScreen(Ref("Pod", "mixtral-6f9c4-4hnvq", "research", "uid-mixtral-6f9c4-4hnvq")))
-    await until(pilot, lambda: "Tolerate the taint" in screen_text(pilot.app))
-    await pilot.press("a")
-    await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
-
-
-async def plan(pilot: Pilot[Any]) -> None:
-    await confirmation(pilot)
-    await pilot.press("escape")
-    await pilot.pause()
-
-
-async def nodes(pilot: Pilot[Any]) -> None:
-    await fleet(pilot)
-    await pilot.press("colon", *"nodes", "enter")
-    await until(pilot, lambda: "GPUs of gpu-a-1" in screen_text(pilot.app))
-    await until(pilot, lambda: "Waiting for a GPU 1" in screen_text(pilot.app))
-
-
-async def findings(pilot: Pilot[Any]) -> None:
-    await fleet(pilot)
-    await pilot.press("colon", *"findings", "enter")
-    await until(pilot, lambda: "looked" in screen_text(pilot.app))
-
-
-async def events(pilot: Pilot[Any]) -> None:
-    await fleet(pilot)
-    await pilot.press("colon", *"events", "enter")
-    await until(pilot, lambda: "BackOff" in screen_text(pilot.app))
-
-
-async def workload(pilot: Pilot[Any]) -> None:
-    await fleet(pilot)
-    await pilot.press("tab", "enter")
-    await until(pilot, lambda: "Findings" in screen_text(pilot.app) and "strategy" in screen_text(pilot.app))
-    await until(pilot, lambda: "looking" not in screen_text(pilot.app))
-
-
-async def command(pilot: Pilot[Any]) -> None:
-    await fleet(pilot)
-    await pilot.press("colon", "n", "down")
-
-
-async def help_(pilot: Pilot[Any]) -> None:
-    await fleet(pilot)
-    await pilot.press("question_mark")
-    await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
-
-
-@pytest.mark.usefixtures("looking", "planned")
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize(
-    "draw", [fleet, nodes, workload, findings, events, command, replica, plan, confirmation, help_]
-)
-def test_it_looks_as_it_did(snap_compare: Any, draw: Draw, size: tuple[int, int]) -> None:
-    assert snap_compare(app_on(), run_before=draw, terminal_size=size)
 
 
 @pytest.mark.parametrize("theme", ["day", "colour-blind", "mono", "ascii"])
@@ -118,3 +74,10 @@ async def rewound(pilot: Pilot[Any]) -> None:
 def test_the_past_looks_as_it_did(snap_compare: Any) -> None:
     app = app_on(settings=Settings(tui=TuiSettings(density="compact")))
     assert snap_compare(app, run_before=rewound, terminal_size=(100, 28))
+
+
+@pytest.mark.parametrize("shot", [shot.name for shot in SHOTS if shot.name not in OVER_ANOTHER])
+def test_no_key_is_cut_off_at_80_columns(shot: str) -> None:
+    """The last key of the line at the bottom is there, whole."""
+    svg = (IMAGES / f"{shot}-80x24.svg").read_text("utf-8")
+    assert re.search(r">(&#160;)?Quit(&#160;)*<", svg)

@@ -103,7 +103,7 @@ EVENT_COLUMNS: tuple[Column[EventRow], ...] = (
     ),
     Column(
         "type", "TYPE", 9, lambda row: Cell("▲ warning" if row.warns else "  normal", _tone(row)),
-        lambda row: row.type, rank=5, about="normal, or a warning",
+        lambda row: row.type, rank=4, about="normal, or a warning",
     ),
     Column(
         "reason", "REASON", 12, lambda row: Cell(row.reason, _tone(row)), lambda row: row.reason, limit=26,
@@ -115,14 +115,14 @@ EVENT_COLUMNS: tuple[Column[EventRow], ...] = (
     ),
     Column(
         "namespace", "NAMESPACE", 9, lambda row: Cell(row.namespace or units.UNKNOWN, Tone.DIM),
-        lambda row: row.namespace, limit=20, rank=4, about="where that is",
+        lambda row: row.namespace, limit=20, rank=5, about="where that is",
     ),
     Column(
         "times", "×", 4, lambda row: Cell(units.count(row.times), Tone.STRONG if row.times > 1 else Tone.DIM),
         lambda row: row.times, right=True, rank=2, about="how often it was seen",
     ),
     Column(
-        "message", "MESSAGE", 12, lambda row: Cell(row.message), lambda row: row.message, limit=_LONGEST, rank=3,
+        "message", "MESSAGE", 22, lambda row: Cell(row.message), lambda row: row.message, limit=_LONGEST, rank=3,
         about="in its own words",
     ),
 )  # fmt: skip

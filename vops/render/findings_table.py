@@ -105,7 +105,7 @@ FINDING_COLUMNS: tuple[Column[FindingRow], ...] = (
     ),
     Column("fix", "FIX", 7, _fix, lambda row: row.fix, rank=2, about="how its fix is applied; f plans it"),
     Column(
-        "summary", "SUMMARY", 12, lambda row: Cell(one_line(row.finding.summary, _LONGEST)),
+        "summary", "SUMMARY", 24, lambda row: Cell(one_line(row.finding.summary, _LONGEST)),
         lambda row: row.finding.summary, limit=_LONGEST, rank=3, about="in a sentence",
     ),
 )  # fmt: skip

@@ -26,10 +26,10 @@ class FindingsScreen(LookingScreen[FindingRow], inherit_bindings=False):
     columns = FINDING_COLUMNS
     first_sort = "severity"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "open", "Evidence", id="findings.open", tooltip="The diagnosis with its evidence"),
+        Binding("enter", "open", "Open", id="findings.open", tooltip="The diagnosis with its evidence"),
         Binding("f", "fix", "Fix", id="findings.fix"),
         Binding("l", "logs", "Logs", id="findings.logs"),
-        Binding("r", "look", "Look again", id="findings.look"),
+        Binding("r", "look", "Again", id="findings.look", tooltip="Look again"),
         *LOOKING_KEYS,
     ]
 

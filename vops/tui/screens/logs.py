@@ -33,16 +33,16 @@ class LogsScreen(SubjectScreen):
     crumb = "log"
     CSS_PATH = "logs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("p", "previous", "Previous / current", id="logs.previous"),
+        Binding("p", "previous", "Previous", id="logs.previous"),
         Binding("slash", "search", "Search", key_display="/", id="logs.search"),
         Binding("n", "find(1)", "Next", show=False, id="logs.next", tooltip="The next line that is searched for"),
         Binding("N", "find(-1)", "Before", show=False, id="logs.before", tooltip="The one before"),
         Binding("ampersand", "filter", "Filter", key_display="&", id="logs.filter"),
         Binding("F", "fold", "Fold", id="logs.fold", tooltip="Lines that differ in numbers only as one"),
-        Binding("a", "all", "All pods", id="logs.all", tooltip="The logs of every replica of its workload"),
+        Binding("a", "all", "All", id="logs.all", tooltip="The logs of every replica of its workload"),
         Binding("t", "period", "Since", id="logs.period", tooltip="How far back to read"),
         Binding("d", "diagnose", "Diagnose", show=False, id="logs.diagnose"),
-        Binding("escape", "leave", "Back", id="logs.leave"),
+        Binding("escape", "step_back", "Back", id="logs.leave"),
     ]
 
     def __init__(self, ref: Ref) -> None:
@@ -125,7 +125,7 @@ class LogsScreen(SubjectScreen):
     def action_fold(self) -> None:
         self.pane.action_fold()
 
-    def action_leave(self) -> None:
+    def action_step_back(self) -> None:
         """Search and filter go first, then the screen."""
         if self._filtered:
             self.typed("&", "")

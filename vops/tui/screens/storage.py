@@ -29,7 +29,7 @@ class StorageScreen(LookingScreen[ClaimRow], inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Its pod", id="storage.open", tooltip="The first replica that mounts it"),
         Binding("R", "runbooks", "Runbooks", id="storage.runbooks", tooltip="Seed a model, prove one…"),
-        Binding("r", "look", "Look again", id="storage.look"),
+        Binding("r", "look", "Again", id="storage.look", tooltip="Look again"),
         *LOOKING_KEYS,
     ]
 

@@ -43,7 +43,8 @@ class Bar(Widget):
         room = width - line_width(self._right)
         if not self._right or room < min(left.cell_length, width // 2):
             return _cut(left, width, palette)
-        return Strip.join([_cut(left, room, palette), line_strip(palette, self._right)])
+        gap = Strip.blank(1, palette.base)
+        return Strip.join([_cut(left, room - 1, palette), gap, line_strip(palette, self._right)])
 
 
 def _cut(strip: Strip, width: int, palette: Palette) -> Strip:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
+from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
@@ -82,7 +83,11 @@ class Lines(ScrollView, can_focus=True):
         place = y + offset.y
         spans = self._line_at(place)
         palette = self._changed.get(spans[0].tone, self._palette) if spans else self._palette
-        return line_strip(palette, spans).crop_extend(offset.x, offset.x + width, palette.base)
+        strip = line_strip(palette, spans)
+        seen = offset.x + self.scrollable_content_region.width
+        if not self._wrap and strip.cell_length > seen > 1:
+            strip = Strip.join([strip.crop(0, seen - 1), Strip([Segment("…", palette.tones[Tone.DIM])])])
+        return strip.crop_extend(offset.x, offset.x + width, palette.base)
 
     def _line_at(self, place: int) -> Line:
         """What is drawn in row `place` of the whole."""
