@@ -140,6 +140,18 @@ def _held(scaler: Document) -> Document:
     return scaler
 
 
+def _of_another(scaler: Document) -> Document:
+    """An autoscaler that names a workload that is not there."""
+    scaler["spec"]["scaleTargetRef"]["name"] = SERVER + "x"
+    return scaler
+
+
+def _elsewhere(scaler: Document) -> Document:
+    """An autoscaler that asks where no Prometheus is."""
+    scaler["spec"]["triggers"][0]["metadata"]["serverAddress"] = "http://prometheus.monitoring.svc:9090"
+    return scaler
+
+
 def _with_service_links() -> Document:
     found = server()
     found["spec"]["template"]["spec"]["enableServiceLinks"] = True
@@ -160,6 +172,7 @@ QUICK = {"load": "1s", "soak": "10s", "slower": 1000}
 LLAMA = deployment("llama3-8b")
 SCALED = Ref("ScaledObject", SERVER, NAMESPACE)
 MODEL = {"name": "new", "model": "Qwen/Qwen3-4B", "max_model_len": 4096}
+KV = "sum(vllm:num_requests_waiting)"
 PAUSED = {"autoscaling.keda.sh/paused": "true"}
 
 CASES: Mapping[str, Case] = {
@@ -251,6 +264,15 @@ CASES: Mapping[str, Case] = {
         "gated-model",
         fixes=Ref("DaemonSet", "dcgm-exporter", "gpu-monitoring"),
         change=_intolerant_exporter,
+    ),
+    "fix-exporter-class": Case(
+        "fix-exporter-class", "exporter-refused", fixes=Ref("DaemonSet", "dcgm-exporter", "gpu-monitoring")
+    ),
+    "fix-scale-target": Case(
+        "fix-scale-target", "gated-model", fixes=SCALED, objects=(_of_another(_held(scaled(KV))),), change=_monitored
+    ),
+    "fix-scaling-query-address": Case(
+        "fix-scaling-query", "gated-model", fixes=SCALED, objects=(_elsewhere(_held(scaled(KV))),), change=_monitored
     ),
     "fix-stockout": Case(
         "fix-stockout",

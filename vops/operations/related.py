@@ -83,11 +83,20 @@ def around_workloads(namespace: str) -> tuple[Ask, ...]:
 
 
 def around_scalers(scaled: Iterable[ScaledObject]) -> tuple[Ask, ...]:
-    """What a query for GPU metrics depends on: the exporters, and what has them scraped, with which labels."""
-    queries = (trigger.metadata.get("query", "") for item in scaled for trigger in item.spec.triggers)
-    if not any("dcgm" in query.lower() for query in queries):
-        return ()
-    return tuple(Ask(kind) for kind in (DAEMONSETS, SERVICE_MONITORS, POD_MONITORS, PROMETHEUSES))
+    """What their queries depend on: for GPU metrics the exporters and what has them scraped, with which labels; and
+    where Prometheus is, for those that get no answer."""
+    watched = tuple(scaled)
+    queries = (trigger.metadata.get("query", "") for item in watched for trigger in item.spec.triggers)
+    asks: tuple[Ask, ...] = ()
+    if any("dcgm" in query.lower() for query in queries):
+        asks = tuple(Ask(kind) for kind in (DAEMONSETS, SERVICE_MONITORS, POD_MONITORS, PROMETHEUSES))
+    return (*asks, *((Ask(SERVICES),) if any(map(_fails, watched)) else ()))
+
+
+def _fails(scaled: ScaledObject) -> bool:
+    """Whether a trigger gets no answer: then it counts which Services it could have asked."""
+    ready = scaled.condition("Ready")
+    return ready is not None and ready.status != "True"
 
 
 def around_pods(pods: Sequence[Pod], namespace: str, *, of_one: bool) -> tuple[Ask, ...]:

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.unit.diagnosis.cases_scheduling import daemonset
-from tests.unit.diagnosis.cluster_parts import GPU, TAINT, TOLERATION, first_finding, node, pending, ready, world
+from tests.unit.diagnosis.cluster_parts import (
+    GPU,
+    NOW,
+    TAINT,
+    TOLERATION,
+    first_finding,
+    node,
+    pending,
+    ready,
+    the_replica,
+    world,
+)
 from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.findings import Confidence, Finding
 from vops.diagnosis.gpu_nodes import gpu_sign
+from vops.model.resources import Meta
 
 L4, H100 = {"nvidia.com/gpu.product": "NVIDIA-L4"}, {"nvidia.com/gpu.product": "NVIDIA-H100"}
 PLAIN = {"nvidia.com/gpu.product": ""}
@@ -138,3 +151,30 @@ def test_a_request_is_lowered_only_where_that_is_worth_it(held: str, step: str) 
     assert found.cause == "cpu-memory-short"
     assert step in " ".join(found.fixes[0].steps)
     assert "serving/small" in found.evidence[0].observed
+
+
+def test_a_node_without_its_gpus_beside_a_full_one_is_the_cause_and_the_full_one_follows() -> None:
+    facts = world(pending(), node("full"), ready("other", node="full"), node("bare", gpus=0))
+    report = diagnose(facts, the_replica(facts).ref)
+    assert [item.cause for item in report.findings[:2]] == ["gpu-not-advertised", "gpu-exhausted"]
+    assert "bare" in report.findings[0].summary
+    assert report.findings[1].because == ("gpu-not-advertised",)
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        node("bare", gpus=0, labels=PLAIN),
+        node("bare", gpus=0, taints=[TAINT]),
+        node("bare", gpus=0, labels={"nvidia.com/gpu.count": "0"}),
+    ],
+    ids=["no-gpu-node", "not-for-this-pod", "fewer-than-it-asks-for"],
+)
+def test_a_full_node_alone_is_the_cause_where_the_other_would_not_help(beside: Any) -> None:
+    assert finding(node("full"), ready("other", node="full"), beside).cause == "gpu-exhausted"
+
+
+def test_a_new_node_beside_a_full_one_may_still_advertise_its_gpus() -> None:
+    young = msgspec.structs.replace(node("bare", gpus=0), metadata=Meta("bare", labels=L4, creation_timestamp=NOW))
+    facts = world(pending(), node("full"), ready("other", node="full"), young)
+    assert diagnose(facts, the_replica(facts).ref).findings == ()

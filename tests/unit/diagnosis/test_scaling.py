@@ -23,7 +23,7 @@ from tests.unit.diagnosis.scaling_parts import (
 from vops.diagnosis import queries, scaler_errors, scaling
 from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.facts import Facts
-from vops.diagnosis.findings import Finding, Report, Severity
+from vops.diagnosis.findings import Applicability, Finding, Report, Severity
 from vops.model.resources import Ref
 
 
@@ -301,7 +301,9 @@ def test_a_target_that_is_not_there_gets_the_nearest_name() -> None:
     pods = ready(owner="llama-8b")
     finding = found(world(pods, node(), workload(name="llama-8b"), scaled(conditions=[checked])))
     assert "there is no such workload" in finding.summary
-    assert "deployment/llama-8b".casefold() in finding.fixes[0].steps[-1].casefold()
+    (fix,) = finding.fixes
+    assert (fix.runbook, fix.applicability) == ("fix-scale-target", Applicability.ASK)
+    assert (fix.params["kind"], fix.params["name"]) == ("Deployment", "llama-8b")
 
 
 @pytest.mark.parametrize(
@@ -329,3 +331,41 @@ def test_who_keeps_a_workload_at_zero(others: tuple[Any, ...], severity: Severit
 def test_a_query_that_is_no_single_aggregation_is_not_understood() -> None:
     for query in ("sum(a) + sum(b)", "histogram_quantile(0.9, x)", "avg(a", "avg(x) > 3", ""):
         assert queries.aggregate(query) is None
+
+
+@pytest.mark.parametrize(
+    ("services", "address"),
+    [
+        (("prometheus-server",), "http://prometheus-server.serving.svc:9090"),
+        (("prometheus-server", "prometheus-alertmanager"), "http://prometheus-server.serving.svc:9090"),
+        # which of two is meant is for a person to say
+        (("prometheus-server", "prometheus-other"), ""),
+        (("grafana",), ""),
+    ],
+)
+def test_an_address_that_leads_nowhere_becomes_that_of_the_only_prometheus(
+    services: tuple[str, ...], address: str
+) -> None:
+    asked = "http://prom.monitoring.svc:9090"
+    failed = about(
+        "ScaledObject",
+        "llama",
+        "KEDAScalerFailed",
+        f'Get "{asked}/api/v1/query": dial tcp: lookup prom.monitoring.svc on 10.96.0.10:53: no such host',
+    )
+    ready_not = condition(
+        "Ready", "False", "TriggerError", "Triggers defined in ScaledObject are not working correctly"
+    )
+    there = [service(name, ports=[{"port": 9090}]) for name in services]
+    finding = found(
+        world(
+            ready(owner="llama"),
+            node(),
+            workload(),
+            scaled(trigger={"serverAddress": asked}, conditions=[ready_not]),
+            failed,
+            *there,
+        )
+    )
+    assert finding.cause == "autoscaler-no-metric"
+    assert finding.fixes[0].params.get("server_address", "") == address

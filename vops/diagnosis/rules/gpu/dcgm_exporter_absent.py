@@ -15,8 +15,9 @@ Evidence
     Desired pods against the nodes with GPUs; for each node its taint or label; the refusal.
 
 Fix
-    `fix-dcgm-tolerations`, else by hand, at the DaemonSet: the tolerations of the GPU nodes' taints, the selector,
-    another priority class.
+    `fix-dcgm-tolerations` for the taints of the GPU nodes, `fix-exporter-class` for a priority class that the
+    namespace may not use; else by hand, at the DaemonSet. What PodSecurity forbids an exporter it needs (host paths,
+    SYS_ADMIN), so that no change of the exporter helps: it belongs into a namespace that allows it.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ def dcgm_exporter_refused(daemon: DaemonFacts) -> Verdict | None:
 
 
 def _refused(daemon: DaemonFacts, event: Event) -> Verdict:
-    name = daemon.template.spec.priority_class_name or "system-node-critical"
+    own_class = daemon.template.spec.priority_class_name
+    name = own_class or "system-node-critical"
     critical = admission.PRIORITY_SCOPE.search(event.message) is not None
     steps: tuple[str, ...]
     if critical:
@@ -70,8 +72,17 @@ def _refused(daemon: DaemonFacts, event: Event) -> Verdict:
         summary=f"The DCGM exporter {daemon.name} has no pods: {why}",
         evidence=(_status(daemon), evidence.event(event)),
         confidence=Confidence.STRONG,
-        fixes=(remedies.advice("Let its pods be made", edit(daemon), *steps),),
+        fixes=(_let_be_made(daemon, steps, without_class=critical and bool(own_class)),),
     )
+
+
+def _let_be_made(daemon: DaemonFacts, steps: tuple[str, ...], *, without_class: bool) -> Fix:
+    """The runbook where taking its priority class away is enough: its pods can then be evicted before others."""
+    if not without_class:
+        return remedies.advice("Let its pods be made", edit(daemon), *steps)
+    title = "Let its pods be made without a critical priority class"
+    by_owner = "Where a Helm chart or an operator owns it, set priorityClassName: '' in its values."
+    return remedies.of_object("fix-exporter-class", title, Applicability.ASK, daemon.ref, {}, (by_owner, steps[-1]))
 
 
 @rule(cause="dcgm-exporter-failure", branch=Branch.CREATE, of=DaemonFacts, order=10)

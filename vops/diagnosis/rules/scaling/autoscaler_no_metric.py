@@ -12,8 +12,10 @@ Evidence
     The condition, the newest event with the error, the trigger's address and query.
 
 Fix
-    By hand, at the trigger or at what serves the metric. A metric that the servers do not have, or that lost its
-    labels, is named by rules of its own.
+    `fix-scaling-query` with the address of the Prometheus where the trigger's leads nowhere and the cluster has one
+    that can be meant; else by hand, at the trigger or at what serves the metric: credentials, certificates and the
+    rules of an adapter are not to be seen from here. A metric that the servers do not have, or that lost its labels, is
+    named by rules of its own.
 """
 
 from __future__ import annotations
@@ -22,13 +24,21 @@ from datetime import timedelta
 
 from vops.diagnosis import remedies, scaler_errors, scaling
 from vops.diagnosis.facts import ScalerFacts
-from vops.diagnosis.findings import Confidence, Evidence, Fix
+from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.scaler_errors import Complaint, Failure
 from vops.diagnosis.scaling import Signal
 from vops.model.network import Service
+from vops.model.patterns import lazy_pattern
 
 _ABOUT_PODS = frozenset({"unready", "empty", "unknown-metric"})
+_ADDRESS = frozenset({"name", "refused", "timeout", "path"})
+_PROMETHEUS = lazy_pattern(r"prometheus|^vmsingle|^vmselect|thanos-query(?!-frontend-)|^mimir-nginx")
+_NOT_PROMETHEUS = lazy_pattern(
+    r"alertmanager|node-exporter|kube-state|pushgateway|adapter|blackbox|(?:^|-)operator$|thanos-sidecar|webhook|grafana"
+    r"|coredns|kubelet|etcd|kube-(?:dns|proxy|scheduler|controller)"
+)
+_PORTS = frozenset({80, 8080, 8427, 8428, 8481, 9090})
 _SHOWN = 3
 _SETTLING = timedelta(minutes=2)
 """Within this time metrics-server and Prometheus have scraped a pod that has just become ready."""
@@ -67,8 +77,34 @@ def _says(scaler: ScalerFacts, told: tuple[Complaint, ...], found: tuple[Failure
         summary=f"{scaling.named(scaler)} gets no metric and does not scale {scaling.target_named(scaler)}: {what}",
         evidence=(first.shown, *others[: _SHOWN - 1], *_addresses(scaler), *_missing_service(scaler)),
         confidence=Confidence.CERTAIN if found is not None else Confidence.STRONG,
-        fixes=(_fix(scaler, steps),),
+        fixes=(*_addressed(scaler, found), _fix(scaler, steps)),
     )
+
+
+def _addressed(scaler: ScalerFacts, found: tuple[Failure, Complaint] | None) -> tuple[Fix, ...]:
+    """The address of the only Prometheus, where that of a trigger leads nowhere."""
+    address = prometheus_address(scaler)
+    if found is None or found[0].name not in _ADDRESS or not address or scaler.scaled_object is None:
+        return ()
+    for index, trigger in enumerate(scaler.scaled_object.spec.triggers):
+        asked = trigger.metadata.get("serverAddress", "")
+        if trigger.type == "prometheus" and asked in found[1].text and asked.rstrip("/") != address:
+            title = f"Ask Prometheus at {address}"
+            params = {"trigger": index, "server_address": address}
+            return (remedies.of_object("fix-scaling-query", title, Applicability.ASK, scaler.ref, params),)
+    return ()
+
+
+def prometheus_address(scaler: ScalerFacts) -> str:
+    """Where the Prometheus of the cluster is reached, by its Service; empty unless one alone can be meant."""
+    found = [item for item in scaler.facts.all(Service) if _PROMETHEUS.search(item.metadata.name)]
+    found = [item for item in found if not _NOT_PROMETHEUS.search(item.metadata.name)]
+    chosen = [item for item in found if item.spec.cluster_ip != "None"] or found
+    ports = [port.port for item in chosen for port in item.spec.ports if port.port in _PORTS]
+    if len(chosen) != 1 or not ports:
+        return ""
+    meta = chosen[0].metadata
+    return f"http://{meta.name}.{meta.namespace}.svc:{ports[0]}"
 
 
 def _silent(scaler: ScalerFacts) -> Verdict | None:

@@ -11,7 +11,8 @@ Evidence
     The condition with the controller's own words, the target as it is written, and the workloads that there are.
 
 Fix
-    By hand: name the workload that is meant; the nearest name is shown.
+    `fix-scale-target` where the target is not there and another workload of the namespace has nearly its name, or is
+    the only one; else by hand. Which of two autoscalers is to stay is for their owners to say.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from difflib import get_close_matches
 
 from vops.diagnosis import remedies, scaling
 from vops.diagnosis.facts import ScalerFacts
-from vops.diagnosis.findings import Confidence, Evidence, Fix
+from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.resources import Condition
 
@@ -76,6 +77,11 @@ def _what(scaler: ScalerFacts, condition: Condition) -> str:
     return "its scale cannot be read" if condition.reason != "FailedUpdateScale" else "its scale cannot be written"
 
 
+def _is_not_there(condition: Condition) -> bool:
+    """Whether the target is said to be missing, and not only to be out of sight."""
+    return any(word in condition.message for word in ("not found", "correct scaleTargetRef", "Target resource"))
+
+
 def nearest(scaler: ScalerFacts) -> str:
     """The workload of the same namespace whose name is most like the target's, as `kind/name`; empty without one."""
     here = [item for item in scaler.facts.workloads if item.namespace == scaler.namespace]
@@ -89,6 +95,12 @@ def _fix(scaler: ScalerFacts, condition: Condition) -> Fix:
         list_them = f"kubectl -n {scaler.namespace} get hpa,scaledobject"
         return remedies.advice("Leave one autoscaler for the workload", list_them, "Delete the one that is not meant.")
     near = nearest(scaler) if scaler.workload is None else ""
+    kind, _, name = near.partition("/")
+    if name and _is_not_there(condition):
+        params = {"kind": kind, "name": name}
+        return remedies.of_object(
+            "fix-scale-target", f"Let it scale {kind} {name}", Applicability.ASK, scaler.ref, params
+        )
     meant = f"Set spec.scaleTargetRef to {near}." if near else "Set spec.scaleTargetRef to the workload that is meant."
     return remedies.advice(
         "Name the workload that is to be scaled",

@@ -3,7 +3,8 @@
 What it finds
     The nodes that the pod may use have GPUs by their labels or machine types, and none in their capacity; or have them
     in their capacity and offer none, as all are held for unhealthy. Where no node at all has the resource, and no other
-    GPU resource is offered in its place, that is said as well.
+    GPU resource is offered in its place, that is said as well; and so is a node that offers none beside others whose
+    GPUs are all taken.
 
 Why it matters
     A node that has GPUs and does not advertise them lacks a working driver, container runtime or device plugin. The
@@ -31,10 +32,18 @@ from vops.diagnosis.placement import NodeFit
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.rules.scheduling.wrong_gpu_resource import offered_gpu_resources
 from vops.diagnosis.scheduler_text import Obstacle
+from vops.diagnosis.settling import is_young
+from vops.model.resources import Node
 from vops.model.snapshot import Source
 
 
-@rule(cause="gpu-not-advertised", branch=Branch.SCHEDULE, needs={Source.NODES}, order=10)
+@rule(
+    cause="gpu-not-advertised",
+    branch=Branch.SCHEDULE,
+    needs={Source.NODES},
+    explains={"gpu-exhausted"},
+    order=10,
+)
 def gpu_not_advertised(replica: Replica) -> Verdict | None:
     placement, resource = replica.placement, replica.placement.gpu_resource
     said = placement.scheduler
@@ -43,7 +52,7 @@ def gpu_not_advertised(replica: Replica) -> Verdict | None:
         return None
     suited = [fit for fit in placement.large_enough if not fit.mismatches]
     if suited:
-        return None
+        return _beside(replica, suited)
     if unhealthy := unhealthy_nodes(placement):
         # A plugin that offers some is there: the others are broken, which gpus-unhealthy says.
         silent = [fit for fit in unhealthy if not placement.offered(fit.node, resource)]
@@ -54,6 +63,31 @@ def gpu_not_advertised(replica: Replica) -> Verdict | None:
     if bare and not (anywhere and not placement.picks_nodes):
         return _bare(replica, bare)
     return None if anywhere or bare or placement.partial else _nowhere(replica)
+
+
+def _beside(replica: Replica, suited: Sequence[NodeFit]) -> Verdict | None:
+    """GPUs that are not offered, where those that are offered are all taken: only the first is a fault."""
+    placement = replica.placement
+    if placement.partial or not all(fit.short_of_gpu for fit in suited):
+        return None
+    bare = [fit for fit in bare_gpu_nodes(placement) if fit.allowed and not fit.short_of_other]
+    meant = [fit for fit in bare if not is_young(replica, fit.node) and _may_have(fit.node, placement.gpus)]
+    return _bare(replica, meant) if meant else None
+
+
+def _may_have(node: Node, gpus: int) -> bool:
+    """Whether a node has so many GPUs by what feature discovery or the cloud say, or nobody says how many."""
+    count = _labelled_count(node)
+    return count is None or count >= gpus
+
+
+def _labelled_count(node: Node) -> int | None:
+    """How many GPUs feature discovery or the cloud say that a node has; None where nobody does."""
+    labels = (node.metadata.labels.get(key, "") for key in _COUNTS)
+    return next((int(text) for text in labels if text.isdigit()), None)
+
+
+_COUNTS = ("nvidia.com/gpu.count", "karpenter.k8s.aws/instance-gpu-count", "cloud.google.com/gke-accelerator-count")
 
 
 def _bare(replica: Replica, bare: Sequence[NodeFit]) -> Verdict:
