@@ -59,6 +59,8 @@ class TuiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Prices by a part of the GPU's name, such as `H100 = 4.2`: idle GPUs are told in money too."""
     currency: str = "$"
     """Written before prices."""
+    watch_minutes: float = 10.0
+    """How long the card of a run that has gone well watches over what it changed; 0: not at all."""
     views: tuple[ViewSettings, ...] = ()
     """Tables `[[tui.views]]`: other looks for some contexts; the first whose `contexts` fits counts."""
 

@@ -18,6 +18,7 @@ from vops.model.resources import (
     ContainerState,
     ContainerStatus,
     Event,
+    Kind,
     LabelSelector,
     Meta,
     Node,
@@ -307,6 +308,13 @@ class StubCluster:
 
     def __init__(self, *, context: str = "prod-eu-1", readonly: bool = False, log: str = LOG) -> None:
         self.context, self.namespace, self.readonly, self.log = context, "default", readonly, log
+        self.documents: dict[str, dict[str, Any]] = {}
+
+    async def get(self, kind: Kind, name: str, namespace: str = "") -> dict[str, Any]:
+        """One of the `documents`, by name; any other cannot be read at this moment."""
+        if name not in self.documents:
+            raise Unreachable(f"{kind.plural}/{name} cannot be read")
+        return self.documents[name]
 
     async def logs(self, namespace: str, pod: str, container: str, *, previous: bool = False, **_: Any) -> str:
         if not previous:

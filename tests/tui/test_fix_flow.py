@@ -287,6 +287,44 @@ async def test_an_error_while_planning_is_shown_with_what_to_try(monkeypatch: py
         assert "vops diagnose deploy/mixtral" in screen_text(app)
 
 
+@pytest.mark.usefixtures("planned")
+async def test_a_run_that_went_well_is_watched_over_and_says_who_took_it_back(runs: Runs) -> None:
+    cluster = builders.StubCluster()
+    change = builders.toleration_plan().changes[0]
+    app = app_on(cluster=cluster)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await agreed(pilot, app)
+        runs.go_on.set()
+        await until(pilot, lambda: "0s of 10m watched" in screen_text(app))
+        assert "● WATCHING (w)" in screen_text(app)
+        clock = app._clock
+        assert isinstance(clock, builders.FrozenClock)
+        cluster.documents[change.target.name] = {
+            "metadata": {
+                "name": change.target.name, "namespace": "research", "uid": change.target.uid,
+                "managedFields": [{"manager": "argocd-controller", "time": "2026-03-14T03:13:00Z", "fieldsV1": {}}],
+            },
+            "spec": {"template": {"spec": {}}},
+        }  # fmt: skip
+        await pilot.press("escape")
+        clock.advance(16)
+        await until(pilot, lambda: "▲ WORSE SINCE THE RUN (w)" in screen_text(app))
+        await pilot.press("w")
+        await until(pilot, lambda: "✗ taken back by somebody  16s of 10m watched" in screen_text(app))
+        assert "✗ argocd-controller wrote /spec/template/spec/tolerations" in screen_text(app)
+
+
+@pytest.mark.usefixtures("planned")
+async def test_an_ending_that_is_not_well_is_not_watched_over(runs: Runs) -> None:
+    runs.outcome = Ending.UNCHANGED
+    app = app_on()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await agreed(pilot, app)
+        runs.go_on.set()
+        await until(pilot, lambda: "the cause is still there" in screen_text(app))
+        assert "watched" not in screen_text(app)
+
+
 async def test_one_agrees_to_what_is_in_flight_now(monkeypatch: pytest.MonkeyPatch) -> None:
     """The plan was made when 3 requests were on them; 143 are now, as the picture tells."""
     target = Ref("Deployment", "qwen3-8b", "prod", "uid-qwen3-8b")

@@ -17,6 +17,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
 
+from vops.diagnosis.facts import Facts
 from vops.diagnosis.subjects import workload_ref
 from vops.errors import VopsError
 from vops.model.resources import Ref
@@ -157,6 +158,9 @@ class VopsApp(SharingApp):
             found.append(("READ-ONLY", Tone.WARN))
         if self.run_going and not self.run_going.ended:
             found.append(("◐ RUN GOING ON (w)", Tone.ACCENT))
+        watch = self.run_going.watch if self.run_going else None
+        if watch is not None and self.now() < watch.until:
+            found.append(("▲ WORSE SINCE THE RUN (w)", Tone.BAD) if watch.worst else ("● WATCHING (w)", Tone.GOOD))
         return found
 
     def cost(self) -> tuple[int | None, float | None]:
@@ -240,6 +244,10 @@ class VopsApp(SharingApp):
     def frames(self) -> Sequence[Frame]:
         """What is remembered of the present connection."""
         return self._connection.frames
+
+    @property
+    def facts_now(self) -> Facts | None:
+        return self._live.facts if self._live else None
 
     @property
     def pasts(self) -> Mapping[str, Track]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
 from vops.errors import VopsError
@@ -13,8 +13,11 @@ from vops.planning.plan import Gate, Plan
 from vops.tui.connection import first_of
 
 if TYPE_CHECKING:
+    from vops.diagnosis.aftermath import Measure
+    from vops.model.resources import Ref
     from vops.operations.run import RunResult
     from vops.operations.runs import PastRun
+    from vops.tui.watch_window import WatchWindow
 
 Ask = Callable[[Question], Awaitable[bool]]
 
@@ -22,7 +25,8 @@ Ask = Callable[[Question], Awaitable[bool]]
 class Run:
     """One plan being carried out, or `past` gone on with.
 
-    `result` or `error` is set when it has ended; `told` holds the last of each step.
+    `result` or `error` is set when it has ended; `told` holds the last of each step. `before` is how its workloads did
+    when it began, `watch` what watches over them after it has gone well.
     """
 
     def __init__(self, plan: Plan, ask: Ask, changed: Callable[[], None], past: PastRun | None = None) -> None:
@@ -32,11 +36,19 @@ class Run:
         self.remarks: list[str] = []
         self.result: RunResult | None = None
         self.error: VopsError | None = None
+        self.before: Mapping[Ref, Measure] = {}
+        self.watch: WatchWindow | None = None
         self._ask, self._changed = ask, changed
 
     @property
     def ended(self) -> bool:
         return self.result is not None or self.error is not None
+
+    @property
+    def went_well(self) -> bool:
+        """Whether it has changed something and nothing is left to do."""
+        well = ("applied", "fixed")
+        return self.result is not None and str(self.result.outcome) in well and bool(self.plan.changes)
 
     async def carry_out(self, session: Session) -> None:
         """Never raises but for cancellation: how it ended is kept, to be shown."""

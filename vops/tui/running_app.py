@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
 from textual.notifications import SeverityLevel
 from textual.worker import Worker
 
+from vops.diagnosis.facts import Facts
 from vops.errors import VopsError
 from vops.model.text import scrub
 from vops.operations.session import Session
@@ -18,6 +22,12 @@ from vops.tui.running import Run
 from vops.tui.screens.confirm import ConfirmScreen
 from vops.tui.screens.run import RunScreen
 from vops.tui.widgets.tones import drawable
+
+if TYPE_CHECKING:
+    from vops.tui.watch_window import WatchWindow
+
+LOOK_EVERY_S = 5.0
+READ_EVERY_S = 15.0
 
 
 class RunningApp(LookingApp):
@@ -33,6 +43,15 @@ class RunningApp(LookingApp):
         """The open session; None while connecting."""
         raise NotImplementedError
 
+    @property
+    def facts_now(self) -> Facts | None:
+        """What is known now, whatever instant is shown; None while nothing is."""
+        raise NotImplementedError
+
+    def now(self) -> datetime:
+        """The session's time."""
+        raise NotImplementedError
+
     def tick(self) -> None:
         """Brings header and truth line up to date."""
 
@@ -46,7 +65,10 @@ class RunningApp(LookingApp):
         """Starts a run in the app's own name, so that it outlives the screen that asked for it."""
         if self.session is None or self.busy():
             return
+        from vops.tui.watch_window import measured
+
         self.run_going = run
+        run.before = measured(run.plan, self.facts_now)
         self.action_go_back()
         self.push_screen(RunScreen(run))
         self._run_worker = self.run_worker(run.carry_out(self.session), group="run", exit_on_error=False)
@@ -66,10 +88,45 @@ class RunningApp(LookingApp):
         return await self.push_screen_wait(ConfirmScreen(question.title, lines, verb, type_this=name))
 
     def _run_changed(self) -> None:
+        if self.run_going and self.run_going.went_well and self.run_going.watch is None:
+            self._begin_watch(self.run_going)
         if isinstance(self.screen, RunScreen):
             self.screen.show_run()
         elif self.run_going and self.run_going.ended:
             self.tell(f"the run has ended: {self.run_going.plan.title} · w shows how", timeout_s=15)
+        self.tick()
+
+    def _begin_watch(self, run: Run) -> None:
+        """Watches over what a run has changed, unless the settings do not want it; the next run ends that."""
+        from vops.tui.watch_window import WatchWindow
+
+        span = timedelta(minutes=self.settings.tui.watch_minutes)
+        if self.session is None or not span:
+            return
+        run.watch = WatchWindow(run.plan, run.before, self.facts_now, self.now(), span)
+        watching = self._watch_over(run.watch, self.session)
+        self.run_worker(watching, group="watch", exclusive=True, exit_on_error=False)
+
+    async def _watch_over(self, watch: WatchWindow, session: Session) -> None:
+        """Looks every few seconds until the time is up; what gets worse is said once, wherever one is."""
+        told, read_at = "", watch.ended
+        while self.session is session:
+            if self.now() >= read_at:
+                await watch.read(session)
+                read_at = self.now() + timedelta(seconds=READ_EVERY_S)
+            watch.look(self.facts_now)
+            self._show_watch(watch, said=told)
+            told = watch.worst
+            if self.now() >= watch.until:
+                return
+            await session.clock.sleep(LOOK_EVERY_S)
+
+    def _show_watch(self, watch: WatchWindow, said: str) -> None:
+        if isinstance(self.screen, RunScreen):
+            self.screen.show_run()
+        elif watch.worst and watch.worst != said:
+            told = f"since the run: {watch.worst} · w shows it, u there takes it back"
+            self.tell(told, severity="warning", timeout_s=30)
         self.tick()
 
     def on_run_stop_asked(self, event: RunStopAsked) -> None:

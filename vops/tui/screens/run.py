@@ -55,7 +55,12 @@ class RunScreen(OpsScreen):
         if run.ended:
             self.refresh_bindings()
             titled(ending, "Ending", "u plans to take it back · esc goes back" if self._can_undo else "esc goes back")
-            ending.show(_ending(run))
+            ending.show([*_ending(run), *self._card()])
+
+    def _card(self) -> list[Line]:
+        """Whether what the run has changed stays well."""
+        watch = self._run.watch
+        return [(), *watch.lines(self.ops.now())] if watch is not None else []
 
     @property
     def _can_undo(self) -> bool:
