@@ -28,7 +28,7 @@ UNKNOWN_TOKEN = lazy_pattern(
     r"|[Pp]lease log in|Invalid credentials)|GatedRepoError: 401"
     r"|Invalid credentials in Authorization header|Invalid user token|(?:Illegal|Invalid) header value b?['\"]Bearer"
     r"|header value: b?['\"]Bearer|must have access to it and be authenticated|LocalTokenNotFoundError"
-    r"|Token is required"
+    r"|Token is required|Authentication failed for 'https?://(?:huggingface\.co|hf\.co)"
     r"|401 (?:Client Error|Unauthorized)\b(?!.{0,900}(?:Repository Not Found|[Rr]epo_id)).{0,300}"
     r"(?:huggingface\.co|hf\.co|Cannot access gated repo)"
     r"|trying to access a gated repo\..{0,900}(?:401 |[Pp]lease log in|be authenticated)"

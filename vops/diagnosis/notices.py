@@ -51,7 +51,8 @@ _FATAL = lazy_pattern(
     r"|ERROR: This container was built for .{1,300}|ERROR: No supported GPU.{1,200})"
     r"|(?P<Download>curl: \(\d{1,3}\) .{1,400}|wget: .{1,300}|.{0,60}fatal error: .{1,400}|download failed: .{1,600}"
     r"|(?:Service|Access|AccessDenied)Exception: .{1,400}|(?:ERROR|Error): (?:\(?gcloud|gsutil).{1,400}"
-    r"|fatal: (?:unable to access|could not read|repository) .{1,300}|(?:ERROR: )?Failed to download .{1,300}"
+    r"|fatal: (?:unable to access|could not read|repository|Authentication failed) .{1,300}"
+    r"|(?:ERROR: )?Failed to download .{1,300}"
     r"|(?:Access denied|Error: Repository not found|Not logged in|User Access Token).{0,400})"
     r"|(?P<Ray>.{0,200}(?:[Ff]ailed to connect to GCS|Unable to connect to GCS|Failed to get node info.{0,80}GCS"
     r"|Timed out (?:while )?waiting for GCS|GCS (?:server|cluster) .{0,40}(?:not found|timed out)).{0,300})",
@@ -109,7 +110,7 @@ _TRANSIENT = lazy_pattern(
     r"|Max retries exceeded with url: |\b[45]\d\d (?:Client|Server) Error\b|Cannot reach https?://"
     r"|offline mode is enabled|outgoing traffic has been disabled|\b40[13] (?:Forbidden|Unauthorized): "
     r"|Cannot access gated repo|Access to model \S{1,200} is restricted|Repository Not Found for url"
-    r"|We couldn't connect to|Reqwest\(|CAS service error|Status Code: [45]\d\d\b",
+    r"|We couldn't connect to|Reqwest\(|CAS service error|Status Code: [45]\d\d\b|awaiting response\.\.\. [45]\d\d ",
     re.ASCII,
 )
 """Words of failures that pass where somebody tries again."""

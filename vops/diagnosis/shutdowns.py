@@ -11,7 +11,7 @@ _CHILD = lazy_pattern(
     r".{0,200}(?:died unexpectedly|exited unexpectedly)(?:.{0,80}\(?exit ?code:? ?(-?\d{1,4}))?"
     r"|.{0,300}Failed core proc\(s\): \{'[^']{1,60}': (?P<core>-?\d{1,4})"
     r"|.{0,200} died, exit code: (?P<worker>-?\d{1,4})"
-    r"|.{0,200}exitcode: (?P<elastic>-?\d{1,4}) \(pid: \d+\)",
+    r"|.{0,200}exitcode *: (?P<elastic>-?\d{1,4})\)? .{0,60}\(?pid: \d+\)",
     re.ASCII,
 )
 _DEATHS = ("unexpectedly", "Failed core proc", "exit code", "exitcode")
@@ -54,6 +54,14 @@ _FATAL = (
 )
 """What is said when an engine's process ends of an error, whatever it was."""
 _NOT_STARTED = ("EngineCore failed to start", "WorkerProc failed to start", "EngineCore hit an exception")
+_UVICORN_STOPS = "INFO:     Shutting down"
+_GOING_DOWN = (_UVICORN_STOPS, "Shutting down FastAPI HTTP server")
+"""What only a server says that had come up."""
+
+_INTERNAL = "500 Internal Server Error"
+_CLOSE = 3
+"""A server of an older vLLM that stops right after a request failed within it stops by itself: its engine is gone."""
+
 _STOPPED = ("[shutdown] API server: shutdown triggered", "INFO:     Shutting down", "KeyboardInterrupt: terminated")
 
 
@@ -68,6 +76,7 @@ class Endings:
         self.engine_died_line: int | None = None
         self.child_exit_code: int | None = None
         self.failed_to_start = False
+        self._failed_request = -_CLOSE - 1
         self.active_line = 0
         self.after_start = False
 
@@ -75,13 +84,29 @@ class Endings:
         text = line.text
         if text.startswith(_NOT_STARTED) and line.level in ("ERROR", "CRITICAL"):
             self.failed_to_start = True
-        if text.startswith(_STOPPED):
-            self.stopped_line = self.stopped_line or line.number
+        elif text.startswith((*_STOPPED, *_GOING_DOWN)):
+            self._stops(line)
+        elif text.endswith(_INTERNAL):
+            self._failed_request = line.number
         elif text.startswith(_STATS) and self.engine_died_line is None:
             self.active_line = line.number
         elif any(word in text for word in _DEATHS) and (match := _CHILD.match(text)):
             self._died(line, next((int(code) for code in match.groups() if code), None))
-        elif text.startswith(_SERVING) or any(word in text for word in _SERVING_WITHIN):
+        else:
+            self._read_death(line)
+
+    def _stops(self, line: Line) -> None:
+        """A server goes down: asked to, or because its engine is gone."""
+        if line.text.startswith(_GOING_DOWN):
+            self.after_start = True
+        if line.text.startswith(_UVICORN_STOPS) and line.number - self._failed_request <= _CLOSE:
+            self._died(line, None)
+        elif line.text.startswith(_STOPPED):
+            self.stopped_line = self.stopped_line or line.number
+
+    def _read_death(self, line: Line) -> None:
+        text = line.text
+        if text.startswith(_SERVING) or any(word in text for word in _SERVING_WITHIN):
             self.after_start = True
             self._died(line, None)
         elif "EngineDeadError" in text or text.startswith(_FATAL) or ("Assert" in text and _KERNEL.match(text)):

@@ -24,6 +24,9 @@ _EXCEPTION = lazy_pattern(
     r"(?:\([\w.]{1,80}\))?|socket\.(?:gaierror|herror|timeout|error)|(?:struct|zlib|re|lzma)\.error)(?:: (.*)|:)?$",
     re.ASCII | re.DOTALL,
 )
+_REPR = lazy_pattern(r"([A-Z]\w{0,60}(?:Error|Exception))\([\"'](.{1,1500})[\"'],?\)$", re.ASCII)
+"""An exception as some loggers write one: as Python shows the object."""
+
 _IN_TRACEBACK = lazy_pattern(
     r"((?:[A-Za-z_]\w{0,60}\.){0,8}[A-Za-z_]\w{0,60}(?:\([\w.]{1,80}\))?)(?:: (.*)|:)?$", re.ASCII | re.DOTALL
 )
@@ -303,6 +306,12 @@ class _Reader:
             self._unchain()
             self._open = ("ArgumentError", line.number, line.place)
             self._message = [match[1]]
+        elif line.place and (match := _REPR.match(text)) is not None:
+            self._unchain()
+            self._level = line.level
+            self._errors.append(LoggedError(match[1], _fold([match[2]]), line.number, self.process))
+            self._during.append(False)
+            self._close_chain()
         elif (match := _EXCEPTION.match(text)) is not None:
             self._unchain()
             self._level = line.level

@@ -39,7 +39,7 @@ def containers(entries: list[Entry]) -> list[Document]:
 
 def statuses(entries: list[Entry]) -> list[Document]:
     """The statuses of those containers that have one."""
-    return [_status(entry) for entry in entries if entry.find("State") is not None]
+    return [_status(entry) for entry in entries if entry.find("State") or entry.find("Last State")]
 
 
 def _container(entry: Entry) -> Document:
@@ -148,6 +148,10 @@ def _handler(how: str, what: str) -> Document:
     return {"tcpSocket" if how == "tcp-socket" else "grpc": {"port": int(port) if port.isdigit() else port}}
 
 
+_BETWEEN = {"waiting": {"reason": "CrashLoopBackOff"}}
+"""The state of a container of which only the last one was copied: it waits to be started again."""
+
+
 def _status(entry: Entry) -> Document:
     return {
         "name": entry.key,
@@ -155,7 +159,7 @@ def _status(entry: Entry) -> Document:
         "imageID": entry.value("Image ID"),
         "ready": entry.value("Ready") == "True",
         "restartCount": int(restarts) if (restarts := entry.value("Restart Count")).isdigit() else 0,
-        "state": _state(entry.find("State")),
+        "state": _state(entry.find("State")) or _BETWEEN,
         "lastState": _state(entry.find("Last State")),
     }
 

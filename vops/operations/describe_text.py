@@ -58,6 +58,11 @@ _OF_A_LOG = lazy_pattern(
     re.MULTILINE,
 )
 _ERROR_LINE = lazy_pattern(r"^(?:[A-Za-z_][\w.]{0,200})?(?:Error|Exception|Interrupt)\b[:(]", re.MULTILINE)
+_KILLED_ROW = lazy_pattern(
+    r"^(?:(?P<namespace>[a-z0-9-]{1,63}) +)?(?P<name>[a-z0-9.-]{1,253}) +\d{1,3}/\d{1,3} +OOMKilled"
+    r" +(?P<restarts>\d{1,6})\b",
+    re.MULTILINE,
+)
 _POD_TABLE = lazy_pattern(r"^(?:NAMESPACE +)?NAME +READY +STATUS +RESTARTS +AGE", re.MULTILINE)
 
 
@@ -99,6 +104,25 @@ def only_lists_pods(text: str) -> bool:
     return _POD_TABLE.search(text) is not None
 
 
+def _listed(text: str) -> Iterator[Document]:
+    """The pods of a table whose status names what ended them; those that all other words stand for could be many."""
+    if _POD_TABLE.search(text) is None:
+        return
+    for row in _KILLED_ROW.finditer(text):
+        killed = {"exitCode": 137, "reason": "OOMKilled"}
+        yield {
+            "kind": "Pod",
+            "metadata": {"namespace": row["namespace"] or "", "name": row["name"]},
+            "spec": {"nodeName": "unknown", "containers": [{"name": "vllm"}]},
+            "status": {
+                "phase": "Running",
+                "containerStatuses": [
+                    {"name": "vllm", "restartCount": int(row["restarts"]), "state": {"terminated": killed}}
+                ],
+            },
+        }
+
+
 Born = Mapping[str, datetime]
 """When pods were made, by their names."""
 
@@ -115,6 +139,7 @@ def read_described(text: str, otherwise: datetime | None = None, born: Born | No
         found, at = _object(part)
         documents += found
         moments += [at] if at is not None else []
+    documents = documents or list(_listed(text))
     told = list(read_table(text)) or _loose(text, within=bool(documents))
     at = max(moments, default=None)
     documents += _events(told, at or _no_earlier(told, otherwise, born or {})) if told else []

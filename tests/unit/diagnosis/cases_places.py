@@ -41,6 +41,8 @@ FIRES: dict[str, Case] = {
     "group-failed": failed_at("torch/distributed/distributed_c10d.py", "_new_group", "RuntimeError: rank 3 of 2"),
     "hub-client-failed": failed_at("huggingface_hub/file_download.py", "xet_get", "RuntimeError: stream ended"),
     "weights-reader-failed": failed_at("safetensors/torch.py", "load_file", "OverflowError: int too big"),
+    "cut-in-a-trial-run": failed_at("vllm/v1/worker/gpu_model_runner.py", "profile_run", "    x = self._dummy_run("),
+    "cache-server-unreachable": failed_at("lmcache/connector.py", "f", "ConnectionRefusedError: [Errno 111] refused"),
     "ray-node-lost": printed(NODE_DEAD),
     "engine-step-timed-out": printed(TIMED_OUT),
     "engine-wedged-by-log": serves(SERVED + STATS.format(8) + WAITED),
@@ -59,6 +61,8 @@ NEAR_MISSES: dict[str, Case] = {
     "weights-reader-failed": failed_at(
         "safetensors/torch.py", "f", "FileNotFoundError: No such file: '/m/config.json'"
     ),
+    "cut-in-a-trial-run": failed_at("vllm/v1/worker/gpu_model_runner.py", "execute_model", "    x = self.model("),
+    "cache-server-unreachable": failed_at("lmcache/connector.py", "f", "ValueError: unsupported url"),
     "ray-node-lost": printed("(raylet) The node with node id: 0f21 and address: 10.0.0.51 has joined the cluster."),
     # an idle one waits for work
     "engine-wedged-by-log": serves(SERVED + STATS.format(0) + WAITED),

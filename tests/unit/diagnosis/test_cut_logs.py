@@ -117,6 +117,15 @@ PASTED = [
         "401 Client Error. (Request ID: Root=1-67a4cb22)\n\nCannot access gated repo for url https://huggingface.co/x/y.",
         "token-missing",
     ),
+    # an exception as an object, after the server has begun to stop by itself
+    (
+        'INFO:     1.2.3.4:5 - "POST /v1/completions HTTP/1.1" 500 Internal Server Error\nINFO:     Shutting down\n'
+        "ERROR 10-15 20:44:47 engine.py:160] RuntimeError('Error in model execution: Loading lora /x failed')",
+        "lora-problem",
+    ),
+    ("    Last State:     Terminated\n      Reason:       OOMKilled\n      Exit Code:    137\n", "host-oom"),
+    ("NAME     READY   STATUS      RESTARTS      AGE\nvllm-0   0/1     OOMKilled   3 (45s ago)   6m12s", "host-oom"),
+    ("--2025-07-01--  https://x/y\nHTTP request sent, awaiting response... 404 Not Found", "model-not-found"),
     ("[26.1] Memory cgroup out of memory: Killed process 57 (VLLM::Worker_TP) total-vm:1kB", "host-oom"),
     (
         "I1129 11:18:42.742117       1 main.go:381] No devices found. Waiting indefinitely. k8s-device-plugin",
@@ -128,7 +137,7 @@ PASTED = [
 
 @pytest.mark.parametrize(("text", "cause"), PASTED, ids=[str(number) for number in range(len(PASTED))])
 def test_what_pasting_does_to_a_log_hides_nothing(text: str, cause: str) -> None:
-    (report,) = diagnose_all(alone(text + "\n")())
+    (report,), _ = diagnose_bundle([], text.encode() + b"\n")
     assert report.findings[0].cause == cause
 
 

@@ -23,10 +23,13 @@ from vops.diagnosis.findings import Confidence
 from vops.diagnosis.places import REFUSALS, Place, place_of
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.rules.engine.bad_argument import named_flag
-from vops.diagnosis.tracebacks import LoggedError
+from vops.diagnosis.tracebacks import CUT, LoggedError
 from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
+_TRIALS = ("profile_run", "_dummy_run", "determine_available_memory", "capture_model", "determine_num_available_blocks")
+_REFUSED = lazy_pattern(r"ConnectionRefused|Connection refused|TimeoutError|timed out|ConnectionError|ConnectionReset")
+_CACHE = lazy_pattern(r"lmcache/|mooncake|redis/|vineyard|infinistore|aibrix_kvcache|valkey")
 _OTHER_IMAGE = "Try the next version of the image, then the last one that worked; report it with its traceback."
 _OF_QUANTIZATION = lazy_pattern(
     r"scale|absmax|quant|qweight|zeros|zero_point|g_idx|packed|_bias'|\bw(?:13|2)_|experts|bnb|fp8|mxfp4|nvfp4|int[48]"
@@ -86,6 +89,38 @@ def settings_refused(replica: Replica) -> Verdict | None:
         "Leave out the optional flags one by one, those that the message is about first: they do not go together for "
         "this model and GPU.",
         _OTHER_IMAGE,
+    )
+
+
+@rule(cause="cuda-oom-runtime", branch=Branch.DIED, needs={Source.LOGS}, order=92, last_resort=True)
+def cut_in_a_trial_run(replica: Replica) -> Verdict | None:
+    """A traceback without its end, out of the calls that try how much memory the model needs."""
+    log = replica.death_log
+    error = log.root if log is not None and not log.ready else None
+    tries = error is not None and error.type == CUT and error.passed(*_TRIALS)
+    return _verdict(
+        replica,
+        error if tries else None,
+        "trying how much GPU memory it needs (its log is cut off there; out of memory is the usual end)",
+        "Leave more GPU memory free",
+        "See the end of the log (kubectl logs --previous --tail=200): if it says out of memory, set --max-num-seqs to "
+        "128 or fewer, and --gpu-memory-utilization 0.05 lower.",
+    )
+
+
+@rule(cause="service-mismatch", branch=Branch.DIED, needs={Source.LOGS}, order=92, last_resort=True)
+def cache_server_unreachable(replica: Replica) -> Verdict | None:
+    """A server that keeps KV cache for others, which does not answer as the engine starts."""
+    log = replica.death_log
+    error = log.root if log is not None and not log.ready else None
+    refused = error is not None and _REFUSED.search(error.text) is not None
+    return _verdict(
+        replica,
+        error if refused and error is not None and any(map(_CACHE.search, error.frames)) else None,
+        "connecting to the server that keeps its KV cache",
+        "Start the cache's server first",
+        "See that the server's pod is Ready and its Service selects it on the port that LMCACHE_REMOTE_URL (or the "
+        "connector's configuration) names; let the engine wait for it in an init container.",
     )
 
 

@@ -29,7 +29,7 @@ _UNSUPPORTED = lazy_pattern(
     r"|Cannot find model module|Unrecognized configuration class|Unrecognized model in"
     r"|No model architectures are specified"
     r"|top-level 'architectures' field|rope_scaling.{0,40}must be a dictionary|Unknown RoPE scaling type"
-    r"|Unknown gguf model_type"
+    r"|Unknown gguf model_type|GGUF model with architecture .{1,80} is not supported"
     r"|There is no module or parameter named"
     r"|Unsupported model type|has no SGLang implementation|model type .{1,80} is not supported"
     r"|KeyError: '(?:qwen|gemma|llama|mistral|deepseek|phi|glm|minimax|gpt_oss|granite|ernie|kimi|exaone)\w{0,30}'$",
