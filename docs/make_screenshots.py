@@ -152,6 +152,7 @@ SHOTS = (
     Shot("settings", "healthy", opened("settings")),
     Shot("replica", TRAFFIC, opened("replica")),
     Shot("charts", TRAFFIC, opened("charts")),
+    Shot("engine", TRAFFIC, opened("engine")),
     Shot("events", TRAFFIC, opened("events")),
     Shot("storage", "claim-unbound", opened("storage")),
     Shot("nodes", PENDING, opened("nodes")),

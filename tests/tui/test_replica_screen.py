@@ -186,3 +186,15 @@ async def test_a_server_that_serves_says_whether_it_is_slow_and_why(end: str, ve
         await until(pilot, lambda: screen.is_mounted)
         await until(pilot, lambda: verdict in screen_text(app))
         assert screen_text(app).index(verdict) < screen_text(app).index("Findings")
+
+
+@pytest.mark.usefixtures("looking")
+async def test_e_shows_its_arguments_and_why_it_is_not_sized() -> None:
+    app = app_on()
+    async with app.run_test(size=(120, 34)) as pilot:
+        await painted(pilot)
+        screen = opened(app, Ref("Pod", "mixtral-6f9c4-4hnvq", "research", "uid-mixtral-6f9c4-4hnvq"))
+        await until(pilot, lambda: screen.is_mounted)
+        await pilot.press("e")
+        await until(pilot, lambda: "--served-model-name" in screen_text(app))
+        await until(pilot, lambda: "not sized: it has no node yet" in screen_text(app))

@@ -66,6 +66,9 @@ SCREENS: tuple[ScreenEntry, ...] = (
     ScreenEntry("doctor", "doctor:DoctorScreen", "what vops can reach, see and change"),
     ScreenEntry("settings", "settings:SettingsScreen", "what holds in this session", ("config", "set")),
     ScreenEntry("charts", "charts:ChartsScreen", "the last hour of a replica", ("chart",), About.REPLICA),
+    ScreenEntry(
+        "engine", "engine:EngineScreen", "a replica's arguments, and sizing", ("args", "arguments"), About.REPLICA
+    ),
     ScreenEntry("logs", "logs:LogsScreen", "the log of a replica", ("log",), About.REPLICA),
 )
 

@@ -52,6 +52,14 @@ class ReplicaScreen(PanedScreen):
         Binding("f", "fix", "Fix", id="replica.fix"),
         Binding("l", "logs", "Log", id="replica.logs"),
         Binding("c", "charts", "Charts", id="replica.charts"),
+        Binding(
+            "e",
+            "engine",
+            "Engine",
+            show=False,
+            id="replica.engine",
+            tooltip="Its arguments, and what sizing says of them",
+        ),
         Binding("p", "previous", "Previous", id="replica.previous"),
         *pane_keys("replica", PANES),
         Binding("r", "look", "Look again", show=False, id="replica.look"),
@@ -101,7 +109,9 @@ class ReplicaScreen(PanedScreen):
         self._row = row
         pace = slowness(replica)
         self.query_one("#state", Bar).show((Span(" "), *state_sentence(replica, row, pace)))
-        self.query_one("#identity", Bar).show((Span(" "), *identity_line(replica, row)))
+        self.query_one("#identity", Bar).show(
+            (Span(" "), *identity_line(replica, row)), (Span("e arguments ", Tone.DIM),)
+        )
         width = max(8, self.query_one("#numbers").size.width - 24)
         self.lines("numbers", number_lines(replica, row, picture.history(row.key), width))
         if pace.part is not None and pace.part is not self._blamed:
@@ -182,6 +192,9 @@ class ReplicaScreen(PanedScreen):
 
     def action_charts(self) -> None:
         self.ops.open("charts", self.ref)
+
+    def action_engine(self) -> None:
+        self.ops.open("engine", self.ref)
 
     def action_logs(self) -> None:
         self.post_message(LogsAsked(self.ref))
