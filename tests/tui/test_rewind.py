@@ -49,6 +49,17 @@ def test_memory_is_bounded_and_the_older_half_is_thinned_first() -> None:
     assert times[1] - times[0] > 5
 
 
+def test_what_has_not_changed_is_kept_once_and_every_frame_is_whole() -> None:
+    ring = Ring()
+    numbers = [msgspec.structs.replace(at(second), samples=at(0).samples[: second // 5]) for second in range(0, 50, 5)]
+    for snapshot in numbers:
+        ring.take(snapshot)
+    whole = sum(len(frame_of(snapshot).data) for snapshot in numbers)
+    assert ring.size < whole / 2
+    ring.take(at(50, pods=2))
+    assert [frame.snapshot for frame in ring.frames] == [*numbers, at(50, pods=2)]
+
+
 def test_a_very_large_cluster_keeps_what_concerns_gpus() -> None:
     many = tuple(
         msgspec.structs.replace(pod, spec=msgspec.structs.replace(pod.spec, containers=()))

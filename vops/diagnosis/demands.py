@@ -64,7 +64,19 @@ def pod_requests(spec: PodSpec) -> Amounts:
 
 def gpu_request(pod: Pod) -> int:
     """How many GPUs (of any kind) a pod asks for."""
+    if not _asks_for_devices(pod.spec):
+        return 0  # found without sums: nearly all pods of a large cluster are like that
     return int(sum(amount for name, amount in pod_requests(pod.spec).items() if is_gpu(name)))
+
+
+def _asks_for_devices(spec: PodSpec) -> bool:
+    """Whether any name has a domain, as those of all devices do."""
+    for container in (*spec.containers, *spec.init_containers):
+        resources = container.resources
+        for name in (*resources.limits, *resources.requests):
+            if "/" in name:
+                return True
+    return False
 
 
 def _of_containers(spec: PodSpec) -> dict[str, Decimal]:

@@ -44,14 +44,20 @@ def unpack(data: bytes) -> ClusterSnapshot:
 
 
 class Frame(NamedTuple):
-    """One instant of a recording that is not unpacked yet."""
+    """One instant of a recording that is not unpacked yet.
+
+    In memory, frames share parts that are the same in all of them: `shared` are their names, each with a snapshot of
+    nothing but that part. A frame of a file is whole.
+    """
 
     at: datetime
     data: bytes
+    shared: tuple[tuple[str, bytes], ...] = ()
 
     @property
     def snapshot(self) -> ClusterSnapshot:
-        return unpack(self.data)
+        parts = {name: getattr(unpack(part), name) for name, part in self.shared}
+        return msgspec.structs.replace(unpack(self.data), **parts)
 
 
 def frame_of(snapshot: ClusterSnapshot) -> Frame:

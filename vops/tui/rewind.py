@@ -1,7 +1,8 @@
 """The last hour in memory, and the way back through it: the same screens on an earlier instant.
 
 Frames are compressed snapshots, kept in a bounded number of bytes: when they are too many, every second one of the
-older half goes. Very large clusters keep only what concerns GPUs, since that is what the screens show.
+older half goes. What is as it was five seconds ago is kept once: numbers change, pods and nodes seldom do. Very large
+clusters keep only what concerns GPUs, since that is what the screens show.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from msgspec.structs import replace
 from vops.diagnosis.demands import gpu_request
 from vops.model.serving import vllm_container
 from vops.model.snapshot import ClusterSnapshot
-from vops.operations.recording import Frame, frame_of
+from vops.operations.recording import Frame, pack
 from vops.render.text import Span, Tone
 from vops.render.units import clock, duration
 
@@ -26,17 +27,24 @@ LARGE = 1_000
 """Pods beyond which frames hold only those that run vLLM or hold GPUs."""
 
 
+_SHARED = (
+    "pods", "nodes", "deployments", "replicasets", "statefulsets", "daemonsets", "related", "events", "logs",
+)  # fmt: skip
+"""What changes seldom, compared with the numbers."""
+
+
 class Ring:
     """The frames of the last hour; written by one thread and read by another, which sees a whole tuple."""
 
     def __init__(self, *, most_bytes: int = MOST_BYTES, span: timedelta = SPAN, step_s: float = STEP_S) -> None:
         self.frames: tuple[Frame, ...] = ()
         self._most_bytes, self._span, self._step_s = most_bytes, span, step_s
+        self._parts: dict[str, tuple[tuple[object, ...], bytes]] = {}
 
     @property
     def size(self) -> int:
         """Bytes of all frames."""
-        return sum(len(frame.data) for frame in self.frames)
+        return _size(self.frames)
 
     def take(self, snapshot: ClusterSnapshot) -> None:
         """Keeps a snapshot, if the last one that was kept is a step ago."""
@@ -44,13 +52,30 @@ class Ring:
         if last is not None and (snapshot.at - last).total_seconds() < self._step_s:
             return
         kept = tuple(frame for frame in self.frames if snapshot.at - frame.at <= self._span)
-        self.frames = self._thinned((*kept, frame_of(reduced(snapshot))))
+        self.frames = self._thinned((*kept, self._frame(reduced(snapshot))))
+
+    def _frame(self, snapshot: ClusterSnapshot) -> Frame:
+        shared = tuple((name, self._part(name, snapshot)) for name in _SHARED if getattr(snapshot, name))
+        return Frame(snapshot.at, pack(replace(snapshot, **dict.fromkeys(_SHARED, ()))), shared)
+
+    def _part(self, name: str, snapshot: ClusterSnapshot) -> bytes:
+        """One part of a snapshot packed, by the same bytes as in the last frame if it is the same."""
+        items = getattr(snapshot, name)
+        known = self._parts.get(name)
+        if known is None or known[0] != items:
+            known = self._parts[name] = items, pack(ClusterSnapshot(at=snapshot.at, **{name: items}))
+        return known[1]
 
     def _thinned(self, frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
-        while len(frames) > 2 and sum(len(frame.data) for frame in frames) > self._most_bytes:
+        while len(frames) > 2 and _size(frames) > self._most_bytes:
             half = max(2, len(frames) // 2)
             frames = (*frames[:half:2], *frames[half:])
         return frames
+
+
+def _size(frames: Sequence[Frame]) -> int:
+    parts = {id(part): len(part) for frame in frames for _, part in frame.shared}
+    return sum(len(frame.data) for frame in frames) + sum(parts.values())
 
 
 def reduced(snapshot: ClusterSnapshot) -> ClusterSnapshot:
