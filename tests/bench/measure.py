@@ -70,6 +70,12 @@ def ratios(ours: Spread, theirs: Spread) -> str:
     return f"{ours.median / theirs.median:.2f} (CPU {cpu:.2f})"
 
 
+def slope(points: Sequence[tuple[float, float]]) -> float:
+    """How much the second number grows with the first: least squares."""
+    times, values = zip(*points, strict=True)
+    return statistics.linear_regression(times, values).slope if len(points) > 1 else 0.0
+
+
 def _cpu_s() -> float:
     """The CPU time of this process and of those that it has waited for."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
