@@ -152,6 +152,8 @@ _BLIND = lazy_pattern(
 )
 """What vLLM says at its very beginning where it sees no GPU: it gets no further, and its log ends soon after."""
 
+_BLIND_WORDS = ("No platform", "NVML Shared", "libcuda.so")
+_CALM = ("DEBUG", "INFO")
 _BEGINNING = 15
 
 
@@ -204,6 +206,11 @@ class Notices:
                 last.error, message=f"{last.error.message} {line.text.strip()}"[:1_500]
             )
             last.more -= 1
+            return
+        calm = line.level in _CALM or line.text.startswith("INFO:")
+        if calm and not any(word in line.text for word in _BLIND_WORDS):
+            if last is not None:
+                last.more = 0
             return
         transient, blind = _TRANSIENT.search(line.text) is not None, _BLIND.search(line.text) is not None
         if transient or blind or _LOOSE.search(line.text):
