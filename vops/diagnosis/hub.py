@@ -79,7 +79,7 @@ NO_WAY = lazy_pattern(
     r"|too many failures in parallel"
     r"|LocalEntryNotFoundError|Connection error, and we cannot find|downloading using .hf_transfer|Cannot reach"
     r"|trying to locate the files? on the Hub|does not seem to be (?:served by|on)|CAS service error"
-    r"|ReqwestMiddleware|[Rr]eqwest::Error"
+    r"|HarmonyError: error downloading|downloading or loading vocab|ReqwestMiddleware|[Rr]eqwest::Error"
     r"|File reconstruction error|Data processing error"
 )
 WAYS = (
@@ -93,7 +93,7 @@ WAYS = (
 _STORE = lazy_pattern(
     r"huggingface|hf\.co|xethub|We couldn't connect|/resolve/|\bCAS\b|amazonaws|s3[.:/-]|googleapis|blob\.core\.windows"
     r"|modelscope|boto|gcsfs|curl: |wget: |[Hh]ub\b|kserve|storage_initializer|download failed|transformers/utils/hub"
-    r"|hf_xet|hf_transfer|LocalEntryNotFound"
+    r"|openai_harmony|openaipublic|vocab file|hf_xet|hf_transfer|LocalEntryNotFound"
 )
 
 

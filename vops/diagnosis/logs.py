@@ -210,6 +210,9 @@ _KV_TOKENS = lazy_pattern(r"[GCX]PU KV cache size: ([\d,]{1,20}) tokens", re.ASC
 _KV_BLOCKS = lazy_pattern(r"# \w+ blocks: (\d{1,12}), # CPU blocks", re.ASCII)
 _ACCESS = lazy_pattern(r'INFO: +\S{1,80} - "GET (\S{1,200}) HTTP/[\d.]{1,4}" ([45]\d\d)', re.ASCII)
 _RUNNING = lazy_pattern(r".{0,40}Avg prompt throughput: .{0,160}Running: (\d{1,9}) reqs", re.ASCII)
+_SAYS_NOTHING = lazy_pattern(r"(?:.{0,120}: )?(?:line \d+: +\d+ )?Aborted\b.{0,40}$", re.ASCII)
+"""A shell's word for a child that gave up: why stands above it."""
+
 _V0_BLOCK_TOKENS = 16
 _MOST_REFUSED = 32
 
@@ -225,7 +228,7 @@ def read_log(text: str) -> LogReading:
             notices.read(line)
     found = [*collector.finish(), *notices.fatal(started=reader.started), *failure_of(component, notices.errors, count)]
     failing = reader.failing or collector.unfinished
-    if not any(chain.root for chain in found):
+    if not any(chain.root and not _SAYS_NOTHING.match(chain.root.message) for chain in found):
         found += [*collector.cut(), *notices.loose(count, started=reader.started and not failing)]
     reading = reader.reading(count, component, found, notices.said)
     failing = not reading.ready and (failing or reading.root is not None or reading.wrapper is not None)

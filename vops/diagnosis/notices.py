@@ -90,6 +90,7 @@ _LOOSE = lazy_pattern(
     # CUDA's, the driver's and Ray's
     r"|CUDA out of memory\. Tried to allocate|CUDA error: |no kernel image is available|Driver/library version mismatch"
     r"|NIXL is not available|No available node types can fulfill resource request"
+    r"|hipErrorNoBinaryForGpu|nvshmem.{0,200}(?:non-zero status|failed|error)|ibv_\w{1,30} failed"
     r"|client socket has (?:timed out|failed)|ninja: build stopped|nvcc fatal"
     r"|Worker exit type: SYSTEM_ERROR|killed due to the node running low on memory",
     re.ASCII,

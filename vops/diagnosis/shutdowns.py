@@ -40,6 +40,12 @@ _SERVING = (
 _SERVING_WITHIN = ("Engine process (pid", "AsyncEngineDeadError", "(engine dead)")
 """What is said of an engine that dies after its start only: such a log begins where the server was up already."""
 
+_REQUESTS = ("serving_", "async_llm", "launcher", "serving.")
+_LOST = lazy_pattern(
+    r"CUDA error: (?:an illegal|unspecified launch|device-side|uncorrectable|misaligned|an unspecified|hardware stack)"
+)
+"""What no process survives: nothing that it asks of its GPU works after it."""
+
 _KERNEL = lazy_pattern(r".{0,300}: block: \[[\d,]{5,40}\], thread: \[[\d,]{5,40}\] Assertion `", re.ASCII)
 """What a kernel prints whose assertion fails: nothing on that GPU works after it."""
 
@@ -50,6 +56,7 @@ _FATAL = (
     "terminate called ",
     "!!!!!!! Segfault encountered",
     "*** SIG",
+    "Got fatal signal from worker processes",
     "Fatal Python error: ",
 )
 """What is said when an engine's process ends of an error, whatever it was."""
@@ -106,10 +113,12 @@ class Endings:
 
     def _read_death(self, line: Line) -> None:
         text = line.text
+        if "EngineDeadError" in text and line.place.startswith(_REQUESTS):
+            self.after_start = True
         if text.startswith(_SERVING) or any(word in text for word in _SERVING_WITHIN):
             self.after_start = True
             self._died(line, None)
-        elif "EngineDeadError" in text or text.startswith(_FATAL) or ("Assert" in text and _KERNEL.match(text)):
+        elif "EngineDeadError" in text or text.startswith(_FATAL) or _lost(line):
             self._died(line, None)
         elif ("Killed" in text or "with signal" in text) and (signal := _SIGNALLED.match(text)):
             self._died(line, -_SIGNALS.get(signal[1] or "SIGKILL", 9))
@@ -122,3 +131,10 @@ class Endings:
         self.engine_died_line = self.engine_died_line or line.number
         if self.child_exit_code is None:
             self.child_exit_code = code
+
+
+def _lost(line: Line) -> bool:
+    """Whether a kernel failed in a way that no process survives."""
+    if "Assert" in line.text and _KERNEL.match(line.text):
+        return True
+    return "CUDA error: " in line.text and line.level in ("ERROR", "CRITICAL") and _LOST.search(line.text) is not None

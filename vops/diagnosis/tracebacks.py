@@ -346,8 +346,10 @@ class _Reader:
         if self._open is None:
             return
         type_, number, _ = self._open
-        self._errors.append(LoggedError(type_, _fold(self._message), number, self.process, tuple(self._frames)))
+        message = _fold(self._message) or without_secrets(self._code)  # an assertion without words shows its code
+        self._errors.append(LoggedError(type_, message, number, self.process, tuple(self._frames)))
         self._frames.clear()
+        self._code = ""
         self._during.append(self._next_during)
         self._open, self._message, self._linked, self._next_during = None, [], False, False
 

@@ -43,6 +43,10 @@ FIRES: dict[str, Case] = {
     "weights-reader-failed": failed_at("safetensors/torch.py", "load_file", "OverflowError: int too big"),
     "cut-in-a-trial-run": failed_at("vllm/v1/worker/gpu_model_runner.py", "profile_run", "    x = self._dummy_run("),
     "cache-server-unreachable": failed_at("lmcache/connector.py", "f", "ConnectionRefusedError: [Errno 111] refused"),
+    "engine-ended-early": printed(
+        STARTING + "CRITICAL 04-08 04:00:01 [core_client.py:361] Got fatal signal from worker processes, shutting down."
+    ),
+    "built-for-another-cpu": printed("INFO 11-24 02:00:00 [a.py:1] hello", exit_code=132),
     "ray-node-lost": printed(NODE_DEAD),
     "engine-step-timed-out": printed(TIMED_OUT),
     "engine-wedged-by-log": serves(SERVED + STATS.format(8) + WAITED),
@@ -63,6 +67,8 @@ NEAR_MISSES: dict[str, Case] = {
     ),
     "cut-in-a-trial-run": failed_at("vllm/v1/worker/gpu_model_runner.py", "execute_model", "    x = self.model("),
     "cache-server-unreachable": failed_at("lmcache/connector.py", "f", "ValueError: unsupported url"),
+    "engine-ended-early": printed(STARTING),
+    "built-for-another-cpu": printed("INFO 11-24 02:00:00 [a.py:1] hello", exit_code=139),
     "ray-node-lost": printed("(raylet) The node with node id: 0f21 and address: 10.0.0.51 has joined the cluster."),
     # an idle one waits for work
     "engine-wedged-by-log": serves(SERVED + STATS.format(0) + WAITED),

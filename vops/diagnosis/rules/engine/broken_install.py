@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from vops.diagnosis import deaths, evidence
 from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Confidence
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
@@ -56,6 +57,7 @@ _BROKEN = lazy_pattern(
     r"|Only one platform plugin|not available or outdated"
     r"|(?:[Kk]ernels?|[Pp]ackages?|[Ll]ibrary|[Mm]odules?) (?:are|is) not (?:available|installed)"
 )
+_ILLEGAL_EXIT, _ILLEGAL_CHILD = 132, -4
 _SIGNATURE = lazy_pattern(f"{_BROKEN.pattern}|{_COMPILER.pattern}")
 
 
@@ -70,6 +72,32 @@ def broken_install(replica: Replica) -> Verdict | None:
         f"The software in the image of {replica.name} does not fit together: {deaths.quoted(hit, 140)}",
         deaths.steps(replica, "Use an image that is whole", *_advice(hit)),
         evidence.container_field(replica, "image", replica.container.image),
+    )
+
+
+@rule(cause="broken-install", branch=Branch.DIED, order=63)
+def built_for_another_cpu(replica: Replica) -> Verdict | None:
+    """A container that ended of an instruction which its CPU does not have (SIGILL)."""
+    log, death = replica.death_log, replica.last_death
+    code = death.exit_code if death is not None and replica.observed else 0
+    child = log.child_exit_code if log is not None else None
+    if (code != _ILLEGAL_EXIT and child != _ILLEGAL_CHILD) or (log is not None and log.root is not None):
+        return None
+    return Verdict(
+        summary=f"{replica.name} ended of an instruction that the CPU of its node does not have",
+        evidence=(
+            *evidence.exit_status(replica),
+            evidence.container_field(replica, "image", replica.container.image),
+        ),
+        confidence=Confidence.PROBABLE,
+        fixes=(
+            deaths.steps(
+                replica,
+                "Use an image that was built for this CPU",
+                "vLLM's images for CPUs need AVX-512 (or AVX2 in newer ones): see lscpu on the node, and choose a node "
+                "that has it, or an image built without.",
+            ),
+        ),
     )
 
 

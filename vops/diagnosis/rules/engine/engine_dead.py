@@ -129,6 +129,30 @@ def engine_failed(replica: Replica) -> Verdict | None:
     )
 
 
+@rule(cause="engine-dead", branch=Branch.DIED, needs={Source.LOGS}, order=100, last_resort=True)
+def engine_ended_early(replica: Replica) -> Verdict | None:
+    """An engine whose process went away before the server was up, without a word."""
+    log = replica.death_log
+    if log is None or log.root is not None or log.ready or not log.engine_died:
+        return None
+    return Verdict(
+        summary=f"A process of the engine of {replica.name} ended during {log.stage}, and nothing in the log says why",
+        evidence=(
+            evidence.death_line(replica, log.engine_died_line or 0, "the engine's process ended unexpectedly"),
+            *evidence.exit_status(replica),
+        ),
+        confidence=Confidence.POSSIBLE,
+        fixes=(
+            remedies.advice(
+                "Find what ended it",
+                "See the lines before (kubectl logs --previous --tail=2000): its own error stands above the server's.",
+                "Without one it was killed or crashed: look for an out-of-memory kill or an Xid on the node (dmesg), "
+                "and start with env PYTHONFAULTHANDLER=1.",
+            ),
+        ),
+    )
+
+
 @rule(cause="engine-dead", branch=Branch.DIED, order=66, even_when_ready=True)
 def engine_crashed_silently(replica: Replica) -> Verdict | None:
     log, death = replica.death_log, replica.last_death

@@ -9,6 +9,8 @@ FAILED = lazy_pattern(
     r"|DistBackendError|DistNetworkError|DistStoreError|[Gg]loo|TCPStore|Watchdog caught|^Watchdog: "
     r"|RPC call to \w{1,40} timed out|ProcessGroup|connectFullMesh|Connection closed by (?:remote )?peer"
     r"|Broken pipe \(errno|init_process_group|client socket has (?:failed|timed out)|recvValue failed"
+    r"|DeepEP .{0,40}(?:error|timeout)|[Nn][Vv][Ss][Hh][Mm][Ee][Mm]|ibv_\w{1,30} failed|\bfi_\w{1,30} failed"
+    r"|\bEFA\b.{0,60}failed"
     r"|[Cc]ustom allreduce|custom_all_?reduce|peer access is not supported"
     r"|peer-to-peer access from|Barrier (?:departure )?timed out"
 )
