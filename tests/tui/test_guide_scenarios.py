@@ -16,7 +16,6 @@ from stills import opener_of
 from textual.pilot import Pilot
 from textual.widget import Widget
 from textual.widgets import Input
-from textual.widgets._footer import FooterKey
 
 from tests.tui.conftest import screen_text
 from vops.lab.clock import LabClock
@@ -24,6 +23,7 @@ from vops.lab.world import Lab
 from vops.operations.runs import Ending
 from vops.settings import Settings
 from vops.tui.app import VopsApp
+from vops.tui.widgets.hints import Hints
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "tui.md"
 ROW = re.compile(
@@ -68,8 +68,7 @@ def walks() -> list[Walk]:
 
 def offered(app: VopsApp) -> set[str]:
     """The keys that the screen names: in a footer, as far as it is to be seen, and in the frames."""
-    shown = [key for key in app.screen.query(FooterKey) if key.region.right <= app.size.width and not key.disabled]
-    keys = {key.key_display for key in shown}
+    keys = {hint.shown for hints in app.screen.query(Hints) for hint in hints.seen if hint.enabled}
     for widget in app.screen.query(Widget):
         keys |= _hinted(widget.border_subtitle) | _hinted(widget.border_title)
     return {"enter" if key == "⏎" else key for key in keys}

@@ -11,7 +11,6 @@ from textual.binding import Binding
 from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer
 
 from vops.diagnosis.facts import Facts
 from vops.errors import VopsError
@@ -21,6 +20,7 @@ from vops.render.text import Line, Span, Tone
 from vops.render.truth import cost_line, outage_line, pane_line, truth_line
 from vops.tui.feed import Picture
 from vops.tui.widgets.bar import Bar
+from vops.tui.widgets.hints import Hints
 from vops.tui.widgets.prompt import Prompt
 from vops.tui.widgets.tones import content, drawable
 
@@ -48,7 +48,7 @@ class OpsScreen(Screen[None]):
         yield from self.body()
         yield Prompt(self.ops.commander.candidates, self.ops.commander.history, widget_id="prompt")
         yield Bar(widget_id="truth")
-        yield Footer(show_command_palette=False, compact=True)
+        yield Hints()
 
     def body(self) -> Iterable[Widget]:
         """The widgets between the header and the truth line."""
