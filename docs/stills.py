@@ -28,6 +28,7 @@ from vops.lab.world import Lab
 from vops.model.snapshot import ClusterSnapshot, Source
 from vops.operations.observe import observe
 from vops.operations.session import Session
+from vops.ports import Cost
 from vops.settings import Settings
 from vops.tui.app import VopsApp
 from vops.tui.connection import Opener
@@ -97,8 +98,8 @@ class StillObserver:
     def focus(self, visible: set[tuple[str, str]]) -> None:
         return None
 
-    def cost(self) -> tuple[int, float]:
-        return 7, 2.0
+    def cost(self) -> Cost:
+        return Cost(7, 2.0)
 
 
 def opener_of(lab: Lab) -> Opener:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -16,6 +16,25 @@ from vops.model.hub import HubListing
 from vops.model.resources import Decoded, Kind
 from vops.model.serving import EngineSample, GpuSample
 from vops.model.snapshot import SourceStatus
+
+
+class Cost(NamedTuple):
+    """What looking costs an API server: watches that stand, scrapes and bytes a second; None is not known."""
+
+    watches: int | None = None
+    requests_per_s: float | None = None
+    bytes_per_s: float | None = None
+
+
+class Meter:
+    """Counts what came in over the connections to one API server, for whoever shows what looking costs."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+    def add(self, size: int) -> None:
+        self.bytes += size
+
 
 Document = dict[str, Any]
 """A Kubernetes object, or a part of one, as plain JSON."""

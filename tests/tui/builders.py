@@ -51,6 +51,7 @@ from vops.planning.changes import patch_change
 from vops.planning.guards import Guard
 from vops.planning.patches import Edit
 from vops.planning.plan import Decision, Identity, Plan, PlannedStep, Risk
+from vops.ports import Cost
 from vops.settings import Settings
 
 NOW = datetime(2026, 3, 14, 3, 12, 45, tzinfo=UTC)
@@ -358,8 +359,8 @@ class StubObserver:
     def focus(self, visible: set[tuple[str, str]]) -> None:
         self.visible = visible
 
-    def cost(self) -> tuple[int, float]:
-        return 6, 4.0
+    def cost(self) -> Cost:
+        return Cost(6, 4.0)
 
     def show(self, snapshot: ClusterSnapshot) -> None:
         self._snapshot = snapshot

@@ -5,13 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.tui import builders
 from tests.tui.conftest import GATED, app_on, painted, screen_text, until
-from vops.model.resources import Ref
-from vops.render.charts import SERIES, Window, chart_lines, mark_lines, page_lines
+from tests.unit.diagnosis import cluster_parts as parts
+from tests.unit.diagnosis.scaling_parts import QUERY, about, keda_hpa, scaled, workload
+from vops.model.resources import Container, PodSpec, Ref, Workload
+from vops.render.charts import SERIES, Window, change_lines, chart_lines, mark_lines, page_lines
 from vops.render.history import History
+from vops.render.marks import Mark, marks_of
 from vops.render.text import plain
 from vops.tui.screens.charts import ChartsScreen
 from vops.tui.screens.diagnosis import DiagnosisScreen
@@ -52,14 +56,63 @@ def test_a_series_without_a_value_draws_nothing_and_says_so() -> None:
     assert row[1].text == "\u2800" * 4
 
 
-def test_events_are_letters_at_their_moment_with_what_they_mean() -> None:
-    pod = builders.fleet_snapshot().pods[0]
-    events = [builders.event(pod, "Killing", "x", seen=30), builders.event(pod, "Pulled", "x", seen=30)]
+def mark(letter: str, age: float, what: str = "") -> Mark:
+    return Mark(builders.ago(seconds=age), letter, f"means {letter}", what)
+
+
+def test_what_happened_is_a_letter_at_its_moment_with_what_it_means() -> None:
     end = builders.NOW.timestamp()
-    row, legend = mark_lines(events, Window(end - 60, end, 10))
+    window = Window(end - 60, end, 10)
+    row, legend = mark_lines([mark("K", 30), mark("S", 90)], window)
     assert row[1].text == "     K    "
-    assert legend[0].text.strip() == "K a container was ended"
-    assert mark_lines([], Window(end - 60, end, 10)) == []
+    assert legend[0].text.strip() == "K means K"
+    assert mark_lines([], window) == []
+    crowded, _ = mark_lines([mark("C", 30), mark("u", 30)], window)
+    assert crowded[1].text == "     C    ", "a change is what one looks for"
+
+
+def test_the_last_change_is_told_in_words() -> None:
+    told = plain(change_lines([mark("C", 300, "revision 4: image"), mark("u", 10)], builders.NOW))
+    assert told == "changed   C 5m ago  means C  revision 4: image\n"
+    assert change_lines([mark("u", 10)], builders.NOW) == []
+
+
+def revised(item: Workload, number: int, age_s: float, *args: str) -> Workload:
+    """A ReplicaSet of that revision, which starts vLLM with `args`."""
+    annotations = {"deployment.kubernetes.io/revision": str(number)}
+    created = parts.NOW - timedelta(seconds=age_s)
+    meta = msgspec.structs.replace(item.metadata, annotations=annotations, creation_timestamp=created)
+    server = Container(name="vllm", image="vllm/vllm-openai:v0.25.1", command=("vllm", "serve", "m/llama"), args=args)
+    template = msgspec.structs.replace(item.spec.template, spec=PodSpec(containers=(server,)))
+    return msgspec.structs.replace(item, metadata=meta, spec=msgspec.structs.replace(item.spec, template=template))
+
+
+def test_pod_workload_autoscaler_and_node_leave_their_marks() -> None:
+    """A revision with other arguments, a death, a lost node, a cordon, a rescale and a start: each at its time."""
+    old, new = parts.replicaset(revision="old"), parts.replicaset(revision="new")
+    old, new = revised(old, 3, 5000, "--max-model-len", "8192"), revised(new, 4, 900, "--max-model-len", "4096")
+    dead = parts.ended(137, reason="OOMKilled", ended_s=200)
+    server = parts.pod(owner="llama", status=parts.running(180, ready=True, restarts=1) | {"lastState": dead})
+    node = parts.node(ready=False)
+    lost = msgspec.structs.replace(node.status.conditions[0], last_transition_time=parts.NOW - timedelta(seconds=100))
+    node = msgspec.structs.replace(node, status=msgspec.structs.replace(node.status, conditions=(lost,)))
+    cordoned = about("Node", "gpu-1", "NodeNotSchedulable", "cordoned", age_s=300)
+    of_node = msgspec.structs.replace(cordoned.involved_object, namespace="")
+    events = (
+        parts.event("Started", "Started container", age_s=180),
+        about("HorizontalPodAutoscaler", "keda-hpa-llama", "SuccessfulRescale", "New size: 2", age_s=400),
+        msgspec.structs.replace(cordoned, involved_object=of_node),
+    )
+    facts = parts.world(server, node, workload(1), old, new, scaled(QUERY), keda_hpa(), *events)
+    marks = marks_of(parts.the_replica(facts))
+    assert [(item.letter, item.what) for item in marks] == [
+        ("C", "revision 4: arguments"),
+        ("A", "New size: 2"),
+        ("X", "cordoned"),
+        ("D", "exit 137 OOMKilled"),
+        ("S", "Started container"),
+        ("N", ""),
+    ]
 
 
 def test_a_page_fits_its_room_and_names_both_ends_of_the_axis() -> None:

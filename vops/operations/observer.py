@@ -8,6 +8,7 @@ nothing but cancellation ends the observer.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeAlias
 
@@ -40,9 +41,10 @@ from vops.operations.scraper import Scraper
 from vops.operations.scraping import GPU_INTERVAL_S, Schedule
 from vops.operations.session import Session
 from vops.operations.telemetry import Telemetry
-from vops.ports import Changed
+from vops.ports import Changed, Cost
 
 TRY_AGAIN_S = 5.0
+METERED_S = 10
 Followed: TypeAlias = (
     Collection[Pod]
     | Collection[Node]
@@ -85,6 +87,7 @@ class Observer:
             changed=self._changed,
             begin=self._listed,
         )
+        self._read = deque([(self._clock.monotonic(), session.meter.bytes)], maxlen=METERED_S + 1)
         self._version = ""
         self._revision, self._pressing = 1, 1
         self._news, self._pressed = asyncio.Event(), asyncio.Event()
@@ -143,10 +146,15 @@ class Observer:
         """The replicas that somebody looks at now: they are scraped first."""
         self._schedule.focus(frozenset(visible))
 
-    def cost(self) -> tuple[int, float]:
-        """What looking costs: watches that stand, and scrapes a second over the last 10 s."""
+    def cost(self) -> Cost:
+        """What looking costs: watches that stand; scrapes and bytes a second over the last 10 s."""
         watches = sum(item.status.state is SourceState.LIVE for item in self._collections)
-        return watches, self._budget.spent_per_s
+        return Cost(watches, self._budget.spent_per_s, self._bytes_per_s())
+
+    def _bytes_per_s(self) -> float | None:
+        """None until there is a while to divide by."""
+        (began, before), (now, bytes_now) = self._read[0], self._read[-1]
+        return (bytes_now - before) / (now - began) if now > began else None
 
     # --- running it ---
 
@@ -280,6 +288,7 @@ class Observer:
     async def _keep_time(self) -> None:
         """Marks what has grown too old; says so once."""
         now = self._clock.now()
+        self._read.append((self._clock.monotonic(), self._session.meter.bytes))
         pace = self._schedule.pace()
         aged = False
         for key, history in self._telemetry.histories.items():

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from msgspec import structs
 
 from vops.adapters.clock import MachineClock as MachineClock
-from vops.ports import Clock, Cluster, Engine, Gpus, Hub, Metrics, Notifier
+from vops.ports import Clock, Cluster, Engine, Gpus, Hub, Meter, Metrics, Notifier
 from vops.settings import Settings
 
 
 @dataclass(frozen=True)
 class Session:
-    """One context of one cluster, with every way to look at it; `hub_url` is that of the lab's own Hub."""
+    """One context of one cluster, with every way to look at it.
+
+    `hub_url` is that of the lab's own Hub, `meter` counts what comes from the API server.
+    """
 
     cluster: Cluster
     engine: Engine
@@ -27,6 +30,7 @@ class Session:
     clock: Clock
     settings: Settings
     hub_url: str = ""
+    meter: Meter = field(default_factory=Meter)
     notifier: Notifier | None = None
     """None on the lab, which tells nobody."""
 
@@ -46,28 +50,29 @@ async def open_session(
     Raises InputError (kubeconfig), UsageError (context, scenario); an unreachable server shows at the first request.
     """
     async with AsyncExitStack() as stack:
+        meter = Meter()
         if not settings.lab:
             from vops.adapters.webhooks import Webhooks
 
-            found = _joined(await _cluster(settings, stack), settings, clock or MachineClock(), stack)
-            yield replace(found, notifier=Webhooks())
+            found = _joined(await _cluster(settings, stack, meter), settings, clock or MachineClock(), stack)
+            yield replace(found, notifier=Webhooks(), meter=meter)
             return
-        cluster, hub_url, prometheus_url = await _lab(settings, stack, apart=lab_apart)
+        cluster, hub_url, prometheus_url = await _lab(settings, stack, meter, apart=lab_apart)
         known = settings if settings.prometheus_url else structs.replace(settings, prometheus_url=prometheus_url)
-        yield replace(_joined(cluster, known, clock or MachineClock(), stack), hub_url=hub_url)
+        yield replace(_joined(cluster, known, clock or MachineClock(), stack), hub_url=hub_url, meter=meter)
 
 
-async def _cluster(settings: Settings, stack: AsyncExitStack) -> Cluster:
+async def _cluster(settings: Settings, stack: AsyncExitStack, meter: Meter) -> Cluster:
     from vops.adapters.kube import connect
 
     cluster = await connect(
-        settings.kubeconfig, settings.context, readonly=settings.readonly, timeout_s=settings.timeout_s
+        settings.kubeconfig, settings.context, readonly=settings.readonly, timeout_s=settings.timeout_s, meter=meter
     )
     stack.push_async_callback(cluster.close)
     return cluster
 
 
-async def _lab(settings: Settings, stack: AsyncExitStack, *, apart: bool) -> tuple[Cluster, str, str]:
+async def _lab(settings: Settings, stack: AsyncExitStack, meter: Meter, *, apart: bool) -> tuple[Cluster, str, str]:
     """The lab's cluster, and where its Hub and its Prometheus (empty where it has none) are."""
     from vops.adapters.kube import KubeCluster
     from vops.lab.apart import LabApart
@@ -81,7 +86,7 @@ async def _lab(settings: Settings, stack: AsyncExitStack, *, apart: bool) -> tup
         lab = await Lab.start(settings.lab)
         stack.push_async_callback(lab.stop)
     cluster = KubeCluster.at(
-        lab.url, lab.token, context="lab", readonly=settings.readonly, timeout_s=settings.timeout_s
+        lab.url, lab.token, context="lab", readonly=settings.readonly, timeout_s=settings.timeout_s, meter=meter
     )
     stack.push_async_callback(cluster.close)
     return cluster, lab.hub_url, lab.prometheus_url

@@ -9,25 +9,14 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from vops.model.resources import Event
 from vops.render import units
 from vops.render.history import History
+from vops.render.marks import Mark
 from vops.render.text import Line, Span, Tone, fit, line
 
 _DOTS = ((0x40, 0x04, 0x02, 0x01), (0x80, 0x20, 0x10, 0x08))
 """Bits of a braille cell by column, then from the lowest dot up; the lowest row of a cell is `0x40` and `0x80`."""
 _BLANK = 0x2800
-_MARKS: dict[str, tuple[str, str]] = {
-    "Started": ("S", "a container started"),
-    "Killing": ("K", "a container was ended"),
-    "BackOff": ("B", "restarts are put off"),
-    "Unhealthy": ("u", "a probe failed"),
-    "ScalingReplicaSet": ("R", "a rollout or a scaling"),
-    "SuccessfulRescale": ("A", "the autoscaler scaled"),
-    "NodeNotReady": ("N", "the node was lost"),
-    "Evicted": ("E", "the pod was evicted"),
-    "Preempted": ("P", "the pod was preempted"),
-}
 HOLDS_S = 45.0
 """How long a value is drawn on when the next one is late."""
 LABEL = 9
@@ -67,16 +56,16 @@ SERIES: tuple[Series, ...] = (
 )
 
 
-def page_lines(history: History, events: Iterable[Event], now: datetime, width: int, height: int) -> list[Line]:
-    """All series over one axis, as many rows each as `height` allows, and the marks below."""
+def page_lines(history: History, marks: Sequence[Mark], now: datetime, width: int, height: int) -> list[Line]:
+    """All series over one axis, as many rows each as `height` allows, and below what happened and changed last."""
     if len(history.at) < 2:
         return [line(Span("nothing to draw yet: numbers come with the second scrape", Tone.DIM))]
     window = Window(history.at[0], max(history.at[-1], now.timestamp()), max(8, width - LABEL - 1))
-    rows = max(1, (height - 4) // len(SERIES) - 1)
+    rows = max(1, (height - 5) // len(SERIES) - 1)
     lines: list[Line] = []
     for series in SERIES:
         lines += chart_lines(series, getattr(history, series.name), history.at, window, rows)
-    return [*lines, *mark_lines(events, window), axis_line(window)]
+    return [*lines, *mark_lines(marks, window), axis_line(window), *change_lines(marks, now)]
 
 
 def chart_lines(
@@ -126,21 +115,39 @@ def _cell(levels: Sequence[int], column: int, row: int) -> str:
     return chr(_BLANK + bits)
 
 
-def mark_lines(events: Iterable[Event], window: Window) -> list[Line]:
-    """A letter where something happened, and below what the letters mean."""
-    row, meant = [" "] * window.width, dict[str, str]()
-    for event in events:
-        mark = _MARKS.get(event.reason)
-        column = window.column(event.last_seen.timestamp()) if event.last_seen else None
-        if mark is not None and column is not None:
-            row[column] = mark[0]
-            meant[mark[0]] = mark[1]
+def mark_lines(marks: Iterable[Mark], window: Window) -> list[Line]:
+    """A letter where something happened, and below what the letters mean; of several in a column the last change."""
+    row, meant, changed = [" "] * window.width, dict[str, str](), set[int]()
+    for mark in marks:
+        column = window.column(mark.at.timestamp())
+        if column is None:
+            continue
+        meant[mark.letter] = mark.means
+        if mark.is_change or column not in changed:
+            row[column] = mark.letter
+        changed |= {column} if mark.is_change else set()
     if not meant:
         return []
     legend = "  ".join(f"{letter} {means}" for letter, means in sorted(meant.items()))
     return [
         line(Span(f"{fit('events', LABEL)} ", Tone.DIM), Span("".join(row), Tone.WARN)),
         line(Span(" " * (LABEL + 1) + legend, Tone.DIM)),
+    ]
+
+
+def change_lines(marks: Sequence[Mark], now: datetime) -> list[Line]:
+    """The last change, which is the cause of what follows more often than anything else."""
+    last = next((mark for mark in reversed(marks) if mark.is_change), None)
+    if last is None:
+        return []
+    ago = units.duration(units.age_s(last.at, now))
+    return [
+        line(
+            Span(f"{fit('changed', LABEL)} ", Tone.DIM),
+            Span(f"{last.letter} {ago} ago  ", Tone.WARN),
+            Span(last.means),
+            Span(f"  {last.what}" if last.what else "", Tone.DIM),
+        )
     ]
 
 

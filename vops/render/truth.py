@@ -84,17 +84,27 @@ def outage_line(sources: Sequence[SourceStatus], now: datetime) -> Line:
     )
 
 
+def _short_bytes(size: float) -> str:
+    """`820B`, `41kB`, `1.2MB`."""
+    if size < 1000:
+        return f"{size:.0f}B"
+    return f"{size / 1e3:.0f}kB" if size < 1e6 else f"{size / 1e6:.1f}MB"
+
+
 LATE_S = 0.1
 """A key press that waits longer than this is noticed."""
 
 
-def cost_line(watches: int | None, requests_per_s: float | None, lag_s: float = 0.0) -> Line:
+def cost_line(
+    watches: int | None, requests_per_s: float | None, bytes_per_s: float | None = None, *, lag_s: float = 0.0
+) -> Line:
     """What looking costs the API server, and how long a key press may wait here."""
     if watches is None and requests_per_s is None:
         return ()
     rate = units.UNKNOWN if requests_per_s is None else f"{requests_per_s:.0f}"
+    read = "" if bytes_per_s is None else f"{_short_bytes(bytes_per_s)}/s · "
     late = lag_s >= LATE_S
     return (
-        Span(f"{units.count(watches)} watches · {rate} req/s · ", Tone.DIM),
+        Span(f"{units.count(watches)} watches · {rate} req/s · {read}", Tone.DIM),
         Span(f"{'▲ ' if late else ''}lag {lag_s * 1000:.0f}ms ", Tone.WARN if late else Tone.DIM),
     )

@@ -50,12 +50,10 @@ def rollout_lines(workload: WorkloadFacts) -> list[Line]:
     """Strategy and what it comes to, conditions, then the revisions, the newest first."""
     found = workload.workload
     lines = [*_strategy(workload), *_conditions(found)]
-    revisions = sorted(workload.replicasets, key=_revision, reverse=True)
+    revisions = sorted(workload.replicasets, key=revision, reverse=True)
     if revisions:
         lines += [(), line(Span("revisions", Tone.DIM))]
-        lines += [
-            _revision_line(item, _revision(item) == _revision(revisions[0])) for item in revisions[:MOST_REVISIONS]
-        ]
+        lines += [_revision_line(item, revision(item) == revision(revisions[0])) for item in revisions[:MOST_REVISIONS]]
     elif found.status.update_revision:
         moving = found.status.current_revision != found.status.update_revision
         lines.append(line(Span("revision  ", Tone.DIM), found.status.update_revision, " rolling out" if moving else ""))
@@ -93,7 +91,8 @@ def _conditions(found: Workload) -> Iterator[Line]:
         yield line(Span(f"{'▲' if fails else '·'} {condition.type} {condition.status}  ", tone), Span(said, tone))
 
 
-def _revision(item: Workload) -> int:
+def revision(item: Workload) -> int:
+    """The number of a ReplicaSet's template; 0 where it has none."""
     text = item.metadata.annotations.get(_REVISION, "")
     return int(text) if text.isdecimal() else 0
 
@@ -104,7 +103,7 @@ def _revision_line(item: Workload, newest: bool) -> Line:
     pods = f"{item.status.ready_replicas}/{item.status.replicas}" if item.status.replicas else ""
     cause = one_line(item.metadata.annotations.get(_CAUSE, ""), 80)
     return line(
-        Span(f"  {_revision(item) or '–':>3}  ", Tone.STRONG if newest else Tone.DIM),
+        Span(f"  {revision(item) or '–':>3}  ", Tone.STRONG if newest else Tone.DIM),
         Span(f"{pods:<6}", Tone.GOOD if pods else Tone.DIM), image, Span(f"  {cause}" if cause else "", Tone.DIM),
     )  # fmt: skip
 

@@ -24,6 +24,7 @@ from vops.model.resources import Ref
 from vops.model.snapshot import Source, SourceState
 from vops.operations.recording import Frame
 from vops.operations.session import MachineClock, Session, open_session
+from vops.ports import Cost
 from vops.render.filters import busiest
 from vops.render.history import Track
 from vops.render.text import Tone
@@ -163,7 +164,7 @@ class VopsApp(SharingApp):
             found.append(("▲ WORSE SINCE THE RUN (w)", Tone.BAD) if watch.worst else ("● WATCHING (w)", Tone.GOOD))
         return found
 
-    def cost(self) -> tuple[int | None, float | None]:
+    def cost(self) -> Cost:
         """Open watches, and requests a second, as far as the connection counts them."""
         return self._connection.cost()
 

@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from vops.operations.log_peek import LogPeek
 from vops.operations.recording import Frame
 from vops.operations.session import Session, open_session
+from vops.ports import Cost
 from vops.settings import Settings
 from vops.tui.feed import Feed, Observing, Picture, Prepare
 from vops.tui.messages import Connected, Failed, Pictured
@@ -63,9 +64,9 @@ class Connection:
         if self.observer is not None:
             self.observer.focus(visible)
 
-    def cost(self) -> tuple[int | None, float | None]:
+    def cost(self) -> Cost:
         """Open watches, and scrapes a second; None while there is no observer."""
-        return self.observer.cost() if self.observer else (None, None)
+        return self.observer.cost() if self.observer else Cost()
 
     async def run(self) -> None:
         """Lives until it is cancelled or cannot go on."""

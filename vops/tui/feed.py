@@ -19,7 +19,7 @@ from vops.diagnosis.facts import Facts, Replica
 from vops.diagnosis.states import ReplicaState
 from vops.model.snapshot import ClusterSnapshot, Source
 from vops.operations.log_peek import ROUND_S, LogPeek
-from vops.ports import Clock
+from vops.ports import Clock, Cost
 from vops.render.cells import widths
 from vops.render.fleet_facts import RowMemory, fleet_view
 from vops.render.fleet_rows import FleetView, ReplicaRow, Verdict
@@ -61,7 +61,7 @@ class Observing(Protocol):
 
     def focus(self, visible: set[tuple[str, str]]) -> None: ...
 
-    def cost(self) -> tuple[int, float]: ...
+    def cost(self) -> Cost: ...
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from vops.adapters.kube.endpoint import Endpoint, Renew
 from vops.adapters.kube.request import Request
 from vops.adapters.kube.transport import HttpTransport
 from vops.errors import Unauthorized, Unreachable
+from vops.ports import Meter
 
 VERSION = Request("GET", "/version")
 
@@ -90,6 +91,21 @@ async def test_a_request_carries_what_was_asked_for_and_who_asks() -> None:
     assert seen[0].content_type == "application/json-patch+json"
     assert seen[0].headers.getall("Impersonate-Group") == ["a", "b"]
     assert seen[0].headers["User-Agent"] == f"vops/{__version__}"
+
+
+async def test_what_comes_in_is_counted_whichever_way_it_comes() -> None:
+    async def handle(request: web.Request) -> web.Response:
+        return web.Response(body=b"x" * 1000)
+
+    meter = Meter()
+    async with serving(handle) as url:
+        carrier = HttpTransport(Endpoint(url, "prod"), clock=SleepClock(), timeout_s=5, meter=meter)
+        await carrier.send(Request("GET", "/a"))
+        assert meter.bytes == 1000
+        async with carrier.open(Request("GET", "/b")) as stream:
+            await stream.answer()
+        await carrier.close()
+    assert meter.bytes == 2000
 
 
 async def test_a_query_in_the_path_of_a_proxied_request_is_kept() -> None:

@@ -381,3 +381,15 @@ async def test_a_snapshot_of_a_thousand_pods_takes_less_than_two_milliseconds() 
             observer.snapshot()
             best = min(best, time.perf_counter() - begun)
         assert best < 0.002
+
+
+async def test_what_comes_in_is_counted_over_the_last_ten_seconds() -> None:
+    world = World()
+    async with world.observed() as observer:
+        assert observer.cost().bytes_per_s is None
+        for _ in range(12):
+            observer._session.meter.add(5_000)
+            await world.advance(1)
+        assert observer.cost().bytes_per_s == pytest.approx(5_000, rel=0.01)
+        await world.advance(12)
+        assert observer.cost().bytes_per_s == 0

@@ -127,4 +127,6 @@ def test_an_outage_is_told_from_the_first_that_failed() -> None:
 
 def test_costs_are_told_when_they_are_counted() -> None:
     assert "6 watches · 4 req/s" in plain([cost_line(6, 4.2)])
+    assert "4 req/s · 41kB/s · lag" in plain([cost_line(6, 4.2, 41_234.0)])
+    assert "1.2MB/s" in plain([cost_line(6, 4.2, 1_234_567.0)])
     assert cost_line(None, None) == ()

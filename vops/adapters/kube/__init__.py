@@ -6,7 +6,7 @@ The official `kubernetes` package logs in; requests are raw and bodies are decod
 from __future__ import annotations
 
 from vops.adapters.kube.client import KubeCluster
-from vops.ports import Clock
+from vops.ports import Clock, Meter
 
 __all__ = ["KubeCluster", "connect", "list_contexts"]
 
@@ -18,8 +18,9 @@ async def connect(
     readonly: bool = False,
     timeout_s: float = 10.0,
     clock: Clock | None = None,
+    meter: Meter | None = None,
 ) -> KubeCluster:
-    """The cluster of a kubeconfig context, or of the pod that vops runs in; sends nothing yet.
+    """The cluster of a kubeconfig context, or of the pod that vops runs in; sends nothing yet. `meter` counts bytes.
 
     Raises InputError (a broken file), UsageError (no such context, no configuration), Unauthorized (login failed).
     """
@@ -32,6 +33,7 @@ async def connect(
         readonly=readonly,
         timeout_s=timeout_s,
         clock=clock,
+        meter=meter,
         # By its name: a changed current-context must not lead a running session elsewhere.
         renew=lambda: log_in(kubeconfig, endpoint.context),
     )

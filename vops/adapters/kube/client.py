@@ -19,7 +19,7 @@ from vops.adapters.kube.watch import Watcher
 from vops.adapters.kube.wrappers import Journalled, ReadOnly
 from vops.errors import Gone, Refused
 from vops.model.resources import PODS, Decoded, Kind
-from vops.ports import Changed, Clock, Document, Listing, Page, ProxyAnswer, WriteRecord
+from vops.ports import Changed, Clock, Document, Listing, Meter, Page, ProxyAnswer, WriteRecord
 
 PAGE = 500
 MANAGER = "vops"
@@ -50,11 +50,12 @@ class KubeCluster:
         readonly: bool = False,
         timeout_s: float = 10.0,
         clock: Clock | None = None,
+        meter: Meter | None = None,
     ) -> KubeCluster:
         """The server at `url`, without a kubeconfig."""
         headers = (("Authorization", f"Bearer {token}"),) if token else ()
         endpoint = Endpoint(url=url, context=context, namespace=namespace, headers=headers, flags=f"--server {url}")
-        return cls.over(endpoint, readonly=readonly, timeout_s=timeout_s, clock=clock)
+        return cls.over(endpoint, readonly=readonly, timeout_s=timeout_s, clock=clock, meter=meter)
 
     @classmethod
     def over(
@@ -66,10 +67,11 @@ class KubeCluster:
         clock: Clock | None = None,
         renew: Renew | None = None,
         chance: Callable[[], float] = random.random,
+        meter: Meter | None = None,
     ) -> KubeCluster:
-        """The server behind `endpoint`; `renew` logs in again when its credentials end."""
+        """The server behind `endpoint`; `renew` logs in again when its credentials end, `meter` counts bytes."""
         clock = clock or MachineClock()
-        transport: Transport = HttpTransport(endpoint, clock=clock, timeout_s=timeout_s, renew=renew)
+        transport: Transport = HttpTransport(endpoint, clock=clock, timeout_s=timeout_s, renew=renew, meter=meter)
         return cls(ReadOnly(transport) if readonly else transport, clock=clock, timeout_s=timeout_s, chance=chance)
 
     @property

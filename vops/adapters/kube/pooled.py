@@ -15,6 +15,7 @@ from vops.adapters.kube.endpoint import Endpoint
 from vops.adapters.kube.errors import Failure, error_of, failure_of, unreachable
 from vops.adapters.kube.request import LARGEST_ANSWER, Answer, Bounds, Request
 from vops.errors import Unreachable
+from vops.ports import Meter
 
 CONNECTIONS = 128
 """At most this many at once: a watch holds one for as long as it runs, a scrape for milliseconds."""
@@ -41,8 +42,9 @@ def lost(error: Exception, endpoint: Endpoint) -> Unreachable:
 class ResponseStream:
     """A response that is read as it arrives."""
 
-    def __init__(self, response: aiohttp.ClientResponse, endpoint: Endpoint) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, endpoint: Endpoint, meter: Meter) -> None:
         self._response = response
+        self._meter = meter
         self._endpoint = endpoint
         self.status = response.status
         self.headers = {name.lower(): value for name, value in response.headers.items()}
@@ -51,6 +53,7 @@ class ResponseStream:
         """What has arrived, as it arrives. Raises Unreachable when the connection is lost."""
         try:
             async for chunk in self._response.content.iter_any():
+                self._meter.add(len(chunk))
                 yield chunk
         except (aiohttp.ClientError, OSError) as error:
             raise lost(error, self._endpoint) from error
@@ -71,7 +74,8 @@ class ResponseStream:
 class PooledConnections:
     """The connections to one endpoint; the credentials may change, the TLS settings stay."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, meter: Meter) -> None:
+        self._meter = meter
         connector = aiohttp.TCPConnector(
             limit=CONNECTIONS,
             ssl=endpoint.tls or True,
@@ -105,7 +109,7 @@ class PooledConnections:
         except (aiohttp.ClientError, OSError) as error:
             raise lost(error, endpoint) from error
         try:
-            yield ResponseStream(response, endpoint)
+            yield ResponseStream(response, endpoint, self._meter)
         finally:
             response.close()
 

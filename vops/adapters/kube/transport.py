@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from vops.adapters.kube.brief import ENOUGH, BriefConnections
 from vops.adapters.kube.endpoint import Endpoint, Renew
 from vops.adapters.kube.request import Answer, Request
-from vops.ports import Clock
+from vops.ports import Clock, Meter
 
 if TYPE_CHECKING:
     from aiohttp import ClientWebSocketResponse
@@ -74,13 +74,22 @@ class HttpTransport:
     The first requests go over brief connections; streams, and whoever asks for more, bring in the pool.
     """
 
-    def __init__(self, endpoint: Endpoint, *, clock: Clock, timeout_s: float, renew: Renew | None = None) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        clock: Clock,
+        timeout_s: float,
+        renew: Renew | None = None,
+        meter: Meter | None = None,
+    ) -> None:
         self._endpoint = endpoint
         self._clock = clock
         self._timeout_s = timeout_s
         self._renew = renew
         self._renewing = asyncio.Lock()
         self._renewed_at = float("-inf")
+        self._meter = meter or Meter()
         self._sent = 0
         self._brief = BriefConnections(endpoint)
         self._pool: PooledConnections | None = None
@@ -135,7 +144,9 @@ class HttpTransport:
         bounds = request.bounds(self._timeout_s)
         if self._pool is None and self._sent < ENOUGH and not endpoint.proxy and not endpoint.server_name:
             self._sent += 1
-            return await self._brief.send(endpoint, request, bounds)
+            answer = await self._brief.send(endpoint, request, bounds)
+            self._meter.add(len(answer.body))
+            return answer
         async with (await self._pooled()).open(endpoint, request, bounds) as stream:
             return await stream.answer()
 
@@ -145,7 +156,7 @@ class HttpTransport:
             # Another request may have been waiting for it as well.
             if self._pool is None:
                 self._brief.close()
-                self._pool = kind(self._endpoint)
+                self._pool = kind(self._endpoint, self._meter)
         return self._pool
 
     async def _retire_pool(self) -> None:

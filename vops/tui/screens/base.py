@@ -101,7 +101,7 @@ class OpsScreen(Screen[None]):
         view = self.ops.picture.view if self.ops.picture else None
         failure = self.ops.failure
         sources = view.sources if view else ()
-        cost = cost_line(*self.ops.cost(), self.ops.lag.worst_s)
+        cost = cost_line(*self.ops.cost(), lag_s=self.ops.lag.worst_s)
         self.query_one("#truth", Bar).show(failure_line(failure) if failure else truth_line(sources, now), cost)
         outage = self.query_one("#outage", Bar)
         outage.show(self.ops.machine.line() or outage_line(sources, now))

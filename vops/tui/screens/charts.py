@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from vops.render.charts import page_lines
+from vops.render.marks import marks_of
 from vops.render.text import Line, Span, Tone
 from vops.tui.feed import Picture
 from vops.tui.messages import DiagnosisAsked, ReplicaAsked
@@ -43,11 +44,10 @@ class ChartsScreen(SubjectScreen):
         if replica is None:
             titled(page, "Charts", "the pod is gone; what is shown is the last of it")
             return
-        workload = replica.facts.workload("Deployment", self.ref.namespace, self.ops.workload_of(self.ref).name)
-        events = (*replica.events, *(workload.events if workload else ()))
         size = page.scrollable_content_region
         titled(page, "Charts", "as far back as this vops has looked")
-        page.show(page_lines(picture.hour(replica.ref.uid), events, picture.view.at, size.width, size.height))
+        marks = marks_of(replica)
+        page.show(page_lines(picture.hour(replica.ref.uid), marks, picture.view.at, size.width, size.height))
 
     def action_open(self) -> None:
         self.post_message(ReplicaAsked(self.ref))
