@@ -41,7 +41,7 @@ class CloudAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
 _QUOTA = lazy_pattern(
     r"quota\W{0,2}(?:'?[\w ./-]{1,60}'? )?exceeded|quota_?exceeded|QuotaReached|VcpuLimitExceeded|InstanceLimitExceeded"
     r"|MaxSpotInstanceCountExceeded|MaxFleetCountExceeded|LowPriorityQuota|vCPU quota|Cores quota|vCPU limit of"
-    r"|requested more vCPU capacity",
+    r"|requested more vCPU capacity|exceeding (?:approved [\w .-]{0,60})?quota",
     re.IGNORECASE,
 )
 _REFUSED = lazy_pattern(

@@ -16,6 +16,7 @@ from vops.model.patterns import lazy_pattern
 
 class Component(StrEnum):
     VLLM = "vllm"
+    GPU_OPERATOR = "gpu-operator"
     DEVICE_PLUGIN = "nvidia-device-plugin"
     DCGM_EXPORTER = "dcgm-exporter"
     KEDA = "keda-operator"
@@ -32,6 +33,17 @@ _VLLM = lazy_pattern(
     r"|\((?:APIServer|EngineCore|VllmWorker|Worker_)|Avg prompt throughput|/vllm/(?:entrypoints|v1|engine|worker)/"
 )
 _SIGNS = (
+    (
+        Component.GPU_OPERATOR,
+        lazy_pattern(
+            r"NVIDIA Software Installer|Resolving Linux kernel version|(?:Unl|L)oading NVIDIA driver kernel modules"
+            r"|Unmounting NVIDIA driver rootfs|nvidia-operator-validator|k8s-driver-manager|nvidia-validator"
+            r"|^(?:time=.{0,80}msg=\"?)?(?:toolkit|driver|plugin|cuda) is not ready\b"
+            r"|error validating (?:[\w-]{1,30} )?(?:driver|toolkit|plugin|cuda)"
+            r"|Attempting to validate a (?:driver container|pre-installed)|Installing Linux kernel headers",
+            re.MULTILINE,
+        ),
+    ),
     (
         Component.DEVICE_PLUGIN,
         lazy_pattern(
@@ -87,6 +99,10 @@ _SIGNS = (
     ),
 )
 _FAILURES = {
+    Component.GPU_OPERATOR: lazy_pattern(
+        r"error validating |(?:toolkit|driver|plugin) is not ready|[Ff]ailed to (?:locate|validate|uninstall|unload)"
+        r"|unable to (?:drain|evict|load)|modprobe: |Error: "
+    ),
     Component.DEVICE_PLUGIN: lazy_pattern(
         r"Incompatible (?:strategy|platform) detected|[Ff]ailed to init(?:ialize)? (?:NVML|nvml)|error starting plugins"
         r"|Could not (?:register|load NVML)|could not load NVML library|XidCriticalError"
@@ -119,6 +135,12 @@ _FAILURES = {
     ),
 }
 _TELLING = {
+    Component.GPU_OPERATOR: lazy_pattern(
+        r"Could not (?:resolve Linux|locate Linux|unload NVIDIA|stop NVIDIA|install|find)|^make(?:\[\d+\])?: \*\*\* "
+        r"|modprobe: (?:FATAL|ERROR)|insmod: ERROR|^E: (?:Unable|Failed|Package)|^ERROR: (?:Unable|The|An|Failed)"
+        r"|error validating |Unable to find a match: kernel|Unable to open the kernel module|No such device$"
+        r"|Failed to (?:uninstall|install|drain|evict)|is not supported on this kernel|command failed, retrying"
+    ),
     Component.DEVICE_PLUGIN: lazy_pattern(
         r"No devices found\. Waiting|^(?:Fatal|panic): |Failed to start nvml"
         r"|^(?:\d{4}/\d\d/\d\d )?[\d:]{8} (?:Failed|could not)"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from vops.model.patterns import lazy_pattern
-from vops.operations.describe_sentences import sentence_within
+from vops.operations.describe_sentences import cloud_sentence, sentence_within
 
 Document = dict[str, Any]
 
@@ -40,6 +40,28 @@ def told_by_conditions(document: Document) -> Iterator[Document]:
         elif str(document.get("apiVersion", "")).startswith(_GROUPS):
             about = {"kind": str(document.get("kind", "")), "name": str(metadata.get("name", ""))}
             yield _event(about, namespace, str(condition.get("reason", "")), message, "", condition)
+
+
+def told_by_messages(document: Document) -> Iterator[Document]:
+    """An event for what an error says that came as an object without a kind, as clients and clouds answer."""
+    for code, message in _messages(document, 0):
+        told = sentence_within(message) or cloud_sentence(f"{code}: {message}" if code else message)
+        if told is not None:
+            yield _event(told.about, "", told.reason, told.message, told.source, {})
+            return
+
+
+def _messages(value: Any, depth: int) -> Iterator[tuple[str, str]]:
+    if depth > _DEEPEST:
+        return
+    if isinstance(value, list):
+        for item in value:
+            yield from _messages(item, depth + 1)
+    elif isinstance(value, dict):
+        if isinstance(message := value.get("message") or value.get("errorMessage"), str):
+            yield str(value.get("code") or value.get("errorCode") or ""), message
+        for item in value.values():
+            yield from _messages(item, depth + 1)
 
 
 def _conditions(value: Any, depth: int) -> Iterator[Document]:

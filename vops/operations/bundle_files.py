@@ -22,7 +22,8 @@ from vops.operations.wording import printable
 
 STDIN = "stdin"
 _YAML = re.compile(
-    rb"^(?:(?:apiVersion|kind):[ \t]+[\"']?[\w./]+[\"']?|(?:containerS|initContainerS|s)tatus(?:es)?:|spec:)[ \t]*\r?$",
+    rb"^(?:(?:apiVersion|kind):[ \t]+[\"']?[\w./]+[\"']?|(?:containerS|initContainerS|s)tatus(?:es)?:|spec:)[ \t]*\r?$"
+    rb"|^ *(?:- )?(?:lastState|containerID):",
     re.MULTILINE,
 )
 _OF_OBJECTS = frozenset(("kind", "apiVersion", "items", "schema"))

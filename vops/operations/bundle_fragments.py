@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from vops.diagnosis.facts import STAND_IN
+
 Document = dict[str, Any]
 
 _OF_A_STATUS = frozenset({"containerStatuses", "initContainerStatuses"})
+_OF_ONE_STATUS = frozenset({"lastState", "restartCount"})
 _OF_A_TEMPLATE = frozenset({"template", "selector"})
 _POD_PHASES = frozenset({"Pending", "Running", "Succeeded", "Failed", "Unknown"})
 _OF_A_CLAIM = frozenset({"accessModes", "capacity"})
@@ -34,6 +37,8 @@ def whole(document: Document) -> Document:
         return document
     if "involvedObject" in document or "regarding" in document:
         return {"kind": "Event", **document}
+    if document.keys() & _OF_ONE_STATUS and "metadata" not in document:
+        document = {"containerStatuses": [{"name": "vllm", "state": {"running": {}}, **document}]}
     if _OF_A_STATUS & document.keys():
         document = {"status": document}
     elif isinstance(document.get("containers"), list):
@@ -50,6 +55,35 @@ def whole(document: Document) -> Document:
     if kind == "Pod":
         return _pod(document, spec, {"phase": "Pending", **status})
     return {"kind": kind, "metadata": {"name": "pasted"}, **document} if kind else document
+
+
+def pod_of_a_failed_model(document: Document) -> Document | None:
+    """The pod that a KServe InferenceService tells of, by how its container ended; None where it tells of none."""
+    status = document.get("status")
+    told = status.get("modelStatus") if isinstance(status, dict) else None
+    failure = told.get("lastFailureInfo") if isinstance(told, dict) else None
+    if not isinstance(failure, dict) or not failure.get("message") or not failure.get("exitCode"):
+        return None
+    metadata = document.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    ended = {"exitCode": failure["exitCode"], "reason": "Error", "message": failure["message"]}
+    state = {"waiting": {"reason": "CrashLoopBackOff"}}
+    container = {"name": "kserve-container", "command": ["vllm", "serve"]}
+    return {
+        "kind": "Pod",
+        "metadata": {
+            "name": f"{metadata.get('name', 'model')}-predictor",
+            "namespace": metadata.get("namespace", ""),
+            "annotations": {STAND_IN: "its InferenceService"},
+        },
+        "spec": {"nodeName": "unknown", "containers": [container]},
+        "status": {
+            "phase": "Running",
+            "containerStatuses": [
+                {"name": container["name"], "state": state, "lastState": {"terminated": ended}, "restartCount": 1}
+            ],
+        },
+    }
 
 
 def conditions_alone(items: list[Any]) -> Document | None:

@@ -23,8 +23,8 @@ from vops.model.kinds import RELATED
 from vops.model.resources import Event, Node, Pod, Ref, Resource, Workload
 from vops.model.snapshot import ClusterSnapshot, Source
 from vops.model.text import one_line, scrub, scrub_json
-from vops.operations.bundle_conditions import told_by_conditions
-from vops.operations.bundle_fragments import conditions_alone, whole
+from vops.operations.bundle_conditions import told_by_conditions, told_by_messages
+from vops.operations.bundle_fragments import conditions_alone, pod_of_a_failed_model, whole
 from vops.operations.describe_text import only_lists_pods, read_described
 
 Document = dict[str, Any]
@@ -244,7 +244,10 @@ def _take_kind(objects: Objects, document: Document, name: str) -> None:
             objects.listed.add(source)
         _take_items(objects, items or [], {"kind": listed, "apiVersion": document.get("apiVersion", "")}, name)
     elif not kind:
-        objects.problems.append(f"{name}: an object without a kind is not used")
+        said = [_typed("Event", event) for event in told_by_messages(document)]
+        objects.found += [("Event", event) for event in said]
+        if not said:
+            objects.problems.append(f"{name}: an object without a kind is not used")
     elif kind in SOURCES and _is_ours(kind, document):
         try:
             item = _typed(kind, document)
@@ -255,6 +258,8 @@ def _take_kind(objects: Objects, document: Document, name: str) -> None:
             objects.problems.append(f"{name}: {kind.lower()}/{_name(document)} is not used: {one_line(str(error))}")
     else:
         objects.found += [("Event", _typed("Event", event)) for event in told_by_conditions(document)]
+        if (failed := pod_of_a_failed_model(document)) is not None:
+            objects.found.append(("Pod", _typed("Pod", failed)))
 
 
 def _is_ours(kind: str, document: Document) -> bool:

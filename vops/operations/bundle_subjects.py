@@ -90,7 +90,7 @@ _PATIENCE_S = 180
 """Longer than any provisioner takes to make a volume."""
 
 _HASH = lazy_pattern(r"-[a-z0-9]{6,10}")
-_NOT_A_NAME = frozenset({"created", "started", "could", "was", "has", "is", "failed", "runtime", "with"})
+_NOT_A_NAME = frozenset({"image", "created", "started", "could", "was", "has", "is", "failed", "runtime", "with"})
 _HPA_METRIC = lazy_pattern(r"Failed(?:Get|Compute)\w{0,30}|InvalidMetricSourceType")
 
 

@@ -13,6 +13,10 @@ import msgspec
 from vops.model.patterns import lazy_pattern
 
 _FENCE = lazy_pattern(rb"(?m)^[ \t>]{0,12}(?:```|~~~)[\w+-]{0,20}[ \t]*\r?\n?")
+_FRAMED = lazy_pattern(r"\s*[│┃|] ?(?P<text>.*?) ?[│┃|]\s*")
+_FIELD = lazy_pattern(rb"\s*\"[A-Za-z][\w.-]{0,60}\": ?[\[{\"\d]")
+_MOST_CLOSING = 8
+_FIVE = 5
 _LONGEST = 64 * 2**20
 _SNIFFED = 65_536
 _MESSAGES = ("textPayload", "message", "log", "msg", "line", "_raw")
@@ -20,7 +24,8 @@ _TIMES = ("timestamp", "@timestamp", "time", "ts")
 
 
 def unwrapped(body: bytes) -> bytes:
-    """A text without Markdown fences, and without `> ` where all of its lines have it."""
+    """A text without Markdown fences, without the frame of a terminal, and without `> ` where all lines have it."""
+    body = _braced(_unframed(body))
     head = body[:_SNIFFED]
     if len(body) > _LONGEST or (b"```" not in head and b"~~~" not in head and not head.lstrip().startswith(b">")):
         return body
@@ -29,6 +34,42 @@ def unwrapped(body: bytes) -> bytes:
     if all(line.startswith(b">") for line in lines if line.strip()):
         lines = [line.removeprefix(b">").removeprefix(b" ") for line in lines]
     return b"\n".join(lines)
+
+
+def _unframed(body: bytes) -> bytes:
+    """A text that was copied out of a framed view such as k9s shows, its broken lines joined."""
+    if "│".encode() not in body[:_SNIFFED] or len(body) > _LONGEST:
+        return body
+    lines = [line for line in body.decode("utf-8", "replace").splitlines() if line.strip()]
+    framed = [match for line in lines if (match := _FRAMED.fullmatch(line)) is not None]
+    if len(framed) * _FIVE < len(lines) * (_FIVE - 1):
+        return body
+    found: list[str] = []
+    broken = False
+    for match in framed:
+        text = match["text"]
+        found[-1:] = [found[-1] + text.strip()] if broken and found else [*found[-1:], text.rstrip()]
+        broken = not text.endswith("  ") and bool(text.strip())
+    return "\n".join(found).encode()
+
+
+def _braced(body: bytes) -> bytes:
+    """A part of a JSON object as an object: the fields that somebody copied, without what encloses them."""
+    if len(body) > _SNIFFED or _FIELD.match(body) is None:
+        return body
+    text = body.strip()
+    for _ in range(_MOST_CLOSING):
+        text = text.rstrip(b", \t\r\n")
+        whole = b"{" + text + b"}"
+        try:
+            msgspec.json.decode(whole)
+        except (ValueError, RecursionError):
+            if text[-1:] not in (b"}", b"]"):
+                return body
+            text = text[:-1]
+        else:
+            return whole
+    return body
 
 
 def as_log_lines(body: bytes) -> bytes | None:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from vops.diagnosis.cloud_text import cloud_answer
 from vops.diagnosis.loglines import log_lines
 from vops.model.patterns import lazy_pattern
 from vops.model.text import read_json
@@ -29,6 +30,10 @@ _GROUP_FAILED = lazy_pattern(
     r"Disabling scale-up for node group .{1,400}errorClass=|Failed to scale up|Failed to increase (?:node|ASG)"
     r"|Instance \S{1,400} could not be created|Scale-up timed out for node group|Node group \S{1,400} is in backoff"
 )
+_OF_A_GROUP = lazy_pattern(
+    r"[Ss]cale ?[Ss]et|\bASG\b|[Aa]uto ?[Ss]caling|[Ii]nstance ?[Gg]roup|[Nn]ode ?[Gg]roup|\bMIG\b|Agent ?[Pp]ool"
+)
+"""How the autoscaler's providers call what they enlarge; an error about one is a cloud's answer if its words are."""
 _POD_IGNORED = lazy_pattern(
     r"Pod (?P<pod>[\w./-]{1,400}) can't be scheduled on (?P<group>\S{1,400})[,.] (?P<why>.{1,2000})"
 )
@@ -150,7 +155,8 @@ def _of_autoscaler(line: str) -> Told | None:
     if match is None:
         return None
     message = match["message"]
-    if _GROUP_FAILED.search(message):
+    refused = not line.startswith("I") and _OF_A_GROUP.search(message) and cloud_answer(message) is not None
+    if refused or _GROUP_FAILED.search(message):
         about = {"kind": "ConfigMap", "name": "cluster-autoscaler-status"}
         return Told("Warning", "ScaleUpFailed", message, "cluster-autoscaler", about=about)
     if (ignored := _POD_IGNORED.search(message)) is not None:

@@ -21,7 +21,13 @@ _PREFIX = lazy_pattern(
 _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
     (reason, kind, source, lazy_pattern(pattern))
     for reason, kind, source, pattern in (
-        ("FailedScheduling", "Pod", "karpenter", r"Failed to schedule pod, "),
+        (
+            "FailedScheduling",
+            "Pod",
+            "karpenter",
+            r"Failed to schedule pod, |incompatible with (?:nodepool|provisioner) \""
+            r"|no instance type (?:satisfied|met|has)",
+        ),
         (
             "FailedScheduling",
             "Pod",
@@ -138,6 +144,17 @@ _OF_A_LOG = lazy_pattern(
     r"|[IWEF]\d{4} )|Traceback \(most recent",
     re.MULTILINE,
 )
+_CLOUD = lazy_pattern(
+    r"[Cc]ould not launch (?:On-Demand|Spot) Instances|InsufficientInstanceCapacity|VcpuLimitExceeded"
+    r"|MaxSpotInstanceCountExceeded|do not have sufficient (?:\S{1,60} )?capacity|requested more vCPU capacity"
+    r"|Allocation ?[Ff]ail(?:ed|ure)|Overconstrained(?:Zonal)?AllocationRequest|SkuNotAvailable"
+    r"|exceeding (?:approved|quota limit)|ZONE_RESOURCE_POOL_EXHAUSTED|GCE_STOCKOUT|Quota '[A-Z_0-9]{3,80}' exceeded"
+    r"|does not have enough resources available to fulfill|is currently not available in location"
+    r"|QuotaExceeded|out\.of\.resources|scale\.up\.error|not enough free addresses|InsufficientFreeAddressesInSubnet"
+)
+_ROW = lazy_pattern(
+    r"(?:Normal|Warning)\s+[A-Z]|[A-Z][A-Za-z]{2,30}(?: [A-Za-z-]{2,30})?:(?:\s|$)|(?:\$|NAME|apiVersion:)\s?"
+)
 _MOST_LINES = 60
 _LONGEST = 8_192
 _CLOSING = {"`": "`", '"': '"', "'": "'", "\u201c": "\u201d", "\u300c": "\u300d", "(": ")", "[": "]"}
@@ -152,9 +169,38 @@ def told_sentences(text: str) -> Iterator[Told]:
         return
     lines = text.splitlines()[:_MOST_LINES]
     found = list(_begun(lines))
-    if not found:
-        found = [told for line in lines if (told := sentence_within(line)) is not None]
-    yield from found
+    yield from found or _within(lines)
+
+
+def _within(lines: list[str]) -> Iterator[Told]:
+    """Sentences within lines; one that is not closed goes on in the lines after it, where it was wrapped."""
+    current: Told | None = None
+    for line in lines:
+        told = sentence_within(line) or cloud_sentence(line)
+        if current is not None and _goes_on(current, line, told):
+            current = _longer(current, line.strip())
+            continue
+        if current is not None:
+            yield current
+        current = told
+    if current is not None:
+        yield current
+
+
+def _goes_on(told: Told, line: str, begins: Told | None) -> bool:
+    """Whether a line continues a sentence: it is open, and the line is a rest of one and not the next one."""
+    text = line.strip()
+    if not text or told.message.endswith((".", "!", "\u3002")) or _ROW.match(text):
+        return False
+    return begins is None or (begins.reason == told.reason and not text.startswith(begins.message))
+
+
+def cloud_sentence(line: str) -> Told | None:
+    """What a cloud answers when it is asked for a machine: the whole of the line, since its code may stand anywhere."""
+    text = line.replace('\\"', '"').strip(" \t\r\"'`,>*-")
+    if not _CLOUD.search(text):
+        return None
+    return Told("Warning", "FailedScaleUp", text[:_LONGEST], "cluster-autoscaler", about={"kind": "Pod", "name": ""})
 
 
 def sentence_within(text: str) -> Told | None:

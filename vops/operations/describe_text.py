@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from vops.diagnosis.components import Component, component_of
 from vops.model.patterns import lazy_pattern
 from vops.operations.controller_logs import controller_events, is_controllers
 from vops.operations.describe_events import (
@@ -41,6 +42,8 @@ _GOES_ON = lazy_pattern(
 
 
 _STATE = lazy_pattern(r"^ {0,12}(?:Last )?State: +(?:Waiting|Running|Terminated)\s*$", re.MULTILINE)
+_PRESENT = lazy_pattern(r"^\s*State: ", re.MULTILINE)
+_LAST = lazy_pattern(r"^([ \t]*)Last State: ", re.MULTILINE)
 _CONTAINER = lazy_pattern(r"[a-z0-9-]{1,63}:[ \t]*\n")
 _TWO = "  "
 _HEAD = lazy_pattern(r"^Status: +(?:Terminating|Failed|Pending|Running)\b", re.MULTILINE)
@@ -66,6 +69,17 @@ _KILLED_ROW = lazy_pattern(
 _POD_TABLE = lazy_pattern(r"^(?:NAMESPACE +)?NAME +READY +STATUS +RESTARTS +AGE", re.MULTILINE)
 
 
+_POD_ROW = lazy_pattern(
+    r"^ {0,12}(?:(?P<namespace>[a-z0-9-]{1,63}) +)?(?P<name>[a-z0-9][a-z0-9.-]{1,252}) +\d+/\d+ +"
+    r"(?P<status>(?:Init:)?(?:Evicted|UnexpectedAdmissionError|OOMKilled|ErrImagePull|ImagePullBackOff|InvalidImageName"
+    r"|ErrImageNeverPull|CreateContainerConfigError)) +\d",
+    re.MULTILINE,
+)
+"""A pod in a table with a status that is a reason; `Error` and `CrashLoopBackOff` say only that there is one."""
+
+_ENDS = ("Evicted", "UnexpectedAdmissionError")
+
+
 class Described(msgspec.Struct, frozen=True):
     """The documents of a text, and the moment at which it was printed (None: nothing tells)."""
 
@@ -78,7 +92,7 @@ def is_described(head: str) -> bool:
     described = _BEGINS.search(head) and _GOES_ON.search(head)
     if described or has_loose_events(head):
         return True
-    if any(sign.search(head) for sign in (_STATE, EVENT_TABLE, _POD_TABLE, _NODE_ROW)):
+    if any(sign.search(head) for sign in (_STATE, EVENT_TABLE, _POD_TABLE, _POD_ROW, _NODE_ROW)):
         return True
     if _HEAD.search(head) and _ENDING.search(head):
         return True
@@ -87,7 +101,9 @@ def is_described(head: str) -> bool:
 
 def looks_like_a_log(head: str) -> bool:
     """Whether a text has lines as loggers write them, or an exception."""
-    return _OF_A_LOG.search(head) is not None or _ERROR_LINE.search(head) is not None
+    if _OF_A_LOG.search(head) is not None or _ERROR_LINE.search(head) is not None:
+        return True
+    return component_of(head) is not Component.VLLM
 
 
 def log_within(text: str) -> str:
@@ -141,6 +157,8 @@ def read_described(text: str, otherwise: datetime | None = None, born: Born | No
         moments += [at] if at is not None else []
     documents = documents or list(_listed(text))
     told = list(read_table(text)) or _loose(text, within=bool(documents))
+    if not documents and not told and not looks_like_a_log(text):
+        documents += _of_a_table(text)
     at = max(moments, default=None)
     documents += _events(told, at or _no_earlier(told, otherwise, born or {})) if told else []
     return Described(tuple(documents), at)
@@ -191,12 +209,30 @@ def _fragments(text: str) -> Iterator[str]:
         if (head := _HEAD.search(body)) is not None and _ENDING.search(body):
             yield f"Name: pod\nNamespace:\nNode: unknown\nContainers:\n  vllm:\n    Image:\n{body[head.start() :]}"
         return
+    if _PRESENT.search(body) is None:
+        body = _LAST.sub(r"\g<1>State: Running\n\g<0>", body, count=1)
     if not body.startswith(("Containers:", "Init Containers:", "Status:", "Node:", "Controlled By:")):
         named = _CONTAINER.match(body)
         own, after = _before_the_next_part(body)
         body = f"Containers:\n{indent(own if named else f'vllm:{chr(10)}{indent(own, _TWO)}', _TWO)}\n{after}"
     status = "" if body.startswith("Status:") else "Status: Running\n"
     yield f"Name: pod\nNamespace:\nNode: unknown\n{status}{body}"
+
+
+def _of_a_table(text: str) -> Iterator[Document]:
+    """The pods of a table whose status alone says why they do not run."""
+    for row in _POD_ROW.finditer(text):
+        status = row["status"].removeprefix("Init:")
+        container: Document = {"name": "vllm", "state": {"waiting": {"reason": status}}}
+        if status == "OOMKilled":
+            container["state"] = {"terminated": {"reason": status, "exitCode": 137}}
+        ended = {"phase": "Failed", "reason": status}
+        yield {
+            "kind": "Pod",
+            "metadata": {"name": row["name"], "namespace": row["namespace"] or ""},
+            "spec": {"nodeName": "unknown", "containers": [{"name": "vllm", "command": ["vllm", "serve"]}]},
+            "status": ended if status in _ENDS else {"phase": "Pending", "containerStatuses": [container]},
+        }
 
 
 def _before_the_next_part(body: str) -> tuple[str, str]:

@@ -114,6 +114,7 @@ FIRES: dict[str, Case] = {
         'I1124 02:00:00.000000       1 main.go:235] "Starting NVIDIA Device Plugin"',
         "E1124 02:00:00.000000       1 factory.go:112] Incompatible strategy detected auto",
     ),
+    "gpu-operator-log": printed("Resolving Linux kernel version...", "Could not resolve Linux kernel version"),
     "dcgm-exporter-log": printed('time="x" level=fatal msg="Error starting DCGM-Exporter: Failed to initialize NVML"'),
     "keda-operator-log": printed(
         '2026-11-24T02:00:00Z\tERROR\tscale_handler\terror getting metric\t{"error": "target may be lost"}'
@@ -157,6 +158,10 @@ NEAR_MISSES: dict[str, Case] = {
     "device-plugin-log": printed(
         'I1124 02:00:00.000000       1 main.go:235] "Starting NVIDIA Device Plugin"',
         "I1124 02:00:00.000000       1 server.go:112] Registered device plugin for 'nvidia.com/gpu' with Kubelet",
+    ),
+    # the node's driver was replaced, and nothing was in its way
+    "gpu-operator-log": printed(
+        "Unloading NVIDIA driver kernel modules...", "Loading NVIDIA driver kernel modules...", exit_code=1
     ),
     "dcgm-exporter-log": printed(
         'time="x" level=warning msg="Not collecting DCP metrics: feature not supported" app=dcgm-exporter'

@@ -49,6 +49,8 @@ def test_a_sentence_ends_where_its_quotation_does() -> None:
     [
         "The scheduler counts available nodes; 0/3 is a bad sign.",
         "INFO 01-01 00:00:00 [a.py:1] quoting 0/3 nodes are available: 3 Insufficient cpu.",
+        "The quota of the team is fine, and the region has sufficient capacity.",
+        "NAME      READY   STATUS             RESTARTS   AGE\nllama-0   0/1     CrashLoopBackOff   5          9m",
         "see my-0/3 nodes are available",
     ],
 )

@@ -51,6 +51,37 @@ PASTED = {
     "a row without its source": (f"Warning  FailedScheduling  <unknown>  {SCHEDULER}", "gpu"),
     "a row of a table": (f"4m  Warning  FailedScheduling  pod/llama-0  {SCHEDULER}", "gpu"),
     "the scheduler's sentence": (SCHEDULER, "gpu"),
+    "a sentence that was wrapped": (
+        "Events:\nWarning FailedScheduling default-scheduler 0/3 nodes are available:\n3 Insufficient nvidia.com/gpu.",
+        "gpu",
+    ),
+    "a frame of k9s": (
+        "│  Warning  FailedScheduling  4m  default-scheduler  0/3 nodes are available: 3 Insuffic │\n"
+        "│ ient nvidia.com/gpu.                                                                   │\n",
+        "gpu",
+    ),
+    "an end of a container without its state": (STATE[STATE.index("    Last") :], "host-oom"),
+    "fields of a status in JSON": (
+        '  "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}},\n  "restartCount": 5,\n}',
+        "host-oom",
+    ),
+    "a cloud's answer": (
+        "Could not launch On-Demand Instances. InsufficientInstanceCapacity - We currently do not have sufficient "
+        "p5.48xlarge capacity. Launching EC2 instance failed.",
+        "gpu-stockout",
+    ),
+    "a cloud's answer in JSON": (
+        '"error": {"code": "QuotaExceeded", "message": "exceeding approved Total Regional Cores quota"}',
+        "cloud-quota",
+    ),
+    "a table with a reason in it": ("llama-0   0/1   Evicted   0   3h   <none>\n", "evicted"),
+    "what KServe keeps of a failure": (
+        "apiVersion: serving.kserve.io/v1beta1\nkind: InferenceService\nmetadata: {name: llama}\nstatus:\n"
+        "  modelStatus:\n    lastFailureInfo:\n      exitCode: 1\n      message: |\n"
+        '        Traceback (most recent call last):\n          File "a.py", line 1, in <module>\n'
+        f"        {ERROR}\n",
+        "no-cuda-visible",
+    ),
     "a quoted sentence": (f"> {SCHEDULER}", "gpu"),
     "the kubelet's sentence": (PULL, "image-not-found"),
     "a controller's sentence": (f"Error creating: {REFUSED}", "resource-quota"),

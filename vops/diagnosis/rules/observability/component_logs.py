@@ -26,6 +26,37 @@ from vops.model.snapshot import Source
 
 _DEVICE_PLUGIN = lazy_pattern(f"^{Component.DEVICE_PLUGIN}: ")
 _DCGM_EXPORTER = lazy_pattern(f"^{Component.DCGM_EXPORTER}: ")
+_GPU_OPERATOR = lazy_pattern(f"^{Component.GPU_OPERATOR}: ")
+_OF_A_NODE = (
+    (
+        lazy_pattern(r"(?i:in use|evict|drain)"),
+        (
+            "The driver that is loaded is in use: kubectl drain the node, or stop what uses its GPUs (also outside of "
+            "Kubernetes: fuser -v /dev/nvidia*), and delete the driver's pod.",
+            "A driver on the host's own disk: set driver.enabled=false in the operator's chart.",
+        ),
+    ),
+    (
+        lazy_pattern(r"(?i:kernel|headers|modprobe|insmod|make|^\S{0,40}E: )"),
+        (
+            "The node's kernel (uname -r) has no headers in the package sources, or the driver does not build for it.",
+            "Use a driver version that supports the kernel, a precompiled driver (driver.usePrecompiled=true), or a "
+            "node image whose kernel is supported.",
+        ),
+    ),
+    (
+        lazy_pattern(r"toolkit|plugin|cuda"),
+        (
+            "The container runtime does not pass the GPU on: nvidia-container-toolkit's pod must have written "
+            "containerd's configuration (toolkit.env CONTAINERD_CONFIG and CONTAINERD_SOCKET on K3s, RKE2, MicroK8s).",
+            "Restart containerd on the node after that.",
+        ),
+    ),
+    (
+        lazy_pattern(r"driver"),
+        ("See the log of the driver's pod on that node: kubectl -n gpu-operator logs ds/nvidia-driver-daemonset.",),
+    ),
+)
 _KEDA = lazy_pattern(f"^{Component.KEDA}: ")
 _ADAPTER = lazy_pattern(f"^{Component.METRICS_ADAPTER}: ")
 _FORBIDDEN = lazy_pattern(
@@ -55,6 +86,24 @@ def device_plugin_log(replica: Replica) -> Verdict | None:
             "On the node: nvidia-smi must work, and containerd's default runtime must be nvidia (nvidia-ctk runtime "
             "configure --runtime=containerd --set-as-default), or the plugin's pod needs runtimeClassName: nvidia.",
             "On a managed cluster: enable its driver installation for the node pool.",
+        ),
+    )
+
+
+@rule(cause="gpu-not-advertised", branch=Branch.DIED, needs={Source.LOGS}, order=10, signature=_GPU_OPERATOR)
+def gpu_operator_log(replica: Replica) -> Verdict | None:
+    hit = deaths.error(replica, _GPU_OPERATOR)
+    if hit is None:
+        return None
+    steps = next((advice for sign, advice in _OF_A_NODE if sign.search(hit[0].message)), ())
+    return deaths.verdict(
+        replica,
+        hit,
+        f"The GPU operator cannot make its node ready, so no GPU is advertised there: {deaths.quoted(hit, 120)}",
+        remedies.advice(
+            "Let the driver be installed on the node",
+            *steps,
+            "Then: kubectl -n gpu-operator get pods -o wide, and nvidia.com/gpu in kubectl describe node.",
         ),
     )
 
