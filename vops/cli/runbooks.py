@@ -85,21 +85,15 @@ def list_runbooks(context: typer.Context) -> None:
     import msgspec
 
     from vops.cli.output import chosen, emit, emit_lines
-    from vops.library import read_runbook_file, runbooks
-    from vops.render.text import Span, Tone, columns
-    from vops.runbooks.schema import read_runbook
+    from vops.operations.runbook_list import runbook_rows
+    from vops.render.runbooks_table import list_lines
 
     options: Globals = context.obj
-    heads = {name: read_runbook(*read_runbook_file(name)).head for name in sorted(runbooks())}
+    rows = runbook_rows()
     if chosen(options.output, ("text", "json")) == "json":
-        emit(
-            msgspec.json.encode(
-                [{"name": name, "title": head.title, "risk": head.risk} for name, head in heads.items()]
-            )
-        )
-        return
-    rows = [(Span(name, Tone.ACCENT), Span(head.title), Span(str(head.risk))) for name, head in heads.items()]
-    emit_lines(columns(("RUNBOOK", "WHAT IT DOES", "RISK"), rows), no_color=options.no_color)
+        emit(msgspec.json.encode(rows))
+    else:
+        emit_lines(list_lines(rows), no_color=options.no_color)
 
 
 @group.command("show", help="What a runbook does, wants to know and needs to be allowed. -o text|yaml (its file)")

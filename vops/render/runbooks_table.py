@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from vops.model.text import one_line
 from vops.planning.plan import Risk
 from vops.render.cells import Cell, Column
-from vops.render.text import Line, Span, Tone, line
+from vops.render.text import Line, Span, Tone, columns, line
 
 _RISKS = {Risk.LOW: Tone.GOOD, Risk.MEDIUM: Tone.WARN, Risk.HIGH: Tone.BAD}
 _LONGEST = 200
@@ -35,6 +37,19 @@ class RunbookRow(msgspec.Struct, frozen=True):
     @property
     def remark(self) -> Span | None:
         return Span(one_line(self.fault, _LONGEST), Tone.BAD) if self.fault else None
+
+
+def list_lines(rows: Sequence[RunbookRow]) -> list[Line]:
+    """The runbooks as a table without a screen: what each does, or why it cannot be used."""
+    cells = [
+        (
+            Span(row.name, Tone.ACCENT),
+            Span(f"✗ {one_line(row.fault, _LONGEST)}", Tone.BAD) if row.fault else Span(row.title),
+            Span(str(row.risk or "–")),
+        )
+        for row in rows
+    ]
+    return columns(("RUNBOOK", "WHAT IT DOES", "RISK"), cells)
 
 
 def runbook_line(row: RunbookRow) -> Line:

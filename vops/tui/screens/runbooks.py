@@ -9,12 +9,10 @@ from typing import ClassVar
 from textual import work
 from textual.binding import Binding, BindingType
 
-from vops.errors import VopsError
-from vops.library import read_runbook_file, runbooks
 from vops.model.resources import Ref
+from vops.operations.runbook_list import runbook_rows
 from vops.render.runbooks_table import RUNBOOK_COLUMNS, RunbookRow, runbook_line
 from vops.render.text import Line, Span, Tone
-from vops.runbooks.schema import read_runbook
 from vops.tui.feed import Picture
 from vops.tui.screens.listing import LIST_KEYS, ListScreen
 from vops.tui.screens.runbook import RunbookScreen
@@ -45,7 +43,7 @@ class RunbooksScreen(ListScreen[RunbookRow], inherit_bindings=False):
 
     @work(exclusive=True, exit_on_error=False, group="read")
     async def _read(self) -> None:
-        self._found = await asyncio.to_thread(lambda: [_row(name) for name in runbooks()])
+        self._found = await asyncio.to_thread(runbook_rows)
         self.again()
 
     def rows(self, picture: Picture) -> Sequence[RunbookRow]:
@@ -65,12 +63,3 @@ class RunbooksScreen(ListScreen[RunbookRow], inherit_bindings=False):
             self.ops.tell(row.fault, severity="warning")
         else:
             self.app.push_screen(RunbookScreen(row.name, self._about))
-
-
-def _row(name: str) -> RunbookRow:
-    try:
-        head = read_runbook(*read_runbook_file(name)).head
-    except VopsError as error:
-        return RunbookRow(name, fault=error.message)
-    asks = tuple(key for key, param in head.params.items() if param.required and param.type != "k8s.namespace")
-    return RunbookRow(name, head.title, head.risk, head.fixes, asks)
