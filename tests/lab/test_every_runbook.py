@@ -28,6 +28,7 @@ from vops.operations.run import RunResult, resume_run, run_plan
 from vops.operations.runs import past_runs
 from vops.operations.session import Session
 from vops.planning.changes import Verb
+from vops.planning.changes import RUN
 from vops.planning.plan import Plan
 from vops.planning.pointers import ABSENT, lookup, split
 
@@ -78,7 +79,8 @@ def state(lab: Lab) -> State:
         kept = {key: value for key, value in document.items() if key not in ("metadata", "status")}
         if meta["name"] in scaled and "replicas" in kept.get("spec", {}):
             kept["spec"] = {**kept["spec"], "replicas": None}
-        annotations = {key: value for key, value in (meta.get("annotations") or {}).items() if "revision" not in key}
+        notes = (meta.get("annotations") or {}).items()
+        annotations = {key: value for key, value in notes if "revision" not in key and key != RUN}
         identity = (document["kind"], meta.get("namespace", ""), meta["name"])
         found[identity] = without_empties(kept | {"labels": meta.get("labels"), "annotations": annotations})
     return found

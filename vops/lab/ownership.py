@@ -106,13 +106,16 @@ def _entry(claim: Claim) -> Document:
 
 
 def after_update(kind: ResourceType, old: Document | None, new: Document, writer: Writer, now: str) -> list[Document]:
-    """Managed fields once `writer` has turned `old` into `new`; the API server notes no time for a scale."""
+    """Managed fields once `writer` has turned `old` into `new`; the API server notes no time for a scale.
+
+    A writer may edit the managed fields themselves; without any in `new`, those of `old` count.
+    """
     after = tracked(new)
     if old is None and kind.status:
         after.pop("status", None)
     before = _present(blank(kind), after) if old is None else tracked(old)
     difference = compare(before, after, schema_of(kind))
-    kept = claims(old) if old else []
+    kept = (claims(new) or claims(old)) if old else []
     if not difference.changed and not difference.removed:
         return entries(kept)
     mine = next((claim for claim in kept if claim.writer == writer), None)

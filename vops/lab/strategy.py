@@ -62,7 +62,11 @@ def with_status(old: Document, document: Document) -> Document:
 
 
 def _keep_server_owned(new: Document, old: Document) -> None:
+    """A writer may edit the managed fields; what it leaves out or empties stays as it is."""
+    edited = new["metadata"].get("managedFields")
     for name in _SERVER_OWNED:
+        if name == "managedFields" and edited:
+            continue
         new["metadata"].pop(name, None)
         if name in old["metadata"]:
             new["metadata"][name] = old["metadata"][name]

@@ -125,7 +125,7 @@ async def run_plan(
     if plan.nothing_to_do:
         return RunResult("", Ending.NOTHING)
     await _agree(plan, approve)
-    run = _Run(session, plan, f"{session.clock.now():%Y%m%d-%H%M%S}-{plan.id[:6]}", approve, progress, timeout_s)
+    run = _Run(session, plan, plan.run_id, approve, progress, timeout_s)
     async with locked(session.cluster, session.clock, plan.locks, run.id, run.warn) as still_mine:
         claim_plan(session.settings.state_path, plan.id)
         with Journal(session.settings.state_path, run.id, session.clock) as journal:

@@ -7,7 +7,7 @@ Every change carries its inverse, made from the same before-image.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -24,6 +24,9 @@ from vops.planning.patches import Document, Edit, apply_operations, make_patch
 from vops.planning.pointers import ABSENT, lookup, split
 
 _KINDS = {kind.kind: kind for kind in KINDS}
+CAUSE, RUN = "kubernetes.io/change-cause", "vops.dev/last-run"
+MARKS = frozenset({"/metadata/annotations/kubernetes.io~1change-cause", "/metadata/annotations/vops.dev~1last-run"})
+"""The annotations that tell of a run (see vops.planning.marks): sent with a change, and no part of what it is about."""
 MANAGERS = "vops/"
 """Every runbook applies as the field manager `vops/RUNBOOK`."""
 
@@ -43,7 +46,7 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
     tests; `document` the body of an apply or create. `before` and `after` are the touched part of the object, for
     the diff, secrets masked; `undo` the JSON Patch that takes it back, guarded by tests on the after-values, and
     `unrestorable` says in words what it will not bring back. `writers` are the field managers that wrote the touched
-    paths last, by path.
+    paths last, by path. One that `hands_back` gives its fields up afterwards (see vops.planning.handback).
     """
 
     verb: Verb
@@ -57,12 +60,12 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
     undo: tuple[Document, ...] = ()
     unrestorable: tuple[str, ...] = ()
     writers: dict[str, str] = field(default_factory=dict)
+    hands_back: bool = False
 
     @property
     def touched(self) -> tuple[str, ...]:
-        """The paths that the operations write, as JSON pointers."""
-        written = (operation["path"] for operation in self.operations if operation["op"] != "test")
-        return tuple(dict.fromkeys(written))
+        """The paths that the operations write, as JSON pointers; not the marks of the run."""
+        return written(item for item in self.operations if not is_mark(item))
 
     @property
     def kind(self) -> Kind:
@@ -72,6 +75,17 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
     def applied_to(self, document: Document) -> Document:
         """The object once a patch is applied. Raises vops.planning.patches.TestFailed."""
         return apply_operations(document, self.operations)
+
+
+def written(operations: Iterable[Document]) -> tuple[str, ...]:
+    """The paths that operations write, as JSON pointers."""
+    return tuple(dict.fromkeys(item["path"] for item in operations if item["op"] != "test"))
+
+
+def is_mark(operation: Document) -> bool:
+    """Whether an operation only marks the object, or makes room for its first annotation."""
+    room = operation["path"] == "/metadata/annotations" and operation.get("value") in ({}, None)
+    return operation["path"] in MARKS or (room and operation["op"] != "remove")
 
 
 def kind_of(ref: Ref) -> Kind:

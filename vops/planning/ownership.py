@@ -151,11 +151,12 @@ def _descend(node: Document, value: Any, token: str) -> Any:
     if isinstance(value, list):
         at = index(token)
         item = value[at] if at is not None and at < len(value) else None
-        return next((beneath for key, beneath in node.items() if _is_key_of(key, item)), None)
+        return next((beneath for key, beneath in node.items() if is_key_of(key, item)), None)
     return node.get(f"f:{token}")
 
 
-def _is_key_of(key: str, item: Any) -> bool:
+def is_key_of(key: str, item: Any) -> bool:
+    """Whether a `k:{…}` of fieldsV1 is that of an item of a list."""
     if not key.startswith("k:") or not isinstance(item, dict):
         return False
     wanted = json.loads(key[2:])

@@ -156,6 +156,11 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     schema: Literal["vops.plan/v1"] = "vops.plan/v1"
 
     @property
+    def run_id(self) -> str:
+        """The id of the one run that carries it out: when it was planned, and the beginning of its own id."""
+        return run_id(self.created_at, self.id)
+
+    @property
     def changes(self) -> tuple[Change, ...]:
         """Every write, in order."""
         return tuple(change for step in self.steps for change in step.changes)
@@ -183,6 +188,11 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def to_json(self) -> bytes:
         return msgspec.json.format(msgspec.json.encode(self), indent=2)
+
+
+def run_id(created_at: datetime, plan_id: str) -> str:
+    """`20260302-090000-c0ffee`: the ids of runs sort by time."""
+    return f"{created_at:%Y%m%d-%H%M%S}-{plan_id[:6]}"
 
 
 def plan_from_json(data: bytes, *, path: str = "plan") -> Plan:

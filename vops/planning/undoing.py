@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from vops.model.secrets import mask
-from vops.planning.changes import Change, Verb, delete_change, ref_of
+from vops.planning.changes import Change, Verb, delete_change, is_mark, ref_of, written
 from vops.planning.excerpts import excerpt
 from vops.planning.patches import Document, TestFailed, apply_operations, same
 from vops.planning.pointers import ABSENT, Tokens, index, join, lookup, split
@@ -51,9 +51,9 @@ def reversed_change(document: Document, change: Change) -> Reverse:
         operations += found
         undo[:0] = _inverses(working, found)
         working = after
-    if not operations:
+    touched = written(item for item in operations if not is_mark(item))
+    if not touched:
         return Reverse(None, tuple(kept))
-    touched = tuple(dict.fromkeys(item["path"] for item in operations if item["op"] != "test"))
     same_object = {"op": "test", "path": _UID, "value": change.target.uid}
     reverse = Change(
         verb=Verb.PATCH,
@@ -63,6 +63,7 @@ def reversed_change(document: Document, change: Change) -> Reverse:
         before=excerpt(document, touched),
         after=excerpt(working, touched),
         undo=(same_object, *undo),
+        hands_back=True,
     )
     return Reverse(reverse, tuple(kept))
 

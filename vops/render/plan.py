@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from vops.model.quantities import format_duration
 from vops.model.resources import Ref
-from vops.planning.changes import Change, Verb
+from vops.planning.changes import Change, Verb, is_mark
 from vops.planning.diff import Sign, diff_lines, repository_patch
 from vops.planning.plan import Decision, Gate, OnFail, Plan, PlannedStep
 from vops.render.diffs import folded, told
@@ -213,7 +213,8 @@ def change_lines(change: Change) -> list[Line]:
 def _footer(plan: Plan) -> str:
     doing = [step for step in plan.steps if step.decision is Decision.DO]
     waits = [step.timeout_s for step in doing if step.timeout_s]
-    parts = [_counted(len(plan.changes), "change")]
+    noted = any(is_mark(item) for change in plan.changes for item in change.operations)
+    parts = [_counted(len(plan.changes), "change") + (" (noted as change-cause)" if noted else "")]
     parts.append(_counted(len(waits), "wait") + (f" of {format_duration(sum(waits))} at most" if waits else ""))
     asked = [step for step in doing if step.gate in (Gate.CONFIRM, Gate.TYPE_NAME)]
     parts += [_counted(len(asked), "question")] if asked else []

@@ -20,7 +20,9 @@ from vops.errors import (
     Unreachable,
 )
 from vops.model.secrets import mask
-from vops.planning.changes import Change, Verb, applied_by, projection
+from vops.planning.changes import Change, Verb, applied_by, projection, written
+from vops.planning.handback import handed_back
+from vops.planning.marks import unmarked
 from vops.planning.patches import Document, TestFailed, apply_operations, same
 from vops.planning.pointers import ABSENT
 from vops.ports import Cluster
@@ -54,7 +56,7 @@ async def carry_out(cluster: Cluster, change: Change) -> tuple[str, ...]:
         raise StepFault(f"{change.target}: the API server refused the change: {error}") from error
     except (Unavailable, Unreachable) as error:
         await _settle(cluster, change, error)
-    return remarks
+    return (*remarks, *(await hand_back(cluster, change) if change.hands_back else ()))
 
 
 async def has_landed(cluster: Cluster, change: Change) -> bool:
@@ -72,13 +74,13 @@ async def has_landed(cluster: Cluster, change: Change) -> bool:
 def _holds(document: Document, change: Change) -> bool:
     """Whether every touched field has the value that the change gives it."""
     try:
-        after = change.applied_to(document)
+        after = apply_operations(document, unmarked(change.operations))
     except (TestFailed, ValueError):
         after = None
     if after is not None:
         return same(after, document)
     try:
-        apply_operations(document, change.undo)
+        apply_operations(document, unmarked(change.undo))
     except (TestFailed, ValueError):
         return False
     return bool(change.undo)
@@ -92,10 +94,39 @@ async def take_back(cluster: Cluster, change: Change) -> str:
         return await _unmake(cluster, change)
     if change.undo:
         try:
-            await uninterrupted(_patch(cluster, change, change.undo))
+            await _reverse(cluster, change)
         except ClusterError as error:
             return f"{change.target}: {error}"
+        await hand_back(cluster, change)
     return "; ".join(f"{change.target} {loss}" for loss in change.unrestorable)
+
+
+async def _reverse(cluster: Cluster, change: Change) -> None:
+    """The reverse patch; without the marks of the run where somebody has written others since."""
+    try:
+        await uninterrupted(_patch(cluster, change, change.undo))
+    except (Rejected, Conflict):
+        if unmarked(change.undo) == change.undo:
+            raise
+        await uninterrupted(_patch(cluster, change, unmarked(change.undo)))
+
+
+async def hand_back(cluster: Cluster, change: Change) -> tuple[str, ...]:
+    """Gives up the fields of a change that was taken back; the answer says so when that was not possible.
+
+    Which entry of managedFields is ours shows only now, so this is the one write whose body no plan holds; it tests the
+    entry that it edits and touches no field.
+    """
+    target = change.target
+    try:
+        document = await cluster.get(change.kind, target.name, target.namespace)
+        edits = handed_back(document, written(change.operations))
+        if edits and document["metadata"].get("uid") == target.uid:
+            same_object = {"op": "test", "path": "/metadata/uid", "value": target.uid}
+            await uninterrupted(_patch(cluster, change, [same_object, *edits]))
+    except ClusterError as error:
+        return (f"vops still owns its fields, which a server-side apply may stop on: {error}",)
+    return ()
 
 
 async def uninterrupted(write: Awaitable[T]) -> T:

@@ -18,11 +18,12 @@ from vops.errors import Refused
 from vops.model.resources import Ref
 from vops.model.secrets import mask
 from vops.model.snapshot import ClusterSnapshot
-from vops.planning.changes import Verb, kind_of
+from vops.planning.changes import Change, Verb, kind_of
 from vops.planning.guards import Guard, guards_for
+from vops.planning.marks import marked
 from vops.planning.ownership import Owner, owners
 from vops.planning.patches import Document
-from vops.planning.plan import LIFETIME, Decision, Identity, Plan, PlannedStep
+from vops.planning.plan import LIFETIME, Decision, Identity, Plan, PlannedStep, run_id
 from vops.runbooks.arguments import evaluated
 from vops.runbooks.asks import Ask
 from vops.runbooks.expressions import ExpressionError, fill, holds
@@ -75,7 +76,7 @@ def make_plan(script: Script, params: Mapping[str, Any], world: World, *, plan_i
     Raises Refused when an `assert` does not hold or vops cannot make a change, InputError with the line when an
     expression has no value, Unread for an object that has to be looked up first, Unanswered for what has to be asked.
     """
-    planning = _Planning(script, params, world)
+    planning = _Planning(script, params, world, run_id(world.snapshot.at, plan_id))
     steps = planning.steps()
     head, at = script.runbook.head, world.snapshot.at
     return Plan(
@@ -98,8 +99,9 @@ def make_plan(script: Script, params: Mapping[str, Any], world: World, *, plan_i
 class _Planning:
     """One planning: the values that expressions see, and the documents as the steps so far leave them."""
 
-    def __init__(self, script: Script, params: Mapping[str, Any], world: World) -> None:
+    def __init__(self, script: Script, params: Mapping[str, Any], world: World, run: str) -> None:
         self._script = script
+        self._run = run
         self._world = world
         self._values: dict[str, Any] = {f"params.{name}": value for name, value in params.items()}
         self._documents = dict(world.documents)
@@ -215,7 +217,7 @@ class _Planning:
             if holds(item.done, values):
                 return _planned(item, Decision.DONE, because=f"{item.step.common.done} holds already")
         changes: Changes = tuple(
-            msgspec.structs.replace(change, summary=change.summary or item.step.common.title)
+            self._marked(msgspec.structs.replace(change, summary=change.summary or item.step.common.title))
             for change in item.step.kind.plan(args, view)
         )
         if not changes:
@@ -225,6 +227,12 @@ class _Planning:
                 here = Ref(change.target.kind, change.target.name, change.target.namespace)
                 self._documents[here] = change.applied_to(self._documents[here])
         return _planned(item, Decision.DO, changes=changes, says=_losses(changes))
+
+    def _marked(self, change: Change) -> Change:
+        """The change with what tells a colleague of this run, where it is one of a workload."""
+        target, head = change.target, self._script.runbook.head
+        document = self._documents.get(Ref(target.kind, target.name, target.namespace))
+        return change if document is None else marked(change, document, self._run, f"vops {head.id}: {head.title}")
 
     def _keep(self, item: ScriptStep, outputs: Document) -> None:
         """Makes a step's outputs readable for the steps after it; what it did not find is null."""

@@ -33,7 +33,7 @@ from vops.planning.events import Approve, Progress, Question, RunEvent, StepReco
 from vops.planning.patches import Document
 from vops.planning.plan import Decision, Gate, OnFail, Plan, PlannedStep
 from vops.ports import Clock, Cluster
-from vops.runbooks.apply import Unsettled, carry_out, has_landed, take_back
+from vops.runbooks.apply import Unsettled, carry_out, hand_back, has_landed, take_back
 from vops.runbooks.expressions import ExpressionError
 from vops.runbooks.kinds import Done, Group, Ports, Result, Stalled, StepFault, StepKind, Verdict, View, discover
 from vops.runbooks.kinds import Outcome as StepOutcome
@@ -208,6 +208,7 @@ class _Run:
             if self._looks_first(step) and await has_landed(self._host.cluster, change):
                 self._applied.append((step, change))
                 said.append("it was there already")
+                said += await hand_back(self._host.cluster, change) if change.hands_back else ()
                 continue
             try:
                 said += await self._persistently(step, change)
