@@ -19,6 +19,7 @@ import pytest_asyncio
 from tests.cli.conftest import Done
 from vops.lab.documents import copy_of
 from vops.lab.world import Lab
+from vops.model.gitops import FLUX_PAUSES, PAUSED_BY, PAUSED_UNTIL
 
 NAMESPACE, NAME = "inference", "qwen3-4b"
 HEAD = """\
@@ -186,3 +187,26 @@ async def test_a_run_that_was_killed_goes_on_and_nothing_is_written_twice(bench:
     patches = [item for item in bench.lab.server.writes if item.method == "PATCH" and item.path.endswith(NAME)]
     assert (done.code, "applied" in done.out) == (0, True), done.err
     assert len([item for item in patches if "/deployments/" in item.path and item.status == 200]) == 1
+
+
+def left_paused(lab: Lab) -> None:
+    """A Deployment that a run of another machine, which is gone, has had Flux leave alone."""
+    document = copy_of(lab.store.get("apps/v1", "Deployment", NAMESPACE, NAME))
+    document["metadata"]["annotations"] |= {
+        FLUX_PAUSES["Kustomization"][0]: "disabled",
+        PAUSED_UNTIL: "2020-01-01T00:00:00Z",
+        PAUSED_BY: "20200101-000000-c0ffee",
+    }
+    lab.store.update(document, manager="vops")
+
+
+async def test_what_is_left_paused_is_told_and_let_go_on_by_the_runs_name(bench: Bench) -> None:
+    left_paused(bench.lab)
+    told = await bench.run("fleet")
+    assert (told.code, "vops undo 20200101-000000-c0ffee" in told.err) == (0, True)
+    assert "GitOps is paused on deployment/qwen3-4b" in (await bench.run("doctor")).out
+    undone = await bench.run("undo", "20200101-000000-c0ffee", "--yes")
+    assert undone.code == 0, undone.err
+    notes = bench.lab.store.get("apps/v1", "Deployment", NAMESPACE, NAME)["metadata"]["annotations"]
+    assert not [key for key in notes if "paused" in key or "flux" in key]
+    assert (await bench.run("undo", "20200101-000000-c0ffee", "--yes")).code == 2

@@ -27,8 +27,7 @@ from vops.operations.journal_copy import PREFIX
 from vops.operations.run import RunResult, resume_run, run_plan
 from vops.operations.runs import past_runs
 from vops.operations.session import Session
-from vops.planning.changes import Verb
-from vops.planning.changes import RUN
+from vops.planning.changes import RUN, Verb
 from vops.planning.plan import Plan
 from vops.planning.pointers import ABSENT, lookup, split
 

@@ -11,14 +11,20 @@ import pytest
 from tests.conftest import StartLab
 from tests.lab.fixing import NAMESPACE, Person, deployment, session_on
 from tests.lab.test_fix_five import carried_out, live, the_plan
+from tests.lab.test_resume_undo import KilledError, only_run, resumed
 from vops.errors import ApprovalNeeded, Refused
 from vops.lab.documents import Document
 from vops.lab.world import Lab
+from vops.model.gitops import PAUSED_WAS
+from vops.operations.doctor import examine_session
 from vops.operations.fix import plan_fix
 from vops.operations.gitops import with_pause
+from vops.operations.pauses import Pause, plan_release, standing_pauses
 from vops.operations.run import RunResult
 from vops.operations.runs import Ending
 from vops.operations.session import Session
+from vops.operations.undo import plan_undo
+from vops.planning.events import RunEvent
 
 NAME = "llama3-8b"
 FLUX = {"labels": {"kustomize.toolkit.fluxcd.io/name": "apps", "kustomize.toolkit.fluxcd.io/namespace": "flux-system"}}
@@ -102,3 +108,121 @@ async def test_a_plan_without_such_an_owner_stays_as_it_is(start_lab: StartLab, 
     async with session_on(lab, tmp_path) as session:
         plan = the_plan(await plan_fix(session, deployment(NAME)))
         assert await with_pause(session, plan) is plan
+
+
+# --- a runner that is gone ---------------------------------------------------------------------------------
+
+
+class Dying(Person):
+    """Its process is killed once GitOps is paused and the change is made."""
+
+    def progress(self, event: RunEvent) -> None:
+        super().progress(event)
+        if event.step == "commit" and event.state == "running":
+            raise KilledError
+
+
+async def left_paused(lab: Lab, state: Path, meta: dict[str, Any]) -> str:
+    """A run that was killed in its pause; the answer is its id."""
+    application(lab, SYNC)
+    owned(lab, **meta)
+    async with session_on(lab, state) as session:
+        with pytest.raises(KilledError):
+            await fixed_under_pause(session, Dying())
+    await lab.advance(120)
+    return only_run(state).id
+
+
+def paused(lab: Lab) -> bool:
+    """Whether anything of a pause stands, on the object or its Application."""
+    app = lab.store.get("argoproj.io/v1alpha1", "Application", "argocd", "apps")
+    notes = {**(live(lab, NAME)["metadata"].get("annotations") or {}), **(app["metadata"].get("annotations") or {})}
+    return (
+        any(key.startswith("vops.dev/paused") or "fluxcd" in key for key in notes) or app["spec"]["syncPolicy"] != SYNC
+    )
+
+
+BOTH = pytest.mark.parametrize("meta", [FLUX, ARGO], ids=["flux", "argo-cd"])
+
+
+@BOTH
+async def test_a_pause_that_a_killed_run_has_left_is_named_by_whoever_looks(
+    start_lab: StartLab, tmp_path: Path, meta: dict[str, Any]
+) -> None:
+    lab = await start_lab("untolerated-taint")
+    run_id = await left_paused(lab, tmp_path / "dead", meta)
+    assert only_run(tmp_path / "dead").pauses
+    async with session_on(lab, tmp_path / "other") as session:
+        (pause,) = await standing_pauses(session)
+        assert (pause.run, pause.is_left, pause.overdue) == (run_id, True, False)
+        checks = [check for check in (await examine_session(session)).checks if check.name == "GitOps"]
+        assert [check.next for check in checks] == [f"vops resume {run_id}, or vops undo {run_id}"]
+        await lab.advance(3600)
+        (pause,) = await standing_pauses(session)
+    assert pause.overdue
+    assert "which is over" in str(pause)
+
+
+@BOTH
+async def test_going_on_with_it_ends_the_pause(start_lab: StartLab, tmp_path: Path, meta: dict[str, Any]) -> None:
+    lab = await start_lab("untolerated-taint")
+    await left_paused(lab, tmp_path, meta)
+    assert paused(lab)
+    async with session_on(lab, tmp_path) as session:
+        result = await resumed(session, only_run(tmp_path))
+    assert (result.outcome, paused(lab), only_run(tmp_path).pauses) == (Ending.FIXED, False, ())
+
+
+@BOTH
+async def test_undoing_it_ends_the_pause_too(start_lab: StartLab, tmp_path: Path, meta: dict[str, Any]) -> None:
+    lab = await start_lab("untolerated-taint")
+    await left_paused(lab, tmp_path, meta)
+    async with session_on(lab, tmp_path) as session:
+        plan = await plan_undo(session, only_run(tmp_path))
+        assert not plan.blocked
+        result = await carried_out(session, plan, Person())
+    assert (result.error, paused(lab)) == (None, False)
+    assert not live(lab, NAME)["spec"]["template"]["spec"].get("tolerations")
+
+
+@BOTH
+async def test_a_pause_ends_even_where_its_journal_is_lost(
+    start_lab: StartLab, tmp_path: Path, meta: dict[str, Any]
+) -> None:
+    lab = await start_lab("untolerated-taint")
+    run_id = await left_paused(lab, tmp_path / "dead", meta)
+    async with session_on(lab, tmp_path / "other") as session:
+        assert await plan_release(session, "20260101-000000-abcdef") is None
+        plan = await plan_release(session, run_id)
+        assert plan is not None
+        result = await carried_out(session, plan, Person())
+    assert (result.error, paused(lab)) == (None, False)
+
+
+async def test_a_pause_that_does_not_say_what_was_there_is_left_to_a_person(
+    start_lab: StartLab, tmp_path: Path
+) -> None:
+    lab = await start_lab("untolerated-taint")
+    run_id = await left_paused(lab, tmp_path / "dead", ARGO)
+    app = copy.deepcopy(lab.store.get("argoproj.io/v1alpha1", "Application", "argocd", "apps"))
+    app["metadata"]["annotations"][PAUSED_WAS] = "all of it"
+    lab.store.update(app)
+    async with session_on(lab, tmp_path / "other") as session:
+        with pytest.raises(Refused, match="does not say how it was synced before"):
+            await plan_release(session, run_id)
+
+
+async def test_a_run_that_goes_on_has_left_no_pause(start_lab: StartLab, tmp_path: Path) -> None:
+    lab = await start_lab("untolerated-taint")
+    owned(lab, **FLUX)
+    seen: list[Pause] = []
+    async with session_on(lab, tmp_path) as session:
+
+        class Looking(Person):
+            async def approve(self, question: Any) -> bool:
+                seen.extend(await standing_pauses(session) if "into the repository" in question.title else ())
+                return True
+
+        await fixed_under_pause(session, Looking())
+        assert await standing_pauses(session) == ()
+    assert [pause.is_left for pause in seen] == [False]

@@ -13,6 +13,7 @@ from tests.tui import builders
 from tests.tui.conftest import app_on, painted, screen_text, until
 from vops.model.resources import Ref
 from vops.operations.journal import Journal
+from vops.operations.pauses import Pause
 from vops.operations.run import RunResult
 from vops.operations.runs import BEGUN, ENDED, EVENT, Ending, PastRun, fetched_mark, past_runs
 from vops.planning.events import Question, RunEvent, StepState
@@ -281,3 +282,20 @@ async def test_a_long_form_opens_with_its_first_field_and_what_that_is_about() -
         await until(pilot, lambda: form.is_running and form.focused is not None)
         assert form.focused is form.query_one("#param-field_0")
         assert "about 0" in screen_text(app)
+
+
+async def test_what_a_run_has_left_paused_is_told_at_the_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    left = Pause(Ref("Deployment", "mixtral", "inference"), RUN, builders.NOW, overdue=True)
+    going = Pause(Ref("Deployment", "llama", "inference"), "another", builders.NOW, overdue=False)
+
+    async def standing_pauses(_: Any) -> tuple[Pause, ...]:
+        return left, going
+
+    monkeypatch.setattr("vops.operations.pauses.standing_pauses", standing_pauses)
+    app = app_with(tmp_path)
+    told: list[str] = []
+    monkeypatch.setattr(app, "tell", lambda text, **_: told.append(text))
+    async with app.run_test(size=(120, 34)) as pilot:
+        await painted(pilot)
+        await until(pilot, lambda: bool(told))
+    assert [f"vops undo {RUN}" in text for text in told] == [True]

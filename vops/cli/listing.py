@@ -9,6 +9,7 @@ from vops.cli.options import Globals
 if TYPE_CHECKING:
     from vops.diagnosis.facts import Facts
     from vops.model.snapshot import ClusterSnapshot
+    from vops.operations.session import Session
     from vops.settings import Settings
 
 FORMATS = ("table", "wide", "json", "jsonl", "csv")
@@ -47,6 +48,7 @@ async def _once(options: Globals, settings: Settings, output: str, selector: str
         )
         facts = Facts(await looking)
         _print(options, facts, output)
+        await _say_pauses(options, session, facts.snapshot)
         if not facts.replicas:
             _say_where(options, facts, settings)
         elif told := facts.snapshot.source(Source.METRICS).detail:
@@ -85,6 +87,16 @@ def _print(options: Globals, facts: Facts, output: str) -> None:
             emit(render.fleet_csv(facts))
         case _:
             emit_lines(render.fleet_lines(facts, wide=output == "wide"), no_color=options.no_color)
+
+
+async def _say_pauses(options: Globals, session: Session, snapshot: ClusterSnapshot) -> None:
+    """What a run has paused and not let go on again."""
+    from vops.cli.diagnostics import narrate
+    from vops.operations.pauses import standing_pauses
+
+    for pause in await standing_pauses(session, (*snapshot.deployments, *snapshot.statefulsets)):
+        if pause.is_left:
+            narrate(f"{pause}\n  next: {pause.next_step}", quiet=options.quiet)
 
 
 def _say_where(options: Globals, facts: Facts, settings: Settings) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from vops.cli.carrying import Terms
     from vops.operations.runs import PastRun
     from vops.operations.session import Session
+    from vops.planning.plan import Plan
 
 RUN = typer.Argument(metavar="RUN", help="a run's id, or its beginning; vops runs lists them")
 YES = typer.Option("--yes", "-y", help="agree without being asked")
@@ -99,9 +100,7 @@ def undo(
     known = _known(options, run)
 
     async def work(session: Session) -> None:
-        from vops.operations.undo import plan_undo
-
-        plan = await plan_undo(session, await _found(session, known, run))
+        plan = await _plan_undo(session, known, run)
         present_plan(plan, options, output)
         if not dry_run and output != "yaml":
             await carry_out(session, plan, options, terms)
@@ -132,8 +131,21 @@ def runs(context: typer.Context) -> None:
         emit(msgspec.json.format(msgspec.json.encode(stories), indent=2))
     elif stories:
         emit_lines(run_rows(stories), no_color=options.no_color)
+        for line in _left_paused(found):
+            narrate(line, quiet=options.quiet)
     else:
         narrate("no runs yet; vops fix and vops run make them", quiet=options.quiet)
+
+
+def _left_paused(runs: list[PastRun]) -> list[str]:
+    """What runs have paused and nobody has let go again, as far as this machine knows."""
+    undone = {run.plan.params.get("run") for run in runs if run.plan.runbook == "undo" and run.ending is not None}
+    return [
+        f"run {run.id} still holds: {title}\n  next: vops resume {run.id}, or vops undo {run.id}"
+        for run in runs
+        for title in run.pauses
+        if run.id not in undone
+    ]
 
 
 @group.command("show", help="One run: its steps, its changes, how it ended, what to do next. -o text|json")
@@ -181,6 +193,22 @@ async def _found(session: Session, known: PastRun | None, run: str) -> PastRun:
         return known
     await fetch_run(session, run)
     return past_run(session.settings.state_path, run)
+
+
+async def _plan_undo(session: Session, known: PastRun | None, run: str) -> Plan:
+    """What takes the run back; of one whose journal is nowhere, what ends the pauses that it has left."""
+    from vops.errors import UsageError
+    from vops.operations.pauses import plan_release
+    from vops.operations.undo import plan_undo
+
+    try:
+        found = await _found(session, known, run)
+    except UsageError:
+        plan = await plan_release(session, run)
+        if plan is None:
+            raise
+        return plan
+    return await plan_undo(session, found)
 
 
 def _terms(yes: bool, confirm: list[str] | None, report: list[str] | None) -> Terms:

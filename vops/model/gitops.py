@@ -5,3 +5,11 @@ from __future__ import annotations
 from vops.model.resources import Kind, Named
 
 APPLICATIONS = Kind("argoproj.io/v1alpha1", "Application", "applications", decodes_to=Named)
+
+PAUSED_UNTIL, PAUSED_BY, PAUSED_WAS = "vops.dev/paused-until", "vops.dev/paused-by", "vops.dev/paused-was"
+"""Annotations of what vops has paused: when that should be over, by which run, and what has to be put back."""
+FLUX_PAUSES = {
+    "Kustomization": ("kustomize.toolkit.fluxcd.io/reconcile", "disabled"),
+    "HelmRelease": ("helm.toolkit.fluxcd.io/driftDetection", "disabled"),
+}
+"""The annotation that has Flux leave one object alone, by what owns it."""

@@ -22,6 +22,7 @@ from vops.model.serving import vllm_container
 from vops.model.storage import CLAIMS
 from vops.model.text import one_line
 from vops.operations.endpoints import Endpoint, EndpointKind, endpoint_of
+from vops.operations.pauses import standing_pauses
 from vops.operations.session import Session
 from vops.operations.together import together
 
@@ -70,6 +71,7 @@ async def examine_session(session: Session) -> Examination:
     checks = [reach, *_permissions(missing), *([denied] if denied else _fleet(pods))]
     checks += [check async for check in _telemetry(session, pods)]
     checks.append(await _prometheus(session))
+    checks += await _pauses(session)
     for name, kind in (("KEDA", SCALED_OBJECTS), ("Karpenter", NODE_POOLS)):
         checks.append(await _installed(session, name, kind))
     return Examination(session.cluster.context, tuple(checks), _role(missing))
@@ -202,6 +204,12 @@ async def _prometheus(session: Session) -> Check:
     except VopsError as error:
         return Check("Prometheus", Health.WARNING, one_line(error.message), error.hint)
     return Check("Prometheus", Health.OK, "answers")
+
+
+async def _pauses(session: Session) -> list[Check]:
+    """What vops has paused: nobody else lets it go on again."""
+    found = await standing_pauses(session)
+    return [Check("GitOps", Health.WARNING, str(pause), pause.next_step) for pause in found]
 
 
 async def _installed(session: Session, name: str, kind: Kind) -> Check:

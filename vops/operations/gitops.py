@@ -14,9 +14,10 @@ from datetime import datetime, timedelta
 import msgspec
 
 from vops.errors import NotFound, Refused
-from vops.model.gitops import APPLICATIONS
+from vops.model.gitops import APPLICATIONS, FLUX_PAUSES, PAUSED_BY, PAUSED_UNTIL, PAUSED_WAS
 from vops.model.resources import Ref
 from vops.operations.run import live_document, with_permissions
+from vops.operations.runs import PAUSING
 from vops.operations.session import Session
 from vops.planning.changes import Change, patch_change
 from vops.planning.guards import Guard
@@ -25,15 +26,9 @@ from vops.planning.patches import Document, Edit
 from vops.planning.plan import Decision, Gate, Plan, PlannedStep
 from vops.planning.pointers import ABSENT, join, lookup, split
 
-BLOCK = "gitops"
 LONGEST = timedelta(hours=1)
 """When the pause should be over at the latest; written onto what is paused."""
 SOAK_S = 60.0
-_UNTIL = "vops.dev/paused-until"
-_FLUX = {
-    "Kustomization": ("kustomize.toolkit.fluxcd.io/reconcile", "disabled"),
-    "HelmRelease": ("helm.toolkit.fluxcd.io/driftDetection", "disabled"),
-}
 
 
 async def with_pause(session: Session, plan: Plan) -> Plan:
@@ -54,7 +49,7 @@ async def with_pause(session: Session, plan: Plan) -> Plan:
         *(_step(f"unpause{number}", release, section="always") for number, (_, release) in enumerate(pauses, 1)),
         *(_soak(ref, number) for number, ref in enumerate(changed, 1) if ref.kind in ("Deployment", "StatefulSet")),
     )
-    guards = tuple(_softened(guard) for guard in plan.guards if guard.name != "rbac")
+    guards = tuple(softened(guard) for guard in plan.guards if guard.name != "rbac")
     return await with_permissions(looking, msgspec.structs.replace(plan, steps=steps, guards=guards))
 
 
@@ -67,11 +62,13 @@ async def _pause(session: Session, plan: Plan, owner: Owner) -> tuple[Change, Ch
     until = plan.created_at + LONGEST
     if owner.kind is OwnerKind.ARGO_CD:
         document = await _application(session, owner.name)
-        edits = [Edit("/spec/syncPolicy/automated", ABSENT), *_annotated(document, until)]
+        was = msgspec.json.encode(document["spec"]["syncPolicy"]["automated"], order="sorted").decode()
+        marks = {PAUSED_BY: plan.run_id, PAUSED_WAS: was}
+        edits = [Edit("/spec/syncPolicy/automated", ABSENT), *_annotated(document, until, marks)]
     else:
         document = await live_document(session, _place(plan.changes[0].target))
-        name, value = _FLUX[owner.name.partition(" ")[0]]
-        edits = _annotated(document, until, {name: value})
+        name, value = FLUX_PAUSES[owner.name.partition(" ")[0]]
+        edits = _annotated(document, until, {name: value, PAUSED_BY: plan.run_id})
     pause = patch_change(document, edits, f"Pause {owner.kind} {owner.name} until {until:%H:%M} UTC")
     if pause is None:
         raise Refused(f"{owner.kind} {owner.name} is paused already", hint="see who has paused it, and why")
@@ -83,9 +80,9 @@ async def _pause(session: Session, plan: Plan, owner: Owner) -> tuple[Change, Ch
     return pause, release
 
 
-def _annotated(document: Document, until: datetime, more: Mapping[str, str] | None = None) -> list[Edit]:
+def _annotated(document: Document, until: datetime, more: Mapping[str, str]) -> list[Edit]:
     """Annotations added, the deadline among them."""
-    wanted = {**(more or {}), _UNTIL: until.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    wanted = {**more, PAUSED_UNTIL: until.strftime("%Y-%m-%dT%H:%M:%SZ")}
     if isinstance(lookup(document, ("metadata", "annotations")), dict):
         return [Edit(join(("metadata", "annotations", name)), value) for name, value in wanted.items()]
     return [Edit("/metadata/annotations", wanted)]
@@ -118,7 +115,7 @@ def _step(step_id: str, change: Change, *, section: str) -> PlannedStep:
             "decision": Decision.DO,
             "why": "It would put its own version back" if section == "steps" else "A pause that is forgotten is worse",
             "changes": msgspec.to_builtins((change,)),
-            "block": BLOCK,
+            "block": PAUSING,
             "section": section,
             "undo": section == "steps",
             "retries": 5,
@@ -152,7 +149,7 @@ def _soak(ref: Ref, number: int) -> PlannedStep:
     )
 
 
-def _softened(guard: Guard) -> Guard:
+def softened(guard: Guard) -> Guard:
     """The guard of an owner that is paused meanwhile."""
     if guard.name != "owner" or guard.holds:
         return guard

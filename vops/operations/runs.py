@@ -22,6 +22,8 @@ RESUMED = "resumed"
 EVENT = "event"
 WRITE = "write"
 ENDED = "end"
+PAUSING = "gitops"
+"""The block of a plan that pauses GitOps, lets it go on at the end, and has the changes in between."""
 _OVER = frozenset({"applied", "fixed", "changed", "unchanged"})
 
 
@@ -101,6 +103,16 @@ class PastRun:
             sent = [change for change in step.changes if _body(change) in bodies and _body(change)]
             found += [] if step.id in undone else sent
         return tuple(found)
+
+    @property
+    def pauses(self) -> tuple[str, ...]:
+        """What it has paused and not let go again, as far as its journal tells."""
+        sent = [entry.data.get("body") for entry in self._writes()]
+        paused = (step for step in self.plan.steps if step.block == PAUSING and step.section == "steps")
+        standing = (step for step in paused if any(_body(change) in sent for change in step.changes))
+        released = {f"un{step.id}" for step in self.steps if step.state is StepState.UNDONE}
+        released |= {step.id for step in self.steps if step.state is StepState.DONE}
+        return tuple(step.title for step in standing if f"un{step.id}" not in released)
 
     def check_resumable(self) -> None:
         """Raises Refused for a run that has come to its end, or was undone."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 from vops.errors import NotFound, Refused
 from vops.model.resources import Ref
 from vops.operations.dry_runs import tried
+from vops.operations.gitops import softened
 from vops.operations.impact import with_impact
 from vops.operations.run import cluster_identity, live_document, with_permissions
 from vops.operations.runs import PastRun
@@ -52,7 +53,7 @@ async def plan_undo(session: Session, run: PastRun) -> Plan:
         params={"run": run.id},
         locks=run.plan.locks,
         steps=(*steps, *_rollouts(changes)),
-        guards=tuple(dict.fromkeys(guard for _, guards in claims for guard in guards)),
+        guards=tuple(dict.fromkeys(_guard(run, guard) for _, guards in claims for guard in guards)),
         owners=tuple(dict.fromkeys(owner for found, _ in claims for owner in found)),
     )
     plan = await with_impact(looking, await with_permissions(looking, plan))
@@ -126,6 +127,11 @@ def _claims(
         claimed = owners(document, change.touched)
         found.append((claimed, guards_for(document, claimed)))
     return found
+
+
+def _guard(run: PastRun, guard: Guard) -> Guard:
+    """The guard, which holds for an owner that the run has left paused: that is taken back last."""
+    return softened(guard) if run.pauses else guard
 
 
 def _place(change: Change) -> Ref:

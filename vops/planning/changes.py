@@ -83,9 +83,8 @@ def written(operations: Iterable[Document]) -> tuple[str, ...]:
 
 
 def is_mark(operation: Document) -> bool:
-    """Whether an operation only marks the object, or makes room for its first annotation."""
-    room = operation["path"] == "/metadata/annotations" and operation.get("value") in ({}, None)
-    return operation["path"] in MARKS or (room and operation["op"] != "remove")
+    """Whether an operation only marks the object with the run."""
+    return operation["path"] in MARKS
 
 
 def kind_of(ref: Ref) -> Kind:

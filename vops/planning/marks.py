@@ -23,7 +23,9 @@ LONGEST = 200
 
 def marked(change: Change, document: Document, run: str, cause: str) -> Change:
     """`change` with the annotations that tell of `run`, and their way back; as it is where none belong."""
-    present = document["metadata"].get("annotations") or {}
+    present = document["metadata"].get("annotations")
+    if not present:
+        return change  # room for the first one cannot be made without a risk for what somebody adds meanwhile
     is_workload = change.verb is Verb.PATCH and change.target.kind in _KINDS
     edits_annotations = any(path.startswith(_ANNOTATIONS) for path in change.touched)
     if not is_workload or edits_annotations or present.get(RUN) == run or _is_anothers(document):
@@ -32,7 +34,7 @@ def marked(change: Change, document: Document, run: str, cause: str) -> Change:
     same_object, *rest = change.operations
     return msgspec.structs.replace(
         change,
-        operations=(same_object, *_writes(document, wanted), *rest),
+        operations=(same_object, *_writes(wanted), *rest),
         undo=(*(change.undo or (same_object,)), *_reverses(present, wanted)),
     )
 
@@ -42,15 +44,8 @@ def _is_anothers(document: Document) -> bool:
     return any(owner.reverts for owner in owners(document, ()))
 
 
-def _writes(document: Document, wanted: Document) -> list[Document]:
-    made = [] if isinstance(document["metadata"].get("annotations"), dict) else _first()
-    return [*made, *({"op": "add", "path": _path(name), "value": value} for name, value in wanted.items())]
-
-
-def _first() -> list[Document]:
-    """What makes room for an object's first annotation."""
-    absent = {"op": "test", "path": _ANNOTATIONS, "value": None}
-    return [absent, {"op": "add", "path": _ANNOTATIONS, "value": {}}]
+def _writes(wanted: Document) -> list[Document]:
+    return [{"op": "add", "path": _path(name), "value": value} for name, value in wanted.items()]
 
 
 def _reverses(present: Document, wanted: Document) -> list[Document]:

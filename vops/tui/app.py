@@ -223,6 +223,7 @@ class VopsApp(SharingApp):
             self._use_view()
             self._tick()
             self._keep_hands_off()
+            self.watch_for_pauses()
 
     def _keep_hands_off(self) -> None:
         """Connects again in read-only mode, where the view of a context asks for it that is only known by now."""

@@ -73,6 +73,18 @@ class RunningApp(LookingApp):
         self.push_screen(RunScreen(run))
         self._run_worker = self.run_worker(run.carry_out(self.session), group="run", exit_on_error=False)
 
+    def watch_for_pauses(self) -> None:
+        """Looks once for GitOps that a run has left paused, since nobody else lets it go on again."""
+        if self.session is not None:
+            self.run_worker(self._tell_pauses(self.session), group="pauses", exclusive=True, exit_on_error=False)
+
+    async def _tell_pauses(self, session: Session) -> None:
+        from vops.operations.pauses import standing_pauses
+
+        for pause in await standing_pauses(session):
+            if pause.is_left:
+                self.tell(f"{pause} · {pause.next_step}", severity="warning", timeout_s=30)
+
     def busy(self) -> bool:
         """Says so when a run is going on, which must not be lost."""
         going = self.run_going is not None and not self.run_going.ended
