@@ -111,6 +111,16 @@ def test_a_verdict_is_made_again_only_when_something_changed(monkeypatch: pytest
     assert asked[2:] == [GATED]
 
 
+async def test_many_that_fail_at_once_are_diagnosed_without_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vops.tui.feed.LONGEST_PAUSE_S", 3600.0)
+    monkeypatch.setattr("vops.tui.feed.VERDICTS_A_ROUND", 1)
+    observer, publish = builders.StubObserver(builders.fleet_snapshot()), Publisher()
+    task = asyncio.create_task(feed_of(observer, publish).run())
+    while sum(row.findings is not None for row in (await publish.next()).view.replicas) < 2:
+        pass
+    task.cancel()
+
+
 def test_the_past_holds_one_entry_a_scrape_and_forgets_what_has_gone() -> None:
     painter, snapshot = Painter(), builders.fleet_snapshot()
     key = "uid-qwen3-8b-6f9c4-k2x8p"

@@ -137,7 +137,8 @@ class Feed:
             picture = await loop.run_in_executor(self._thread, self._painter.picture, seen_now)
             self._publish(picture)
             await asyncio.sleep(max(SHORTEST_PAUSE_S, REST_FACTOR * (loop.time() - began)))
-            await self._news(seen, LONGEST_PAUSE_S - (loop.time() - began))
+            if not self._painter.behind:
+                await self._news(seen, LONGEST_PAUSE_S - (loop.time() - began))
 
     async def _news(self, seen: int, longest_s: float) -> None:
         """Waits for what should be seen at once."""
@@ -160,6 +161,8 @@ class Painter:
         self._pasts: dict[str, Track] = {}
         self._gpu_hours, self._counted_at = GpuHours(), datetime.min.replace(tzinfo=UTC)
         self.wanted: Mapping[str, Prepare] = {}
+        self.behind = False
+        """More replicas have changed than one picture has had the time to diagnose."""
         self.ring = Ring()
 
     def picture(self, snapshot: ClusterSnapshot) -> Picture:
@@ -210,12 +213,16 @@ class Painter:
         usable = frozenset(item.source for item in sources if item.source in _AROUND and item.usable)
         failing = {item.pod.metadata.uid: item for item in replicas if item.state in _FAILING}
         self._verdicts = {uid: known for uid, known in self._verdicts.items() if uid in failing}
-        budget = VERDICTS_A_ROUND
+        budget, self.behind = VERDICTS_A_ROUND, False
         for uid, replica in failing.items():
             stamp = usable, _stamp(replica)
-            if budget and self._verdicts.get(uid, (None,))[0] != stamp:
-                budget -= 1
-                self._verdicts[uid] = (stamp, verdict_of(replica))
+            if self._verdicts.get(uid, (None,))[0] == stamp:
+                continue
+            if not budget:
+                self.behind = True
+                return
+            budget -= 1
+            self._verdicts[uid] = (stamp, verdict_of(replica))
 
     def _remember(self, view: FleetView) -> Mapping[str, Track]:
         rows = (*view.replicas, *view.groups)
