@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from typing import TypeAlias
 
 from msgspec.structs import replace
@@ -45,6 +46,8 @@ from vops.ports import Changed, Cost
 
 TRY_AGAIN_S = 5.0
 METERED_S = 10
+FIRST_SHOWN_S = 0.3
+"""So long the rest waits for the first rows to be drawn."""
 Followed: TypeAlias = (
     Collection[Pod]
     | Collection[Node]
@@ -59,10 +62,13 @@ class Observer:
     """What a session sees, kept current. `revision` rises with every change; `snapshot()` costs next to nothing.
 
     `pressing` rises with the changes that should be seen at once: of a vLLM server's pod, and of a source's state.
-    With `early` the pods of a first LIST are there page by page, while their source is still loading.
+    With `early` the pods of a first LIST are there page by page, while their source is still loading: after the first
+    page the machine is left to whoever shows it, until this event says that it is shown.
     """
 
-    def __init__(self, session: Session, *, namespace: str = "", selector: str = "", early: bool = False) -> None:
+    def __init__(
+        self, session: Session, *, namespace: str = "", selector: str = "", early: asyncio.Event | None = None
+    ) -> None:
         self._session = session
         self._early = early
         self._clock = session.clock
@@ -219,6 +225,8 @@ class Observer:
         try:
             async for changed in stream:
                 self._take(collection, changed)
+                if changed.part:
+                    await self._be_seen()
                 if collection.status.state is SourceState.DENIED and not namespace and collection.kind.namespaced:
                     return True
         finally:
@@ -233,9 +241,10 @@ class Observer:
         changed: Changed,
     ) -> None:
         before = collection.status.state, collection.status.detail
-        if collection is self._pods and (changed.status is None or changed.status.state is not SourceState.LOADING):
+        loading = changed.status is not None and changed.status.state is SourceState.LOADING
+        if collection is self._pods and not (loading or changed.part):
             self._heard.set()
-        if changed.part and not self._early:
+        if changed.part and self._early is None:
             return
         collection.apply(changed)
         if collection is self._pods:
@@ -244,6 +253,13 @@ class Observer:
         pressing = many or (collection.status.state, collection.status.detail) != before
         if pressing or changed.item is not None:
             self._changed(pressing=pressing or _is_server(changed.item))
+
+    async def _be_seen(self) -> None:
+        """Waits until the first part of the pods is shown, but not for long; then everything else may be read."""
+        with suppress(TimeoutError):
+            if self._early is not None:
+                await asyncio.wait_for(self._early.wait(), FIRST_SHOWN_S)
+        self._heard.set()
 
     def _broke(
         self,

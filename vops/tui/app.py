@@ -241,6 +241,8 @@ class VopsApp(SharingApp):
         self._live = event.picture
         if self.machine.at is None:
             self.show_picture(event.picture)
+        if event.picture.view.replicas and not event.connection.first_shown.is_set():
+            self.call_after_refresh(event.connection.first_shown.set)
 
     @property
     def frames(self) -> Sequence[Frame]:

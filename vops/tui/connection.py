@@ -39,6 +39,8 @@ class Connection:
         self._given, self._tell, self._open = session, tell, opener
         self._feed: Feed | None = None
         self._wanted: dict[str, Prepare] = {}
+        self.first_shown = asyncio.Event()
+        """To be set when the first rows are on the screen: until then nothing but they shall be read."""
 
     def prepare(self, wanted: Mapping[str, Prepare]) -> None:
         """Has pictures bring what `wanted` derives from facts, under the same names."""
@@ -78,7 +80,7 @@ class Connection:
 
     async def _serve(self, session: Session) -> None:
         self.session = session
-        self.observer = self.observer or _observer(session)
+        self.observer = self.observer or _observer(session, self.first_shown)
         self._feed = Feed(self.observer, LogPeek(session.cluster, session.clock), session.clock, self._publish)
         self._feed.prepare(self._wanted)
         self._tell(Connected(self))
@@ -90,10 +92,10 @@ class Connection:
         self._tell(Pictured(picture, self))
 
 
-def _observer(session: Session) -> Observing:
+def _observer(session: Session, early: asyncio.Event) -> Observing:
     from vops.operations.observe import Observer
 
-    return Observer(session, namespace=session.settings.namespace, early=True)
+    return Observer(session, namespace=session.settings.namespace, early=early)
 
 
 def first_of(error: BaseException) -> BaseException:

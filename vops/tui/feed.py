@@ -136,7 +136,8 @@ class Feed:
             seen_now = self._peek.onto(self._observer.snapshot())
             picture = await loop.run_in_executor(self._thread, self._painter.picture, seen_now)
             self._publish(picture)
-            await asyncio.sleep(max(SHORTEST_PAUSE_S, REST_FACTOR * (loop.time() - began)))
+            if picture.view.unread is None:  # the first rows shall not wait because nothing was painted before them
+                await asyncio.sleep(max(SHORTEST_PAUSE_S, REST_FACTOR * (loop.time() - began)))
             if not self._painter.behind:
                 await self._news(seen, LONGEST_PAUSE_S - (loop.time() - began))
 

@@ -261,7 +261,7 @@ class World:
             await settle()
 
     @asynccontextmanager
-    async def observed(self, *, early: bool = False, **scope: str) -> AsyncIterator[Observer]:
+    async def observed(self, *, early: asyncio.Event | None = None, **scope: str) -> AsyncIterator[Observer]:
         """An observer that runs inside the block."""
         observer = Observer(self.session, early=early, **scope)
         running = asyncio.create_task(observer.run())

@@ -35,7 +35,11 @@ async def test_a_pod_is_there_as_soon_as_the_cluster_tells_of_it() -> None:
 async def test_the_first_pods_are_there_while_the_rest_is_listed_and_nothing_is_scraped_before() -> None:
     world = World().holding(replica("r0"), replica("r1"))
     world.cluster.first_page = (replica("r0"),)
-    async with world.observed(early=True) as observer:
+    shown = asyncio.Event()
+    async with world.observed(early=shown) as observer:
+        await world.advance(3)
+        assert observer.snapshot().source(Source.NODES).state is SourceState.LOADING
+        shown.set()
         await world.advance(3)
         assert [pod.metadata.name for pod in observer.snapshot().pods] == ["r0"]
         assert observer.snapshot().source(Source.PODS).state is SourceState.LOADING
