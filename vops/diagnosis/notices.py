@@ -58,12 +58,14 @@ _FATAL = lazy_pattern(
     r"|Timed out (?:while )?waiting for GCS|GCS (?:server|cluster) .{0,40}(?:not found|timed out)).{0,300})",
     re.ASCII,
 )
-_QUICK = lazy_pattern(
-    r"terminate|NVRM|\(\): |corrupt|Fatal|fault|error|Illegal|Aborted|egfault|SIG|signal|Killed|not found|No such"
-    r"|no such|[Dd]enied|cannot exec|Is a dir|can't open|No module|Errno|Watchdog|nvidia-c|ERROR|curl|wget|fatal"
-    r"|failed|Exception: |Failed|GCS|Access|Error|logged|timed out|CUDA|Got |marked dead|aylet is|The actor |Assertion",
-    re.ASCII,
-)
+_WORDS = """
+terminate NVRM (): corrupt Fatal fault error Illegal Aborted egfault SIG signal Killed not_found No_such no_such denied
+Denied cannot_exec Is_a_dir can't_open No_module Errno Watchdog nvidia-c ERROR curl wget fatal failed Exception: Failed
+GCS Access Error logged timed_out CUDA Got_ marked_dead aylet_is The_actor Assertion
+"""
+_QUICK = tuple(word.replace("_", " ") for word in _WORDS.split())
+"""One of these is in whatever _FATAL knows: looking for words is four times as fast as for a pattern of them."""
+
 _WHAT = lazy_pattern(r"\s+what\(\): +(.{1,1000})", re.ASCII)
 _SAID = lazy_pattern(
     r"NCCL WARN .{1,600}|NVRM: Xid .{1,300}|Xid \(PCI:.{1,300}|XidCriticalError.{0,300}"
@@ -76,10 +78,10 @@ _SAID = lazy_pattern(
     r"|Releasing expired KV blocks.{0,300}|.{0,80}shared memory segment /dev/shm.{0,200}",
     re.ASCII,
 )
-_SAID_QUICK = lazy_pattern(
-    r"NCCL WARN|Xid|NIXL|/dev/shm|platform det|NVML|CUDA init|lacement group|No available sh|Releasing exp"
-    r"|chat template"
-)
+_SAID_WORDS = """
+NCCL_WARN Xid NIXL /dev/shm platform_det NVML CUDA_init lacement_group No_available_sh Releasing_exp chat_template
+"""
+_SAID_QUICK = tuple(word.replace("_", " ") for word in _SAID_WORDS.split())
 _LOOSE = lazy_pattern(
     # pydantic's, and vLLM's own sentences, cut out of their exception
     r"^Value error, |does not recognize this architecture|Model architectures? .{1,400} (?:are|is) not supported"
@@ -186,12 +188,12 @@ class Notices:
             self._fatal[-1] = LoggedError(
                 self._fatal[-1].type, f"{self._fatal[-1].message} what(): {what[1]}", self._fatal[-1].line, line.process
             )
-        elif text[0] not in " \t" and _QUICK.search(text) and (match := _FATAL.match(text)):
+        elif text[0] not in " \t" and _holds(text, _QUICK) and (match := _FATAL.match(text)):
             kind = match.lastgroup or ""
             if not line.place or kind in _LOGGED:
                 self._add(self._fatal, kind, text, line, _MOST_FATAL)
             self._abort_line = line.number if kind == "Abort" else 0
-        if _SAID_QUICK.search(text) and (said := _SAID.search(text)):
+        if _holds(text, _SAID_QUICK) and (said := _SAID.search(text)):
             self._add(self._said, "Notice", said[0], line, _MOST_SAID)
         self._read_loose(line)
         if len(self._bare) <= _FRAGMENT:
@@ -256,6 +258,10 @@ class Notices:
     def _add(self, to: list[LoggedError], kind: str, text: str, line: Line, most: int) -> None:
         if len(to) < most:
             to.append(_logged(kind, text, line))
+
+
+def _holds(text: str, words: tuple[str, ...]) -> bool:
+    return any(word in text for word in words)
 
 
 def _counts(item: _Loose, lines: int, *, started: bool) -> bool:
