@@ -180,7 +180,7 @@ def offloaded_bytes(replica: Replica) -> float:
     each = sum(_number(replica, flag) for flag in _OF_GIB_EACH) * max(1, replica.args.tensor_parallel_size or 1)
     once = sum(_number(replica, flag) for flag in _OF_GIB)
     lmcache = next((_float(item.value) for item in replica.container.env if item.name == _LMCACHE), 0.0)
-    return (each + once + lmcache) * GIB
+    return (each + once + lmcache * max(1, replica.args.gpus)) * GIB
 
 
 def working_bytes(replica: Replica) -> float | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.unit.diagnosis.cluster_parts import crashed, deployment, first_fix, node, pod, replicaset, world
 from vops.diagnosis.cuda_memory import device_memory
+from vops.diagnosis.findings import Applicability
 
 HEAD = "CUDA out of memory. GPU 0 has a total capacity of 22.00 GiB of which 400.00 MiB is free. "
 PYTORCH = (
@@ -40,3 +42,22 @@ def test_what_others_hold_is_told_from_what_is_ones_own(rest: str, others: bool)
 
 def test_a_message_without_numbers_tells_nothing() -> None:
     assert device_memory("CUDA out of memory.") is None
+
+
+LOADING = """\
+INFO 06-10 09:20:41 [gpu_model_runner.py:1531] Starting to load model meta-llama/Llama-3.3-70B-Instruct...
+torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 448.00 MiB. GPU 0 has a total capacity of 79.20 GiB of \
+which 307.12 MiB is free.
+"""
+
+
+def test_weights_are_spread_over_as_many_gpus_as_hold_them_where_no_node_was_seen() -> None:
+    served = pod(owner="llama", status=crashed(), container={"command": ["vllm", "serve", "meta-llama/Llama-3.3-70B"]})
+    fix = first_fix(world(served, deployment(), replicaset(), log=LOADING))
+    assert (fix.runbook, fix.params["tp"], fix.params["gpus"]) == ("fix-cuda-oom", 4, 4)
+
+
+def test_weights_are_not_spread_over_gpus_that_no_node_has() -> None:
+    served = pod(owner="llama", status=crashed(), container={"command": ["vllm", "serve", "meta-llama/Llama-3.3-70B"]})
+    fix = first_fix(world(served, node(), deployment(), replicaset(), log=LOADING))
+    assert fix.applicability is Applicability.MANUAL

@@ -60,7 +60,27 @@ def test_the_estimate_is_rounded_down_to_256() -> None:
 
 def test_with_no_room_at_all_a_shorter_context_is_not_offered() -> None:
     facts = world(pod(owner="llama", status=crashed()), node(), *OWNED, log=log_text("fail-kv-none.log"))
-    assert first_fix(facts).runbook == ""
+    fix = first_fix(facts)
+    assert (fix.runbook, fix.applicability) == ("fix-cuda-oom", Applicability.ASK)
+    assert fix.params["gpu_memory_utilization"] == 0.93
+    assert "max_model_len" not in fix.params
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        (["--gpu-memory-utilization", "0.94"], {"gpu_memory_utilization": 0.95}),
+        (["--gpu-memory-utilization", "0.95", "--max-num-seqs", "64"], {"max_num_seqs": 32}),
+        (["--gpu-memory-utilization", "0.97"], {}),
+    ],
+)
+def test_room_for_the_cache_comes_from_what_is_left_to_give(flags: list[str], expected: dict[str, float]) -> None:
+    container = {"command": ["vllm", "serve", "x/y", *flags]}
+    served = pod(owner="llama", status=crashed(), container=container)
+    fix = first_fix(world(served, node(), *OWNED, log=log_text("fail-kv-none.log")))
+    assert {
+        key: value for key, value in fix.params.items() if key in ("gpu_memory_utilization", "max_num_seqs")
+    } == expected
 
 
 def test_every_fix_has_a_command_that_runs_it() -> None:

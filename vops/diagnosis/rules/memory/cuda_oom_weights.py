@@ -10,7 +10,8 @@ Evidence
     PyTorch's numbers, and the stage that the log had reached.
 
 Fix
-    `fix-cuda-oom`, else by hand: more GPUs per replica, a quantized model, or a larger GPU.
+    `fix-cuda-oom` on as many GPUs as hold the weights by the model's name, twice as many as now at least. By hand where
+    no node has them: a quantized model, or a larger GPU.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Fix
 from vops.diagnosis.gpu_nodes import most_gpus
 from vops.diagnosis.logs import Stage
+from vops.diagnosis.model_size import enough_gpus
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 
@@ -38,36 +40,32 @@ def cuda_oom_weights(replica: Replica) -> Verdict | None:
         replica,
         hit,
         f"The weights of {deaths.model_of(replica)} do not fit into {size}",
-        _fix(replica),
+        _fix(replica, memory.total_gib if memory is not None else None),
     )
 
 
-def _fix(replica: Replica) -> Fix:
-    """Twice the GPUs, where a node has as many; else by hand."""
-    more = _twice(replica)
-    title = "Spread or shrink the weights"
-    if most_gpus(replica.placement) < more * (replica.args.pipeline_parallel_size or 1):
-        return deaths.steps(replica, title, *_steps(replica))
+def _fix(replica: Replica, each_gib: float | None) -> Fix:
+    """As many GPUs as hold the weights, twice as many as now at least; by hand where no node has them."""
+    more = enough_gpus(replica, max(2, 2 * (replica.args.tensor_parallel_size or 1)), each_gib)
+    title, gpus = "Spread or shrink the weights", more * (replica.args.pipeline_parallel_size or 1)
+    steps = _steps(replica, more)
+    if replica.placement.meant and most_gpus(replica.placement) < gpus:
+        return deaths.steps(replica, title, *steps)
     return remedies.runbook(
         replica,
         "fix-cuda-oom",
         f"Spread the weights over {more} GPUs",
         Applicability.ASK,
-        {"container": replica.container.name, "gpus": more * (replica.args.pipeline_parallel_size or 1), "tp": more},
-        by_hand=_steps(replica),
-        notes=_steps(replica)[1:],
+        {"container": replica.container.name, "gpus": gpus, "tp": more},
+        by_hand=steps,
+        notes=steps[1:],
     )
 
 
-def _twice(replica: Replica) -> int:
-    return max(2, 2 * (replica.args.tensor_parallel_size or 1))
-
-
-def _steps(replica: Replica) -> tuple[str, ...]:
-    gpus = replica.args.tensor_parallel_size or 1
-    more = _twice(replica)
+def _steps(replica: Replica, more: int) -> tuple[str, ...]:
+    now = replica.args.tensor_parallel_size or 1
     return (
-        f"Set --tensor-parallel-size {more} (now {gpus}) and the GPU limit to {more}, where {more} divides the heads;",
+        f"Set --tensor-parallel-size {more} (now {now}) and the GPU limit to {more}, where {more} divides the heads;",
         "or load a quantized model (AWQ, FP8), or use a GPU with more memory.",
         "--gpu-memory-utilization and --max-model-len do not help: they act on what is left after the weights.",
     )

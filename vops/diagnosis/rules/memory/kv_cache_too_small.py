@@ -12,12 +12,14 @@ Evidence
 
 Fix
     `fix-kv-cache` lowers --max-model-len to what fits, rounded down to a multiple of 256. Longer requests are then
-    refused. With no room at all only more memory helps, and that is said instead.
+    refused. With no room at all `fix-cuda-oom` gives the engine a larger share of the GPU, or halves --max-num-seqs;
+    where neither is left, only more memory helps, and that is said instead.
 """
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import msgspec
 
@@ -47,6 +49,9 @@ _STATES = lazy_pattern(
     r"max_num_seqs \((\d{1,9})\) exceeds (?:the )?available (?:Mamba|\w{1,20}) cache blocks \((\d{1,9})\)", re.ASCII
 )
 _ANY = lazy_pattern(f"{_TOO_SMALL.pattern}|{_V0.pattern}|{_NONE.pattern}|{_STATES.pattern}", re.ASCII)
+
+
+_USUAL, _RAISE, _MOST_UTILIZATION = 0.9, 0.03, 0.95
 
 
 class Shortage(msgspec.Struct, frozen=True):
@@ -141,16 +146,7 @@ def _evidence(replica: Replica, shortage: Shortage) -> tuple[Evidence, ...]:
 def _fix(replica: Replica, shortage: Shortage) -> Fix:
     fits = rounded(shortage.fits or 0)
     if fits < STEP:
-        utilization = replica.args.gpu_memory_utilization
-        raise_it = f" (now {utilization:g})" if utilization is not None else ""
-        return remedies.by_steps(
-            replica,
-            "Leave more GPU memory to the KV cache",
-            (
-                f"Raise --gpu-memory-utilization{raise_it}, if nothing else uses the GPU; or lower --max-num-seqs;",
-                "or use a quantized model, a larger GPU, or more of them (--tensor-parallel-size).",
-            ),
-        )
+        return _more_room(replica)
     return remedies.runbook(
         replica,
         "fix-kv-cache",
@@ -161,3 +157,30 @@ def _fix(replica: Replica, shortage: Shortage) -> Fix:
             f"Set --max-model-len {fits} on container {replica.container.name}; longer requests will be refused.",
         ),
     )
+
+
+def _more_room(replica: Replica) -> Fix:
+    """A larger share of the GPU where it leaves one, or half the sequences; a larger or another GPU by hand."""
+    title, now, sequences = "Leave more GPU memory to the KV cache", _utilization(replica), replica.args.max_num_seqs
+    more = round(min(now + _RAISE, _MOST_UTILIZATION), 2)
+    steps = (
+        f"Raise --gpu-memory-utilization (now {now:g}), if nothing else uses the GPU; or lower --max-num-seqs;",
+        "or use a quantized model, a larger GPU, or more of them (--tensor-parallel-size).",
+    )
+    change: dict[str, Any] = {"gpu_memory_utilization": more} if more > now else {}
+    change |= {"max_num_seqs": sequences // 2} if not change and sequences and sequences > 1 else {}
+    if not change or not replica.observed:
+        return remedies.by_steps(replica, title, steps)
+    return remedies.runbook(
+        replica,
+        "fix-cuda-oom",
+        title,
+        Applicability.ASK,
+        {"container": replica.container.name, **change},
+        by_hand=steps,
+        notes=steps[1:],
+    )
+
+
+def _utilization(replica: Replica) -> float:
+    return replica.args.gpu_memory_utilization or _USUAL
