@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vops.lab.documents import Document
-from vops.lab.engine.gpus import L4
-from vops.lab.manifests import container_of, vllm
+from vops.lab.engine.gpus import L4, T4
+from vops.lab.engine.traffic import Traffic
+from vops.lab.faults import without_cache
+from vops.lab.manifests import INFERENCE as NAMESPACE
+from vops.lab.manifests import cluster_ip, container_of, namespace, node, vllm
 from vops.lab.world import Lab
 
 NAME = "llm"
@@ -18,13 +21,18 @@ SHOWS_AFTER_S = 240
 
 @dataclass(frozen=True)
 class Broken:
-    """How the server is made, its cause and its fix; `holds` is what the fixed Deployment has to have."""
+    """How the server is made, its cause and its fix; `holds` is what the fixed Deployment has to have.
+
+    `around` makes what else there has to be.
+    """
 
     make: Callable[[], Document]
     cause: str
     runbook: str
     holds: Callable[[Document], bool]
     params: Mapping[str, Any] = field(default_factory=dict)
+    around: Callable[[Lab], None] = lambda lab: None
+    shows_after_s: float = SHOWS_AFTER_S
 
 
 def server(*arguments: str, model: str = SMALL, **more: Any) -> Document:
@@ -33,9 +41,10 @@ def server(*arguments: str, model: str = SMALL, **more: Any) -> Document:
 
 async def bring_about(lab: Lab, broken: Broken) -> None:
     """Creates it and waits until it shows."""
+    broken.around(lab)
     lab.store.create(broken.make(), manager="kubectl-client-side-apply")
     lab.world.settle()
-    await lab.advance(SHOWS_AFTER_S)
+    await lab.advance(broken.shows_after_s)
 
 
 def words(deployment: Document) -> str:
@@ -103,6 +112,91 @@ def _of_resource(name: str) -> Document:
     return deployment
 
 
+def _spec(deployment: Document) -> Document:
+    found: Document = deployment["spec"]["template"]["spec"]
+    return found
+
+
+def _with(deployment: Document, **variables: str) -> Document:
+    container_of(deployment)["env"] = [{"name": name, "value": value} for name, value in variables.items()]
+    return deployment
+
+
+def environment(deployment: Document) -> dict[str, str]:
+    return {item["name"]: item.get("value", "") for item in container_of(deployment).get("env", ())}
+
+
+def _in_bfloat16() -> Document:
+    deployment = server("--dtype", "bfloat16")
+    _spec(deployment)["nodeSelector"] = {"nvidia.com/gpu.product": T4.product}
+    return deployment
+
+
+def _with_service_links() -> Document:
+    deployment = server()
+    _spec(deployment)["enableServiceLinks"] = True
+    return deployment
+
+
+def _read_only() -> Document:
+    deployment = without_cache(server())
+    container_of(deployment)["securityContext"] = {"readOnlyRootFilesystem": True}
+    return deployment
+
+
+def _in_little_room() -> Document:
+    deployment = without_cache(server())
+    container_of(deployment)["resources"]["limits"]["ephemeral-storage"] = "4Gi"
+    return deployment
+
+
+def _make(lab: Lab, document: Document) -> None:
+    lab.store.create(document)
+
+
+def _held_up(lab: Lab) -> None:
+    """Its requests keep it from answering probes for as long as the liveness probe waits."""
+    lab.world.traffic.set(NAMESPACE, NAME, Traffic(1.6, holds_up_s=7))
+
+
+def _kept_out(lab: Lab) -> None:
+    """A policy admits the monitoring only, and a gateway in another namespace is told to ask the server."""
+    lab.store.create(cluster_ip(NAME))
+    lab.store.create(_only_monitoring())
+    lab.world.registry.add("ghcr.io/example/gateway:1.0")
+    lab.store.create(namespace("gateway"))
+    lab.store.create(_gateway())
+
+
+def _only_monitoring() -> Document:
+    peer = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "monitoring-only", "namespace": NAMESPACE},
+        "spec": {
+            "podSelector": {"matchLabels": {"app.kubernetes.io/name": NAME}},
+            "policyTypes": ["Ingress"],
+            "ingress": [{"from": [peer], "ports": [{"protocol": "TCP", "port": 8000}]}],
+        },
+    }
+
+
+def _gateway() -> Document:
+    labels = {"app": "gateway"}
+    url = {"name": "OPENAI_API_BASE", "value": f"http://{NAME}.{NAMESPACE}.svc.cluster.local/v1"}
+    container = {"name": "gateway", "image": "ghcr.io/example/gateway:1.0", "env": [url]}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "gateway", "namespace": "gateway"},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+        },
+    }
+
+
 BROKEN: Mapping[str, Broken] = {
     "fix-probe-target": Broken(_wrong_port, "probe-misconfigured", "fix-probe-target", _asks_the_server),
     "fix-host-oom": Broken(_little_memory, "host-oom", "fix-host-oom", lambda it: limits(it)["memory"] != "8Gi"),
@@ -161,4 +255,45 @@ BROKEN: Mapping[str, Broken] = {
         "fix-gpu-resource",
         lambda it: limits(it)["nvidia.com/gpu"] == "1",
     ),
+    "fix-dtype": Broken(
+        _in_bfloat16,
+        "unsupported-dtype",
+        "fix-dtype",
+        lambda it: "--dtype half" in words(it),
+        around=lambda lab: _make(lab, node("gpu-t4-1", gpu=T4, gpus=1, cpu=12, memory_gib=64)),
+    ),
+    "fix-hub-offline": Broken(
+        lambda: _with(without_cache(server()), HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1"),
+        "hub-unreachable",
+        "fix-hub-offline",
+        lambda it: environment(it) == {"HF_HUB_OFFLINE": "0"},
+    ),
+    "fix-service-links": Broken(
+        _with_service_links,
+        "vllm-port-collision",
+        "fix-service-links",
+        lambda it: _spec(it)["enableServiceLinks"] is False,
+        around=lambda lab: _make(lab, cluster_ip("vllm")),
+    ),
+    "fix-liveness-under-load": Broken(
+        server,
+        "liveness-kill-under-load",
+        "fix-liveness-under-load",
+        lambda it: container_of(it)["livenessProbe"]["timeoutSeconds"] == 10,
+        around=_held_up,
+        shows_after_s=400,
+    ),
+    "fix-readonly-cache": Broken(
+        _read_only,
+        "permission-denied",
+        "fix-readonly-cache",
+        lambda it: environment(it)["HF_HOME"] == "/scratch",
+    ),
+    "fix-ephemeral-storage": Broken(
+        _in_little_room,
+        "evicted",
+        "fix-ephemeral-storage",
+        lambda it: limits(it)["ephemeral-storage"] not in ("", "4Gi"),
+    ),
+    "fix-network-policy": Broken(server, "network-policy", "fix-network-policy", lambda it: True, around=_kept_out),
 }

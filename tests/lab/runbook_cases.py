@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.lab.broken import BROKEN, NAME, Broken, bring_about, server
-from tests.lab.fixing import NAMESPACE, Person, deployment, session_on
+from tests.lab.fixing import NAMESPACE, Person, deployment, session_on, watched
 from tests.lab.operators import ALERTS, GROUPS, MONITOR, RUNTIME, SCALED_OBJECT, SERVICE, install
 from tests.lab.test_fix_five import carried_out
 from tests.lab.test_fix_scalers import AT_ITS_MAXIMUM, GPU_QUERY, SERVER, scaled
@@ -74,7 +74,7 @@ class Case:
         if self.fixes is None:
             found_there = self.finds(lab) if self.finds else {}
             return await plan_run(session, self.runbook, {**self.params, **found_there})
-        found = await plan_fix(session, self.fixes, cause=self.cause, params=self.params)
+        found = await watched(lab, plan_fix(session, self.fixes, cause=self.cause, params=self.params))
         if found.plan is None or found.plan.runbook != self.runbook:
             raise Refused(f"{self.fixes} is not fixed by {self.runbook}")
         return found.plan
@@ -152,12 +152,6 @@ def _elsewhere(scaler: Document) -> Document:
     return scaler
 
 
-def _with_service_links() -> Document:
-    found = server()
-    found["spec"]["template"]["spec"]["enableServiceLinks"] = True
-    return found
-
-
 def _of_a_class() -> Document:
     found = server()
     found["spec"]["template"]["spec"]["priorityClassName"] = "system-node-critical"
@@ -187,34 +181,15 @@ CASES: Mapping[str, Case] = {
         name: Case(item.runbook, "gated-model", item.params, deployment(NAME), item.cause, item)
         for name, item in BROKEN.items()
     },
-    "fix-dtype": on_server("fix-dtype", flags={"dtype": "half"}),
     "fix-engine-timeout": on_server("fix-engine-timeout", seconds=1200, failure_threshold=200),
-    "fix-hub-offline": on_server("fix-hub-offline"),
-    "fix-liveness-under-load": on_server("fix-liveness-under-load", timeout_seconds=10, failure_threshold=5),
     "fix-batch-size": on_server("fix-batch-size", max_num_seqs=96),
     "fix-nixl-host": on_server("fix-nixl-host"),
     "fix-requests": on_server("fix-requests", cpu="2", memory="12Gi"),
     "fix-priority-class": Case(
         "fix-priority-class", "gated-model", {"target": f"deployment/{NAME}"}, objects=(_of_a_class(),)
     ),
-    "fix-ephemeral-storage": on_server("fix-ephemeral-storage", size="40Gi"),
-    "fix-readonly-cache": on_server("fix-readonly-cache", path="/cache"),
-    "fix-service-links": Case(
-        "fix-service-links", "gated-model", {"target": f"deployment/{NAME}"}, objects=(_with_service_links(),)
-    ),
     "fix-progress-deadline": Case(
         "fix-progress-deadline", "gated-model", {"target": f"deployment/{SERVER}", "seconds": 3600}
-    ),
-    "fix-network-policy": Case(
-        "fix-network-policy",
-        "gated-model",
-        {
-            "target": f"deployment/{SERVER}",
-            "name": "let-in",
-            "selector": {"app.kubernetes.io/name": SERVER},
-            "client_namespace": "clients",
-            "port": 8000,
-        },
     ),
     "scale": Case("scale", "gated-model", {"target": f"deployment/{SERVER}", "replicas": 2}),
     "tp-rollout": Case("tp-rollout", "gated-model", {"target": f"deployment/{SERVER}", "tp": 2, **QUICK}),

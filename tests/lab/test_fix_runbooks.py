@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import StartLab
 from tests.lab.broken import BROKEN, NAME, bring_about
-from tests.lab.fixing import NAMESPACE, Person, deployment, session_on
+from tests.lab.fixing import NAMESPACE, Person, deployment, session_on, watched
 from tests.lab.test_fix_five import carried_out, is_empty, live, the_plan
 from vops.lab.documents import Document
 from vops.lab.world import Lab
@@ -79,7 +79,7 @@ async def planned(
     lab: Lab, session: Session, subject: Ref, cause: str, params: Mapping[str, Any] | None = None
 ) -> Plan:
     """The plan of the fix of `cause`, which is the first finding; nothing was written for it, here or there."""
-    found = await plan_fix(session, subject, params=params)
+    found = await watched(lab, plan_fix(session, subject, params=params))
     assert found.finding is not None
     assert found.finding.cause == cause
     assert not lab.server.writes

@@ -8,6 +8,7 @@ from vops.diagnosis.demands import amounts
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Severity
 from vops.model.resources import Condition
+from vops.sizing.named import named_weights
 
 _NEWS = timedelta(hours=1)
 _YOUNG = timedelta(minutes=10)
@@ -96,10 +97,12 @@ def cache_volume(replica: Replica) -> str:
 
 
 def files_bytes(replica: Replica) -> float | None:
-    """The size of the model's files, from what its log says of the weights on each GPU; None when it does not."""
+    """The size of the model's files, from what its log says of the weights on each GPU, else from the model's name."""
     logs = (replica.log, replica.previous_log)
     per_gpu = next((log.weights_gib for log in logs if log is not None and log.weights_gib is not None), None)
-    return None if per_gpu is None else per_gpu * 2**30 * max(1, replica.args.gpus)
+    if per_gpu is not None:
+        return per_gpu * 2**30 * max(1, replica.args.gpus)
+    return named_weights(replica.args.model, replica.args.quantization, replica.args.dtype)
 
 
 def size(text: str) -> float:

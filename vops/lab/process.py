@@ -88,6 +88,15 @@ class Process:
         del request
         return None
 
+    @property
+    def late_s(self) -> float:
+        """How long an answer takes now."""
+        return 0.0
+
+    def files_gib(self) -> Mapping[str, float]:
+        """What it has written, in GiB: to its own files (no name) or to volumes of the pod, by their names."""
+        return {}
+
     def gpu_lost(self, index: int, xid: int) -> None:
         """A GPU of the machine stopped answering, with this Xid."""
 

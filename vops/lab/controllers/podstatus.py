@@ -30,7 +30,7 @@ class PodReport:
             "conditions": self._conditions(pod, phase),
         }
         if worker.rejection:
-            status |= {"reason": "UnexpectedAdmissionError", "message": worker.rejection}
+            status |= {"reason": worker.failure, "message": worker.rejection}
         status |= {"hostIP": worker.machine.host_ip, "hostIPs": [{"ip": worker.machine.host_ip}]}
         if worker.ip:
             status |= {"podIP": worker.ip, "podIPs": [{"ip": worker.ip}]}

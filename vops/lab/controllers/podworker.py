@@ -10,6 +10,7 @@ from vops.lab.controllers.attachments import BY
 from vops.lab.controllers.base import key_of, terminating
 from vops.lab.controllers.claims import claim_names
 from vops.lab.controllers.container import ContainerUnit
+from vops.lab.controllers.disk_limits import LOOKS_S, exceeded, limits
 from vops.lab.controllers.placement import requests_of
 from vops.lab.controllers.podstatus import PodReport
 from vops.lab.documents import Document, copy_of
@@ -41,7 +42,7 @@ class PodWorker:
         self.gpus = machine.take("/".join(self.key), requests_of(pod).get(GPU, 0))
         self.ip = ""
         self.stopping = False
-        self.rejection = ""
+        self.rejection = self.failure = ""
         self.inits = [ContainerUnit(self, spec, init=True) for spec in pod["spec"].get("initContainers", ())]
         self.units = [ContainerUnit(self, spec, init=False) for spec in pod["spec"]["containers"]]
         self._report = PodReport(self)
@@ -110,14 +111,34 @@ class PodWorker:
         )
 
     def _reject(self, why: str) -> None:
+        self.failure = "UnexpectedAdmissionError"
         self.rejection = f"Pod was rejected: Allocate failed due to {why}"
         self.event("Warning", "UnexpectedAdmissionError", self.rejection.removeprefix("Pod was rejected: "))
+        self.machine.give_back("/".join(self.key))
+        self.write()
+
+    def evict(self, why: str) -> None:
+        """Ends the pod for a limit of its own: it has failed, and its object stays."""
+        self.failure, self.rejection = "Evicted", why
+        self.event("Warning", "Evicted", why)
+        for unit in (*self.inits, *self.units):
+            unit.vanish()
+        for timer in self._timers:
+            timer.cancel()
         self.machine.give_back("/".join(self.key))
         self.write()
 
     def _sandbox_ready(self) -> None:
         self.ip = self.machine.address()
         self.advance()
+        if limits(self.pod):
+            self.plan(LOOKS_S, self._look_at_files)
+
+    def _look_at_files(self) -> None:
+        if why := exceeded(self.pod, {unit.name: unit.process for unit in self.units if unit.process}):
+            self.evict(why)
+        elif not self.stopping:
+            self.plan(LOOKS_S, self._look_at_files)
 
     def advance(self) -> None:
         """Begins the next init container, or all containers when the init containers are done."""

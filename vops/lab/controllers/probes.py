@@ -107,9 +107,11 @@ class ProbeLoop:
             port, path = self._port(http["port"]), http.get("path", "/")
             worker = self._unit.worker
             answer = process.respond(ProxyRequest(*worker.key, port, "GET", path))
+            url = f"{http.get('scheme', 'HTTP').lower()}://{ip}:{port}{path}"
             if answer is None:
-                scheme = http.get("scheme", "HTTP").lower()
-                return f'Get "{scheme}://{ip}:{port}{path}": dial tcp {ip}:{port}: connect: connection refused'
+                return f'Get "{url}": dial tcp {ip}:{port}: connect: connection refused'
+            if process.late_s > (self._spec.get("timeoutSeconds") or 1):
+                return f'Get "{url}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)'
             return "" if 200 <= answer.status < 400 else f"HTTP probe failed with statuscode: {answer.status}"
         if tcp := self._spec.get("tcpSocket"):
             port = self._port(tcp["port"])

@@ -21,8 +21,10 @@ from vops.lab.machine import Disk
 from vops.lab.process import Process
 from vops.lab.providers import ProxyRequest, ProxyResponse
 
+_YES = frozenset({"1", "ON", "YES", "TRUE"})
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _KEEP_UP_S = 10.0
+_HELD_UP_AFTER_S = 60.0
 _PAST_S = 600.0
 _STATS_S = 10.0
 _TIGHT, _TIGHT_S = 0.96, 60.0
@@ -43,7 +45,7 @@ class VllmServer(Process):
         self._page: Page | None = None
         self._stats_at = 0.0
         self._stats_prompt = self._stats_generated = 0.0
-        self._terminated = self._dying = False
+        self._terminated = self._dying = self._is_held_up = False
         self.dice = chance(self.world.seed, "vllm", around.pod["metadata"]["uid"], around.runs)
         self.answers = chance(self.world.seed, "answers", around.pod["metadata"]["uid"], around.runs)
         self.start: Start = start(self._conditions())
@@ -72,6 +74,8 @@ class VllmServer(Process):
             in_memory=self._in_memory(around.env.get("HF_HOME", _HUB_CACHE)),
             patience_s=float(around.env.get("VLLM_ENGINE_READY_TIMEOUT_S", Conditions.patience_s)),
             internal_port=around.env.get("VLLM_PORT", ""),
+            offline=around.env.get("HF_HUB_OFFLINE", "").upper() in _YES,
+            read_only=self._read_only(around.env.get("HF_HOME", _HUB_CACHE)),
         )
 
     def _seeded(self) -> dict[str, str]:
@@ -107,6 +111,11 @@ class VllmServer(Process):
         mount = next((item for item in mounts if path.startswith(item["mountPath"])), None)
         volumes = self.around.pod["spec"].get("volumes", ())
         return next((dict(item) for item in volumes if mount and item["name"] == mount["name"]), None)
+
+    def _read_only(self, path: str) -> str:
+        """`path`, if it is a part of the container's own files and those may not be written."""
+        root = self.around.container.get("securityContext", {}).get("readOnlyRootFilesystem", False)
+        return path if root and self._volume(path) is None else ""
 
     def _in_memory(self, path: str) -> bool:
         volume = self._volume(path)
@@ -172,6 +181,12 @@ class VllmServer(Process):
         traffic.join(self)
         self._on_change()
         self._keep_up()
+        if traffic.load_of(self.namespace, self.served).holds_up_s:
+            self._plan(_HELD_UP_AFTER_S, self._hold_up)
+
+    def _hold_up(self) -> None:
+        self._is_held_up = True
+        self._on_change()
 
     def _keep_up(self) -> None:
         if self.world.live or self._is_tight:
@@ -243,6 +258,21 @@ class VllmServer(Process):
         self.output.write(serving.now, texts.fill(line, values))
 
     # --- the outside --------------------------------------------------------------------------------------
+
+    @property
+    def late_s(self) -> float:
+        """How long an answer takes now: what the traffic holds up, once so much of it is there."""
+        busy = self._is_held_up and self.serving is not None and self.serving.running > 0
+        return self.world.traffic.load_of(self.namespace, self.served).holds_up_s if busy else 0.0
+
+    def files_gib(self) -> dict[str, float]:
+        """What has been downloaded to the container's own files (no name) or to a volume of the pod, by its name."""
+        path = self.around.env.get("HF_HOME", _HUB_CACHE)
+        volume, model, begun = self._volume(path), self.start.model, self.start.download_from
+        if model is None or begun is None or (volume is not None and "emptyDir" not in volume):
+            return {}
+        share = min(1.0, max(0.0, self.world.now - self.started_at - begun) / max(self.start.download_s, 0.1))
+        return {volume["name"] if volume else "": model.weights_gib * share}
 
     def respond(self, request: ProxyRequest) -> ProxyResponse | None:
         arguments = self.start.arguments

@@ -25,6 +25,8 @@ _ENGINE_S = 8.0
 _READ_GIB_S = 2.4
 _COMPILE_S = 11.0
 _COMPILED_S = 2.5
+_BFLOAT16 = (8, 0)
+"""The first compute capability that has it."""
 _HOST_GIB = 4.0
 """Host memory of a server before it reads weights."""
 
@@ -54,6 +56,10 @@ class Conditions:
     patience_s: float = 600.0
     internal_port: str = ""
     """VLLM_PORT, which is to be a number."""
+    offline: bool = False
+    """HF_HUB_OFFLINE: nothing is asked of the hub."""
+    read_only: str = ""
+    """The directory of the model cache, where the container may not write to it."""
 
 
 @dataclass
@@ -159,6 +165,8 @@ class _Starter:
         if seeded := self._seeded():
             self._start.model = seeded
             return seeded
+        if self._conditions.on_disk < 1:
+            self._check_reach()
         found = self._conditions.hub.ask(self._start.arguments.model, self._conditions.token)
         cached = self._conditions.hub.facts(self._start.arguments.model) if self._conditions.on_disk else None
         if isinstance(found, Refusal):
@@ -167,6 +175,13 @@ class _Starter:
             found = cached  # huggingface_hub takes the files that it has where the hub refuses to tell of newer ones
         self._start.model = found
         return found
+
+    def _check_reach(self) -> None:
+        """What is missing has to be asked for, and has to have a place."""
+        if self._conditions.offline:
+            raise Failed("hub-offline")
+        if self._conditions.read_only:
+            raise Failed("read-only", path=self._conditions.read_only)
 
     def _seeded(self) -> ModelFacts | None:
         """The model in a claim, when that is what the command line names."""
@@ -199,6 +214,8 @@ class _Starter:
         if not conditions.gpus:
             raise Failed("no-cuda")
         self._phase("engine", 1.5)
+        if arguments.given.get("dtype") == "bfloat16" and gpu.compute < _BFLOAT16:
+            raise Failed("no-bfloat16", gpu=gpu.name, compute=".".join(map(str, gpu.compute)))
         if "://" in conditions.internal_port:
             raise Failed("vllm-port", port=conditions.internal_port)
         return memory

@@ -27,6 +27,8 @@ class Traffic:
     period_s: float = 420.0
     prefix_share: float = 0.45
     """The part of a prompt that was seen before."""
+    holds_up_s: float = 0.0
+    """How long the server answers nothing else for its sake, such as for long prompts that are made into tokens."""
 
 
 _LIGHT = Traffic(0.15, swing=0.2)
