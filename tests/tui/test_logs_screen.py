@@ -149,3 +149,31 @@ async def test_the_other_keys_of_the_log() -> None:
         await until(pilot, lambda: app.screen is screen)
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, FleetScreen))
+
+
+async def test_known_errors_are_told_below_the_log_and_shift_e_goes_to_them() -> None:
+    said = "OSError: You are trying to access a gated repo."
+    log = "\n".join([*(f"INFO {n}" for n in range(40)), said, *(f"INFO {n}" for n in range(40, 90)), said])
+    app = app_on(cluster=builders.StubCluster(log=log))
+    async with app.run_test(size=(100, 24)) as pilot:
+        await painted(pilot)
+        app.open("logs", Ref("Pod", POD, "prod", f"uid-{POD}"))
+        await until(pilot, lambda: "Known errors 1" in screen_text(app))
+        assert "✗ gated-model ×2" in screen_text(app)
+        screen = app.screen
+        assert isinstance(screen, LogsScreen)
+        await pilot.press("home")
+        assert screen.pane.scroll_offset.y == 0
+        await pilot.press("E")
+        await until(pilot, lambda: "gated-model ×2" in screen_text(app) and screen.pane.scroll_offset.y > 60)
+
+
+async def test_a_log_without_known_errors_has_the_screen_to_itself() -> None:
+    app = app_on(cluster=builders.StubCluster(log="INFO all is well"))
+    async with app.run_test(size=(100, 24)) as pilot:
+        await painted(pilot)
+        app.open("logs", Ref("Pod", POD, "prod", f"uid-{POD}"))
+        await until(pilot, lambda: "all is well" in screen_text(app))
+        assert not app.screen.query_one("#errors").display
+        await pilot.press("E")
+        await until(pilot, lambda: "no error that" in screen_text(app))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
@@ -11,13 +12,16 @@ from textual.widget import Widget
 
 from vops.model.resources import Ref
 from vops.render.filters import Match
+from vops.render.log_errors import KnownError, error_lines, known_errors
 from vops.render.text import Line, Span, Tone
 from vops.tui.messages import DiagnosisAsked
-from vops.tui.screens.base import SubjectScreen
+from vops.tui.screens.base import SubjectScreen, titled
 from vops.tui.tail import TAIL_LINES, Wanted, tail_all, tail_of
+from vops.tui.widgets.lines import Lines
 from vops.tui.widgets.log import KEPT_LINES, LogPane
 
 MOST_PODS = 20
+READ_AGAIN_S = 2.0
 _PERIODS: tuple[tuple[str, Wanted], ...] = (
     (f"newest {TAIL_LINES:,} lines", Wanted()),
     ("last 5 minutes", Wanted(since_s=300, lines=KEPT_LINES)),
@@ -39,6 +43,7 @@ class LogsScreen(SubjectScreen):
         Binding("N", "find(-1)", "Before", show=False, id="logs.before", tooltip="The one before"),
         Binding("ampersand", "filter", "Filter", key_display="&", id="logs.filter"),
         Binding("F", "fold", "Fold", id="logs.fold", tooltip="Lines that differ in numbers only as one"),
+        Binding("E", "error", "Known error", show=False, id="logs.error", tooltip="To the next error that vops knows"),
         Binding("a", "all", "All", id="logs.all", tooltip="The logs of every replica of its workload"),
         Binding("t", "period", "Since", id="logs.period", tooltip="How far back to read"),
         Binding("d", "diagnose", "Diagnose", show=False, id="logs.diagnose"),
@@ -51,9 +56,12 @@ class LogsScreen(SubjectScreen):
         self._everywhere = False
         self._period = 0
         self._searched = self._filtered = ""
+        self._errors: list[KnownError] = []
+        self._read = self._turn = 0
 
     def body(self) -> Iterable[Widget]:
         yield LogPane(widget_id="log")
+        yield Lines(wrap=False, widget_id="errors")
 
     def heading(self) -> Line:
         name = "all pods of its workload" if self._everywhere else self.ref.name
@@ -66,7 +74,37 @@ class LogsScreen(SubjectScreen):
     def on_mount(self) -> None:
         super().on_mount()
         self.pane.focus()
+        self._show_errors([])
+        self.set_interval(READ_AGAIN_S, self._read_errors)
         self._tail()
+
+    # --- known errors ---
+
+    @work(exclusive=True, exit_on_error=False, group="errors")
+    async def _read_errors(self) -> None:
+        """Holds what has arrived against what the rules know, in a thread: there are many of both."""
+        if self.pane.arrived == self._read:
+            return
+        self._read, lines = self.pane.arrived, self.pane.numbered
+        self._show_errors(await asyncio.to_thread(known_errors, lines))
+
+    def _show_errors(self, found: list[KnownError]) -> None:
+        self._errors = found
+        pane = self.query_one("#errors", Lines)
+        pane.can_focus = False
+        pane.display = bool(found)
+        titled(pane, f"Known errors {len(found)}", "E goes to the next of them")
+        pane.show(error_lines(found))
+
+    def action_error(self) -> None:
+        """Goes to the last line of one cause after the other."""
+        if not self._errors:
+            self.ops.tell("no error that vops knows is in these lines")
+            return
+        chosen = self._errors[self._turn % len(self._errors)]
+        self._turn += 1
+        self.pane.reveal(chosen.last)
+        self.ops.tell(f"{chosen.cause} ×{chosen.times}")
 
     @work(exclusive=True, exit_on_error=False, group="tail")
     async def _tail(self) -> None:

@@ -103,6 +103,20 @@ class LogPane(Lines):
         elif gone:
             self.scroll_relative(y=-gone, animate=False)
 
+    @property
+    def arrived(self) -> int:
+        """Lines that have come so far, those that were dropped among them."""
+        return self._arrived
+
+    @property
+    def numbered(self) -> list[tuple[int, str]]:
+        """The lines that are shown or folded away, with their numbers."""
+        return list(enumerate(self._texts, self._first))
+
+    def reveal(self, number: int) -> None:
+        """Goes to a line; where a filter leaves it out, to the one that comes after it."""
+        self._go_to(number, at=self.size.height // 3)
+
     # --- filter, fold, search ---
 
     @property
