@@ -117,16 +117,16 @@ def opener_of(lab: Lab) -> Opener:
     return opened
 
 
-async def _seen(lab: Lab, session: Session) -> list[ClusterSnapshot]:
+async def _seen(lab: Lab, session: Session, steps: int) -> list[ClusterSnapshot]:
     """What an observer would have seen of the lab, the latest last: rates are between one and the next."""
     found: list[ClusterSnapshot] = []
     await lab.advance(HALF_S)
-    for _ in range(STEPS):
+    for _ in range(steps):
         await lab.advance(STEP_S)
         snapshot = await observe(session, window_s=0, related=False)
         before = {(item.namespace, item.pod): item.latest for item in found[-1].samples} if found else {}
         # A scrape is told from the one before by being younger than it was.
-        at = snapshot.at - timedelta(seconds=(STEPS - len(found)) * 0.02)
+        at = snapshot.at - timedelta(seconds=(steps - len(found)) * 0.02)
         samples = tuple(
             msgspec.structs.replace(
                 item,
@@ -145,6 +145,7 @@ class Stage:
 
     def __init__(self, app: VopsApp, pilot: Pilot[None]) -> None:
         self.app, self.pilot = app, pilot
+        self.stable = STABLE
 
     async def back(self) -> None:
         """To the first screen as it was when the app began."""
@@ -165,7 +166,7 @@ class Stage:
             await self.pilot.pause(0.02)
             text = self.text()
             same = same + 1 if text == before and not any(words in text for words in UNFINISHED) else 0
-            if same == STABLE:
+            if same >= self.stable:
                 return
             before = text
         raise AssertionError(f"it does not come to rest:\n{self.text()}")
@@ -211,8 +212,8 @@ class Shot(NamedTuple):
 
 
 @asynccontextmanager
-async def stage(scenario: str) -> AsyncIterator[Stage]:
-    """The app on a lab that has stopped, at its first screen."""
+async def stage(scenario: str, steps: int = STEPS) -> AsyncIterator[Stage]:
+    """The app on a lab that has stopped, at its first screen, after so many looks at the lab."""
     lab = await Lab.start(scenario, clock=LabClock())
     try:
         with tempfile.TemporaryDirectory(prefix="tmp", dir="/tmp") as state, _home(state), _no_blinking():
@@ -220,7 +221,7 @@ async def stage(scenario: str) -> AsyncIterator[Stage]:
             async with opener_of(lab)(settings) as opened:
                 clock = StillClock(lab)
                 session = replace(opened, clock=clock)
-                past = await _seen(lab, session)
+                past = await _seen(lab, session, steps)
                 clock.stopped = lab.clock.now()
                 app = VopsApp(session, StillObserver(past[0]), settings=settings)
                 app.lag = Punctual()

@@ -205,7 +205,7 @@ async def test_an_interrupted_run_goes_on_once_that_is_confirmed(
         assert screen.table.rows[0].outcome == ""
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, PastRunScreen))
-        await pilot.press("g")
+        await pilot.press("o")
         await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
         await pilot.press("right", "enter")
         await until(pilot, lambda: isinstance(app.screen, RunScreen) and "✓ fixed" in screen_text(app))
@@ -236,7 +236,7 @@ async def test_a_run_that_has_ended_does_not_go_on(tmp_path: Path) -> None:
         await at_runs(app, pilot)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, PastRunScreen))
-        await pilot.press("g")
+        await pilot.press("o")
         await pilot.pause()
         assert isinstance(app.screen, PastRunScreen)
 

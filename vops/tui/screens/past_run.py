@@ -31,7 +31,7 @@ class PastRunScreen(OpsScreen):
     CSS_PATH = "plan.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("u", "undo", "Undo…", id="past_run.undo", tooltip="Plan to take back what it has changed"),
-        Binding("g", "resume", "Go on…", id="past_run.resume", tooltip="Go on where it was interrupted"),
+        Binding("o", "resume", "Go on…", id="past_run.resume", tooltip="Go on where it was interrupted"),
         BACK,
     ]
 

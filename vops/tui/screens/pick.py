@@ -24,8 +24,12 @@ class Choice(Option):
     """One name, and what the choice of it gives back."""
 
     def __init__(self, value: str, text: str, *, current: bool) -> None:
-        super().__init__(Content(f"{'●' if current else ' '} {one_line(text, 120)}"))
-        self.value = value
+        self.value, self._text = value, f"{'●' if current else ' '} {one_line(text, 120)}"
+        super().__init__(self.marked(chosen=False))
+
+    def marked(self, *, chosen: bool) -> Content:
+        """How it is drawn: the one that enter picks is told by more than its colour."""
+        return Content(f"{'▌' if chosen else ' '}{self._text}")
 
 
 class PickScreen(ModalScreen[str | None]):
@@ -34,8 +38,8 @@ class PickScreen(ModalScreen[str | None]):
     CSS_PATH = "pick.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Leave", id="pick.leave"),
-        Binding("down", "move(1)", "Down", show=False),
-        Binding("up", "move(-1)", "Up", show=False),
+        Binding("down", "move(1)", "Down", show=False, id="pick.down"),
+        Binding("up", "move(-1)", "Up", show=False, id="pick.up"),
     ]
 
     def __init__(self, title: str, names: Sequence[tuple[str, str]], current: str) -> None:
@@ -61,6 +65,12 @@ class PickScreen(ModalScreen[str | None]):
         options.add_options([Choice(value, text, current=value == self._current) for value, text in fitting])
         chosen = next((index for index, (value, _) in enumerate(fitting) if value == self._current and not typed), 0)
         options.highlighted = chosen if fitting else None
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        options = event.option_list
+        for place, option in enumerate(options.options):
+            if isinstance(option, Choice):
+                options.replace_option_prompt_at_index(place, option.marked(chosen=option is event.option))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self._narrow(event.value)

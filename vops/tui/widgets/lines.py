@@ -25,10 +25,10 @@ class Lines(ScrollView, can_focus=True):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"lines--added", "lines--removed"}
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "scroll_down", "Down", show=False),
-        Binding("k", "scroll_up", "Up", show=False),
-        Binding("g", "scroll_home", "Top", show=False),
-        Binding("G", "scroll_end", "End", show=False),
+        Binding("j", "scroll_down", "Down", show=False, id="lines.down"),
+        Binding("k", "scroll_up", "Up", show=False, id="lines.up"),
+        Binding("g", "scroll_home", "Top", show=False, id="lines.top"),
+        Binding("G", "scroll_end", "End", show=False, id="lines.end"),
     ]
 
     def __init__(self, *, wrap: bool = True, widget_id: str | None = None, classes: str | None = None) -> None:
