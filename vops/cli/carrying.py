@@ -66,12 +66,13 @@ class Terms:
     pause_gitops: bool = False
 
 
-async def carry_out(session: Session, plan: Plan, options: Globals, terms: Terms) -> None:
+async def carry_out(session: Session, plan: Plan, options: Globals, terms: Terms, *, from_file: bool = False) -> None:
     """Applies `plan` and tells how it went; ends the process with the code of its outcome if that is not 0."""
     from vops.operations.run import run_plan
 
     with _reported_when_interrupted(session, plan, terms):
-        result = await run_plan(session, plan, approve=_approve(terms), progress=_progress(options))
+        approve, progress = _approve(terms), _progress(options)
+        result = await run_plan(session, plan, approve=approve, progress=progress, from_file=from_file)
     _conclude(plan, result, terms)
 
 

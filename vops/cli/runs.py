@@ -54,7 +54,7 @@ def apply(
         plan = await retold(session, read)
         show_plan(plan, options)
         await check_fresh(session, plan)
-        await carry_out(session, plan, options, terms)
+        await carry_out(session, plan, options, terms, from_file=True)
 
     _in_session(options, work)
 

@@ -30,6 +30,7 @@ from vops.operations.retelling import retold
 from vops.operations.runs import BEGUN, ENDED, EVENT, RESUMED, Ending, PastRun, fetched_mark
 from vops.operations.session import Session
 from vops.operations.together import together
+from vops.operations.used_plans import claim_everywhere
 from vops.planning.changes import kind_of
 from vops.planning.diff import unified
 from vops.planning.events import Approve, Progress, Question, RunEvent, StepRecord, StepState
@@ -114,8 +115,9 @@ async def run_plan(
     approve: Approve,
     progress: Progress = lambda event: None,
     timeout_s: float | None = None,
+    from_file: bool = False,
 ) -> RunResult:
-    """Carries out a plan, once.
+    """Carries out a plan, once; one `from_file` once on all machines that may have the file.
 
     What keeps it from starting is raised: Refused (read-only, a guard, another cluster), PlanStale (expired, applied
     before), ApprovalNeeded, LockHeld. What happens afterwards is in the result, whose `raise_for_outcome` raises it.
@@ -127,7 +129,10 @@ async def run_plan(
     await _agree(plan, approve)
     run = _Run(session, plan, plan.run_id, approve, progress, timeout_s)
     async with locked(session.cluster, session.clock, plan.locks, run.id, run.warn) as still_mine:
-        claim_plan(session.settings.state_path, plan.id)
+        state = session.settings.state_path
+        if from_file:
+            await claim_everywhere(session.cluster, plan, state, session.clock.now(), run.warn)
+        claim_plan(state, plan.id)
         with Journal(session.settings.state_path, run.id, session.clock) as journal:
             journal.note(BEGUN, {"run": run.id, "plan": plan})
             return await run.carry_out(journal, still_mine)

@@ -8,6 +8,7 @@ exactly what was shown or stops.
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal
@@ -23,6 +24,7 @@ from vops.planning.guards import Guard
 from vops.planning.ownership import Owner
 from vops.planning.patches import Document
 
+_ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 LIFETIME = timedelta(hours=1)
 
 
@@ -198,9 +200,12 @@ def run_id(created_at: datetime, plan_id: str) -> str:
 def plan_from_json(data: bytes, *, path: str = "plan") -> Plan:
     """The inverse of `Plan.to_json`, its texts scrubbed. Raises InputError naming `path`."""
     try:
-        return msgspec.json.decode(scrub_json(data), type=Plan)
+        plan = msgspec.json.decode(scrub_json(data), type=Plan)
     except (ValueError, RecursionError) as error:
         raise InputError(f"this is not a plan of vops: {error}", path=path) from error
+    if not _ID.fullmatch(plan.id):
+        raise InputError(f"this is not a plan of vops: {plan.id!r} is no id", path=path)
+    return plan
 
 
 def digest(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from tests.unit.runbooks.runbook_world import deployment, planned, script, world
@@ -31,6 +32,8 @@ def test_a_plan_goes_to_json_and_back() -> None:
     assert plan_from_json(plan.to_json()) == plan
     with pytest.raises(InputError, match="not a plan"):
         plan_from_json(b"{}")
+    with pytest.raises(InputError, match=r"'../../x' is no id"):
+        plan_from_json(msgspec.structs.replace(plan, id="../../x").to_json())
     with pytest.raises(InputError, match="not a plan"):
         plan_from_json(b'{"runbook": "\xff"}')
 
