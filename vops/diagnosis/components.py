@@ -40,6 +40,7 @@ _SIGNS = (
             r"|Unmounting NVIDIA driver rootfs|nvidia-operator-validator|k8s-driver-manager|nvidia-validator"
             r"|^(?:time=.{0,80}msg=\"?)?(?:toolkit|driver|plugin|cuda) is not ready\b"
             r"|error validating (?:[\w-]{1,30} )?(?:driver|toolkit|plugin|cuda)"
+            r"|Asserting MIG mode|Walking MigConfig|Applying the MIG (?:mode|configuration)|nvidia-mig-manager"
             r"|Attempting to validate a (?:driver container|pre-installed)|Installing Linux kernel headers",
             re.MULTILINE,
         ),
@@ -101,7 +102,7 @@ _SIGNS = (
 _FAILURES = {
     Component.GPU_OPERATOR: lazy_pattern(
         r"error validating |(?:toolkit|driver|plugin) is not ready|[Ff]ailed to (?:locate|validate|uninstall|unload)"
-        r"|unable to (?:drain|evict|load)|modprobe: |Error: "
+        r"|unable to (?:drain|evict|load)|modprobe: |Error: |MIG mode|could not be reset"
     ),
     Component.DEVICE_PLUGIN: lazy_pattern(
         r"Incompatible (?:strategy|platform) detected|[Ff]ailed to init(?:ialize)? (?:NVML|nvml)|error starting plugins"
@@ -139,6 +140,7 @@ _TELLING = {
         r"Could not (?:resolve Linux|locate Linux|unload NVIDIA|stop NVIDIA|install|find)|^make(?:\[\d+\])?: \*\*\* "
         r"|modprobe: (?:FATAL|ERROR)|insmod: ERROR|^E: (?:Unable|Failed|Package)|^ERROR: (?:Unable|The|An|Failed)"
         r"|error validating |Unable to find a match: kernel|Unable to open the kernel module|No such device$"
+        r"|Error (?:setting|applying|clearing) MIG|could not be reset|mig\.config\.state' node label to 'failed'"
         r"|Failed to (?:uninstall|install|drain|evict)|is not supported on this kernel|command failed, retrying"
     ),
     Component.DEVICE_PLUGIN: lazy_pattern(
@@ -149,6 +151,13 @@ _TELLING = {
     Component.KEDA: lazy_pattern(r"^(?:panic: |fatal error: )|KEDAScalerFailed|error parsing \w{1,40} metadata"),
 }
 """What these say of a failure outside of their loggers, or as if it were none."""
+_RECOVERED = {
+    Component.GPU_OPERATOR: lazy_pattern(
+        r"Done, now waiting for signal|MIG configuration applied successfully|mig\.config\.state' node label to "
+        r"'success'|\b(?:driver|toolkit|plugin|cuda)(?: validation)? is (?:ready|successful)|validations are successful"
+    ),
+}
+"""What these say when all is well after all."""
 GOES_ON = frozenset({Component.CONTROLLER, Component.NODE, Component.METRICS_ADAPTER, Component.KEDA})
 """Those that try again after an error, so that their last words being one means nothing."""
 
@@ -167,6 +176,11 @@ def component_of(text: str) -> Component:
 def telling(component: Component) -> re.Pattern[str] | None:
     """How a component says that it failed where its logger does not call it an error."""
     return _TELLING.get(component)
+
+
+def recovered(component: Component) -> re.Pattern[str] | None:
+    """What a component says once it does its work, whatever it complained of before."""
+    return _RECOVERED.get(component)
 
 
 def failure_of(component: Component, errors: Sequence[LoggedError], lines: int) -> list[Chain]:

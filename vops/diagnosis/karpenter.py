@@ -91,6 +91,9 @@ def claims_named(message: str) -> tuple[str, ...]:
     return tuple(_CLAIM.findall(message))
 
 
+_REFUSED_NODE = lazy_pattern(r"UnregisteredTaint|MultipleNodesFound")
+
+
 def pool_of(claim: str) -> str:
     """The NodePool of a NodeClaim by its generated name (`POOL-x1y2z`)."""
     return claim.rpartition("-")[0]
@@ -106,6 +109,14 @@ def not_launched(claim: NodeClaim) -> str:
     """Why the cloud did not launch a NodeClaim, in Karpenter's words; empty when it did, or has not answered yet."""
     condition = claim.condition("Launched")
     if condition is None or launched(claim) or condition.reason in _NOT_YET:
+        return ""
+    return f"{condition.reason}: {condition.message}"
+
+
+def not_registered(claim: NodeClaim) -> str:
+    """Why Karpenter refuses the node that came for a NodeClaim; empty while it waits for one."""
+    condition = claim.condition("Registered")
+    if condition is None or condition.status != "False" or _REFUSED_NODE.search(condition.reason) is None:
         return ""
     return f"{condition.reason}: {condition.message}"
 

@@ -11,7 +11,7 @@ from collections import deque
 
 import msgspec
 
-from vops.diagnosis.components import Component, telling
+from vops.diagnosis.components import Component, recovered, telling
 from vops.diagnosis.discretion import without_secrets
 from vops.diagnosis.loglines import Line
 from vops.diagnosis.tracebacks import Chain, LoggedError
@@ -181,6 +181,7 @@ class Notices:
         self._loose: deque[_Loose] = deque(maxlen=_MOST_LOOSE)
         self._bare: list[Line] = []
         self._telling = telling(component)
+        self._recovered = recovered(component)
 
     def read(self, line: Line) -> None:
         text = line.text
@@ -198,6 +199,8 @@ class Notices:
         self._read_loose(line)
         if len(self._bare) <= _FRAGMENT:
             self._bare.append(line)
+        if self._recovered is not None and self._recovered.search(text):
+            self.errors.clear()
         if line.level in _SERIOUS or (self._telling is not None and self._telling.search(text)):
             kind = "Critical" if line.level == "CRITICAL" else "Error"
             self._add(self.errors, kind, text, line, _MOST_ERRORS)

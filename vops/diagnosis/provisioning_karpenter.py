@@ -102,7 +102,7 @@ def _of_claim(
     and whoever shows a NodeClaim alone has waited for it."""
     events = (said,) if said is not None else ()
     since = claim.metadata.creation_timestamp
-    if refusal := karpenter.not_launched(claim):
+    if refusal := karpenter.not_launched(claim) or karpenter.not_registered(claim):
         answer = cloud_answer(refusal, Answer.REFUSED)
         if answer is not None:
             return Provisioning(

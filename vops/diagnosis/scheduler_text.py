@@ -150,7 +150,10 @@ _OTHERS = lazy_pattern(
     r"|(?P<cards>\d{1,7}) nodes? (?:Card|Allocated|Node|Numa|Exclusive)\w{4,40}"
 )
 _ABSENT = lazy_pattern(r"[Nn]o node in the .{1,80} node-pool has [\w./-]{1,120} resources")
-_NAMES = {"GPUs": _GPU, "GPU": _GPU, "GPU memory": _GPU, "CPU cores": "cpu", "CPU": "cpu"}
+_CONSOLE = "Cannot schedule pods: "
+"""How the console of Google Cloud begins one of the scheduler's reasons; it cuts `nvidia.com/gpu` at the dot."""
+
+_NAMES = {"nvidia": _GPU, "GPUs": _GPU, "GPU": _GPU, "GPU memory": _GPU, "CPU cores": "cpu", "CPU": "cpu"}
 _KARPENTER = "Failed to schedule pod"
 
 
@@ -248,7 +251,11 @@ def _of_others(text: str) -> Iterator[Reason]:
             short = why.removeprefix("Insufficient ") if why.startswith("Insufficient ") else ""
             obstacle = next((known for part, known in _OBSTACLES if part in why), Obstacle.OTHER)
             yield Reason(obstacle, int(count), why, short)
-    if "node(s)" in text:
+    if _CONSOLE in text:
+        first = _REASON.search(f"1 {text.partition(_CONSOLE)[2]}")
+        if first is not None and (found := _reason(first)).obstacle is not Obstacle.OTHER:
+            yield msgspec.structs.replace(found, resource=_NAMES.get(found.resource, found.resource))
+    elif "node(s)" in text:
         told = (_reason(match) for match in _REASON.finditer(text.partition(": ")[2]))
         yield from (item for item in told if item.obstacle not in (Obstacle.RESOURCE, Obstacle.OTHER))
 

@@ -23,7 +23,7 @@ from vops.operations.wording import printable
 STDIN = "stdin"
 _YAML = re.compile(
     rb"^(?:(?:apiVersion|kind):[ \t]+[\"']?[\w./]+[\"']?|(?:containerS|initContainerS|s)tatus(?:es)?:|spec:)[ \t]*\r?$"
-    rb"|^ *(?:- )?(?:lastState|containerID):",
+    rb"|^ *(?:- )?(?:lastState|containerID|lastTransitionTime|lastProbeTime):",
     re.MULTILINE,
 )
 _OF_OBJECTS = frozenset(("kind", "apiVersion", "items", "schema"))

@@ -17,7 +17,12 @@ _OF_ONE_STATUS = frozenset({"lastState", "restartCount"})
 _OF_A_TEMPLATE = frozenset({"template", "selector"})
 _POD_PHASES = frozenset({"Pending", "Running", "Succeeded", "Failed", "Unknown"})
 _OF_A_CLAIM = frozenset({"accessModes", "capacity"})
+_ROUTES = "gateway.networking.k8s.io/v1"
 _BY_CONDITION = {
+    "ResolvedRefs": "HTTPRoute",
+    "Programmed": "Gateway",
+    "Launched": "NodeClaim",
+    "Registered": "NodeClaim",
     "PodScheduled": "Pod",
     "ContainersReady": "Pod",
     "Initialized": "Pod",
@@ -54,7 +59,8 @@ def whole(document: Document) -> Document:
     kind = _kind_by_conditions(status.get("conditions"))
     if kind == "Pod":
         return _pod(document, spec, {"phase": "Pending", **status})
-    return {"kind": kind, "metadata": {"name": "pasted"}, **document} if kind else document
+    version = {"apiVersion": _ROUTES} if kind in ("HTTPRoute", "Gateway") else {}
+    return {"kind": kind, **version, "metadata": {"name": "pasted"}, **document} if kind else document
 
 
 def pod_of_a_failed_model(document: Document) -> Document | None:
@@ -95,7 +101,7 @@ def conditions_alone(items: list[Any]) -> Document | None:
 
 def _kind_by_conditions(conditions: Any) -> str:
     named = [item.get("type") for item in conditions if isinstance(item, dict)] if isinstance(conditions, list) else []
-    return next((_BY_CONDITION[name] for name in named if name in _BY_CONDITION), "")
+    return next((kind for name, kind in _BY_CONDITION.items() if name in named), "")
 
 
 def _ends_a_pod(status: Document) -> bool:

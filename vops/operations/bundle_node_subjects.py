@@ -51,7 +51,9 @@ def pods_of_claims(claims: Iterable[NodeClaim]) -> Iterator[tuple[Pod, Event]]:
     """A pod for each NodeClaim that has not become a node, with Karpenter's word that it is to run there."""
     for claim in claims:
         initialized = claim.condition("Initialized")
-        if not claim.status.conditions or (initialized is not None and initialized.status == "True"):
+        refused = any(item.status == "False" for item in claim.status.conditions if item.type == "Registered")
+        done = initialized is not None and initialized.status == "True" and not refused
+        if not claim.status.conditions or done:
             continue
         asked = claim.spec.get("resources", {}).get("requests", {})
         name = f"pod-{claim.metadata.name}"

@@ -296,7 +296,8 @@ def _hpa(meta: Meta, events: Sequence[Event]) -> list[Found]:
     said = next((item for item in reversed(events) if _HPA_METRIC.match(item.reason)), None)
     if said is None:
         return []
-    condition = Condition("ScalingActive", "False", said.reason, said.message)
+    about = "AbleToScale" if said.reason == "FailedGetScale" else "ScalingActive"
+    condition = Condition(about, "False", said.reason, said.message)
     return [("HorizontalPodAutoscaler", HorizontalPodAutoscaler(meta, status=HpaStatus(conditions=(condition,))))]
 
 

@@ -41,7 +41,9 @@ _MAXED = lazy_pattern(r"Skipping node group (?P<group>\S{1,400}) - max size reac
 _MOST = 500
 _NODE = lazy_pattern(
     r"MountVolume\.|AttachVolume\.|MapVolume\.|Multi-Attach|Node(?:Stage|Publish)Volume|Controller(?:Publish|Create)"
-    r"|CreateVolume|mount failed: exit status|nodes are available|pod sandbox|Allocate failed|failed calling webhook"
+    r"|CreateVolume|mount failed: exit status|nodes are available|[Pp]od ?[Ss]andbox|for sandbox|Allocate failed"
+    r"|failed calling webhook|failed to attach: |[Vv]olume not attached|runtime network not ready|network plugin is not"
+    r"|blocking resource request|admission request denied|PullImage .{1,300} failed|status is now: NodeReady"
     r"|Failed to pull image|Error creating: |Back-off pulling image|[Mm]ount failed: exit status|GRPC error: "
 )
 _VOLUME_CALLS = (
@@ -53,6 +55,10 @@ _VOLUME_CALLS = (
 
 _FAILED = lazy_pattern(r"\berr(?:or)?\b|failed", re.IGNORECASE)
 _CAME = lazy_pattern(r"(?:SetUp|MountDevice|Attach) succeeded for volume")
+_READY = "status is now: NodeReady"
+_SAYS_SO = lazy_pattern(r"\"?Error (?:processing|syncing)|blocking resource request|admission request denied")
+"""What is an error by its words in a line that its logger calls information."""
+
 _LEVELS = ("ERROR", "WARNING", "CRITICAL")
 
 
@@ -73,9 +79,13 @@ def _of_nodes(text: str) -> Iterator[Told]:
         return
     said = [line for line in log_lines(text) if _NODE.search(line.text)][-_MOST:]
     last_came = max((index for index, line in enumerate(said) if _CAME.search(line.text)), default=-1)
+    last_ready = max((index for index, line in enumerate(said) if _READY in line.text), default=-1)
     for index, line in enumerate(said):
-        told = _of_node(line.text.replace('\\"', '"'), text) if line.level in _LEVELS else None
-        if told is not None and not (index < last_came and told.reason in ("FailedMount", "FailedAttachVolume")):
+        complains = line.level in _LEVELS or _SAYS_SO.search(line.text)
+        told = _of_node(line.text.replace('\\"', '"'), text) if complains else None
+        if told is None or (index < last_came and told.reason in ("FailedMount", "FailedAttachVolume")):
+            continue
+        if index >= last_ready or told.reason != "NodeNotReady":
             yield told
 
 

@@ -119,6 +119,12 @@ def scaled_object(entries: Entry) -> Document:
     }
 
 
+def conditions(entries: Entry) -> list[Any]:
+    """The conditions anywhere in an outline, or those that it consists of."""
+    lists = [_items(item) for item in entries.all("Conditions")] or [_items(entries)]
+    return [item for found in lists for item in found if isinstance(item, dict) and {"type", "status"} <= item.keys()]
+
+
 def tree(entry: Entry) -> Document:
     """The fields below an entry, by the names that the API has for them."""
     found: Document = {}

@@ -93,6 +93,9 @@ _OF_SOURCE = {
     "deployment-controller": "Deployment",
     "job-controller": "Job",
     "persistentvolume-controller": "PersistentVolumeClaim",
+    "kernel-monitor": "Node",
+    "systemd-monitor": "Node",
+    "node-controller": "Node",
 }
 _NAMED = lazy_pattern(
     r"(?:in|of) pod (?P<name>[a-z0-9][\w.-]{0,252})_"

@@ -101,7 +101,7 @@ def _pod(entries: Entry, events: list[Document], at: datetime) -> Document:
 
 def _pod_spec(entries: Entry) -> Document:
     return {
-        "containers": containers(entries.under("Containers")),
+        "containers": containers(entries.under("Containers")) or [{"name": "vllm"}],
         "initContainers": containers(entries.under("Init Containers")),
         "volumes": [_volume(item) for item in entries.under("Volumes")],
         "nodeSelector": _pairs(entries.lines("Node-Selectors")),
@@ -273,6 +273,8 @@ _SIGNS: tuple[tuple[str, set[str]], ...] = (
     ("StatefulSet", {"Update Strategy", "Pod Template"}),
     ("ReplicaSet", {"Replicas", "Pod Template", "Controlled By"}),
     ("Pod", {"Containers", "Node"}),
+    ("Pod", {"Init Containers", "Node"}),
+    ("Pod", {"Status", "Start Time", "Node"}),
 )
 _READERS: dict[str, Callable[[Entry, list[Document], datetime], Document]] = {
     "Pod": _pod,

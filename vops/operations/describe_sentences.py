@@ -33,6 +33,7 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "Pod",
             "default-scheduler",
             r"\d{1,6}/\d{1,6} nodes are available|[Nn]o nodes (?:are )?available (?:to schedule pods|that match all)"
+            r"|Cannot schedule pods: "
             r"|running (?:\"\w{1,40}\" )?(?:PreBind|PreFilter|filter|Reserve|Permit|Bind)\b ?plugins? ",
         ),
         (
@@ -65,7 +66,9 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "FailedCreate",
             "ReplicaSet",
             "replicaset-controller",
-            r"The \w{2,40} \"[^\"]{1,253}\" is invalid: |(?:Error from server.{0,200}?(?:denied the request|is "
+            r"resource \S{1,300} was blocked due to the following policies|blocking resource request"
+            r"|admission request denied"
+            r"|The \w{2,40} \"[^\"]{1,253}\" is invalid: |(?:Error from server.{0,200}?(?:denied the request|is "
             r"forbidden|exceeded quota|failed calling)"
             r"|Error creating: |create Pod \S{1,253} in StatefulSet"
             r"|(?:Error from server.{0,40}: )?pods \"[^\"]{1,253}\" is forbidden)"
@@ -86,8 +89,27 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "kubelet",
             r"MountVolume\.|MapVolume\.|Unable to attach or mount volumes|Unable to mount volumes",
         ),
-        ("FailedAttachVolume", "Pod", "attachdetach-controller", r"Multi-Attach error|AttachVolume\."),
-        ("FailedCreatePodSandBox", "Pod", "kubelet", r"Failed to create pod sandbox"),
+        (
+            "FailedAttachVolume",
+            "Pod",
+            "attachdetach-controller",
+            r"Multi-Attach error|AttachVolume\.|failed to attach: |[Vv]olume \S{1,120} is not ready for workloads"
+            r"|Volume (?:not attached|is not attached|has not been added)",
+        ),
+        (
+            "FailedCreatePodSandBox",
+            "Pod",
+            "kubelet",
+            r"Failed (?:to )?create pod sandbox|CreatePodSandbox for pod|failed to set ?up (?:network for )?sandbox"
+            r"|RunPodSandbox from runtime service failed",
+        ),
+        (
+            "NodeNotReady",
+            "Node",
+            "kubelet",
+            r"[Cc]ontainer runtime network not ready|[Nn]etwork plugin is not ready|runtime network not ready",
+        ),
+        ("BackendNotFound", "Ingress", "ingress", r"<error: (?:endpoints|services?) \"[^\"]{1,253}\" not found>"),
         ("Unhealthy", "Pod", "kubelet", r"(?:Liveness|Startup|Readiness) probe (?:failed|errored)"),
         ("Killing", "Pod", "kubelet", r"Container \S{1,63} failed (?:liveness|startup) probe"),
         (
@@ -235,7 +257,7 @@ def _begun(lines: list[str]) -> Iterator[Told]:
     current: Told | None = None
     for line in lines:
         told = _told(line)
-        if told is not None:
+        if told is not None and not (current is not None and current.message.endswith(":")):
             if current is not None:
                 yield current
             current = told

@@ -18,6 +18,7 @@ import msgspec
 
 from vops.diagnosis.components import Component, component_of
 from vops.model.patterns import lazy_pattern
+from vops.operations import describe_around
 from vops.operations.controller_logs import controller_events, is_controllers
 from vops.operations.describe_events import (
     EVENT_TABLE,
@@ -69,6 +70,9 @@ _KILLED_ROW = lazy_pattern(
 _POD_TABLE = lazy_pattern(r"^(?:NAMESPACE +)?NAME +READY +STATUS +RESTARTS +AGE", re.MULTILINE)
 
 
+_OUT_OF_MEMORY = lazy_pattern(r"(?<!not )(?<!no )(?<!=)\bOOMKilled\b(?!\W{0,3}(?:false|no\b))")
+_LONGEST_PROSE = 4_000
+_TRANSITION = lazy_pattern(r"^ {0,16}Last Transition Time: +\S.*\n(?:.*\n){0,4} {0,16}Reason: ", re.MULTILINE)
 _POD_ROW = lazy_pattern(
     r"^ {0,12}(?:(?P<namespace>[a-z0-9-]{1,63}) +)?(?P<name>[a-z0-9][a-z0-9.-]{1,252}) +\d+/\d+ +"
     r"(?P<status>(?:Init:)?(?:Evicted|UnexpectedAdmissionError|OOMKilled|ErrImagePull|ImagePullBackOff|InvalidImageName"
@@ -92,11 +96,11 @@ def is_described(head: str) -> bool:
     described = _BEGINS.search(head) and _GOES_ON.search(head)
     if described or has_loose_events(head):
         return True
-    if any(sign.search(head) for sign in (_STATE, EVENT_TABLE, _POD_TABLE, _POD_ROW, _NODE_ROW)):
+    if any(sign.search(head) for sign in (_STATE, EVENT_TABLE, _POD_TABLE, _POD_ROW, _NODE_ROW, _TRANSITION)):
         return True
     if _HEAD.search(head) and _ENDING.search(head):
         return True
-    return is_controllers(head) or next(told_sentences(head), None) is not None
+    return is_controllers(head) or next(told_sentences(head), None) is not None or _in_prose(head)
 
 
 def looks_like_a_log(head: str) -> bool:
@@ -156,9 +160,11 @@ def read_described(text: str, otherwise: datetime | None = None, born: Born | No
         documents += found
         moments += [at] if at is not None else []
     documents = documents or list(_listed(text))
+    if not documents:
+        documents += _of_conditions(text)
     told = list(read_table(text)) or _loose(text, within=bool(documents))
     if not documents and not told and not looks_like_a_log(text):
-        documents += _of_a_table(text)
+        documents += list(_of_a_table(text)) or _of_prose(text)
     at = max(moments, default=None)
     documents += _events(told, at or _no_earlier(told, otherwise, born or {})) if told else []
     return Described(tuple(documents), at)
@@ -217,6 +223,27 @@ def _fragments(text: str) -> Iterator[str]:
         body = f"Containers:\n{indent(own if named else f'vllm:{chr(10)}{indent(own, _TWO)}', _TWO)}\n{after}"
     status = "" if body.startswith("Status:") else "Status: Running\n"
     yield f"Name: pod\nNamespace:\nNode: unknown\n{status}{body}"
+
+
+def _of_conditions(text: str) -> Iterator[Document]:
+    """The conditions of an object whose name and kind were not copied: their types tell what has them."""
+    if _TRANSITION.search(text) is None or _BEGINS.search(text) is not None:
+        return
+    entries = outline(text)
+    found = describe_around.conditions(entries)
+    if found:
+        yield {"status": {"conditions": found}}
+
+
+def _of_prose(text: str) -> Iterator[Document]:
+    """A container of which somebody says in a sentence of their own that it ran out of memory."""
+    if _in_prose(text):
+        ended = {"terminated": {"reason": "OOMKilled", "exitCode": 137}}
+        yield {"status": {"containerStatuses": [{"name": "vllm", "state": {"running": {}}, "lastState": ended}]}}
+
+
+def _in_prose(text: str) -> bool:
+    return len(text) <= _LONGEST_PROSE and _OUT_OF_MEMORY.search(text) is not None and not looks_like_a_log(text)
 
 
 def _of_a_table(text: str) -> Iterator[Document]:

@@ -161,7 +161,10 @@ NEAR_MISSES: dict[str, Case] = {
     ),
     # the node's driver was replaced, and nothing was in its way
     "gpu-operator-log": printed(
-        "Unloading NVIDIA driver kernel modules...", "Loading NVIDIA driver kernel modules...", exit_code=1
+        "Unloading NVIDIA driver kernel modules...",
+        "modprobe: FATAL: Module i2c_core not found in directory /lib/modules/5.15.0",
+        "Done, now waiting for signal",
+        exit_code=1,
     ),
     "dcgm-exporter-log": printed(
         'time="x" level=warning msg="Not collecting DCP metrics: feature not supported" app=dcgm-exporter'

@@ -49,6 +49,7 @@ def test_a_sentence_ends_where_its_quotation_does() -> None:
     [
         "The scheduler counts available nodes; 0/3 is a bad sign.",
         "INFO 01-01 00:00:00 [a.py:1] quoting 0/3 nodes are available: 3 Insufficient cpu.",
+        "it is not OOMKilled, and OOMKilled=false",
         "The quota of the team is fine, and the region has sufficient capacity.",
         "NAME      READY   STATUS             RESTARTS   AGE\nllama-0   0/1     CrashLoopBackOff   5          9m",
         "see my-0/3 nodes are available",
@@ -138,3 +139,12 @@ def test_a_kubelets_log_tells_of_a_volume_until_it_came() -> None:
 )
 def test_other_schedulers_are_understood(words: str, cause: str) -> None:
     assert first_cause(f"Warning  Unschedulable  2m  kai-scheduler  {words}\n") == cause
+
+
+NOT_READY = "E0212 10:02:01.261124 1 kubelet.go:2104] Container runtime network not ready: NetworkReady=false\n"
+
+
+def test_a_kubelet_that_waited_for_its_network_is_well() -> None:
+    assert [told.reason for told in controller_events(NOT_READY)] == ["NodeNotReady"]
+    ready = "I0212 10:02:31.261124 1 kubelet_node_status.go:1] Recording event: Node n status is now: NodeReady\n"
+    assert not list(controller_events(NOT_READY + ready))

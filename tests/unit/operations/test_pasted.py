@@ -82,6 +82,31 @@ PASTED = {
         f"        {ERROR}\n",
         "no-cuda-visible",
     ),
+    "conditions of a description alone": (
+        "Status:\n  Parents:\n    Conditions:\n      Last Transition Time:  2026-07-09T18:01:13Z\n"
+        "      Message:  Service vllm not found\n      Reason:   BackendNotFound\n      Status:   False\n"
+        "      Type:     ResolvedRefs\n",
+        "service-mismatch",
+    ),
+    "an init container alone": (
+        "Init Containers:\n  wait-gcs-ready:\n    State:  Running\n    Restart Count:  12\n    Last State:  "
+        "Terminated\n"
+        "      Reason:  Error\n      Message:  Timed out while waiting for GCS to become available\n"
+        "      Exit Code:  1\n",
+        "ray-unreachable",
+    ),
+    "a NodeClaim's conditions": (
+        "- lastTransitionTime: '2026-11-15T17:10:23Z'\n  type: Registered\n  status: 'False'\n"
+        "  reason: UnregisteredTaintNotFound\n  message: Invariant violated\n",
+        "node-launch-failed",
+    ),
+    "prose": ("the pod of my model gets OOMKilled after some minutes", "host-oom"),
+    "a policy's words": (
+        "resource Deployment/ml/vllm was blocked due to the following policies \n\nlimits:\n  check: 'memory is "
+        "required'",
+        "admission-denied",
+    ),
+    "a console's words": ("Unschedulable: Cannot schedule pods: Insufficient cpu.", "cpu-memory-short"),
     "a quoted sentence": (f"> {SCHEDULER}", "gpu"),
     "the kubelet's sentence": (PULL, "image-not-found"),
     "a controller's sentence": (f"Error creating: {REFUSED}", "resource-quota"),

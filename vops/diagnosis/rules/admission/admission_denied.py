@@ -34,6 +34,9 @@ _UNREACHABLE = lazy_pattern(
     r"failed calling (?:admission )?webhook \"(?P<name>[^\"]{1,253})\":? (?P<why>.{0,1000})", re.DOTALL
 )
 _LATE = lazy_pattern(r"Timeout: request did not complete within (?:the )?(?:requested|allowed) \w{1,20}")
+_KYVERNO = lazy_pattern(
+    r"was blocked due to the following policies:?\s{0,9}(?P<name>[\w.-]{1,253}):\s{0,9}(?P<why>.{0,2000})", re.DOTALL
+)
 _POLICY = lazy_pattern(
     r"ValidatingAdmissionPolicy '(?P<name>[^']{1,253})'.{0,300}?denied request: (?P<why>.{0,1000})", re.DOTALL
 )
@@ -87,7 +90,12 @@ def _read(workload: WorkloadFacts, text: str) -> tuple[str, Fix]:
     for pattern, explain in _KINDS:
         if match := pattern.search(text):
             return explain(workload, match)
-    return _short(text), admission.at_workload(workload, "Change what it takes offence at", "See the refusal.")
+    return _short(text), admission.at_workload(
+        workload,
+        "Change what it takes offence at",
+        "The policy that the refusal names says what it wants, and its owner can grant an exception: kubectl get "
+        "clusterpolicies,constraints,validatingadmissionpolicies",
+    )
 
 
 def _short(text: str, limit: int = 200) -> str:
@@ -181,6 +189,7 @@ _KINDS = (
     (_UNREACHABLE, _unreachable),
     (_LATE, _late),
     (_POLICY, _denied),
+    (_KYVERNO, _denied),
     (_LIMIT_RANGE, _limit_range),
     (_ACCOUNT, _account),
     (_CLASS, _class),

@@ -41,7 +41,7 @@ def node_had_no_room(replica: Replica) -> Verdict | None:
 @rule(cause="node-selector-mismatch", branch=Branch.GONE, order=11)
 def node_matches_no_more(replica: Replica) -> Verdict | None:
     """A pod whose node lost the labels that it asks for between the scheduler's decision and its start."""
-    if replica.pod.status.reason not in ("NodeAffinity", "NodeSelectorMismatching"):
+    if replica.pod.status.reason not in ("NodeAffinity", "NodeSelectorMismatching", "MatchNodeSelector"):
         return None
     return _refused(
         replica,

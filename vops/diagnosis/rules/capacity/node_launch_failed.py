@@ -28,6 +28,12 @@ _ADVICE = (
         ("ip space", "ip_space", "freeaddresses"),
         "Enlarge the subnet or its pod range, or add one: it has no address left.",
     ),
+    (
+        ("unregisteredtaint", "multiplenodes"),
+        "Karpenter takes no node that joins without its taint: let the node's bootstrap pass --register-with-taints="
+        "karpenter.sh/unregistered:NoExecute (userData of an EC2NodeClass with amiFamily Custom), and let nothing "
+        "else make a node with the same provider ID.",
+    ),
     (("reservation",), "Correct the reservation that the node pool names: its zone, machine type, sharing and size."),
     (
         ("ermission", "nauthori", "accessdenied", "authfailure", "service account"),
