@@ -382,3 +382,15 @@ async def test_a_past_is_drawn_beside_the_number() -> None:
             await until(pilot, lambda kv=kv: f"{kv:.0%}" in screen_text(app))  # type: ignore[misc]
         row = next(line for line in screen_text(app).splitlines() if "k2x8p" in line)
         assert "▂▇▅" in row
+
+
+async def test_the_line_about_a_slow_replica_says_why_it_is_slow() -> None:
+    app = app_on()
+    async with app.run_test(size=(160, 40)) as pilot:
+        await painted(pilot)
+        await pilot.press("slash", *"tz7mm", "enter")
+        await until(pilot, lambda: "slow: queue: first token 4.9 s" in screen_text(app))
+        assert "a long queue" not in screen_text(app)
+        await pilot.press("slash", *["backspace"] * 5, *"9wq4d", "enter")
+        await until(pilot, lambda: "prod/qwen3-8b-6f9c4-9wq4d" in screen_text(app))
+        assert "slow" not in screen_text(app)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from rich.segment import Segment
+from textual.color import Color
 
 from tests.tui.conftest import GATED, app_on, painted, screen_text, until
 from vops.errors import UsageError
@@ -13,6 +15,7 @@ from vops.tui.registry import SCREENS, About
 from vops.tui.screens.fleet import FleetScreen
 from vops.tui.screens.logs import LogsScreen
 from vops.tui.screens.replica import ReplicaScreen
+from vops.tui.theme import Bare
 
 POD, DEPLOYMENT = Ref("Pod", "llama-0", "prod", "u1"), Ref("Deployment", "llama", "prod", "u2")
 THINGS = {About.REPLICA: [POD], About.WORKLOAD: [DEPLOYMENT], About.ANY: [DEPLOYMENT, POD]}
@@ -150,3 +153,9 @@ async def test_the_ascii_theme_draws_ascii_alone() -> None:
         assert "crash-looping" in svg
         assert "●" not in svg
         assert svg.isascii()
+        assert "enter" in svg, "no key is called `?` but the one that is"
+
+
+def test_dots_are_drawn_as_marks_that_are_as_full() -> None:
+    drawn = Bare().apply([Segment("\u2800\u2840\u28ff↟")], Color.parse("black"))
+    assert drawn[0].text == " .@?"

@@ -262,15 +262,18 @@ def unread_line(pods: SourceStatus | None) -> Line:
     return (Span(what, tone), Span(detail), Span("  n: another namespace · c: another context", Tone.DIM))
 
 
-def cursor_line(row: ReplicaRow) -> Line:
-    """The row under the cursor in full: why it is not serving, then what its columns had to cut."""
+def cursor_line(row: ReplicaRow, slow: Line = ()) -> Line:
+    """The row under the cursor in full: why it is not serving, then what its columns had to cut.
+
+    `slow` says why it is slow, where somebody knows: in place of what its numbers alone say.
+    """
     look = state_span(row.state)
     spans = [Span(look.text, look.tone)]
     if row.note:
         spans.append(Span(f"  {one_line(row.complaint, 400)}", look.tone))
     if (row.findings or 0) > 1:
         spans.append(Span(f" +{(row.findings or 0) - 1} more", Tone.DIM))
-    spans += _marks(row)
+    spans += [Span("  "), *slow, *_odd(row)] if slow else _marks(row)
     if row.stale and row.metrics_age_s is not None:
         spans.append(Span(f"  numbers {units.duration(row.metrics_age_s)} old", Tone.WARN))
     spans.append(Span(f"  {row.namespace}/{row.pod}", Tone.STRONG))
@@ -289,7 +292,17 @@ def _marks(row: ReplicaRow) -> list[Span]:
         for threshold, value in judged
         if (tone := threshold.tone(value)) in _GLYPHS
     ]
-    return [*spans, Span(f"  ◆ {row.odd}", Tone.WARN)] if row.odd else spans
+    return [*spans, *_odd(row)]
+
+
+def _odd(row: ReplicaRow) -> list[Span]:
+    return [Span(f"  ◆ {row.odd}", Tone.WARN)] if row.odd else []
+
+
+def is_slow(row: ReplicaRow) -> bool:
+    """Whether its numbers, where they are current, are beyond what people wait for."""
+    judged = ((WAITING, row.waiting), (TTFT, row.ttft_p95_s))
+    return not row.stale and any(threshold.tone(value) in _GLYPHS for threshold, value in judged)
 
 
 def workload_cursor_line(row: WorkloadRow) -> Line:

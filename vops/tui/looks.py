@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from textual.app import App
+from textual.binding import Binding
 from textual.filter import LineFilter
 
 from vops.render.cells import Column, picked
 from vops.settings import Settings, ViewSettings
-from vops.tui.theme import DEFAULT, THEMES, filters_of
+from vops.tui.theme import ASCII, DEFAULT, THEMES, filters_of
+
+_SPELLED = {"⏎": "enter", "↑": "up", "↓": "down", "←": "left", "→": "right", "⌫": "backspace"}
 
 
 class LookingApp(App[None]):
@@ -47,6 +50,11 @@ class LookingApp(App[None]):
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), *self._bare]
 
+    def get_key_display(self, binding: Binding) -> str:
+        """Keys in words where the theme has no signs for them."""
+        shown = super().get_key_display(binding)
+        return _SPELLED.get(shown, shown) if self.look == ASCII else shown
+
     def set_look(self, name: str) -> bool:
         """Whether there is a theme of that name."""
         if name not in THEMES:
@@ -55,6 +63,8 @@ class LookingApp(App[None]):
             self.look, self._bare = name, filters_of(name)
             self.theme = THEMES[name].name
             self.refresh_css(animate=False)
+            for screen in self.screen_stack:
+                screen.refresh_bindings()
         return True
 
     def set_compact(self, compact: bool) -> None:

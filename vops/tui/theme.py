@@ -151,8 +151,20 @@ class Bare(LineFilter):
 def _bare(segment: Segment) -> Segment:
     text = segment.text.translate(_ASCII)
     if not text.isascii():
-        text = "".join(char if char.isascii() else "?" * cell_width(char) for char in text)
+        text = "".join(char if char.isascii() else _plain(char) for char in text)
     return Segment(text, segment.style, segment.control)
+
+
+_BRAILLE = 0x2800
+_FILLS = " .::=+##@"
+"""What stands for a braille cell of so many dots."""
+
+
+def _plain(char: str) -> str:
+    """A dot pattern as what is as full; anything else as marks of its width."""
+    if 0 <= ord(char) - _BRAILLE < 256:
+        return _FILLS[(ord(char) - _BRAILLE).bit_count()]
+    return "?" * cell_width(char)
 
 
 def filters_of(theme: str) -> list[LineFilter]:

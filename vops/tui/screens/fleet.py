@@ -18,6 +18,7 @@ from vops.render.fleet_table import (
     REPLICA_COLUMNS,
     WORKLOAD_COLUMNS,
     cursor_line,
+    is_slow,
     totals_line,
     unread_line,
     workload_cursor_line,
@@ -144,8 +145,21 @@ class FleetScreen(ListScreen[ReplicaRow], inherit_bindings=False):
         if self.focused is self.workloads and (workload := self.workloads.current):
             told = workload_cursor_line(workload)
         elif replica := self.replicas.current:
-            told = cursor_line(replica)
+            told = cursor_line(replica, self._why_slow(replica))
         self.query_one("#cursor", Bar).show((Span(" "), *told))
+
+    def _why_slow(self, row: ReplicaRow) -> Line:
+        """Why the replica under the cursor is slow, where it serves and its numbers are current."""
+        facts = self.ops.picture.facts if self.ops.picture else None
+        replica = facts.replica(row.namespace, row.pod) if facts and is_slow(row) else None
+        if replica is None or row.folded:
+            return ()
+        # Only here is anything judged: loading the rules shall not delay the first paint.
+        from vops.diagnosis.slowness import slowness
+        from vops.render.slowness import slowness_line
+
+        found = slowness(replica)
+        return slowness_line(found) if found.part is not None else ()
 
     def on_descendant_focus(self) -> None:
         self.tell_cursor()

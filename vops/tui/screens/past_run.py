@@ -17,6 +17,7 @@ from vops.render.flow import agreement_lines
 from vops.render.plan import plan_lines
 from vops.render.runs import story_lines
 from vops.render.text import Line, Span, Tone
+from vops.runbooks.impact import with_live_numbers
 from vops.tui.messages import ResumeAgreed
 from vops.tui.screens.base import BACK, OpsScreen, titled
 from vops.tui.screens.confirm import ConfirmScreen
@@ -61,7 +62,9 @@ class PastRunScreen(OpsScreen):
         except VopsError as error:
             self.ops.tell(error.message, severity="warning")
             return
-        question = ConfirmScreen(f"Go on: {self._run.plan.title}?", agreement_lines(self._run.plan), "Go on")
+        facts, plan = self.ops.facts_now, self._run.plan
+        shown = with_live_numbers(plan, facts) if facts is not None else plan
+        question = ConfirmScreen(f"Go on: {plan.title}?", agreement_lines(shown), "Go on")
         self.app.push_screen(question, self._decided)
 
     def _decided(self, agreed: bool | None) -> None:

@@ -164,7 +164,8 @@ class PlanScreen(OpsScreen):
             self.ops.tell(refusal, severity="warning")
             return
         if plan is not None:
-            shown = with_live_numbers(plan, self.ops.picture.facts) if self.ops.picture else plan
+            facts = self.ops.facts_now
+            shown = with_live_numbers(plan, facts) if facts is not None else plan
             question = ConfirmScreen(f"Apply: {plan.title}?", agreement_lines(shown), "Apply")
             self.app.push_screen(question, lambda agreed: self._decided(plan, agreed))
 
