@@ -48,7 +48,7 @@ _SIGNS = (
     (
         Component.DEVICE_PLUGIN,
         lazy_pattern(
-            r"k8s-device-plugin|NVIDIA Device Plugin|Starting GRPC server for '|Retrieving plugins\.|Loading NVML"
+            r"k8s-device-plugin|NVIDIA Device Plugin|Starting GRPC server for '|Retrieving plugins\.|[Ll]oading NVML"
             r"|Incompatible (?:strategy|platform) detected|did you configure the NVIDIA Container Toolkit"
             r"|Detected NVML platform|Detected non-NVML platform"
         ),
@@ -57,7 +57,7 @@ _SIGNS = (
         Component.DCGM_EXPORTER,
         lazy_pattern(
             r"(?i:dcgm-?exporter)|Not collecting (?:DCP|GPU)|DCGM (?:successfully )?init|libdcgm|nv-hostengine"
-            r"|Error starting DCGM|Cannot init NVML library"
+            r"|Error starting DCGM|Cannot init NVML library|Failed to Listen and Server HTTP server"
         ),
     ),
     (
@@ -144,7 +144,7 @@ _TELLING = {
         r"|Failed to (?:uninstall|install|drain|evict)|is not supported on this kernel|command failed, retrying"
     ),
     Component.DEVICE_PLUGIN: lazy_pattern(
-        r"No devices found\. Waiting|^(?:Fatal|panic): |Failed to start nvml"
+        r"No devices found\. Waiting|^(?:Fatal|panic): |Failed to (?:start nvml|initialize NVML)|could not load NVML"
         r"|^(?:\d{4}/\d\d/\d\d )?[\d:]{8} (?:Failed|could not)"
     ),
     Component.DCGM_EXPORTER: lazy_pattern(r"^(?:panic: |fatal error: |exit status [1-9]|Error: )"),

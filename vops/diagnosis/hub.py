@@ -82,7 +82,11 @@ NO_WAY = lazy_pattern(
     r"|HarmonyError: error downloading|downloading or loading vocab|ReqwestMiddleware|[Rr]eqwest::Error"
     r"|File reconstruction error|Data processing error"
 )
+STREAMER = lazy_pattern(r"libstreamer due to: .{0,4}(?:File access error|Unknown Error|CA bundle|Object)")
+"""What Run:ai's streamer says of storage that does not give it a file: it keeps the reason to itself."""
+
 WAYS = (
+    (STREAMER, "the storage that --load-format runai_streamer reads from does not give it the file"),
     (OFFLINE, "offline mode is on (HF_HUB_OFFLINE) and the model is not in the cache"),
     (DNS, "its name cannot be resolved"),
     (TLS, "its certificate is not trusted: something in between answers in its place"),
@@ -91,9 +95,9 @@ WAYS = (
     (NO_WAY, "no connection can be made, or it breaks off"),
 )
 _STORE = lazy_pattern(
-    r"huggingface|hf\.co|xethub|We couldn't connect|/resolve/|\bCAS\b|amazonaws|s3[.:/-]|googleapis|blob\.core\.windows"
-    r"|modelscope|boto|gcsfs|curl: |wget: |[Hh]ub\b|kserve|storage_initializer|download failed|transformers/utils/hub"
-    r"|openai_harmony|openaipublic|vocab file|hf_xet|hf_transfer|LocalEntryNotFound"
+    r"[Hh]ugging ?[Ff]ace|hf\.co|xethub|We couldn't connect|/resolve/|\bCAS\b|amazonaws|s3[.:/-]|googleapis"
+    r"|blob\.core\.windows|modelscope|boto|gcsfs|curl: |wget: |[Hh]ub\b|kserve|storage_initializer|download failed"
+    r"|transformers/utils/hub|libstreamer|openai_harmony|openaipublic|vocab file|hf_xet|hf_transfer|LocalEntryNotFound"
 )
 
 

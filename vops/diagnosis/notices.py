@@ -52,7 +52,7 @@ _FATAL = lazy_pattern(
     r"|(?P<Download>curl: \(\d{1,3}\) .{1,400}|wget: .{1,300}|.{0,60}fatal error: .{1,400}|download failed: .{1,600}"
     r"|(?:Service|Access|AccessDenied)Exception: .{1,400}|(?:ERROR|Error): (?:\(?gcloud|gsutil).{1,400}"
     r"|fatal: (?:unable to access|could not read|repository|Authentication failed) .{1,300}"
-    r"|(?:ERROR: )?Failed to download .{1,300}"
+    r"|(?:ERROR: |Error: )?Failed to download .{1,300}"
     r"|(?:Access denied|Error: Repository not found|Not logged in|User Access Token).{0,400})"
     r"|(?P<Ray>.{0,200}(?:[Ff]ailed to connect to GCS|Unable to connect to GCS|Failed to get node info.{0,80}GCS"
     r"|Timed out (?:while )?waiting for GCS|GCS (?:server|cluster) .{0,40}(?:not found|timed out)).{0,300})",
@@ -90,8 +90,9 @@ _LOOSE = lazy_pattern(
     r"|must be divisible by tensor parallel size|is greater than the derived max_model_len"
     r"|is not supported for the current GPU|Bfloat16 is only supported on GPUs"
     # CUDA's, the driver's and Ray's
-    r"|CUDA out of memory\. Tried to allocate|CUDA error: |no kernel image is available|Driver/library version mismatch"
-    r"|NIXL is not available|No available node types can fulfill resource request"
+    r"|CUDA out of memory\. Tried to allocate|CUDA error: |no kernel image is available"
+    r"|not compatible with the current PyTorch|Driver/library version mismatch"
+    r"|no longer supports this GPU|NIXL is not available|No available node types can fulfill resource request"
     r"|hipErrorNoBinaryForGpu|nvshmem.{0,200}(?:non-zero status|failed|error)|ibv_\w{1,30} failed"
     r"|client socket has (?:timed out|failed)|ninja: build stopped|nvcc fatal"
     r"|Worker exit type: SYSTEM_ERROR|killed due to the node running low on memory",
@@ -113,6 +114,7 @@ _TRANSIENT = lazy_pattern(
     r"|Max retries exceeded with url: |\b[45]\d\d (?:Client|Server) Error\b|Cannot reach https?://"
     r"|offline mode is enabled|outgoing traffic has been disabled|\b40[13] (?:Forbidden|Unauthorized): "
     r"|Cannot access gated repo|Access to model \S{1,200} is restricted|Repository Not Found for url"
+    r"|Not enough free disk space to download|<urlopen error "
     r"|We couldn't connect to|Reqwest\(|CAS service error|Status Code: [45]\d\d\b|awaiting response\.\.\. [45]\d\d ",
     re.ASCII,
 )

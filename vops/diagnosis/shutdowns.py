@@ -65,9 +65,16 @@ _UVICORN_STOPS = "INFO:     Shutting down"
 _GOING_DOWN = (_UVICORN_STOPS, "Shutting down FastAPI HTTP server")
 """What only a server says that had come up."""
 
+_CORE = "core.py"
+_RAISED = lazy_pattern(r"[\w.]{1,120}(?:Error|Exception)\b", re.ASCII)
+"""An engine's process that logs an exception has ended, if requests fail after it."""
+
+_ENGINES_OWN = ("nixl.", "torch.", "ray.", "lmcache.", "vllm.")
+"""Modules whose exceptions, with nobody to log them, end what they come to."""
+
 _INTERNAL = "500 Internal Server Error"
 _CLOSE = 3
-"""A server of an older vLLM that stops right after a request failed within it stops by itself: its engine is gone."""
+"""A server of an older vLLM that stops right after something failed within it stops by itself: its engine is gone."""
 
 _STOPPED = ("[shutdown] API server: shutdown triggered", "INFO:     Shutting down", "KeyboardInterrupt: terminated")
 
@@ -83,7 +90,8 @@ class Endings:
         self.engine_died_line: int | None = None
         self.child_exit_code: int | None = None
         self.failed_to_start = False
-        self._failed_request = -_CLOSE - 1
+        self._core_failed: Line | None = None
+        self._failed_line = -_CLOSE - 1
         self.active_line = 0
         self.after_start = False
 
@@ -94,7 +102,9 @@ class Endings:
         elif text.startswith((*_STOPPED, *_GOING_DOWN)):
             self._stops(line)
         elif text.endswith(_INTERNAL):
-            self._failed_request = line.number
+            self._failed_line = line.number
+            if self._core_failed is not None:
+                self._died(self._core_failed, None)
         elif text.startswith(_STATS) and self.engine_died_line is None:
             self.active_line = line.number
         elif any(word in text for word in _DEATHS) and (match := _CHILD.match(text)):
@@ -106,7 +116,7 @@ class Endings:
         """A server goes down: asked to, or because its engine is gone."""
         if line.text.startswith(_GOING_DOWN):
             self.after_start = True
-        if line.text.startswith(_UVICORN_STOPS) and line.number - self._failed_request <= _CLOSE:
+        if line.text.startswith(_UVICORN_STOPS) and line.number - self._failed_line <= _CLOSE:
             self._died(line, None)
         elif line.text.startswith(_STOPPED):
             self.stopped_line = self.stopped_line or line.number
@@ -115,6 +125,10 @@ class Endings:
         text = line.text
         if "EngineDeadError" in text and line.place.startswith(_REQUESTS):
             self.after_start = True
+        if not line.level and text.startswith(_ENGINES_OWN) and _RAISED.match(text):
+            self._failed_line = line.number
+        if line.level == "ERROR" and line.place.startswith(_CORE) and _RAISED.match(text):
+            self._core_failed = line
         if text.startswith(_SERVING) or any(word in text for word in _SERVING_WITHIN):
             self.after_start = True
             self._died(line, None)

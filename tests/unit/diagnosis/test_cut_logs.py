@@ -53,6 +53,16 @@ CUT = [
     ("403 Forbidden: Please enable access to public gated repositories in your fine-grained token", "gated-model"),
     ("triton.runtime.errors.PTXASError: PTXAS error: Internal Triton PTX codegen error", "cuda-driver-mismatch"),
     ("Failed to initialize NVML: Driver/library version mismatch", "cuda-driver-mismatch"),
+    ("gpumanager.go:28] Loading NVML\ngpumanager.go:31] Failed to initialize NVML: no library", "gpu-not-advertised"),
+    (
+        "NVIDIA X with CUDA capability sm_120 is not compatible with the current PyTorch installation.",
+        "cuda-driver-mismatch",
+    ),
+    ("a.py:798: UserWarning: Not enough free disk space to download the file.", "disk-full"),
+    ("Exception: Could not receive runai_response from libstreamer due to: b'S3 not supported'", "broken-install"),
+    ("Exception: Could not send runai_request to libstreamer due to: b'File access error'", "hub-unreachable"),
+    (f"<urlopen error [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed> {HUB}", "hub-unreachable"),
+    ("NotImplementedError: Method 'initialize_nixl' is not implemented.", "broken-install"),
     (
         "(autoscaler +25s) Error: No available node types can fulfill resource request {'GPU': 1.0}. Add suitable node "
         "types to this cluster to resolve this issue.",
@@ -203,3 +213,24 @@ CUT_TRACE = """\
 def test_the_code_that_a_cut_traceback_shows_names_the_cause(path: str, function: str, code: str, cause: str) -> None:
     (report,), _ = diagnose_bundle([], CUT_TRACE.format(path, function, code).encode())
     assert report.findings[0].cause == cause
+
+
+CORE = "ERROR 06-26 00:04:52 [core.py:517] RuntimeError: Worker failed with error 'size_k must divisible by X'"
+REQUEST = 'INFO:     127.0.0.1:44102 - "POST /v1/completions HTTP/1.1" '
+NIXL = (
+    'Traceback (most recent call last):\n  File "x.py", line 1, in f\n    g()\nnixl._bindings.nixlBackendError: BACKEND'
+)
+STOPS = "INFO:     Shutting down\nINFO:     Application shutdown complete.\n"
+STARTED = "INFO:     Application startup complete.\n"
+
+
+def test_an_engine_whose_process_logs_an_exception_is_gone_if_requests_fail_after_it() -> None:
+    assert read_log(f"{STARTED}{CORE}\n{REQUEST}500 Internal Server Error\n").engine_died
+    assert not read_log(f"{STARTED}{CORE}\n{REQUEST}200 OK\n").engine_died
+    assert not read_log(f"{STARTED}{REQUEST}500 Internal Server Error\n{REQUEST}200 OK\n").engine_died
+
+
+def test_a_server_that_stops_right_after_an_exception_of_the_engines_own_was_not_asked_to() -> None:
+    assert read_log(f"{NIXL}\n{STOPS}").engine_died
+    assert read_log(f"{NIXL}\n{STARTED * 4}{STOPS}").terminated
+    assert read_log(f"{NIXL.replace('nixl._bindings.nixlBackendError', 'ValueError')}\n{STOPS}").terminated

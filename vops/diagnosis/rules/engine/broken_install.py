@@ -54,6 +54,7 @@ _BROKEN = lazy_pattern(
     r"|must be installed"
     r"|kernels not found|Error building extension|ninja: build stopped|Ninja build failed"
     r"|version \S{1,40} is required, but"
+    r"|S3 not supported'|GLIBC version should be at least|Method '\w{1,60}' is not implemented"
     r"|Only one platform plugin|not available or outdated"
     r"|(?:[Kk]ernels?|[Pp]ackages?|[Ll]ibrary|[Mm]odules?) (?:are|is) not (?:available|installed)"
 )

@@ -27,6 +27,12 @@ from vops.model.snapshot import Source
 
 _SIGNATURE = lazy_pattern("|".join(pattern.pattern for pattern, _ in hub.WAYS))
 _STEPS = {
+    hub.STREAMER: (
+        "Name the store and its region: env AWS_DEFAULT_REGION, AWS_ENDPOINT_URL (and "
+        "RUNAI_STREAMER_S3_USE_VIRTUAL_ADDRESSING=0 for MinIO and the like);",
+        "see that the identity of the pod may read the bucket: env RUNAI_STREAMER_LOG_TO_STDERR=1 and "
+        "RUNAI_STREAMER_LOG_LEVEL=DEBUG show the answer.",
+    ),
     hub.OFFLINE: (
         "Unset HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE where they were set by mistake;",
         "else seed the whole model into the volume at HF_HOME, with the revision that is asked for.",
