@@ -35,7 +35,7 @@ async def test_a_plan_fits_a_screen_and_reads_well(name: str, start_lab: StartLa
     assert len(lines) <= HIGH
     assert max(map(cell_width, lines)) <= WIDE
     assert not UNREADABLE.search(text), text
-    assert "at stake " in text
+    assert re.search(r"^(at stake|▲) ", text, re.MULTILINE)
     assert "undo " in text
     changing = [step for step in plan.steps if step.changes]
     assert all(step.why for step in changing), [step.id for step in changing]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -38,9 +39,10 @@ def parameters(pairs: list[str]) -> dict[str, str]:
 
 def show_plan(plan: Plan, options: Globals) -> None:
     from vops.cli.output import emit_lines
-    from vops.render.plan import plan_lines
+    from vops.render.plan import WIDTH, plan_lines
 
-    emit_lines(plan_lines(plan, whole=options.verbose), no_color=options.no_color)
+    width = min(WIDTH, shutil.get_terminal_size().columns) if sys.stdout.isatty() else WIDTH
+    emit_lines(plan_lines(plan, whole=options.verbose, width=width), no_color=options.no_color)
 
 
 def present_plan(plan: Plan, options: Globals, output: str) -> None:

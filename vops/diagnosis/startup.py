@@ -38,6 +38,8 @@ _LEAST_PROGRESS = 0.05
 _SIGNALLED = (137, 143)
 _AGAIN = 2
 _LONGEST_START_S = 7_200
+_LONGEST_S = 86_400
+"""What a start would take longer for by its progress so far tells of no progress."""
 _EVENT_SLACK = timedelta(seconds=60)
 
 ProbeKind = Literal["startup", "liveness"]
@@ -79,7 +81,7 @@ def estimate(replica: Replica) -> StartEstimate:
         return StartEstimate(seen, f"a start that was seen to succeed took {seen:.0f} s")
     ran_s = lifetime_s(replica) or 0.0
     extrapolated = _extrapolated_s(replica.death_log)
-    if extrapolated is not None and extrapolated > ran_s:
+    if extrapolated is not None and ran_s < extrapolated <= _LONGEST_S:
         return StartEstimate(extrapolated, f"the interrupted start was heading for about {extrapolated:.0f} s")
     return StartEstimate(_TOO_SHORT * ran_s, f"{ran_s:.0f} s {_TOO_SHORT_WORDS}")
 

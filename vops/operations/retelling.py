@@ -15,7 +15,7 @@ from vops.model.resources import Ref
 from vops.model.secrets import mask
 from vops.operations.session import Session
 from vops.planning.changes import Change, Verb, is_known, kind_of, projection
-from vops.planning.excerpts import excerpt
+from vops.planning.excerpts import excerpts
 from vops.planning.patches import Document, TestFailed
 from vops.planning.plan import Plan
 
@@ -67,7 +67,7 @@ def _retold(change: Change, live: dict[Ref, Document | None]) -> Change:
     except (TestFailed, ValueError):
         return msgspec.structs.replace(change, before={}, after=_as_sent(change))
     live[ref] = after
-    shown = excerpt(document or {}, change.touched), excerpt(after, change.touched)
+    shown = excerpts(document or {}, after, change.touched)
     return msgspec.structs.replace(change, before=shown[0], after=shown[1])
 
 

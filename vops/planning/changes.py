@@ -18,7 +18,7 @@ from vops.errors import Refused
 from vops.model.kinds import KINDS
 from vops.model.resources import Kind, Ref
 from vops.model.secrets import holds_secret, mask
-from vops.planning.excerpts import excerpt
+from vops.planning.excerpts import excerpts
 from vops.planning.ownership import field_managers
 from vops.planning.patches import Document, Edit, apply_operations, make_patch
 from vops.planning.pointers import ABSENT, lookup, split
@@ -113,13 +113,14 @@ def patch_change(document: Document, edits: Sequence[Edit], summary: str) -> Cha
         return None
     target = ref_of(document)
     same_object = {"op": "test", "path": "/metadata/uid", "value": target.uid}
+    before, after = excerpts(document, patch.after, patch.touched)
     return Change(
         verb=Verb.PATCH,
         target=target,
         summary=summary,
         operations=(same_object, *patch.operations),
-        before=excerpt(document, patch.touched),
-        after=excerpt(patch.after, patch.touched),
+        before=before,
+        after=after,
         undo=(same_object, *patch.undo) if patch.undo else (),
         unrestorable=tuple(
             f"{path}: the old value is a secret, which vops does not keep" for path in patch.unrestorable

@@ -20,9 +20,14 @@ SMALL = 8
 """Up to so many values, a mapping is shown whole."""
 
 
-def excerpt(document: Document, pointers: Sequence[str]) -> Document:
+def excerpts(before: Document, after: Document, pointers: Sequence[str]) -> tuple[Document, Document]:
+    """Both sides of a change, each with the same neighbours, so that only what is changed differs."""
+    return _excerpt(before, after, pointers), _excerpt(after, before, pointers)
+
+
+def _excerpt(document: Document, other: Document, pointers: Sequence[str]) -> Document:
     """`document` cut down to its identity and the values at `pointers`; items of lists keep their name."""
-    part = _part(mask(document), _tree(pointers))
+    part = _part(mask(document), _tree(pointers), other)
     identity = {key: document["metadata"][key] for key in ("name", "namespace") if key in document["metadata"]}
     head = {"apiVersion": document.get("apiVersion", ""), "kind": document["kind"]}
     rest = {key: value for key, value in part.items() if key != "metadata"}
@@ -43,29 +48,31 @@ def _tree(pointers: Sequence[str]) -> Wanted:
     return root
 
 
-def _part(value: Any, wanted: Wanted) -> Any:
+def _part(value: Any, wanted: Wanted, other: Any) -> Any:
     if not wanted:
         return _sorted(value)
     if isinstance(value, dict):
-        if _values(value) <= SMALL and not all(wanted.values()):
+        if max(_values(value), _values(other)) <= SMALL and not all(wanted.values()):
             return _sorted(value)
-        return {key: _part(value[key], wanted[key]) for key in sorted(wanted) if key in value}
+        beside = other if isinstance(other, dict) else {}
+        return {key: _part(value[key], wanted[key], beside.get(key)) for key in sorted(wanted) if key in value}
     if isinstance(value, list):
-        return _items(value, wanted)
+        return _items(value, wanted, other if isinstance(other, list) else [])
     return ABSENT
 
 
-def _items(items: list[Any], wanted: Wanted) -> list[Any]:
+def _items(items: list[Any], wanted: Wanted, others: list[Any]) -> list[Any]:
     """The wanted items; a list of plain words is kept whole, since one word of a command line says nothing."""
     if any(not isinstance(item, dict) for item in items):
         return items
     places = sorted((at, beneath) for token, beneath in wanted.items() if (at := index(token)) is not None)
-    return [_named(items[at], beneath) for at, beneath in places if at < len(items)]
+    known = dict(enumerate(others))
+    return [_named(items[at], beneath, known.get(at)) for at, beneath in places if at < len(items)]
 
 
-def _named(item: dict[str, Any], wanted: Wanted) -> dict[str, Any]:
+def _named(item: dict[str, Any], wanted: Wanted, other: Any) -> dict[str, Any]:
     name = {"name": item["name"]} if wanted and "name" in item else {}
-    part: dict[str, Any] = _part(item, wanted)
+    part: dict[str, Any] = _part(item, wanted, other)
     return {**name, **part}
 
 

@@ -13,7 +13,7 @@ import msgspec
 
 from vops.model.secrets import mask
 from vops.planning.changes import Change, Verb, delete_change, is_mark, ref_of, written
-from vops.planning.excerpts import excerpt
+from vops.planning.excerpts import excerpts
 from vops.planning.patches import Document, TestFailed, apply_operations, same
 from vops.planning.pointers import ABSENT, Tokens, index, join, lookup, split
 
@@ -55,13 +55,14 @@ def reversed_change(document: Document, change: Change) -> Reverse:
     if not touched:
         return Reverse(None, tuple(kept))
     same_object = {"op": "test", "path": _UID, "value": change.target.uid}
+    before, after = excerpts(document, working, touched)
     reverse = Change(
         verb=Verb.PATCH,
         target=change.target,
         summary=f"take back: {change.summary}",
         operations=(same_object, *operations),
-        before=excerpt(document, touched),
-        after=excerpt(working, touched),
+        before=before,
+        after=after,
         undo=(same_object, *undo),
         hands_back=True,
     )

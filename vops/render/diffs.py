@@ -61,7 +61,7 @@ class _Tree:
             above = indents[parent]
             joins = self._way(at) if parent < 0 else joined.get(parent)
             indents[at] = above if joins is not None else above + _indent(item.text) - self._indent(parent)
-            text = (joins or "") + item.text.strip()
+            text = self._text(at, joins or "")
             missing = at - last - 1
             if missing and self._is_word(at) and parent == self.parents[at - 1]:
                 found.append(DiffLine(" ", f"{' ' * indents[at]}… {missing} more"))
@@ -71,6 +71,11 @@ class _Tree:
             else:
                 found.append(DiffLine(item.sign, " " * indents[at] + text))
         return found
+
+    def _text(self, at: int, joins: str) -> str:
+        """A line under what leads to it; an item is told by its name there."""
+        name = self._name(at)
+        return f"{joins.removesuffix('.')}[{name}]:" if joins and name else joins + self.lines[at].text.strip()
 
     def _way(self, at: int) -> str:
         """What stands above the first lines: nothing, or `metadata`, which begins with the object's identity."""
@@ -102,13 +107,29 @@ class _Tree:
         return text.startswith("- ") and not text.endswith(":") and ": " not in text
 
     def _leads_on(self, at: int) -> bool:
-        """Whether nothing stands under a key but one other key."""
+        """Whether nothing stands under a key but one other, a named item, or the old and the new value of one field."""
+        if not self._is_key(at) and not self._name(at):
+            return False
         children = [item for item in self.kept if self.parents[item] == at]
-        return self._is_key(at) and len(children) == 1 and self._is_key(children[0])
+        if len(children) == 1 and (self._is_key(children[0]) or self._name(children[0])):
+            return True
+        fields = {self._field(item) for item in children}
+        return len(fields) == 1 and "" not in fields
 
     def _is_key(self, at: int) -> bool:
         item = self.lines[at]
         return item.sign == " " and item.text.endswith(":") and not item.text.lstrip().startswith("- ")
+
+    def _name(self, at: int) -> str:
+        """The name of an item of a list under which something changes; empty for anything else."""
+        item = self.lines[at]
+        return item.text.strip().removeprefix("- name: ") if item.sign == " " and "- name: " in item.text else ""
+
+    def _field(self, at: int) -> str:
+        """The name of a changed field with a plain value; empty for anything else."""
+        item = self.lines[at]
+        name, colon, value = item.text.strip().partition(": ")
+        return name if item.sign != " " and colon and value and not name.startswith("- ") else ""
 
 
 def _parents(lines: Sequence[DiffLine]) -> list[int]:

@@ -42,17 +42,19 @@ _NAMES = frozenset({"Prometheus", "Services"})
 _MEASURED = re.compile(r"steps\.(\w+)\.(\w+)(?: == true)?")
 
 
-def plan_lines(plan: Plan, *, whole: bool = False, hint: str = "--verbose shows whole diffs") -> list[Line]:
+def plan_lines(
+    plan: Plan, *, whole: bool = False, hint: str = "--verbose shows whole diffs", width: int = WIDTH
+) -> list[Line]:
     """The plan from its title to the reasons it may not be applied; `hint` is how to see what was left out."""
-    telling = _Telling(plan, whole=whole)
+    telling = _Telling(plan, whole=whole, width=width)
     lines = [
         line(Span(plan.title, Tone.STRONG), Span(f"  {plan.runbook}, risk {plan.risk}", Tone.DIM)),
         line(Span("context ", Tone.DIM), plan.cluster.context, Span(f"  {_targets(plan.locks)}", Tone.DIM)),
         *telling.steps(),
     ]
     lines += [line(Span("owner    ", Tone.DIM), f"{item.kind} {item.name}: {item.effect}") for item in plan.owners]
-    lines += _wrapped("at stake ", at_stake(plan)) + impact_lines(plan.impacts)
-    lines += _wrapped("undo     ", taking_back(plan))
+    lines += impact_lines(plan.impacts) or _said(at_stake(plan), "at stake ", width)
+    lines += _said(taking_back(plan), "undo     ", width)
     lines += [line(Span(f"? not verified by a dry run: {text}", Tone.WARN)) for text in plan.unverified]
     for guard in plan.blocked:
         lines.append(line(Span(f"✗ {guard.name}: {guard.detail}", Tone.BAD)))
@@ -61,12 +63,6 @@ def plan_lines(plan: Plan, *, whole: bool = False, hint: str = "--verbose shows 
     lines.append(line(Span(_footer(plan), Tone.DIM)))
     ends = [*_legend(plan), *([hint] if telling.short and hint else [])]
     return [*lines, line(Span("   ".join(ends), Tone.DIM))] if ends else lines
-
-
-def _wrapped(label: str, text: str) -> list[Line]:
-    """`text` beside its label, as many lines as it needs."""
-    parts = _parts(text, WIDTH - len(label))
-    return [line(Span(" " * len(label) if at else label, Tone.DIM), part) for at, part in enumerate(parts)]
 
 
 def _parts(text: str, width: int) -> list[str]:
@@ -81,8 +77,9 @@ def _targets(refs: Iterable[Ref]) -> str:
 class _Telling:
     """The steps of one plan as lines; `short` says whether a diff was folded."""
 
-    def __init__(self, plan: Plan, *, whole: bool) -> None:
+    def __init__(self, plan: Plan, *, whole: bool, width: int) -> None:
         self._plan = plan
+        self._width = width
         self._whole = whole
         self._homes = {ref.namespace for ref in plan.locks}
         doing = [step.id for step in plan.steps if step.decision is Decision.DO]
@@ -97,15 +94,15 @@ class _Telling:
         if step.decision is Decision.SKIPPED:
             return []
         if step.decision is Decision.SEEN:
-            return [text for said in step.says for text in _said(said, "✓ ")]
+            return [text for said in step.says for text in _said(said, "✓ ", self._width)]
         title = step.title or step.id
         if step.decision is Decision.DONE:
             because = f": {step.because}" if step.kind == "assert" else ": as wished already"
             return [line(Span(f"= {title}{because}", Tone.DIM))]
         lines = [line(Span(f"{self._numbers[step.id]} ", Tone.ACCENT), title, Span(self._terms(step), Tone.DIM))]
         if step.why and step.changes:
-            lines += _said(f"because {_lower(step.why)}", "    ", Tone.DIM)
-        lines += [text for said in (*step.says, *_proof(step)) for text in _said(said, "    ")]
+            lines += _said(f"because {_lower(step.why)}", "    ", self._width, Tone.DIM)
+        lines += [text for said in (*step.says, *_proof(step)) for text in _said(said, "    ", self._width)]
         return lines + [text for change in step.changes for text in self.change(change)]
 
     def _terms(self, step: PlannedStep) -> str:
@@ -132,7 +129,7 @@ class _Telling:
         sign, tone = ("+", Tone.ADDED) if makes else _SIGN[change.verb]
         head = [Span(f"    {sign} ", tone), Span(self._named(change.target), Tone.ACCENT)]
         if makes:
-            return _new(change, head)
+            return _new(change, head, self._width)
         if change.verb in (Verb.DELETE, Verb.EVICT):
             return [line(*head, Span(f"  {change.verb}", Tone.DIM))]
         return [line(*head, Span(_writers(change.writers), Tone.DIM)), *self._diff(change)]
@@ -150,11 +147,11 @@ class _Telling:
         return [line(Span(f"      {item.sign} {item.text}", _DIFF_TONE[item.sign])) for item in shown]
 
 
-def _said(text: str, lead: str, tone: Tone = Tone.PLAIN) -> list[Line]:
-    """Sentences, wrapped, each line as deep as the first."""
-    rest = " " * len(lead)
-    wrapped = [part for said in text.splitlines() for part in _parts(said, WIDTH - len(lead)) or [""]]
-    return [line(Span(rest if at else lead, Tone.ACCENT), Span(part, tone)) for at, part in enumerate(wrapped)]
+def _said(text: str, lead: str, width: int, tone: Tone = Tone.PLAIN) -> list[Line]:
+    """Sentences after `lead`, in lines of `width`, each as deep as the first."""
+    rest, shade = " " * len(lead), Tone.ACCENT if lead == "✓ " else Tone.DIM
+    wrapped = [part for said in text.splitlines() for part in _parts(said, width - len(lead)) or [""]]
+    return [line(Span(rest if at else lead, shade), Span(part, tone)) for at, part in enumerate(wrapped)]
 
 
 def _lower(text: str) -> str:
@@ -180,18 +177,16 @@ def _none_of(causes: Sequence[str]) -> str:
     return f"{causes[0]} is not" if len(causes) == 1 else f"none of {', '.join(causes)} is"
 
 
-def _new(change: Change, head: Sequence[Span]) -> list[Line]:
+def _new(change: Change, head: Sequence[Span], width: int) -> list[Line]:
     """A new object: what it is, beside its name or below."""
     size = Span(f"  new, {len(diff_lines(change))} lines", Tone.DIM)
     words = in_words(change.after or change.document)
     if not words:
         return [line(*head, size)]
     beside = [*head, Span(f"  {words}"), size]
-    return (
-        [line(*beside)]
-        if sum(len(span.text) for span in beside) <= WIDTH
-        else [line(*head, size), *_said(words, " " * 8)]
-    )
+    if sum(len(span.text) for span in beside) <= width:
+        return [line(*beside)]
+    return [line(*head, size), *_said(words, " " * 8, width)]
 
 
 def _writers(writers: Mapping[str, str]) -> str:

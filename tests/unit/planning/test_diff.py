@@ -101,3 +101,13 @@ def test_what_was_empty_is_not_shown_as_removed() -> None:
     assert planned is not None
     changed = [line.sign + line.text for line in diff_lines(planned) if line.sign != " "]
     assert changed == ["+      priorityClassName: high"]
+
+
+def test_neighbours_stand_on_both_sides_or_on_none() -> None:
+    spec = {"target": {"name": "x"}, **{f"key{number}": number for number in range(7)}}
+    planned = patch_change(
+        {**deployment(), "spec": spec}, [Edit("/spec/target", {"name": "y", "kind": "Deployment"})], ""
+    )
+    assert planned is not None
+    changed = {line.sign + line.text.strip() for line in diff_lines(planned) if line.sign != " "}
+    assert changed == {"-name: x", "+name: y", "+kind: Deployment"}

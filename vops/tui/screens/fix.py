@@ -17,7 +17,7 @@ from vops.render.text import Line, Span, Tone, line
 from vops.runbooks.params import Param
 from vops.runbooks.script import load_script
 from vops.tui.screens.base import SubjectScreen
-from vops.tui.screens.plan import COPIES, Planned, PlanScreen
+from vops.tui.screens.plan import COPIES, UNFOLDED, Planned, PlanScreen
 
 
 class FixScreen(PlanScreen, SubjectScreen):
@@ -62,7 +62,7 @@ class FixScreen(PlanScreen, SubjectScreen):
 def _lines(found: FixPlan) -> list[Line]:
     lines = finding_lines(found.finding) if found.finding else report_lines(found.report)
     if found.plan is not None:
-        return [*lines, (), *plan_lines(found.plan, hint=COPIES)]
+        return [*lines, (), *plan_lines(found.plan, hint=COPIES, width=UNFOLDED)]
     if found.fix is not None:
         return [*lines, (), *manual_lines(found.fix)]
     return [*lines, (), (Span("nothing that vops could change would help", Tone.WARN),)] if found.finding else lines

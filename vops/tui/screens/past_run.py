@@ -21,7 +21,7 @@ from vops.runbooks.impact import with_live_numbers
 from vops.tui.messages import ResumeAgreed
 from vops.tui.screens.base import BACK, OpsScreen, titled
 from vops.tui.screens.confirm import ConfirmScreen
-from vops.tui.screens.plan import COPIES, Planned, PlanScreen
+from vops.tui.screens.plan import COPIES, UNFOLDED, Planned, PlanScreen
 from vops.tui.widgets.lines import Lines
 
 
@@ -86,4 +86,4 @@ class UndoScreen(PlanScreen):
 
     async def make_plan(self, session: Session) -> Planned:
         plan = await plan_undo(session, self._run)
-        return Planned(plan_lines(plan, hint=COPIES), plan)
+        return Planned(plan_lines(plan, hint=COPIES, width=UNFOLDED), plan)

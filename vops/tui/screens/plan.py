@@ -30,6 +30,8 @@ from vops.tui.widgets.lines import Lines
 
 COPIES = "y copies the whole patch"
 """How to see what a folded diff leaves out."""
+UNFOLDED = 10_000
+"""The widget folds lines itself, to whatever width it has."""
 
 
 @dataclass(frozen=True)

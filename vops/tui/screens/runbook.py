@@ -12,7 +12,7 @@ from vops.render.plan import plan_lines
 from vops.render.text import Line, Span, Tone
 from vops.runbooks.params import Param
 from vops.runbooks.script import load_script
-from vops.tui.screens.plan import COPIES, Planned, PlanScreen
+from vops.tui.screens.plan import COPIES, UNFOLDED, Planned, PlanScreen
 
 
 class RunbookScreen(PlanScreen):
@@ -42,7 +42,7 @@ class RunbookScreen(PlanScreen):
 
     async def make_plan(self, session: Session) -> Planned:
         plan = await plan_run(session, self._runbook, self.given)
-        return Planned(plan_lines(plan, hint=COPIES), plan, self._runbook, self._params, self.given)
+        return Planned(plan_lines(plan, hint=COPIES, width=UNFOLDED), plan, self._runbook, self._params, self.given)
 
     def _known(self) -> dict[str, Any]:
         """What the parameters are as far as the present place tells, and their defaults."""
