@@ -8,6 +8,7 @@ so a run that is fetched has to be agreed to anew before it goes on.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,9 +36,14 @@ class JournalCopy:
         self._namespace = next((ref.namespace for ref in targets if ref.namespace), cluster.namespace)
         self._warn = warn
         self._given_up = False
+        self._one_at_a_time = asyncio.Lock()
 
     async def write(self) -> None:
         """Brings the copy up to date; an API server that does not answer is no reason to stop."""
+        async with self._one_at_a_time:
+            await self._write()
+
+    async def _write(self) -> None:
         if self._given_up:
             return
         text = self._path.read_text("utf-8")

@@ -66,7 +66,8 @@ class PlannedStep(msgspec.Struct, frozen=True, omit_defaults=True):
     `condition` is what decides on it only when its turn comes, since it speaks of what is measured then; `late` says
     the same of its `args`, which are as the runbook has them. `item` is that of its loop. A step of `rescue` is done
     when one of its block has failed, one of `always` at the end whatever happened. One that `follows` watches what may
-    be under way already, so it is worth doing in a plan that changes nothing.
+    be under way already, so it is worth doing in a plan that changes nothing. Steps of the same `parallel` go on at the
+    same time.
     """
 
     id: str
@@ -95,6 +96,7 @@ class PlannedStep(msgspec.Struct, frozen=True, omit_defaults=True):
     item: Any = None
     block: str = ""
     section: Literal["steps", "rescue", "always"] = "steps"
+    parallel: str = ""
     follows: bool = False
 
 

@@ -109,10 +109,16 @@ class _Telling:
         """Under which condition, for how long, after whose word, and what a failure leads to."""
         words = [f"if {self._condition(step.condition)}"] if step.condition else []
         words += [_SECTION[step.section]] if step.section in _SECTION else []
+        words += [f"at the same time as {', '.join(beside)}"] if (beside := self._beside(step)) else []
         words += [_GATE[step.gate]] if step.gate in _GATE else []
         words += [f"{format_duration(step.timeout_s)} at most"] if step.timeout_s else []
         signs = f" {_ON_FAIL[step.on_fail]}" if step.on_fail in _ON_FAIL else ""
         return (f"  ({', '.join(words)})" if words else "") + signs
+
+    def _beside(self, step: PlannedStep) -> list[str]:
+        """The numbers of the steps that go on at the same time."""
+        others = (item.id for item in self._plan.steps if item.parallel == step.parallel and item.id != step.id)
+        return [str(self._numbers[name]) for name in others if name in self._numbers] if step.parallel else []
 
     def _condition(self, condition: str) -> str:
         """A condition on what is measured meanwhile, by the numbers of the steps that measure it."""

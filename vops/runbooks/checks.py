@@ -38,9 +38,23 @@ def check_runbook(runbook: Runbook) -> None:
     for step in runbook.steps:
         _check_keys(step.source, step)
         _check_docs(step.source, step.common.docs, (*step.where, "docs"))
+    _check_abreast(runbook.steps)
     _check_ways(runbook.steps)
     _check_pauses(runbook.steps)
     check_bodies(runbook)
+
+
+def _check_abreast(steps: Sequence[Step]) -> None:
+    """What goes on at the same time changes or waits; it asks nobody, leads nowhere, and proves nothing yet."""
+    for step in steps:
+        wrong = {
+            "looks, which the plan has done before": step.kind.group is Group.LOOK,
+            "asks a person": step.kind.group is Group.HUMAN or step.common.gate is not Gate.NONE,
+            "leads elsewhere": bool(targets_of(step)),
+            "proves what the others still do": step.kind.name == "verify",
+        }
+        if step.parallel and (why := next((text for text, so in wrong.items() if so), "")):
+            step.source.fail(f"step {step.id} cannot go on beside others: it {why}", step.where)
 
 
 def _check_docs(source: Source, link: str, where: Path) -> None:
@@ -118,8 +132,12 @@ def _check_goto(step: Step, target: str, places: dict[str, int], steps: Sequence
     if places[target] <= places[step.id]:
         fail(f"step {step.id} leads back to {target!r}; ways lead forward only", where)
     other = steps[places[target]]
-    if (other.block, other.section, other.loop) != (step.block, step.section, step.loop):
-        fail(f"step {step.id} leads to {target!r} in another block or loop", where)
+    if _stands_in(other) != _stands_in(step):
+        fail(f"step {step.id} leads to {target!r} in another block, loop or parallel", where)
+
+
+def _stands_in(step: Step) -> tuple[object, ...]:
+    return step.block, step.section, step.loop, step.parallel
 
 
 # --- times -------------------------------------------------------------------------------------------------

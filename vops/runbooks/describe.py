@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ruamel.yaml import YAML
 
@@ -54,7 +54,8 @@ def _step(step: Step) -> Iterator[str]:
     common = step.common
     where = f" ({step.section} of {step.block})" if step.block and step.section is not Section.STEPS else ""
     each = f" (for each of {step.loop.of})" if step.loop else ""
-    yield from _wrapped(f"  {_MARK[step.kind.group]:<7} ", f"{common.title or common.id}{where}{each}")
+    beside = f" (at the same time as the others of {step.parallel})" if step.parallel else ""
+    yield from _wrapped(f"  {_MARK[step.kind.group]:<7} ", f"{common.title or common.id}{where}{each}{beside}")
     if common.if_ and common.if_ != "true":
         yield from _wrapped("            if ", common.if_)
     if common.why:
@@ -79,9 +80,19 @@ def graph(runbook: Runbook) -> str:
     steps = runbook.steps
     for at, step in enumerate(steps):
         lines.append(f"  {step.id}{_shape(step)}")
-        after = steps[at + 1].id if at + 1 < len(steps) else "the_end"
-        lines += [f"  {step.id} -->{label} {target}" for target, label in _ways(step, after)]
+        for after in _after(steps, at):
+            lines += [f"  {step.id} -->{label} {target}" for target, label in _ways(step, after)]
     return "\n".join([*lines, "  the_end([end])", ""])
+
+
+def _after(steps: Sequence[Step], at: int) -> list[str]:
+    """The steps that come after one: the next that is not beside it, with all that go on at the same time as that."""
+    group = steps[at].parallel
+    rest = [step for step in steps[at + 1 :] if not (group and step.parallel == group)]
+    if not rest:
+        return ["the_end"]
+    beside = rest[0].parallel
+    return [step.id for step in rest if beside and step.parallel == beside] or [rest[0].id]
 
 
 def _shape(step: Step) -> str:

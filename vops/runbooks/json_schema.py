@@ -15,9 +15,15 @@ _EXPRESSION = {"type": "string", "pattern": r"\$\{"}
 _FLOW: dict[str, dict[str, Any]] = {
     "include": {"part": {"type": "string"}, "with": {"type": "object"}},
     "block": {name: {"$ref": "#/$defs/steps"} for name in ("steps", "rescue", "always")},
+    "parallel": {"steps": {"$ref": "#/$defs/steps"}},
     "forEach": {"of": {"anyOf": [{"type": "array"}, _EXPRESSION]}, "steps": {"$ref": "#/$defs/steps"}},
 }
-_NEEDED = {"include": ["part"], "block": ["id", "steps"], "forEach": ["id", "of", "steps"]}
+_NEEDED = {
+    "include": ["part"],
+    "block": ["id", "steps"],
+    "parallel": ["id", "steps"],
+    "forEach": ["id", "of", "steps"],
+}
 _LITERAL = ("Param", "Risk", "Retry", "Gate", "OnFail")
 """What never holds an expression."""
 Schema = dict[str, Any]

@@ -174,6 +174,8 @@ class Ports:
     changes: Changes = ()
     notify: Callable[[str, str], Awaitable[None]] | None = None
     """Tells a channel a text; None where nobody is told."""
+    still_going: Callable[[], None] = lambda: None
+    """Raises StepFault when the step is to stop, since one beside it has failed."""
 
     async def patiently(self, look: Callable[[], Awaitable[T]], *, pause_s: float) -> T | None:
         """`look`'s answer after a pause; None when the API server did not answer, which is said and waited out.
@@ -185,6 +187,7 @@ class Ports:
                 "the time for this step ran out", hint="what was changed stays; look again with vops diagnose"
             )
         await self.clock.sleep(pause_s)
+        self.still_going()
         try:
             return await look()
         except (Unavailable, Unreachable) as error:

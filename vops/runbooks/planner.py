@@ -117,7 +117,18 @@ class _Planning:
                     self._take(item)
             else:
                 self._round(tuple(items))
+        self._check_abreast()
         return tuple(self._found)
+
+    def _check_abreast(self) -> None:
+        """Raises Refused when two steps that go on at the same time would change the same object."""
+        seen: dict[tuple[str, Ref], str] = {}
+        for step in self._found:
+            for ref in {change.target for change in step.changes} if step.parallel else ():
+                other = seen.setdefault((step.parallel, ref), step.id)
+                if other != step.id:
+                    hint = "put them one after the other"
+                    raise Refused(f"steps {other} and {step.id} would change {ref} at the same time", hint=hint)
 
     def _round(self, items: Sequence[ScriptStep]) -> None:
         """The steps of a loop, once for each item of its list."""
@@ -288,6 +299,7 @@ def _planned(item: ScriptStep, decision: Decision, **more: Any) -> PlannedStep:
         "evidence": common.evidence,
         "block": item.step.block,
         "section": item.step.section.value,
+        "parallel": item.step.parallel,
     }
     if retry := common.retry:
         settings |= {"retry_delay_s": seconds(retry.delay), "retry_cap_s": seconds(retry.cap)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby
 from typing import TypeVar
 
 import msgspec
@@ -21,7 +22,6 @@ from vops.errors import (
     PlanStale,
     Refused,
     StepFailed,
-    TimedOut,
     Unavailable,
     Unreachable,
     VopsError,
@@ -33,15 +33,17 @@ from vops.planning.events import Approve, Progress, Question, RunEvent, StepReco
 from vops.planning.patches import Document
 from vops.planning.plan import Decision, Gate, OnFail, Plan, PlannedStep
 from vops.ports import Clock, Cluster
+from vops.runbooks.abreast import Halt, Stopped, all_of
 from vops.runbooks.apply import Unsettled, carry_out, hand_back, has_landed, take_back
+from vops.runbooks.endings import causes, step_failed, typed
 from vops.runbooks.expressions import ExpressionError
-from vops.runbooks.kinds import Done, Group, Ports, Result, Stalled, StepFault, StepKind, Verdict, View, discover
+from vops.runbooks.heartbeat import Heartbeat
+from vops.runbooks.kinds import Done, Group, Ports, Result, StepFault, StepKind, Verdict, View, discover
 from vops.runbooks.kinds import Outcome as StepOutcome
 from vops.runbooks.late import Values
 
 T = TypeVar("T")
 
-HEARTBEAT_S = 30.0
 _DIAGNOSED = frozenset({"Pod", "Deployment", "StatefulSet"})
 _NOT_FIXED = {
     Result.CHANGED: "the cause is gone, and now another stands in the way",
@@ -84,8 +86,8 @@ async def execute(plan: Plan, host: Host, done: Mapping[str, StepRecord] | None 
     is looked up, nothing is written twice, and every wait and verification looks again.
     """
     run = _Run(plan, host, done)
-    for step in plan.steps:
-        await run.take(step)
+    for _, steps in groupby(plan.steps, key=lambda step: (step.parallel, step.section if step.parallel else step.id)):
+        await run.take(tuple(steps))
     return run.outcome
 
 
@@ -103,23 +105,51 @@ class _Run:
         self._over = False
         self._entered: set[str] = set()
         self._broken: set[str] = set()
+        self._halt = Halt()
         self.outcome = Outcome()
 
-    async def take(self, step: PlannedStep) -> None:
-        """One step, if its turn comes; a failure may end the run."""
+    async def take(self, steps: tuple[PlannedStep, ...]) -> None:
+        """One step, or several at the same time, if their turn comes; a failure may end the run."""
+        due = [step for step in steps if self._is_due(step)]
+        if len(due) == 1:
+            await self._conclude(due[0], await self._attempt(due[0]))
+        elif due:
+            await self._abreast(due)
+
+    def _is_due(self, step: PlannedStep) -> bool:
+        """Whether there is something to do; what was decided or done before is told."""
         if self._passes_by(step):
-            return
+            return False
         if step.decision is not Decision.DO:
             state = StepState.DONE if step.decision in (Decision.SEEN, Decision.DONE) else StepState.SKIPPED
             self._end(step, state, step.because or " ".join(step.says))
-            return
+            return False
         self._entered.add(step.block)
         if self._was_done(step):
             self._applied += [(step, change) for change in step.changes]
             self._values.keep(step, self._done[step.id].outputs)
             self.outcome.steps.append(self._done[step.id])
-            return
-        await self._begin(step)
+            return False
+        return True
+
+    async def _abreast(self, steps: list[PlannedStep]) -> None:
+        """Steps at the same time; what the first failure leads to is decided once all have ended."""
+        failed: list[tuple[PlannedStep, VopsError]] = []
+
+        async def watched(step: PlannedStep) -> None:
+            failure = await self._attempt(step)
+            if failure is not None and not isinstance(failure, Stopped):
+                failed.append((step, failure))
+                if step.on_fail is not OnFail.CONTINUE:
+                    self._halt.call(step.title)
+
+        await all_of(watched(step) for step in steps)
+        self._halt = Halt()
+        forgiven = [item for item in failed if item[0].on_fail is OnFail.CONTINUE]
+        grave = [item for item in failed if item not in forgiven]
+        for step, failure in (*forgiven, *grave[:1]):
+            await self._conclude(step, failure)
+        await self._checkpoint()
 
     def _passes_by(self, step: PlannedStep) -> bool:
         """Whether the way does not lead to this step."""
@@ -135,12 +165,13 @@ class _Run:
         record = self._done.get(step.id)
         return record is not None and (discover()[step.kind].group is not Group.WAIT or bool(record.outputs))
 
-    async def _begin(self, step: PlannedStep) -> None:
+    async def _attempt(self, step: PlannedStep) -> VopsError | None:
+        """Does a step and tells how it went; the answer is what it failed with, to be concluded from."""
         started = self._host.clock.now()
         try:
             if step.condition and not self._values.holds(step):
                 self._end(step, StepState.SKIPPED, f"{step.condition} does not hold")
-                return
+                return None
             self.tell(step, StepState.RUNNING, step.title)
             if step.changes:
                 await self._checkpoint()
@@ -151,12 +182,17 @@ class _Run:
         except (VopsError, ExpressionError) as error:
             failure = error if isinstance(error, VopsError) else StepFault(str(error))
             self._end(step, StepState.FAILED, str(error), started)
-            if not await self._failed(step, failure):
-                self._stop(step)
+            return failure
         else:
             self._values.keep(step, outputs)
             self._end(step, StepState.DONE, message, started, outputs)
             self._judge()
+        return None
+
+    async def _conclude(self, step: PlannedStep, failure: VopsError | None) -> None:
+        """What follows from how a step went."""
+        if failure is not None and not await self._failed(step, failure):
+            self._stop(step)
         await self._checkpoint()
 
     async def _checkpoint(self) -> None:
@@ -205,6 +241,7 @@ class _Run:
         said = [change.summary for change in step.changes]
         for change in step.changes:
             self._host.still_mine()
+            self._halt.check()
             if self._looks_first(step) and await has_landed(self._host.cluster, change):
                 self._applied.append((step, change))
                 said.append("it was there already")
@@ -243,10 +280,11 @@ class _Run:
             try:
                 return await once()
             except VopsError as error:
-                if not left or not _causes(error) & set(step.retry_causes):
+                if not left or not causes(error) & set(step.retry_causes):
                     raise
                 self.tell(step, StepState.RUNNING, f"{error}; trying again in {pause_s:g} s")
             await self._host.clock.sleep(pause_s)
+            self._halt.check()
             pause_s = min(pause_s * step.retry_factor, step.retry_cap_s)
         raise AssertionError("the last try has an answer or an error")
 
@@ -262,10 +300,11 @@ class _Run:
         host, now = self._host, self._host.clock.monotonic()
         deadline = now + (step.timeout_s or 0)
         deadline = deadline if self._deadline is None else min(deadline, self._deadline)
-        say = _Heartbeat(self, step, host.clock).say
+        say = Heartbeat(host.clock, lambda message: self.tell(step, StepState.RUNNING, message)).say
         values = {**self._values.known, "item": step.item}
         changes = tuple(change for _, change in self._applied)
-        return Ports(host.cluster, host.clock, host.observe, say, deadline, values, changes, host.notify)
+        more = (host.notify, self._halt.check)
+        return Ports(host.cluster, host.clock, host.observe, say, deadline, values, changes, *more)
 
     async def _failed(self, step: PlannedStep, error: VopsError) -> bool:
         """What a failure leads to; True when the run goes on.
@@ -284,9 +323,9 @@ class _Run:
         lost = isinstance(error, (Unavailable, Unreachable, Unsettled, LockHeld))
         if self._applied and not lost and (step.on_fail is OnFail.UNDO or await self._asked_to_undo(step, error)):
             left = await self._undo()
-            self.outcome.error = _step_failed(step, error, dirty=bool(left), left=left)
+            self.outcome.error = step_failed(step, error, dirty=bool(left), left=left)
         elif isinstance(error, StepFault) or (self._applied and isinstance(error, (PlanStale, ClusterError))):
-            self.outcome.error = _step_failed(step, error, dirty=bool(self._applied))
+            self.outcome.error = step_failed(step, error, dirty=bool(self._applied))
         else:
             self.outcome.error = error
         return False
@@ -359,40 +398,3 @@ class _Run:
     def tell(self, step: PlannedStep, state: StepState, message: str, outputs: Document | None = None) -> None:
         """Shows one line of the run's story."""
         self._host.progress(RunEvent(self._host.clock.now(), step.id, state, message, outputs or {}))
-
-
-class _Heartbeat:
-    """Shows a wait's line when it changes, and every half minute, so that nobody takes it for dead."""
-
-    def __init__(self, run: _Run, step: PlannedStep, clock: Clock) -> None:
-        self._run, self._step, self._clock = run, step, clock
-        self._last = ""
-        self._at = clock.monotonic()
-
-    def say(self, message: str) -> None:
-        now = self._clock.monotonic()
-        if message != self._last or now - self._at >= HEARTBEAT_S:
-            self._last, self._at = message, now
-            self._run.tell(self._step, StepState.RUNNING, message)
-
-
-def _causes(error: VopsError) -> set[str]:
-    """What a retry may name this error by."""
-    if isinstance(error, (Unavailable, Unreachable)):
-        return {"unavailable"}
-    if isinstance(error, TimedOut):
-        return {"stall" if isinstance(error, Stalled) else "timeout"}
-    return {"failed", error.reason} if isinstance(error, StepFault) else set()
-
-
-def typed(ref: Ref) -> str:
-    """A reference as a user types it: `deployment/NAME -n NAMESPACE`."""
-    return f"{ref.kind.lower()}/{ref.name}" + (f" -n {ref.namespace}" if ref.namespace else "")
-
-
-def _step_failed(step: PlannedStep, error: VopsError, *, dirty: bool, left: tuple[str, ...] = ()) -> StepFailed:
-    """The error of a run that a step has ended; what could not be taken back is named."""
-    rest = f"; not taken back: {'; '.join(left)}" if left else ""
-    failed = StepFailed(f"{step.title}: {error}{rest}", dirty=dirty, hint=error.hint)
-    failed.__cause__ = error
-    return failed

@@ -96,6 +96,8 @@ class Step:
     block: str = ""
     section: Section = Section.STEPS
     loop: Loop | None = None
+    parallel: str = ""
+    """The `parallel` that it is a part of."""
 
     @property
     def id(self) -> str:
@@ -176,7 +178,8 @@ def _step(placed: Placed) -> Step:
     args = {key: value for key, value in item.items() if key not in COMMON_KEYS}
     _check_args(source, where, kind, args)
     _check_times(source, where, common)
-    return Step(common, kind, args, source, where, frozenset(item), placed.block, placed.section, placed.loop)
+    stands_in = (placed.block, placed.section, placed.loop, placed.parallel)
+    return Step(common, kind, args, source, where, frozenset(item), *stands_in)
 
 
 def _check_args(source: Source, where: Path, kind: StepKind, args: Mapping[str, Any]) -> None:

@@ -64,7 +64,9 @@ def load_script(text: str, path: str) -> Script:
     steps = []
     for at, step in enumerate(runbook.steps):
         skipped = maybe_skipped(runbook.steps, at)
-        steps.append(_compile_step(_nullable(names, skipped), step, skipped))
+        beside = {item.id for item in runbook.steps if item.parallel and item.parallel == step.parallel}
+        known = {name: kind for name, kind in names.items() if _step_of(name) not in beside}
+        steps.append(_compile_step(_nullable(known, skipped), step, skipped))
         names |= {f"steps.{step.id}.{output}": kind for output, kind in step.kind.outputs.items()}
     check_runbook(runbook)
     check_times([(item.step, item.mentioned, item.asked, outputs_in(item.items)) for item in steps])

@@ -1,9 +1,9 @@
 """The steps of a runbook in one row, whatever they stand in: parts that are included, blocks, and loops.
 
 `include` puts the steps of a part in place (see vops.runbooks.includes). `block` holds `steps`, `rescue` (done instead
-of the rest when one of them fails) and `always` (done at the end, come what may). `forEach` holds `steps` that are done
-for every item of a list, which has to be known when the plan is made. Blocks do not stand in blocks, nor loops in
-loops: nobody reads such a plan at night.
+of the rest when one of them fails) and `always` (done at the end, come what may). `parallel` holds `steps` that go on
+at the same time. `forEach` holds `steps` that are done for every item of a list, which has to be known when the plan is
+made. Blocks do not stand in blocks, nor loops in loops: nobody reads such a plan at night.
 """
 
 from __future__ import annotations
@@ -19,11 +19,14 @@ from vops.runbooks.positions import Path, Source
 
 MOST_ROUNDS = 100
 """How many items a forEach may go over: more is a task for a script, not a plan that somebody reads."""
+MOST_ABREAST = 8
+"""How many steps may go on at the same time."""
 _DEEPEST = 4
 _KEYS = {
     "include": frozenset({"id", "kind", "part", "with", "if", "title"}),
     "block": frozenset({"id", "kind", "steps", "rescue", "always", "if", "title"}),
     "forEach": frozenset({"id", "kind", "of", "steps", "if", "title"}),
+    "parallel": frozenset({"id", "kind", "steps", "if", "title"}),
 }
 
 
@@ -53,6 +56,7 @@ class Placed(msgspec.Struct, frozen=True):
     block: str = ""
     section: Section = Section.STEPS
     loop: Loop | None = None
+    parallel: str = ""
 
 
 def placed_steps(source: Source, read_part: ReadPart, depth: int = 0) -> Iterator[Placed]:
@@ -75,6 +79,7 @@ class _Placing:
             "include": self._include,
             "block": self._block,
             "forEach": self._loop,
+            "parallel": self._parallel,
         }
         for at, step in enumerate(steps):
             here = (*where, at)
@@ -120,9 +125,18 @@ class _Placing:
             self._source.fail(f"forEach goes over {len(step['of'])} items; {MOST_ROUNDS} are the most", (*where, "of"))
         loop = Loop(step["id"], step["of"], self._source, (*where, "of"))
         for item in self.steps((*where, "steps"), step.get("steps")):
-            if item.loop or item.block:
-                item.source.fail("neither a block nor another loop can stand in a forEach", item.where)
+            if item.loop or item.block or item.parallel:
+                item.source.fail("neither a block, a parallel nor another loop can stand in a forEach", item.where)
             yield msgspec.structs.replace(item, loop=loop)
+
+    def _parallel(self, where: Path, step: Mapping[str, Any]) -> Iterator[Placed]:
+        found = list(self.steps((*where, "steps"), step.get("steps")))
+        if not 1 < len(found) <= MOST_ABREAST:
+            self._source.fail(f"a parallel has from 2 to {MOST_ABREAST} steps, and not {len(found)}", where)
+        for item in found:
+            if item.loop or item.block or item.parallel:
+                item.source.fail("neither a block, a loop nor another parallel can stand in a parallel", item.where)
+            yield msgspec.structs.replace(item, parallel=step["id"])
 
 
 def _conditional(item: Placed, condition: Any) -> Placed:
