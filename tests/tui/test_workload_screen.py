@@ -93,6 +93,8 @@ def test_revisions_are_told_the_newest_first_with_their_image() -> None:
         rollout_lines(workload(parts.replicaset("llama"), revision(9, "r/vllm:old"), revision(10, "r/vllm:new")))
     )
     assert text.index("vllm:new") < text.index("vllm:old")
+    assert "vllm:new  changed: image" in text
+    assert "vllm:old  changed" not in text, "nothing is known of the one before it"
 
 
 def service(target: int | str) -> Service:

@@ -11,7 +11,7 @@ from vops.model.snapshot import ClusterSnapshot
 from vops.operations.observe import observe
 from vops.operations.session import Session
 from vops.planning.plan import Plan
-from vops.runbooks.impact import impacts
+from vops.runbooks.impact import WORKLOADS, impacts
 
 
 async def with_impact(session: Session, plan: Plan, snapshot: ClusterSnapshot | None = None) -> Plan:
@@ -31,12 +31,15 @@ async def with_impact(session: Session, plan: Plan, snapshot: ClusterSnapshot | 
 
 
 async def _seen(session: Session, plan: Plan) -> ClusterSnapshot | None:
-    """The workloads of the plan's namespace, with one scrape of each server."""
+    """The one workload that is changed, with a scrape of its servers; of several all, and none is scraped."""
+    changed = dict.fromkeys(change.target for change in plan.changes if change.target.kind in WORKLOADS)
     namespaces = dict.fromkeys(change.target.namespace for change in plan.changes if change.target.namespace)
     if len(namespaces) != 1:
         return None
     try:
-        return await observe(session, namespace=next(iter(namespaces)), logs=False, related=False, window_s=0)
+        if len(changed) == 1:
+            return await observe(session, target=next(iter(changed)), logs=False, related=False, window_s=0)
+        return await observe(session, namespace=next(iter(namespaces)), logs=False, metrics=False, related=False)
     except VopsError:
         return None
 

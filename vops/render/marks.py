@@ -11,9 +11,9 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from vops.diagnosis.facts import Replica, WorkloadFacts
-from vops.model.resources import Event, Ref, Workload
+from vops.model.resources import Event, Ref
 from vops.model.text import one_line
-from vops.render.workload import revision, server_of
+from vops.render.revisions import new_in, revision
 
 _EVENTS: dict[str, tuple[str, str]] = {
     "Started": ("S", "a container started"),
@@ -99,21 +99,4 @@ def _of_revisions(workload: WorkloadFacts) -> Iterator[Mark]:
     for before, after in pairwise(sorted(workload.replicasets, key=revision)):
         at = after.metadata.creation_timestamp
         if at is not None:
-            yield Mark(
-                at, CONFIGURATION, "a new configuration", f"revision {revision(after)}: {_new_in(before, after)}"
-            )
-
-
-def _new_in(before: Workload, after: Workload) -> str:
-    old, new = server_of(before), server_of(after)
-    if old is None or new is None:
-        return "another template"
-    parts = {
-        "image": old.image != new.image,
-        "arguments": (old.command, old.args) != (new.command, new.args),
-        "environment": old.env != new.env,
-        "resources": old.resources != new.resources,
-        "probes": (old.startup_probe, old.liveness_probe, old.readiness_probe)
-        != (new.startup_probe, new.liveness_probe, new.readiness_probe),
-    }
-    return ", ".join(name for name, differs in parts.items() if differs) or "what surrounds the server"
+            yield Mark(at, CONFIGURATION, "a new configuration", f"revision {revision(after)}: {new_in(before, after)}")

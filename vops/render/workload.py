@@ -13,21 +13,18 @@ from vops.diagnosis.facts import Facts, ScalerFacts, WorkloadFacts
 from vops.diagnosis.services import target
 from vops.model.disruption import PodDisruptionBudget
 from vops.model.network import Endpoint, Service, ServicePort
-from vops.model.resources import Container, Meta, Pod, Workload
+from vops.model.resources import Meta, Pod, Workload
 from vops.model.rollouts import bounds
 from vops.model.scaling import HorizontalPodAutoscaler
-from vops.model.serving import is_vllm_server
 from vops.model.snapshot import Source
 from vops.model.text import one_line
 from vops.render import units
 from vops.render.fleet_rows import ReplicaRow
+from vops.render.revisions import revision_lines
 from vops.render.scalers import obstacle
 from vops.render.states import state_span
 from vops.render.text import Line, Span, Tone, line
 
-_REVISION = "deployment.kubernetes.io/revision"
-_CAUSE = "kubernetes.io/change-cause"
-MOST_REVISIONS = 8
 MOST_HOPS = 6
 
 
@@ -50,10 +47,8 @@ def rollout_lines(workload: WorkloadFacts) -> list[Line]:
     """Strategy and what it comes to, conditions, then the revisions, the newest first."""
     found = workload.workload
     lines = [*_strategy(workload), *_conditions(found)]
-    revisions = sorted(workload.replicasets, key=revision, reverse=True)
-    if revisions:
-        lines += [(), line(Span("revisions", Tone.DIM))]
-        lines += [_revision_line(item, revision(item) == revision(revisions[0])) for item in revisions[:MOST_REVISIONS]]
+    if revisions := workload.replicasets:
+        lines += [(), line(Span("revisions", Tone.DIM)), *revision_lines(revisions)]
     elif found.status.update_revision:
         moving = found.status.current_revision != found.status.update_revision
         lines.append(line(Span("revision  ", Tone.DIM), found.status.update_revision, " rolling out" if moving else ""))
@@ -89,28 +84,6 @@ def _conditions(found: Workload) -> Iterator[Line]:
         tone = Tone.WARN if fails else Tone.DIM
         said = one_line(f"{condition.reason}: {condition.message}", 200)
         yield line(Span(f"{'▲' if fails else '·'} {condition.type} {condition.status}  ", tone), Span(said, tone))
-
-
-def revision(item: Workload) -> int:
-    """The number of a ReplicaSet's template; 0 where it has none."""
-    text = item.metadata.annotations.get(_REVISION, "")
-    return int(text) if text.isdecimal() else 0
-
-
-def _revision_line(item: Workload, newest: bool) -> Line:
-    container = server_of(item)
-    image = container.image.rpartition("/")[2] if container else ""
-    pods = f"{item.status.ready_replicas}/{item.status.replicas}" if item.status.replicas else ""
-    cause = one_line(item.metadata.annotations.get(_CAUSE, ""), 80)
-    return line(
-        Span(f"  {revision(item) or '–':>3}  ", Tone.STRONG if newest else Tone.DIM),
-        Span(f"{pods:<6}", Tone.GOOD if pods else Tone.DIM), image, Span(f"  {cause}" if cause else "", Tone.DIM),
-    )  # fmt: skip
-
-
-def server_of(item: Workload) -> Container | None:
-    """The container of a workload's template that runs vLLM."""
-    return next((found for found in item.spec.template.spec.containers if is_vllm_server(found)), None)
 
 
 # --- replicas ---------------------------------------------------------------------------------------------

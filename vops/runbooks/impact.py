@@ -21,7 +21,7 @@ from vops.model.rollouts import bounds
 from vops.planning.changes import Change, Verb
 from vops.planning.plan import Impact, Plan
 
-_WORKLOADS = frozenset({"Deployment", "StatefulSet"})
+WORKLOADS = frozenset({"Deployment", "StatefulSet"})
 _TEMPLATE, _REPLICAS = "/spec/template", "/spec/replicas"
 
 
@@ -74,7 +74,7 @@ def _refreshed(planned: Impact, fresh: Impact | None) -> Impact:
 
 def _losses(changes: Iterable[Change], facts: Facts) -> Iterator[_Loss]:
     for change in changes:
-        if change.target.kind in _WORKLOADS:
+        if change.target.kind in WORKLOADS:
             yield from _of_workload(change, facts)
         elif change.target.kind == "Pod" and change.verb in (Verb.DELETE, Verb.EVICT):
             yield from _of_pod(change, facts)
