@@ -1,8 +1,9 @@
-"""Fixtures for everyone: a lab whose time stands still until a test moves it."""
+"""Fixtures for everyone: a lab whose time stands still until a test moves it. And what tests need not pay for."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import gc
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 import pytest_asyncio
@@ -11,6 +12,21 @@ from vops.lab.clock import LabClock
 from vops.lab.world import Lab
 
 StartLab = Callable[..., Awaitable[Lab]]
+COLLECT_AFTER = 10_000
+
+
+def pytest_collection_finish() -> None:
+    """What is imported and collected stays: a search for garbage need not go through it after every few tests."""
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_power_cuts() -> Iterator[None]:
+    """Journals wait for the disk, so that they outlive a power cut; no test has one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.fsync", lambda _: None)
+        yield
 
 
 @pytest.fixture

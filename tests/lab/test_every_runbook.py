@@ -44,7 +44,7 @@ EXPIRING = 4
 """After how many kills locks need not expire any more: each costs most of a minute, in which the world moves on."""
 State = dict[tuple[str, str, str], Document]
 _WHOLE: dict[str, State] = {}
-"""The states after whole runs, each run once."""
+"""The states after whole runs, each run once: the tests of one runbook come one after the other, in one process."""
 
 
 def test_every_shipped_runbook_has_a_case() -> None:
@@ -154,7 +154,7 @@ def shape(kind: str, data: Any) -> tuple[str, ...]:
     return (kind, *map(str, words))
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", CASES, scope="module")
 async def test_a_runbook_is_killed_after_every_line_of_its_journal_and_ends_the_same(
     name: str, start_lab: StartLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,7 +197,7 @@ async def until_it_ends(lab: Lab, case: Case, folder: Path, interruption: type[B
 
 
 @pytest.mark.parametrize("after_write", [False, True], ids=["refused", "landed-and-lost"])
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", CASES, scope="module")
 async def test_a_runbook_whose_every_request_fails_once_ends_the_same(
     name: str, after_write: bool, start_lab: StartLab, tmp_path: Path
 ) -> None:
@@ -227,7 +227,7 @@ def fail_each_once(lab: Lab, *, after_write: bool) -> None:
     lab.server.trouble.take = take  # type: ignore[method-assign]
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", CASES, scope="module")
 async def test_an_edit_of_what_a_runbook_touches_stops_it_and_one_elsewhere_is_kept(
     name: str, start_lab: StartLab, tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.tui import builders
+from tests.tui.idle import nothing_to_do
 from vops.model.resources import Ref
 from vops.model.snapshot import ClusterSnapshot
 from vops.operations.fix import FixPlan
@@ -25,6 +26,8 @@ def quiet_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """No animation and no blinking cursor: a frame depends on the data alone."""
     monkeypatch.setattr("textual.widgets.Input._toggle_cursor", lambda self: None)
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+    monkeypatch.setattr("textual.app.wait_for_idle", nothing_to_do)
+    monkeypatch.setattr("textual.pilot.wait_for_idle", nothing_to_do)
     monkeypatch.setattr("vops.tui.lag.LoopLag.worst_s", 0.0)
 
 

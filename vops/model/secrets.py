@@ -18,6 +18,7 @@ _FLAG = re.compile(
     rf"--(?:{'|'.join(sorted(SECRET_FLAGS))}|(?:[\w-]+[-_])?(?:api[-_]key|token|secret|password))(?=$|[=\s])",
     re.IGNORECASE,
 )
+_FLAG_AND_VALUE = re.compile(rf"({_FLAG.pattern})(=|\s+)(?!-)(\S+)", re.IGNORECASE)
 _TOKEN = re.compile(
     r"\b(?:hf_[A-Za-z0-9]{16,}|sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|Bearer\s+[^\s'\"]{16,})"
 )
@@ -65,5 +66,5 @@ def _mask_words(words: Sequence[Any]) -> list[Any]:
 
 def _mask_text(text: str) -> str:
     """`--api-key=x` and `--api-key x` inside one string, and anything shaped like a token."""
-    text = re.sub(rf"({_FLAG.pattern})(=|\s+)(?!-)(\S+)", rf"\1\2{MASK}", text, flags=re.IGNORECASE)
+    text = _FLAG_AND_VALUE.sub(rf"\1\2{MASK}", text) if "--" in text else text
     return _TOKEN.sub(MASK, text)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from vops.runbooks.arguments import compile_arguments, compile_condition, compile_text, outputs_in
@@ -56,7 +57,27 @@ class Script:
 
 def load_script(text: str, path: str) -> Script:
     """Reads, checks and compiles a runbook. Raises InputError with the line of the first fault."""
-    runbook = read_runbook(text, path)
+    return _compiled(_Known(read_runbook(text, path)))
+
+
+class _Known:
+    """A runbook that is the same as another one of its place and text, the texts of its parts included."""
+
+    def __init__(self, runbook: Runbook) -> None:
+        self.runbook = runbook
+        self._key = (runbook.source.path, runbook.text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Known) and other._key == self._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+
+@lru_cache(maxsize=128)
+def _compiled(read: _Known) -> Script:
+    """Checks and compiles a runbook, once: a run that goes on, or the next of a batch, finds it compiled."""
+    runbook = read.runbook
     source = runbook.source
     names = {f"params.{name}": param.cel_type for name, param in runbook.head.params.items()}
     scope = Scope(names)
