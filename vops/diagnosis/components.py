@@ -41,7 +41,8 @@ _SIGNS = (
             r"|^(?:time=.{0,80}msg=\"?)?(?:toolkit|driver|plugin|cuda) is not ready\b"
             r"|error validating (?:[\w-]{1,30} )?(?:driver|toolkit|plugin|cuda)"
             r"|Asserting MIG mode|Walking MigConfig|Applying the MIG (?:mode|configuration)|nvidia-mig-manager"
-            r"|Attempting to validate a (?:driver container|pre-installed)|Installing Linux kernel headers",
+            r"|Attempting to validate a (?:driver container|pre-installed)|Installing Linux kernel headers"
+            r"|NVIDIA driver kernel modules|Uninstalling NVIDIA driver|nvidia driver (?:module is|components)",
             re.MULTILINE,
         ),
     ),
@@ -89,7 +90,10 @@ _SIGNS = (
     ),
     (
         Component.CONTROLLER,
-        lazy_pattern(r"reflector\.go:\d+\]|controller-runtime|controllerKind|Starting EventSource|leaderelection"),
+        lazy_pattern(
+            r"is forbidden: User \W{0,2}system:serviceaccount:"
+            r"|reflector\.go:\d+\]|controller-runtime|controllerKind|Starting EventSource|leaderelection"
+        ),
     ),
     (
         Component.NODE,

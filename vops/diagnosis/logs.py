@@ -213,6 +213,9 @@ _RUNNING = lazy_pattern(r".{0,40}Avg prompt throughput: .{0,160}Running: (\d{1,9
 _SAYS_NOTHING = lazy_pattern(r"(?:.{0,120}: )?(?:line \d+: +\d+ )?Aborted\b.{0,40}$", re.ASCII)
 """A shell's word for a child that gave up: why stands above it."""
 
+_BY_THE_BOOK = (Component.VLLM, Component.RAY, Component.DOWNLOAD, Component.STORAGE_INITIALIZER)
+"""What goes by vLLM's rules, and has none of its own."""
+
 _V0_BLOCK_TOKENS = 16
 _MOST_REFUSED = 32
 
@@ -233,7 +236,7 @@ def read_log(text: str) -> LogReading:
     reading = reader.reading(count, component, found, notices.said)
     failing = not reading.ready and (failing or reading.root is not None or reading.wrapper is not None)
     alone = not (reader.started or reading.ready or failing or reading.engine_died or reading.terminated)
-    fragment = notices.fragment() if alone and component is Component.VLLM else ()
+    fragment = notices.fragment() if alone and component in _BY_THE_BOOK else ()
     last = notices.last_words(count)
     return msgspec.structs.replace(reading, last_words=last or fragment, failing=failing, fragment=fragment)
 

@@ -26,6 +26,7 @@ _FATAL = lazy_pattern(
     r"|.{0,300}: block: \[[\d,]{5,40}\], thread: \[[\d,]{5,40}\] Assertion .{1,200}"
     r"|Got (?:bad )?cuda (?:status|error): .{1,200}|Got cutlass error: .{1,200})"
     r"|(?P<Hang>Engine iteration timed out\. .{0,200})"
+    r"|(?P<Thread>Exception in thread .{1,60}process_(?:input|output)_sockets.{0,200})"
     r"|(?P<Lost>(?:.{0,40} )?[Tt]he node with node id: .{1,300} has been marked dead because .{1,300}"
     r"|Raylet is terminated\. Termination is unexpected.{0,400})"
     r"|(?P<Actor>The actor (?:is dead because|died (?:unexpectedly|because)) .{1,900})"
@@ -61,7 +62,7 @@ _FATAL = lazy_pattern(
 _WORDS = """
 terminate NVRM (): corrupt Fatal fault error Illegal Aborted egfault SIG signal Killed not_found No_such no_such denied
 Denied cannot_exec Is_a_dir can't_open No_module Errno Watchdog nvidia-c ERROR curl wget fatal failed Exception: Failed
-GCS Access Error logged timed_out CUDA Got_ marked_dead aylet_is The_actor Assertion
+GCS Access Error logged timed_out CUDA Got_ marked_dead aylet_is The_actor Assertion _in_thread
 """
 _QUICK = tuple(word.replace("_", " ") for word in _WORDS.split())
 """One of these is in whatever _FATAL knows: looking for words is four times as fast as for a pattern of them."""
@@ -94,6 +95,7 @@ _LOOSE = lazy_pattern(
     r"|not compatible with the current PyTorch|Driver/library version mismatch"
     r"|no longer supports this GPU|NIXL is not available|No available node types can fulfill resource request"
     r"|hipErrorNoBinaryForGpu|nvshmem.{0,200}(?:non-zero status|failed|error)|ibv_\w{1,30} failed"
+    r"|gloo/transport/.{1,120}(?:imed out|losed|reset|refused)"
     r"|client socket has (?:timed out|failed)|ninja: build stopped|nvcc fatal"
     r"|Worker exit type: SYSTEM_ERROR|killed due to the node running low on memory",
     re.ASCII,
@@ -145,7 +147,7 @@ _MOST_SAID = 200
 _MOST_FATAL = 40
 _MOST_ERRORS = 400
 BEFORE_THE_SERVER = ("Shell", "Download")
-_LOGGED = ("Abort", "Bind", "Watchdog", "Ray", "Server", "Hang", "Lost", "Actor")
+_LOGGED = ("Abort", "Bind", "Watchdog", "Ray", "Server", "Hang", "Lost", "Actor", "Thread")
 """Kinds that loggers write, too; the others are words of shells, runtimes and programs without one."""
 
 _QUIET = ("DEBUG", "INFO", "WARNING")

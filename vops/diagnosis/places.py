@@ -48,7 +48,13 @@ _PLACES = (
         Place.TOKENIZER,
         lazy_pattern(r"transformers/(?:tokenization|convert_slow)|^(?:tokenizers|sentencepiece|tiktoken)/"),
     ),
-    (Place.HUB, lazy_pattern(r"^(?:huggingface_hub|hf_transfer|hf_xet|modelscope)/|transformers/utils/hub\.py:")),
+    (
+        Place.HUB,
+        lazy_pattern(
+            r"^(?:huggingface_hub|hf_transfer|hf_xet|modelscope|botocore|boto3|google/cloud/storage|oss2|tos)/"
+            r"|transformers/utils/hub\.py:"
+        ),
+    ),
     (
         Place.COMPILER,
         lazy_pattern(

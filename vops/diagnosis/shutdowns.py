@@ -37,7 +37,13 @@ _SERVING = (
     "Engine background task failed",
     "AsyncLLM output_handler failed",
 )
-_SERVING_WITHIN = ("Engine process (pid", "AsyncEngineDeadError", "(engine dead)")
+_SERVING_WITHIN = (
+    "Engine process (pid",
+    "AsyncEngineDeadError",
+    "(engine dead)",
+    "(process_input_sockets)",
+    "(process_output_sockets)",
+)
 """What is said of an engine that dies after its start only: such a log begins where the server was up already."""
 
 _REQUESTS = ("serving_", "async_llm", "launcher", "serving.")

@@ -30,6 +30,7 @@ WAITING = (
     "(EngineCore_DP1 pid=9) INFO 11-24 02:1{}:00 [a.py:1] No available shared memory broadcast block found in 60 s"
 )
 WAITED = "".join(WAITING.format(minute) + "econds.\n" for minute in range(3))
+DEAF = "(EngineCore_DP0 pid=967) Exception in thread Thread-1 ({}):\n(EngineCore_DP0 pid=967) AssertionError: x\n"
 LAYERS = "vllm/model_executor/layers"
 FIRES: dict[str, Case] = {
     "quantization-code-failed": failed_at(
@@ -49,6 +50,7 @@ FIRES: dict[str, Case] = {
     "built-for-another-cpu": printed("INFO 11-24 02:00:00 [a.py:1] hello", exit_code=132),
     "ray-node-lost": printed(NODE_DEAD),
     "engine-step-timed-out": printed(TIMED_OUT),
+    "engine-deaf": printed(SERVED + DEAF.format("process_input_sockets")),
     "engine-wedged-by-log": serves(SERVED + STATS.format(8) + WAITED),
 }
 NEAR_MISSES: dict[str, Case] = {
@@ -71,6 +73,8 @@ NEAR_MISSES: dict[str, Case] = {
     "built-for-another-cpu": printed("INFO 11-24 02:00:00 [a.py:1] hello", exit_code=139),
     "ray-node-lost": printed("(raylet) The node with node id: 0f21 and address: 10.0.0.51 has joined the cluster."),
     # an idle one waits for work
+    # a thread that nobody waits for
+    "engine-deaf": printed(SERVED + DEAF.format("_report_usage_worker")),
     "engine-wedged-by-log": serves(SERVED + STATS.format(0) + WAITED),
     "engine-step-timed-out": printed("ERROR 10-30 11:47:47 async_llm_engine.py:56] Engine background task failed"),
 }

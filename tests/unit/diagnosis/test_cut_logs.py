@@ -63,6 +63,14 @@ CUT = [
     ("Exception: Could not send runai_request to libstreamer due to: b'File access error'", "hub-unreachable"),
     (f"<urlopen error [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed> {HUB}", "hub-unreachable"),
     ("NotImplementedError: Method 'initialize_nixl' is not implemented.", "broken-install"),
+    ("ValueError: This model does not support the 'embedding' task.", "bad-argument"),
+    ("(raylet) f.cc:111: /tmp/ray/s is over 95% full, available space: 4; capacity: 1. It will fail.", "disk-full"),
+    (
+        "E 1 [a.py:1] Error ignored: [/x/gloo/transport/tcp/buffer.cc:133] Timed out waiting 1800000ms for send",
+        "nccl-failure",
+    ),
+    ("TimeoutError: Timed out waiting for engines to send initial message on input socket.", "engine-start-timeout"),
+    ("Could not unload NVIDIA driver kernel modules, driver is in use", "gpu-not-advertised"),
     (
         "(autoscaler +25s) Error: No available node types can fulfill resource request {'GPU': 1.0}. Add suitable node "
         "types to this cluster to resolve this issue.",

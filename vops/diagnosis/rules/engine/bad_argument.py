@@ -52,6 +52,7 @@ _REFUSED = lazy_pattern(
     r"|gpu)[ _]memory[ _]utilization must be|Invalid attention backend"
     r"|is not valid for this configuration|No valid attention backend|Unrecognized distributed executor backend"
     r"|is not a valid (?:argument|config field|kv_|KV cache)|No such option|Consider increasing max_num_batched_tokens"
+    r"|does not support the '\w{1,30}' task|Supported tasks: "
     r"|does not support `--runner|Unsupported kv_role|Please specify kv_role|Pipeline parallelism is not supported"
     r"|VLLM_USE_V1=1 is not supported|Make sure that .max_model_len. is no smaller|Config file must be of a yaml"
     r"|Invalid data-parallel launch options|partitions\\?\)=\d|oader extra config"

@@ -32,6 +32,7 @@ _SUSPICIOUS_S = 15.0
 _CERTAIN_S = 60.0
 _TIMED_OUT = lazy_pattern(r"^Hang: |TimeoutError.{0,40} @ .{0,120}async_llm_engine\.py:|Engine iteration timed out")
 _WAITS = lazy_pattern(r"No available (?:shared memory broadcast )?block found in \d{2,3} second")
+_DEAF = lazy_pattern(r"^Thread: ")
 _MINUTES = 3
 _STUCK = lazy_pattern(r"No available shared memory broadcast block|Watchdog caught collective operation timeout")
 
@@ -88,6 +89,20 @@ def engine_step_timed_out(replica: Replica) -> Verdict | None:
         replica,
         hit,
         f"A step of {replica.name} took longer than VLLM_ENGINE_ITERATION_TIMEOUT_S (60 s): its engine hangs",
+        _fix(replica),
+    )
+
+
+@rule(cause="engine-wedged", branch=Branch.DIED, needs={Source.LOGS}, order=63, even_when_ready=True, signature=_DEAF)
+def engine_deaf(replica: Replica) -> Verdict | None:
+    """An engine whose thread that takes requests from the server has ended: it lives, and gets none any more."""
+    hit = deaths.error(replica, _DEAF)
+    if hit is None:
+        return None
+    return deaths.verdict(
+        replica,
+        hit,
+        f"The engine of {replica.name} takes no requests any more: the thread that brings them to it has ended",
         _fix(replica),
     )
 
