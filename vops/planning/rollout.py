@@ -3,10 +3,14 @@
 The controller may only start `maxSurge` pods too many and stop pods as long as `replicas - maxUnavailable` are
 available (rolling.go of Kubernetes 1.36: new pods first, then unhealthy old ones, then healthy ones). With every GPU
 taken, a rounding of maxUnavailable to 0 means that the new pod never starts: the state repeats, and that is the proof.
-Leaves out CPU, memory and volumes: whoever counts the free GPUs of a node has looked at those.
+Leaves out CPU, memory and volumes: whoever counts the free GPUs of a node has looked at those. Where counting is not
+enough, since pods keep each other away, it asks `Places` for the node of each new pod.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -14,10 +18,21 @@ from vops.model.rollouts import Bounds
 
 
 class OldPod(msgspec.Struct, frozen=True):
-    """A pod of the old template: where it runs ("" when it has no node), and whether it serves."""
+    """A pod of the old template: where it runs ("" when it has no node), whether it serves, and who it is."""
 
     node: str = ""
     available: bool = False
+    uid: str = ""
+
+
+class Places(Protocol):
+    """Where new pods find a place once the old ones `gone` (by uid) have stopped, others being on the nodes `new`."""
+
+    def next(self, gone: Sequence[str], new: Sequence[str]) -> str:
+        """The node of one more; empty for none."""
+
+    def why(self, gone: Sequence[str], new: Sequence[str]) -> str:
+        """What beside room keeps it from a place; empty where it is room."""
 
 
 class Fleet(msgspec.Struct, frozen=True):
@@ -58,9 +73,9 @@ class Outcome(msgspec.Struct, frozen=True):
         return min(moment.available for moment in self.moments)
 
 
-def simulate(fleet: Fleet, limits: Bounds | None) -> Outcome:
+def simulate(fleet: Fleet, limits: Bounds | None, places: Places | None = None) -> Outcome:
     """Runs the model until the rollout ends or repeats itself; `limits` None is the Recreate strategy."""
-    state = _State(fleet)
+    state = _State(fleet, places)
     moments = [state.moment()]
     while not state.finished:
         state.load()
@@ -68,7 +83,7 @@ def simulate(fleet: Fleet, limits: Bounds | None) -> Outcome:
         state.schedule()
         moment = state.moment()
         if moment == moments[-1]:
-            return Outcome(False, tuple(moments), _why_stuck(fleet, limits, moment))
+            return Outcome(False, tuple(moments), _why_stuck(fleet, limits, moment, state.why()))
         moments.append(moment)
     return Outcome(True, tuple(moments))
 
@@ -76,8 +91,11 @@ def simulate(fleet: Fleet, limits: Bounds | None) -> Outcome:
 class _State:
     """The moving parts of one simulation."""
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, places: Places | None) -> None:
         self.fleet = fleet
+        self._places = places
+        self._gone: list[str] = []
+        self._fresh: list[str] = []
         self.free = dict(fleet.free)
         self.old = sorted(fleet.old, key=lambda pod: (pod.available, bool(pod.node)))
         self.new = [node for node in fleet.new_nodes if node]
@@ -124,10 +142,14 @@ class _State:
             if pod.node in self.free:
                 self.free[pod.node] += self.fleet.old_gpus
             self.available -= pod.available
+            self._gone.append(pod.uid)
         self.old = self.old[count:]
 
     def schedule(self) -> None:
         """Pending new pods take whatever node has room."""
+        if self._places is not None:
+            self._ask(self._places)
+            return
         for node in self.free:
             while self.pending and self.free[node] >= self.fleet.gpus:
                 self.free[node] -= self.fleet.gpus
@@ -135,12 +157,26 @@ class _State:
                 self.pending -= 1
                 self.loading += 1
 
+    def _ask(self, places: Places) -> None:
+        while self.pending and (node := places.next(self._gone, self._fresh)):
+            self._fresh.append(node)
+            self.new.append(node)
+            self.pending -= 1
+            self.loading += 1
 
-def _why_stuck(fleet: Fleet, limits: Bounds | None, moment: Moment) -> str:
-    """The counter-example in one sentence."""
+    def why(self) -> str:
+        """What beside room keeps the next new pod from a place."""
+        return self._places.why(self._gone, self._fresh) if self._places is not None else ""
+
+
+def _why_stuck(fleet: Fleet, limits: Bounds | None, moment: Moment, beside: str) -> str:
+    """The counter-example in one sentence; `beside` is what else than room a new pod waits for."""
     waits = "1 new pod waits" if moment.pending == 1 else f"{moment.pending} new pods wait"
     gpus = "1 GPU" if fleet.gpus == 1 else f"{fleet.gpus} GPUs"
     need = f"{waits} for {gpus}{'' if moment.pending == 1 else ' each'}"
+    if beside:
+        stop = ", and the controller may not stop an old pod first" if limits is not None and moment.old else ""
+        return f"{waits}, since {beside}{stop}"
     if limits is None or not moment.old:
         they = "it" if moment.pending == 1 else "they"
         return f"{need}, and no node that {they} may use has so many free"

@@ -72,6 +72,12 @@ class Place:
     """Whether it keeps the consumer's selector."""
 
 
+def facts_with_storage(view: View, namespace: str) -> Facts:
+    """The facts with the claims of a namespace, as far as they may be read, and the volumes and classes behind them."""
+    kinds = {source: _ask(kind, namespace) for source, kind in _SOURCES.items()}
+    return Facts(_with(view.snapshot, {source: view.answer(ask) for source, ask in kinds.items()}))
+
+
 class Site:
     """One claim, there or not, and everything around it."""
 
@@ -88,8 +94,7 @@ class Site:
         self._mode = mode
         self._namespace, self._name, self._consumer = namespace, claim, consumer
         self._tolerations = list(tolerations)
-        kinds = {source: _ask(kind, namespace) for source, kind in _SOURCES.items()}
-        self._facts = Facts(_with(view.snapshot, {source: view.answer(ask) for source, ask in kinds.items()}))
+        self._facts = facts_with_storage(view, namespace)
         found = self._storage.claim(namespace, claim)
         self.exists = found is not None
         self._claim = found or PersistentVolumeClaim(

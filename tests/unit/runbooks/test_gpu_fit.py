@@ -74,13 +74,6 @@ def test_the_cost_is_said_with_the_time_a_start_takes(free: int, words: str) -> 
     assert plan.notes[0].endswith("the last start took 140 s.")
 
 
-def test_what_the_proof_leaves_out_is_said() -> None:
-    target = deployment()
-    claim = {"name": "models", "persistentVolumeClaim": {"claimName": "models"}}
-    target["spec"]["template"]["spec"]["volumes"] = [claim]
-    assert "Not part of the capacity proof: volumes." in planned(script(FIT), world(target, node("a"))).notes
-
-
 @pytest.mark.parametrize(("free", "ends", "first"), [(0, False, False), (1, False, True), (2, True, True)])
 def test_pods_that_will_ask_for_more_gpus_are_looked_for_a_place_as_they_will_be(
     free: int, ends: bool, first: bool

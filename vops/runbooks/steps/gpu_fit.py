@@ -1,8 +1,9 @@
 """`gpu.fit`: whether a rolling update of a workload can end on the GPUs that there are, and what it costs meanwhile.
 
 Counts the places for one more replica on every node (taints, selectors, affinity, CPU, memory and GPUs, as the
-scheduler would), then runs the model of vops.planning.rollout. Inter-pod affinity, topology spread and volumes are
-not part of it, and it says so where a pod has them.
+scheduler would), then runs the model of vops.planning.rollout. Where inter-pod affinity, topology spread, host ports
+or volumes have a say, each new pod is placed by all of the scheduler's filters instead of by counting. What could not
+be read, or would take too long to go through, it says.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from typing import Any
 import msgspec
 
 from vops.diagnosis.facts import Replica, WorkloadFacts
+from vops.diagnosis.filters.volumes import claim_names
 from vops.diagnosis.placement import NodeFit, Placement
 from vops.diagnosis.states import ReplicaState
+from vops.diagnosis.supposed import Supposed
 from vops.model.resources import Meta, Pod, PodSpec, Toleration
 from vops.model.rollouts import Bounds, bounds
 from vops.planning.patches import Document, make_patch
@@ -21,6 +24,7 @@ from vops.planning.pointers import lookup
 from vops.planning.progress import new_pods
 from vops.planning.rollout import Fleet, OldPod, simulate
 from vops.planning.rollout import Outcome as Course
+from vops.runbooks.claims import facts_with_storage
 from vops.runbooks.kinds import Group, Outcome, RefArg, StepFault, View
 from vops.runbooks.steps import k8s_patch
 
@@ -41,6 +45,9 @@ OUTPUTS = {
     "waitsFor": "list",
 }
 STOPPING_FIRST = Bounds(surge=0, unavailable=1)
+_MOST_PLACEMENTS = 20_000
+"""Replicas times nodes up to which every new pod is placed by all filters."""
+_MOST_COUNTED = 64
 
 
 class Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,20 +81,20 @@ def look(args: Args, view: View) -> Outcome:
         "serving": serving,
         "loadSeconds": load_s,
     }
-    fleet, unchecked = _fleet(args, workload, view)
-    places = sum(free // fleet.gpus for free in fleet.free.values())
+    fleet, exact, unchecked = _fleet(args, workload, view)
+    places = _more(exact) if exact else sum(free // fleet.gpus for free in fleet.free.values())
     if not args.rollout:
         said = f"There are GPUs for {places} more."
         return Outcome(_unrolled(common, places), (said, *_doubts(unchecked)))
     if workload.ref.kind == "StatefulSet":
         return _ordered(workload, _document(args, view), {**common, "freePlaces": places}, args)
-    present = simulate(fleet, bounds(workload.workload.spec.strategy, replicas))
-    first = simulate(fleet, STOPPING_FIRST)
+    present = simulate(fleet, bounds(workload.workload.spec.strategy, replicas), exact)
+    first = simulate(fleet, STOPPING_FIRST, exact)
     outputs = {
         **common,
         "ends": present.ends,
         "endsStoppingFirst": first.ends,
-        "endsRecreating": simulate(fleet, None).ends,
+        "endsRecreating": simulate(fleet, None, exact).ends,
         "reason": present.reason or first.reason,
         "minServing": present.min_available,
         "minServingStoppingFirst": first.min_available,
@@ -113,10 +120,12 @@ def _workload(args: Args, view: View) -> WorkloadFacts:
     return found
 
 
-def _fleet(args: Args, workload: WorkloadFacts, view: View) -> tuple[Fleet, tuple[str, ...]]:
-    """The rollout's start, in places for a pod when it asks for no GPU, and what placement did not check."""
+def _fleet(args: Args, workload: WorkloadFacts, view: View) -> tuple[Fleet, Supposed | None, tuple[str, ...]]:
+    """The rollout's start, in places for a pod when it asks for no GPU, whom to ask where counting is not enough, and
+    what is not a part of the proof."""
     pod = _new_pod(args, view)
-    placement = view.facts.placement(pod)
+    facts = facts_with_storage(view, args.ref.namespace) if claim_names(pod) else view.facts
+    placement = facts.placement(pod)
     gpus = placement.gpus or 1
     free = {fit.name: _free(placement, fit, gpus) for fit in placement.fits if fit.allowed and not fit.full}
     young = _young(args, workload, view)
@@ -125,15 +134,33 @@ def _fleet(args: Args, workload: WorkloadFacts, view: View) -> tuple[Fleet, tupl
         if item.state is ReplicaState.TERMINATING and item.node and item.node.metadata.name in free:
             free[item.node.metadata.name] += item.gpu_count or 1
     old = [item for item in replicas if item.pod.metadata.uid not in young]
+    leaving = frozenset(item.pod.metadata.uid for item in workload.replicas) - {
+        item.pod.metadata.uid for item in replicas
+    }
     fleet = Fleet(
         replicas=workload.desired,
         gpus=gpus,
         old_gpus=max((item.gpu_count for item in old), default=0) or 1,
         free=free,
-        old=tuple(OldPod(item.pod.spec.node_name, item.state is ReplicaState.READY) for item in old),
+        old=tuple(
+            OldPod(item.pod.spec.node_name, item.state is ReplicaState.READY, item.pod.metadata.uid) for item in old
+        ),
         new_nodes=tuple(item.pod.spec.node_name for item in replicas if item.pod.metadata.uid in young),
     )
-    return fleet, placement.constraints
+    counting = not placement.constraints and not any(fit.repulsions for fit in placement.fits)
+    if counting:
+        return fleet, None, ()
+    if workload.desired * len(placement.fits) > _MOST_PLACEMENTS:
+        return fleet, None, placement.constraints
+    return fleet, Supposed(facts, pod, leaving), placement.unchecked
+
+
+def _more(exact: Supposed) -> int:
+    """How many more pods find a place now."""
+    nodes: list[str] = []
+    while len(nodes) < _MOST_COUNTED and (node := exact.next((), nodes)):
+        nodes.append(node)
+    return len(nodes)
 
 
 def _document(args: Args, view: View) -> Document:
@@ -147,9 +174,12 @@ def _new_pod(args: Args, view: View) -> Pod:
     document = _document(args, view)
     wishes = k8s_patch.Args(args.ref, args.container, set=args.set, append=args.append, remove=args.remove)
     after = make_patch(document, k8s_patch.edits_for(document, wishes)).after
-    spec = msgspec.convert(lookup(after, ("spec", "template", "spec")), PodSpec)
+    template = lookup(after, ("spec", "template"))
+    spec = msgspec.convert(template["spec"], PodSpec)
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    meta = Meta(namespace=args.ref.namespace, labels=labels)
     more = tuple(msgspec.convert(item, Toleration) for item in args.tolerations)
-    return Pod(metadata=Meta(), spec=msgspec.structs.replace(spec, tolerations=(*spec.tolerations, *more)))
+    return Pod(metadata=meta, spec=msgspec.structs.replace(spec, tolerations=(*spec.tolerations, *more)))
 
 
 def _young(args: Args, workload: WorkloadFacts, view: View) -> frozenset[str]:
