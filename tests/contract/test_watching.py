@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any
@@ -71,6 +72,15 @@ async def test_the_first_list_is_there_page_by_page_and_a_later_one_only_as_a_wh
     assert [[item.metadata.name for item in change.part] for change in parts] == [["p0", "p1"], ["p2", "p3"]]
     assert [item.metadata.name for item in whole.replaced or ()] == [f"p{number}" for number in range(5)]
     assert not again.part
+
+
+async def test_a_watch_does_not_hold_what_it_has_listed(cluster: KubeCluster, namespace: str) -> None:
+    await cluster.create(PODS, pod(namespace, "old"))
+    async with aclosing(cluster.watch(PODS, namespace)) as changes:
+        (listed,) = (await _until(changes, _listed)).replaced or ()
+        await cluster.create(PODS, pod(namespace, "new"))
+        await _until(changes, lambda change: change.item)
+        assert not [holder for holder in gc.get_referrers(listed) if isinstance(holder, list | tuple)]
 
 
 async def test_a_source_is_loading_then_live(cluster: KubeCluster, namespace: str) -> None:

@@ -94,17 +94,10 @@ class Watcher:
         """One LIST if one is needed, then one WATCH, or a pause where polling."""
         polling = self._clock.monotonic() < self._poll_until
         if polling or not self._version:
-            items: list[Decoded] = []
-            version = ""
-            async with aclosing(self._list()) as pages:
-                async for page in pages:
-                    items = [*page.items] if page.anew else [*items, *page.items]
-                    version = page.resource_version
-                    if self._current_at is None and not version:
-                        yield Changed(part=page.items)
-            self._version = version
-            state = SourceState.POLLED if polling else SourceState.LIVE
-            yield Changed(status=self._current(state), replaced=tuple(items))
+            async with aclosing(self._listed(SourceState.POLLED if polling else SourceState.LIVE)) as listed:
+                async for change in listed:
+                    yield change
+                    del change  # or everything that was listed would be held for as long as the watch goes on
         if polling:
             self._backoff.reset()
             await self._pause()
@@ -112,6 +105,19 @@ class Watcher:
         async with aclosing(self._watch()) as changes:
             async for change in changes:
                 yield change
+
+    async def _listed(self, state: SourceState) -> AsyncGenerator[Changed, None]:
+        """One LIST: its parts, if it is the first, and then everything."""
+        items: list[Decoded] = []
+        version = ""
+        async with aclosing(self._list()) as pages:
+            async for page in pages:
+                items = [*page.items] if page.anew else [*items, *page.items]
+                version = page.resource_version
+                if self._current_at is None and not version:
+                    yield Changed(part=page.items)
+        self._version = version
+        yield Changed(status=self._current(state), replaced=tuple(items))
 
     async def _pause(self) -> None:
         """Until the next poll, or until the watch is to be tried again."""
