@@ -83,6 +83,15 @@ class Facts:
         if before is not None:
             self._take_over(before)
 
+    def forget(self) -> None:
+        """Lets go of everything derived, for when newer facts are in use; who asks again has it derived again.
+
+        Replicas and facts hold each other, and a fleet's samples with them: a search for garbage comes too late.
+        """
+        for name in [*vars(self)]:
+            if name != "snapshot":
+                vars(self).pop(name, None)
+
     def _take_over(self, before: Facts) -> None:
         """At once, not when it is asked for: facts that held on to those before them would hold on to all of them."""
         had, then, now = vars(before), before.snapshot, self.snapshot

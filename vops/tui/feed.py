@@ -8,6 +8,7 @@ again only what has changed, so that a key press finds the loop free.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -32,6 +33,8 @@ SHORTEST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 1.0
 REST_FACTOR = 3.0
 VERDICTS_A_ROUND = 10
+STILL_SHOWN = 2
+"""So many of the last pictures may be on the screen: the newest is on its way to it."""
 COUNT_EVERY_S = 15.0
 
 _FAILING = frozenset(ReplicaState) - {
@@ -156,7 +159,7 @@ class Painter:
 
     def __init__(self) -> None:
         self._verdicts: dict[str, tuple[object, Verdict]] = {}
-        self._facts: Facts | None = None
+        self._facts: deque[Facts] = deque()
         self._rows = RowMemory()
         self._widths: dict[str, int] = {}
         self._pasts: dict[str, Track] = {}
@@ -168,7 +171,7 @@ class Painter:
 
     def picture(self, snapshot: ClusterSnapshot) -> Picture:
         """Everything that the screens show of one snapshot, each later than the one before."""
-        self._facts = facts = Facts(snapshot, self._facts)
+        facts = self._later(snapshot)
         complete = snapshot.source(Source.PODS).usable
         if complete:
             self._judge(facts.replicas)
@@ -178,6 +181,14 @@ class Painter:
             self.ring.take(snapshot)
         self._widen((*self._rows.fresh, *view.groups))
         return replace(self._joined(facts, view, self._remember(view)), widths=self._widths)
+
+    def _later(self, snapshot: ClusterSnapshot) -> Facts:
+        """Facts after the last ones; those before the last are on no screen any more."""
+        facts = Facts(snapshot, self._facts[-1] if self._facts else None)
+        self._facts.append(facts)
+        while len(self._facts) > STILL_SHOWN:
+            self._facts.popleft().forget()
+        return facts
 
     def _widen(self, rows: Sequence[ReplicaRow]) -> None:
         """Columns that have had to be wider stay so: the next long name shall not move them all again."""
