@@ -22,7 +22,7 @@ from vops.render.units import clock, duration
 
 SPAN = timedelta(minutes=60)
 STEP_S = 5.0
-MOST_BYTES = 32 << 20
+MOST_BYTES = 16 << 20
 LARGE = 1_000
 """Pods beyond which frames hold only those that run vLLM or hold GPUs."""
 
