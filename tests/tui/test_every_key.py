@@ -50,6 +50,7 @@ NOTHING_TO_SEE = {
     "fleet.group": "there is no group to fold in this fleet",
     "list.refresh": "what is shown is as new as it can be",
     "prompt.up": "nothing was typed before",
+    "pick.mark": "one namespace is picked; contexts are marked in test_several_contexts",
     **dict.fromkeys(
         (
             "doctor.look",

@@ -83,7 +83,7 @@ def _scenario(words: deque[str], commands: frozenset[str], *, after_command: boo
     """The word after `--lab` when it names a scenario, or can be nothing else; the default scenario otherwise."""
     word = words[0] if words else "-"
     is_other = word.startswith("-") or word in commands or after_command
-    if word in scenario_names() or not is_other:
+    if set(word.split(",")) <= scenario_names() or not is_other:
         return words.popleft()
     return DEFAULT_SCENARIO
 
@@ -95,10 +95,11 @@ def scenario_names() -> frozenset[str]:
 
 
 def known_scenario(name: str) -> str:
-    """`name`, if the lab has such a scenario. Raises UsageError naming those that it has."""
-    if name not in scenario_names():
+    """`name` or names, `a,b`, if the lab has such scenarios. Raises UsageError naming those that it has."""
+    unknown = [each for each in name.split(",") if each not in scenario_names()]
+    if unknown:
         raise UsageError(
-            f"the lab has no scenario {name!r}",
+            f"the lab has no scenario {unknown[0]!r}",
             hint=f"one of {', '.join(sorted(scenario_names()))} (vops lab list)",
         )
     return name

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from msgspec import structs
 
 from vops.adapters.clock import MachineClock as MachineClock
+from vops.errors import UsageError
 from vops.ports import Clock, Cluster, Engine, Gpus, Hub, Meter, Metrics, Notifier
 from vops.settings import Settings
 
@@ -49,6 +50,10 @@ async def open_session(
 
     Raises InputError (kubeconfig), UsageError (context, scenario); an unreachable server shows at the first request.
     """
+    if "," in (settings.lab or settings.context):
+        raise UsageError(
+            "this looks at one context at a time", hint="only the screen, vops --context a,b, takes several"
+        )
     async with AsyncExitStack() as stack:
         meter = Meter()
         if not settings.lab:

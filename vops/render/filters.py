@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from vops.model.selectors import Matches, selector
 from vops.render.fleet_rows import FleetView, ReplicaRow, WorkloadRow
+from vops.render.placed import context_of
 from vops.render.searching import search_for
 
 Labels = Mapping[str, str]
@@ -83,7 +84,8 @@ def chosen_replicas(
 
 
 def _text(row: ReplicaRow) -> str:
-    return f"{row.namespace} {row.pod} {row.model} {row.state} {row.node} {row.gpu} {row.workload} {row.cause}"
+    where = f"{context_of(row)} {row.namespace} {row.pod}".lstrip()
+    return f"{where} {row.model} {row.state} {row.node} {row.gpu} {row.workload} {row.cause}"
 
 
 def chosen_workloads(rows: Sequence[WorkloadRow], namespace: str = "") -> list[WorkloadRow]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from vops.model.snapshot import Source, SourceState, SourceStatus
 from vops.model.text import one_line
@@ -67,8 +68,45 @@ def _age(state: SourceState, members: Sequence[SourceStatus], now: datetime) -> 
     return f" {units.duration(max(ages))}" if ages and state in _SHOWS_AGE else ""
 
 
-def outage_line(sources: Sequence[SourceStatus], now: datetime) -> Line:
-    """What fails, since when and with which words; empty when nothing does."""
+class ContextState(NamedTuple):
+    """One of several contexts: what it is called, its sources, and why there is no connection to it."""
+
+    name: str
+    sources: Sequence[SourceStatus]
+    failure: str = ""
+
+
+def contexts_line(contexts: Sequence[ContextState], now: datetime) -> Line:
+    """Of each context the state of the source that can be believed least; those in trouble come first."""
+    told = [(_context_rank(item), _context_spans(item, now)) for item in contexts]
+    spans = [Span(" ")]
+    for _, found in sorted(told, key=lambda pair: pair[0]):
+        spans += found
+    return tuple(spans)
+
+
+def _context_rank(item: ContextState) -> int:
+    worst = _worst(item)
+    return -1 if item.failure else len(_ORDER) if worst is None else _ORDER.index(worst)
+
+
+def _worst(item: ContextState) -> SourceState | None:
+    return next((state for state in _ORDER if any(status.state is state for status in item.sources)), None)
+
+
+def _context_spans(item: ContextState, now: datetime) -> list[Span]:
+    if item.failure:
+        return [Span(f"✗ {item.name} ", Tone.BAD), Span(f"{one_line(item.failure, 60)}  ", Tone.DIM)]
+    worst = _worst(item)
+    if worst is None:
+        return [Span(f"◌ {item.name} CONNECTING  ", Tone.ACCENT)]
+    glyph, tone = source_look(worst)
+    members = [status for status in item.sources if status.state is worst]
+    return [Span(f"{glyph} {item.name} {str(worst).upper()}{_age(worst, members, now)}  ", tone)]
+
+
+def outage_line(sources: Sequence[SourceStatus], now: datetime, context: str = "") -> Line:
+    """What fails, since when and with which words; empty when nothing does. Names the context, if one is given."""
     failing = [item for item in sources if item.state in (SourceState.RETRYING, SourceState.STALE)]
     if not failing:
         return ()
@@ -78,7 +116,7 @@ def outage_line(sources: Sequence[SourceStatus], now: datetime) -> Line:
     names = ", ".join(_short(item) for item in failing)
     detail = one_line(first.detail, 200)
     return (
-        Span(f" ↻ no fresh {names} {since} ", Tone.WARN),
+        Span(f" ↻ {context}: no fresh {names} {since} " if context else f" ↻ no fresh {names} {since} ", Tone.WARN),
         Span(f" {detail}" if detail else "", Tone.PLAIN),
         Span("  what is shown is the last that was known", Tone.DIM),
     )

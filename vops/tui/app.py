@@ -26,12 +26,13 @@ from vops.operations.recording import Frame
 from vops.operations.session import MachineClock, Session, open_session
 from vops.ports import Cost
 from vops.render.filters import busiest
+from vops.render.fleet_rows import ReplicaRow
 from vops.render.history import Track
 from vops.render.text import Tone
 from vops.settings import Settings
 from vops.tui.commander import Commander
 from vops.tui.connection import Connection, Opener
-from vops.tui.contexts import context_value, known_contexts, settings_for
+from vops.tui.contexts import context_value, known_contexts, settings_for, split
 from vops.tui.feed import Observing, Picture
 from vops.tui.lag import LoopLag, keep_for_good, spare_the_loop
 from vops.tui.messages import (
@@ -55,6 +56,7 @@ from vops.tui.screens.listing import ListScreen
 from vops.tui.screens.pick import PickScreen
 from vops.tui.sharing import SharingApp
 from vops.tui.time_machine import TimeMachine
+from vops.tui.together import Fleet, Together, fleet_of
 
 KEPT_AFTER_S = 5.0
 
@@ -97,9 +99,12 @@ class VopsApp(SharingApp):
         self.failure: VopsError | None = None
         self._opener = opener
         self._clock = session.clock if session else MachineClock()
-        self._connection = Connection(self.settings, self.post_message, session=session, observer=observer)
-        if session is None:
-            self._connection = self._new_connection()
+        if session is not None:
+            given = Connection(self.settings, self.post_message, session=session, observer=observer)
+            self.together = Together([given])
+        else:
+            self.together = self._new_connections()
+        self._connection = self.together.connections[0]
         self.commander = Commander(self)
         self.lag = LoopLag()
         self._live: Picture | None = None
@@ -132,9 +137,9 @@ class VopsApp(SharingApp):
     def context_name(self) -> str:
         if self.machine.replaying:
             return self.machine.context
-        if self.settings.lab:
-            return f"lab · {self.settings.lab}"
-        return self.session.cluster.context if self.session else self.settings.context
+        if lab := self._connection.settings.lab:
+            return f"lab · {lab}"
+        return self.session.cluster.context if self.session else self._connection.settings.context
 
     @property
     def shown_at(self) -> datetime:
@@ -185,8 +190,23 @@ class VopsApp(SharingApp):
             return ref
         return workload_ref(replica.workload) if replica.workload else replica.owner or ref
 
-    def focus_scrapes(self, visible: set[tuple[str, str]]) -> None:
-        self._connection.focus(visible)
+    def focus_scrapes(self, rows: Sequence[ReplicaRow]) -> None:
+        """Says which rows somebody is looking at."""
+        if self.together.several:
+            self.together.focus(rows)
+        else:
+            self._connection.focus({(row.namespace, row.pod) for row in rows})
+
+    def fleet(self, picture: Picture, *, grouped: bool) -> Fleet:
+        """What the first screen shows: now that of all contexts, at an earlier instant that of the present one."""
+        if self.merged:
+            return self.together.fleet(grouped=grouped)
+        return fleet_of(picture, grouped=grouped)
+
+    @property
+    def merged(self) -> bool:
+        """Whether the rows of several contexts stand in one table."""
+        return self.together.several and self.machine.at is None
 
     def prepare_pictures(self) -> None:
         """Has every picture bring what the screens on the stack need beside the rows of the fleet."""
@@ -198,12 +218,15 @@ class VopsApp(SharingApp):
 
     # --- the connection ---
 
-    def _new_connection(self) -> Connection:
-        return Connection(self.settings, self.post_message, opener=self._opener)
+    def _new_connections(self) -> Together:
+        opened = (Connection(each, self.post_message, opener=self._opener) for each in split(self.settings))
+        return Together(opened)
 
     def _connect(self) -> None:
         self.failure = None
-        self.run_worker(self._connection.run(), group="connection", exclusive=True, exit_on_error=False)
+        self.workers.cancel_group(self, "connection")
+        for connection in self.together.connections:
+            self.run_worker(connection.run(), group="connection", exit_on_error=False)
 
     def _reconnect(self, settings: Settings) -> None:
         """Lets go of the present connection and opens another; nothing waits for the old one."""
@@ -211,13 +234,43 @@ class VopsApp(SharingApp):
         self.picture = self._live = None
         self.machine.leave()
         self._use_view()
-        self._connection = self._new_connection()
+        self.together = self._new_connections()
+        self._connection = self.together.connections[0]
         self._connect()
         while len(self.screen_stack) > 1:
             self.pop_screen()
         self._repaint()
 
+    def _reopen(self, connection: Connection, settings: Settings) -> None:
+        """Another connection in the place of one of several; the others go on."""
+        fresh = Connection(settings, self.post_message, opener=self._opener)
+        self.together.replace(connection, fresh)
+        connection.let_go()
+        if connection is self._connection:
+            self._connection = fresh
+            self.picture = self._live = self.failure = None
+        self.run_worker(fresh.run(), group="connection", exit_on_error=False)
+        self._repaint()
+
+    def enter(self, context: str) -> None:
+        """Goes into the context of a row: from now on it is the present one."""
+        if self.merged and context and (connection := self.together.named(context)) is not None:
+            self._go_into(connection)
+
+    def _go_into(self, connection: Connection) -> None:
+        if connection is self._connection:
+            return
+        self._connection = connection
+        self._live = self.picture = self.together.picture(connection)
+        self.failure = self.together.failure(connection)
+        if self.session is not None:
+            self._clock = self.session.clock
+        self.prepare_pictures()
+        self._tick()
+
     def on_connected(self, event: Connected) -> None:
+        if event.connection is not self._connection and event.connection in self.together:
+            self._keep_hands_off_one(event.connection)
         if event.connection is self._connection and self.session is not None:
             self._clock = self.session.clock
             self._use_view()
@@ -229,11 +282,25 @@ class VopsApp(SharingApp):
         """Connects again in read-only mode, where the view of a context asks for it that is only known by now."""
         if self.session is None or self.session.cluster.readonly or not self.view.readonly:
             return
-        if not self.busy():
+        if self.together.several:
+            self._keep_hands_off_one(self._connection)
+        elif not self.busy():
             self._reconnect(msgspec.structs.replace(self.settings, readonly=True))
 
+    def _keep_hands_off_one(self, connection: Connection) -> None:
+        """The same for one of several contexts."""
+        session = connection.session
+        if session is None or session.cluster.readonly:
+            return
+        if self.settings.tui.view(session.cluster.context).readonly:
+            self._reopen(connection, msgspec.structs.replace(connection.settings, readonly=True))
+
     def on_pictured(self, event: Pictured) -> None:
+        if event.connection not in self.together:
+            return
+        self.together.take(event.connection, event.picture)
         if event.connection is not self._connection:
+            self._pictured_beside(event)
             return
         if self._live is None:
             # Lists come in during the next seconds; what is there by then mostly stays.
@@ -243,6 +310,15 @@ class VopsApp(SharingApp):
             self.show_picture(event.picture)
         if event.picture.view.replicas and not event.connection.first_shown.is_set():
             self.call_after_refresh(event.connection.first_shown.set)
+
+    def _pictured_beside(self, event: Pictured) -> None:
+        """News from a context that is not the present one; it becomes that where the present one shows nothing."""
+        if self.picture is None:
+            self._go_into(event.connection)
+        if event.picture.view.replicas:
+            event.connection.first_shown.set()
+        if self.merged and isinstance(self._present, FleetScreen):
+            self._repaint()
 
     @property
     def frames(self) -> Sequence[Frame]:
@@ -264,12 +340,15 @@ class VopsApp(SharingApp):
         self._repaint()
 
     def on_failed(self, event: Failed) -> None:
-        if event.connection is not self._connection:
+        if event.connection not in self.together:
             return
         error = event.error
-        self.failure = (
-            error if isinstance(error, VopsError) else VopsError(f"vops failed: {error!r}", hint="r connects again")
-        )
+        told = error if isinstance(error, VopsError) else VopsError(f"vops failed: {error!r}", hint="r connects again")
+        self.together.fail(event.connection, told)
+        if event.connection is self._connection:
+            self.failure = told
+            if (other := self.together.shown()) is not None and self.picture is None:
+                self._go_into(other)
         self._repaint()
 
     def _repaint(self) -> None:
@@ -393,7 +472,10 @@ class VopsApp(SharingApp):
             pane.focus()
 
     def action_refresh_now(self) -> None:
-        if self.failure is not None:
+        if self.together.several and self.together.failed:
+            for connection in self.together.failed:
+                self._reopen(connection, connection.settings)
+        elif self.failure is not None:
             self._reconnect(self.settings)
         else:
             self._connection.nudge()
@@ -435,7 +517,7 @@ class VopsApp(SharingApp):
 
     def _choose_context(self, found: Sequence[tuple[str, str]]) -> None:
         current = context_value(self.settings, self.context_name)
-        self.push_screen(PickScreen("Context", found, current), self._context_picked)
+        self.push_screen(PickScreen("Contexts", found, current, several=True), self._context_picked)
 
     def _context_picked(self, name: str | None) -> None:
         if name:

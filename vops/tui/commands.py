@@ -30,7 +30,7 @@ class Verb(NamedTuple):
 
 VERBS: tuple[Verb, ...] = (
     Verb("ns", "look at one namespace; alone: at all", ("namespace",), "NAME"),
-    Verb("ctx", "go to another context", ("context",), "NAME"),
+    Verb("ctx", "go to another context, or to several: a,b", ("context", "contexts"), "NAME…"),
     Verb("sort", "sort by a column; again: the other way", (), "COLUMN"),
     Verb("columns", "show these columns; alone: the usual ones", (), "COLUMN…"),
     Verb("theme", "other colours, or none", (), "NAME"),

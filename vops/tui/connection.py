@@ -38,6 +38,7 @@ class Connection:
         self.observer = observer
         self._given, self._tell, self._open = session, tell, opener
         self._feed: Feed | None = None
+        self._running: asyncio.Task[object] | None = None
         self._wanted: dict[str, Prepare] = {}
         self.first_shown = asyncio.Event()
         """To be set when the first rows are on the screen: until then nothing but they shall be read."""
@@ -70,8 +71,14 @@ class Connection:
         """Open watches, and scrapes a second; None while there is no observer."""
         return self.observer.cost() if self.observer else Cost()
 
+    def let_go(self) -> None:
+        """Ends it, whatever it does; nothing is told any more."""
+        if self._running is not None:
+            self._running.cancel()
+
     async def run(self) -> None:
         """Lives until it is cancelled or cannot go on."""
+        self._running = asyncio.current_task()
         try:
             async with nullcontext(self._given) if self._given else self._open(self.settings) as session:
                 await self._serve(session)

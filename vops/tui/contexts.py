@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from vops.settings import Settings
+
+if TYPE_CHECKING:
+    from vops.tui.connection import Connection
 
 LAB = "lab:"
 
@@ -23,12 +28,31 @@ def known_contexts(settings: Settings) -> tuple[tuple[str, str], ...]:
 
 
 def settings_for(settings: Settings, context: str) -> Settings:
-    """`settings` for another context, looking at all of it."""
+    """`settings` for another context or for several, `a,b`, looking at all of them."""
     if context.startswith(LAB):
-        return msgspec.structs.replace(settings, lab=context.removeprefix(LAB), context="", namespace="")
+        names = ",".join(name.removeprefix(LAB) for name in context.split(","))
+        return msgspec.structs.replace(settings, lab=names, context="", namespace="")
     return msgspec.structs.replace(settings, lab="", context=context, namespace="")
+
+
+def split(settings: Settings) -> tuple[Settings, ...]:
+    """`settings` for each of the contexts that they name, `a,b`; each once."""
+    names = list(dict.fromkeys(name for name in (settings.lab or settings.context).split(",") if name))
+    if len(names) < 2:
+        return (settings,)
+    place = "lab" if settings.lab else "context"
+    return tuple(msgspec.structs.replace(settings, **{place: name}) for name in names)
+
+
+def label_of(connection: Connection) -> str:
+    """What a context is called where there are several."""
+    if connection.settings.lab:
+        return connection.settings.lab
+    return connection.settings.context or (connection.session.cluster.context if connection.session else "")
 
 
 def context_value(settings: Settings, context: str) -> str:
     """The value of the present context in `known_contexts`."""
-    return LAB + settings.lab if settings.lab else context
+    if settings.lab:
+        return ",".join(LAB + name for name in settings.lab.split(","))
+    return settings.context if "," in settings.context else context

@@ -102,14 +102,23 @@ class OpsScreen(Screen[None]):
         failure = self.ops.failure
         sources = view.sources if view else ()
         cost = cost_line(*self.ops.cost(), lag_s=self.ops.lag.worst_s)
-        self.query_one("#truth", Bar).show(failure_line(failure) if failure else truth_line(sources, now), cost)
+        truth = failure_line(failure) if failure else truth_line(sources, now)
+        self.query_one("#truth", Bar).show(self.ops.together.truth(now) if self._tells_all else truth, cost)
         outage = self.query_one("#outage", Bar)
-        outage.show(self.ops.machine.line() or outage_line(sources, now))
+        failing = self.ops.together.outage(now) if self._tells_all else outage_line(sources, now)
+        outage.show(self.ops.machine.line() or failing)
         outage.display = bool(outage.left)
+
+    @property
+    def _tells_all(self) -> bool:
+        """Whether it is about all contexts that are open, not only about the present one."""
+        return self.crumb == "fleet" and self.ops.merged
 
     def _header(self) -> Line:
         ops = self.ops
         spans = [Span(" ▲ vops ", Tone.ACCENT), Span(f" {ops.context_name or 'connecting…'}", Tone.STRONG)]
+        if self._tells_all:
+            spans.append(Span(f" (of {len(ops.together.connections)})", Tone.DIM))
         spans += [Span("  ns ", Tone.DIM), Span(ops.namespace or "all")]
         spans += [Span(f"  {badge}", tone) for badge, tone in ops.badges()]
         way = [screen.crumb for screen in ops.screen_stack if isinstance(screen, OpsScreen) and screen is not self]

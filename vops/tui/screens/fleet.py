@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -11,8 +11,8 @@ from textual.widget import Widget
 from vops.model.resources import Ref
 from vops.model.snapshot import Source
 from vops.render.cells import ordered
-from vops.render.filters import NO_LABELS, Labels, Match, chosen_replicas, chosen_workloads
-from vops.render.fleet_rows import FleetView, ReplicaRow, WorkloadRow
+from vops.render.filters import Match, chosen_replicas, chosen_workloads
+from vops.render.fleet_rows import ReplicaRow, WorkloadRow
 from vops.render.fleet_table import (
     ALL_REPLICA_COLUMNS,
     REPLICA_COLUMNS,
@@ -23,15 +23,17 @@ from vops.render.fleet_table import (
     unread_line,
     workload_cursor_line,
 )
+from vops.render.placed import CONTEXT, WORKLOAD_CONTEXT, context_of
 from vops.render.text import Line, Span, Tone
 from vops.tui.feed import Picture
 from vops.tui.messages import DiagnosisAsked, FixAsked, LogsAsked, ReplicaAsked, WorkloadAsked
 from vops.tui.screens.base import titled
 from vops.tui.screens.listing import LIST_KEYS, ListScreen
+from vops.tui.together import Fleet
 from vops.tui.widgets.bar import Bar
 from vops.tui.widgets.table import Table
 
-_SORTABLE = {column.key: column for column in ALL_REPLICA_COLUMNS}
+_SORTABLE = {column.key: column for column in (CONTEXT, *ALL_REPLICA_COLUMNS)}
 
 
 class FleetScreen(ListScreen[ReplicaRow], inherit_bindings=False):
@@ -39,7 +41,7 @@ class FleetScreen(ListScreen[ReplicaRow], inherit_bindings=False):
 
     crumb = "fleet"
     noun = "Replicas"
-    columns = ALL_REPLICA_COLUMNS
+    columns = (CONTEXT, *ALL_REPLICA_COLUMNS)
     first_sort = "state"
     biggest_first = frozenset({"util", "kv", "running", "waiting", "tokens", "ttft", "restarts", "preemptions"})
     table_id = "replicas"
@@ -73,25 +75,17 @@ class FleetScreen(ListScreen[ReplicaRow], inherit_bindings=False):
     # --- painting ---
 
     def repaint(self, picture: Picture) -> None:
-        view = picture.view
-        every = view.grouped if self._grouped else (*view.replicas, *view.ranks)
-        here = chosen_replicas(every, Match(), self.ops.namespace)
-        rows = chosen_replicas(here, self._match, labels_of=self._labels(picture))
-        self.query_one("#totals", Bar).show(() if view.unread else (Span(" "), *totals_line(here)))
-        self._show_workloads(chosen_workloads(view.workloads, self.ops.namespace))
-        self._show_replicas(ordered(rows, _SORTABLE[self._sort], reverse=self._reverse), of=len(here), view=view)
+        fleet = self.ops.fleet(picture, grouped=self._grouped)
+        here = chosen_replicas(fleet.replicas, Match(), self.ops.namespace)
+        rows = chosen_replicas(here, self._match, labels_of=fleet.labels_of)
+        self.query_one("#totals", Bar).show(() if fleet.unread else (Span(" "), *totals_line(here)))
+        self._show_workloads(chosen_workloads(fleet.workloads, self.ops.namespace))
+        self._show_replicas(ordered(rows, _SORTABLE[self._sort], reverse=self._reverse), here, fleet)
 
     def forget(self) -> None:
         self.query_one("#totals", Bar).show(())
         self._show_workloads(())
         self._show_replicas(())
-
-    def _labels(self, picture: Picture) -> Callable[[ReplicaRow], Labels]:
-        def labels_of(row: ReplicaRow) -> Labels:
-            pod = picture.facts.pods.get((row.namespace, row.pod))  # found out when a filter asks for it
-            return pod.metadata.labels if pod else NO_LABELS
-
-        return labels_of
 
     def _show_workloads(self, rows: Sequence[WorkloadRow]) -> None:
         table = self.workloads
@@ -100,34 +94,36 @@ class FleetScreen(ListScreen[ReplicaRow], inherit_bindings=False):
         truth = self.truth_of(Source.DEPLOYMENTS, Source.STATEFULSETS, Source.AUTOSCALERS, Source.SCALED_OBJECTS)
         titled(table, f"Workloads {len(rows)}", f"{short} short of replicas" if short else "", truth=truth)
         table.styles.height = min(len(rows), 8 if self.size.height >= 34 else 4) + 2
-        table.show(rows)
+        table.show(rows, columns=(WORKLOAD_CONTEXT, *WORKLOAD_COLUMNS) if self.ops.merged else WORKLOAD_COLUMNS)
 
-    def _show_replicas(self, rows: Sequence[ReplicaRow], *, of: int = 0, view: FleetView | None = None) -> None:
-        many = view is not None and not self.ops.namespace and len({row.namespace for row in view.replicas}) > 1
-        filtered = f" of {of} · {self.filter_title}" if self._match.typed else ""
-        counted = "" if view is None or view.unread else f" {len(rows)}{' so far' if view.partial else ''}"
-        folded = len(view.groups) if view is not None and self._grouped else 0
+    def _show_replicas(
+        self, rows: Sequence[ReplicaRow], here: Sequence[ReplicaRow] = (), fleet: Fleet | None = None
+    ) -> None:
+        filtered = f" of {len(here)} · {self.filter_title}" if self._match.typed else ""
+        counted = "" if fleet is None or fleet.unread else f" {len(rows)}{' so far' if fleet.partial else ''}"
+        folded = fleet.folded if fleet is not None else 0
         titled(
             self.replicas,
             f"Replicas{counted}{filtered}",
             f"{folded} groups folded: z unfolds" if folded else "",
             truth=self.truth_of(Source.PODS, Source.METRICS, Source.DCGM, Source.LOGS),
         )
+        many = not self.ops.namespace and len({row.namespace for row in here}) > 1
         usual = ALL_REPLICA_COLUMNS if many else REPLICA_COLUMNS
         self.replicas.show(
             rows,
-            columns=self.ops.columns_of(self.crumb, ALL_REPLICA_COLUMNS, usual),
+            columns=self.ops.columns_of(self.crumb, self.columns, (CONTEXT, *usual) if self.ops.merged else usual),
             sorted_by=(self._sort, self._reverse),
-            wanted=self.ops.picture.widths if self.ops.picture else None,
-            placeholder=self._why_none(of, view),
-            recent=self.ops.picture.recent if self.ops.picture else None,
+            wanted=fleet.widths if fleet else None,
+            placeholder=self._why_none(len(here), fleet),
+            recent=fleet.recent if fleet else None,
         )
 
-    def _why_none(self, unfiltered: int, view: FleetView | None) -> Line:
+    def _why_none(self, unfiltered: int, fleet: Fleet | None) -> Line:
         if self.ops.failure is not None:
             return (Span("not connected: r tries again, c chooses another context", Tone.WARN),)
-        unread = None if view is None else view.unread
-        if view is None or unread is not None:
+        unread = None if fleet is None else fleet.unread
+        if fleet is None or unread is not None:
             return unread_line(unread)
         if unfiltered:
             return (Span(f"none of {unfiltered} replicas matches {self.filter_title}: esc clears the filter"),)
@@ -137,10 +133,10 @@ class FleetScreen(ListScreen[ReplicaRow], inherit_bindings=False):
     def on_table_moved(self, event: Table.Moved) -> None:
         self.tell_cursor()
         if event.table.id == "replicas":
-            visible = self.replicas.visible_rows()
-            self.ops.focus_scrapes({(row.namespace, row.pod) for row in visible})
+            self.ops.focus_scrapes(self.replicas.visible_rows())
 
     def tell_cursor(self) -> None:
+        self._enter()
         told: Line = ()
         if self.focused is self.workloads and (workload := self.workloads.current):
             told = workload_cursor_line(workload)
@@ -167,14 +163,34 @@ class FleetScreen(ListScreen[ReplicaRow], inherit_bindings=False):
     # --- keys ---
 
     @property
-    def subject(self) -> Ref | None:
-        """What a key press is about: the row under the cursor of the focused table, with its uid."""
+    def _row(self) -> ReplicaRow | WorkloadRow | None:
+        """The row under the cursor of the focused table."""
         table: Table[Any] = self.workloads if self.focused is self.workloads else self.replicas
         row: ReplicaRow | WorkloadRow | None = table.current
+        return row
+
+    @property
+    def subject(self) -> Ref | None:
+        """What a key press is about: the row under the cursor, with its uid."""
+        row = self._row
         return row.ref if row else None
+
+    def _enter(self) -> None:
+        """What is asked for from here is asked of the context of the row under the cursor."""
+        if self.is_current:
+            self.ops.enter(context_of(self._row))
+
+    def ask(self, sign: str, text: str = "") -> None:
+        self._enter()
+        super().ask(sign, text)
+
+    def truth_of(self, *sources: Source) -> Line:
+        """Of several contexts the line at the bottom tells it."""
+        return () if self.ops.merged else super().truth_of(*sources)
 
     def _subject(self) -> Ref | None:
         """The subject; says so when there is none."""
+        self._enter()
         found = self.subject
         if found is None:
             self.ops.tell("no row under the cursor")

@@ -33,18 +33,21 @@ class Choice(Option):
 
 
 class PickScreen(ModalScreen[str | None]):
-    """Gives back what was picked or typed; None when left."""
+    """Gives back what was picked or typed; None when left. Of `several`, what was marked, with commas between."""
 
     CSS_PATH = "pick.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Leave", id="pick.leave"),
         Binding("down", "move(1)", "Down", show=False, id="pick.down"),
         Binding("up", "move(-1)", "Up", show=False, id="pick.up"),
+        Binding("tab", "mark", "Mark", show=False, id="pick.mark", tooltip="Mark it, where several may be picked"),
     ]
 
-    def __init__(self, title: str, names: Sequence[tuple[str, str]], current: str) -> None:
+    def __init__(self, title: str, names: Sequence[tuple[str, str]], current: str, *, several: bool = False) -> None:
         super().__init__(id="pick")
-        self._title, self._names, self._current = title, tuple(names), current
+        self._title, self._names, self._several = title, tuple(names), several
+        self._current = current.split(",") if several else [current]
+        self._marked: list[str] = []
 
     def compose(self) -> ComposeResult:
         with Container(id="box"):
@@ -54,7 +57,11 @@ class PickScreen(ModalScreen[str | None]):
             yield options
 
     def on_mount(self) -> None:
-        titled(self.query_one("#box"), self._title, hint="enter picks · esc leaves")
+        titled(
+            self.query_one("#box"),
+            self._title,
+            hint=("tab marks · " if self._several else "") + "enter picks · esc leaves",
+        )
         self._narrow("")
         self.query_one(Input).focus()
 
@@ -62,9 +69,28 @@ class PickScreen(ModalScreen[str | None]):
         options = self.query_one(OptionList)
         options.clear_options()
         fitting = [item for item in self._names if typed.lower() in item[1].lower()][:SHOWN]
-        options.add_options([Choice(value, text, current=value == self._current) for value, text in fitting])
-        chosen = next((index for index, (value, _) in enumerate(fitting) if value == self._current and not typed), 0)
+        options.add_options([Choice(value, text, current=value in self._shown) for value, text in fitting])
+        chosen = next((index for index, (value, _) in enumerate(fitting) if value in self._current and not typed), 0)
         options.highlighted = chosen if fitting else None
+
+    @property
+    def _shown(self) -> Sequence[str]:
+        """What has a dot: what is marked, else what holds now."""
+        return self._marked or self._current
+
+    def action_mark(self) -> None:
+        """Marks what the cursor is on, or takes the mark away."""
+        options = self.query_one(OptionList)
+        place = options.highlighted
+        option = options.get_option_at_index(place) if place is not None else None
+        if not self._several or not isinstance(option, Choice):
+            return
+        if option.value in self._marked:
+            self._marked.remove(option.value)
+        else:
+            self._marked.append(option.value)
+        self._narrow(self.query_one(Input).value)
+        options.highlighted = place
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         options = event.option_list
@@ -86,7 +112,10 @@ class PickScreen(ModalScreen[str | None]):
         self._pick(event.option)
 
     def _pick(self, option: Option) -> None:
-        self.dismiss(option.value if isinstance(option, Choice) else None)
+        if self._marked:
+            self.dismiss(",".join(self._marked))
+        else:
+            self.dismiss(option.value if isinstance(option, Choice) else None)
 
     def on_click(self, event: events.Click) -> None:
         """A click beside the box leaves."""
