@@ -57,7 +57,7 @@ async def test_a_bar_cuts_its_left_side_and_says_so() -> None:
     async with app.run_test(size=(20, 3)) as pilot:
         bar.show((Span("a rather long thing to say"),), (Span("right"),))
         await pilot.pause()
-        assert bar.render_line(0).text == "a rather long …right"
+        assert bar.render_line(0).text == "a rather long… right"
 
 
 async def test_lines_keep_the_readers_place_when_they_change() -> None:
@@ -104,6 +104,25 @@ async def test_a_log_is_followed_unless_the_reader_has_scrolled_up() -> None:
         pane.flush()
         await pilot.pause()
         assert pane.is_vertical_scroll_end
+
+
+async def test_a_log_is_still_followed_when_the_terminal_shrinks() -> None:
+    app = WidgetApp(pane := LogPane())
+    async with app.run_test(size=(60, 20)) as pilot:
+        pane.feed(f"line {number}" for number in range(100))
+        pane.flush()
+        await pilot.pause()
+        await pilot.resize_terminal(60, 8)
+        await pilot.pause()
+        assert pane.is_vertical_scroll_end
+
+
+async def test_a_line_that_goes_on_ends_in_an_ellipsis() -> None:
+    app = WidgetApp(lines := Lines(wrap=False))
+    async with app.run_test(size=(20, 5)) as pilot:
+        lines.show([(Span("x" * 40),), (Span("y" * 20),)])
+        await pilot.pause()
+        assert [lines.render_line(y).text.rstrip() for y in (0, 1)] == ["x" * 19 + "…", "y" * 20]
 
 
 async def test_no_text_is_lost_behind_the_scroll_bar() -> None:

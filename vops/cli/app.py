@@ -60,7 +60,7 @@ def _print_version(asked: bool) -> None:
 @app.callback(invoke_without_command=True)
 def root(
     context: typer.Context,
-    kube_context: Annotated[str | None, typer.Option("--context", help="kubeconfig context; for the screen several, a,b")] = None,
+    kube_context: Annotated[str | None, typer.Option("--context", help="kubeconfig context (screen: a,b)")] = None,
     namespace: Annotated[str | None, typer.Option("--namespace", "-n", help="namespace to look at")] = None,
     all_namespaces: Annotated[bool, typer.Option("--all-namespaces", "-A", help="look at all namespaces")] = False,
     kubeconfig: Annotated[str | None, typer.Option(help="path of a kubeconfig file")] = None,

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import ClassVar
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.geometry import Size
@@ -36,6 +37,7 @@ class LogPane(Lines):
         self._texts: deque[str] = deque(maxlen=kept)
         self._drawn: dict[int, Line] = {}
         self._first = 0
+        self._at_end = True
         self._arrived = 0
         self._widest = 0
         self._title, self._note = "log", ""
@@ -81,6 +83,16 @@ class LogPane(Lines):
         self._view.rebuild(())
         self._resized()
         self.scroll_home(animate=False)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        self._at_end = self.is_vertical_scroll_end
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Who followed the log before the terminal changed follows it still."""
+        super().on_resize(event)
+        if self._at_end:
+            self.scroll_end(animate=False, immediate=True, force=True)
 
     def flush(self) -> None:
         """Shows what has arrived; stays at the end if it was there."""
