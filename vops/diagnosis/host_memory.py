@@ -133,7 +133,7 @@ def _node_events(replica: Replica) -> tuple[Event, ...]:
         item
         for item in told
         if item.involved_object.kind == "Node" and item.involved_object.name == name and _near(replica, item)
-        if _may_be_ours(item.message)
+        if may_be_ours(item.message)
     )
 
 
@@ -144,7 +144,8 @@ def _near(replica: Replica, event: Event) -> bool:
     return abs(death.finished_at - seen) <= _WINDOW
 
 
-def _may_be_ours(message: str) -> bool:
+def may_be_ours(message: str) -> bool:
+    """Whether the process that the kernel killed may be one of a server: its name, or none, is told."""
     victim = _VICTIM.search(message)
     name = (victim["name"] or victim["killed"] or "").lower() if victim else ""
     return not name or name.startswith(_OURS)

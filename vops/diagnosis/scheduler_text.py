@@ -150,6 +150,9 @@ _OTHERS = lazy_pattern(
     r"|(?P<cards>\d{1,7}) nodes? (?:Card|Allocated|Node|Numa|Exclusive)\w{4,40}"
 )
 _ABSENT = lazy_pattern(r"[Nn]o node in the .{1,80} node-pool has [\w./-]{1,120} resources")
+_BLOCKED, _GATED = "non-empty scheduling gates", "in its spec"
+"""What the API server says of a pod with gates before the scheduler has seen it."""
+
 _CONSOLE = "Cannot schedule pods: "
 """How the console of Google Cloud begins one of the scheduler's reasons; it cuts `nvidia.com/gpu` at the dot."""
 
@@ -161,7 +164,7 @@ def scheduler_text(message: str) -> SchedulerText:
     """A PodScheduled message or a FailedScheduling event taken apart; never raises."""
     text = " ".join(message[:_LONGEST].split())
     cut = text.endswith(_CUT)
-    gates = text.partition("waiting for scheduling gates: ")[2]
+    gates = text.partition("waiting for scheduling gates: ")[2] or (_GATED if _BLOCKED in text else "")
     head = _HEAD.search(text)
     if head is None:
         nodes = 0 if text.startswith("no nodes available") else None

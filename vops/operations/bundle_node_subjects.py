@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import msgspec
+
 from vops.diagnosis.demands import amounts, is_gpu
 from vops.diagnosis.facts import STAND_IN
 from vops.diagnosis.gpu_nodes import gpu_resources, gpu_sign
@@ -26,6 +28,7 @@ from vops.model.resources import (
     PodStatus,
     Requirements,
     Running,
+    Terminated,
 )
 
 _GPU = "nvidia.com/gpu"
@@ -98,6 +101,15 @@ def waiting_for_gpus(resource: str, name: str = "pod") -> Pod:
         spec=PodSpec(containers=(container,)),
         status=PodStatus(phase="Pending", conditions=(Condition("PodScheduled", "False"),)),
     )
+
+
+def killed_on(node: str) -> Pod:
+    """A pod of whose processes the kernel of a node killed one."""
+    pod = serving_on(node)
+    status = pod.status.container_statuses[0]
+    ended = ContainerState(terminated=Terminated(exit_code=137, reason="OOMKilled"))
+    statuses = (msgspec.structs.replace(status, ready=False, last_state=ended, restart_count=1),)
+    return msgspec.structs.replace(pod, status=msgspec.structs.replace(pod.status, container_statuses=statuses))
 
 
 def serving_on(node: str, namespace: str = "", source: str = "its node") -> Pod:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from vops.diagnosis.facts import STAND_IN
+from vops.diagnosis.host_memory import may_be_ours
 from vops.diagnosis.scheduler_text import by_scheduler
 from vops.model.patterns import lazy_pattern
 from vops.model.resources import (
@@ -43,7 +44,7 @@ from vops.model.resources import (
 )
 from vops.model.scaling import HorizontalPodAutoscaler, HpaStatus, ScaledObject, ScaledObjectStatus
 from vops.model.storage import ClaimSpec, ClaimStatus, PersistentVolumeClaim
-from vops.operations.bundle_node_subjects import CHECK_EVENTS, DISK_EVENTS, serving_on, waiting_for_gpus
+from vops.operations.bundle_node_subjects import CHECK_EVENTS, DISK_EVENTS, killed_on, serving_on, waiting_for_gpus
 
 UNNAMED = "pod"
 """What a pod is called that its events do not name."""
@@ -59,6 +60,10 @@ _ENDED = (
     "NodeShutdown",
     "Terminated",
 )
+_DISRUPTED = {"Preempted": "PreemptionByScheduler", "TaintManagerEviction": "DeletionByTaintManager"}
+_LIVES = ("Pulling", "Pulled", "Created", "Started")
+"""What is told of a pod that is there again under its name, whatever became of the one before."""
+
 _NO_NODE = (
     "FailedScheduling",
     "Unschedulable",
@@ -114,7 +119,8 @@ def objects_of(events: Iterable[Event], source: str) -> list[Found]:
 
 
 def _pod(meta: Meta, events: Sequence[Event]) -> list[Found]:
-    ended = next((item for item in reversed(events) if _has_ended(item)), None)
+    last = next((item for item in reversed(events) if _has_ended(item) or item.reason in _LIVES), None)
+    ended = last if last is not None and _has_ended(last) else None
     node = next((match[1] for item in events if (match := _NODE.match(item.message))), "")
     waits = not node and all(item.reason in _NO_NODE or by_scheduler(item) for item in events)
     name = _container_name(events)
@@ -133,7 +139,7 @@ def _pod(meta: Meta, events: Sequence[Event]) -> list[Found]:
         spec=PodSpec(containers=(container,), node_name="" if waits else node or "unknown"),
         status=PodStatus(
             phase="Failed" if ended is not None else "Pending" if waits or status is None else "Running",
-            reason=ended.reason if ended is not None and ended.reason != "Preempted" else "",
+            reason=ended.reason if ended is not None and ended.reason not in _DISRUPTED else "",
             message=ended.message if ended is not None else "",
             conditions=(Condition("PodScheduled", "False" if waits else "True"), *_disruption(ended)),
             container_statuses=(status,) if status is not None else (),
@@ -144,15 +150,17 @@ def _pod(meta: Meta, events: Sequence[Event]) -> list[Found]:
 
 def _disruption(ended: Event | None) -> tuple[Condition, ...]:
     """The condition that tells of a preemption, which a pod has in place of a reason."""
-    if ended is None or ended.reason != "Preempted":
+    if ended is None or ended.reason not in _DISRUPTED:
         return ()
-    return (Condition("DisruptionTarget", "True", "PreemptionByScheduler", ended.message),)
+    return (Condition("DisruptionTarget", "True", _DISRUPTED[ended.reason], ended.message),)
 
 
 _PROBE = Probe(http_get=HttpGet(path="/health", port=8000))
 
 
 def _has_ended(event: Event) -> bool:
+    if event.reason == "TaintManagerEviction":
+        return event.message.startswith("Marking for deletion")
     return event.reason in _ENDED or event.reason.startswith("OutOf")
 
 
@@ -178,7 +186,8 @@ def _container_status(name: str, events: Sequence[Event]) -> ContainerStatus:
         state = ContainerState(running=Running(started_at=started))
     restarts = max((item.times for item in events if _ends_again(item)), default=0)
     before = ContainerState(terminated=_death(events)) if restarts else ContainerState()
-    return ContainerStatus(name=name, state=state, last_state=before, restart_count=restarts)
+    served = bool(told) and told[-1][0].reason == "NodeNotReady"
+    return ContainerStatus(name=name, ready=served, state=state, last_state=before, restart_count=restarts)
 
 
 def _ends_again(event: Event) -> bool:
@@ -196,7 +205,7 @@ def _death(events: Sequence[Event]) -> Terminated:
 def _state(event: Event) -> ContainerState | None:
     """The state of a container right after an event about it; None for one that does not tell."""
     text = event.message
-    if event.reason in ("Started", "Unhealthy", "Killing"):
+    if event.reason in ("Started", "Unhealthy", "Killing", "NodeNotReady"):
         return ContainerState(running=Running(started_at=event.last_seen if event.reason == "Started" else None))
     if event.reason == "BackOff":
         pulls = "pulling image" in text
@@ -319,6 +328,8 @@ def _node(meta: Meta, events: Sequence[Event]) -> list[Found]:
     if events[-1].reason == "NodeNotReady":
         node = Node(meta, status=NodeStatus(conditions=(Condition("Ready", "Unknown", "NodeNotReady"),)))
         return [("Node", node), ("Pod", serving_on(meta.name))]
+    if any(item.reason in ("SystemOOM", "OOMKilling") and may_be_ours(item.message) for item in events):
+        return [("Pod", killed_on(meta.name))]
     troubled = any(item.reason in DISK_EVENTS + CHECK_EVENTS for item in events)
     return [("Pod", waiting_for_gpus("nvidia.com/gpu"))] if troubled else []
 

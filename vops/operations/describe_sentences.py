@@ -162,7 +162,8 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
     )
 )
 _OF_A_LOG = lazy_pattern(
-    r"^(?:\(\w|\[?\d{4}-\d\d-\d\d[T ][^\[\n]{0,40}(?:INFO|WARN|ERROR|DEBUG|\]|\t)|(?:INFO|WARNING|ERROR|DEBUG)\b"
+    r"^(?:\([A-Za-z][\w ]{0,40}(?:pid|ip|rank)=|\[?\d{4}-\d\d-\d\d[T "
+    r"][^\[\n]{0,40}(?:INFO|WARN|ERROR|DEBUG|\]|\t)|(?:INFO|WARNING|ERROR|DEBUG)\b"
     r"|[IWEF]\d{4} )|Traceback \(most recent",
     re.MULTILINE,
 )

@@ -107,6 +107,21 @@ PASTED = {
         "admission-denied",
     ),
     "a console's words": ("Unschedulable: Cannot schedule pods: Insufficient cpu.", "cpu-memory-short"),
+    "a taint that ends a pod": (
+        "3m   Normal   TaintManagerEviction   pod/vllm-0   Marking for deletion Pod ml/vllm-0",
+        "node-lost",
+    ),
+    "a node that is lost": ("3m   Warning   NodeNotReady   pod/vllm-0   Node is not ready", "node-lost"),
+    "a node without memory": (
+        "  Warning  SystemOOM  4m  kubelet  System OOM encountered, victim process: VLLM::EngineCor, pid: 48213",
+        "node-oom",
+    ),
+    "no room for a volume": ("0/3 nodes are available: 3 node(s) exceed max volume count.", "cpu-memory-short"),
+    "gates": (
+        "- lastTransitionTime: '2026-10-01T10:00:00Z'\n  type: PodScheduled\n  status: 'False'\n"
+        "  reason: SchedulingGated\n  message: Scheduling is blocked due to non-empty scheduling gates\n",
+        "scheduling-gated",
+    ),
     "a quoted sentence": (f"> {SCHEDULER}", "gpu"),
     "the kubelet's sentence": (PULL, "image-not-found"),
     "a controller's sentence": (f"Error creating: {REFUSED}", "resource-quota"),
@@ -176,3 +191,16 @@ def test_records_of_a_log_store_are_a_log_in_order(tmp_path: Path) -> None:
     (tmp_path / "export.json").write_text(json.dumps(records))
     reports, problems = diagnose_bundle([tmp_path], None)
     assert (first(reports), problems) == ("no-cuda-visible", [])
+
+
+def test_a_pod_that_is_there_again_has_not_ended() -> None:
+    evicted = "3h  Normal  TaintManagerEviction  pod/vllm-0  Marking for deletion Pod ml/vllm-0\n"
+    again = "9m  Normal  Started  pod/vllm-0  Started container vllm\n"
+    reports, _ = diagnose_bundle([], (evicted + again).encode())
+    assert not reports[0].findings
+
+
+def test_the_kernel_of_a_node_may_have_killed_somebody_else() -> None:
+    text = "  Warning  SystemOOM  4m  kubelet  System OOM encountered, victim process: java, pid: 48213"
+    reports, _ = diagnose_bundle([], text.encode())
+    assert not reports

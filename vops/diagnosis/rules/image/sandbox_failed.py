@@ -24,7 +24,7 @@ from vops.diagnosis.states import ReplicaState
 from vops.diagnosis.wordings import Reading, read, wording
 from vops.model.text import one_line
 
-_REASONS = ("FailedCreatePodSandBox", "NetworkNotReady")
+_REASONS = ("FailedCreatePodSandBox", "NetworkNotReady", "FailedKillPod")
 _LONGEST = 140
 _OF_DISKS = "no space left on device"
 _SAYS = (
@@ -73,7 +73,7 @@ _SAYS = (
 @rule(cause="sandbox-failed", branch=Branch.START, order=12)
 def sandbox_failed(replica: Replica) -> Verdict | None:
     event = stuck_at(replica, _REASONS) if replica.state is ReplicaState.CREATING else None
-    if event is None:
+    if event is None or (event.reason == "FailedKillPod" and "PodSandbox" not in event.message):
         return None
     node = replica.pod.spec.node_name or "the node"
     other = Reading(one_line(gist(event.message), _LONGEST), f"See the kubelet's log on {node}: journalctl -u kubelet.")

@@ -143,17 +143,18 @@ def said_gpu_request_too_large(replica: Replica) -> Verdict | None:
 @rule(cause="cpu-memory-short", branch=Branch.SCHEDULE, order=30)
 def said_cpu_memory_short(replica: Replica) -> Verdict | None:
     found = [item for item in _of(replica, Obstacle.RESOURCE) if not is_gpu(item.resource)]
-    full = _of(replica, Obstacle.PODS)
+    full = [item for kind in (Obstacle.PODS, Obstacle.VOLUME) for item in _of(replica, kind) if _is_full(item)]
     if not found and not full:
         return None
     lacks = ", ".join(dict.fromkeys(item.resource for item in found))
+    unit = "volume" if any(item.obstacle is Obstacle.VOLUME for item in full) else "pod"
     step = f"Lower the request for {lacks} to what a node has free, or use a bigger node."
     if not lacks:
-        step = "Move small pods away, or use a node that takes more pods."
+        step = f"Move small pods away, or use a node that takes more {unit}s."
     asks = ", ".join(f"{name} {amount.normalize():f}" for name, amount in replica.placement.wanted.items())
     return _verdict(
         replica,
-        f"{replica.name} does not fit: too little {lacks or 'room for one more pod'} on {_nodes([*found, *full])}"
+        f"{replica.name} does not fit: too little {lacks or f'room for one more {unit}'} on {_nodes([*found, *full])}"
         + (f" (it asks for {asks})" if asks else ""),
         remedies.by_steps(
             replica,
@@ -201,6 +202,11 @@ def said_spread_or_affinity(replica: Replica) -> Verdict | None:
             ),
         ),
     )
+
+
+def _is_full(reason: Reason) -> bool:
+    """Whether a node takes no more pods, or no more volumes."""
+    return reason.obstacle is Obstacle.PODS or "max volume count" in reason.text
 
 
 def _of(replica: Replica, obstacle: Obstacle) -> tuple[Reason, ...]:

@@ -114,7 +114,7 @@ _SAYS = (
         "The PersistentVolume points at a disk that the cloud does not have: restore it, or bind another volume.",
     ),
     wording(
-        r"same (?:availability )?zone|different zone|zone mismatch",
+        r"same (?:availability )?zone|different zone|zone mismatch|not in (?:the )?zone\b",
         "the disk is in another zone than {node}",
         "Let the pod run in the disk's zone (nodeSelector topology.kubernetes.io/zone), or use a regional disk.",
     ),
