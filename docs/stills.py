@@ -102,11 +102,12 @@ class StillObserver:
         return Cost(7, 2.0)
 
 
-def opener_of(lab: Lab) -> Opener:
-    """Opens sessions on `lab` that live in its time."""
+def opener_of(*labs: Lab) -> Opener:
+    """Opens sessions on labs that live in their time; on the one that the settings name where there are several."""
 
     @asynccontextmanager
     async def opened(settings: Settings) -> AsyncIterator[Session]:
+        lab = next((item for item in labs if item.scenario == settings.lab), labs[0])
         cluster = KubeCluster.at(lab.url, lab.token, context="lab", namespace="inference", readonly=settings.readonly)
         engine = VllmEngine(cluster.proxy, now=lab.clock.now)
         try:

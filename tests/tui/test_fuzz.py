@@ -11,6 +11,7 @@ import os
 import random
 import time
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,19 @@ async def press_something(chance: random.Random, pilot: Pilot[None]) -> str:
     return key
 
 
-async def play(app: VopsApp, lab: Lab, chance: random.Random, ends: float) -> int:
+async def go_on(labs: Sequence[Lab], chance: random.Random, seconds: float) -> None:
+    """Lets the time of all labs pass; now and then the API server of one is away for some of it."""
+    struck = chance.choice(labs) if chance.random() < 0.02 else None
+    if struck is not None:
+        await struck.server.outage()
+    await labs[0].advance(seconds)
+    for lab in labs[1:]:
+        lab.world.run_until(lab.clock.time())
+    if struck is not None:
+        await struck.server.start()
+
+
+async def play(app: VopsApp, labs: Sequence[Lab], chance: random.Random, ends: float) -> int:
     """Plays until `ends`; how many things it did."""
     done, last = 0, deque[str](maxlen=30)
     async with app.run_test(size=(120, 34)) as pilot:
@@ -93,7 +106,7 @@ async def play(app: VopsApp, lab: Lab, chance: random.Random, ends: float) -> in
             except TimeoutError as error:
                 raise AssertionError(f"frozen, seed {SEED}: {list(last)}") from error
             done += 1
-            await lab.advance(chance.choice((0.1, 0.5, 2.0)))
+            await go_on(labs, chance, chance.choice((0.1, 0.5, 2.0)))
             if done % 40 == 0 and app.session is not None:
                 await disturb(chance, app.session)
             assert app.is_running, f"it ended, seed {SEED}: {list(last)}"
@@ -106,14 +119,16 @@ async def test_fuzzed_keys_and_sizes_on_a_changing_lab(monkeypatch: pytest.Monke
     monkeypatch.setattr(VopsApp, "action_leave", lambda self: None)
     ends, done = time.monotonic() + SECONDS, 0
     while time.monotonic() < ends:
-        scenario = chance.choice(sorted(discover()))
-        lab = await Lab.start(scenario, clock=LabClock())
+        scenarios = chance.sample(sorted(discover()), chance.choice((1, 1, 2)))
+        clock = LabClock()
+        labs = [await Lab.start(scenario, clock=clock) for scenario in scenarios]
         try:
-            settings = Settings(lab=scenario, state_dir=str(tmp_path))
-            app = VopsApp(settings=settings, opener=opener_of(lab))
+            settings = Settings(lab=",".join(scenarios), state_dir=str(tmp_path))
+            app = VopsApp(settings=settings, opener=opener_of(*labs))
             round_ends = min(ends, time.monotonic() + 60)
-            done += await play(app, lab, chance, round_ends)
+            done += await play(app, labs, chance, round_ends)
         finally:
-            await lab.stop()
-        print(f"{scenario}: {done} in all, seed {SEED}")  # noqa: T201 - how far the long run is
+            for lab in labs:
+                await lab.stop()
+        print(f"{scenarios}: {done} in all, seed {SEED}")  # noqa: T201 - how far the long run is
     assert done > SECONDS  # something was pressed every second, or a screen was stuck
