@@ -210,3 +210,22 @@ async def test_what_is_left_paused_is_told_and_let_go_on_by_the_runs_name(bench:
     notes = bench.lab.store.get("apps/v1", "Deployment", NAMESPACE, NAME)["metadata"]["annotations"]
     assert not [key for key in notes if "paused" in key or "flux" in key]
     assert (await bench.run("undo", "20200101-000000-c0ffee", "--yes")).code == 2
+
+
+ASK = "  - {id: how, kind: ask, title: Say how long, say: How long?, type: duration}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("--yes",), 7, "add --set how="),
+        (("--yes", "--set", "how=soon"), 2, "'soon' is not a duration"),
+        (("--yes", "--set", "who=me"), 2, "it asks for: how"),
+        (("--yes", "--set", "how=5m"), 0, "the answer is 300"),
+    ],
+)
+async def test_what_a_step_asks_for_is_given_before_the_run(
+    bench: Bench, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    done = await bench.run("run", bench.runbook(ASK), *arguments)
+    assert (done.code, words in done.err, bench.seconds) == (code, True, 0 if code else 1), done.err

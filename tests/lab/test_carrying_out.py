@@ -19,8 +19,9 @@ from vops.lab.world import Lab
 from vops.model.snapshot import ClusterSnapshot
 from vops.planning.events import StepState
 from vops.planning.plan import Identity, Plan
+from vops.runbooks.host import Host, Outcome
 from vops.runbooks.planner import World
-from vops.runbooks.runner import Host, Outcome, execute
+from vops.runbooks.runner import execute
 
 TARGET = deployment("llama3-8b")
 DEADLINE = """\

@@ -24,10 +24,11 @@ from vops.render.text import plain
 from vops.runbooks.params import Param
 from vops.settings import Settings
 from vops.tui.app import VopsApp
+from vops.tui.messages import RunAgreed
 from vops.tui.running import Run
 from vops.tui.screens.confirm import ConfirmScreen
 from vops.tui.screens.fleet import FleetScreen
-from vops.tui.screens.params import ParamsScreen
+from vops.tui.screens.params import AnswerScreen, ParamsScreen
 from vops.tui.screens.past_run import PastRunScreen, UndoScreen
 from vops.tui.screens.run import RunScreen
 from vops.tui.screens.runbook import RunbookScreen
@@ -299,3 +300,23 @@ async def test_what_a_run_has_left_paused_is_told_at_the_start(monkeypatch: pyte
         await painted(pilot)
         await until(pilot, lambda: bool(told))
     assert [f"vops undo {RUN}" in text for text in told] == [True]
+
+
+async def test_what_a_run_asks_for_is_typed_into_a_form(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    answers: list[str] = []
+
+    async def run_plan(*_: Any, answer: Any, **__: Any) -> RunResult:
+        wants = {"type": "int", "help": "How many?", "max": 5}
+        answers.append(await answer(Question(Gate.INSTRUCT, "Say how many", "How many?", step="how", wants=wants)))
+        return RunResult(RUN, Ending.APPLIED)
+
+    monkeypatch.setattr("vops.operations.run.run_plan", run_plan)
+    app = app_with(tmp_path)
+    async with app.run_test(size=(120, 34)) as pilot:
+        await painted(pilot)
+        app.post_message(RunAgreed(builders.toleration_plan()))
+        await until(pilot, lambda: isinstance(app.screen, AnswerScreen))
+        await pilot.press("9", "enter")
+        await until(pilot, lambda: "9 is more than 5" in screen_text(app))
+        await pilot.press("backspace", "3", "enter")
+        await until(pilot, lambda: answers == ["3"])

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -19,6 +19,7 @@ from vops.cli.options import Globals
 from vops.errors import ApprovalNeeded, UsageError
 
 if TYPE_CHECKING:
+    from vops.operations.answers import Answer
     from vops.operations.run import RunResult
     from vops.operations.runs import PastRun
     from vops.operations.session import Session
@@ -66,6 +67,8 @@ class Terms:
     confirmed: Mapping[str, str] = field(default_factory=dict)
     reports: Mapping[Path, str] = field(default_factory=dict)
     pause_gitops: bool = False
+    answers: Mapping[str, str] = field(default_factory=dict)
+    """Of `--set STEP=VALUE`."""
 
 
 async def carry_out(session: Session, plan: Plan, options: Globals, terms: Terms, *, from_file: bool = False) -> None:
@@ -74,7 +77,8 @@ async def carry_out(session: Session, plan: Plan, options: Globals, terms: Terms
 
     with _reported_when_interrupted(session, plan, terms):
         approve, progress = _approve(terms), _progress(options)
-        result = await run_plan(session, plan, approve=approve, progress=progress, from_file=from_file)
+        answering: Any = {"answers": terms.answers, "answer": _answer()}
+        result = await run_plan(session, plan, approve=approve, progress=progress, from_file=from_file, **answering)
     _conclude(plan, result, terms)
 
 
@@ -83,7 +87,8 @@ async def go_on(session: Session, run: PastRun, options: Globals, terms: Terms) 
     from vops.operations.run import resume_run
 
     with _reported_when_interrupted(session, run.plan, terms):
-        result = await resume_run(session, run, approve=_approve(terms), progress=_progress(options))
+        answering: Any = {"answers": terms.answers, "answer": _answer()}
+        result = await resume_run(session, run, approve=_approve(terms), progress=_progress(options), **answering)
     _conclude(run.plan, result, terms)
 
 
@@ -135,13 +140,42 @@ async def _agreed(question: Question, terms: Terms) -> bool:
     name = question.target.name if question.target else ""
     if question.gate is Gate.TYPE_NAME and terms.confirmed.get("target") == name:
         return True
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not _someone_there():
         raise ApprovalNeeded(f"{question.title}\n{question.text}".strip(), hint=_way(question.gate, name))
     narrate(question.text)
     if question.gate is Gate.TYPE_NAME:
         typed: str = await asyncio.to_thread(typer.prompt, f"{question.title}: type {name} to go on", err=True)
         return typed.strip() == name
     return await asyncio.to_thread(typer.confirm, question.title, default=False, err=True)
+
+
+def _answer() -> Answer | None:
+    """Asks at the terminal, again until it is an answer; None without one."""
+    if not _someone_there():
+        return None
+
+    async def answer(question: Question) -> str:
+        import msgspec
+
+        from vops.runbooks.params import Param, bind
+
+        param = msgspec.convert(question.wants, Param)
+        narrate(question.text)
+        while True:
+            default = None if param.default is None else str(param.default)
+            text = await asyncio.to_thread(typer.prompt, question.title, default=default, err=True)
+            try:
+                bind({question.step: param}, {question.step: str(text)})
+            except UsageError as error:
+                narrate(error.message)
+                continue
+            return str(text)
+
+    return answer
+
+
+def _someone_there() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _way(gate: Gate, name: str) -> str:

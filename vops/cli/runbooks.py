@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vops.cli.options import Globals
-from vops.cli.runs import CONFIRM, PAUSE, REPORT
+from vops.cli.runs import CONFIRM, PAUSE, REPORT, SET
 
 if TYPE_CHECKING:
     from vops.cli.carrying import Terms
@@ -36,6 +36,7 @@ def run(
     confirm: Annotated[list[str] | None, CONFIRM] = None,
     report: Annotated[list[str] | None, REPORT] = None,
     pause_gitops: Annotated[bool, PAUSE] = False,
+    answer: Annotated[list[str] | None, SET] = None,
 ) -> None:
     from vops.cli.carrying import Terms, parameters
     from vops.cli.output import chosen
@@ -45,7 +46,7 @@ def run(
     options: Globals = context.obj
     output = chosen(options.output, ("text", "json", "yaml"))
     only_plan = dry_run or plan_out is not None or output == "yaml"
-    terms = Terms(yes, parameters(confirm or []), reports(report or []), pause_gitops)
+    terms = Terms(yes, parameters(confirm or []), reports(report or []), pause_gitops, parameters(answer or []))
     values = parameters(parameter or [])
     run_to_end(_run(options, runbook, values, terms, output, plan_out, only_plan=only_plan, detailed=detailed_exitcode))
 

@@ -21,6 +21,7 @@ RUN = typer.Argument(metavar="RUN", help="a run's id, or its beginning; vops run
 YES = typer.Option("--yes", "-y", help="agree without being asked")
 CONFIRM = typer.Option("--confirm", metavar="NAME=VALUE", help="what would have to be typed, such as target=NAME")
 PAUSE = typer.Option("--pause-gitops", help="pause Argo CD or Flux meanwhile, and let it go on at the end")
+SET = typer.Option("--set", metavar="STEP=VALUE", help="the answer to a step that asks for a value")
 REPORT = typer.Option("--report", metavar="FORMAT=FILE", help=REPORT_HELP)
 
 group = typer.Typer(help="The runs of this machine. -o text|json", invoke_without_command=True)
@@ -39,12 +40,13 @@ def apply(
     yes: Annotated[bool, YES] = False,
     confirm: Annotated[list[str] | None, CONFIRM] = None,
     report: Annotated[list[str] | None, REPORT] = None,
+    answer: Annotated[list[str] | None, SET] = None,
 ) -> None:
     from vops.cli.carrying import carry_out, show_plan
     from vops.operations.apply import read_plan
 
     options: Globals = context.obj
-    terms = _terms(yes, confirm, report)
+    terms = _terms(yes, confirm, report, answer)
     read = read_plan(plan_in)
 
     async def work(session: Session) -> None:
@@ -65,11 +67,12 @@ def resume(
     yes: Annotated[bool, YES] = False,
     confirm: Annotated[list[str] | None, CONFIRM] = None,
     report: Annotated[list[str] | None, REPORT] = None,
+    answer: Annotated[list[str] | None, SET] = None,
 ) -> None:
     from vops.cli.carrying import go_on, show_plan
 
     options: Globals = context.obj
-    terms = _terms(yes, confirm, report)
+    terms = _terms(yes, confirm, report, answer)
     known = _known(options, run)
 
     async def work(session: Session) -> None:
@@ -211,11 +214,11 @@ async def _plan_undo(session: Session, known: PastRun | None, run: str) -> Plan:
     return await plan_undo(session, found)
 
 
-def _terms(yes: bool, confirm: list[str] | None, report: list[str] | None) -> Terms:
+def _terms(yes: bool, confirm: list[str] | None, report: list[str] | None, answers: list[str] | None = None) -> Terms:
     from vops.cli.carrying import Terms, parameters
     from vops.cli.reporting import reports
 
-    return Terms(yes, parameters(confirm or []), reports(report or []))
+    return Terms(yes, parameters(confirm or []), reports(report or []), answers=parameters(answers or []))
 
 
 def _in_session(options: Globals, work: Callable[[Session], Coroutine[Any, Any, None]]) -> None:

@@ -19,6 +19,7 @@ from vops.errors import ApprovalNeeded, Forbidden, NotFound, PlanStale, Refused,
 from vops.library import read_runbook_file
 from vops.model.resources import NAMESPACES, Ref
 from vops.model.snapshot import ClusterSnapshot
+from vops.operations.answers import Answer, check_answers
 from vops.operations.asking import answer
 from vops.operations.dry_runs import tried
 from vops.operations.impact import with_impact
@@ -38,9 +39,10 @@ from vops.planning.guards import Permission, permission_guard, permissions_for
 from vops.planning.patches import Document
 from vops.planning.plan import Gate, Identity, Plan
 from vops.runbooks.asks import Unanswered
+from vops.runbooks.host import Host, Outcome
 from vops.runbooks.kinds import Result, Unread, Verdict, discover
 from vops.runbooks.planner import World, bound_params, make_plan, references
-from vops.runbooks.runner import Host, Outcome, execute
+from vops.runbooks.runner import execute
 from vops.runbooks.script import Script, load_script
 
 
@@ -116,18 +118,22 @@ async def run_plan(
     progress: Progress = lambda event: None,
     timeout_s: float | None = None,
     from_file: bool = False,
+    answers: Mapping[str, str] | None = None,
+    answer: Answer | None = None,
 ) -> RunResult:
     """Carries out a plan, once; one `from_file` once on all machines that may have the file.
 
     What keeps it from starting is raised: Refused (read-only, a guard, another cluster), PlanStale (expired, applied
     before), ApprovalNeeded, LockHeld. What happens afterwards is in the result, whose `raise_for_outcome` raises it.
-    `approve` is asked once for all changes, and for every step with a gate of its own.
+    `approve` is asked once for all changes, and for every step with a gate of its own; `answer` for values that
+    `answers` does not have.
     """
     await _check_startable(session, plan)
     if plan.nothing_to_do:
         return RunResult("", Ending.NOTHING)
+    check_answers(plan, answers or {}, can_ask=answer is not None)
     await _agree(plan, approve)
-    run = _Run(session, plan, plan.run_id, approve, progress, timeout_s)
+    run = _Run(session, plan, plan.run_id, approve, progress, timeout_s, answers or {}, answer)
     async with locked(session.cluster, session.clock, plan.locks, run.id, run.warn) as still_mine:
         state = session.settings.state_path
         if from_file:
@@ -145,6 +151,8 @@ async def resume_run(
     approve: Approve,
     progress: Progress = lambda event: None,
     timeout_s: float | None = None,
+    answers: Mapping[str, str] | None = None,
+    answer: Answer | None = None,
 ) -> RunResult:
     """Goes on with a run that was interrupted, ran out of time or met a failure, from what is there now.
 
@@ -154,10 +162,11 @@ async def resume_run(
     """
     run.check_resumable()
     await _check_place(session, run.plan)
+    check_answers(run.plan, answers or {}, can_ask=answer is not None, done=run.finished)
     if run.is_fetched:
         await _agree(await retold(session, run.plan), approve, diffs=True)
         fetched_mark(run.path).unlink()
-    going = _Run(session, run.plan, run.id, approve, progress, timeout_s)
+    going = _Run(session, run.plan, run.id, approve, progress, timeout_s, answers or {}, answer)
     lock = locked(session.cluster, session.clock, run.plan.locks, run.id, going.warn, patient=True)
     async with lock as still_mine:
         with Journal.reopened(run.path, session.clock) as journal:
@@ -175,6 +184,8 @@ class _Run:
     approve: Approve
     progress: Progress
     timeout_s: float | None
+    answers: Mapping[str, str]
+    answer: Answer | None
 
     async def carry_out(
         self, journal: Journal, still_mine: Callable[[], None], done: Mapping[str, StepRecord] | None = None
@@ -199,6 +210,8 @@ class _Run:
             keep=journal.keep,
             timeout_s=self.timeout_s,
             checkpoint=copy.write,
+            answers=self.answers,
+            answer=self.answer,
             notify=self.session.notifier.send if self.session.notifier else None,
         )
         try:

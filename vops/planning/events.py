@@ -49,13 +49,17 @@ class StepRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Question(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a person has to agree to, or to do: `gate` says which (only `confirm` may be answered by `--yes`)."""
+    """What a person has to agree to, or to do: `gate` says which (only `confirm` may be answered by `--yes`).
+
+    `wants` says what an answer has to be, in the keys of a runbook's parameter, where a value is asked for.
+    """
 
     gate: Gate
     title: str
     text: str = ""
     target: Ref | None = None
     step: str = ""
+    wants: Document = msgspec.field(default_factory=dict)
 
 
 Approve = Callable[[Question], Awaitable[bool]]

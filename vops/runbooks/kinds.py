@@ -11,7 +11,8 @@ later steps may read, by name and CEL type) and one function, which tells what i
 Further it may have LATE (a look that may also be taken while the plan is carried out, since it needs nothing of the
 view), FOLLOWS (a wait that makes sense without a change), IRREVERSIBLE (a change without a way back), ON_FAIL and
 TIMEOUT (what holds for a step that does not say), `gotos(args)`, the steps that its arguments lead to, `says(args)`,
-what a plan tells of a wait, and `complaint(args)`, what is wrong with its arguments as they are written.
+what a plan tells of a wait, `wanted(args)`, what an answer to a question has to be, and `complaint(args)`, what is
+wrong with its arguments as they are written.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from vops.planning.patches import Document
 from vops.planning.plan import Gate, OnFail
 from vops.ports import Clock, Cluster
 from vops.runbooks.asks import Ask, Unanswered
+from vops.runbooks.params import Param
 
 T = TypeVar("T")
 
@@ -225,6 +227,16 @@ class StepKind:
     def gate(self) -> Gate:
         """What a step for people asks of them."""
         return Gate(getattr(self.module, "GATE", Gate.INSTRUCT))
+
+    @property
+    def asks(self) -> bool:
+        """Whether it asks a person for a value."""
+        return hasattr(self.module, "wanted")
+
+    def wanted(self, args: Any) -> Param:
+        """What an answer has to be."""
+        found: Param = self._function("wanted")(args)
+        return found
 
     @property
     def late(self) -> bool:

@@ -210,7 +210,9 @@ class _Planning:
             self._skip_to = outcome.goto
             return _planned(item, Decision.SEEN, says=outcome.says, outputs=outcome.outputs)
         if kind.group is Group.HUMAN:
-            return _planned(item, Decision.DO, says=(kind.instruct(args),), gate=kind.gate)
+            self._measured_later(item)
+            given = {"args": mask(raw)} if kind.asks else {}
+            return _planned(item, Decision.DO, says=(kind.instruct(args),), gate=kind.gate, **given)
         if kind.group is Group.WAIT:
             self._measured_later(item)
             timeout_s = self._timeout_s(item)

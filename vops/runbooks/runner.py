@@ -7,7 +7,6 @@ that fails stops the run, or goes on, or undoes everything in reverse order, as 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from typing import TypeVar
@@ -29,18 +28,19 @@ from vops.errors import (
 from vops.model.resources import Ref
 from vops.model.snapshot import ClusterSnapshot
 from vops.planning.changes import Change
-from vops.planning.events import Approve, Progress, Question, RunEvent, StepRecord, StepState
+from vops.planning.events import Question, RunEvent, StepRecord, StepState
 from vops.planning.patches import Document
 from vops.planning.plan import Decision, Gate, OnFail, Plan, PlannedStep
-from vops.ports import Clock, Cluster
 from vops.runbooks.abreast import Halt, Stopped, all_of
 from vops.runbooks.apply import Unsettled, carry_out, hand_back, has_landed, take_back
 from vops.runbooks.endings import causes, step_failed, typed
 from vops.runbooks.expressions import ExpressionError
 from vops.runbooks.heartbeat import Heartbeat
-from vops.runbooks.kinds import Done, Group, Ports, Result, StepFault, StepKind, Verdict, View, discover
+from vops.runbooks.host import Host, Outcome
+from vops.runbooks.kinds import Done, Group, Ports, Result, StepFault, StepKind, View, discover
 from vops.runbooks.kinds import Outcome as StepOutcome
 from vops.runbooks.late import Values
+from vops.runbooks.params import bind
 
 T = TypeVar("T")
 
@@ -49,34 +49,6 @@ _NOT_FIXED = {
     Result.CHANGED: "the cause is gone, and now another stands in the way",
     Result.UNCHANGED: "the change is applied and the cause is still there",
 }
-
-
-@dataclass(frozen=True)
-class Host:
-    """What a run stands on. `cluster` journals its writes; `still_mine` raises LockHeld once the lock is lost;
-    `keep` stores what was seen of a target when a step failed."""
-
-    cluster: Cluster
-    clock: Clock
-    observe: Callable[[Ref], Awaitable[ClusterSnapshot]]
-    approve: Approve
-    progress: Progress
-    still_mine: Callable[[], None]
-    keep: Callable[[str, ClusterSnapshot], None]
-    timeout_s: float | None = None
-    checkpoint: Callable[[], Awaitable[None]] | None = None
-    """Called before each change and after each step, to bring what others read of the run up to date."""
-    notify: Callable[[str, str], Awaitable[None]] | None = None
-    """Tells a channel a text; None where nobody is told."""
-
-
-@dataclass
-class Outcome:
-    """How a run went: every step, the verification if there was one, and why it ended early if it did."""
-
-    steps: list[StepRecord] = field(default_factory=list)
-    verdict: Verdict | None = None
-    error: VopsError | None = None
 
 
 async def execute(plan: Plan, host: Host, done: Mapping[str, StepRecord] | None = None) -> Outcome:
@@ -214,6 +186,8 @@ class _Run:
         args = self._values.arguments(step, kind)
         if kind.group is Group.HUMAN and step.late:
             step = msgspec.structs.replace(step, says=(kind.instruct(msgspec.convert(args, kind.args)),))
+        if kind.asks:
+            return await self._answered(step, kind, args)
         if step.gate is not Gate.NONE:
             await self._ask(step)
         if kind.group is Group.CHANGE:
@@ -236,6 +210,16 @@ class _Run:
         question = Question(step.gate, step.title, "\n".join(step.says), self._target, step.id)
         if not await self._host.approve(question):
             raise ApprovalNeeded(f"{step.title}: a person has to decide", hint="\n".join(step.says))
+
+    async def _answered(self, step: PlannedStep, kind: StepKind, args: Document) -> tuple[str, Document]:
+        """A value: the one that was given, what a person says, or the default where nobody is there."""
+        wanted = kind.wanted(msgspec.convert(args, kind.args))
+        text = self._host.answers.get(step.id)
+        if text is None and self._host.answer is not None:
+            plain = msgspec.to_builtins(wanted)
+            text = await self._host.answer(Question(step.gate, step.title, wanted.help, None, step.id, plain))
+        value = bind({step.id: wanted}, {} if text is None else {step.id: text})[step.id]
+        return f"the answer is {value}", {"value": value}
 
     async def _change(self, step: PlannedStep) -> str:
         said = [change.summary for change in step.changes]

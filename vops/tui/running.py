@@ -15,6 +15,7 @@ from vops.tui.connection import first_of
 if TYPE_CHECKING:
     from vops.diagnosis.aftermath import Measure
     from vops.model.resources import Ref
+    from vops.operations.answers import Answer
     from vops.operations.run import RunResult
     from vops.operations.runs import PastRun
     from vops.tui.watch_window import WatchWindow
@@ -29,9 +30,17 @@ class Run:
     when it began, `watch` what watches over them after it has gone well.
     """
 
-    def __init__(self, plan: Plan, ask: Ask, changed: Callable[[], None], past: PastRun | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        ask: Ask,
+        changed: Callable[[], None],
+        past: PastRun | None = None,
+        answer: Answer | None = None,
+    ) -> None:
         self.plan = plan
         self._past = past
+        self._answer = answer
         self.told: dict[str, tuple[str, str]] = {}
         self.remarks: list[str] = []
         self.result: RunResult | None = None
@@ -54,12 +63,14 @@ class Run:
         """Never raises but for cancellation: how it ended is kept, to be shown."""
         from vops.operations import run
 
-        approve, progress = self._approve, self._progress
+        approve, progress, answer = self._approve, self._progress, self._answer
         try:
             if self._past is not None:
-                self.result = await run.resume_run(session, self._past, approve=approve, progress=progress)
+                self.result = await run.resume_run(
+                    session, self._past, approve=approve, progress=progress, answer=answer
+                )
             else:
-                self.result = await run.run_plan(session, self.plan, approve=approve, progress=progress)
+                self.result = await run.run_plan(session, self.plan, approve=approve, progress=progress, answer=answer)
         except asyncio.CancelledError:
             self.error = VopsError(f"stopped: {self.plan.title}", hint="what is written stays; plan again to go on")
             raise

@@ -5,21 +5,24 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
 from textual.notifications import SeverityLevel
 from textual.worker import Worker
 
 from vops.diagnosis.facts import Facts
-from vops.errors import VopsError
+from vops.errors import ApprovalNeeded, VopsError
 from vops.model.text import scrub
 from vops.operations.session import Session
 from vops.planning.events import Question
 from vops.planning.plan import Gate
 from vops.render.text import Span
+from vops.runbooks.params import Param
 from vops.settings import Settings
 from vops.tui.looks import LookingApp
 from vops.tui.messages import ResumeAgreed, RunAgreed, RunStopAsked
 from vops.tui.running import Run
 from vops.tui.screens.confirm import ConfirmScreen
+from vops.tui.screens.params import AnswerScreen
 from vops.tui.screens.run import RunScreen
 from vops.tui.widgets.tones import drawable
 
@@ -56,10 +59,10 @@ class RunningApp(LookingApp):
         """Brings header and truth line up to date."""
 
     def on_run_agreed(self, event: RunAgreed) -> None:
-        self._carry_out(Run(event.plan, self._ask, self._run_changed))
+        self._carry_out(Run(event.plan, self._ask, self._run_changed, answer=self._answer))
 
     def on_resume_agreed(self, event: ResumeAgreed) -> None:
-        self._carry_out(Run(event.run.plan, self._ask, self._run_changed, event.run))
+        self._carry_out(Run(event.run.plan, self._ask, self._run_changed, event.run, self._answer))
 
     def _carry_out(self, run: Run) -> None:
         """Starts a run in the app's own name, so that it outlives the screen that asked for it."""
@@ -98,6 +101,15 @@ class RunningApp(LookingApp):
         verb = "It is done" if question.gate is Gate.INSTRUCT else "Go on"
         lines = [(Span(text),) for text in question.text.splitlines()]
         return await self.push_screen_wait(ConfirmScreen(question.title, lines, verb, type_this=name))
+
+    async def _answer(self, question: Question) -> str:
+        """A value that a step of the run asks for. Raises ApprovalNeeded when the form is left without one."""
+        param = msgspec.convert(question.wants, Param)
+        form = AnswerScreen(question.title, {question.step: param}, {question.step: param.default})
+        values = await self.push_screen_wait(form)
+        if values is None:
+            raise ApprovalNeeded(f"{question.title}: a person has to say", hint=question.text)
+        return values.get(question.step, str(param.default))
 
     def _run_changed(self) -> None:
         if self.run_going and self.run_going.went_well and self.run_going.watch is None:

@@ -28,6 +28,8 @@ class ParamsScreen(ModalScreen[Values | None]):
     """
 
     CSS_PATH = "params.tcss"
+    HINT = "tab next · enter plans · esc leaves"
+    VERB, OF = "Plan with these", "Parameters of "
     AUTO_FOCUS = ""  # it would scroll what the first field is about out of sight
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave", id="params.leave")]
 
@@ -48,10 +50,10 @@ class ParamsScreen(ModalScreen[Values | None]):
             yield Static(id="fault")
             with Horizontal(id="buttons"):
                 yield Button(Content("Cancel"), id="cancel", compact=True)
-                yield Button(Content("Plan with these"), id="go", compact=True)
+                yield Button(Content(self.VERB), id="go", compact=True)
 
     def on_mount(self) -> None:
-        titled(self.query_one("#box"), f"Parameters of {self._runbook}", hint="tab next · enter plans · esc leaves")
+        titled(self.query_one("#box"), f"{self.OF}{self._runbook}", hint=self.HINT)
         self.query(Input).first().focus(scroll_visible=False)
 
     def on_input_submitted(self) -> None:
@@ -81,3 +83,10 @@ class ParamsScreen(ModalScreen[Values | None]):
 
     def action_leave(self) -> None:
         self.dismiss(None)
+
+
+class AnswerScreen(ParamsScreen):
+    """The same for a value that a run asks for while it goes on."""
+
+    HINT = "enter goes on · esc stops the run"
+    VERB, OF = "Go on", ""
