@@ -14,8 +14,9 @@ BIN := .venv/bin
 demo: .venv/.installed  ## The TUI on the embedded lab
 	@$(BIN)/vops --lab healthy
 
+# Four workers for two cores: some tests wait for processes. What they import is compiled once, not in each of them.
 test: .venv/.installed  ## Every test that needs neither Go nor root
-	$(BIN)/python -m pytest -n 4 --dist worksteal -q
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 --dist worksteal -q
 
 check: .venv/.installed  ## What CI checks beside the tests
 	$(BIN)/ruff format --check .

@@ -32,9 +32,12 @@ RunVops = Callable[..., Awaitable[Done]]
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """No settings, kubeconfig or colours of whoever runs the tests."""
+    """No settings, kubeconfig or colours of whoever runs the tests, nor the authorities that the machine trusts.
+
+    Those are read when aiohttp is imported, and nothing here speaks TLS to anybody whom they know.
+    """
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "SYSTEMROOT") if name in os.environ}
-    return kept | {"HOME": str(tmp_path), "TERM": "xterm-256color"}
+    return kept | {"HOME": str(tmp_path), "TERM": "xterm-256color", "SSL_CERT_FILE": os.devnull}
 
 
 @pytest.fixture

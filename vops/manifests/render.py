@@ -20,6 +20,7 @@ Manifest = dict[str, Any]
 Library = Mapping[str, str]
 """The text of each file by its path, such as `base/deployment.yaml`."""
 
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CLUSTER_SCOPED = frozenset({"ClusterRole", "ClusterRoleBinding", "NodePool", "EC2NodeClass", "PriorityClass"})
 
 
@@ -86,7 +87,7 @@ def _documents(library: Library, path: str, values: Mapping[str, Value]) -> list
 def _read(library: Library, path: str, values: Mapping[str, Value]) -> Any:
     if path not in library:
         raise InputError("is not in the library", path=path)
-    return yaml.safe_load(fill(library[path], values, path))
+    return yaml.load(fill(library[path], values, path), Loader=_Loader)  # noqa: S506 - a safe one
 
 
 def _patched(objects: list[Manifest], kind: str, patch: Any, path: str) -> list[Manifest]:
