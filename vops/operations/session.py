@@ -42,6 +42,13 @@ class Session:
         return HuggingFaceHub(self.settings.timeout_s, self.hub_url)
 
 
+def load() -> None:
+    """Imports what a session of a real cluster and an observer of it need: for a thread, as it takes its time."""
+    import vops.adapters.kube.login
+    import vops.adapters.vllm
+    import vops.operations.observe  # noqa: F401  # all of them are
+
+
 @asynccontextmanager
 async def open_session(
     settings: Settings, *, clock: Clock | None = None, lab_apart: bool = False

@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 
 from vops.operations.log_peek import LogPeek
 from vops.operations.recording import Frame
-from vops.operations.session import Session, open_session
+from vops.operations.session import Session, load, open_session
 from vops.ports import Cost
 from vops.settings import Settings
 from vops.tui.feed import Feed, Observing, Picture, Prepare
@@ -80,6 +80,8 @@ class Connection:
         """Lives until it is cancelled or cannot go on."""
         self._running = asyncio.current_task()
         try:
+            if self._given is None:
+                await asyncio.to_thread(load)
             async with nullcontext(self._given) if self._given else self._open(self.settings) as session:
                 await self._serve(session)
         except Exception as error:  # the edge of a task: whatever it is, it is shown, and the TUI goes on
