@@ -31,7 +31,7 @@ _FATAL = lazy_pattern(
     r"|Raylet is terminated\. Termination is unexpected.{0,400})"
     r"|(?P<Actor>The actor (?:is dead because|died (?:unexpectedly|because)) .{1,900})"
     r"|(?P<Signal>(?:.{0,120}: )?(?:line \d+: +\d+ )?(?:Segmentation fault|Bus error|Illegal instruction)"
-    r"(?:\s+\(core dumped\).*|\s+[\w./-].*)?$|(?:.{0,120}: )?(?:line \d+: +\d+ )?Aborted\s+\(core dumped\).*"
+    r"(?:\s+\(core dumped\).*|\s+[\w./\"$-].*)?$|(?:.{0,120}: )?(?:line \d+: +\d+ )?Aborted\s+\(core dumped\).*"
     r"|!!!!!!! Segfault encountered.*|\*\*\* SIG(?:SEGV|BUS|ABRT|ILL) .{0,80}received.*"
     r"|.{0,80}Caught signal \d+ \(.{1,120})"
     r"|(?P<Shell>(?:exec |.{0,120}exec: |standard_init_linux).{0,300}(?:exec format error|not found|no such file"
@@ -85,7 +85,8 @@ NCCL_WARN Xid NIXL /dev/shm platform_det NVML CUDA_init lacement_group No_availa
 _SAID_QUICK = tuple(word.replace("_", " ") for word in _SAID_WORDS.split())
 _LOOSE = lazy_pattern(
     # pydantic's, and vLLM's own sentences, cut out of their exception
-    r"^Value error, |does not recognize this architecture|Model architectures? .{1,400} (?:are|is) not supported"
+    r"^\s{0,8}Value error, |\d validation errors? for \w{0,30}Config\b|does not recognize this architecture"
+    r"|Model architectures? .{1,400} (?:are|is) not supported"
     r"|GiB KV cache is needed|tokens that can be stored in KV cache|No available memory for the cache blocks"
     r"|Free memory on device .{0,80} on startup is less than|is larger than the number of available GPUs"
     r"|must be divisible by tensor parallel size|is greater than the derived max_model_len"
@@ -116,7 +117,7 @@ _TRANSIENT = lazy_pattern(
     r"|Max retries exceeded with url: |\b[45]\d\d (?:Client|Server) Error\b|Cannot reach https?://"
     r"|offline mode is enabled|outgoing traffic has been disabled|\b40[13] (?:Forbidden|Unauthorized): "
     r"|Cannot access gated repo|Access to model \S{1,200} is restricted|Repository Not Found for url"
-    r"|Not enough free disk space to download|<urlopen error "
+    r"|Not enough free disk space to download|<urlopen error |CUDA initialization: Unexpected error"
     r"|We couldn't connect to|Reqwest\(|CAS service error|Status Code: [45]\d\d\b|awaiting response\.\.\. [45]\d\d ",
     re.ASCII,
 )
@@ -159,6 +160,11 @@ _BLIND = lazy_pattern(
 )
 """What vLLM says at its very beginning where it sees no GPU: it gets no further, and its log ends soon after."""
 
+_OTHER_PLATFORM = lazy_pattern(
+    r"Confirmed (?!CUDA)\w{1,8} platform is available|Automatically detected platform (?!cuda)\w"
+)
+"""A vLLM that was built for something else than NVIDIA's GPUs, and is right to miss them."""
+
 _BLIND_WORDS = ("No platform", "NVML Shared", "libcuda.so")
 _CALM = ("DEBUG", "INFO")
 _BEGINNING = 15
@@ -185,13 +191,17 @@ class Notices:
         self._loose: deque[_Loose] = deque(maxlen=_MOST_LOOSE)
         self._bare: list[Line] = []
         self._telling = telling(component)
+        self._needs_no_gpu = False
         self._recovered = recovered(component)
 
     def read(self, line: Line) -> None:
         text = line.text
         if self._abort_line and line.number <= self._abort_line + 2 and (what := _WHAT.match(text)):
             self._fatal[-1] = LoggedError(
-                self._fatal[-1].type, f"{self._fatal[-1].message} what(): {what[1]}", self._fatal[-1].line, line.process
+                self._fatal[-1].type,
+                without_secrets(f"{self._fatal[-1].message} what(): {what[1]}"),
+                self._fatal[-1].line,
+                line.process,
             )
         elif text[0] not in " \t" and _holds(text, _QUICK) and (match := _FATAL.match(text)):
             kind = match.lastgroup or ""
@@ -200,6 +210,8 @@ class Notices:
             self._abort_line = line.number if kind == "Abort" else 0
         if _holds(text, _SAID_QUICK) and (said := _SAID.search(text)):
             self._add(self._said, "Notice", said[0], line, _MOST_SAID)
+        if "platform" in text and _OTHER_PLATFORM.search(text):
+            self._needs_no_gpu = True
         self._read_loose(line)
         if len(self._bare) <= _FRAGMENT:
             self._bare.append(line)
@@ -213,7 +225,7 @@ class Notices:
         last = self._loose[-1] if self._loose else None
         if last is not None and last.more and not line.place and not line.level:
             last.error = msgspec.structs.replace(
-                last.error, message=f"{last.error.message} {line.text.strip()}"[:1_500]
+                last.error, message=without_secrets(f"{last.error.message} {line.text.strip()}"[:1_500])
             )
             last.more -= 1
             return
@@ -240,13 +252,19 @@ class Notices:
 
         Once vLLM started, what passes when tried again counts only where a logger calls it an error.
         """
-        found = (item.error for item in self._loose if _counts(item, lines, started=started))
+        found = (
+            item.error
+            for item in self._loose
+            if _counts(item, lines, started=started) and not (item.blind and self._needs_no_gpu)
+        )
         return [Chain((error,), (False,)) for error in found]
 
     def last_words(self, lines: int) -> tuple[LoggedError, ...]:
         """What was complained of at the end, at whatever level, the last first: the cause if the process ended."""
         since = lines - _LAST_LINES
-        loose = [item.error for item in self._loose if item.error.line > since]
+        loose = [
+            item.error for item in self._loose if item.error.line > since and not (item.blind and self._needs_no_gpu)
+        ]
         errors = [error for error in self.errors if error.line > since]
         return (*reversed(loose), *reversed(errors))[:_MOST_LAST]
 

@@ -87,6 +87,10 @@ _PLACES = (
 _TENSOR = lazy_pattern(r"^'(?:[\w.]{1,80}\.)?(?:layers|blocks|h|experts)\.\d{1,4}\.[\w.]{1,120}'")
 """What a tensor of a model is called."""
 
+_LOOKUPS = ("KeyError", "AttributeError")
+_CONFIG = lazy_pattern(r"vllm/config")
+"""A model's configuration without what this version of vLLM looks for in it."""
+
 REFUSALS = ("ValueError", "NotImplementedError", "AssertionError", "TypeError")
 _SOME_CALLS = 12
 _ANYWHERE = lazy_pattern(r"/v1/executor/|/executor/|multiproc_executor|worker_base|uniproc_executor|abstract\.py")
@@ -102,6 +106,8 @@ def place_of(replica: Replica) -> tuple[Place, LoggedError] | None:
         return Place.WEIGHTS, log.root
     calls = (*reversed(log.root.frames[-_SOME_CALLS:]), _module(log.root))
     found = next((place for call in calls if (place := _at(call))), None)
+    if found is Place.SETTINGS and log.root.short_type in _LOOKUPS and _CONFIG.search(" ".join(calls)):
+        return Place.MODEL, log.root
     if found is None or (found is Place.SETTINGS and not _refuses(log.root, log.stage)):
         return None
     if found is Place.MODEL and log.root.type == CUT and not log.root.passed("__init__", "load_weights"):

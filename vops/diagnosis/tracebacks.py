@@ -71,10 +71,11 @@ _CONSEQUENCE = lazy_pattern(
 )
 _NOT_A_MESSAGE = ("INFO:", "[rank", "Process ", "For more information check:", "(", '"""')
 _FRAME = lazy_pattern(
-    r'[ |]{1,12}File "(?:[^"]{0,300}/(?:site-packages|dist-packages|workspace|vllm-workspace)/)?([^"]{1,300})", '
+    r'[ |]{0,12}File "(?:[^"]{0,300}/(?:site-packages|dist-packages|workspace|vllm-workspace)/)?([^"]{1,300})", '
     r"line \d+, in ([\w<>.]{1,120})",
     re.ASCII,
 )
+_FLAT_CALL = 'File "'
 CUT = "Cut"
 """The class of an exception that was cut off with its message."""
 
@@ -226,6 +227,7 @@ class _Reader:
         self._message: list[str] = []
         self._open: tuple[str, int, str] | None = None  # class, line and log place of the exception being read
         self._traceback: str | None = None  # the log place of the traceback being read
+        self._flat = False
         self._linked = False
         self._next_during = False
         self._level = ""
@@ -272,6 +274,7 @@ class _Reader:
         self._close_error()
         self._unchain()
         self._traceback = line.place
+        self._flat = False
         self._frames.clear()
         self._level = line.level or self._level
 
@@ -282,13 +285,19 @@ class _Reader:
         self._next_during = during
 
     def _read_frame(self, line: Line, place: str) -> None:
-        if not line.text or line.text[0] in " \t|+" or line.place != place:
+        if not line.text or line.text[0] in " \t|+" or line.place != place or self._is_flat(line.text):
             self._read_call(line)
             return
         self._traceback = None
         match = _IN_TRACEBACK.match(line.text)
         if match is not None:
             self._begin(match, line)
+
+    def _is_flat(self, text: str) -> bool:
+        """Whether a line belongs to a traceback whose indentation was lost on the way."""
+        if text.startswith(_FLAT_CALL):
+            self._flat = True
+        return self._flat and not text.startswith(_NOT_A_MESSAGE) and not _EXCEPTION.match(text)
 
     def _read_plain(self, line: Line) -> None:
         self._close_error()
@@ -298,7 +307,7 @@ class _Reader:
             self._thread = text.startswith(_THREAD)
             self._request = not self._thread or any(name in text for name in _HARMLESS_THREADS)
             return
-        if not text or text[0] in " \t":
+        if not text or text[0] in " \t" or text.startswith(_FLAT_CALL):
             self._read_call(line)
             return
         match = _ARGPARSE.match(text)

@@ -64,6 +64,19 @@ CUT = [
     (f"<urlopen error [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed> {HUB}", "hub-unreachable"),
     ("NotImplementedError: Method 'initialize_nixl' is not implemented.", "broken-install"),
     ("ValueError: This model does not support the 'embedding' task.", "bad-argument"),
+    (
+        "a.py:174: UserWarning: CUDA initialization: Unexpected error from cudaGetDeviceCount(). Error 803: system has "
+        "unsupported display driver / cuda driver combination",
+        "cuda-driver-mismatch",
+    ),
+    ('*** Starting ***/scripts/run.sh: line 69:   134 Illegal instruction     "${LAUNCHER[@]}"', "broken-install"),
+    ("ImportError: /x/libtorch_cuda.so: undefined symbol: ncclGroupSimulateEnd", "broken-install"),
+    ("engine.py :170 Error initializing: 1 validation error for ModelConfig\n  Value error, y", "bad-argument"),
+    ("pynvml.NVMLError_InvalidArgument: Invalid Argument", "no-cuda-visible"),
+    (
+        "Run the custom code? [y/N] Traceback (most recent call last):\nEOFError: EOF when reading a line",
+        "bad-argument",
+    ),
     ("(raylet) f.cc:111: /tmp/ray/s is over 95% full, available space: 4; capacity: 1. It will fail.", "disk-full"),
     (
         "E 1 [a.py:1] Error ignored: [/x/gloo/transport/tcp/buffer.cc:133] Timed out waiting 1800000ms for send",
@@ -242,3 +255,42 @@ def test_a_server_that_stops_right_after_an_exception_of_the_engines_own_was_not
     assert read_log(f"{NIXL}\n{STOPS}").engine_died
     assert read_log(f"{NIXL}\n{STARTED * 4}{STOPS}").terminated
     assert read_log(f"{NIXL.replace('nixl._bindings.nixlBackendError', 'ValueError')}\n{STOPS}").terminated
+
+
+FLAT = """\
+Traceback (most recent call last):
+File "/x/site-packages/vllm/config.py", line 1705, in _get_and_verify_max_len
+if rope_scaling is not None and rope_scaling["type"] != "su":
+KeyError: 'type'
+"""
+
+
+@pytest.mark.parametrize("text", [FLAT, FLAT.partition("\n")[2]], ids=["whole", "headless"])
+def test_a_traceback_whose_indentation_was_lost_keeps_its_calls(text: str) -> None:
+    root = read_log(text).root
+    assert root is not None
+    assert (root.type, root.frames) == ("KeyError", ("vllm/config.py:_get_and_verify_max_len",))
+
+
+def test_a_vllm_built_for_something_else_is_right_to_see_no_gpu() -> None:
+    missed = "DEBUG 06-12 19:58:31 [a.py:93] CUDA platform is not available because: NVML Shared Library Not Found\n"
+    here = "DEBUG 06-12 19:58:31 [a.py:147] Confirmed CPU platform is available because vLLM is built with CPU.\n"
+    assert read_log(missed).root is not None
+    assert read_log(missed + here).root is None
+    assert read_log(missed + here.replace("CPU", "CUDA")).root is not None
+
+
+TOKEN = "hf_" + "a1B2" * 8
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "  Value error, num_speculative_tokens must be given.",
+        "terminate called after throwing an instance of 'x'\n  what():  CUDA error:",
+        "Access to model x/y is restricted.",
+    ],
+)
+def test_no_token_gets_through_with_what_is_written_below(before: str) -> None:
+    assert TOKEN not in str(read_log(f"{before} {TOKEN}\n{TOKEN}\n"))
+    assert TOKEN not in str(read_log(f"{before}\n{TOKEN}\n"))

@@ -32,7 +32,7 @@ _TELLING = (
     r"|User-specified max_model_len \((?P<asked>\d{1,9})\) is greater than the derived max_model_len "
     r"\((?:max_position_embeddings=|sliding_window=|model_max_length=)?(?P<derived>\d{1,9})"
     r"|(?P<remote>requires you to execute the |trust[_-]remote[_-]code.{0,4}(?:=True|` flag|` option)"
-    r"|contains custom code "
+    r"|EOFError: EOF when reading a line|contains custom code "
     r"which must be executed)"
     r"|(?P<batched>max_num_batched_tokens \((?P<tokens>\d{1,9})\) (?:is smaller than|must be greater than or equal to) "
     r"max_(?:model_len|num_seqs) \((?P<least>\d{1,9})\))"
@@ -43,7 +43,8 @@ _TOLD = lazy_pattern(_TELLING, re.DOTALL)
 _REFUSED = lazy_pattern(
     rf"{_TELLING}|^ArgumentError: |invalid choice: |expected (?:one|at least one|\d+) argument"
     r"|the following arguments are required"
-    r"|invalid \w{1,20} value|not allowed with argument|conflicting option|cannot be converted to|mutually exclusive"
+    r"|invalid \w{1,20} value|validation errors? for \w{1,30}Config\b|not allowed with argument"
+    r"|conflicting option|cannot be converted to|mutually exclusive"
     r"|Input should be |Extra inputs are not permitted|^pydantic\S{0,60}ValidationError: "
     r"|nvalid tool call parser|nvalid reasoning parser|requires --tool-call-parser|enable[-_]auto[-_]tool[-_]choice"
     r"|Unsupported connector type"

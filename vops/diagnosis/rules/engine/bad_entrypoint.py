@@ -30,6 +30,7 @@ from vops.model.snapshot import Source
 _NOT_THERE = "{what} is not in the image"
 _SAYS = (
     wording(r'exec: "([^"]{0,200})": executable file not found', _NOT_THERE, ""),
+    wording(r'exec: \\?"([^"\\]{1,300})\\?": stat .{1,300}: no such file', _NOT_THERE, ""),
     wording(r"executable file `?([^`]{1,200}?)`? not found", _NOT_THERE, ""),
     wording(r'exec: "?([^" :]{1,200})"?: (?:stat \S{1,200}: )?no such file', _NOT_THERE, ""),
     wording(

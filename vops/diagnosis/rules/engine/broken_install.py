@@ -48,7 +48,7 @@ _BROKEN = lazy_pattern(
     r"|package is not available|circular import"
     r"|Tokenizer class \S{1,80} does not exist|operator \S{1,80} does not exist"
     r"|Could not run '[\w:.]{1,80}' with arguments"
-    r"|incompatible architecture|Signal: .{0,60}Illegal instruction|missing \d+ required positional argument"
+    r"|incompatible architecture|Signal: .{0,200}Illegal instruction|missing \d+ required positional argument"
     r"|(?<!'NoneType' object )(?<!'str' object )(?<!'dict' object )(?<!'list' object )(?<!'int' object )(?<!'tuple' "
     r"object )has no attribute|Backend compiler failed|BackendCompilerFailed|pip install|is not installed"
     r"|must be installed"

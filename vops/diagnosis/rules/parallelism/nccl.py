@@ -12,7 +12,7 @@ FAILED = lazy_pattern(
     r"|DeepEP .{0,40}(?:error|timeout)|[Nn][Vv][Ss][Hh][Mm][Ee][Mm]|ibv_\w{1,30} failed|\bfi_\w{1,30} failed"
     r"|\bEFA\b.{0,60}failed"
     r"|[Cc]ustom allreduce|custom_all_?reduce|peer access is not supported"
-    r"|peer-to-peer access from|Barrier (?:departure )?timed out"
+    r"|peer-to-peer access from|SymmetricMemory|SymmDeviceMemory|cuMulticast|Barrier (?:departure )?timed out"
 )
 SHARED_MEMORY = lazy_pattern(  # in the container's /dev/shm, not in a file of vops
     r"/dev/[s]hm.{0,200}(?:[Nn]o space|No such|error)|failed to extend /dev/shm|shared memory segment /dev/shm"

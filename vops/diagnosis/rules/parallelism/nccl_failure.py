@@ -36,6 +36,12 @@ _PEER = lazy_pattern(r"peer access|P2P|nvlink|NVLS|cuMem|IMEX|custom[_ ]all_?red
 _STORE = lazy_pattern(r"TCPStore|client socket|DistNetworkError|DistStoreError|rendezvous", re.I)
 _HUNG = lazy_pattern(r"Watchdog|RPC call to|timed? ?out", re.I)
 _TWICE = lazy_pattern(r"Duplicate GPU detected")
+_NOT_THEIRS = lazy_pattern(
+    r"undefined symbol|terminated with exception: CUDA error: (?:an illegal|device-side|unspecified|misaligned"
+    r"|uncorrectable)"
+)
+"""A library that does not fit, and a kernel's failure that only their watchdog tells of."""
+
 _ADVICE = (
     (
         _TWICE,
@@ -74,7 +80,7 @@ _ADVICE = (
 @rule(cause="nccl-failure", branch=Branch.DIED, needs={Source.LOGS}, order=58, even_when_ready=True, signature=FAILED)
 def nccl_failure(replica: Replica) -> Verdict | None:
     hit = deaths.error(replica, FAILED)
-    if hit is None:
+    if hit is None or _NOT_THEIRS.search(hit[0].text):
         return None
     warned = deaths.notice(replica, _WARNED)
     text = hit[0].text + (warned[0].message if warned is not None else "")
