@@ -315,6 +315,23 @@ async def test_a_run_that_went_well_is_watched_over_and_says_who_took_it_back(ru
 
 
 @pytest.mark.usefixtures("planned")
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=["beside", "below"])
+async def test_what_a_run_works_on_is_seen_while_it_goes(runs: Runs, size: tuple[int, int]) -> None:
+    app = app_on()
+    observer = app._connection.observer
+    assert isinstance(observer, builders.StubObserver)
+    async with app.run_test(size=size) as pilot:
+        await agreed(pilot, app)
+        await until(pilot, lambda: "▲ 0 of 1 ready" in screen_text(app))
+        assert "mixtral-6f9c4-4hnvq" in screen_text(app)
+        snapshot = builders.fleet_snapshot()
+        placed = builders.pod("mixtral-6f9c4-4hnvq", "mistralai/Mixtral-8x7B-Instruct-v0.1", namespace="research")
+        others = [pod for pod in snapshot.pods if pod.metadata.name != placed.metadata.name]
+        observer.show(builders.with_pods(snapshot, [*others, placed]))
+        await until(pilot, lambda: "● 1 of 1 ready" in screen_text(app))
+
+
+@pytest.mark.usefixtures("planned")
 async def test_an_ending_that_is_not_well_is_not_watched_over(runs: Runs) -> None:
     runs.outcome = Ending.UNCHANGED
     app = app_on()

@@ -148,6 +148,20 @@ def _between(start: datetime | None, end: datetime | None) -> float | None:
     return max(0.0, (end - start).total_seconds()) if start and end else None
 
 
+def condition_lines(replica: Replica) -> list[Line]:
+    """The pod's conditions: those that hold in one line, each other with its reason and since when."""
+    now, conditions = replica.facts.snapshot.at, replica.pod.status.conditions
+    held = [item.type for item in conditions if item.status == "True" and item.type != "DisruptionTarget"]
+    lines = [line(Span("conditions  ", Tone.DIM), Span(", ".join(held), Tone.GOOD))] if held else []
+    for item in conditions:
+        if item.type in held:
+            continue
+        since = units.duration(units.age_s(item.last_transition_time, now))
+        said = one_line(f"{item.reason}: {item.message}".strip(": "), 200)
+        lines.append(line(Span(f"▲ {item.type} {item.status}", Tone.WARN), Span(f"  {since}  ", Tone.DIM), said))
+    return lines
+
+
 def load_lines(replica: Replica, width: int = 20) -> list[Line]:
     """The start as bars of at most `width` cells, as long as each phase took."""
     steps = load_steps(replica)

@@ -25,7 +25,7 @@ _WORKLOADS = ("Deployment", "StatefulSet")
 
 def measured(plan: Plan, facts: Facts | None) -> Mapping[Ref, Measure]:
     """The workloads that a plan is about, as they are now; those that are not there are left out."""
-    return {ref: measure(found) for ref, found in _workloads(plan, facts)}
+    return {ref: measure(found) for ref, found in workloads_of(plan, facts)}
 
 
 class WatchWindow:
@@ -41,7 +41,7 @@ class WatchWindow:
     def look(self, facts: Facts | None) -> None:
         """Holds the newest picture against how it was; what was not there at the end begins now."""
         found = []
-        for ref, workload in _workloads(self._plan, facts):
+        for ref, workload in workloads_of(self._plan, facts):
             self._at_end = {ref: measure(workload), **self._at_end}
             found.append(aftermath(workload, self._before.get(ref), self._at_end[ref]))
         self._found = tuple(found)
@@ -69,8 +69,8 @@ class WatchWindow:
         return card_lines(self._found, self.others, self.ended, self.until, now)
 
 
-def _workloads(plan: Plan, facts: Facts | None) -> Iterable[tuple[Ref, WorkloadFacts]]:
-    """By reference without a uid: a workload that is made anew is the same one."""
+def workloads_of(plan: Plan, facts: Facts | None) -> Iterable[tuple[Ref, WorkloadFacts]]:
+    """The workloads that a plan is about, by reference without a uid: one that is made anew is the same."""
     if facts is None:
         return []
     named: Sequence[Ref] = [*plan.locks, *(item.target for item in plan.impacts or ())]

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import msgspec
 import pytest
 
 from tests.tui import builders
+from tests.unit.diagnosis import cluster_parts as parts
 from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.facts import Facts, Replica
+from vops.model.resources import Condition
 from vops.model.snapshot import ClusterSnapshot, Source, SourceState
 from vops.render.fleet_facts import replica_row
 from vops.render.history import History
 from vops.render.replica import (
+    condition_lines,
     event_lines,
     load_lines,
     load_steps,
@@ -130,3 +136,15 @@ def test_costs_are_told_when_they_are_counted() -> None:
     assert "4 req/s · 41kB/s · lag" in plain([cost_line(6, 4.2, 41_234.0)])
     assert "1.2MB/s" in plain([cost_line(6, 4.2, 1_234_567.0)])
     assert cost_line(None, None) == ()
+
+
+def test_conditions_that_hold_are_one_line_and_the_others_say_why() -> None:
+    at = parts.NOW - timedelta(seconds=90)
+    held = Condition("PodScheduled", "True", last_transition_time=at)
+    short = Condition("Ready", "False", "ContainersNotReady", "containers with unready status: [vllm]", at)
+    pod = parts.ready()
+    pod = msgspec.structs.replace(pod, status=msgspec.structs.replace(pod.status, conditions=(held, short)))
+    text = plain(condition_lines(parts.the_replica(parts.world(pod, parts.node()))))
+    assert text == (
+        "conditions  PodScheduled\n▲ Ready False  1m30s  ContainersNotReady: containers with unready status: [vllm]\n"
+    )

@@ -19,7 +19,15 @@ from vops.diagnosis.states import ReplicaState
 from vops.errors import VopsError
 from vops.model.resources import Ref
 from vops.render.fleet_rows import ReplicaRow
-from vops.render.replica import event_lines, identity_line, load_lines, number_lines, report_pane, state_sentence
+from vops.render.replica import (
+    condition_lines,
+    event_lines,
+    identity_line,
+    load_lines,
+    number_lines,
+    report_pane,
+    state_sentence,
+)
 from vops.render.slowness import slowness_lines
 from vops.render.text import Line, Span, Tone
 from vops.tui.diagnosed import look
@@ -125,7 +133,8 @@ class ReplicaScreen(PanedScreen):
         events = event_lines(replica.events, picture.view.at)
         titled(self.query_one("#events"), f"4 Events {len(events)}")
         self.lines("events", events or [(Span("no events", Tone.DIM),)])
-        self.lines("load", load_lines(self._close or replica, self._bar_width))
+        start = load_lines(self._close or replica, self._bar_width)
+        self.lines("load", [*start, *condition_lines(replica)])
 
     @property
     def _bar_width(self) -> int:
@@ -164,8 +173,8 @@ class ReplicaScreen(PanedScreen):
         plain = msgspec.structs.replace(found.report, slowness=None)
         self._found = report_pane(plain)[3 if count else 1 :]
         self._show_findings()
-        if self._close is not None:
-            self.lines("load", load_lines(self._close, self._bar_width))
+        if self.ops.picture is not None:
+            self.repaint(self.ops.picture)
 
     def _show_findings(self) -> None:
         """Why it is slow, as each picture tells, over what the last close look has found."""

@@ -6,11 +6,15 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.containers import Container
 from textual.widget import Widget
 
 from vops.errors import VopsError
+from vops.model.snapshot import Source
 from vops.render.flow import ending_lines, run_lines
+from vops.render.live import live_lines
 from vops.render.text import Line, Span, Tone
+from vops.tui.feed import Picture
 from vops.tui.messages import RunStopAsked
 from vops.tui.running import Run
 from vops.tui.screens.base import BACK, OpsScreen, titled
@@ -18,7 +22,7 @@ from vops.tui.widgets.lines import Lines
 
 
 class RunScreen(OpsScreen):
-    """Steps with their states, repainted whenever the run says something."""
+    """Steps with their states, repainted whenever the run says something; beside them what they work on."""
 
     crumb = "run"
     CSS_PATH = "plan.tcss"
@@ -33,7 +37,7 @@ class RunScreen(OpsScreen):
         self._run = run
 
     def body(self) -> Iterable[Widget]:
-        yield Lines(widget_id="steps")
+        yield Container(Lines(widget_id="steps"), Lines(widget_id="live"), id="panes")
         yield Lines(widget_id="ending")
 
     def heading(self) -> Line:
@@ -41,17 +45,34 @@ class RunScreen(OpsScreen):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.query_one("#steps").focus()
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        """The steps are inside of another widget, and so not there when the screen itself is."""
+        for steps in self.query("#steps"):
+            steps.focus()
         self.show_run()
 
+    def repaint(self, picture: Picture) -> None:
+        """What the run works on, beside its steps."""
+        from vops.tui.watch_window import workloads_of
+
+        facts = self.ops.facts_now or picture.facts
+        found = [workload for _, workload in workloads_of(self._run.plan, facts)]
+        titled(self.query_one("#live"), "Live", truth=self.truth_of(Source.PODS, Source.EVENTS))
+        self.query_one("#live", Lines).show(live_lines(found, picture.view.replicas, picture.view.at))
+
     def show_run(self) -> None:
-        """Shows the run as it is now."""
+        """Shows the run as it is now, once there is something to show it in."""
+        if not self.query("#steps"):
+            return
         run, steps = self._run, self.query_one("#steps", Lines)
         remarks: list[Line] = [(Span("▲ ", Tone.WARN), Span(text)) for text in run.remarks]
         titled(steps, "Run", "ended" if run.ended else "going on · esc leaves it going · x stops it")
         steps.show([*remarks, *run_lines(run.plan, run.told)])
         ending = self.query_one("#ending", Lines)
         ending.display = run.ended
+        self.set_class(run.ended, "-ended")
         if run.ended:
             self.refresh_bindings()
             titled(ending, "Ending", "u plans to take it back · esc goes back" if self._can_undo else "esc goes back")
