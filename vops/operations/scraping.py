@@ -36,6 +36,8 @@ class Slot:
     started_at: float = -math.inf
     failures: int = 0
     in_flight: bool = False
+    urgent: bool = False
+    """Looked at, or a replica that is not well; kept by the schedule, which asks for it ten times a second."""
     covered_until: float = -math.inf
     """Prometheus answers for it until then."""
 
@@ -73,10 +75,12 @@ class Schedule:
         if slot is None or slot.endpoint.incarnation != endpoint.incarnation:
             self._put += 1
             self.slots[endpoint.key] = Slot(endpoint, endpoint.key, _phase(self._put))
+            self._weigh(self.slots[endpoint.key])
             return slot is not None
         if slot.endpoint.ready != endpoint.ready:
             slot.failures, slot.due_at = 0, -math.inf
         slot.endpoint = endpoint
+        self._weigh(slot)
         return False
 
     def holds(self, slot: Slot) -> bool:
@@ -96,14 +100,15 @@ class Schedule:
             slot = self.slots.get(key)
             if slot is not None and not slot.failures and not slot.in_flight:
                 slot.due_at = min(slot.due_at, slot.started_at + self.interval_s)
-        self.visible = wanted
+        changed, self.visible = wanted ^ self.visible, wanted
+        for key in changed & self.slots.keys():
+            self._weigh(self.slots[key])
 
-    def urgent(self, slot: Slot) -> bool:
-        """Looked at, or a replica that is not well."""
-        if slot.key in self.visible:
-            return True
+    def _weigh(self, slot: Slot) -> None:
+        """Settles whether an endpoint is urgent, whenever something that counts for it has changed."""
         endpoint = slot.endpoint
-        return endpoint.kind is EndpointKind.ENGINE and (slot.failures > 0 or not endpoint.ready)
+        unwell = endpoint.kind is EndpointKind.ENGINE and (slot.failures > 0 or not endpoint.ready)
+        slot.urgent = unwell or slot.key in self.visible
 
     def due(self, now: float) -> Iterator[Slot]:
         """Everything whose time has come, in the order in which to ask.
@@ -118,7 +123,7 @@ class Schedule:
         for slot in ready:
             if slot.endpoint.kind is EndpointKind.GPUS and slot.endpoint.node not in nodes:
                 continue
-            if self.urgent(slot):
+            if slot.urgent:
                 urgent.append(slot)
             elif slot.covered_until <= now:
                 rest.append(slot)
@@ -145,6 +150,7 @@ class Schedule:
         """Settles when it is asked again: after its interval, or later and later while it does not answer."""
         slot.in_flight = False
         slot.failures = 0 if answered else slot.failures + 1
+        self._weigh(slot)
         interval_s = self._plain_interval_s(slot)
         if slot.failures:
             backoff_s = min(interval_s * 2 ** min(slot.failures, 8), max(LONGEST_BACKOFF_S, interval_s))
@@ -159,14 +165,14 @@ class Schedule:
         """How far apart the samples will be, given the budget and everyone's share of it."""
         if not self.scarce:
             return Pace(self.interval_s, self.interval_s)
-        urgent = sum(self.urgent(slot) for slot in self.slots.values())
+        urgent = sum(slot.urgent for slot in self.slots.values())
         rest = len(self.slots) - urgent
         for_rest = max(self.budget_per_s / REST_TURN, self.budget_per_s - urgent / self.interval_s)
         for_urgent = self.budget_per_s - (self.budget_per_s / REST_TURN if rest else 0.0)
         return Pace(max(self.interval_s, urgent / for_urgent), max(self.interval_s, rest / for_rest))
 
     def interval_of(self, slot: Slot, pace: Pace) -> float:
-        expected_s = pace.urgent_s if self.urgent(slot) else pace.rest_s
+        expected_s = pace.urgent_s if slot.urgent else pace.rest_s
         return max(GPU_INTERVAL_S, expected_s) if slot.endpoint.kind is EndpointKind.GPUS else expected_s
 
     @property
