@@ -22,6 +22,7 @@ from vops.lab.world import Lab
 from vops.model.resources import Ref
 from vops.operations.run import plan_run
 from vops.operations.runs import Ending
+from vops.planning.plan import Gate
 
 SERVER = "qwen3-4b"
 MODEL = {"name": "new", "model": "Qwen/Qwen3-4B", "max_model_len": 4096}
@@ -137,8 +138,11 @@ async def test_a_nodes_servers_move_to_another_node(start_lab: StartLab, tmp_pat
         plan = await plan_run(session, "drain-node", {"node": "node/gpu-l4-2"})
         before = [item for item in pods(lab) if item["spec"].get("nodeName") == "gpu-l4-2"]
         assert before
-        result = await carried_out(session, plan, Person())
+        person = Person()
+        result = await carried_out(session, plan, person)
         assert (result.error, result.outcome) == (None, Ending.FIXED), result.steps
+        asked = [item.target.name for item in person.questions if item.target and item.gate is Gate.TYPE_NAME]
+        assert asked == ["gpu-l4-2"], "whose name is typed"
         assert not [item for item in pods(lab) if item["spec"].get("nodeName") == "gpu-l4-2"]
         await taken_back(session, result)
     assert not lab.store.get("v1", "Node", "", "gpu-l4-2")["spec"].get("unschedulable")

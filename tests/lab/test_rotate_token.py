@@ -9,7 +9,7 @@ from typing import Any
 from tests.conftest import StartLab
 from tests.lab.fixing import NAMESPACE, Person, session_on
 from tests.lab.test_fix_five import carried_out, live
-from vops.errors import NotVerified
+from vops.errors import NotVerified, StepFailed
 from vops.lab.documents import Document, copy_of
 from vops.lab.manifests import container_of
 from vops.lab.world import Lab
@@ -88,3 +88,15 @@ async def test_a_secret_that_nothing_uses_needs_no_rotation(start_lab: StartLab,
         plan = await planned(session, secret="other")
     assert plan.nothing_to_do
     assert any("Nothing that runs uses Secret other" in note for note in plan.notes)
+
+
+async def test_a_secret_that_is_not_there_is_noticed_and_the_old_one_taken_back(
+    start_lab: StartLab, tmp_path: Path
+) -> None:
+    lab = await start_lab("gated-model")
+    async with session_on(lab, tmp_path) as session:
+        result = await carried_out(session, await planned(session, to="misspelt/token"), Person())
+    assert isinstance(result.error, StepFailed)
+    assert not result.error.dirty
+    assert 'secret "misspelt" not found' in str(result.error)
+    assert variable(lab)["valueFrom"]["secretKeyRef"] == {"name": "hf-token", "key": "token"}

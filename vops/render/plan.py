@@ -53,8 +53,9 @@ def plan_lines(
         *telling.steps(),
     ]
     lines += [line(Span("owner    ", Tone.DIM), f"{item.kind} {item.name}: {item.effect}") for item in plan.owners]
-    lines += impact_lines(plan.impacts) or _said(at_stake(plan), "at stake ", width)
-    lines += _said(taking_back(plan), "undo     ", width)
+    if not plan.nothing_to_do:
+        lines += impact_lines(plan.impacts) or _said(at_stake(plan), "at stake ", width)
+        lines += _said(taking_back(plan), "undo     ", width)
     lines += [line(Span(f"? not verified by a dry run: {text}", Tone.WARN)) for text in plan.unverified]
     for guard in plan.blocked:
         lines.append(line(Span(f"✗ {guard.name}: {guard.detail}", Tone.BAD)))
@@ -212,6 +213,8 @@ def change_lines(change: Change) -> list[Line]:
 
 
 def _footer(plan: Plan) -> str:
+    if plan.nothing_to_do:
+        return "nothing to do"
     doing = [step for step in plan.steps if step.decision is Decision.DO]
     waits = [step.timeout_s for step in doing if step.timeout_s]
     noted = any(is_mark(item) for change in plan.changes for item in change.operations)

@@ -207,7 +207,8 @@ class _Run:
         return " ".join(outcome.says)
 
     async def _ask(self, step: PlannedStep) -> None:
-        question = Question(step.gate, step.title, "\n".join(step.says), self._target, step.id)
+        about = next((change.target for change in step.changes), self._target)
+        question = Question(step.gate, step.title, "\n".join(step.says), about, step.id)
         if not await self._host.approve(question):
             raise ApprovalNeeded(f"{step.title}: a person has to decide", hint="\n".join(step.says))
 

@@ -40,8 +40,8 @@ async def run(args: Args, ports: Ports) -> Outcome:
         if not args.until or watch.is_over(found):
             if not found["servers"]:
                 raise StepFault(f"no server of {args.ref.ref} answers")
-            return Outcome(found, (f"{found['running']} running, {found['waiting']} waiting",))
-        ports.say(f"{found['running']} running, {found['waiting']} waiting")
+            return Outcome(found, (_said(found),))
+        ports.say(_said(found))
 
 
 def _sums(snapshot: ClusterSnapshot, ref: Ref) -> Document:
@@ -62,3 +62,10 @@ def _replicas(snapshot: ClusterSnapshot, ref: Ref) -> tuple[Replica, ...]:
         return () if found is None else (found,)
     workload = facts.workload(ref.kind, ref.namespace, ref.name)
     return () if workload is None else tuple(workload.replicas)
+
+
+def _said(found: Document) -> str:
+    running, waiting = (found[name] for name in ("running", "waiting"))
+    if running is None or waiting is None:
+        return "no server tells how many requests it has"
+    return f"{running:.0f} running, {waiting:.0f} waiting"

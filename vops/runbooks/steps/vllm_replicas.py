@@ -40,7 +40,7 @@ def look(args: Args, view: View) -> Outcome:
         "count": len(owned),
     }
     names = ", ".join(item.name for item in owned)
-    return Outcome(outputs, (f"{len(owned)} pod{'' if len(owned) == 1 else 's'} of vLLM: {names or 'none'}.",))
+    return Outcome(outputs, (_said(len(owned), names),))
 
 
 def _is_meant(replica: Replica, args: Args) -> bool:
@@ -63,3 +63,7 @@ def _key(ref: RefArg) -> tuple[str, str, str]:
 def _named(replica: Replica) -> dict[str, str]:
     ref = replica.ref
     return {"kind": "Pod", "name": ref.name, "namespace": ref.namespace, "uid": ref.uid}
+
+
+def _said(number: int, names: str) -> str:
+    return f"{number} pod{'' if number == 1 else 's'} of vLLM: {names}." if number else "No such pod of vLLM."
