@@ -40,7 +40,7 @@ class Runs:
         self.answer: bool | None = None
         self.go_on = asyncio.Event()
 
-    async def __call__(self, _: Any, plan: Plan, *, approve: Approve, progress: Progress) -> RunResult:
+    async def __call__(self, _: Any, plan: Plan, *, approve: Approve, progress: Progress, answer: Any) -> RunResult:
         self.plans.append(plan)
         if self.error is not None:
             raise self.error
