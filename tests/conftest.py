@@ -13,6 +13,13 @@ from vops.lab.world import Lab
 
 StartLab = Callable[..., Awaitable[Lab]]
 COLLECT_AFTER = 10_000
+LONGEST_ID = 200
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """A text of a megabyte is named by its size: each worker tells the names of all tests, and of each test thrice."""
+    is_long = isinstance(val, (str, bytes)) and len(val) > LONGEST_ID
+    return f"{argname}-of-{len(val)}" if is_long else None  # type: ignore[arg-type]  # only texts are long
 
 
 def pytest_collection_finish() -> None:
