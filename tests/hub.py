@@ -23,13 +23,17 @@ CHUNK = 64 * 1024
 Trouble = Literal["truncated", "stalled", "slow", "corrupt"] | int
 """What goes wrong with one answer: its body, or its status (429 and 503 come with Retry-After)."""
 
+Xet = Literal["no-route", "down", "hung"]
+"""What goes wrong with Xet: nothing knows its tokens, as on a mirror; its storage answers 503; or not at all."""
+
 
 @dataclass
 class StandInHub:
     """Files by `OWNER/NAME/FILE`; `refusal` answers every request: status, error code, headers.
 
     `trouble` holds, by a file's name, what goes wrong with the next answers that carry its body, one after another.
-    `granted` has the tokens that may read a gated repository.
+    `granted` has the tokens that may read a gated repository. With `xet` large files are offered by Xet as well, which
+    then goes wrong in that way.
     """
 
     url: str = ""
@@ -39,6 +43,7 @@ class StandInHub:
     granted: dict[str, set[str]] = field(default_factory=dict)
     trouble: dict[str, list[Trouble]] = field(default_factory=lambda: defaultdict(list))
     refusal: tuple[int, str, dict[str, str]] | None = None
+    xet: Xet | None = None
     requests: list[str] = field(default_factory=list)
     bodies: list[str] = field(default_factory=list)
     """The names of the files whose body was asked for, in order."""
@@ -138,6 +143,10 @@ class Handler(BaseHTTPRequestHandler):
         if path.startswith("cdn/"):
             hub.leaked += [self.headers["Authorization"]] if "Authorization" in self.headers else []
             self._body(path.removeprefix("cdn/"), with_body=with_body)
+        elif "/xet-read-token/" in path:
+            self._xet_token()
+        elif path.startswith("cas/"):
+            self._storage()
         elif path.startswith("api/models/"):
             self._listing(path.removeprefix("api/models/"))
         else:
@@ -191,6 +200,25 @@ class Handler(BaseHTTPRequestHandler):
         self._send(403 if token else 401, b"", {"X-Error-Code": "GatedRepo", "X-Error-Message": said})
         return False
 
+    # --- Xet ---
+
+    def _xet_token(self) -> None:
+        hub = self.server.hub
+        if hub.xet == "no-route":
+            self._send(404, b"", {})
+            return
+        until, storage = int(time.time()) + 3600, f"{hub.url}/cas"
+        headers = {"X-Xet-Cas-Url": storage, "X-Xet-Access-Token": "xet", "X-Xet-Token-Expiration": str(until)}
+        body = json.dumps({"accessToken": "xet", "exp": until, "casUrl": storage}).encode()
+        self._send(200, body, {"Content-Type": "application/json", **headers})
+
+    def _storage(self) -> None:
+        if self.server.hub.xet == "hung":
+            self.server.hub.released.wait()
+            self.close_connection = True
+            return
+        self._send(503, b"", {})
+
     # --- answers ---
 
     def _redirect(self, key: str, commit: str) -> None:
@@ -204,6 +232,10 @@ class Handler(BaseHTTPRequestHandler):
             "X-Linked-Size": str(len(body)),
             "X-Linked-Etag": f'"{hashlib.sha256(body).hexdigest()}"',
         }
+        if self.server.hub.xet:
+            model = "/".join(key.split("/")[:2])
+            headers["X-Xet-Hash"] = hashlib.sha256(key.encode()).hexdigest()
+            headers["X-Xet-Refresh-Route"] = f"{self.server.hub.url}/api/models/{model}/xet-read-token/{commit}"
         self._send(302, b"", headers)
 
     def _body(self, key: str, *, with_body: bool, commit: str = COMMIT) -> None:

@@ -42,6 +42,7 @@ class Seeding:
     directory: Path
     hub: StandInHub
     environment: dict[str, str] = field(default_factory=dict)
+    program: Path = SEEDER
 
     @property
     def root(self) -> Path:
@@ -61,7 +62,7 @@ class Seeding:
         if not manifest_path.exists():
             manifest_path.write_bytes(msgspec.json.encode(manifest_of(self.hub)))
         return subprocess.Popen(
-            [sys.executable, str(SEEDER)], stdout=subprocess.PIPE, text=True, env=self._environment(more)
+            [sys.executable, str(self.program)], stdout=subprocess.PIPE, text=True, env=self._environment(more)
         )
 
     def run(self, **more: str) -> tuple[int, list[dict[str, Any]]]:

@@ -21,6 +21,8 @@ from story import DISK_FULL, FORBIDDEN, NOT_FOUND, UNAUTHORIZED, UNAVAILABLE, Fa
 
 _BY_STATUS = {401: UNAUTHORIZED, 403: FORBIDDEN, 404: NOT_FOUND}
 _TOLD_EVERY = 64 * 2**20
+_XET_ROUTE = "/xet-read-token/"
+"""A mirror may pass on that a file is in Xet, and not have this: plain HTTP does without."""
 _QUERY = re.compile(r"\?\S+")
 _writing = threading.Lock()
 
@@ -72,6 +74,8 @@ def fault_of(error: BaseException) -> Fault:
             return item
         if isinstance(item, OSError) and item.errno in (errno.ENOSPC, errno.EDQUOT):
             return Fault(DISK_FULL, "the volume is full")
+    if any(_XET_ROUTE in str(getattr(getattr(item, "response", None), "url", "")) for item in chain):
+        return Fault(UNAVAILABLE, f"the Hub offers Xet and gives no token for it: {_text(error)}")
     for item in chain:
         name = type(item).__name__
         status = getattr(getattr(item, "response", None), "status_code", None)
