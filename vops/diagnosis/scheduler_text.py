@@ -89,7 +89,7 @@ _AFTER = (
 _TAIL = lazy_pattern(rf"[.,]? ?(?:(?:{_AFTER})(?:, preemption: |\.*$)|preemption: )")
 _TEXT = (
     r"(?P<text>"
-    r"Insufficient (?P<resource>[\w./-]*\w)"
+    r"[Ii]nsufficient (?P<resource>[\w./-]*\w)"
     r"|Too many pods"
     r"|node\(s\) had untolerated taint\(s\)"
     r"|node\(s\) had untolerated taint \{(?P<new>[^{}]{0,500})\}"
@@ -111,6 +111,7 @@ _OBSTACLES = (
     ("match node selector", Obstacle.SELECTOR),
     ("scheduler-enforced node affinity", Obstacle.SELECTOR),
     ("Insufficient", Obstacle.RESOURCE),
+    ("insufficient", Obstacle.RESOURCE),
     ("Too many pods", Obstacle.PODS),
     ("affinity rules", Obstacle.POD_AFFINITY),
     ("pod affinity/anti-affinity", Obstacle.POD_AFFINITY),
@@ -180,6 +181,7 @@ def scheduler_text(message: str) -> SchedulerText:
             cut=cut,
         )
     body, after = _parted(text[head.end() :].removesuffix(_CUT))
+    body = f"{head[2]} {body}" if body[:13].lower() == "insufficient " else body
     reasons = tuple(_reason(match) for match in _REASON.finditer(body)) if body[:1].isdigit() else ()
     if cut and not after:
         reasons = reasons[:-1]

@@ -36,6 +36,7 @@ _WORKERS_JOIN_S = 300
 
 _PLACING = re.compile(r"creating a placement group of specs for (\d{1,6}) seconds", re.ASCII)
 _CLOCK_SLACK = timedelta(seconds=3)
+_NO_COMMAND = re.compile(r"executable file not found|(?:sh|bash): .{0,60}: (?:command )?not found", re.ASCII)
 _ANSWERED = re.compile(r"statuscode: 4\d\d", re.ASCII)
 
 
@@ -109,7 +110,7 @@ def _waiting(status: ContainerStatus | None) -> ReplicaState:
 
 
 def _running(replica: Replica, status: ContainerStatus) -> ReplicaState:
-    if served(replica) or answers(replica):
+    if served(replica) or answers(replica) or _never_becomes_ready(replica):
         return ReplicaState.NOT_READY
     if restarts_in_a_loop(status):
         return ReplicaState.CRASH_LOOPING
@@ -152,6 +153,12 @@ def _answered_a_probe(replica: Replica) -> bool:
         item.reason == "Unhealthy" and _ANSWERED.search(item.message) and _since(item.last_seen, started)
         for item in replica.events
     )
+
+
+def _never_becomes_ready(replica: Replica) -> bool:
+    """Whether the readiness probe runs a command that the image does not have, so that waiting does not help."""
+    said = (item.message for item in replica.events if item.reason == "Unhealthy")
+    return any(text.startswith("Readiness") and _NO_COMMAND.search(text) for text in said)
 
 
 def _since(seen: datetime | None, started: datetime | None) -> bool:

@@ -17,6 +17,7 @@ Document = dict[str, Any]
 
 _WRONG_WHEN_TRUE = lazy_pattern(r"^(?:Unschedulable|.{0,60}(?:Failed|Failure|Degraded|Stalled|Error))")
 _GROUPS = ("gateway.networking.k8s.io", "inference.networking", "networking.k8s.io", "networking.istio.io")
+_NO_POD = ("NoSupportingRuntime", "RuntimeNotRecognized", "RuntimeDisabled", "InvalidPredictorSpec")
 _DEEPEST = 6
 _MOST = 50
 
@@ -28,18 +29,31 @@ def told_by_conditions(document: Document) -> Iterator[Document]:
     metadata = document.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
     namespace = str(metadata.get("namespace", ""))
+    if (failure := _of_a_model(document)) is not None:
+        about = {"kind": "ReplicaSet", "name": f"{metadata.get('name', 'model')}-predictor"}
+        yield _event(about, namespace, "FailedCreate", failure, "kserve", {})
     for count, condition in enumerate(_conditions(document.get("status"), 0)):
         if count >= _MOST:
             return
         message = str(condition.get("message", ""))
         if not message or not _is_bad(condition):
             continue
-        told = sentence_within(message)
+        told = sentence_within(message) or cloud_sentence(message)
         if told is not None:
             yield _event(told.about, namespace, told.reason, told.message, told.source, condition)
         elif str(document.get("apiVersion", "")).startswith(_GROUPS):
             about = {"kind": str(document.get("kind", "")), "name": str(metadata.get("name", ""))}
             yield _event(about, namespace, str(condition.get("reason", "")), message, "", condition)
+
+
+def _of_a_model(document: Document) -> str | None:
+    """Why KServe makes no pod of a model, by what it keeps of the last failure."""
+    status = document.get("status")
+    told = status.get("modelStatus") if isinstance(status, dict) else None
+    failure = told.get("lastFailureInfo") if isinstance(told, dict) else None
+    if not isinstance(failure, dict) or failure.get("reason") not in _NO_POD:
+        return None
+    return f"{failure['reason']}: {failure.get('message', '')}"
 
 
 def told_by_messages(document: Document) -> Iterator[Document]:

@@ -56,7 +56,7 @@ def whole(document: Document) -> Document:
         return {"kind": "Deployment", **document}
     if isinstance(spec.get("containers"), list) or _OF_A_STATUS & status.keys() or _ends_a_pod(status):
         return _pod(document, spec, status)
-    kind = _kind_by_conditions(status.get("conditions"))
+    kind = "InferenceService" if "modelStatus" in status else _kind_by_conditions(status.get("conditions"))
     if kind == "Pod":
         return _pod(document, spec, {"phase": "Pending", **status})
     version = {"apiVersion": _ROUTES} if kind in ("HTTPRoute", "Gateway") else {}

@@ -86,7 +86,7 @@ _CONTAINER = lazy_pattern(
     r"(?P<name>[a-z0-9-]{1,63})\b"
 )
 _FIELD = lazy_pattern(r"spec\.(?:initC|c)ontainers\{([a-z0-9-]{1,63})\}")
-_PROBED = lazy_pattern(r"(?i:(startup|liveness) probe (?:failed|errored))|failed (startup|liveness) probe")
+_PROBED = lazy_pattern(r"(?i:(startup|liveness|readiness) probe (?:failed|errored))|failed (startup|liveness) probe")
 _UNWELL = "statuscode: 503"
 """A server that answers so has been up: how long ago it was started tells. One that refuses may be loading."""
 _CLASS = lazy_pattern(r'storageclass(?:\.storage\.k8s\.io)? "([\w.-]{1,253})" not found')
@@ -133,6 +133,7 @@ def _pod(meta: Meta, events: Sequence[Event]) -> list[Found]:
         command=("vllm", "serve"),
         startup_probe=_PROBE if "startup" in probes else None,
         liveness_probe=_PROBE if "liveness" in probes else None,
+        readiness_probe=_PROBE if "readiness" in probes else None,
     )
     pod = Pod(
         metadata=meta,

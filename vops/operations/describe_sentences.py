@@ -68,7 +68,7 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "replicaset-controller",
             r"resource \S{1,300} was blocked due to the following policies|blocking resource request"
             r"|admission request denied"
-            r"|The \w{2,40} \"[^\"]{1,253}\" is invalid: |(?:Error from server.{0,200}?(?:denied the request|is "
+            r"|The \w{2,40} \"[^\"]{1,253}\" is invalid:|(?:Error from server.{0,200}?(?:denied the request|is "
             r"forbidden|exceeded quota|failed calling)"
             r"|Error creating: |create Pod \S{1,253} in StatefulSet"
             r"|(?:Error from server.{0,40}: )?pods \"[^\"]{1,253}\" is forbidden)"
@@ -79,7 +79,7 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "Failed",
             "Pod",
             "kubelet",
-            r"Failed to (?:inspect|apply default image tag)|Failed to pull image "
+            r"Failed to (?:inspect|apply default image tag)|Failed to pull image\b"
             r"|rpc error: code = \w{1,20} desc = failed to (?:pull and unpack image|resolve reference)",
         ),
         ("BackOff", "Pod", "kubelet", r"Back-off (?:pulling|restarting)|back-off \S{2,12} restarting failed"),
@@ -174,6 +174,7 @@ _CLOUD = lazy_pattern(
     r"|exceeding (?:approved|quota limit)|ZONE_RESOURCE_POOL_EXHAUSTED|GCE_STOCKOUT|Quota '[A-Z_0-9]{3,80}' exceeded"
     r"|does not have enough resources available to fulfill|is currently not available in location"
     r"|QuotaExceeded|out\.of\.resources|scale\.up\.error|not enough free addresses|InsufficientFreeAddressesInSubnet"
+    r"|[Ii]nsufficient \w{2,20} quota|Insufficient\w{2,20}Quota|quota of \d{1,9} and cannot|GCE (?:out of|quota)"
 )
 _ROW = lazy_pattern(
     r"(?:Normal|Warning)\s+[A-Z]|[A-Z][A-Za-z]{2,30}(?: [A-Za-z-]{2,30})?:(?:\s|$)|(?:\$|NAME|apiVersion:)\s?"

@@ -81,6 +81,9 @@ _POD_ROW = lazy_pattern(
 )
 """A pod in a table with a status that is a reason; `Error` and `CrashLoopBackOff` say only that there is one."""
 
+_NODE_LINE = lazy_pattern(
+    r"^ {0,12}(?P<name>[a-z0-9][a-z0-9.-]{1,252}) +NotReady\S{0,60} +\S+ +[\dywdhms]{2,12} +v1\.\d", re.MULTILINE
+)
 _ENDS = ("Evicted", "UnexpectedAdmissionError")
 
 
@@ -96,7 +99,9 @@ def is_described(head: str) -> bool:
     described = _BEGINS.search(head) and _GOES_ON.search(head)
     if described or has_loose_events(head):
         return True
-    if any(sign.search(head) for sign in (_STATE, EVENT_TABLE, _POD_TABLE, _POD_ROW, _NODE_ROW, _TRANSITION)):
+    if any(
+        sign.search(head) for sign in (_STATE, EVENT_TABLE, _POD_TABLE, _POD_ROW, _NODE_LINE, _NODE_ROW, _TRANSITION)
+    ):
         return True
     if _HEAD.search(head) and _ENDING.search(head):
         return True
@@ -164,7 +169,7 @@ def read_described(text: str, otherwise: datetime | None = None, born: Born | No
         documents += _of_conditions(text)
     told = list(read_table(text)) or _loose(text, within=bool(documents))
     if not documents and not told and not looks_like_a_log(text):
-        documents += list(_of_a_table(text)) or _of_prose(text)
+        documents += [*_of_a_table(text), *_of_nodes(text)] or _of_prose(text)
     at = max(moments, default=None)
     documents += _events(told, at or _no_earlier(told, otherwise, born or {})) if told else []
     return Described(tuple(documents), at)
@@ -233,6 +238,13 @@ def _of_conditions(text: str) -> Iterator[Document]:
     found = describe_around.conditions(entries)
     if found:
         yield {"status": {"conditions": found}}
+
+
+def _of_nodes(text: str) -> Iterator[Document]:
+    """The nodes of a table that do not answer."""
+    for row in _NODE_LINE.finditer(text):
+        ready = {"type": "Ready", "status": "Unknown", "reason": "NotReady"}
+        yield {"kind": "Node", "metadata": {"name": row["name"]}, "status": {"conditions": [ready]}}
 
 
 def _of_prose(text: str) -> Iterator[Document]:

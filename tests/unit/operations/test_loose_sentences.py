@@ -49,6 +49,7 @@ def test_a_sentence_ends_where_its_quotation_does() -> None:
     [
         "The scheduler counts available nodes; 0/3 is a bad sign.",
         "INFO 01-01 00:00:00 [a.py:1] quoting 0/3 nodes are available: 3 Insufficient cpu.",
+        "gpu-1   Ready,SchedulingDisabled   <none>   41d   v1.33.2",
         "it is not OOMKilled, and OOMKilled=false",
         "The quota of the team is fine, and the region has sufficient capacity.",
         "NAME      READY   STATUS             RESTARTS   AGE\nllama-0   0/1     CrashLoopBackOff   5          9m",

@@ -122,6 +122,26 @@ PASTED = {
         "  reason: SchedulingGated\n  message: Scheduling is blocked due to non-empty scheduling gates\n",
         "scheduling-gated",
     ),
+    "a probe without its command": (
+        "  Warning  Unhealthy  3m (x355 over 6h)  kubelet  Readiness probe failed: /bin/sh: 1: jq: not found",
+        "probe-misconfigured",
+    ),
+    "a model without a runtime": (
+        "status:\n  modelStatus:\n    lastFailureInfo:\n      message: Waiting for runtime to become available\n"
+        "      reason: RuntimeNotRecognized\n",
+        "admission-denied",
+    ),
+    "a table of nodes": ("gpu-1   NotReady   <none>   41d   v1.33.2\n", "node-lost"),
+    "an image that is not named": ("Failed to pull image: context deadline exceeded", "registry-unreachable"),
+    "words without a count": ("0/3 nodes are available: insufficient nvidia.com/gpu.", "gpu"),
+    "a mount without its volume": (
+        '9m  Warning  Failed  pod/vllm-0  Error: cannot find volume "log" to mount into container "vllm"',
+        "mount-failed",
+    ),
+    "a quota in prose": (
+        "it says: The specified subscription has a total vCPU quota of 4 and cannot accomodate it",
+        "cloud-quota",
+    ),
     "a quoted sentence": (f"> {SCHEDULER}", "gpu"),
     "the kubelet's sentence": (PULL, "image-not-found"),
     "a controller's sentence": (f"Error creating: {REFUSED}", "resource-quota"),

@@ -34,6 +34,12 @@ _UNREACHABLE = lazy_pattern(
     r"failed calling (?:admission )?webhook \"(?P<name>[^\"]{1,253})\":? (?P<why>.{0,1000})", re.DOTALL
 )
 _LATE = lazy_pattern(r"Timeout: request did not complete within (?:the )?(?:requested|allowed) \w{1,20}")
+_RUNTIME = lazy_pattern(
+    r"(?P<reason>NoSupportingRuntime|RuntimeNotRecognized|RuntimeDisabled|InvalidPredictorSpec): (?P<why>.{0,1000})",
+    re.DOTALL,
+)
+"""Why KServe makes no pods of an InferenceService."""
+
 _KYVERNO = lazy_pattern(
     r"was blocked due to the following policies:?\s{0,9}(?P<name>[\w.-]{1,253}):\s{0,9}(?P<why>.{0,2000})", re.DOTALL
 )
@@ -53,7 +59,7 @@ _CLASS = lazy_pattern(
 _CONSTRAINT = lazy_pattern(
     r"unable to validate against any security context constraint|PodSecurityPolicy: unable to admit"
 )
-_INVALID = lazy_pattern(r"\b[A-Z]\w{2,40}(?:\.\w+)* \"[^\"]{1,253}\" is invalid: (?P<why>.{1,1000})", re.DOTALL)
+_INVALID = lazy_pattern(r"\b[A-Z]\w{2,40}(?:\.\w+)* \"[^\"]{1,253}\" is invalid:\s{1,9}(?P<why>.{1,1000})", re.DOTALL)
 _ENDING = lazy_pattern(r"because it is being terminated")
 _ASKED = (
     ("allowPrivilegeEscalation", "allowPrivilegeEscalation: false"),
@@ -177,6 +183,15 @@ def _invalid(workload: WorkloadFacts, match: re.Match[str]) -> tuple[str, Fix]:
     return f"their spec is invalid: {why}", admission.at_workload(workload, "Correct the pod template", f"{why}.")
 
 
+def _runtime(workload: WorkloadFacts, match: re.Match[str]) -> tuple[str, Fix]:
+    return f"KServe has no runtime for it: {match['reason']}, {_short(match['why'])}", advice(
+        "Name a serving runtime that is there and takes the model's format",
+        f"See them: kubectl get clusterservingruntimes; kubectl -n {workload.namespace} get servingruntimes",
+        "Set spec.predictor.model.runtime to one of them, with modelFormat and protocolVersion that it supports, and "
+        "see that it is not disabled.",
+    )
+
+
 def _ending(workload: WorkloadFacts, match: re.Match[str]) -> tuple[str, Fix]:
     return f"namespace {workload.namespace} is being deleted", advice(
         "Use another namespace", f"kubectl get namespace {workload.namespace} -o yaml  (what holds its deletion up)"
@@ -190,6 +205,7 @@ _KINDS = (
     (_LATE, _late),
     (_POLICY, _denied),
     (_KYVERNO, _denied),
+    (_RUNTIME, _runtime),
     (_LIMIT_RANGE, _limit_range),
     (_ACCOUNT, _account),
     (_CLASS, _class),

@@ -124,6 +124,12 @@ _SAYS = (
         "Wait until the old pod is gone; if its machine is gone for good, delete its VolumeAttachment.",
     ),
     wording(
+        r"cannot find volume \"?([\w.-]{1,253})",
+        "the volume {what} that volumeMounts names is not mounted into the pod",
+        "See that spec.volumes has {what}, and that no webhook adds a mount without its volume; else delete the pod.",
+        definite=True,
+    ),
+    wording(
         r"mount a directory onto a file|not a directory",
         "a directory and a file meet at the same path",
         "Give volumeMounts.subPath a file where the mount path is a file, or mount at another path.",
