@@ -86,6 +86,13 @@ _EMBEDDED = lazy_pattern(
 )
 """Where the next line of a log begins that was pasted without its newlines."""
 
+_ONE_LINE = lazy_pattern(
+    _EMBEDDED.pattern + r"| (?=Traceback \(most)|(?<=call last\):) | (?=File \"[^\"]{1,300}\", line \d{1,6}, in )"
+    r"| (?=(?:[A-Za-z_]\w{0,60}\.){0,8}[A-Za-z]\w{0,60}(?:Error|Exception): )",
+    re.ASCII,
+)
+"""Where the lines of a traceback begin that was pasted as one."""
+
 _LONG = 300
 
 
@@ -192,11 +199,18 @@ class _Joiner:
         if "%" in text and (bar := _BAR.match(text)) is not None:
             yield _line(number, bar[0], at)
             yield from self._whole(number, text[bar.end() :], at)
-        elif len(text) > _LONG and " ERROR " in text and len(pieces := _EMBEDDED.split(text)) > 1:
+        elif len(pieces := _pasted(text)) > 1:
             for piece in pieces:
                 yield _line(number, piece, at)
         else:
             yield _line(number, text, at)
+
+
+def _pasted(text: str) -> list[str]:
+    """The lines that a form made one of."""
+    if "call last): " in text:
+        return _ONE_LINE.split(text)
+    return _EMBEDDED.split(text) if len(text) > _LONG and " ERROR " in text else [text]
 
 
 def _line(number: int, raw: str, at: datetime | None, level: str = "") -> Line:

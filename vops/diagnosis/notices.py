@@ -45,7 +45,7 @@ _FATAL = lazy_pattern(
     r"|(?P<Loader>.{0,200}error while loading shared libraries: .{1,300}"
     r"|.{0,300}: version .GLIBC(?:XX)?_[\d.]{1,10}' not found.{0,300})"
     r"|(?P<Xid>.{0,80}NVRM: Xid .{1,300})"
-    r"|(?P<Server>Failed to start model server: .{1,1000})"
+    r"|(?P<Server>\"?Failed to (?:start model server|initialize Python stub): .{1,1000})"
     r"|(?P<Bind>\[Errno (?:98|99|13|-2)\] .{0,200}(?:bind|address|port).{0,200})"
     r"|(?P<Watchdog>.{0,80}Watchdog caught collective operation timeout.{0,600})"
     r"|(?P<Nvidia>.{0,200}nvidia-container-cli: .{1,400}"

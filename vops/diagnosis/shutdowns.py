@@ -71,7 +71,7 @@ _UVICORN_STOPS = "INFO:     Shutting down"
 _GOING_DOWN = (_UVICORN_STOPS, "Shutting down FastAPI HTTP server")
 """What only a server says that had come up."""
 
-_CORE = "core.py"
+_CORE = ("core.py", "engine.py", "v1/engine/core.py")
 _RAISED = lazy_pattern(r"[\w.]{1,120}(?:Error|Exception)\b", re.ASCII)
 """An engine's process that logs an exception has ended, if requests fail after it."""
 
@@ -129,6 +129,9 @@ class Endings:
 
     def _read_death(self, line: Line) -> None:
         text = line.text
+        if self._core_failed is not None and line.level == "ERROR" and line.place.startswith(_REQUESTS):
+            self.after_start = True
+            self._died(self._core_failed, None)
         if "EngineDeadError" in text and line.place.startswith(_REQUESTS):
             self.after_start = True
         if not line.level and text.startswith(_ENGINES_OWN) and _RAISED.match(text):

@@ -294,3 +294,19 @@ TOKEN = "hf_" + "a1B2" * 8
 def test_no_token_gets_through_with_what_is_written_below(before: str) -> None:
     assert TOKEN not in str(read_log(f"{before} {TOKEN}\n{TOKEN}\n"))
     assert TOKEN not in str(read_log(f"{before}\n{TOKEN}\n"))
+
+
+def test_a_traceback_pasted_as_one_line_is_read_as_its_lines() -> None:
+    whole = (
+        'INFO 06-09 05:31:04 [a.py:7] hi Traceback (most recent call last): File "/x/bin/vllm", line 10, in <module> '
+        'main() File "/x/site-packages/vllm/config.py", line 3, in post raise ValueError( ValueError: Unsupported x: y'
+    )
+    root = read_log(whole).root
+    assert root is not None
+    assert (root.type, root.message, root.frames[-1]) == ("ValueError", "Unsupported x: y", "vllm/config.py:post")
+
+
+def test_an_older_engine_whose_process_logs_an_exception_is_gone_if_answers_break_off_after_it() -> None:
+    failed = "ERROR 03-17 08:02:04 engine.py:137] AssertionError: Error in model execution\n"
+    assert read_log(failed + "ERROR 03-17 08:02:04 serving_chat.py:596] Error in stream generator.\n").engine_died
+    assert not read_log(failed + "ERROR 03-17 08:02:04 a.py:5] Error in stream generator.\n").engine_died
