@@ -20,6 +20,8 @@ from vops.tui.messages import DiagnosisAsked
 from vops.tui.screens.base import BACK, SubjectScreen, titled
 from vops.tui.widgets.lines import Lines
 
+_ASKING: Line = (Span("asking the Hub for the model's configuration…", Tone.ACCENT),)
+
 
 class EngineScreen(SubjectScreen):
     """The Hub is asked for the model's configuration once, when the screen opens, and again by `r`."""
@@ -35,7 +37,7 @@ class EngineScreen(SubjectScreen):
     def __init__(self, ref: Ref) -> None:
         super().__init__(ref)
         self._sized: Answer | None = None
-        self._remark: Line = (Span("asking the Hub for the model's configuration…", Tone.ACCENT),)
+        self._remark: Line = _ASKING
         self._begun = False
 
     def body(self) -> Iterable[Widget]:
@@ -77,7 +79,8 @@ class EngineScreen(SubjectScreen):
             self.repaint(self.ops.picture)
 
     def action_size(self) -> None:
-        self._begun, self._sized = False, None
+        self._begun, self._sized, self._remark = False, None, _ASKING
+        self.ops.tell("sizing it again")
         if self.ops.picture is not None:
             self.repaint(self.ops.picture)
 
