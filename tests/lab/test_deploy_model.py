@@ -9,11 +9,10 @@ import pytest
 
 from tests.conftest import StartLab
 from tests.lab.fixing import NAMESPACE, Person, session_on
+from tests.lab.killing import killed_after_each_write
 from tests.lab.test_fix_five import carried_out, live
-from tests.lab.test_resume_undo import KilledError, kill_after, only_run, resumed
 from vops.errors import InputError, Refused
 from vops.lab.world import Lab
-from vops.operations.journal import read_journal
 from vops.operations.run import plan_run
 from vops.operations.runs import Ending, past_runs
 from vops.operations.session import Session
@@ -69,24 +68,10 @@ async def test_undo_deletes_what_the_run_has_made(start_lab: StartLab, tmp_path:
 async def test_a_deployment_that_was_interrupted_goes_on_without_applying_twice(
     start_lab: StartLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lab = await start_lab("healthy")
-    async with session_on(lab, tmp_path / "whole") as session:
-        result = await carried_out(session, await planned(session), Person())
-    writes = [number for number, item in enumerate(read_journal(Path(result.journal)), 1) if item.type == "write"]
-    for line in writes:
-        lab, state = await start_lab("healthy"), tmp_path / str(line)
-        async with session_on(lab, state) as session:
-            plan = await planned(session)
-            with monkeypatch.context() as patched:
-                kill_after(lab, patched, line)
-                with pytest.raises(KilledError):
-                    await carried_out(session, plan, Person())
-        lab.server.trouble.clear()
-        async with session_on(lab, state) as session:
-            assert (await resumed(session, only_run(state))).outcome is Ending.FIXED
+    async for lab, result in killed_after_each_write(start_lab, tmp_path, monkeypatch, planned):
+        assert result.outcome is Ending.FIXED
         sent = [item for item in lab.server.writes if item.method == "PATCH" and is_of_the_plan(item.path)]
         assert len([item for item in sent if "dryRun" not in item.query and item.status in (200, 201)]) == len(KINDS)
-        await lab.stop()
 
 
 async def test_what_cannot_be_rendered_is_said(start_lab: StartLab, tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ import pytest
 
 from tests.conftest import StartLab
 from tests.lab.fixing import NAMESPACE, Person, session_on
+from tests.lab.killing import killed_after_each_write
 from tests.lab.test_fix_five import carried_out
-from tests.lab.test_resume_undo import KilledError, kill_after, only_run, resumed
+from tests.lab.test_resume_undo import KilledError
 from vops.errors import ApprovalNeeded, NotFound, Refused, StepFailed, UsageError
 from vops.lab.documents import Document
 from vops.lab.engine.hub_pages import commit_of
@@ -237,23 +238,9 @@ async def test_without_a_yes_nothing_is_made(start_lab: StartLab, tmp_path: Path
 async def test_a_run_killed_after_any_write_goes_on_to_the_same_end(
     start_lab: StartLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lab = await start_lab("healthy")
-    async with session_on(lab, tmp_path / "whole") as session:
-        result = await carried_out(session, await planned(session), Person())
-    writes = [number for number, item in enumerate(read_journal(Path(result.journal)), 1) if item.type == "write"]
-    for line in [*writes, writes[-1] + 2]:
-        lab, state = await start_lab("healthy"), tmp_path / str(line)
-        async with session_on(lab, state) as session:
-            plan = await planned(session)
-            with monkeypatch.context() as patched:
-                kill_after(lab, patched, line)
-                with pytest.raises(KilledError):
-                    await carried_out(session, plan, Person())
-        lab.server.trouble.clear()
-        async with session_on(lab, state) as session:
-            assert (await resumed(session, only_run(state))).outcome is Ending.APPLIED
+    async for lab, result in killed_after_each_write(start_lab, tmp_path, monkeypatch, planned, later=2):
+        assert result.outcome is Ending.APPLIED
         assert (len(jobs(lab)), len(files_in(lab))) == (1, FILES)
-        await lab.stop()
 
 
 # --- verify-seed --------------------------------------------------------------------------------------------
