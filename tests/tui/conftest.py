@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import pytest
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
 
 from tests.tui import builders
@@ -26,9 +28,22 @@ def quiet_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """No animation and no blinking cursor: a frame depends on the data alone."""
     monkeypatch.setattr("textual.widgets.Input._toggle_cursor", lambda self: None)
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+    monkeypatch.setattr(Stylesheet, "_parse_rules", _parsed_once)
     monkeypatch.setattr("textual.app.wait_for_idle", nothing_to_do)
     monkeypatch.setattr("textual.pilot.wait_for_idle", nothing_to_do)
     monkeypatch.setattr("vops.tui.lag.LoopLag.worst_s", 0.0)
+
+
+_parse_rules = Stylesheet._parse_rules
+_PARSED: dict[Hashable, list[RuleSet]] = {}
+
+
+def _parsed_once(sheet: Stylesheet, *source: Hashable, **options: Hashable) -> list[RuleSet]:
+    """The rules of a style sheet, which nobody changes: one app after the other has the same."""
+    key = (source, tuple(options.items()), tuple(sheet._variables.items()))
+    if key not in _PARSED:
+        _PARSED[key] = _parse_rules(sheet, *source, **options)  # type: ignore[arg-type]  # passed on as they came
+    return _PARSED[key]
 
 
 @pytest.fixture
