@@ -210,7 +210,9 @@ _KV_TOKENS = lazy_pattern(r"[GCX]PU KV cache size: ([\d,]{1,20}) tokens", re.ASC
 _KV_BLOCKS = lazy_pattern(r"# \w+ blocks: (\d{1,12}), # CPU blocks", re.ASCII)
 _ACCESS = lazy_pattern(r'INFO: +\S{1,80} - "GET (\S{1,200}) HTTP/[\d.]{1,4}" ([45]\d\d)', re.ASCII)
 _RUNNING = lazy_pattern(r".{0,40}Avg prompt throughput: .{0,160}Running: (\d{1,9}) reqs", re.ASCII)
-_SAYS_NOTHING = lazy_pattern(r"(?:.{0,120}: )?(?:line \d+: +\d+ )?Aborted\b.{0,40}$", re.ASCII)
+_SAYS_NOTHING = lazy_pattern(
+    r"(?:.{0,120}: )?(?:line \d+: +\d+ )?Aborted\b.{0,40}$|\d{1,3} validation errors? for \w{1,60}$", re.ASCII
+)
 """A shell's word for a child that gave up: why stands above it."""
 
 _BY_THE_BOOK = (Component.VLLM, Component.RAY, Component.DOWNLOAD, Component.STORAGE_INITIALIZER)
@@ -232,7 +234,8 @@ def read_log(text: str) -> LogReading:
     found = [*collector.finish(), *notices.fatal(started=reader.started), *failure_of(component, notices.errors, count)]
     failing = reader.failing or collector.unfinished
     if not any(chain.root and not _SAYS_NOTHING.match(chain.root.message) for chain in found):
-        found += [*collector.cut(), *notices.loose(count, started=reader.started and not failing)]
+        more = [*collector.cut(), *notices.loose(count, started=reader.started and not failing)]
+        found = [*(chain for chain in found if not (more and chain.root)), *more]
     reading = reader.reading(count, component, found, notices.said)
     failing = not reading.ready and (failing or reading.root is not None or reading.wrapper is not None)
     alone = not (reader.started or reading.ready or failing or reading.engine_died or reading.terminated)

@@ -65,6 +65,12 @@ CUT = [
     ("NotImplementedError: Method 'initialize_nixl' is not implemented.", "broken-install"),
     ("ValueError: This model does not support the 'embedding' task.", "bad-argument"),
     (
+        "(APIServer pid=1) a.ValidationError: 1 validation error for VllmConfig\n  Value error, Total number of "
+        "attention heads (28) must be divisible by tensor parallel size (8).",
+        "tp-mismatch",
+    ),
+    ("v:8:3 [1] include/shm.h:28 NCCL WARN Call to posix_fallocate failed : No space left on device", "shm-too-small"),
+    (
         "a.py:174: UserWarning: CUDA initialization: Unexpected error from cudaGetDeviceCount(). Error 803: system has "
         "unsupported display driver / cuda driver combination",
         "cuda-driver-mismatch",

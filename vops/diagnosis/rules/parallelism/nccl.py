@@ -16,5 +16,6 @@ FAILED = lazy_pattern(
 )
 SHARED_MEMORY = lazy_pattern(  # in the container's /dev/shm, not in a file of vops
     r"/dev/[s]hm.{0,200}(?:[Nn]o space|No such|error)|failed to extend /dev/shm|shared memory segment /dev/shm"
-    r"|Could not map /dev/shm|failed to create shared memory file"
+    r"|Could not map /dev/shm|failed to create shared memory file|creating shared memory segment nccl-"
+    r"|posix_fallocate failed.{0,40}[Nn]o space"
 )
