@@ -16,6 +16,7 @@ from vops.diagnosis.facts import Facts
 from vops.errors import VopsError
 from vops.model.resources import Ref
 from vops.model.snapshot import Source
+from vops.render.cells import CRAMPED
 from vops.render.text import Line, Span, Tone
 from vops.render.truth import cost_line, outage_line, pane_line, truth_line
 from vops.tui.feed import Picture
@@ -121,7 +122,8 @@ class OpsScreen(Screen[None]):
             spans.append(Span(f" (of {len(ops.together.connections)})", Tone.DIM))
         spans += [Span("  ns ", Tone.DIM), Span(ops.namespace or "all")]
         spans += [Span(f"  {badge}", tone) for badge, tone in ops.badges()]
-        way = [screen.crumb for screen in ops.screen_stack if isinstance(screen, OpsScreen) and screen is not self]
+        below = [screen.crumb for screen in ops.screen_stack if isinstance(screen, OpsScreen) and screen is not self]
+        way = below if self.size.width >= CRAMPED else below[-1:] and ["…"]
         spans += [Span(" "), *(Span(f" › {crumb}", Tone.DIM) for crumb in way if crumb)]
         if title := self.heading():
             spans += [Span(" › ", Tone.DIM), *title]
