@@ -55,6 +55,12 @@ def pressed(*keys: str) -> Lead:
     return lead
 
 
+async def completed(on: Stage) -> None:
+    """A command that is being typed, and what it may become."""
+    await on.press("colon", "n")
+    await on.until(lambda: ": nodes" in on.text())
+
+
 def _subject(on: Stage, about: About) -> Ref:
     fleet = on.app.screen
     assert isinstance(fleet, FleetScreen)
@@ -142,7 +148,7 @@ TRAFFIC, PENDING, ROLLOUT, CRASH = "overloaded", "taint-and-gpu-shortage", "roll
 
 SHOTS = (
     Shot("fleet", "healthy", pressed()),
-    Shot("command", "healthy", pressed("colon", "n")),
+    Shot("command", "healthy", completed),
     Shot("pick", "healthy", pressed("n")),
     Shot("jump", "healthy", pressed("ctrl+o")),
     Shot("help", "healthy", pressed("question_mark")),

@@ -40,9 +40,19 @@ STEP_S, STEPS = 10.0, 24
 """How far apart the lab is observed, and how often: the past that sparklines and charts show."""
 HALF_S = 5.0
 """What lies between the seconds at which servers write to their logs and those at which the lab is observed."""
-UNFINISHED = ("LOADING", "reading…", "looking…", "looking,", "everything…", "examining", "read&#160;yet", "read yet")
+UNFINISHED = (
+    "LOADING",
+    "reading…",
+    "looking…",
+    "looking,",
+    "everything…",
+    "examining",
+    "asking",
+    "read&#160;yet",
+    "read yet",
+)
 """What a screen says while it waits for an answer, as it and as the SVG spell it."""
-STABLE = 3
+STABLE = 4
 """How often in a row a screen must look the same to be finished."""
 HOME = "/home/you"
 FOLDER = r"/tmp/tmp\w{8}"  # noqa: S108 - what is looked for, not what is made
@@ -186,14 +196,24 @@ class Stage:
         return "\n".join(strip.text for strip in self.app.screen._compositor.render_strips())
 
     async def draw(self, size: tuple[int, int]) -> str:
-        """The screen as SVG at a size."""
+        """The screen as SVG at a size, painted until nothing comes of it any more."""
         await self.pilot.resize_terminal(*size)
+        before = ""
+        for _ in range(50):
+            await self.until(lambda: all(screen.size == size for screen in self.app.screen_stack))
+            if (drawn := _still(self.app.export_screenshot())) == before:
+                # Renderers other than browsers would drop the spaces that the layout is made of.
+                return drawn.replace("<text ", '<text xml:space="preserve" ')
+            before = drawn
+            self._paint()
+        raise AssertionError(f"it looks different every time:\n{self.text()}")
+
+    def _paint(self) -> None:
+        """What the next second and the next picture would do."""
         for screen in self.app.screen_stack:
             if isinstance(screen, OpsScreen) and self.app.picture is not None:
+                screen.tick()
                 screen.repaint(self.app.picture)
-        await self.settled()
-        # Renderers other than browsers would drop the spaces that the layout is made of.
-        return _still(self.app.export_screenshot()).replace("<text ", '<text xml:space="preserve" ')
 
 
 def _still(svg: str) -> str:
