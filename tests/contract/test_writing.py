@@ -8,6 +8,7 @@ from tests.contract.objects import CONFIG_MAPS, SECRETS, config_map, deployment,
 from vops.adapters.kube import KubeCluster
 from vops.errors import Conflict, NotFound, Refused, Rejected
 from vops.model.resources import DEPLOYMENTS, PODS
+from vops.planning.handback import handed_back
 from vops.ports import WriteRecord
 
 
@@ -42,6 +43,24 @@ async def test_a_patch_to_an_invalid_value_names_the_field(cluster: KubeCluster,
     await cluster.create(DEPLOYMENTS, deployment(namespace, "d"))
     with pytest.raises(Rejected, match=r"spec\.replicas: Invalid value: -1"):
         await cluster.patch(DEPLOYMENTS, "d", namespace, _scale(-1, tested=1))
+
+
+async def test_a_field_that_was_taken_back_can_be_given_up(cluster: KubeCluster, namespace: str) -> None:
+    """Then a server-side apply of another value meets no conflict with `vops`, which it meets before."""
+    wanted = deployment(namespace, "d")
+    wanted["spec"]["minReadySeconds"] = 3
+    await cluster.apply(DEPLOYMENTS, wanted, manager="helm")
+    for value, before in ((9, 3), (3, 9)):
+        test = {"op": "test", "path": "/spec/minReadySeconds", "value": before}
+        change = {"op": "replace", "path": "/spec/minReadySeconds", "value": value}
+        await cluster.patch(DEPLOYMENTS, "d", namespace, [test, change])
+    wanted["spec"]["minReadySeconds"] = 5
+    with pytest.raises(Conflict, match="minReadySeconds"):
+        await cluster.apply(DEPLOYMENTS, wanted, manager="helm")
+    document = await cluster.get(DEPLOYMENTS, "d", namespace)
+    edits = handed_back(document, ["/spec/minReadySeconds"])
+    await cluster.patch(DEPLOYMENTS, "d", namespace, edits)
+    assert (await cluster.apply(DEPLOYMENTS, wanted, manager="helm"))["spec"]["minReadySeconds"] == 5
 
 
 async def test_a_field_that_does_not_exist_is_refused_and_not_dropped(cluster: KubeCluster, namespace: str) -> None:
