@@ -127,7 +127,7 @@ CASES = (
         mentions=("gpu-l4-2",),
     ),
     Case("cuda-oom-under-load", ("cuda-oom-runtime",), mentions=("during serving", "exit code 0")),
-    Case("service-links", ("vllm-port-collision",), mentions=("A Service named vllm",)),
+    Case("service-links", ("vllm-port-collision",), mentions=("A Service whose name begins with vllm",)),
     Case("missing-secret", ("missing-config",), states=("creating",), mentions=("Secret hf-token",)),
     Case("wrong-probe-port", ("probe-misconfigured",), states=("not-ready",), mentions=("port 8080",)),
     # how full it is takes a longer look: see below
