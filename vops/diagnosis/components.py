@@ -133,7 +133,7 @@ _FAILURES = {
     ),
     Component.METRICS_ADAPTER: lazy_pattern(
         r"unable to (?:update list of all metrics|fetch (?:\w{1,20} )?metrics|list matching resources|query)"
-        r"|unable to construct (?:lister|metric)"
+        r"|unable to construct (?:lister|metric)|\.metrics\.k8s\.io/.{1,600}(?:resp=\"?404|\) 404 )"
     ),
     Component.CONTROLLER: lazy_pattern(
         r"is forbidden: User \W{0,2}system:serviceaccount:|no matches for kind \W{0,2}\w{1,60}\W{0,2} in version"
@@ -152,10 +152,12 @@ _TELLING = {
         r"|^(?:\d{4}/\d\d/\d\d )?[\d:]{8} (?:Failed|could not)"
     ),
     Component.DCGM_EXPORTER: lazy_pattern(r"^(?:panic: |fatal error: |exit status [1-9]|Error: )"),
+    Component.METRICS_ADAPTER: lazy_pattern(r"\.metrics\.k8s\.io/.{1,600}(?:resp=\"?404|\) 404 )"),
     Component.KEDA: lazy_pattern(r"^(?:panic: |fatal error: )|KEDAScalerFailed|error parsing \w{1,40} metadata"),
 }
 """What these say of a failure outside of their loggers, or as if it were none."""
 _RECOVERED = {
+    Component.METRICS_ADAPTER: lazy_pattern(r"(?:custom|external)\.metrics\.k8s\.io/.{1,600}(?:resp=\"?200|\) 200 )"),
     Component.GPU_OPERATOR: lazy_pattern(
         r"Done, now waiting for signal|MIG configuration applied successfully|mig\.config\.state' node label to "
         r"'success'|\b(?:driver|toolkit|plugin|cuda)(?: validation)? is (?:ready|successful)|validations are successful"

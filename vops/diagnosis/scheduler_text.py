@@ -128,6 +128,7 @@ _OBSTACLES = (
     ("resource class node filter", Obstacle.CLAIM),
     ("device class", Obstacle.CLAIM),
     ("waiting for resource driver", Obstacle.CLAIM),
+    ("node unregistered", Obstacle.RESOURCE),
     ("Card", Obstacle.RESOURCE),
     ("InsufficientDevice", Obstacle.RESOURCE),
     ("GPU", Obstacle.RESOURCE),

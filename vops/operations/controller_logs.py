@@ -37,6 +37,12 @@ _OF_A_GROUP = lazy_pattern(
 _POD_IGNORED = lazy_pattern(
     r"Pod (?P<pod>[\w./-]{1,400}) can't be scheduled on (?P<group>\S{1,400})[,.] (?P<why>.{1,2000})"
 )
+_POSTED = lazy_pattern(
+    r"Event\((?:v1\.)?ObjectReference\{Kind:\"(?P<kind>\w{1,40})\", Namespace:\"(?P<namespace>[\w.-]{0,63})\", "
+    r"Name:\"(?P<name>[\w.-]{1,253})\".{0,400}?\}\): type: '(?P<type>\w{1,20})' reason: '(?P<reason>\w{1,60})' "
+    r"(?P<message>.{1,2000})"
+)
+_SCALING = ("NotTriggerScaleUp", "TriggeredScaleUp", "ScaleUpFailed", "FailedToScaleUpGroup", "ScaleUpTimedOut")
 _MAXED = lazy_pattern(r"Skipping node group (?P<group>\S{1,400}) - max size reached")
 _MOST = 500
 _NODE = lazy_pattern(
@@ -56,7 +62,9 @@ _VOLUME_CALLS = (
 _FAILED = lazy_pattern(r"\berr(?:or)?\b|failed", re.IGNORECASE)
 _CAME = lazy_pattern(r"(?:SetUp|MountDevice|Attach) succeeded for volume")
 _READY = "status is now: NodeReady"
-_SAYS_SO = lazy_pattern(r"\"?Error (?:processing|syncing)|blocking resource request|admission request denied")
+_SAYS_SO = lazy_pattern(
+    r"\"?Unable to schedule pod|\"?Error (?:processing|syncing)|blocking resource request|admission request denied"
+)
 """What is an error by its words in a line that its logger calls information."""
 
 _LEVELS = ("ERROR", "WARNING", "CRITICAL")
@@ -160,11 +168,21 @@ def _named(item: Any) -> str:
     return str(item.get("name", "")) if isinstance(item, dict) else str(item or "")
 
 
+def _as_posted(match: re.Match[str]) -> Told | None:
+    """An event that a controller wrote to its log as it posted it; only what the autoscaler says of pods and groups."""
+    if match["reason"] not in _SCALING:
+        return None
+    about = {"kind": match["kind"], "namespace": match["namespace"], "name": match["name"]}
+    return Told(match["type"], match["reason"], match["message"], "cluster-autoscaler", about=about)
+
+
 def _of_autoscaler(line: str) -> Told | None:
     match = _KLOG.match(line)
     if match is None:
         return None
     message = match["message"]
+    if (posted := _POSTED.search(message)) is not None:
+        return _as_posted(posted)
     refused = not line.startswith("I") and _OF_A_GROUP.search(message) and cloud_answer(message) is not None
     if refused or _GROUP_FAILED.search(message):
         about = {"kind": "ConfigMap", "name": "cluster-autoscaler-status"}

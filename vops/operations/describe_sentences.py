@@ -68,7 +68,9 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "replicaset-controller",
             r"resource \S{1,300} was blocked due to the following policies|blocking resource request"
             r"|admission request denied"
-            r"|The \w{2,40} \"[^\"]{1,253}\" is invalid:|(?:Error from server.{0,200}?(?:denied the request|is "
+            r"|The \w{2,40} \"[^\"]{1,253}\" is invalid:"
+            r"|[a-z]{3,40}s \"[^\"]{1,253}\" is forbidden: (?:[Ee]xceeded|[Ff]ailed) quota"
+            r"|(?:Error from server.{0,200}?(?:denied the request|is "
             r"forbidden|exceeded quota|failed calling)"
             r"|Error creating: |create Pod \S{1,253} in StatefulSet"
             r"|(?:Error from server.{0,40}: )?pods \"[^\"]{1,253}\" is forbidden)"

@@ -173,7 +173,14 @@ NEAR_MISSES: dict[str, Case] = {
     "keda-operator-log": printed(
         '2026-11-24T02:00:00Z\tERROR\tReconciler error\t{"scaledObject": "x", "error": "the object has been modified"}'
     ),
-    "metrics-adapter-log": printed(ADAPTER.replace("E1124", "I1124")),
+    # a metric that was not there yet
+    "metrics-adapter-log": printed(
+        "I1124 02:00:00.000000 1 wrap.go:42] GET /apis/custom.metrics.k8s.io/v1beta1/namespaces/a/pods/x: (3ms) 404 "
+        "[[]]",
+        "I1124 02:00:30.000000 1 wrap.go:42] GET /apis/custom.metrics.k8s.io/v1beta1/namespaces/a/pods/x: (3ms) 200 "
+        "[[]]",
+        exit_code=1,
+    ),
     # a person without the right, as another component's log quotes it
     "controller-forbidden": printed(FORBIDDEN.replace("system:serviceaccount:llm:epp", "jane")),
     "controller-kind-missing": printed(NO_KIND.replace("no matches for kind", "watching kind")),

@@ -142,6 +142,24 @@ PASTED = {
         "it says: The specified subscription has a total vCPU quota of 4 and cannot accomodate it",
         "cloud-quota",
     ),
+    "a scheduler's log": (
+        'I0522 10:32:28.450554 1 scheduler.go:352] "Unable to schedule pod; no fit; waiting" pod="a/b" err="0/4 nodes '
+        "are "
+        'available: 4 Insufficient nvidia.com/gpu."',
+        "gpu",
+    ),
+    "an event in a controller's log": (
+        'I0605 11:27:30.008919 1 factory.go:33] Event(v1.ObjectReference{Kind:"Pod", Namespace:"a", Name:"b", '
+        'UID:"u"}): '
+        "type: 'Normal' reason: 'NotTriggerScaleUp' pod didn't trigger scale-up: 1 Insufficient nvidia.com/gpu",
+        "autoscaler-no-match",
+    ),
+    "a quota of another kind": (
+        'replicationcontrollers "app-41" is forbidden: Exceeded quota: counts, requested: replicationcontrollers=1, '
+        "used: "
+        "replicationcontrollers=20, limited: replicationcontrollers=20",
+        "resource-quota",
+    ),
     "a quoted sentence": (f"> {SCHEDULER}", "gpu"),
     "the kubelet's sentence": (PULL, "image-not-found"),
     "a controller's sentence": (f"Error creating: {REFUSED}", "resource-quota"),

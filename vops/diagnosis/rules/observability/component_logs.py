@@ -59,6 +59,10 @@ _OF_A_NODE = (
 )
 _KEDA = lazy_pattern(f"^{Component.KEDA}: ")
 _ADAPTER = lazy_pattern(f"^{Component.METRICS_ADAPTER}: ")
+_ADAPTERS = (
+    "The metrics adapter gets nothing from Prometheus, so no HPA has its metrics",
+    "The metrics adapter does not know a metric that an HPA asks for",
+)
 _FORBIDDEN = lazy_pattern(
     rf"^{Component.CONTROLLER}: .{{0,1000}}is forbidden: User "
     rf"\W{{0,2}}system:serviceaccount:(?P<namespace>[\w.-]{{1,63}}):"
@@ -150,7 +154,7 @@ def metrics_adapter_log(replica: Replica) -> Verdict | None:
     return deaths.verdict(
         replica,
         hit,
-        f"The metrics adapter gets nothing from Prometheus, so no HPA has its metrics: {deaths.quoted(hit, 140)}",
+        f"{_ADAPTERS[' 404' in hit[0].message or '=404' in hit[0].message]}: {deaths.quoted(hit, 140)}",
         remedies.advice(
             "Let the adapter reach Prometheus",
             "Set --prometheus-url (prometheus.url, port and path in its chart) to a Prometheus that answers: "
