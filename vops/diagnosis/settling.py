@@ -46,7 +46,8 @@ def settles(replica: Replica) -> str:
     fits = placement.nearest
     if fits and all(fit.unavailable and fit.unavailable != "cordoned" and is_young(replica, fit.node) for fit in fits):
         return f"node {fits[0].name} is coming up"
-    taken = all(fit.short_of_gpu for fit in placement.large_enough if not fit.mismatches)
+    suited = [fit for fit in placement.large_enough if not fit.mismatches]
+    taken = not placement.large_enough or (suited and all(fit.short_of_gpu for fit in suited))
     bare = bare_gpu_nodes(placement) if taken else ()
     young = next((fit for fit in bare if is_young(replica, fit.node) and not fit.taints), None)
     return f"the GPUs of the new node {young.name} are not advertised yet" if young else ""

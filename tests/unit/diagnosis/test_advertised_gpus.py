@@ -178,3 +178,10 @@ def test_a_new_node_beside_a_full_one_may_still_advertise_its_gpus() -> None:
     young = msgspec.structs.replace(node("bare", gpus=0), metadata=Meta("bare", labels=L4, creation_timestamp=NOW))
     facts = world(pending(), node("full"), ready("other", node="full"), young)
     assert diagnose(facts, the_replica(facts).ref).findings == ()
+
+
+def test_a_new_node_that_the_pod_picks_is_named_where_others_have_their_gpus_already() -> None:
+    labels = {"nvidia.com/gpu.product": "NVIDIA-A10G"}
+    young = msgspec.structs.replace(node("bare", gpus=0), metadata=Meta("bare", labels=labels, creation_timestamp=NOW))
+    facts = world(pending(nodeSelector=labels), node("another"), young)
+    assert first_finding(facts).cause == "gpu-not-advertised"
