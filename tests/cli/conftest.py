@@ -8,9 +8,11 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 
 
@@ -32,12 +34,21 @@ RunVops = Callable[..., Awaitable[Done]]
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """No settings, kubeconfig or colours of whoever runs the tests, nor the authorities that the machine trusts.
+    """No settings, kubeconfig or colours of whoever runs the tests, and one authority instead of all that are trusted.
 
-    Those are read when aiohttp is imported, and nothing here speaks TLS to anybody whom they know.
+    They are read whenever aiohttp is imported, and nothing here speaks TLS to anybody whom they know. The Hub's client
+    wants one at least.
     """
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "SYSTEMROOT") if name in os.environ}
-    return kept | {"HOME": str(tmp_path), "TERM": "xterm-256color", "SSL_CERT_FILE": os.devnull}
+    authority = tmp_path / "authority.pem"
+    authority.write_text(_first_authority(), "ascii")
+    return kept | {"HOME": str(tmp_path), "TERM": "xterm-256color", "SSL_CERT_FILE": str(authority)}
+
+
+@cache
+def _first_authority() -> str:
+    first, end, _ = Path(certifi.where()).read_text("utf-8").partition("-----END CERTIFICATE-----")
+    return first[first.index("-----BEGIN") :] + end + "\n"
 
 
 @pytest.fixture
