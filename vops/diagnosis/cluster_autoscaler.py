@@ -20,7 +20,8 @@ from vops.model.provisioning import ConfigMap
 STATUS = "cluster-autoscaler-status"
 BACKOFF = "in backoff after failed scale-up"
 _LIMITS = lazy_pattern(
-    r"max node group size reached|max total nodes in cluster reached|max cluster .{1,200} limit reached|exceeded quota:"
+    r"max (?:node group size|limit) reached|max total nodes in cluster reached|max cluster .{1,200} limit reached"
+    r"|exceeded quota:"
 )
 _NOT_FIT = (
     BACKOFF,

@@ -51,7 +51,8 @@ _SIGNS = (
         lazy_pattern(
             r"k8s-device-plugin|NVIDIA Device Plugin|Starting GRPC server for '|Retrieving plugins\.|[Ll]oading NVML"
             r"|Incompatible (?:strategy|platform) detected|did you configure the NVIDIA Container Toolkit"
-            r"|Detected NVML platform|Detected non-NVML platform"
+            r"|Detected NVML platform|Detected non-NVML platform|GPU driver auto installation is disabled"
+            r"|Waiting for GPU driver libraries to be available"
         ),
     ),
     (
@@ -112,7 +113,7 @@ _FAILURES = {
         r"Incompatible (?:strategy|platform) detected|[Ff]ailed to init(?:ialize)? (?:NVML|nvml)|error starting plugins"
         r"|Could not (?:register|load NVML)|could not load NVML library|XidCriticalError"
         r"|did you configure the NVIDIA Container"
-        r"|Failed to start plugin"
+        r"|Failed to start plugin|GPU driver auto installation is disabled"
     ),
     Component.DCGM_EXPORTER: lazy_pattern(
         r"Failed to initialize NVML|NVML doesn't exist|Cannot init NVML|libdcgm\.so|Failed to watch metrics"
@@ -148,7 +149,8 @@ _TELLING = {
         r"|Failed to (?:uninstall|install|drain|evict)|is not supported on this kernel|command failed, retrying"
     ),
     Component.DEVICE_PLUGIN: lazy_pattern(
-        r"No devices found\. Waiting|^(?:Fatal|panic): |Failed to (?:start nvml|initialize NVML)|could not load NVML"
+        r"No devices found\. Waiting|GPU driver auto installation is disabled"
+        r"|^(?:Fatal|panic): |Failed to (?:start nvml|initialize NVML)|could not load NVML"
         r"|^(?:\d{4}/\d\d/\d\d )?[\d:]{8} (?:Failed|could not)"
     ),
     Component.DCGM_EXPORTER: lazy_pattern(r"^(?:panic: |fatal error: |exit status [1-9]|Error: )"),

@@ -21,7 +21,7 @@ from vops.diagnosis.slowness import slowness
 from vops.diagnosis.states import ReplicaState
 from vops.diagnosis.summaries import scaler_state, scaler_summary, state_summary, workload_state, workload_summary
 from vops.diagnosis.unknown import unknown
-from vops.model.resources import Ref
+from vops.model.resources import Ref, Workload
 from vops.model.snapshot import Source
 
 _CONFIDENCES = tuple(Confidence)
@@ -50,6 +50,11 @@ def diagnose(facts: Facts, subject: Ref, rules: Sequence[Rule] | None = None) ->
     pod = facts.pods.get((subject.namespace, subject.name))
     replica = facts.replica_of_pod(pod) if pod is not None else None
     return _absent(facts, subject) if replica is None else _replica_report(facts, replica, asked)
+
+
+def diagnose_workload(facts: Facts, workload: Workload, rules: Sequence[Rule] | None = None) -> Report:
+    """What is wrong with a Deployment or StatefulSet, whether or not anything shows that it runs vLLM."""
+    return _workload_report(facts, facts.workload_of(workload), discover() if rules is None else rules)
 
 
 def diagnose_all(facts: Facts, rules: Sequence[Rule] | None = None) -> list[Report]:

@@ -164,6 +164,11 @@ class Facts:
                 found.append(WorkloadFacts(workload, self, replicas, container))
         return tuple(found)
 
+    def workload_of(self, workload: Workload) -> WorkloadFacts:
+        """`workload` as one of ours even when nothing shows that it runs vLLM."""
+        known = self.workload(workload.kind, workload.metadata.namespace, workload.metadata.name)
+        return known or WorkloadFacts(workload, self)
+
     def workload(self, kind: str, namespace: str, name: str) -> WorkloadFacts | None:
         """The vLLM workload of that kind (Deployment, StatefulSet) and name."""
         wanted = (kind, namespace, name)

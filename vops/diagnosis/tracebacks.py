@@ -82,6 +82,11 @@ CUT = "Cut"
 _RAISED = lazy_pattern(r"raise ([A-Za-z_][\w.]{0,80})\(", re.ASCII)
 _MOST_FRAMES = 40
 _SERIOUS = ("ERROR", "CRITICAL")
+_STATIC = lazy_pattern(
+    r"failed to start|encountered a|hit an exception|fatal error|Exception in|^Traceback|^Error in ", re.I
+)
+"""Words that a logger has for whatever happened, and which say nothing of it."""
+
 _MESSAGE_LINES = 12
 _MESSAGE_LENGTH = 1_500
 _MOST_CHAINS = 200
@@ -230,6 +235,8 @@ class _Reader:
         self._flat = False
         self._linked = False
         self._next_during = False
+        self._said = ("", "")  # where a logger called something an error last, and in which words
+        self._before = ""  # what it said in front of the traceback being read
         self._level = ""
         self._request = False
         self._thread = False
@@ -262,7 +269,8 @@ class _Reader:
             return None
         raised = _RAISED.match(self._code)
         type_ = raised[1] if raised is not None else CUT
-        error = LoggedError(type_, without_secrets(self._code), self._code_line, self.process, tuple(self._frames))
+        told = self._before or self._code  # `logger.exception(e)` writes the message before the traceback
+        error = LoggedError(type_, without_secrets(told), self._code_line, self.process, tuple(self._frames))
         return Chain((error,), (False,), self._level, self._request, self._thread)
 
     def finish(self) -> list[Chain]:
@@ -274,6 +282,8 @@ class _Reader:
         self._close_error()
         self._unchain()
         self._traceback = line.place
+        place, said = self._said
+        self._before = said if place == line.place != "" and not _STATIC.search(said) else ""
         self._flat = False
         self._frames.clear()
         self._level = line.level or self._level
@@ -326,6 +336,8 @@ class _Reader:
             self._level = line.level
             self._begin(match, line)
         elif line.place or text.startswith("INFO:"):
+            if line.level in _SERIOUS:
+                self._said = (line.place, text)
             self._unchain()
             self._frames.clear()
 

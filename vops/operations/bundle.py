@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from vops.diagnosis import evidence
-from vops.diagnosis.diagnose import diagnose, diagnose_all
+from vops.diagnosis.diagnose import diagnose, diagnose_all, diagnose_workload
 from vops.diagnosis.discretion import discreet, without_secrets
 from vops.diagnosis.facts import STAND_IN, Facts, pod_ref
 from vops.diagnosis.findings import Report
@@ -39,6 +39,9 @@ def diagnose_bundle(
     if not facts.replicas:
         pods = filter(None, map(facts.replica_of_pod, snapshot.pods))
         reports = [*(diagnose(facts, replica.ref) for replica in pods), *reports]
+    if not reports:  # nothing is known to be vLLM: what was handed in is what is asked about
+        workloads = (*snapshot.deployments, *snapshot.statefulsets)
+        reports = [report for item in workloads if (report := diagnose_workload(facts, item)).findings]
     made_up = {pod_ref(pod) for pod in snapshot.pods if STAND_IN in pod.metadata.annotations}
     reports = [
         _seen_only(_knowing(report, facts), facts) if report.subject in made_up else report for report in reports

@@ -105,7 +105,9 @@ def _is_a_record(head: bytes) -> bool:
         record = msgspec.json.decode(first)
     except (ValueError, RecursionError):
         return False
-    return isinstance(record, dict) and not _OF_OBJECTS & record.keys() and bool(_OF_RECORDS & record.keys())
+    if not isinstance(record, dict) or _OF_OBJECTS & record.keys():
+        return False
+    return bool(_OF_RECORDS & record.keys()) or isinstance(record.get("error"), str)
 
 
 def _paths(paths: Sequence[Path], problems: list[str]) -> Iterator[tuple[Path, bool]]:

@@ -41,6 +41,7 @@ from vops.model.resources import (
     Waiting,
     Workload,
     WorkloadSpec,
+    WorkloadStatus,
 )
 from vops.model.scaling import HorizontalPodAutoscaler, HpaStatus, ScaledObject, ScaledObjectStatus
 from vops.model.storage import ClaimSpec, ClaimStatus, PersistentVolumeClaim
@@ -73,6 +74,7 @@ _NO_NODE = (
     "FailedScaleUp",
     "Nominated",
 )
+_LATE = "ProgressDeadlineExceeded"
 _CREATES = ("FailedCreate", "ReplicaSetCreateError")
 _CLUSTER_WIDE = ("ScaleUpFailed", "FailedToScaleUpGroup", "ScaleUpTimedOut", "InsufficientCapacityError")
 _WAITING = ("ErrImageNeverPull", "InvalidImageName", "RegistryUnavailable", "SignatureValidationFailed")
@@ -250,6 +252,17 @@ def _owner(kind: str) -> Callable[[Meta, Sequence[Event]], list[Found]]:
     return made
 
 
+def _deployment(meta: Meta, events: Sequence[Event]) -> list[Found]:
+    """One that may make no pod, or whose rollout is late by the word of kubectl or of its controller."""
+    late = next((item for item in events if item.reason == _LATE), None)
+    if late is None:
+        return _owner("Deployment")(meta, events)
+    named = msgspec.structs.replace(meta, uid=f"deployment/{meta.name}")
+    progressing = Condition("Progressing", "False", _LATE, late.message)
+    spec = WorkloadSpec(replicas=1, template=_template(meta.name))
+    return [("Deployment", Workload(named, "Deployment", spec, WorkloadStatus(conditions=(progressing,))))]
+
+
 def above(replicaset: Workload) -> tuple[Workload, Workload]:
     """The Deployment that a ReplicaSet was made by, as far as the latter tells, and the ReplicaSet as its own."""
     meta = replicaset.metadata
@@ -338,7 +351,7 @@ def _node(meta: Meta, events: Sequence[Event]) -> list[Found]:
 _MAKERS: dict[str, Callable[[Meta, Sequence[Event]], list[Found]]] = {
     "Pod": _pod,
     "ReplicaSet": _replicaset,
-    "Deployment": _owner("Deployment"),
+    "Deployment": _deployment,
     "StatefulSet": _owner("StatefulSet"),
     "DaemonSet": _owner("DaemonSet"),
     "Job": _owner("StatefulSet"),

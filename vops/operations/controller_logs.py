@@ -19,13 +19,22 @@ from vops.operations.describe_events import Told
 from vops.operations.describe_sentences import sentence_within
 
 _CONSOLE = lazy_pattern(
-    r"\S{10,40}Z?\t(?:ERROR|WARN|INFO)\t(?P<logger>controller[\w.]{0,80})\t(?P<message>[^\t]{1,4000})"
-    r"(?:\t(?P<more>\{.{0,4000}))?"
+    r"\S{10,40}Z?(?:\t| {1,12})(?:ERROR|WARN|INFO)(?:\t| {1,12})(?P<logger>controller[\w.]{0,80})(?:\t| {1,12})"
+    r"(?P<message>[^\t]{1,4000}?)(?:(?:\t| {2,12})(?P<more>\{.{0,4000}))?$"
 )
 _UNREGISTERED = lazy_pattern(r"[Ee]xpected resource .{1,160} didn't register on the node.{0,200}")
 _UNPLACED = lazy_pattern(r"(?:[Cc]ould not|[Ff]ailed to) schedule pod,? ?")
-_LAUNCH = lazy_pattern(r"(?:failed )?launching (?:nodeclaim|machine|node)|creating (?:instance|machine)", re.I)
-_KLOG = lazy_pattern(r"[IWE]\d{4} [\d:.]{8,20} +\d+ [\w.]{1,60}:\d+\] (?P<message>.{1,4000})")
+_LAUNCH = lazy_pattern(
+    r"(?:failed |could not )?launch(?:ing)? (?:nodeclaim|machine|node)|creating (?:instance|machine)", re.I
+)
+_WITHIN = lazy_pattern(r"could not launch node, (?P<error>.{1,4000})", re.I)
+"""How Karpenter before 0.28 writes one: what the cloud said is a part of the message."""
+
+_UNSUITED = lazy_pattern(r"incompatible with (?:nodepool|provisioner) \"|no instance type (?:satisfied|met|has)")
+_KLOG = lazy_pattern(
+    r"(?:\[?[\w./-]{1,253}\]? ){0,2}[IWE]\d{4} [\d:.]{8,20} +\d+ [\w.]{1,60}:\d+\] (?P<message>.{1,4000})"
+)
+"""klog's lines, also behind the names of pod and container that stern and kubectl's --prefix put there."""
 _GROUP_FAILED = lazy_pattern(
     r"Disabling scale-up for node group .{1,400}errorClass=|Failed to scale up|Failed to increase (?:node|ASG)"
     r"|Instance \S{1,400} could not be created|Scale-up timed out for node group|Node group \S{1,400} is in backoff"
@@ -115,7 +124,7 @@ def _of_node(message: str, text: str) -> Told | None:
 def _of_the_control_plane(text: str) -> Iterator[Told]:
     count = 0
     for line in text.splitlines():
-        told = _of_karpenter(line) if line.startswith("{") or "\t" in line[:60] else _of_autoscaler(line)
+        told = _of_karpenter(line) if line.startswith("{") or _CONSOLE.match(line) else _of_autoscaler(line)
         if told is not None:
             count += 1
             yield told
@@ -134,6 +143,8 @@ def _of_karpenter(line: str) -> Told | None:
     if (lacking := _UNREGISTERED.search(message)) is not None:
         about = {"kind": "Node", "name": str(record.get("node") or _named(record.get("Node")))}
         return Told("Warning", "FailedConsistencyCheck", lacking[0], "karpenter", about=about)
+    if (within := _WITHIN.match(message)) is not None:
+        error = error or within["error"]
     if _LAUNCH.search(message) and error:
         name = _named(record.get("NodeClaim")) or "pool-0"
         about = {"kind": "NodeClaim", "name": name}
@@ -153,7 +164,10 @@ def _record(line: str) -> dict[str, Any] | None:
         return None
     if match is not None:
         return {**found, "message": match["message"]}
-    return found if str(found.get("logger", "")).startswith("controller") else None
+    if str(found.get("logger", "")).startswith("controller"):
+        return found
+    why = str(found.get("error", ""))  # one of a line's errorCauses, which was copied without the rest
+    return {"message": "could not schedule pod", "error": why} if _UNSUITED.match(why) else None
 
 
 def _pod(record: dict[str, Any]) -> dict[str, str]:

@@ -103,6 +103,9 @@ _NAMED = lazy_pattern(
 )
 
 
+_NAMED_DEPLOYMENT = lazy_pattern(
+    r"[Dd]eployment \"(?:(?P<namespace>[\w.-]{1,63})/)?(?P<name>[a-z0-9][\w.-]{0,252})(?P<other>)\""
+)
 _PART = lazy_pattern(r"(?P<path>spec\.\w{1,40}\{[\w.-]{1,63}\}): (?P<message>.*)", re.DOTALL)
 """Before the message kubectl 1.36 says which container an event is about."""
 
@@ -201,7 +204,8 @@ def _listed(match: re.Match[str]) -> Told:
 def about(told: Told) -> dict[str, str]:
     """What an event without an object is about, by its reason and by who says it; a pod unless told otherwise."""
     kind = told.about.get("kind") or _OF_REASON.get(told.reason) or _OF_SOURCE.get(told.source, "Pod")
-    match = _NAMED.search(told.message) if kind == "Pod" else None
+    named = _NAMED if kind == "Pod" else _NAMED_DEPLOYMENT if kind == "Deployment" else None
+    match = named.search(told.message) if named is not None else None
     if match is None:
         return {**told.about, "kind": kind, "name": told.about.get("name", "")}
     namespace = {"namespace": match["namespace"]} if match["namespace"] else {}

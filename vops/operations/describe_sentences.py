@@ -78,6 +78,13 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             r"webhook \"",
         ),
         (
+            "ProgressDeadlineExceeded",
+            "Deployment",
+            "deployment-controller",
+            r"(?:error: )?deployment \"[\w./-]{1,253}\" exceeded its progress deadline"
+            r"|(?:Deployment|ReplicaSet) \"[\w./-]{1,253}\" has timed out progressing",
+        ),
+        (
             "Failed",
             "Pod",
             "kubelet",
@@ -165,7 +172,7 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
 )
 _OF_A_LOG = lazy_pattern(
     r"^(?:\([A-Za-z][\w ]{0,40}(?:pid|ip|rank)=|\[?\d{4}-\d\d-\d\d[T "
-    r"][^\[\n]{0,40}(?:INFO|WARN|ERROR|DEBUG|\]|\t)|(?:INFO|WARNING|ERROR|DEBUG)\b"
+    r"][^\[\n]{0,40}(?:INFO|WARN|ERROR|DEBUG|\]|\t)|(?:INFO|WARNING|ERROR|DEBUG)\b(?!: \(gcloud\.)"
     r"|[IWEF]\d{4} )|Traceback \(most recent",
     re.MULTILINE,
 )

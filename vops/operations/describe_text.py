@@ -100,9 +100,11 @@ def is_described(head: str) -> bool:
     if described or has_loose_events(head):
         return True
     if any(
-        sign.search(head) for sign in (_STATE, EVENT_TABLE, _POD_TABLE, _POD_ROW, _NODE_LINE, _NODE_ROW, _TRANSITION)
+        sign.search(head) for sign in (_STATE, EVENT_TABLE, _KILLED_ROW, _POD_ROW, _NODE_LINE, _NODE_ROW, _TRANSITION)
     ):
         return True
+    if _POD_TABLE.search(head) and not looks_like_a_log(head):
+        return True  # above a log such a table says nothing that the log does not
     if _HEAD.search(head) and _ENDING.search(head):
         return True
     return is_controllers(head) or next(told_sentences(head), None) is not None or _in_prose(head)

@@ -95,6 +95,18 @@ CUT = [
         "types to this cluster to resolve this issue.",
         "tp-mismatch",
     ),
+    (
+        "AssertionError: local_world_size (16) must be less than or equal to the number of visible devices (8).",
+        "tp-mismatch",
+    ),
+    ("GPU driver auto installation is disabled.\nWaiting for GPU driver libraries.", "gpu-not-advertised"),
+    (
+        "ERROR 03-27 03:12:01 engine.py:400] invalid literal for int() with base 10: 'tcp://10.43.1.39:8000'\n"
+        "ERROR 03-27 03:12:01 engine.py:400] Traceback (most recent call last):\n"
+        'ERROR 03-27 03:12:01 engine.py:400]   File "/x/engine.py", line 391, in run_mp_engine\n'
+        "ERROR 03-27 03:12:01 engine.py:400]     engine = MQLLMEngine.from_engine_args(engine_args=engine_args,",
+        "vllm-port-collision",
+    ),
 ]
 
 

@@ -30,6 +30,11 @@ IGNORED = (
     "I0611 09:14:02.120401       1 scale_up.go:300] Pod serving/llama-0 can't be scheduled on asg-gpu, predicate "
     "checking error: node(s) had untolerated taint"
 )
+FLEET = (
+    "2022-03-22T10:27:54.159Z        ERROR   controller.provisioning Could not launch node, launching instances, with "
+    'fleet error(s), MaxSpotInstanceCountExceeded: Max spot instance count exceeded    {"provisioner": "default"}'
+)
+UNSUITED = json.dumps({"error": "no instance type met the scheduling requirements or had a required offering"})
 
 
 @pytest.mark.parametrize(
@@ -39,6 +44,10 @@ IGNORED = (
         (json.dumps(REFUSED), "InsufficientCapacityError", ("NodeClaim", "gpu-x7k2p")),
         (BACKOFF, "ScaleUpFailed", ("ConfigMap", "cluster-autoscaler-status")),
         (IGNORED, "NotTriggerScaleUp", ("Pod", "llama-0")),
+        (f"ca-6dbc-fv5w7 cluster-autoscaler {IGNORED}", "NotTriggerScaleUp", ("Pod", "llama-0")),
+        (f"[pod/ca-6dbc-fv5w7/ca] {IGNORED}", "NotTriggerScaleUp", ("Pod", "llama-0")),
+        (FLEET, "InsufficientCapacityError", ("NodeClaim", "pool-0")),
+        (UNSUITED, "FailedScheduling", ("Pod", "")),
     ],
 )
 def test_a_line_amounts_to_an_event(line: str, reason: str, about: tuple[str, str]) -> None:
@@ -53,6 +62,8 @@ def test_a_line_amounts_to_an_event(line: str, reason: str, about: tuple[str, st
         "I0611 09:14:02.120401       1 static_autoscaler.go:1] No unschedulable pods",
         '{"level":"ERROR","logger":"other","message":"Could not schedule pod, at all"}',
         "{" * 2_000,
+        '{"error":"could not parse the request body"}',
+        "2022-03-22T10:27:56.411Z        INFO    controller.provisioning Launched instance: i-0a1b    {}",
     ],
 )
 def test_other_lines_are_passed_over(line: str) -> None:

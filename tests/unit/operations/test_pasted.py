@@ -160,6 +160,29 @@ PASTED = {
         "replicationcontrollers=20, limited: replicationcontrollers=20",
         "resource-quota",
     ),
+    "a rollout that kubectl waited for": (
+        'error: deployment "llama" exceeded its progress deadline',
+        "progress-deadline",
+    ),
+    "a cloud's command line": (
+        "ERROR: (gcloud.compute.instances.create) Could not fetch resource:\n---\n"
+        "code: ZONE_RESOURCE_POOL_EXHAUSTED_WITH_DETAILS\n",
+        "gpu-stockout",
+    ),
+    "a ReplicaSet of another program": (
+        "Name:  csi-7f\nNamespace:  kb\nControlled By:  Deployment/csi\nReplicas:  0 current / 1 desired\n"
+        "Pod Template:\n  Labels:  app=csi\n  Priority Class Name:  system-cluster-critical\nEvents:\n"
+        "  Type     Reason        Age  From                   Message\n"
+        "  ----     ------        ---  ----                   -------\n"
+        "  Warning  FailedCreate  20s  replicaset-controller  Error creating: insufficient quota to match these scopes:"
+        " [{PriorityClass In [system-node-critical system-cluster-critical]}]\n",
+        "priority-class-quota",
+    ),
+    "a log behind a table of pods": (
+        f"$ kubectl get pods\nNAME  READY  STATUS  RESTARTS  AGE\nllama-0  0/1  CrashLoopBackOff  27  117m\n\n"
+        f"$ kubectl logs llama-0\n{ERROR}\n",
+        "no-cuda-visible",
+    ),
     "a quoted sentence": (f"> {SCHEDULER}", "gpu"),
     "the kubelet's sentence": (PULL, "image-not-found"),
     "a controller's sentence": (f"Error creating: {REFUSED}", "resource-quota"),
@@ -192,6 +215,23 @@ def test_events_that_name_their_pod_are_about_that_pod() -> None:
     assert [(str(report.subject), report.findings[0].cause) for report in reports] == [
         ("pod/llama-0 in serving", "image-not-found")
     ]
+
+
+@pytest.mark.parametrize(
+    ("capacity", "counted", "cause"),
+    [("", 1, "gpu-not-advertised"), ("  nvidia.com/gpu:  1\n", 1, "gpu-exhausted"), ("", 3, "gpu-exhausted")],
+)
+def test_a_described_node_tells_whether_gpus_are_offered(
+    tmp_path: Path, capacity: str, counted: int, cause: str
+) -> None:
+    offers = f"  cpu:  12\n{capacity}  pods:  110\n"
+    node = f"Name:  gpu-1\nRoles:  <none>\nTaints:  <none>\nCapacity:\n{offers}Allocatable:\n{offers}"
+    said = f"0/{counted} nodes are available: {counted} Insufficient nvidia.com/gpu."
+    (tmp_path / "node.txt").write_text(node)
+    (tmp_path / "events.txt").write_text(f"Warning  FailedScheduling  52s  default-scheduler  {said}\n")
+    reports, _ = diagnose_bundle([tmp_path], None)
+    assert first(reports) == cause
+    assert not any("gpu-1" in fix.title for fix in reports[0].findings[0].fixes if cause == "gpu-not-advertised")
 
 
 def test_what_stands_for_a_pod_is_no_evidence() -> None:

@@ -30,7 +30,7 @@ from vops.model.snapshot import Source
 _TELLING = (
     r"unrecognized arguments: (?P<unknown>--?[\w-]{1,80})"
     r"|User-specified max_model_len \((?P<asked>\d{1,9})\) is greater than the derived max_model_len "
-    r"\((?:max_position_embeddings=|sliding_window=|model_max_length=)?(?P<derived>\d{1,9})"
+    r"\((?:\w{1,60}=)?(?P<derived>\d{1,9})"
     r"|(?P<remote>requires you to execute the |trust[_-]remote[_-]code.{0,4}(?:=True|` flag|` option)"
     r"|EOFError: EOF when reading a line|contains custom code "
     r"which must be executed)"

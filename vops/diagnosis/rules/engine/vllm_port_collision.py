@@ -30,7 +30,7 @@ _COLLISION = lazy_pattern(
 
 @rule(cause="vllm-port-collision", branch=Branch.DIED, needs={Source.LOGS}, order=14, signature=_COLLISION)
 def vllm_port_collision(replica: Replica) -> Verdict | None:
-    hit = deaths.error(replica, _COLLISION)
+    hit = deaths.error(replica, _COLLISION) or deaths.notice(replica, _COLLISION)
     if hit is None:
         return None
     links = replica.pod.spec.enable_service_links

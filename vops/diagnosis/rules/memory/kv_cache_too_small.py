@@ -87,6 +87,7 @@ def kv_cache_too_small(replica: Replica) -> Verdict | None:
 
 def read_shortage(message: str) -> Shortage:
     """The numbers in vLLM's message; where it prints no estimate, the one that its sizes give, on the safe side."""
+    message = " ".join(message.split())  # whoever wrapped it for others to read
     if match := _V0.search(message):
         return Shortage(int(match[1]), int(match[2]))
     match = _TOO_SMALL.search(message)

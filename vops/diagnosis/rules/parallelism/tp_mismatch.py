@@ -35,6 +35,8 @@ _MISMATCH = lazy_pattern(
     r"World size \((?P<world>\d{1,5})\) is larger than the number of available GPUs \((?P<gpus>\d{1,5})\)"
     r"|attention heads \((?P<heads>\d{1,5})\) must be divisible by tensor parallel size \((?P<tp>\d{1,5})\)"
     r"|local rank \d{1,5} is out of bounds for (?P<devices>[1-9]\d{0,4}) devices"
+    r"|local_world_size \((?P<ranks>\d{1,5})\) must be less than or equal to the number of visible devices "
+    r"\((?P<visible>\d{1,5})\)"
     r"|(?P<part>\d{1,7}) is not divisible by (?P<by>\d{1,5})"
     r"|Cannot provide a placement group requiring (?P<required>\d{1,5}) GPUs"
     r"|number of required \w{1,10}s exceeds the total number of available \w{1,10}s in the placement group\."
@@ -141,7 +143,7 @@ def _said(replica: Replica, match: re.Match[str]) -> _Said:
         )
     if match["by"] or _QUANTIZED.search(match.string) or "divisible" in match[0]:
         return _indivisible(replica, match)
-    world = match["world"] or match["required"] or match["needs"] or _world(replica)
+    world = match["world"] or match["ranks"] or match["required"] or match["needs"] or _world(replica)
     if "lacement group" in match.string or any(word in match[0] for word in ("Ray", "node types", "enough GPUs")):
         return _Said(
             f"Ray has fewer GPUs than {replica.name} asks for" + (f": it asks for {world}" if world else ""),
@@ -149,7 +151,7 @@ def _said(replica: Replica, match: re.Match[str]) -> _Said:
             f"joined, "
             "with a GPU limit), or lower --tensor-parallel-size and --pipeline-parallel-size.",
         )
-    gpus = match["gpus"] or match["devices"] or match["total"] or str(replica.gpu_count or "")
+    gpus = match["gpus"] or match["devices"] or match["visible"] or match["total"] or str(replica.gpu_count or "")
     if not gpus or not world:
         return _Said(
             f"The parallelism of {replica.name} asks for more GPUs than its container has",

@@ -82,7 +82,7 @@ def said_node_selector_mismatch(replica: Replica) -> Verdict | None:
 @rule(cause="gpu-exhausted", branch=Branch.SCHEDULE, order=40)
 def said_gpu_exhausted(replica: Replica) -> Verdict | None:
     found = _short_of_gpus(replica)
-    if not found or _none_large_enough(replica):
+    if not found or _none_large_enough(replica) or _none_offers(replica, found[0].resource):
         return None
     known = _certainly_taken(replica)
     doubt = "" if known else "; the words are the same where no node advertises them"
@@ -103,11 +103,15 @@ def said_gpu_exhausted(replica: Replica) -> Verdict | None:
 @rule(cause="gpu-not-advertised", branch=Branch.SCHEDULE, order=40)
 def said_gpu_not_advertised(replica: Replica) -> Verdict | None:
     found = _short_of_gpus(replica)
-    if not found or not _none_large_enough(replica) or replica.placement.gpus > 1:
+    if not found or replica.placement.gpus > 1:
         return None
+    seen = _none_offers(replica, found[0].resource)
+    if not seen and not _none_large_enough(replica):
+        return None
+    how = "no node has any in its capacity" if seen else "the scheduler says that emptying a node would not help"
     return _verdict(
         replica,
-        f"No node offers even one {found[0].resource}: the scheduler says that emptying a node would not help",
+        f"No node offers even one {found[0].resource}: {how}",
         remedies.advice(
             "Make the nodes advertise their GPUs",
             f"See which GPU resources nodes offer, and whether {found[0].resource} is the right name: kubectl get "
@@ -218,6 +222,13 @@ def _short_of_gpus(replica: Replica) -> tuple[Reason, ...]:
     return tuple(item for item in _of(replica, Obstacle.RESOURCE) if is_gpu(item.resource))
 
 
+def _none_offers(replica: Replica, resource: str) -> bool:
+    """Whether all nodes that the scheduler counts are known, and none has the resource in its capacity."""
+    said, nodes = heard(replica), [fit.node for fit in replica.placement.fits]
+    counted = said is not None and said.nodes == len(nodes) > 0
+    return counted and all(node.status.capacity and not capacity(node, resource) for node in nodes)
+
+
 def _none_large_enough(replica: Replica) -> bool:
     """Whether no node that the pod may use would do if it were emptied, by the scheduler's word."""
     said = heard(replica)
@@ -261,7 +272,7 @@ def _verdict(replica: Replica, summary: str, fix: Fix, confidence: Confidence = 
 def _other_nodes(replica: Replica) -> tuple[Fix, ...]:
     """What to do where a node seems to have room for all that can be seen."""
     fitting = replica.placement.fitting
-    if not fitting:
+    if not fitting or any(_none_offers(replica, item.resource) for item in _short_of_gpus(replica)):
         return ()
     names = blockers.named(fit.name for fit in fitting)
     title = f"See what holds {names}, which would take the pod as far as can be seen"
