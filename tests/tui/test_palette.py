@@ -16,6 +16,7 @@ from vops.tui.screens.fleet import FleetScreen
 from vops.tui.screens.logs import LogsScreen
 from vops.tui.screens.replica import ReplicaScreen
 from vops.tui.theme import Bare
+from vops.tui.widgets.prompt import MOST_SHOWN
 
 POD, DEPLOYMENT = Ref("Pod", "llama-0", "prod", "u1"), Ref("Deployment", "llama", "prod", "u2")
 THINGS = {About.REPLICA: [POD], About.WORKLOAD: [DEPLOYMENT], About.ANY: [DEPLOYMENT, POD]}
@@ -82,6 +83,18 @@ async def test_arrows_choose_a_candidate_and_tab_takes_it_over() -> None:
         await until(pilot, lambda: app.look == "colour-blind")
         await pilot.press("colon", *"theme ", "down", "down", "enter")
         await until(pilot, lambda: app.look == "day")
+
+
+@pytest.mark.parametrize("rows", [14, 16, 20, 34])
+async def test_what_is_typed_and_the_chosen_candidate_are_seen_however_few_rows_there_are(rows: int) -> None:
+    app = app_on()
+    async with app.run_test(size=(100, rows)) as pilot:
+        await painted(pilot)
+        await pilot.press("colon", "n")
+        await until(pilot, lambda: " : n" in screen_text(app))
+        await pilot.press(*["down"] * MOST_SHOWN)
+        await until(pilot, lambda: " ▌ " in screen_text(app))
+        assert " : n" in screen_text(app)
 
 
 async def test_up_recalls_what_was_typed_before() -> None:

@@ -22,6 +22,8 @@ from vops.render.text import Line, Span, Tone, fit
 from vops.tui.widgets.lines import Lines
 
 MOST_SHOWN = 8
+ROWS_BESIDE = 12
+"""What a screen does not give up for candidates, the prompt and the keys among it: what is typed is to be seen."""
 HISTORY = 50
 
 
@@ -167,8 +169,9 @@ class Prompt(Vertical):
     def _draw(self) -> None:
         listed = self.query_one("#candidates", Lines)
         listed.display = bool(self._found)
-        first = max(0, self._chosen - MOST_SHOWN + 1)
-        shown = self._found[first : first + MOST_SHOWN]
+        most = max(1, min(MOST_SHOWN, self.screen.size.height - ROWS_BESIDE))
+        first = max(0, self._chosen - most + 1)
+        shown = self._found[first : first + most]
         listed.styles.height = len(shown)
         width = max((len(item.text) + len(item.takes) for item in shown), default=0) + 1
         listed.show([_candidate_line(item, width, item is self._at) for item in shown])
