@@ -25,6 +25,7 @@ from vops.planning.plan import Plan
 from vops.tui.registry import About, entry_of
 from vops.tui.running import Run
 from vops.tui.screens.fleet import FleetScreen
+from vops.tui.screens.logs import LogsScreen
 from vops.tui.screens.past_run import PastRunScreen
 from vops.tui.screens.plan import PlanScreen
 from vops.tui.screens.run import RunScreen
@@ -59,6 +60,14 @@ async def completed(on: Stage) -> None:
     """A command that is being typed, and what it may become."""
     await on.press("colon", "n")
     await on.until(lambda: ": nodes" in on.text())
+
+
+async def log(on: Stage) -> None:
+    """The log under the cursor, all of it that was read on the screen."""
+    await opened("logs")(on)
+    screen = on.app.screen
+    assert isinstance(screen, LogsScreen)
+    await on.until(lambda: 0 < len(screen.pane.texts) == len(screen.pane.numbered))
 
 
 def _subject(on: Stage, about: About) -> Ref:
@@ -171,7 +180,7 @@ SHOTS = (
     Shot("ended", CRASH, running(9, Ending.FIXED)),
     Shot("runs", CRASH, past_runs),
     Shot("past-run", CRASH, past),
-    Shot("logs", CRASH, opened("logs")),
+    Shot("logs", CRASH, log),
 )
 
 

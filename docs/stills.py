@@ -47,7 +47,7 @@ UNFINISHED = (
     "looking,",
     "everything…",
     "examining",
-    "asking",
+    "asking the",
     "read&#160;yet",
     "read yet",
 )
