@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from vops.diagnosis.subjects import Replica
-from vops.model.network import EndpointSlice, Service, ServicePort
+from vops.model.network import SERVICE_LABEL, EndpointSlice, Service, ServicePort
 from vops.model.patterns import lazy_pattern
 from vops.model.resources import Container, Pod, Probe
 from vops.model.snapshot import Source
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 Key = tuple[str, str]
 Alike = tuple[str, frozenset[Key]]
-_OF_SERVICE = "kubernetes.io/service-name"
 _OF_EACH = frozenset(
     {
         "pod-template-hash",
@@ -68,7 +67,7 @@ class Services:
     def _endpoints(self) -> dict[Key, list[EndpointSlice]]:
         found: dict[Key, list[EndpointSlice]] = defaultdict(list)
         for item in self._facts.all(EndpointSlice):
-            found[item.metadata.namespace, item.metadata.labels.get(_OF_SERVICE, "")].append(item)
+            found[item.metadata.namespace, item.metadata.labels.get(SERVICE_LABEL, "")].append(item)
         return found
 
     def of(self, pod: Pod) -> tuple[Service, ...]:

@@ -8,6 +8,9 @@ from msgspec import field
 
 from vops.model.resources import Kind, LabelSelector, Object, Resource
 
+SERVICE_LABEL = "kubernetes.io/service-name"
+"""What an EndpointSlice names its Service by."""
+
 
 class ServicePort(Object, frozen=True):
     """`target_port` is a number or a container port's name; absent, it is `port`."""

@@ -11,6 +11,7 @@ import msgspec
 from vops.model.dcgm import parse_gpus
 from vops.model.exposition import parse_sample
 from vops.model.kinds import RELATED_TYPES, Related
+from vops.model.network import SERVICE_LABEL, EndpointSlice, Service
 from vops.model.provisioning import NodeClaim
 from vops.model.resources import Event, Node, Pod, Ref, Resource, Workload
 from vops.model.serving import GpuSample
@@ -26,7 +27,7 @@ from vops.model.snapshot import (
 from vops.model.storage import PersistentVolumeClaim
 from vops.model.text import scrub
 from vops.operations.bundle_files import BundleFile, Content, read_files
-from vops.operations.bundle_node_subjects import pods_of_claims, pods_of_nodes
+from vops.operations.bundle_node_subjects import pods_of_claims, pods_of_nodes, serving_on
 from vops.operations.bundle_objects import SOURCES, Document, Objects, newer, read_described_objects, read_objects
 from vops.operations.bundle_pods import PodFile, main_container, owners, split_previous, stand_in
 from vops.operations.bundle_subjects import UNNAMED, above, objects_of, tells_of_no_volume, waiting_for
@@ -98,6 +99,7 @@ class Contents:
         self._add_deployments_above()
         if not self._pods and not self._workloads:
             self._add_pods_of_claims()
+            self._add_pods_of_services()
         known = {item for item in self._related if item[0] not in ("ConfigMap", "NodeClaim", "NodePool")}
         if self._pods or self._workloads or known:
             return
@@ -116,6 +118,15 @@ class Contents:
             if claim.status.phase == "Pending" and claim.metadata.name in refused:
                 self._held.add(Source.PODS)
                 self._add(waiting_for(claim, "its claim"), "Pod", None)
+
+    def _add_pods_of_services(self) -> None:
+        """What stands for the pods that a Service without addresses, which came alone, does not lead to."""
+        for item in [item for item in self._related.values() if isinstance(item, EndpointSlice)]:
+            meta = item.metadata
+            service = self._related.get(("Service", meta.namespace, meta.labels.get(SERVICE_LABEL, "")))
+            if not item.endpoints and isinstance(service, Service) and service.spec.selector:
+                self._add(serving_on("unknown", meta.namespace, "its Service"), "Pod", None)
+                self._held.add(Source.PODS)
 
     def _add_pods_of_nodes(self) -> bool:
         """What cannot run because of nodes or NodeClaims that came alone; whether there is any."""

@@ -6,9 +6,10 @@ items of a list below each other without a mark: an item ends where a key comes 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from vops.model.network import SERVICE_LABEL
 from vops.model.patterns import lazy_pattern
 from vops.operations.describe_outline import Entry
 
@@ -93,6 +94,15 @@ def service(entries: Entry) -> Document:
             "sessionAffinity": entries.value("Session Affinity") or "None",
         }
     }
+
+
+def addresses(kind: str, entries: Entry) -> Iterator[Document]:
+    """That a Service has no address, where its description says so; which ones it has is not taken from there."""
+    told = [item.value_text for item in entries.below if item.key == "Endpoints"] if kind == "Service" else []
+    if told and not any(text.strip("<>") not in ("", "none") for text in told):
+        labels = {SERVICE_LABEL: entries.value("Name")}
+        meta = {"name": entries.value("Name"), "namespace": entries.value("Namespace"), "labels": labels}
+        yield {"kind": "EndpointSlice", "metadata": meta, "endpoints": []}
 
 
 def daemonset_status(entries: Entry) -> Document:

@@ -267,6 +267,7 @@ _SIGNS: tuple[tuple[str, set[str]], ...] = (
     ("DaemonSet", {"Desired Number of Nodes Scheduled"}),
     ("HorizontalPodAutoscaler", {"Reference", "Min replicas", "Max replicas"}),
     ("Service", {"Selector", "TargetPort", "Session Affinity"}),
+    ("Service", {"Selector", "Endpoints", "Session Affinity"}),
     ("Node", {"Capacity", "Allocatable"}),
     ("PersistentVolumeClaim", {"StorageClass", "Access Modes", "Status"}),
     ("Deployment", {"StrategyType", "Replicas"}),

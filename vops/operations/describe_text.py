@@ -35,7 +35,7 @@ from vops.operations.describe_sentences import told_sentences
 
 Document = dict[str, Any]
 
-_BEGINS = lazy_pattern(r"^(?P<indent> {0,12})Name: {2,}\S", re.MULTILINE)
+_BEGINS = lazy_pattern(r"^(?P<indent> {0,12})Name:(?: {2,}|\t+)\S", re.MULTILINE)
 _GOES_ON = lazy_pattern(
     r"^ {0,12}(?:Namespace|Labels|Annotations|Roles|Priority|Containers|Events|StorageClass|CreationTimestamp|Node):",
     re.MULTILINE,
@@ -296,7 +296,7 @@ def _object(text: str) -> tuple[list[Document], datetime | None]:
     known_at = at or datetime.now(UTC)
     events = _events([msgspec.structs.replace(item, about=item.about | about) for item in told], known_at)
     _snap(entries, events, told)
-    return [document_of(kind, entries, events, known_at), *events], at
+    return [document_of(kind, entries, events, known_at), *describe_around.addresses(kind, entries), *events], at
 
 
 def _events(told: list[Told], at: datetime) -> list[Document]:

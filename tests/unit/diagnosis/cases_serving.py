@@ -25,6 +25,7 @@ from tests.unit.diagnosis.scaling_parts import (
     workload,
 )
 from vops.diagnosis.facts import Facts
+from vops.operations.bundle import read_bundle
 
 Case = Callable[[], Facts]
 
@@ -57,6 +58,36 @@ LABELLED = {"labels": {"app": "llama", "tier": "prod"}}
 def reached(*others: Any, **more: Any) -> Case:
     """A ready server that is labelled app=llama, and what stands between it and its clients."""
     return lambda: world(ready(metadata=LABELLED, **more), node(), *others)
+
+
+def handed_in(*texts: str) -> Case:
+    """What kubectl describe prints, and nothing else of the cluster."""
+    return lambda: Facts(read_bundle([], "\n".join(texts).encode())[0])
+
+
+NO_ENDPOINTS = """\
+Name:              llama
+Namespace:         serving
+Selector:          app=llama
+Type:              ClusterIP
+Port:              http  80/TCP
+TargetPort:        8000/TCP
+Endpoints:         <none>
+Session Affinity:  None
+"""
+SERVED = """\
+Name:       llama-0
+Namespace:  serving
+Node:       gpu-1/10.0.0.1
+Labels:     app=llama
+Status:     Running
+Containers:
+  vllm:
+    Image:  vllm/vllm-openai:v0.9.1
+    Port:   8000/TCP
+    State:  Running
+    Ready:  True
+"""
 
 
 def unresolved(*errors: str, **more: Any) -> Case:
@@ -143,6 +174,7 @@ FIRES: dict[str, Case] = {
         pod(status=crashed()), node(), gpu(xid=79), log=unresolved(ILLEGAL)().snapshot.logs[0].text
     ),
     "service-mismatch": reached(service(selector={"app": "llama-server"}), endpoints(addresses=0)),
+    "service-without-endpoints": handed_in(NO_ENDPOINTS),
     "route-unresolved": reached(
         service(),
         about("HTTPRoute", "llm", "RefNotPermitted", "backendRef llama/llama not permitted by a ReferenceGrant"),
@@ -226,6 +258,8 @@ NEAR_MISSES: dict[str, Case] = {
     "service-mismatch": reached(
         service(), service("gateway", selector={"app": "gateway"}), endpoints(), endpoints("gateway", addresses=0)
     ),
+    # leads to a pod that nobody described
+    "service-without-endpoints": handed_in(NO_ENDPOINTS.replace("<none>", "10.0.0.9:8000"), SERVED),
     # a route to somebody else's Service
     "route-unresolved": reached(
         service(), about("HTTPRoute", "shop", "BackendNotFound", 'backend(s) not found: Service "cart"')

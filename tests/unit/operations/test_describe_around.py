@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -143,9 +144,22 @@ def test_an_hpa_has_its_metrics_and_what_they_are_now() -> None:
 
 
 def test_a_service_has_every_port_with_its_target() -> None:
-    spec = described(SERVICE)["spec"]
+    spec = read_described(SERVICE).documents[0]["spec"]
     assert spec["selector"] == {"app": "llama", "tier": "prod"}
     assert [(item["port"], item["targetPort"]) for item in spec["ports"]] == [(80, 8000), (81, "api")]
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        (SERVICE, ["Service", "EndpointSlice"]),
+        (re.sub(" {2,}", "\t", SERVICE), ["Service", "EndpointSlice"]),  # as kubectl printed it until 1.6
+        (SERVICE.replace("<none>\nSession", "10.0.0.9:8000\nSession"), ["Service"]),
+        (SERVICE.replace("<none>\nSession", "10.0.0.9:8000 + 3 more...\nSession"), ["Service"]),
+    ],
+)
+def test_a_service_tells_only_that_it_has_no_address(text: str, kinds: list[str]) -> None:
+    assert [document["kind"] for document in read_described(text).documents] == kinds
 
 
 def test_a_daemonset_has_its_counts_and_its_template() -> None:
