@@ -56,7 +56,7 @@ def rules_page() -> str:
 _NO_FAULT = {
     "healthy": "Nothing is wrong.",
     "loading": "The server starts and is within its budget: no fault, and no finding.",
-    "unknown": "No rule knows the failure: the innermost exception and the last stage are shown, and nothing guessed.",
+    "unknown": "No rule knows the failure: its innermost exception and last stage are shown, then two guesses at most.",
 }
 
 

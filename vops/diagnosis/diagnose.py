@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import msgspec
 
+from vops.diagnosis.candidates import candidates
 from vops.diagnosis.claims import entitled, first_claim
 from vops.diagnosis.containers import called, to_examine
 from vops.diagnosis.discretion import discreet
@@ -160,7 +161,10 @@ def examine(subject: Subject, rules: Iterable[Rule]) -> tuple[tuple[Finding, ...
     findings: dict[str, Finding] = {}
     for finding in sorted((item for found, _ in results for item in found), key=lambda item: item.cause == _UNKNOWN):
         findings.setdefault(finding.cause, finding)
-    return tuple(findings.values()), tuple(dict.fromkeys(item for _, missing in results for item in missing))
+    found = tuple(findings.values())
+    if isinstance(views[0], Replica):
+        found += candidates(views[0], found)
+    return found, tuple(dict.fromkeys(item for _, missing in results for item in missing))
 
 
 def _examine_one(subject: Subject, rules: Iterable[Rule]) -> tuple[tuple[Finding, ...], tuple[Skipped, ...]]:
@@ -286,10 +290,13 @@ def _ranks(rules: Iterable[Rule]) -> dict[str, tuple[int, int]]:
 def _merged(findings: Iterable[Finding], ranks: dict[str, tuple[int, int]]) -> tuple[Finding, ...]:
     """One finding per cause, with how many more subjects it holds for.
 
+    What is found of one replica is no guess about another.
     What follows from another comes last; then the worst and the most frequent first, and those of earlier branches.
     """
     groups: dict[str, list[Finding]] = {}
-    for finding in findings:
+    for finding in sorted(findings, key=lambda item: item.guessed):
+        if finding.guessed and not all(item.guessed for item in groups.get(finding.cause, ())):
+            continue
         groups.setdefault(finding.cause, []).append(finding)
 
     def place(group: list[Finding]) -> tuple[bool, int, int, tuple[int, int]]:

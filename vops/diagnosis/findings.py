@@ -79,6 +79,10 @@ def _as_word(value: Any) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
+GUESS = "may-be"
+"""The rule of findings that only say what an unrecognised failure may be."""
+
+
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     """One cause on one subject. `because` names the rules of the findings that this one follows from."""
 
@@ -91,6 +95,11 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     evidence: tuple[Evidence, ...] = ()
     because: tuple[str, ...] = ()
     fixes: tuple[Fix, ...] = ()
+
+    @property
+    def guessed(self) -> bool:
+        """Whether no rule found it: it is what an unrecognised failure may be."""
+        return self.rule == GUESS
 
 
 class Skipped(msgspec.Struct, frozen=True):

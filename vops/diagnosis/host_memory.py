@@ -99,9 +99,9 @@ def _silently_killed(replica: Replica) -> bool:
     if death is None or death.exit_code != 137 or death.reason not in ("Error", ""):
         return False
     if log is None:
-        return not _asked_to_stop(replica) and (bool(_node_events(replica)) or _unprobed(replica))
+        return not asked_to_stop(replica) and (bool(_node_events(replica)) or _unprobed(replica))
     leaving = replica.pod.metadata.deletion_timestamp or endings.disruption(replica) or replica.pod.status.reason
-    if leaving or log.terminated or log.root is not None or log.wrapper is not None or _asked_to_stop(replica):
+    if leaving or log.terminated or log.root is not None or log.wrapper is not None or asked_to_stop(replica):
         return False
     hung = log.ready and replica.container.liveness_probe is not None
     return not hung and probe_kill(replica) is None
@@ -114,7 +114,7 @@ def _unprobed(replica: Replica) -> bool:
     return replica.observed and not (leaving or container.liveness_probe or container.startup_probe)
 
 
-def _asked_to_stop(replica: Replica) -> bool:
+def asked_to_stop(replica: Replica) -> bool:
     """Whether the kubelet set out to kill the instance that died last, for whatever reason."""
     death = replica.last_death
     ended = death.finished_at if death else None

@@ -368,7 +368,7 @@ class _Reader:
             return
         type_, number, _ = self._open
         message = _fold(self._message) or without_secrets(self._code)  # an assertion without words shows its code
-        self._errors.append(LoggedError(type_, message, number, self.process, tuple(self._frames)))
+        self._errors.append(LoggedError(without_secrets(type_), message, number, self.process, tuple(self._frames)))
         self._frames.clear()
         self._code = ""
         self._during.append(self._next_during)

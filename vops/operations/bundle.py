@@ -91,9 +91,13 @@ def _knowing(report: Report, facts: Facts) -> Report:
     pod = facts.pods.get((report.subject.namespace, report.subject.name))
     replica = facts.replica_of_pod(pod) if pod is not None else None
     log = replica.death_log if replica is not None else None
-    if log is None or not log.fragment or [item.rule for item in report.findings] != ["unknown"]:
+    if log is None or not log.fragment or _recognised(report):
         return report
     return msgspec.structs.replace(report, state="loading", summary=_ANYBODYS, findings=())
+
+
+def _recognised(report: Report) -> bool:
+    return [item.rule for item in report.findings if not item.guessed] != ["unknown"]
 
 
 def _seen_only(report: Report, facts: Facts) -> Report:

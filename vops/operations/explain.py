@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Iterator
 from difflib import get_close_matches
 
+from vops.diagnosis import candidates
+from vops.diagnosis.findings import GUESS
 from vops.diagnosis.rule import discover
 from vops.errors import UsageError
 from vops.library import read_runbook_file, runbooks
@@ -17,6 +19,7 @@ from vops.runbooks.kinds import discover as discover_steps
 from vops.runbooks.schema import read_runbook
 
 _SHOWN = 8
+_UNRECOGNISED = ("unknown", GUESS)
 
 
 def explain(name: str) -> str:
@@ -35,6 +38,8 @@ def _explanations(name: str) -> Iterator[tuple[str, str]]:
     for rule in discover():
         if name in (rule.name, rule.cause):
             yield rule.name, inspect.cleandoc(rule.doc)
+    if name in _UNRECOGNISED:
+        yield GUESS, inspect.cleandoc(candidates.__doc__ or "")
     for lint in discover_lint():
         if name == lint.name:
             yield f"{lint.name} (vops lint)", inspect.cleandoc(lint.doc)
@@ -88,4 +93,4 @@ def member_docs(cls: type) -> dict[str, str]:
 def _known() -> list[str]:
     rules, steps = discover(), discover_steps()
     named = {rule.name for rule in rules} | {rule.cause for rule in rules} | {rule.name for rule in discover_lint()}
-    return sorted({*named, *steps, *runbooks({}), *meanings.names()})
+    return sorted({*named, *_UNRECOGNISED, *steps, *runbooks({}), *meanings.names()})

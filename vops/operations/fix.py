@@ -47,9 +47,10 @@ async def plan_fix(
 
 
 def _chosen(report: Report, cause: str) -> Finding | None:
-    """The finding to fix: that of `cause`, else the first that offers a fix, else the first."""
+    """The finding to fix: that of `cause`, else the first that offers a fix and is no guess, else the first."""
     if not cause:
-        return next((item for item in report.findings if item.fixes), next(iter(report.findings), None))
+        offers = (item for item in report.findings if item.fixes and not item.guessed)
+        return next(offers, next(iter(report.findings), None))
     found = next((item for item in report.findings if item.cause == cause), None)
     if found is None:
         known = ", ".join(dict.fromkeys(item.cause for item in report.findings)) or "none"

@@ -259,4 +259,5 @@ def verdict_of(replica: Replica) -> Verdict:
     """What diagnosing says about a replica, in one line."""
     report = diagnose(replica.facts, replica.ref)
     first = report.findings[0] if report.findings else None
-    return Verdict(len(report.findings), first.cause if first else "", first.summary if first else "")
+    count = sum(not item.guessed for item in report.findings)
+    return Verdict(count, first.cause if first else "", first.summary if first else "")

@@ -23,7 +23,7 @@ CONTROL_PLANE = "1 node(s) had untolerated taint {node-role.kubernetes.io/contro
 
 def found(*objects: Any, without: Any = UNREAD) -> list[Finding]:
     facts = world(*objects, deployment(), replicaset(), without=without)
-    return list(diagnose(facts, facts.replicas[0].ref).findings)
+    return [item for item in diagnose(facts, facts.replicas[0].ref).findings if not item.guessed]
 
 
 def causes(reasons: str, **asks: Any) -> list[str]:

@@ -77,8 +77,9 @@ def test_what_a_server_died_of_is_told_while_it_loads_again() -> None:
 def test_an_unknown_crash_shows_its_exception_and_stage() -> None:
     log = LOADING_LOG + "\nTraceback (most recent call last):\n  File 'x'\nmylib.StrangeError: never seen\n"
     found = report(world(pod(status=crashed(3)), node(), log=log))
-    (finding,) = found.findings
+    finding, *guesses = found.findings
     assert (finding.cause, finding.fixes) == ("unknown", ())
+    assert all(item.guessed for item in guesses)
     assert "StrangeError" in finding.summary
     assert "never seen" in finding.evidence[0].observed
     assert any("exit code 3" in item.observed for item in finding.evidence)

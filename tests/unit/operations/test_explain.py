@@ -14,6 +14,8 @@ from vops.operations.explain import explain
     [
         ("said-gpu-exhausted", "said-gpu-exhausted", "scheduler's words alone"),
         ("gpu-exhausted", "gpu-exhausted", "What it finds"),
+        ("unknown", "may-be", "At most two further causes"),
+        ("may-be", "may-be", "confirms or refutes"),
         ("honor-labels", "honor-labels (vops lint)", "What it finds"),
         ("fix-host-oom", "fix-host-oom (runbook)", "memory (string)"),
         ("k8s.scale", "k8s.scale (step of a runbook)", "replicas: How many it shall have."),

@@ -30,4 +30,6 @@ def look(args: Args, view: View) -> Outcome:
 
 
 def _meant(finding: Finding, cause: str) -> bool:
+    if finding.guessed:
+        return False
     return finding.cause == cause if cause else finding.severity is not Severity.INFO
