@@ -9,8 +9,8 @@ Why it matters
     At 3 a.m. a short list of where to look is worth more than a bare `unknown`.
 
 Evidence
-    The first of the finding before it. Each is a guess and says so: severity info, confidence possible, after `unknown`. It
-    changes no exit code.
+    The first of the finding before it. Each is a guess and says so: severity info, confidence possible, after
+    `unknown`. It changes no exit code.
 
 Fix
     By hand only: first the command that confirms or refutes it, then what is done where it is confirmed.
@@ -128,13 +128,13 @@ def _stage(log: LogReading | None) -> Stage | None:
 
 
 def _words(log: LogReading | None) -> str:
-    """The failure and the calls it came out of, else what was complained of last."""
+    """The failure and the calls it came out of, and what was complained of last; else that the engine failed."""
     if log is None:
         return ""
-    if log.root is None:
-        left = log.last_words or ((log.wrapper,) if log.wrapper is not None else ())
-        return " ".join(map(str, left))
-    return " ".join((str(log.root.type), log.root.message, *log.root.frames[-_SOME_CALLS:]))
+    left = [*map(str, log.last_words)]
+    if log.root is not None:
+        left = [log.root.type, log.root.message, *log.root.frames[-_SOME_CALLS:], *left]
+    return " ".join(left or [str(log.wrapper or "")])
 
 
 def _code(replica: Replica) -> int | None:

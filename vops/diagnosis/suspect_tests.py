@@ -350,6 +350,12 @@ TESTS: dict[str, Test] = {
         "Tolerate the taint of the GPU nodes",
         "Add a toleration with its key and operator Exists.",
     ),
+    "vllm-port-collision": Test(
+        "kubectl -n {ns} get services",
+        "a Service named vllm, which sets VLLM_PORT in every pod",
+        "Keep the Service's variables out of the pod",
+        "Set enableServiceLinks: false in the pod's spec.",
+    ),
     "xid-gpu-lost": Test(
         "kubectl describe node {node} | grep -iE 'xid|gpu'",
         "an Xid, or fewer GPUs allocatable than capacity",

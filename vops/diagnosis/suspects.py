@@ -62,7 +62,9 @@ _LATE = _stages(Stage.COMPILE, Stage.SERVING)
 _NOT_SERVING = _stages(Stage.BOOT, Stage.SERVER)
 _SERVES = frozenset({Stage.SERVING})
 _CONFIG = frozenset({Stage.CONFIG})
-_ENGINE_FAILED = _words(r"engine core|engine process|enginecore|workerproc|engine_core|background process")
+_ENGINE_FAILED = _words(
+    r"engine ?core|engine process|workerproc|engine_core|background process|run_mp_engine|from_engine_args"
+)
 _UNPLACED, _UNCREATED, _SILENT = Trouble.UNPLACED, Trouble.UNCREATED, Trouble.SILENT
 
 SUSPECTS: tuple[Suspect, ...] = (
@@ -73,6 +75,9 @@ SUSPECTS: tuple[Suspect, ...] = (
         "permission-denied",
         "it was not allowed to use a file",
         _words(r"permission ?(?:error|denied)|errno (?:13|30)\b|read-only file|operation not permitted"),
+    ),
+    Suspect(
+        "vllm-port-collision", "a Service's address stands where a port is wanted", _words(r"tcp://\d|\bvllm_port\b")
     ),
     Suspect("port-in-use", "an address was taken", _words(r"address (?:already )?in use|eaddrinuse|errno 98|\bbind\b")),
     Suspect("dns-failure", "a name was not resolved", _words(r"gaierror|name resolution|name or service|getaddrinfo")),

@@ -49,6 +49,7 @@ SAMPLES = [
     ("shm-too-small", "RuntimeError: unable to open shared memory object"),
     ("shm-too-small", "MessageQueue broadcast failed"),
     ("permission-denied", "PermissionError: [Errno 13] Permission denied: '/x'"),
+    ("vllm-port-collision", "invalid literal for int() with base 10: 'tcp://10.43.1.39:8000'"),
     ("port-in-use", "OSError: [Errno 98] Address already in use"),
     ("dns-failure", "socket.gaierror: Temporary failure in name resolution"),
     ("hub-rate-limit", "429 Too Many Requests"),
