@@ -59,7 +59,8 @@ _STOCKOUT = lazy_pattern(
     r"|sufficient (?:\S{1,60} )?capacity|Allocation ?Fail|Overconstrained(?:Zonal)?Allocation|SKU ?NotAvailable"
     r"|placeholder-cannot-be-fulfilled|cannot provision any more instances|instance types were unavailable"
     r"|no instance types available|reservation[_ ]?capacity[_ ]?exceeded|RESERVATIONS_NO_CAPACITY"
-    r"|\bUnsupported: |is currently not available in location|cluster is out of capacity|provisioning-state-failed",
+    r"|\bUnsupported: |is (?:currently )?not available in (?:the )?location"
+    r"|cluster is out of capacity|provisioning-state-failed",
     re.IGNORECASE,
 )
 _LATE = lazy_pattern(

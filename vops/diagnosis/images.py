@@ -65,7 +65,7 @@ _PULLING = (
     "RegistryUnavailable",
     "ErrImageNotEnsured",
 )
-_SAYS_WHY = ("Failed", "InspectFailed", "ErrImageNeverPull", "ErrImageNotEnsured")
+_SAYS_WHY = ("Failed", "FailedPullImage", "InspectFailed", "ErrImageNeverPull", "ErrImageNotEnsured")
 _BARE = lazy_pattern(r'Back-off pulling image "[^"]*"\.?|Error: \w+|\w+')
 _NODES_OWN = lazy_pattern(r"dial unix|\.sock\b|content digest \S{1,80}: not found|content store")
 """The node's own runtime and store of images, not the registry, fail."""

@@ -215,7 +215,7 @@ def _state(event: Event) -> ContainerState | None:
         return ContainerState(waiting=Waiting("ImagePullBackOff" if pulls else "CrashLoopBackOff"))
     if event.reason in _WAITING:
         return ContainerState(waiting=Waiting(event.reason, text))
-    if event.reason in ("Failed", "InspectFailed"):
+    if event.reason in ("Failed", "FailedPullImage", "InspectFailed"):
         match = _REASON.match(text)
         if match is not None:
             return ContainerState(waiting=Waiting(match[1]))

@@ -40,7 +40,8 @@ _GROUP_FAILED = lazy_pattern(
     r"|Instance \S{1,400} could not be created|Scale-up timed out for node group|Node group \S{1,400} is in backoff"
 )
 _OF_A_GROUP = lazy_pattern(
-    r"[Ss]cale ?[Ss]et|\bASG\b|[Aa]uto ?[Ss]caling|[Ii]nstance ?[Gg]roup|[Nn]ode ?[Gg]roup|\bMIG\b|Agent ?[Pp]ool"
+    r"[Ss]cale ?[Ss]et|\bASG\b|[Aa]uto ?[Ss]caling|[Ii]nstance ?[Gg]roup|[Nn]ode ?[Gg]roup"
+    r"|\bMIG\b(?! device)|Agent ?[Pp]ool"
 )
 """How the autoscaler's providers call what they enlarge; an error about one is a cloud's answer if its words are."""
 _POD_IGNORED = lazy_pattern(
@@ -58,8 +59,10 @@ _NODE = lazy_pattern(
     r"MountVolume\.|AttachVolume\.|MapVolume\.|Multi-Attach|Node(?:Stage|Publish)Volume|Controller(?:Publish|Create)"
     r"|CreateVolume|mount failed: exit status|nodes are available|[Pp]od ?[Ss]andbox|for sandbox|Allocate failed"
     r"|failed calling webhook|failed to attach: |[Vv]olume not attached|runtime network not ready|network plugin is not"
+    r"|prepar(?:e dynamic resources|ing devices for claim)"
     r"|blocking resource request|admission request denied|PullImage .{1,300} failed|status is now: NodeReady"
-    r"|Failed to pull image|Error creating: |Back-off pulling image|[Mm]ount failed: exit status|GRPC error: "
+    r"|Failed to pull image|resolve image to digest|checking image: "
+    r"|Error creating: |Back-off pulling image|[Mm]ount failed: exit status|GRPC error: "
 )
 _VOLUME_CALLS = (
     ("FailedMount", lazy_pattern(r"Node(?:Stage|Publish)Volume|[Mm]ount failed: exit status|Could not mount")),

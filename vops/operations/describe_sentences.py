@@ -78,6 +78,25 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             r"webhook \"",
         ),
         (
+            "Failed",
+            "Pod",
+            "kubelet",
+            r"Unable to fetch image \"|failed to resolve image to digest: |checking image: (?:HEAD|GET) https?://",
+        ),
+        (
+            "Unschedulable",
+            "Pod",
+            "volcano",
+            r"\d{1,6}/\d{1,6} tasks? in gang unschedulable|pod group is not ready, \d{1,6} "
+            r"|queue resource quota insufficient",
+        ),
+        (
+            "FailedPrepareDynamicResources",
+            "Pod",
+            "kubelet",
+            r"Failed to prepare dynamic resources|NodePrepareResources? failed|error preparing devices for claim ",
+        ),
+        (
             "ProgressDeadlineExceeded",
             "Deployment",
             "deployment-controller",
@@ -182,6 +201,7 @@ _CLOUD = lazy_pattern(
     r"|Allocation ?[Ff]ail(?:ed|ure)|Overconstrained(?:Zonal)?AllocationRequest|SkuNotAvailable"
     r"|exceeding (?:approved|quota limit)|ZONE_RESOURCE_POOL_EXHAUSTED|GCE_STOCKOUT|Quota '[A-Z_0-9]{3,80}' exceeded"
     r"|does not have enough resources available to fulfill|is currently not available in location"
+    r"|resource is not available in the location"
     r"|QuotaExceeded|out\.of\.resources|scale\.up\.error|not enough free addresses|InsufficientFreeAddressesInSubnet"
     r"|[Ii]nsufficient \w{2,20} quota|Insufficient\w{2,20}Quota|quota of \d{1,9} and cannot|GCE (?:out of|quota)"
 )

@@ -43,6 +43,13 @@ _GOES_ON = lazy_pattern(
 
 
 _STATE = lazy_pattern(r"^ {0,12}(?:Last )?State: +(?:Waiting|Running|Terminated)\s*$", re.MULTILINE)
+_FLAT_STATE = lazy_pattern(
+    r"^([ \t]*(?:Last )?State: +(?:Waiting|Terminated)[ \t]*\n)"
+    r"((?:(?:Reason|Message|Exit Code|Signal|Started|Finished): .*(?:\n|$)){1,6})",
+    re.MULTILINE,
+)
+"""A state whose lines lost what they were moved in by, as pages on the web show it."""
+
 _PRESENT = lazy_pattern(r"^\s*State: ", re.MULTILINE)
 _LAST = lazy_pattern(r"^([ \t]*)Last State: ", re.MULTILINE)
 _CONTAINER = lazy_pattern(r"[a-z0-9-]{1,63}:[ \t]*\n")
@@ -215,6 +222,7 @@ def _parts(text: str) -> Iterator[str]:
 
 def _fragments(text: str) -> Iterator[str]:
     """The description of a pod or node of which only a part was copied: the head, containers, states, conditions."""
+    text = _FLAT_STATE.sub(lambda match: match[1] + indent(match[2], _TWO), text)
     if rows := [match[0] for match in _NODE_ROW.finditer(text)]:
         yield _NODE.format("\n".join(rows))
     body = dedent(text.expandtabs()).strip("\n")

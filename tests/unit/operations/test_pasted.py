@@ -160,6 +160,37 @@ PASTED = {
         "replicationcontrollers=20, limited: replicationcontrollers=20",
         "resource-quota",
     ),
+    "a state that lost its indentation": (
+        "Last State: Terminated\nReason: OOMKilled\nExit Code: 137\n",
+        "host-oom",
+    ),
+    "a revision whose image has no digest": (
+        'Revision "m-00001" failed with message: Unable to fetch image "org/m:1": failed to resolve image to digest: '
+        'Get "https://index.docker.io/v2/": context deadline exceeded.',
+        "registry-unreachable",
+    ),
+    "an image that a controller asked for": (
+        "checking image: HEAD https://index.docker.io/v2/library/m/manifests/1: unexpected status code 401 "
+        "Unauthorized (HEAD responses have no body, use GET for details)",
+        "image-auth",
+    ),
+    "a gang of Volcano's": ("0/0 tasks in gang unschedulable: pod group is not ready, 1 minAvailable", "scheduling"),
+    "a driver that cannot make a MIG device": (
+        'E1205 22:40:41.196150       1 server.go:127] "dra: handling request failed" err="error preparing devices for '
+        "claim 148d: MIG device allocation failed: error creating GPU instance for '1g.20gb': Insufficient Resources\"",
+        "device-allocation-failed",
+    ),
+    "a place without GPUs": (
+        "got HTTP response status code 409: The requested\n  resource is not available in the location "
+        "''westeurope'' at this moment.",
+        "gpu-stockout",
+    ),
+    "a pull by a virtual kubelet": (
+        "apiVersion: v1\nkind: Event\nreason: FailedPullImage\ntype: Warning\n"
+        "involvedObject: {kind: Pod, name: a, namespace: b}\n"
+        'message: \'Failed to pull image "a:1": failed commit on ref "l": failed size validation: 62 != 173\'\n',
+        "registry-unreachable",
+    ),
     "a rollout that kubectl waited for": (
         'error: deployment "llama" exceeded its progress deadline',
         "progress-deadline",
