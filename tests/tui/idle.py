@@ -9,22 +9,29 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-FRAME_S = 0.02
-"""Textual draws sixty frames a second: what comes of a key is due within one."""
+FRAME_S = 0.035
+"""Textual draws sixty frames a second. What comes of a key is due within one, or within two where one was missed: its
+timers leave out the next then, too."""
 FRAMES = 4
 """A new size is measured in one frame, laid out in the next, and drawn in a third."""
 LOOK_S = 0.001
 IN_A_ROW = 3
+MOST_LOOKS = 1000
+"""Whatever the time, so often is looked before an app counts as one that always has something to do."""
 
 
 async def nothing_to_do(min_sleep: float = 0.0, max_sleep: float = 1.0) -> None:
-    """Returns once nothing is ready to run, some looks in a row, nothing is due within a frame, and no thread works."""
+    """Returns once nothing is ready to run, some looks in a row, nothing is due within a frame, and no thread works.
+
+    Frames are counted by what was waited for them: a busy machine may take longer than all of them for the first.
+    """
     loop = asyncio.get_running_loop()
-    begun, idle = loop.time(), 0
-    while idle < IN_A_ROW and (passed := loop.time() - begun) < max(min_sleep, max_sleep):
-        pause_s = _pause_s(loop, loop.time() + (FRAME_S if passed < FRAMES * FRAME_S else 0.0))
+    begun, idle, waited_s, looks = loop.time(), 0, 0.0, 0
+    while idle < IN_A_ROW and (looks < MOST_LOOKS or loop.time() - begun < max(min_sleep, max_sleep)):
+        pause_s = _pause_s(loop, loop.time() + (FRAME_S if waited_s < FRAMES * FRAME_S else 0.0))
         await asyncio.sleep(pause_s)
         idle = 0 if pause_s or loop._ready else idle + 1  # type: ignore[attr-defined]
+        waited_s, looks = waited_s + pause_s, looks + 1
 
 
 def _pause_s(loop: Any, horizon: float) -> float:
