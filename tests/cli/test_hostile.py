@@ -94,7 +94,8 @@ async def _in_a_terminal(kubeconfig: Path, environment: dict[str, str], keys: st
     os.set_blocking(main, False)
     loop.add_reader(main, lambda: written.append(_read(main)))
     try:
-        await _until(lambda: b"crash-looping" in b"".join(written), process)
+        # The sum of the fleet may be written before its rows, and a key may cover them before they are.
+        await _until(lambda: all(word in b"".join(written) for word in (b"crash-looping", b"inference")), process)
         before = len(written)
         os.write(main, keys.encode())
         await _until(lambda: not keys or len(written) > before + 2, process)
@@ -116,7 +117,7 @@ def _read(main: int) -> bytes:
 
 async def _until(holds: Any, process: asyncio.subprocess.Process) -> None:
     """Waits for real output of a real process: the one place where a test's time is not its own."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not holds():
             assert process.returncode is None, "the TUI ended"
             await asyncio.sleep(0.05)
