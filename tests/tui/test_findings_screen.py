@@ -8,12 +8,15 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.tui.conftest import GATED, app_on, painted, screen_text, until
+from tests.unit.diagnosis.cluster_parts import crashed, node, pod, world
 from vops.diagnosis.findings import Applicability, Confidence, Finding, Fix, Report, Severity
 from vops.errors import Unreachable
 from vops.model.resources import Ref
+from vops.model.snapshot import ClusterSnapshot
 from vops.render.findings_table import FINDING_COLUMNS, counts_line, finding_line, finding_rows
 from vops.render.text import plain
 from vops.tui.app import VopsApp
+from vops.tui.feed import verdict_of
 from vops.tui.screens.diagnosis import DiagnosisScreen
 from vops.tui.screens.findings import FindingsScreen
 from vops.tui.screens.fix import FixScreen
@@ -106,3 +109,25 @@ async def test_nothing_wrong_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -
         await painted(pilot)
         app.open("findings")
         await until(pilot, lambda: "● nothing is wrong" in screen_text(app))
+
+
+async def test_guesses_stand_below_what_nobody_knows_and_are_not_counted_in_the_fleet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    crash = "INFO 11-24 03:00:00 [api_server.py:1] vLLM API server version 0.25.1\n"
+    facts = world(pod(status=crashed()), node(), log=crash)
+
+    async def observe(*_: Any, **__: Any) -> ClusterSnapshot:
+        return facts.snapshot
+
+    monkeypatch.setattr("vops.tui.examine.observe", observe)
+    assert verdict_of(facts.replicas[0]).findings == 1
+    app = app_on(facts.snapshot)
+    async with app.run_test(size=(160, 40)) as pilot:
+        findings = await at_findings(app, pilot)
+        await until(pilot, lambda: len(findings.table.rows) == 3)
+        text = screen_text(app)
+        assert text.index("✗ error") < text.index("● info")
+        assert "it may be this, since" in text
+        await pilot.press("enter")
+        await until(pilot, lambda: "If it is confirmed:" in screen_text(app))

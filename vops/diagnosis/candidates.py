@@ -165,6 +165,7 @@ def _advice(replica: Replica, cause: str) -> Fix:
         "pod": replica.name if seen else "POD",
         "node": (replica.pod.spec.node_name if seen else "") or "NODE",
         "c": replica.container.name,
+        "previous": " --previous" if replica.last_death is not None else "",
     }
     asked = test.command.format(**names)
     return remedies.advice(

@@ -11,7 +11,7 @@ import msgspec
 class Test(msgspec.Struct, frozen=True):
     """How to tell whether it is that cause: a command, and what it shows then; and what is done about it.
 
-    `{ns}`, `{pod}`, `{node}` and `{c}` are filled in.
+    `{ns}`, `{pod}`, `{node}`, `{c}` and `{previous}` are filled in.
     """
 
     command: str
@@ -20,7 +20,7 @@ class Test(msgspec.Struct, frozen=True):
     step: str
 
 
-_LOG = "kubectl -n {ns} logs {pod} -c {c} --previous --tail=-1"
+_LOG = "kubectl -n {ns} logs {pod} -c {c}{previous} --tail=-1"
 
 
 def _log(pattern: str, shows: str, title: str, step: str) -> Test:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.tui.builders import StubCluster, session
 from tests.unit.diagnosis.cluster_parts import (
     GPU,
     HEALTH,
@@ -35,6 +36,9 @@ from vops.diagnosis.suspect_tests import TESTS
 from vops.diagnosis.suspects import SUSPECTS, Suspect, Trouble
 from vops.model.resources import Container, Ref
 from vops.model.snapshot import Source
+from vops.operations.fix import plan_fix
+from vops.runbooks.kinds import RefArg, View
+from vops.runbooks.steps.diagnose import Args, look
 
 BANNER = "INFO 11-24 03:00:00 [api_server.py:1] vLLM API server version 0.25.1\n"
 CONFIG = BANNER + "INFO 11-24 03:00:01 [utils.py:2] non-default args: {'model': 'm'}\n"
@@ -194,7 +198,9 @@ def test_a_container_that_is_not_created_is_guessed_by_the_kubelets_words() -> N
 
 def test_a_server_that_never_gets_ready_is_guessed_by_its_stage() -> None:
     late = pod(status=running(90_000), container={"readinessProbe": HEALTH}, age_s=90_000)
-    assert guessed(world(late, node(), log=CONFIG)) == ["hub-unreachable", "probe-misconfigured"]
+    facts = world(late, node(), log=CONFIG)
+    assert guessed(facts) == ["hub-unreachable", "probe-misconfigured"]
+    assert "--previous" not in findings(facts)[1].fixes[0].steps[0]
     assert guessed(world(late, node(), log=ENGINE)) == ["probe-misconfigured", "engine-wedged"]
 
 
@@ -250,3 +256,31 @@ def test_a_sidecar_is_not_guessed_about_like_a_server() -> None:
     found = findings(died(ENGINE))[:1]
     assert candidates(view, found)
     assert candidates(beside, found) == ()
+
+
+class OnlyRead(StubCluster):
+    def read_only(self) -> OnlyRead:
+        return self
+
+
+async def test_what_fixes_a_server_takes_a_guess_only_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = died(ENGINE)
+    ref = the_replica(facts).ref
+
+    async def look_closely(*_: Any) -> tuple[Any, Any]:
+        return facts.snapshot, diagnose(facts, ref)
+
+    monkeypatch.setattr("vops.operations.fix.look_closely", look_closely)
+    on_it = session(cluster=OnlyRead())
+    by_itself = await plan_fix(on_it, ref)
+    named = await plan_fix(on_it, ref, cause=guessed(facts)[0])
+    assert (by_itself.finding and by_itself.finding.cause, by_itself.fix) == ("unknown", None)
+    assert (named.fix and named.fix.applicability, named.plan) == (Applicability.MANUAL, None)
+
+
+def test_a_runbook_does_not_take_a_guess_for_a_cause() -> None:
+    facts = died(ENGINE)
+    ref = RefArg("Pod", the_replica(facts).name, NAMESPACE)
+    guess = guessed(facts)[0]
+    assert look(Args(ref, guess), View(facts.snapshot)).outputs["found"] is False
+    assert look(Args(ref), View(facts.snapshot)).outputs["cause"] == "unknown"
