@@ -235,6 +235,16 @@ async def test_without_the_hub_the_error_says_what_else_to_give(vops: RunVops, e
     assert "--config FILE" in down.err
 
 
+async def test_certificates_that_cannot_be_read_are_no_bug_of_vops(
+    vops: RunVops, environment: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "empty.pem").touch()
+    for name in ("empty.pem", "missing.pem"):
+        environment |= {"SSL_CERT_FILE": str(tmp_path / name)}
+        ended = await vops("size", "owner/model", "--gpu", "L4")
+        assert (ended.code, "SSL_CERT_FILE" in ended.err) == (12, True), ended.err
+
+
 # --- wrong input ------------------------------------------------------------------------------------------
 
 

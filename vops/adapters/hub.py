@@ -155,11 +155,22 @@ class HuggingFaceHub:
         if token:
             headers["authorization"] = f"Bearer {token}"
         url = f"{self._endpoint or constants.ENDPOINT}/{path}"
-        with get_session().stream(method, url, headers=headers, timeout=self._timeout_s) as response:
+        with _session().stream(method, url, headers=headers, timeout=self._timeout_s) as response:
             if response.status_code >= 400:
                 response.read()
             hf_raise_for_status(response)
             yield response
+
+
+def _session() -> httpx2.Client:
+    """The Hub's own client. Raises Unreachable where the certificates that it is told to trust cannot be read."""
+    try:
+        return get_session()
+    except OSError as error:
+        raise Unreachable(
+            f"the certificates to trust cannot be read ({error}), so the Hub cannot be asked",
+            hint=f"correct or unset SSL_CERT_FILE and SSL_CERT_DIR, or {_USE_FILE}",
+        ) from error
 
 
 def _file(item: Mapping[str, Any]) -> HubFile:
