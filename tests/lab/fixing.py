@@ -9,7 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from vops.adapters.kube import KubeCluster
+from tests.lab.near import cluster_of
+from vops.adapters.clock import MachineClock
 from vops.adapters.prometheus import PrometheusMetrics
 from vops.adapters.vllm import VllmEngine
 from vops.lab.world import Lab
@@ -73,7 +74,7 @@ async def watched(lab: Lab, look: Coroutine[Any, Any, T]) -> T:
 @asynccontextmanager
 async def session_on(lab: Lab, state: Path, *, readonly: bool = False) -> AsyncIterator[Session]:
     clock = SteppingClock(lab)
-    cluster = KubeCluster.at(lab.url, lab.token, namespace=NAMESPACE, readonly=readonly)
+    cluster = cluster_of(lab, MachineClock(), namespace=NAMESPACE, readonly=readonly)
     engine = VllmEngine(cluster.proxy, now=clock.now)
     settings = Settings(lab=lab.scenario, namespace=NAMESPACE, state_dir=str(state), readonly=readonly)
     metrics = PrometheusMetrics(lab.prometheus_url) if lab.prometheus_url else None

@@ -17,7 +17,7 @@ from tests.lab.fixing import Person, session_on
 from tests.lab.runbook_cases import CASES, Case
 from tests.lab.test_resume_undo import KilledError
 from vops.errors import PlanStale, VopsError
-from vops.lab.disturbances import Disturbance, Received
+from vops.lab.disturbances import Disturbance, Disturbances, Received
 from vops.lab.documents import Document
 from vops.lab.world import Lab
 from vops.library import runbooks
@@ -204,7 +204,7 @@ async def test_a_runbook_whose_every_request_fails_once_ends_the_same(
     case = CASES[name]
     wanted = await whole(start_lab, name, tmp_path)
     lab = await started(start_lab, case, tmp_path)
-    fail_each_once(lab, after_write=after_write)
+    lab.server.trouble = EachOnce(after_write=after_write)
     await until_it_ends(lab, case, tmp_path / "failed", VopsError)
     assert (state(lab), twice(lab), leases(lab)) == (wanted, [], [])
 
@@ -214,17 +214,22 @@ def free_locks(lab: Lab) -> None:
         lab.store.delete(*LEASES[:2], lease["metadata"]["namespace"], lease["metadata"]["name"])
 
 
-def fail_each_once(lab: Lab, *, after_write: bool) -> None:
+class EachOnce(Disturbances):
     """The first request of each method and path is refused with 503, or takes effect and its answer is lost."""
-    failed: set[tuple[str, str]] = set()
 
-    def take(method: str, path: str) -> Disturbance | None:
-        if (method, path) in failed:
+    def __init__(self, *, after_write: bool) -> None:
+        super().__init__()
+        self._after_write = after_write
+        self._failed: set[tuple[str, str]] = set()
+
+    def spares(self, method: str, path: str) -> bool:
+        return (method, path) in self._failed
+
+    def take(self, method: str, path: str) -> Disturbance | None:
+        if (method, path) in self._failed:
             return None
-        failed.add((method, path))
-        return Disturbance(1, 0 if after_write else 503, after_write=after_write)
-
-    lab.server.trouble.take = take  # type: ignore[method-assign]
+        self._failed.add((method, path))
+        return Disturbance(1, 0 if self._after_write else 503, after_write=self._after_write)
 
 
 @pytest.mark.parametrize("name", CASES, scope="module")

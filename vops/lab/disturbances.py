@@ -47,9 +47,13 @@ class Disturbance:
     message: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    def is_for(self, method: str, path: str) -> bool:
+        """Whether such a request is one of those meant."""
+        return self.times != 0 and self.method in ("", method) and self.path in path
+
     def strikes(self, method: str, path: str) -> bool:
         """Whether it befalls this request; counts the request, if it is one of those meant."""
-        if self.times == 0 or self.method not in ("", method) or self.path not in path:
+        if not self.is_for(method, path):
             return False
         if self.after > 0:
             self.after -= 1
@@ -117,6 +121,10 @@ class Disturbances:
     def clear(self) -> None:
         self.latency_s = 0.0
         self._planned.clear()
+
+    def spares(self, method: str, path: str) -> bool:
+        """Whether nothing is planned for such a request, and nothing counts it."""
+        return not self.latency_s and not any(planned.is_for(method, path) for planned in self._planned)
 
     def take(self, method: str, path: str) -> Disturbance | None:
         """The disturbance that befalls this request, used up by one."""

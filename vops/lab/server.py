@@ -104,9 +104,20 @@ class LabServer:
             return web.Response()
         self._transports.add(transport)
         try:
-            return await self._answer(request, await request.read())
+            return await self.answer(request, await request.read())
         finally:
             self._transports.discard(transport)
+
+    def spares(self, method: str, path: str) -> bool:
+        """Whether it listens and no trouble awaits such a request, which may then come without a connection."""
+        return self._runner is not None and self.trouble.spares(method, path)
+
+    async def answer(self, request: web.Request, body: bytes) -> web.StreamResponse:
+        """What it says to a request, from wherever it came."""
+        response = await self._answer(request, body)
+        if request.transport is None:
+            request[_RECEIVED].status = response.status
+        return response
 
     async def _answer(self, request: web.Request, body: bytes) -> web.StreamResponse:
         request[_RECEIVED] = received = _received(request, body)
