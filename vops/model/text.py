@@ -35,9 +35,14 @@ def scrub_json(body: bytes) -> bytes:
     are replaced: they cost the text that they are in, not the document, and what is no JSON is told so by the decoder.
     """
     body = _as_utf8(body)
-    if not _may_be_hostile(body) or not _HOSTILE_JSON.search(body):
+    if is_clean_json(body):
         return body
     return msgspec.json.encode(scrubbed(msgspec.json.decode(body)))
+
+
+def is_clean_json(body: bytes) -> bool:
+    """Whether scrubbing would change nothing of a JSON document, which has to be UTF-8."""
+    return not _may_be_hostile(body) or not _HOSTILE_JSON.search(body)
 
 
 def read_json(document: bytes | str) -> Any:

@@ -17,7 +17,7 @@ import msgspec
 from vops.errors import InputError, PlanStale
 from vops.model.secrets import mask
 from vops.model.snapshot import ClusterSnapshot
-from vops.model.text import scrubbed
+from vops.model.text import is_clean_json, scrubbed
 from vops.ports import Clock, WriteRecord
 
 START = "0" * 64
@@ -106,7 +106,7 @@ def read_journal(path: Path) -> tuple[Entry, ...]:
         whole = entry.hash == _digest(entry.n, entry.at, entry.type, entry.data, entry.prev)
         if not whole or entry.prev != last or entry.n != number:
             raise InputError("this entry, or the one before it, was changed or lost", path=str(path), line=number)
-        entries.append(msgspec.structs.replace(entry, data=scrubbed(entry.data)))
+        entries.append(entry if is_clean_json(line) else msgspec.structs.replace(entry, data=scrubbed(entry.data)))
         last = entry.hash
     return tuple(entries)
 
