@@ -42,6 +42,7 @@ TYPERS = [
     ["diagnose", "pod-1", "--", "-x"],
     ["diagnose", "pod-1", "--selector", "a=b"],
     ["--fail-on", "info", "diagnose", "pod-1"],
+    ["fleet", "-l", "--readonly", "-l", "a=b"],
     ["fleet", "pod-1"],
     ["fleet", "--watch"],
     ["--lab", "fleet"],

@@ -68,7 +68,7 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Call | None:
     if _COMPLETION in environ:
         return None
     words, bare = deque(argv), list[str]()
-    given: dict[str, Any] = {}
+    given, texts = dict[str, Any](), list[str]()
     flags: set[str] = set()
     while words:
         word = words.popleft()
@@ -77,10 +77,11 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Call | None:
         if word in _FLAGS:
             flags.add(_FLAGS[word])
         elif name in known:
-            given[known[name]] = text if equals or not words else words.popleft()
+            texts.append(text if equals or not words else words.popleft())
+            given[known[name]] = texts[-1]
         else:
             bare.append(word)
-    return None if any(map(_is_special, (*bare, *given.values()))) else _call(bare, given, flags)
+    return None if any(map(_is_special, (*bare, *texts))) else _call(bare, given, flags)
 
 
 def _is_special(word: str) -> bool:
