@@ -92,7 +92,7 @@ async def test_a_fix_without_a_terminal_and_without_yes_asks_for_it(vops: RunVop
 
 async def test_a_fix_of_something_healthy_has_nothing_to_do(vops: RunVops) -> None:
     done = await vops("--lab", "fix", "deploy/llama3-8b", "--yes")
-    assert done.code == 0
+    assert (done.code, "4 of 4 replicas ready" in done.out, "applied" in done.out) == (0, True, False), done.out
 
 
 async def test_readonly_refuses_to_apply(vops: RunVops) -> None:
