@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ import pytest
 import pytest_asyncio
 
 from tests.cli.conftest import Done
+from tests.forked import Forked, start_vops
 from vops.lab.documents import copy_of
 from vops.lab.world import Lab
 from vops.model.gitops import FLUX_PAUSES, PAUSED_BY, PAUSED_UNTIL
@@ -53,20 +53,14 @@ class Bench:
         path.write_text(HEAD + "".join(steps))
         return str(path)
 
-    async def start(self, *arguments: str) -> Process:
+    async def start(self, *arguments: str) -> Forked | Process:
         where = ("--kubeconfig", str(self.folder / "lab.kubeconfig"), "-n", NAMESPACE)
-        return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "vops", *where, *arguments),
-            stdin=PIPE,
-            stdout=PIPE,
-            stderr=PIPE,
-            env=self.environment,
-        )
+        return await start_vops(*where, *arguments, environment=self.environment)
 
     async def run(self, *arguments: str) -> Done:
         return await self.ended(await self.start(*arguments))
 
-    async def ended(self, process: Process) -> Done:
+    async def ended(self, process: Forked | Process) -> Done:
         out, err = await asyncio.wait_for(process.communicate(), 60)
         return Done(process.returncode or 0, out.decode(), err.decode())
 

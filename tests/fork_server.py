@@ -1,0 +1,91 @@
+"""The process that tests.forked forks: it has imported what vops imports from others, and nothing of vops itself."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import sys
+from contextlib import suppress
+
+IMPORTED = (
+    *("aiohttp.web", "cel_expr_python", "concurrent.futures.thread", "csv", "fcntl", "fractions", "glob", "hashlib"),
+    *("html", "ipaddress", "jsonpatch", "msgspec.json", "pydantic", "ruamel.yaml", "secrets", "shellingham._core"),
+    *("statistics", "termios", "tomllib", "typer", "uuid", "xml.etree.ElementTree", "yaml", "zoneinfo"),
+)
+FDS = 5
+"""What comes with a request: it, in a file; where its end is told; its standard streams."""
+
+
+class Runs:
+    """Those that have not ended, by a descriptor that becomes readable when they do."""
+
+    def __init__(self) -> None:
+        self.found: dict[int, tuple[int, socket.socket]] = {}
+
+    def add(self, pid: int, status: socket.socket) -> None:
+        status.send(str(pid).encode())
+        self.found[os.pidfd_open(pid)] = (pid, status)
+
+    def ended(self, descriptor: int) -> None:
+        pid, status = self.found.pop(descriptor)
+        os.close(descriptor)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        # Whoever gave up waiting has closed it.
+        with status, suppress(BrokenPipeError):
+            status.send(str(code).encode())
+
+
+def serve(control: socket.socket) -> None:
+    """Forks for each request until nobody can ask any longer; returns in what was forked, which is to become vops."""
+    runs = Runs()
+    while True:
+        ready = select.select([control.fileno(), *runs.found], [], [])[0]
+        for descriptor in runs.found.keys() & ready:
+            runs.ended(descriptor)
+        if control.fileno() not in ready:
+            continue
+        said, passed, _, _ = socket.recv_fds(control, 1, FDS)
+        if not said:
+            os._exit(0)
+        pid = os.fork()
+        if not pid:
+            become(passed[0], passed[2:])
+            return
+        runs.add(pid, socket.socket(fileno=passed.pop(1)))
+        for descriptor in passed:
+            os.close(descriptor)
+
+
+def become(asked: int, streams: list[int]) -> None:
+    """The streams, environment, folder and arguments of a run, and none of the server's descriptors and signals."""
+    request = json.loads(os.pread(asked, os.fstat(asked).st_size, 0))
+    for number, descriptor in enumerate(streams):
+        os.dup2(descriptor, number)
+    os.closerange(3, 1 + max(map(int, os.listdir("/proc/self/fd"))))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    os.chdir(request["folder"])
+    sys.path[0] = request["folder"]
+    sys.argv[1:] = request["argv"]
+
+
+def main() -> None:
+    # Whoever interrupts the tests sends it to all of them; the server ends with those that ask it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in IMPORTED:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+    serve(socket.socket(fileno=int(sys.argv[1])))
+    runpy.run_module("vops", run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()
