@@ -16,7 +16,7 @@ demo: .venv/.installed  ## The TUI on the embedded lab
 
 # Four workers for two cores: some tests wait for processes. What they import is compiled once, not in each of them.
 test: .venv/.installed  ## Every test that needs neither Go nor root
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 --dist worksteal -q
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 6 --dist worksteal -q
 
 check: .venv/.installed  ## What CI checks beside the tests
 	$(BIN)/ruff format --check .

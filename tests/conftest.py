@@ -14,12 +14,25 @@ from vops.lab.world import Lab
 StartLab = Callable[..., Awaitable[Lab]]
 COLLECT_AFTER = 10_000
 LONGEST_ID = 200
+LONGEST = (
+    "tests/tui/test_snapshots.py::test_every_screen",
+    "tests/cli/test_exit_codes.py::test_a_run_that_was_killed",
+    "tests/tui/test_every_key.py::test_every_key_does_something",
+    "tests/cli/test_runs.py",
+    "tests/unit/seeder",
+    "tests/unit/diagnosis/test_eval.py",
+)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """A text of a megabyte is named by its size: each worker tells the names of all tests, and of each test thrice."""
     is_long = isinstance(val, (str, bytes)) and len(val) > LONGEST_ID
     return f"{argname}-of-{len(val)}" if is_long else None  # type: ignore[arg-type]  # only texts are long
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first: no worker is left alone with it at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 def pytest_collection_finish() -> None:

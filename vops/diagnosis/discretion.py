@@ -12,12 +12,14 @@ import msgspec
 
 from vops.diagnosis.findings import Evidence, Finding, Fix, Report
 from vops.model.patterns import lazy_pattern
+from vops.model.resources import Ref
 
 _SECRET = lazy_pattern(
     r"\b(hf_|api_org_|AKIA|ghp_|gho_)[A-Za-z0-9]{10,}|\b(glpat-|nvapi-|sk-|xox[abp]-)[A-Za-z0-9_-]{16,}"
     r"|(Bearer )[^\s'\"]{6,}|(--api-key[= ])(?![\s$<])[^\s'\"]{3,}",
     re.ASCII,
 )
+_ALLOWED = lazy_pattern(r"[a-z0-9.-]*")
 _SIGNS = ("hf_", "api_org_", "AKIA", "ghp_", "gho_", "glpat-", "nvapi-", "sk-", "xox", "Bearer ", "--api-key")
 
 
@@ -29,14 +31,28 @@ def without_secrets(text: str) -> str:
 
 
 def discreet(report: Report) -> Report:
-    """A report without tokens."""
-    findings = tuple(map(_finding, report.findings))
-    return msgspec.structs.replace(report, summary=without_secrets(report.summary), findings=findings)
+    """A report without tokens, even where what somebody pasted has one for a name."""
+    return msgspec.structs.replace(
+        report,
+        subject=_named(report.subject),
+        summary=without_secrets(report.summary),
+        findings=tuple(map(_finding, report.findings)),
+    )
+
+
+def _named(ref: Ref) -> Ref:
+    return msgspec.structs.replace(ref, name=_name(ref.name), namespace=_name(ref.namespace))
+
+
+def _name(text: str) -> str:
+    """A name as Kubernetes allows it is one, whatever it begins with."""
+    return text if _ALLOWED.fullmatch(text) else without_secrets(text)
 
 
 def _finding(item: Finding) -> Finding:
     return msgspec.structs.replace(
         item,
+        subject=_named(item.subject),
         summary=without_secrets(item.summary),
         evidence=tuple(map(_evidence, item.evidence)),
         fixes=tuple(map(_fix, item.fixes)),

@@ -136,3 +136,13 @@ def test_a_pod_that_is_no_vllm_server_can_be_asked_about_too() -> None:
     facts = world(web, node(taints=[TAINT]))
     found = diagnose(facts, Ref("Pod", "web", NAMESPACE))
     assert [finding.cause for finding in found.findings] == ["untolerated-taint"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("hf_" + "a1B2" * 8, "hf_***"), ("sk-learn-server-of-the-team", "sk-learn-server-of-the-team")],
+    ids=["a token", "a name that begins like one"],
+)
+def test_a_token_is_not_said_where_it_is_pasted_as_a_name(name: str, said: str) -> None:
+    found = report(world(pending("0/1 nodes are available", name=name)))
+    assert {found.subject.name, *(item.subject.name for item in found.findings)} == {said}
