@@ -173,18 +173,23 @@ async def test_a_run_is_named_by_the_beginning_of_its_id(start_lab: StartLab, tm
         past_run(tmp_path, "1999")
 
 
-async def test_another_operator_goes_on_where_a_laptop_was_closed(
-    start_lab: StartLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lab = await start_lab("untolerated-taint")
-    async with session_on(lab, tmp_path / "laptop") as session:
+async def left_on_a_laptop(lab: Lab, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The id of a fix that was killed in the middle, its journal in `folder`/laptop, its lock expired."""
+    async with session_on(lab, folder / "laptop") as session:
         with monkeypatch.context() as patched:
             kill_after(lab, patched, 9)
             with pytest.raises(KilledError):
                 await fixed(session, "llama3-8b", {})
     lab.server.trouble.clear()
     await lab.advance(60)
-    run_id = only_run(tmp_path / "laptop").id
+    return only_run(folder / "laptop").id
+
+
+async def test_another_operator_goes_on_where_a_laptop_was_closed(
+    start_lab: StartLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = await start_lab("untolerated-taint")
+    run_id = await left_on_a_laptop(lab, tmp_path, monkeypatch)
     async with session_on(lab, tmp_path / "other") as session:
         await fetch_run(session, run_id)
         written = len(lab.server.writes)
@@ -214,14 +219,7 @@ async def test_a_fetched_run_is_shown_as_its_requests_are_and_not_as_it_says(
     start_lab: StartLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab = await start_lab("untolerated-taint")
-    async with session_on(lab, tmp_path / "laptop") as session:
-        with monkeypatch.context() as patched:
-            kill_after(lab, patched, 9)
-            with pytest.raises(KilledError):
-                await fixed(session, "llama3-8b", {})
-    lab.server.trouble.clear()
-    await lab.advance(60)
-    run_id = only_run(tmp_path / "laptop").id
+    run_id = await left_on_a_laptop(lab, tmp_path, monkeypatch)
     person = Person(agrees=False)
     async with session_on(lab, tmp_path / "other") as session:
         path = await fetch_run(session, run_id)

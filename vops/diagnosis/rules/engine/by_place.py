@@ -95,8 +95,7 @@ def settings_refused(replica: Replica) -> Verdict | None:
 @rule(cause="cuda-oom-runtime", branch=Branch.DIED, needs={Source.LOGS}, order=92, last_resort=True)
 def cut_in_a_trial_run(replica: Replica) -> Verdict | None:
     """A traceback without its end, out of the calls that try how much memory the model needs."""
-    log = replica.death_log
-    error = log.root if log is not None and not log.ready else None
+    error = _of_the_start(replica)
     tries = error is not None and error.type == CUT and error.passed(*_TRIALS)
     return _verdict(
         replica,
@@ -111,8 +110,7 @@ def cut_in_a_trial_run(replica: Replica) -> Verdict | None:
 @rule(cause="service-mismatch", branch=Branch.DIED, needs={Source.LOGS}, order=92, last_resort=True)
 def cache_server_unreachable(replica: Replica) -> Verdict | None:
     """A server that keeps KV cache for others, which does not answer as the engine starts."""
-    log = replica.death_log
-    error = log.root if log is not None and not log.ready else None
+    error = _of_the_start(replica)
     refused = error is not None and _REFUSED.search(error.text) is not None
     return _verdict(
         replica,
@@ -158,6 +156,12 @@ def weights_reader_failed(replica: Replica) -> Verdict | None:
     )
 
 
+def _of_the_start(replica: Replica) -> LoggedError | None:
+    """The error at the root of a log whose server never came up."""
+    log = replica.death_log
+    return log.root if log is not None and not log.ready else None
+
+
 def _found(replica: Replica, place: Place) -> LoggedError | None:
     found = place_of(replica)
     return found[1] if found is not None and found[0] is place else None
@@ -165,8 +169,9 @@ def _found(replica: Replica, place: Place) -> LoggedError | None:
 
 def _naming_a_flag(replica: Replica) -> LoggedError | None:
     """A refusal without its traceback that is about something which a flag of vLLM sets."""
-    log = replica.death_log
-    error = log.root if log is not None and not log.ready and not log.terminated else None
+    log, error = replica.death_log, _of_the_start(replica)
+    if log is None or log.terminated:
+        return None
     refuses = error is not None and error.short_type in REFUSALS and not error.frames
     return error if error is not None and refuses and named_flag(error.message) else None
 

@@ -78,8 +78,7 @@ def _queued(replica: Replica) -> Verdict | None:
                 f"See what holds the quota: kubectl -n {replica.namespace} get workloads; kubectl get clusterqueues "
                 f"-o yaml",
                 "Ask for no more than the flavor's nominalQuota (with borrowingLimit), or have the ClusterQueue's "
-                "quota "
-                "raised: its administrator decides.",
+                "quota raised: its administrator decides.",
             ),
         ),
     )
