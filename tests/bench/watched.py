@@ -26,17 +26,20 @@ KEPT = 20
 class Slow:
     """One handler: how long it took by the clock, how much of that on the CPU, its task, and where it was.
 
-    What it took beyond its CPU time it waited for: for the machine, which others use as well, or for another thread.
+    What it took beyond its own CPU time it waited for: for vops' other threads, which took `beside_s` of CPU meanwhile,
+    and else for the machine, which other programs use as well.
     """
 
     s: float
     cpu_s: float
+    beside_s: float
     task: str
     at: Sequence[str]
 
     def __str__(self) -> str:
         where = " › ".join(self.at) or "too short to be seen"
-        return f"{self.s * 1000:.0f} ms ({self.cpu_s * 1000:.0f} ms of CPU) in {self.task or 'a callback'}: {where}"
+        cpu = f"{self.cpu_s * 1000:.0f} ms of CPU, other threads {self.beside_s * 1000:.0f}"
+        return f"{self.s * 1000:.0f} ms ({cpu}) in {self.task or 'a callback'}: {where}"
 
 
 def worst_of(file: Path) -> Sequence[Slow]:
@@ -65,11 +68,12 @@ class Watch:
             if threading.get_ident() != self._main:
                 self._run(handle)
                 return
-            self._stack, cpu, self._began = (), time.thread_time(), time.monotonic()
+            self._stack, cpu, all_cpu, self._began = (), time.thread_time(), time.process_time(), time.monotonic()
             self._run(handle)
             took, self._began = time.monotonic() - self._began, 0.0
             if took >= SLOW_S:
-                self._note(took, time.thread_time() - cpu, handle)
+                own = time.thread_time() - cpu
+                self._note(took, own, time.process_time() - all_cpu - own, handle)
 
         return run
 
@@ -85,12 +89,12 @@ class Watch:
                 if self._began == began:
                     self._stack = tuple(named[-6:])
 
-    def _note(self, took: float, cpu: float, handle: asyncio.Handle) -> None:
+    def _note(self, took: float, cpu: float, beside: float, handle: asyncio.Handle) -> None:
         if not self._file.exists():
             self._worst = []
         task = getattr(getattr(handle, "_callback", None), "__self__", None)
         name = task.get_name() if isinstance(task, asyncio.Task) else ""
-        self._worst.append(Slow(took, cpu, name, self._stack))
+        self._worst.append(Slow(took, cpu, beside, name, self._stack))
         self._worst = sorted(self._worst, key=lambda item: -item.s)[:KEPT]
         self._file.write_text("".join(json.dumps(asdict(item)) + "\n" for item in self._worst))
 
