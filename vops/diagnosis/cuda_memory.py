@@ -16,7 +16,11 @@ OUT_OF_MEMORY = lazy_pattern(
     r"|cudaErrorMemoryAllocation|[Cc]uda failure (?:2 )?'out of memory'|CUDA_ERROR_OUT_OF_MEMORY"
     r"|CUDNN_STATUS_ALLOC_FAILED"
     r"|Cuda failure.{0,40}out of memory|NVML_SUCCESS == r INTERNAL ASSERT FAILED|CUDA driver error: out of memory"
-    r"|hipErrorOutOfMemory"
+    r"|hipErrorOutOfMemory|Triton Error \[\w{1,6}\]: out of memory"
+    # XLA's for TPUs, SYCL's and Level Zero's for Intel's GPUs, Synapse's for Gaudi
+    r"|RESOURCE_EXHAUSTED: (?:XLA|TPU|Error (?:loading|allocating)|Out of memory|Attempting|Failed to allocate|Allocat)"
+    r"|Ran out of memory in memory space|(?:UR|ZE|PI)_(?:RESULT_)?ERROR_OUT_OF_(?:RESOURCES|\w{0,10}MEMORY)"
+    r"|PT_DEVMEM\b.{0,40}Allocation failed"
 )
 _LOADING = (
     "load_model",
@@ -29,6 +33,7 @@ _LOADING = (
 _PROFILING = ("profile_run", "determine_available_memory", "determine_num_available_blocks", "profile_cudagraph_memory")
 _CAPTURING = ("capture_model", "_capture_cudagraphs", "capture", "compile_or_warm_up_model", "_warm_up_model")
 _CACHING = ("initialize_kv_cache", "_allocate_kv_cache", "_allocate_kv_cache_tensors", "initialize_cache")
+_RUNNING = ("forward", "_call_impl", "_wrapped_call_impl", "_dummy_run", "execute_model")
 _SERVING = ("run_busy_loop", "step_with_batch_queue", "step_fn", "_process_engine_step", "engine_step")
 _TOTAL = lazy_pattern(r"total capacity of ([\d.]{1,12}) ([KMG])iB of which ([\d.]{1,12}) ([KMG])iB is free", re.ASCII)
 _MINE = lazy_pattern(r"[Tt]his process has ([\d.]{1,12}) ([KMG])iB memory in use", re.ASCII)
@@ -40,6 +45,9 @@ _ALLOCATED = lazy_pattern(
 )
 _TRIED = lazy_pattern(r"Tried to allocate (?:[1-9]\d{0,3}(?:\.\d+)?) GiB|allocated in private pools", re.ASCII)
 """What no tensor of a model takes: buffers for requests, or graphs."""
+
+_OF_A_RUN = lazy_pattern(r"Triton Error|OUT_OF_RESOURCES|XLA:|loading program|in memory space")
+"""How compilers of kernels and those who run them say it, and not who keeps tensors."""
 
 _GIB = {"K": 2**-20, "M": 2**-10, "G": 1.0}
 _FOREIGN_SHARE = 0.08
@@ -72,9 +80,12 @@ def stage_of(error: LoggedError, log: LogReading) -> Stage:
         (Stage.PROFILE, _PROFILING),
         (Stage.WEIGHTS, _LOADING),
         (Stage.SERVING, _SERVING),
+        (Stage.PROFILE, _RUNNING),
     ):
         if error.passed(*functions):
             return stage
+    if _OF_A_RUN.search(error.message):
+        return Stage.PROFILE
     large = _TRIED.search(error.message)
     return Stage.SERVING if not log.phases[1:] and large and not error.frames else log.stage
 

@@ -24,7 +24,8 @@ _FATAL = lazy_pattern(
     r"|Fatal Python error: .{1,200}"
     r"|Failed: (?i:cuda|hip|nccl) error .{1,300}|CUDA error \([^)\s]{1,300}:\d{1,6}\): .{1,200}"
     r"|.{0,300}: block: \[[\d,]{5,40}\], thread: \[[\d,]{5,40}\] Assertion .{1,200}"
-    r"|Got (?:bad )?cuda (?:status|error): .{1,200}|Got cutlass error: .{1,200})"
+    r"|Got (?:bad )?cuda (?:status|error): .{1,200}|Got cutlass error: .{1,200}"
+    r"|.{0,80}(?:Memory access fault|HW Exception) by GPU node-\d.{0,300}|.{0,300}HSA_STATUS_ERROR_\w{1,60}.{0,300})"
     r"|(?P<Hang>Engine iteration timed out\. .{0,200})"
     r"|(?P<Thread>Exception in thread .{1,60}process_(?:input|output)_sockets.{0,200})"
     r"|(?P<Lost>(?:.{0,40} )?[Tt]he node with node id: .{1,300} has been marked dead because .{1,300}"
@@ -62,7 +63,7 @@ _FATAL = lazy_pattern(
 _WORDS = """
 terminate NVRM (): corrupt Fatal fault error Illegal Aborted egfault SIG signal Killed not_found No_such no_such denied
 Denied cannot_exec Is_a_dir can't_open No_module Errno Watchdog nvidia-c ERROR curl wget fatal failed Exception: Failed
-GCS Access Error logged timed_out CUDA Got_ marked_dead aylet_is The_actor Assertion _in_thread
+GCS Access Error logged timed_out CUDA Got_ marked_dead aylet_is The_actor Assertion _in_thread _by_GPU_node HSA_STATUS
 """
 _QUICK = tuple(word.replace("_", " ") for word in _WORDS.split())
 """One of these is in whatever _FATAL knows: looking for words is four times as fast as for a pattern of them."""
@@ -70,7 +71,7 @@ _QUICK = tuple(word.replace("_", " ") for word in _WORDS.split())
 _WHAT = lazy_pattern(r"\s+what\(\): +(.{1,1000})", re.ASCII)
 _SAID = lazy_pattern(
     r"NCCL WARN .{1,600}|NVRM: Xid .{1,300}|Xid \(PCI:.{1,300}|XidCriticalError.{0,300}"
-    r"|NIXL .{0,40}(?:failure|mismatch).{0,400}"
+    r"|NIXL .{0,40}(?:failure|failed|mismatch).{0,400}|nixl\w{1,40}Error: .{1,200}"
     r"|.{0,80}[Ff]ailed to extend /dev/shm.{0,200}|.{0,120}/dev/shm.{0,200}[Nn]o space.{0,100}"
     r"|No platform detected.{0,200}|Can't initialize NVML.{0,200}|Failed to initialize NVML.{0,200}"
     r"|.{0,80}CUDA initialization: .{1,500}|The following placement group .{0,200}"
@@ -80,7 +81,7 @@ _SAID = lazy_pattern(
     re.ASCII,
 )
 _SAID_WORDS = """
-NCCL_WARN Xid NIXL /dev/shm platform_det NVML CUDA_init lacement_group No_available_sh Releasing_exp chat_template
+NCCL_WARN Xid NIXL nixl /dev/shm platform_det NVML CUDA_init lacement_group No_available_sh Releasing_exp chat_template
 """
 _SAID_QUICK = tuple(word.replace("_", " ") for word in _SAID_WORDS.split())
 _LOOSE = lazy_pattern(
@@ -229,7 +230,7 @@ class Notices:
             )
             last.more -= 1
             return
-        calm = line.level in _CALM or line.text.startswith("INFO:")
+        calm = line.level in _CALM or line.text.startswith("INFO:") or "NCCL INFO" in line.text
         if calm and not any(word in line.text for word in _BLIND_WORDS):
             if last is not None:
                 last.more = 0

@@ -64,6 +64,8 @@ _FATAL = (
     "*** SIG",
     "Got fatal signal from worker processes",
     "Fatal Python error: ",
+    "Memory access fault by GPU",
+    "HW Exception by GPU",
 )
 """What is said when an engine's process ends of an error, whatever it was."""
 _NOT_STARTED = ("EngineCore failed to start", "WorkerProc failed to start", "EngineCore hit an exception")

@@ -13,6 +13,7 @@ import msgspec
 from vops.model.patterns import lazy_pattern
 
 _FENCE = lazy_pattern(rb"(?m)^[ \t>]{0,12}(?:```|~~~)[\w+-]{0,20}[ \t]*\r?\n?")
+_QUOTED = lazy_pattern(rb"(?m)^>(?: |(?=\S)|$)")
 _FRAMED = lazy_pattern(r"\s*[│┃|] ?(?P<text>.*?) ?[│┃|]\s*")
 _FIELD = lazy_pattern(rb"\s*\"[A-Za-z][\w.-]{0,60}\": ?[\[{\"\d]")
 _MOST_CLOSING = 8
@@ -24,16 +25,12 @@ _TIMES = ("timestamp", "@timestamp", "time", "ts")
 
 
 def unwrapped(body: bytes) -> bytes:
-    """A text without Markdown fences, without the frame of a terminal, and without `> ` where all lines have it."""
+    """A text without Markdown fences, without the frame of a terminal, and without the `> ` of quoted lines."""
     body = _braced(_unframed(body))
     head = body[:_SNIFFED]
-    if len(body) > _LONGEST or (b"```" not in head and b"~~~" not in head and not head.lstrip().startswith(b">")):
+    if len(body) > _LONGEST or (b"```" not in head and b"~~~" not in head and _QUOTED.search(head) is None):
         return body
-    body = _FENCE.sub(b"", body)
-    lines = body.split(b"\n")
-    if all(line.startswith(b">") for line in lines if line.strip()):
-        lines = [line.removeprefix(b">").removeprefix(b" ") for line in lines]
-    return b"\n".join(lines)
+    return _QUOTED.sub(b"", _FENCE.sub(b"", body))
 
 
 def _unframed(body: bytes) -> bytes:

@@ -41,6 +41,7 @@ _NO_CODE = lazy_pattern(
     r"no kernel image is available|not compatible with the current PyTorch installation|cudaErrorNoKernelImageForDevice"
     r"|ptxas.{0,200}(?:is not defined|not supported|[Uu]nsupported)|is not a recognized processor for this target"
     r"|Internal Triton PTX codegen error"
+    r"|doesn't support querying the available free memory"
     r"|hipErrorNoBinaryForGpu|Unable to find code object"
     r"|(?<!float16 is )only (?:supported|available|works?|runs?) (?:on|with|for) .{0,60}"
     r"(?:Hopper|Blackwell|Ampere|Ada|compute capability|SM ?\d|sm_?\d)"

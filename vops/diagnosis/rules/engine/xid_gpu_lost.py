@@ -28,6 +28,7 @@ _HARDWARE = lazy_pattern(
     r"|GPU is lost|GPU_IS_LOST|fallen off the bus|NVMLError_GpuIsLost|unspecified launch failure|hardware stack error"
     r"|cudaErrorLaunchFailure|Unable to determine the device handle for GPU|Nvlink is not supported"
     r"|cudaErrorNvlinkUncorrectable"
+    r"|(?:UR|ZE)_RESULT_ERROR_DEVICE_LOST|reason ?: ?GPU Hang"
     r"|cudaErrorContained|cudaErrorHardwareStackError|CUDA_ERROR_(?:NVLINK_UNCORRECTABLE|HARDWARE_STACK_ERROR"
     r"|CONTAINED)"
 )

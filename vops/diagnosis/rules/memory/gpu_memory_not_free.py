@@ -37,7 +37,9 @@ _NOT_FREE = lazy_pattern(
 _CHANGED = lazy_pattern(
     r"Error in memory profiling\. (?:Initial free memory|This happens when the GPU memory was not properly)"
 )
-_BUSY = lazy_pattern(r"CUDA-capable device\(s\) is/are busy or unavailable|cudaErrorDevicesUnavailable")
+_BUSY = lazy_pattern(
+    r"CUDA-capable device\(s\) is/are busy or unavailable|cudaErrorDevicesUnavailable|Device already acquired"
+)
 _SIGNATURE = lazy_pattern(f"{_NOT_FREE.pattern}|{_CHANGED.pattern}|{_BUSY.pattern}|{OUT_OF_MEMORY.pattern}", re.ASCII)
 _NEARLY_ALL = 0.95
 _SPARE = 0.02

@@ -23,7 +23,8 @@ from vops.model.snapshot import Source
 
 _MONITOR = lazy_pattern(
     r"ray\.exceptions\.OutOfMemoryError|Task was killed due to the node running low on memory"
-    r"|killed by the (?:Ray )?memory monitor|(?<!\w)MemoryError: |Cannot allocate memory|os error 12\b|\[Errno 12\]"
+    r"|killed by the (?:Ray )?memory monitor|(?<!\w)MemoryError: |(?<!with error )Cannot allocate memory|os error 12\b"
+    r"|\[Errno 12\]"
     r"|DefaultCPUAllocator: (?:can't|not enough)|std::bad_alloc"
 )
 
