@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 from vops.diagnosis.demands import amounts, is_gpu
 from vops.diagnosis.filters.rooms import capacity
 from vops.diagnosis.placement import NodeFit, Placement
 from vops.model.patterns import lazy_pattern
-from vops.model.resources import Node
+from vops.model.resources import Condition, Node
 
 _PRODUCTS = (
     "nvidia.com/gpu.product",
@@ -25,6 +28,9 @@ _MACHINES = lazy_pattern(
     r"|Standard_N[CDV]\w+"  # Azure
     r"|(?:a[234]|g[24])-[\w-]+"  # Google Cloud
 )
+_ABOUT_GPUS = lazy_pattern(r"gpu|nvidia|xid|nvlink|nvswitch|accelerat", re.I)
+_ABOUT_METRICS = lazy_pattern(r"dcgm|licen[sc]e|exporter", re.I)
+_GOOD = lazy_pattern(r"(?:Ready|(?<!Un)Healthy|Health|Available)$")
 _MACHINE_LABEL = "node.kubernetes.io/instance-type"
 
 
@@ -39,6 +45,18 @@ def gpu_sign(node: Node) -> str:
     if present:
         return present
     return f"{_MACHINE_LABEL}={machine}" if _MACHINES.fullmatch(machine) else ""
+
+
+def gpu_complaints(node: Node) -> Iterator[Condition]:
+    """The conditions by which health checks say that a GPU of a node, or what makes it usable, is broken."""
+    for item in node.status.conditions:
+        if _ABOUT_GPUS.search(item.type) and not _ABOUT_METRICS.search(item.type) and _bad(item):
+            yield item
+
+
+def _bad(item: Condition) -> bool:
+    """Health checks either name what is good (`AcceleratedHardwareReady`) or what is wrong (`GPUMissing`)."""
+    return item.status == "False" if _GOOD.search(item.type) else item.status == "True"
 
 
 def bare_gpu_nodes(placement: Placement) -> tuple[NodeFit, ...]:

@@ -81,7 +81,9 @@ class SchedulerText(msgspec.Struct, frozen=True):
 
 _LONGEST = 8_000
 _CUT = " ..."
-_HEAD = lazy_pattern(r"(\d{1,7})/(\d{1,7}) nodes are (?:un)?available: ?")
+_HEAD = lazy_pattern(r"(?:(\d{1,7})/(\d{1,7})|\b[Aa]ll) nodes are (?:un)?available: ?")
+"""Volcano and Run:ai count no nodes: none is available."""
+
 _AFTER = (
     r"no new claims to deallocate|still not schedulable|plugin disabled"
     r"|(?:deallocation|deletion) of ResourceClaim completed"
@@ -129,13 +131,15 @@ _OBSTACLES = (
     ("device class", Obstacle.CLAIM),
     ("waiting for resource driver", Obstacle.CLAIM),
     ("node unregistered", Obstacle.RESOURCE),
+    ("resource fit failed", Obstacle.RESOURCE),
+    ("pod number exceeded", Obstacle.PODS),
     ("Card", Obstacle.RESOURCE),
     ("InsufficientDevice", Obstacle.RESOURCE),
     ("GPU", Obstacle.RESOURCE),
     ("gpu", Obstacle.RESOURCE),
 )
-_FAILED = ("FailedScheduling", "Unschedulable", "FilteringFailed")
-"""What kube-scheduler and Volcano, KAI and Volcano's pod groups, and HAMi call it."""
+_FAILED = ("FailedScheduling", "Unschedulable", "FilteringFailed", "PodGroupPending")
+"""What kube-scheduler and Volcano, KAI and Volcano's pod groups, HAMi, and Volcano's controller call it."""
 
 _PENDING = "Pending"
 """What Kueue calls a workload that gets no quota."""
@@ -182,13 +186,13 @@ def scheduler_text(message: str) -> SchedulerText:
             cut=cut,
         )
     body, after = _parted(text[head.end() :].removesuffix(_CUT))
-    body = f"{head[2]} {body}" if body[:13].lower() == "insufficient " else body
+    body = f"{head[2] or 1} {body}" if body[:13].lower() == "insufficient " else body
     reasons = tuple(_reason(match) for match in _REASON.finditer(body)) if body[:1].isdigit() else ()
     if cut and not after:
         reasons = reasons[:-1]
     return SchedulerText(
         text,
-        int(head[2]),
+        int(head[2]) if head[2] else None,
         reasons,
         blocked="" if body[:1].isdigit() else body.strip(" ."),
         preemption=_preemption(after),

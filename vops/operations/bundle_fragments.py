@@ -17,6 +17,8 @@ _OF_ONE_STATUS = frozenset({"lastState", "restartCount"})
 _OF_A_TEMPLATE = frozenset({"template", "selector"})
 _POD_PHASES = frozenset({"Pending", "Running", "Succeeded", "Failed", "Unknown"})
 _OF_A_CLAIM = frozenset({"accessModes", "capacity"})
+_OF_A_NODE = frozenset({"taints", "podCIDR", "podCIDRs", "providerID"})
+_KUBELETS = ("NodeStatusUnknown", "NodeStatusNeverUpdated")
 _ROUTES = "gateway.networking.k8s.io/v1"
 _BY_CONDITION = {
     "ResolvedRefs": "HTTPRoute",
@@ -42,6 +44,24 @@ def whole(document: Document) -> Document:
         return document
     if "involvedObject" in document or "regarding" in document:
         return {"kind": "Event", **document}
+    document = _with_parts(document)
+    spec, status = document.get("spec"), document.get("status")
+    spec, status = spec if isinstance(spec, dict) else {}, status if isinstance(status, dict) else {}
+    if spec.keys() >= _OF_A_TEMPLATE:
+        return {"kind": "Deployment", **document}
+    if isinstance(spec.get("containers"), list) or _OF_A_STATUS & status.keys() or _ends_a_pod(status):
+        return _pod(document, spec, status)
+    if _OF_A_NODE & spec.keys() or _by_kubelet(status.get("conditions")):
+        return {"kind": "Node", "metadata": {"name": "node"}, **document}
+    kind = "InferenceService" if "modelStatus" in status else _kind_by_conditions(status.get("conditions"))
+    if kind == "Pod":
+        return _pod(document, spec, {"phase": "Pending", **status})
+    version = {"apiVersion": _ROUTES} if kind in ("HTTPRoute", "Gateway") else {}
+    return {"kind": kind, **version, "metadata": {"name": "pasted"}, **document} if kind else document
+
+
+def _with_parts(document: Document) -> Document:
+    """A document whose fields are those of a status or of a spec, as one that has them where they belong."""
     if document.keys() & _OF_ONE_STATUS and "metadata" not in document:
         document = {"containerStatuses": [{"name": "vllm", "state": {"running": {}}, **document}]}
     if _OF_A_STATUS & document.keys():
@@ -49,18 +69,8 @@ def whole(document: Document) -> Document:
     elif isinstance(document.get("containers"), list):
         document = {"spec": document}
     elif isinstance(document.get("conditions"), list) and "status" not in document:
-        document = {"status": document}
-    spec, status = document.get("spec"), document.get("status")
-    spec, status = spec if isinstance(spec, dict) else {}, status if isinstance(status, dict) else {}
-    if spec.keys() >= _OF_A_TEMPLATE:
-        return {"kind": "Deployment", **document}
-    if isinstance(spec.get("containers"), list) or _OF_A_STATUS & status.keys() or _ends_a_pod(status):
-        return _pod(document, spec, status)
-    kind = "InferenceService" if "modelStatus" in status else _kind_by_conditions(status.get("conditions"))
-    if kind == "Pod":
-        return _pod(document, spec, {"phase": "Pending", **status})
-    version = {"apiVersion": _ROUTES} if kind in ("HTTPRoute", "Gateway") else {}
-    return {"kind": kind, **version, "metadata": {"name": "pasted"}, **document} if kind else document
+        document = _with_status(document)
+    return document
 
 
 def pod_of_a_failed_model(document: Document) -> Document | None:
@@ -96,12 +106,31 @@ def conditions_alone(items: list[Any]) -> Document | None:
     """A list of conditions that was copied without their object, as that object; None for any other list."""
     if not items or not all(isinstance(item, dict) and {"type", "status"} <= item.keys() for item in items):
         return None
-    return {"status": {"conditions": items}} if _kind_by_conditions(items) else None
+    known = _kind_by_conditions(items) or _by_kubelet(items)
+    return {"status": {"conditions": items}} if known else None
 
 
 def _kind_by_conditions(conditions: Any) -> str:
     named = [item.get("type") for item in conditions if isinstance(item, dict)] if isinstance(conditions, list) else []
     return next((kind for name, kind in _BY_CONDITION.items() if name in named), "")
+
+
+def _with_status(document: Document) -> Document:
+    """A document whose fields of a status stand beside its spec or alone."""
+    above = {key: value for key, value in document.items() if key in _TOP}
+    return {**above, "status": {key: value for key, value in document.items() if key not in _TOP}}
+
+
+_TOP = ("apiVersion", "metadata", "spec")
+
+
+def _by_kubelet(conditions: Any) -> bool:
+    """Whether conditions are such as the kubelet, or whoever misses it, writes of a node."""
+    found = [item for item in conditions if isinstance(item, dict)] if isinstance(conditions, list) else []
+    return any(
+        item.get("type") == "Ready" and str(item.get("reason", "")).startswith(("Kubelet", *_KUBELETS))
+        for item in found
+    )
 
 
 def _ends_a_pod(status: Document) -> bool:

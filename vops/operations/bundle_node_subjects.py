@@ -12,7 +12,7 @@ import msgspec
 
 from vops.diagnosis.demands import amounts, is_gpu
 from vops.diagnosis.facts import STAND_IN
-from vops.diagnosis.gpu_nodes import gpu_resources, gpu_sign
+from vops.diagnosis.gpu_nodes import gpu_complaints, gpu_resources, gpu_sign
 from vops.model.provisioning import NodeClaim
 from vops.model.resources import (
     Condition,
@@ -33,6 +33,18 @@ from vops.model.resources import (
 
 _GPU = "nvidia.com/gpu"
 DISK_EVENTS = ("EvictionThresholdMet", "FreeDiskSpaceFailed", "ImageGCFailed", "NodeHasDiskPressure")
+TAKEN_BACK = (
+    "SpotInterrupted",
+    "InstanceSpotInterrupted",
+    "InstanceStopping",
+    "InstanceTerminating",
+    "InstanceUnhealthy",
+    "TerminatingOnInterruption",
+    "PreemptScheduled",
+    "TerminateScheduled",
+)
+"""What Karpenter, and the node problem detector of AKS, post of a machine that its cloud takes away."""
+
 CHECK_EVENTS = ("FailedInflightCheck", "FailedConsistencyCheck")
 """What Karpenter calls a node that lacks what it was made for."""
 
@@ -44,6 +56,8 @@ def pods_of_nodes(nodes: Iterable[Node], events: Iterable[Event]) -> Iterator[Po
         about = [item for item in told if item.involved_object.name in (node.metadata.name, "")]
         if not _answers(node):
             yield serving_on(node.metadata.name)
+        elif next(gpu_complaints(node), None) is not None:
+            yield waiting_for_gpus(next(iter(gpu_resources(node)), _GPU))
         elif lacking := _lacks_gpus(node):
             yield waiting_for_gpus(lacking)
         elif _disk_is_full(node) or any(item.reason in DISK_EVENTS for item in about):

@@ -45,7 +45,14 @@ from vops.model.resources import (
 )
 from vops.model.scaling import HorizontalPodAutoscaler, HpaStatus, ScaledObject, ScaledObjectStatus
 from vops.model.storage import ClaimSpec, ClaimStatus, PersistentVolumeClaim
-from vops.operations.bundle_node_subjects import CHECK_EVENTS, DISK_EVENTS, killed_on, serving_on, waiting_for_gpus
+from vops.operations.bundle_node_subjects import (
+    CHECK_EVENTS,
+    DISK_EVENTS,
+    TAKEN_BACK,
+    killed_on,
+    serving_on,
+    waiting_for_gpus,
+)
 
 UNNAMED = "pod"
 """What a pod is called that its events do not name."""
@@ -60,8 +67,16 @@ _ENDED = (
     "NodeAffinity",
     "NodeShutdown",
     "Terminated",
+    "Evict",
+    *TAKEN_BACK,
 )
-_DISRUPTED = {"Preempted": "PreemptionByScheduler", "TaintManagerEviction": "DeletionByTaintManager"}
+_DISRUPTED = {
+    "Preempted": "PreemptionByScheduler",
+    "Evict": "PreemptionByScheduler",
+    "TaintManagerEviction": "DeletionByTaintManager",
+}
+"""What ends a pod without a reason in its status; KAI and Volcano call it Evict."""
+
 _LIVES = ("Pulling", "Pulled", "Created", "Started")
 """What is told of a pod that is there again under its name, whatever became of the one before."""
 
@@ -73,7 +88,11 @@ _NO_NODE = (
     "TriggeredScaleUp",
     "FailedScaleUp",
     "Nominated",
+    "PodGroupPending",
 )
+_GROUP_READY = "pod group is ready"
+"""Volcano's last word about a group whose pods all have a node."""
+
 _LATE = "ProgressDeadlineExceeded"
 _CREATES = ("FailedCreate", "ReplicaSetCreateError")
 _CLUSTER_WIDE = ("ScaleUpFailed", "FailedToScaleUpGroup", "ScaleUpTimedOut", "InsufficientCapacityError")
@@ -121,6 +140,8 @@ def objects_of(events: Iterable[Event], source: str) -> list[Found]:
 
 
 def _pod(meta: Meta, events: Sequence[Event]) -> list[Found]:
+    if events and events[-1].message == _GROUP_READY:
+        return []
     last = next((item for item in reversed(events) if _has_ended(item) or item.reason in _LIVES), None)
     ended = last if last is not None and _has_ended(last) else None
     node = next((match[1] for item in events if (match := _NODE.match(item.message))), "")
@@ -339,13 +360,20 @@ def _route(meta: Meta, events: Sequence[Event]) -> list[Found]:
 
 def _node(meta: Meta, events: Sequence[Event]) -> list[Found]:
     """What a node keeps from running: by its disk, or since it does not answer."""
-    if events[-1].reason == "NodeNotReady":
-        node = Node(meta, status=NodeStatus(conditions=(Condition("Ready", "Unknown", "NodeNotReady"),)))
+    gone = next((item for item in events if item.reason in TAKEN_BACK), None)
+    if gone is not None or events[-1].reason == "NodeNotReady":
+        why = gone.reason if gone is not None else "NodeNotReady"
+        node = Node(meta, status=NodeStatus(conditions=(Condition("Ready", "Unknown", why),)))
         return [("Node", node), ("Pod", serving_on(meta.name))]
     if any(item.reason in ("SystemOOM", "OOMKilling") and may_be_ours(item.message) for item in events):
         return [("Pod", killed_on(meta.name))]
     troubled = any(item.reason in DISK_EVENTS + CHECK_EVENTS for item in events)
     return [("Pod", waiting_for_gpus("nvidia.com/gpu"))] if troubled else []
+
+
+def _claim_of_a_node(meta: Meta, events: Sequence[Event]) -> list[Found]:
+    """A machine that its cloud takes back."""
+    return _node(meta, events) if any(item.reason in TAKEN_BACK for item in events) else []
 
 
 _MAKERS: dict[str, Callable[[Meta, Sequence[Event]], list[Found]]] = {
@@ -360,6 +388,7 @@ _MAKERS: dict[str, Callable[[Meta, Sequence[Event]], list[Found]]] = {
     "HorizontalPodAutoscaler": _hpa,
     "ScaledObject": _scaled_object,
     "Node": _node,
+    "NodeClaim": _claim_of_a_node,
     "HTTPRoute": _route,
     "GRPCRoute": _route,
     "Gateway": _route,

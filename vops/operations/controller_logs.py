@@ -22,6 +22,9 @@ _CONSOLE = lazy_pattern(
     r"\S{10,40}Z?(?:\t| {1,12})(?:ERROR|WARN|INFO)(?:\t| {1,12})(?P<logger>controller[\w.]{0,80})(?:\t| {1,12})"
     r"(?P<message>[^\t]{1,4000}?)(?:(?:\t| {2,12})(?P<more>\{.{0,4000}))?$"
 )
+_STAMP = lazy_pattern(r"^\d{4}-\d\d-\d\dT[\d:.]{8,20}(?:Z|[+-]\d\d:\d\d) (?=\{)")
+"""What kubectl puts before a line with --timestamps."""
+
 _UNREGISTERED = lazy_pattern(r"[Ee]xpected resource .{1,160} didn't register on the node.{0,200}")
 _UNPLACED = lazy_pattern(r"(?:[Cc]ould not|[Ff]ailed to) schedule pod,? ?")
 _LAUNCH = lazy_pattern(
@@ -52,7 +55,36 @@ _POSTED = lazy_pattern(
     r"Name:\"(?P<name>[\w.-]{1,253})\".{0,400}?\}\): type: '(?P<type>\w{1,20})' reason: '(?P<reason>\w{1,60})' "
     r"(?P<message>.{1,2000})"
 )
+_OCCURRED = lazy_pattern(
+    r"\"Event occurred\" object=\"(?:(?P<namespace>[\w.-]{1,63})/)?(?P<name>[\w.-]{1,253})\" .{0,200}?"
+    r"kind=\"(?P<kind>\w{1,40})\""
+    r".{0,120}? type=\"(?P<type>\w{1,20})\" reason=\"(?P<reason>\w{1,60})\" message=\"(?P<message>.{1,2000})\""
+)
+"""How controllers log their events since 1.20; the other form is of client-go's own logging."""
+
+_DELETED = lazy_pattern(
+    r"(?:TaintManager is deleting [Pp]od:?|\"Deleting pod\" controller=\"taint-eviction-controller\")\"? (?:pod=\")?"
+    r"(?P<namespace>[\w.-]{1,63})/(?P<name>[\w.-]{1,253})"
+)
+_LOSSES = ("NodeNotReady", "TaintManagerEviction", "Preempted", "Evict", "FailedScheduling", "FailedCreate", "Evicted")
+"""Reasons that say what is wrong whatever their message; of all others the message must be a known sentence."""
+
+_UNFIT = lazy_pattern(
+    r"Predicates failed for task <(?P<pod>[\w./-]{1,320})> on node <(?P<node>[\w.-]{1,253})>: (?P<why>.{1,2000})"
+)
 _SCALING = ("NotTriggerScaleUp", "TriggeredScaleUp", "ScaleUpFailed", "FailedToScaleUpGroup", "ScaleUpTimedOut")
+_INTERRUPTED = ("initiating delete from interruption message", "deleting node from interruption message")
+_NOTICES = {
+    "SpotInterruptionKind": "SpotInterrupted",
+    "spot_interrupted": "SpotInterrupted",
+    "StateChangeKind": "InstanceTerminating",
+    "instance_terminated": "InstanceTerminating",
+    "instance_stopped": "InstanceStopping",
+    "ScheduledChangeKind": "InstanceUnhealthy",
+    "scheduled_change": "InstanceUnhealthy",
+}
+"""Karpenter's kinds of messages from its cloud, by the event that it posts of each."""
+
 _MAXED = lazy_pattern(r"Skipping node group (?P<group>\S{1,400}) - max size reached")
 _MOST = 500
 _NODE = lazy_pattern(
@@ -89,8 +121,42 @@ def is_controllers(head: str) -> bool:
 
 def controller_events(text: str) -> Iterator[Told]:
     """The events that the lines of such a log amount to."""
-    found = list(_of_the_control_plane(text))
-    yield from found or _of_nodes(text)
+    found = list(_of_the_control_plane(text)) or list(_of_nodes(text))
+    yield from found or _of_gangs(text) or _posted_losses(text)
+
+
+def _of_gangs(text: str) -> list[Told]:
+    """What Volcano's scheduler says of the nodes that a pod does not fit on, once for each pod."""
+    found = [match for line in text.splitlines() if (match := _UNFIT.search(line)) is not None]
+    why: dict[str, list[str]] = {}
+    for match in found[-_MOST:]:
+        reason = match["why"].rpartition("fit failed: ")[2].strip().rstrip(".")
+        why.setdefault(match["pod"], []).append(f"1 {reason}")
+    return [
+        Told(
+            "Warning",
+            "FailedScheduling",
+            f"all nodes are unavailable: {', '.join(reasons)}.",
+            "volcano",
+            about=_pod(pod),
+        )
+        for pod, reasons in why.items()
+    ]
+
+
+def _posted_losses(text: str) -> Iterator[Told]:
+    """Events that controllers wrote to their logs as they posted them, where they tell of a loss."""
+    for line in text.splitlines():
+        match = _POSTED.search(line) or _OCCURRED.search(line)
+        if match is not None:
+            about = {"kind": match["kind"], "namespace": match["namespace"] or "", "name": match["name"]}
+            message = match["message"].replace('\\"', '"')
+            if match["reason"] in _LOSSES or (match["type"] == "Warning" and sentence_within(message) is not None):
+                yield Told("Warning", match["reason"], message, about=about)
+        elif (gone := _DELETED.search(line)) is not None:
+            about = {"kind": "Pod", "namespace": gone["namespace"], "name": gone["name"]}
+            message = f"Marking for deletion Pod {gone['namespace']}/{gone['name']}"
+            yield Told("Normal", "TaintManagerEviction", message, about=about)
 
 
 def _of_nodes(text: str) -> Iterator[Told]:
@@ -127,6 +193,7 @@ def _of_node(message: str, text: str) -> Told | None:
 def _of_the_control_plane(text: str) -> Iterator[Told]:
     count = 0
     for line in text.splitlines():
+        line = _STAMP.sub("", line)
         told = _of_karpenter(line) if line.startswith("{") or _CONSOLE.match(line) else _of_autoscaler(line)
         if told is not None:
             count += 1
@@ -142,12 +209,15 @@ def _of_karpenter(line: str) -> Told | None:
     message, error = str(record.get("message", "")), str(record.get("error", ""))
     if (start := _UNPLACED.match(message)) is not None:
         why = f"Failed to schedule pod, {message[start.end() :] or error}"
-        return Told("Warning", "FailedScheduling", why, "karpenter", about=_pod(record))
+        return Told("Warning", "FailedScheduling", why, "karpenter", about=_pod(record.get("pod") or record.get("Pod")))
     if (lacking := _UNREGISTERED.search(message)) is not None:
         about = {"kind": "Node", "name": str(record.get("node") or _named(record.get("Node")))}
         return Told("Warning", "FailedConsistencyCheck", lacking[0], "karpenter", about=about)
     if (within := _WITHIN.match(message)) is not None:
         error = error or within["error"]
+    if message.startswith(_INTERRUPTED) and (kind := _NOTICES.get(str(record.get("messageKind")))):
+        about = {"kind": "NodeClaim", "name": str(record.get("node") or _named(record.get("Node")) or "node-0")}
+        return Told("Warning", kind, f"{message}: {record['messageKind']}", "karpenter", about=about)
     if _LAUNCH.search(message) and error:
         name = _named(record.get("NodeClaim")) or "pool-0"
         about = {"kind": "NodeClaim", "name": name}
@@ -173,8 +243,7 @@ def _record(line: str) -> dict[str, Any] | None:
     return {"message": "could not schedule pod", "error": why} if _UNSUITED.match(why) else None
 
 
-def _pod(record: dict[str, Any]) -> dict[str, str]:
-    pod = record.get("pod") or record.get("Pod")
+def _pod(pod: Any) -> dict[str, str]:
     if isinstance(pod, dict):
         return {"kind": "Pod", "name": str(pod.get("name", "")), "namespace": str(pod.get("namespace", ""))}
     namespace, _, name = str(pod or "").rpartition("/")

@@ -32,7 +32,8 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "FailedScheduling",
             "Pod",
             "default-scheduler",
-            r"\d{1,6}/\d{1,6} nodes are available|[Nn]o nodes (?:are )?available (?:to schedule pods|that match all)"
+            r"\d{1,6}/\d{1,6} nodes are (?:un)?available|[Aa]ll nodes are unavailable: \d"
+            r"|[Nn]o nodes (?:are )?available (?:to schedule pods|that match all)"
             r"|Cannot schedule pods: "
             r"|running (?:\"\w{1,40}\" )?(?:PreBind|PreFilter|filter|Reserve|Permit|Bind)\b ?plugins? ",
         ),
@@ -41,7 +42,10 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "Pod",
             "kai-scheduler",
             r"[Nn]o nodes with enough resources were found: |Unable to schedule podgroup|Resources were not found for"
-            r"|node-group\(s\) didn't have enough resources",
+            r"|node-group\(s\) didn't have enough resources"
+            r"|Non-?[Pp]reemptible ?(?:workload is over quota|OverQuota)"
+            r"|\S{1,253} quota has reached the allowable limit"
+            r"|Workload requested [\d.]{1,20} (?:GPUs|CPU cores|GB memory), but ",
         ),
         (
             "Unschedulable",
@@ -137,6 +141,12 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "kubelet",
             r"[Cc]ontainer runtime network not ready|[Nn]etwork plugin is not ready|runtime network not ready",
         ),
+        (
+            "Preempted",
+            "Pod",
+            "kai-scheduler",
+            r"Pod \S{1,320} was preempted (?:by|and rescheduled)|Pod is evicted, because of \w",
+        ),
         ("BackendNotFound", "Ingress", "ingress", r"<error: (?:endpoints|services?) \"[^\"]{1,253}\" not found>"),
         ("Unhealthy", "Pod", "kubelet", r"(?:Liveness|Startup|Readiness) probe (?:failed|errored)"),
         ("Killing", "Pod", "kubelet", r"Container \S{1,63} failed (?:liveness|startup) probe"),
@@ -202,7 +212,8 @@ _CLOUD = lazy_pattern(
     r"|exceeding (?:approved|quota limit)|ZONE_RESOURCE_POOL_EXHAUSTED|GCE_STOCKOUT|Quota '[A-Z_0-9]{3,80}' exceeded"
     r"|does not have enough resources available to fulfill|is currently not available in location"
     r"|resource is not available in the location"
-    r"|QuotaExceeded|out\.of\.resources|scale\.up\.error|not enough free addresses|InsufficientFreeAddressesInSubnet"
+    r"|QuotaExceeded|[Qq]uota metrics? exceed|Quota exceeded for"
+    r"|out\.of\.resources|scale\.up\.error|not enough free addresses|InsufficientFreeAddressesInSubnet"
     r"|[Ii]nsufficient \w{2,20} quota|Insufficient\w{2,20}Quota|quota of \d{1,9} and cannot|GCE (?:out of|quota)"
 )
 _ROW = lazy_pattern(

@@ -32,6 +32,7 @@ from vops.operations.describe_events import (
 from vops.operations.describe_objects import custom_object, document_of, kind_of
 from vops.operations.describe_outline import Entry, moment, outline
 from vops.operations.describe_sentences import told_sentences
+from vops.operations.describe_tables import POD_TABLE, described_node, has_rows, killed_pods, listed
 
 Document = dict[str, Any]
 
@@ -57,41 +58,16 @@ _TWO = "  "
 _HEAD = lazy_pattern(r"^Status: +(?:Terminating|Failed|Pending|Running)\b", re.MULTILINE)
 _ENDING = lazy_pattern(r"^(?:Reason|Message|Termination Grace Period): +\S", re.MULTILINE)
 _NEXT_PART = lazy_pattern(r"^(?:Conditions|Volumes|QoS Class|Node-Selectors|Tolerations|Events):", re.MULTILINE)
-_NODE_ROW = lazy_pattern(
-    r"^ *(?:Ready|MemoryPressure|DiskPressure|PIDPressure|NetworkUnavailable) +(?:True|False|Unknown) +[A-Z][a-z]{2}, "
-    r".*$",
-    re.MULTILINE,
-)
-_NODE = "Name: node\nRoles: <none>\nConditions:\n  Type\n  ----\n{}\nCapacity:\n  pods: 110\nAllocatable:\n  pods: 110"
 _OF_A_LOG = lazy_pattern(
     r"^(?:\([A-Za-z][\w-]{0,40} (?:pid|ip|rank)=|(?:INFO|WARNING|ERROR|DEBUG|CRITICAL)(?::|\s+\d\d-\d\d )"
-    r"|Traceback \(most |\[?\d{4}-\d\d-\d\d[T ]\d\d:|time=\"?\d{4}|[IWEF]\d{4} \d\d:)",
+    r"|Traceback \(most |.{0,80}\bNVRM: (?:Xid|GPU|The NVIDIA GPU)\b"
+    r"|\[?\d{4}-\d\d-\d\d[T ]\d\d:|time=\"?\d{4}|[IWEF]\d{4} \d\d:)",
     re.MULTILINE,
 )
 _ERROR_LINE = lazy_pattern(r"^(?:[A-Za-z_][\w.]{0,200})?(?:Error|Exception|Interrupt)\b[:(]", re.MULTILINE)
-_KILLED_ROW = lazy_pattern(
-    r"^(?:(?P<namespace>[a-z0-9-]{1,63}) +)?(?P<name>[a-z0-9.-]{1,253}) +\d{1,3}/\d{1,3} +OOMKilled"
-    r" +(?P<restarts>\d{1,6})\b",
-    re.MULTILINE,
-)
-_POD_TABLE = lazy_pattern(r"^(?:NAMESPACE +)?NAME +READY +STATUS +RESTARTS +AGE", re.MULTILINE)
-
-
 _OUT_OF_MEMORY = lazy_pattern(r"(?<!not )(?<!no )(?<!=)\bOOMKilled\b(?!\W{0,3}(?:false|no\b))")
 _LONGEST_PROSE = 4_000
 _TRANSITION = lazy_pattern(r"^ {0,16}Last Transition Time: +\S.*\n(?:.*\n){0,4} {0,16}Reason: ", re.MULTILINE)
-_POD_ROW = lazy_pattern(
-    r"^ {0,12}(?:(?P<namespace>[a-z0-9-]{1,63}) +)?(?P<name>[a-z0-9][a-z0-9.-]{1,252}) +\d+/\d+ +"
-    r"(?P<status>(?:Init:)?(?:Evicted|UnexpectedAdmissionError|OOMKilled|ErrImagePull|ImagePullBackOff|InvalidImageName"
-    r"|ErrImageNeverPull|CreateContainerConfigError)) +\d",
-    re.MULTILINE,
-)
-"""A pod in a table with a status that is a reason; `Error` and `CrashLoopBackOff` say only that there is one."""
-
-_NODE_LINE = lazy_pattern(
-    r"^ {0,12}(?P<name>[a-z0-9][a-z0-9.-]{1,252}) +NotReady\S{0,60} +\S+ +[\dywdhms]{2,12} +v1\.\d", re.MULTILINE
-)
-_ENDS = ("Evicted", "UnexpectedAdmissionError")
 
 
 class Described(msgspec.Struct, frozen=True):
@@ -106,11 +82,9 @@ def is_described(head: str) -> bool:
     described = _BEGINS.search(head) and _GOES_ON.search(head)
     if described or has_loose_events(head):
         return True
-    if any(
-        sign.search(head) for sign in (_STATE, EVENT_TABLE, _KILLED_ROW, _POD_ROW, _NODE_LINE, _NODE_ROW, _TRANSITION)
-    ):
+    if has_rows(head) or any(sign.search(head) for sign in (_STATE, EVENT_TABLE, _TRANSITION)):
         return True
-    if _POD_TABLE.search(head) and not looks_like_a_log(head):
+    if POD_TABLE.search(head) and not looks_like_a_log(head):
         return True  # above a log such a table says nothing that the log does not
     if _HEAD.search(head) and _ENDING.search(head):
         return True
@@ -135,26 +109,7 @@ def log_within(text: str) -> str:
 
 def only_lists_pods(text: str) -> bool:
     """Whether a text is a table of pods and nothing more: it has too little to go by."""
-    return _POD_TABLE.search(text) is not None
-
-
-def _listed(text: str) -> Iterator[Document]:
-    """The pods of a table whose status names what ended them; those that all other words stand for could be many."""
-    if _POD_TABLE.search(text) is None:
-        return
-    for row in _KILLED_ROW.finditer(text):
-        killed = {"exitCode": 137, "reason": "OOMKilled"}
-        yield {
-            "kind": "Pod",
-            "metadata": {"namespace": row["namespace"] or "", "name": row["name"]},
-            "spec": {"nodeName": "unknown", "containers": [{"name": "vllm"}]},
-            "status": {
-                "phase": "Running",
-                "containerStatuses": [
-                    {"name": "vllm", "restartCount": int(row["restarts"]), "state": {"terminated": killed}}
-                ],
-            },
-        }
+    return POD_TABLE.search(text) is not None
 
 
 Born = Mapping[str, datetime]
@@ -173,12 +128,12 @@ def read_described(text: str, otherwise: datetime | None = None, born: Born | No
         found, at = _object(part)
         documents += found
         moments += [at] if at is not None else []
-    documents = documents or list(_listed(text))
+    documents = documents or list(killed_pods(text))
     if not documents:
         documents += _of_conditions(text)
     told = list(read_table(text)) or _loose(text, within=bool(documents))
     if not documents and not told and not looks_like_a_log(text):
-        documents += [*_of_a_table(text), *_of_nodes(text)] or _of_prose(text)
+        documents += list(listed(text)) or _of_prose(text)
     at = max(moments, default=None)
     documents += _events(told, at or _no_earlier(told, otherwise, born or {})) if told else []
     return Described(tuple(documents), at)
@@ -223,8 +178,8 @@ def _parts(text: str) -> Iterator[str]:
 def _fragments(text: str) -> Iterator[str]:
     """The description of a pod or node of which only a part was copied: the head, containers, states, conditions."""
     text = _FLAT_STATE.sub(lambda match: match[1] + indent(match[2], _TWO), text)
-    if rows := [match[0] for match in _NODE_ROW.finditer(text)]:
-        yield _NODE.format("\n".join(rows))
+    if node := described_node(text):
+        yield node
     body = dedent(text.expandtabs()).strip("\n")
     if _STATE.search(text) is None:
         if (head := _HEAD.search(body)) is not None and _ENDING.search(body):
@@ -250,13 +205,6 @@ def _of_conditions(text: str) -> Iterator[Document]:
         yield {"status": {"conditions": found}}
 
 
-def _of_nodes(text: str) -> Iterator[Document]:
-    """The nodes of a table that do not answer."""
-    for row in _NODE_LINE.finditer(text):
-        ready = {"type": "Ready", "status": "Unknown", "reason": "NotReady"}
-        yield {"kind": "Node", "metadata": {"name": row["name"]}, "status": {"conditions": [ready]}}
-
-
 def _of_prose(text: str) -> Iterator[Document]:
     """A container of which somebody says in a sentence of their own that it ran out of memory."""
     if _in_prose(text):
@@ -266,22 +214,6 @@ def _of_prose(text: str) -> Iterator[Document]:
 
 def _in_prose(text: str) -> bool:
     return len(text) <= _LONGEST_PROSE and _OUT_OF_MEMORY.search(text) is not None and not looks_like_a_log(text)
-
-
-def _of_a_table(text: str) -> Iterator[Document]:
-    """The pods of a table whose status alone says why they do not run."""
-    for row in _POD_ROW.finditer(text):
-        status = row["status"].removeprefix("Init:")
-        container: Document = {"name": "vllm", "state": {"waiting": {"reason": status}}}
-        if status == "OOMKilled":
-            container["state"] = {"terminated": {"reason": status, "exitCode": 137}}
-        ended = {"phase": "Failed", "reason": status}
-        yield {
-            "kind": "Pod",
-            "metadata": {"name": row["name"], "namespace": row["namespace"] or ""},
-            "spec": {"nodeName": "unknown", "containers": [{"name": "vllm", "command": ["vllm", "serve"]}]},
-            "status": ended if status in _ENDS else {"phase": "Pending", "containerStatuses": [container]},
-        }
 
 
 def _before_the_next_part(body: str) -> tuple[str, str]:

@@ -141,6 +141,7 @@ FIRES: dict[str, Case] = {
     "bad-entrypoint-ends": ended_at_once,
     "post-start-hook-failed": not_created("PostStartHookError", "command '/x' exited with 1: "),
     "post-start-hook-kills": lambda: hook_killed(age_s=25),
+    "gpu-stack-failed": lambda: world(pod("nvidia-driver-daemonset-x2x9k", gpus=0, status=crashed(1)), node(gpus=0)),
     "init-container-failed": lambda: beside("init", crashed(3), log="copying\nfatal: bucket is empty\n"),
     "sidecar-not-ready": lambda: beside("sidecar", running(900)),
     "sidecar-failed": lambda: beside("sidecar", crashed(1), log="listen: bad configuration\n"),
@@ -175,6 +176,7 @@ NEAR_MISSES: dict[str, Case] = {
     # the hook failed an hour ago, for another instance
     "post-start-hook-kills": lambda: hook_killed(age_s=3600),
     # it is tried for the first time, and still at it
+    "gpu-stack-failed": lambda: world(pod("nvidia-dcgm-exporter-x2x9k", gpus=0, status=crashed(1)), node(gpus=0)),
     "init-container-failed": lambda: beside("init", running(300), log="copying\n"),
     "sidecar-failed": lambda: beside("sidecar", running(5) | {"restartCount": 1, "lastState": ended(1, ended_s=5)}),
 }

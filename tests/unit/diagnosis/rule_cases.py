@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from tests.unit.diagnosis import (
     cases_capacity,
     cases_logs,
@@ -30,6 +32,7 @@ from tests.unit.diagnosis.cluster_parts import (
     world,
 )
 from vops.diagnosis.facts import Facts
+from vops.model.resources import Node
 
 Case = Callable[[], Facts]
 
@@ -53,6 +56,14 @@ def said(error: str, stage: str = "") -> Case:
 def on(*nodes: Any, says: str = "", **asks: Any) -> Case:
     """A pending replica in a cluster of these nodes and pods."""
     return lambda: world(pending(says, **asks), *nodes)
+
+
+def complaining(type_: str, status: str) -> Node:
+    """A cordoned node with a condition of a health check."""
+    document = msgspec.to_builtins(node(cordoned=True))
+    told = {"type": type_, "status": status, "reason": "NvidiaXID79Error"}
+    document["status"]["conditions"] = [*document["status"]["conditions"], told]
+    return msgspec.convert(document, Node)
 
 
 def creating(reason: str, message: str = "", *events: Any, **more: Any) -> Case:
@@ -112,6 +123,7 @@ FIRES: dict[str, Case] = {
     "gpu-exhausted": on(node(), holder()),
     "gpu-request-too-large": on(node(gpus=2), gpus=4),
     "gpu-not-advertised": on(node(gpus=0)),
+    "gpus-held-for-broken": on(complaining("AcceleratedHardwareReady", "False")),
     "gpus-unhealthy": on(node(gpus=3, capacity={"nvidia.com/gpu": "4"}), gpus=4),
     "wrong-gpu-resource": on(node(resource="nvidia.com/mig-1g.10gb", gpus=7)),
     "node-selector-mismatch": on(node(), nodeSelector={"nvidia.com/gpu.product": "NVIDIA-H100"}),
@@ -249,6 +261,7 @@ NEAR_MISSES: dict[str, Case] = {
         ready(gpus=2, container={"command": ["vllm", "serve", "m", "--nnodes", "2"]}), node(gpus=2)
     ),
     # offered in full, and taken
+    "gpus-held-for-broken": on(complaining("AcceleratedHardwareReady", "True")),
     "gpus-unhealthy": on(node(gpus=4), holder(gpus=1), gpus=4),
     "no-cuda-visible": recorded("fail-tp2.log"),
     "vllm-port-collision": recorded("fail-port-inuse.log"),
@@ -267,6 +280,7 @@ NEAR_MISSES: dict[str, Case] = {
 }
 
 TOGETHER: dict[str, set[str]] = {
+    "gpus-held-for-broken": {"node-unavailable"},
     "rollout-deadlock": {"gpu-exhausted"},
 }
 """Causes that rightly stand beside the one that a case is about."""

@@ -88,7 +88,7 @@ def _seen_broken(replica: Replica) -> tuple[Evidence, ...]:
 
 def _refused(replica: Replica) -> bool:
     reason = replica.pod.status.reason
-    return reason in _REASONS or (reason.startswith("OutOf") and is_gpu(reason.removeprefix("OutOf")))
+    return reason in _REASONS or (reason.startswith("OutOf") and "/" in reason)
 
 
 def _why(replica: Replica) -> str:

@@ -27,10 +27,11 @@ from vops.diagnosis import deaths, evidence, remedies
 from vops.diagnosis.demands import amounts, is_gpu
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence
+from vops.diagnosis.gpu_nodes import gpu_complaints
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.states import ReplicaState
 from vops.model.patterns import lazy_pattern
-from vops.model.resources import Condition, Node, Ref
+from vops.model.resources import Node, Ref
 from vops.model.snapshot import Source
 
 _CUDA = lazy_pattern(
@@ -46,8 +47,6 @@ HARDWARE_XIDS = frozenset(
 )
 """Xids after which a GPU or its node must be reset; NVIDIA's catalogue, without those of applications and of notice."""
 
-_ABOUT_GPUS = lazy_pattern(r"gpu|nvidia|xid|nvlink|accelerat", re.I)
-_GOOD = lazy_pattern(r"Ready$|Healthy$|Health$|Available$")
 _EVENT = lazy_pattern(r"\bXid\b|fallen off the bus|GPU (?:is )?lost|[Uu]ncorrectable ECC|GPU.{0,40}unhealthy", re.I)
 _RECENT = timedelta(hours=1)
 
@@ -110,15 +109,9 @@ def _missing(node: Node) -> Iterator[Evidence]:
 
 
 def _conditions(node: Node) -> Iterator[Evidence]:
-    for item in node.status.conditions:
-        if _ABOUT_GPUS.search(item.type) and _bad(item):
-            said = ": ".join(word for word in (item.reason, item.message) if word)
-            yield evidence.node_field(node, f"status.conditions[{item.type}]", said or item.status)
-
-
-def _bad(item: Condition) -> bool:
-    """Health checks either name what is good (`AcceleratedHardwareReady`) or what is wrong (`GPUMissing`)."""
-    return item.status == "False" if _GOOD.search(item.type) else item.status == "True"
+    for item in gpu_complaints(node):
+        said = ": ".join(word for word in (item.reason, item.message) if word)
+        yield evidence.node_field(node, f"status.conditions[{item.type}]", said or item.status)
 
 
 def _events(replica: Replica, node: Node) -> Iterator[Evidence]:

@@ -32,6 +32,9 @@ _REASONS = {
     "NodeShutdown": "was shutting down",
     "Shutdown": "was shut down",
     "Terminated": "was shut down",
+    "SpotInterrupted": "is taken back by its cloud",
+    "InstanceTerminating": "is taken away by its cloud",
+    "TerminatingOnInterruption": "is taken back by its cloud",
 }
 _SHUTDOWN = ("node shutdown", "node is shutting down", "shutdown manager", "Node is shutting down", "NodeShutdown")
 _TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")

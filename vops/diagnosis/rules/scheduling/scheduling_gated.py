@@ -31,6 +31,12 @@ _GANG = lazy_pattern(
 _NO_QUOTA = lazy_pattern(
     r"couldn't assign flavors to pod set.{0,400}|[Ww]orkload didn't fit in .{0,200}|The workload has exceeded the quota"
 )
+_OVER_QUOTA = lazy_pattern(
+    r"Workload requested .{1,60}, but .{1,200} quota is .{1,200}"
+    r"|\S{1,253} quota has reached the allowable limit .{0,300}"
+    r"|Non-?[Pp]reemptible ?(?:workload is over quota|OverQuota).{0,300}"
+)
+"""KAI's words, and Run:ai's, for a queue that has its share: unschedulable_info.go of its scheduler."""
 _QUEUE = "kueue.x-k8s.io/queue-name"
 _OWNERS = {
     "kueue.x-k8s.io/": "Kueue",
@@ -65,6 +71,8 @@ def scheduling_gated(replica: Replica) -> Verdict | None:
 def _queued(replica: Replica) -> Verdict | None:
     """A pod whose workload Kueue does not admit, by its own words."""
     said = replica.placement.scheduler
+    if said is not None and (over := _OVER_QUOTA.search(said.text)):
+        return _over_quota(replica, over[0])
     if said is None or not (match := _NO_QUOTA.search(said.text)):
         return None
     return Verdict(
@@ -79,6 +87,24 @@ def _queued(replica: Replica) -> Verdict | None:
                 f"-o yaml",
                 "Ask for no more than the flavor's nominalQuota (with borrowingLimit), or have the ClusterQueue's "
                 "quota raised: its administrator decides.",
+            ),
+        ),
+    )
+
+
+def _over_quota(replica: Replica, words: str) -> Verdict:
+    """A pod whose queue has its share already, by the word of KAI or Run:ai."""
+    return Verdict(
+        summary=f"The queue of {replica.name} has its quota in use: {words.strip(' .')[:200]}",
+        evidence=evidence.scheduler(replica),
+        confidence=Confidence.CERTAIN,
+        severity=Severity.WARNING,
+        fixes=(
+            remedies.advice(
+                "Free the queue's quota, or have it raised",
+                "See what the queues have and use: kubectl get queues.scheduling.run.ai -o yaml",
+                "Give the workload a preemptible priority class, which may go over quota where GPUs are free; or scale "
+                "down what the queue runs; or have its administrator raise the quota.",
             ),
         ),
     )

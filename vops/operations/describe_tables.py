@@ -1,0 +1,113 @@
+"""Rows of tables that kubectl prints for people, where nothing else was copied: pods, nodes, conditions of a node.
+
+A pod's row counts where its status is a reason, or where the pod is one of those that make a node offer its GPUs;
+`Error` and `CrashLoopBackOff` of any other say only that there is one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from vops.diagnosis.device_plugin import GPU_STACK
+from vops.model.patterns import lazy_pattern
+
+Document = dict[str, Any]
+
+POD_TABLE = lazy_pattern(r"^(?:NAMESPACE +)?NAME +READY +STATUS +RESTARTS +AGE", re.MULTILINE)
+NODE_ROW = lazy_pattern(
+    r"^ *[A-Z][A-Za-z]{4,60} +(?:True|False|Unknown) +[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} .*$", re.MULTILINE
+)
+"""A condition in a description of a node, which alone has the times of two moments in such a row."""
+
+_NODE = "Name: node\nRoles: <none>\nConditions:\n  Type\n  ----\n{}\nCapacity:\n  pods: 110\nAllocatable:\n  pods: 110"
+_KILLED_ROW = lazy_pattern(
+    r"^(?:(?P<namespace>[a-z0-9-]{1,63}) +)?(?P<name>[a-z0-9.-]{1,253}) +\d{1,3}/\d{1,3} +OOMKilled"
+    r" +(?P<restarts>\d{1,6})\b",
+    re.MULTILINE,
+)
+_POD_ROW = lazy_pattern(
+    r"^ {0,12}(?:(?P<namespace>[a-z0-9-]{1,63}) +)?(?P<name>[a-z0-9][a-z0-9.-]{1,252}) +\d+/\d+ +"
+    r"(?P<status>(?:Init:)?(?:Evicted|UnexpectedAdmissionError|OOMKilled|ErrImagePull|ImagePullBackOff|InvalidImageName"
+    r"|ErrImageNeverPull|CreateContainerConfigError|SchedulingGated|OutOf[\w./-]{2,80}|NodeShutdown"
+    r"|TopologyAffinityError)) +\d",
+    re.MULTILINE,
+)
+_STACK_ROW = lazy_pattern(
+    rf"^ {{0,12}}(?:(?P<namespace>[a-z0-9-]{{1,63}}) +)?(?P<name>{GPU_STACK}[a-z0-9.-]{{0,120}}) +\d+/\d+ +"
+    r"(?P<status>(?:Init:)?(?:CrashLoopBackOff|Error|RunContainerError|StartError|CreateContainerError)) +\d",
+    re.MULTILINE,
+)
+_NODE_LINE = lazy_pattern(
+    r"^ {0,12}(?P<name>[a-z0-9][a-z0-9.-]{1,252}) +NotReady\S{0,60} +\S+ +[\dywdhms]{2,12} +v1\.\d", re.MULTILINE
+)
+_ENDS = ("Evicted", "UnexpectedAdmissionError", "NodeShutdown", "TopologyAffinityError")
+_GATED = "Scheduling is blocked due to non-empty scheduling gates"
+"""What the API server writes into the condition of every such pod."""
+
+
+def has_rows(head: str) -> bool:
+    """Whether a text has a row that counts."""
+    return any(sign.search(head) for sign in (_KILLED_ROW, _POD_ROW, _STACK_ROW, _NODE_LINE, NODE_ROW))
+
+
+def killed_pods(text: str) -> Iterator[Document]:
+    """The pods of a table that were killed for their memory."""
+    if POD_TABLE.search(text) is None:
+        return
+    for row in _KILLED_ROW.finditer(text):
+        killed = {"exitCode": 137, "reason": "OOMKilled"}
+        yield {
+            "kind": "Pod",
+            "metadata": {"namespace": row["namespace"] or "", "name": row["name"]},
+            "spec": {"nodeName": "unknown", "containers": [{"name": "vllm"}]},
+            "status": {
+                "phase": "Running",
+                "containerStatuses": [
+                    {"name": "vllm", "restartCount": int(row["restarts"]), "state": {"terminated": killed}}
+                ],
+            },
+        }
+
+
+def listed(text: str) -> Iterator[Document]:
+    """The pods of a table that do not run for the reason that it gives, and the nodes that do not answer."""
+    for row in _POD_ROW.finditer(text):
+        yield _pod(row, {"name": "vllm", "command": ["vllm", "serve"]}, _status(row["status"].removeprefix("Init:")))
+    for row in _STACK_ROW.finditer(text):
+        waits = {"reason": "CrashLoopBackOff"}
+        ended = {"terminated": {"reason": "Error", "exitCode": 1}}
+        state = {"name": "ctr", "state": {"waiting": waits}, "lastState": ended, "restartCount": 1}
+        yield _pod(row, {"name": "ctr"}, {"phase": "Running", "containerStatuses": [state]})
+    for row in _NODE_LINE.finditer(text):
+        ready = {"type": "Ready", "status": "Unknown", "reason": "NotReady"}
+        yield {"kind": "Node", "metadata": {"name": row["name"]}, "status": {"conditions": [ready]}}
+
+
+def described_node(text: str) -> str:
+    """The description of a node of which only conditions were copied; empty where there are none."""
+    rows = [match[0] for match in NODE_ROW.finditer(text)]
+    return _NODE.format("\n".join(rows)) if rows else ""
+
+
+def _pod(row: re.Match[str], container: Document, status: Document) -> Document:
+    waits = "conditions" in status
+    return {
+        "kind": "Pod",
+        "metadata": {"name": row["name"], "namespace": row["namespace"] or ""},
+        "spec": {**({} if waits else {"nodeName": "unknown"}), "containers": [container]},
+        "status": status,
+    }
+
+
+def _status(reason: str) -> Document:
+    if reason in _ENDS or reason.startswith("OutOf"):
+        return {"phase": "Failed", "reason": reason}
+    if reason == "SchedulingGated":
+        said = {"type": "PodScheduled", "status": "False", "reason": reason, "message": _GATED}
+        return {"phase": "Pending", "conditions": [said]}
+    container: Document = {"name": "vllm", "state": {"waiting": {"reason": reason}}}
+    if reason == "OOMKilled":
+        container["state"] = {"terminated": {"reason": reason, "exitCode": 137}}
+    return {"phase": "Pending", "containerStatuses": [container]}
