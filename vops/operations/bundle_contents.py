@@ -31,6 +31,7 @@ from vops.operations.bundle_node_subjects import pods_of_claims, pods_of_nodes, 
 from vops.operations.bundle_objects import SOURCES, Document, Objects, newer, read_described_objects, read_objects
 from vops.operations.bundle_pods import PodFile, main_container, owners, split_previous, stand_in
 from vops.operations.bundle_subjects import UNNAMED, above, objects_of, tells_of_no_volume, waiting_for
+from vops.operations.bundle_templates import Template, is_unborn, made_from, only_template, runs_whole
 from vops.operations.describe_text import log_within
 
 NOT_THERE = "not in the bundle"
@@ -47,6 +48,7 @@ class Contents:
         self.nodes: dict[str, Node] = {}
         self._pods: dict[tuple[str, str], PodFile] = {}
         self._stand_ins: dict[str, Pod] = {}
+        self._unborn: dict[tuple[str, str], PodFile] = {}
         self._workloads: dict[tuple[str, str, str], Workload] = {}
         self._related: dict[tuple[str, str, str], Related] = {}
         self._events: dict[object, Event] = {}
@@ -96,19 +98,33 @@ class Contents:
 
     def add_subjects_of_events(self) -> None:
         """What the events are about, where the bundle holds neither a pod nor what makes pods."""
+        self._set_unborn_aside()
         self._add_deployments_above()
         if not self._pods and not self._workloads:
             self._add_pods_of_claims()
             self._add_pods_of_services()
         known = {item for item in self._related if item[0] not in ("ConfigMap", "NodeClaim", "NodePool")}
-        if self._pods or self._workloads or known:
+        if self._pods or ((self._workloads or known) and self._template is None):
             return
         if self._add_pods_of_nodes():
             return
         self._events = {key: _about_something(event) for key, event in self._events.items()}
+        made = self._workloads or known
         for kind, item in objects_of(self._events.values(), "events"):
-            self._held.add(SOURCES[kind])
-            self._add(item, kind, None)
+            if isinstance(item, Pod) or not made:
+                self._held.add(SOURCES[kind])
+                self._add(made_from(self._template, item) if isinstance(item, Pod) else item, kind, None)
+
+    @property
+    def _template(self) -> Template | None:
+        """What the pods were made from, where one manifest alone can be meant and does not say that all is well."""
+        unborn = [item.pod for item in self._unborn.values()]
+        return only_template(unborn, [item for item in self._workloads.values() if not runs_whole(item)])
+
+    def _set_unborn_aside(self) -> None:
+        """The only pod, where it is a manifest that no cluster has seen: events and log tell what became of it."""
+        if len(self._pods) == 1 and all(is_unborn(item.pod) for item in self._pods.values()):
+            self._unborn, self._pods = self._pods, {}
 
     def _add_pods_of_claims(self) -> None:
         """What waits for claims that came alone and have no volume."""
@@ -241,7 +257,8 @@ class Contents:
     def _stand_in(self, name: str, source: str, text: str, at: datetime, previous: bool) -> None:
         """The pod of a log on its own; the log of the present instance tells its state, where there are two."""
         if name not in self._stand_ins or not previous:
-            self._stand_ins[name] = stand_in(name, source, text, at, previous=previous)
+            pod = stand_in(name, source, text, at, previous=previous)
+            self._stand_ins[name] = made_from(self._template, pod, text)
 
     def _owner(self, name: str, file: BundleFile) -> tuple[Pod, str] | None:
         if not self._pods:
@@ -257,7 +274,8 @@ class Contents:
     # --- the whole ---
 
     def snapshot(self, at: datetime) -> ClusterSnapshot:
-        pods = (*(item.pod for item in self._pods.values()), *self._stand_ins.values())
+        seen = self._pods or ({} if self._stand_ins else self._unborn)
+        pods = (*(item.pod for item in seen.values()), *self._stand_ins.values())
         held = self._held | ({Source.PODS} if self._stand_ins else set())
         first = self._snapshots[0] if self._snapshots else None
         return ClusterSnapshot(

@@ -15,6 +15,7 @@ from typing import BinaryIO
 import msgspec
 
 from vops.errors import InputError
+from vops.operations.bundle_mixed import taken_apart
 from vops.operations.bundle_streams import MOST_BYTES, SNIFFED, read_bounded
 from vops.operations.bundle_wrappings import as_log_lines, unwrapped
 from vops.operations.describe_text import is_described, looks_like_a_log
@@ -62,6 +63,8 @@ _SUFFIXES = {
     ".out": Content.DESCRIBED,
     ".md": Content.DESCRIBED,
 }
+_WHOLE = frozenset({".json", ".yaml", ".yml"})
+"""What is a manifest as a whole, as its name says."""
 
 
 def read_files(paths: Sequence[Path], stdin: bytes | None) -> tuple[list[BundleFile], list[str]]:
@@ -77,11 +80,24 @@ def read_files(paths: Sequence[Path], stdin: bytes | None) -> tuple[list[BundleF
         if file.content is Content.DESCRIBED and sniff(file.body) is not Content.DESCRIBED:
             problems.append(f"{file.name}: not used: neither what kubectl describes or lists, nor a log")
         else:
-            files.append(file)
+            files += _parts(file) if path.suffix not in _WHOLE else [file]
     if stdin is not None and stdin.strip():
         stdin = unwrapped(stdin)
-        files.append(BundleFile(STDIN, STDIN, None, sniff(stdin), stdin[-MOST_BYTES:]))
+        files += _parts(BundleFile(STDIN, STDIN, None, sniff(stdin), stdin[-MOST_BYTES:]))
     return files, problems
+
+
+def _parts(file: BundleFile) -> list[BundleFile]:
+    """The manifests that stand in a text, and what else it holds, where it has both."""
+    apart = taken_apart(_text(file.body)) if file.content is Content.OBJECTS and len(file.body) <= SNIFFED else None
+    if apart is None:
+        return [file]
+    manifests, rest = (part.encode() for part in apart)
+    kind = sniff(rest)
+    found = [msgspec.structs.replace(file, body=manifests)]
+    if kind is Content.DESCRIBED or looks_like_a_log(apart[1]):
+        found.append(msgspec.structs.replace(file, content=kind, body=rest))
+    return found
 
 
 def sniff(body: bytes) -> Content:

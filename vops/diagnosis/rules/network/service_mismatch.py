@@ -57,7 +57,7 @@ class Meant(msgspec.Struct, frozen=True):
 
 @rule(cause="service-mismatch", branch=Branch.TRAFFIC, needs={Source.SERVICES}, order=10)
 def service_mismatch(replica: Replica) -> Verdict | None:
-    if replica.args.headless or not replica.observed:
+    if replica.args.headless or not (replica.observed or replica.pod.metadata.labels):
         return None
     selecting = replica.facts.services.of(replica.pod)
     if not selecting:
