@@ -160,6 +160,8 @@ def _step(kind: StepKind) -> Iterator[str]:
         yield f"\nLater steps may read {outputs}; {when}."
     if kind.rights:
         yield f"\nNeeds to be allowed: {', '.join(f'`{item}`' for item in kind.rights)}."
+    if kind.perhaps:
+        yield f"\nMay need as well: {', '.join(f'`{item}`' for item in kind.perhaps)}."
     yield ""
 
 

@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from tests.conftest import StartLab
 from tests.lab.fixing import NAMESPACE, Person, deployment, session_on
-from vops.errors import ApprovalNeeded, Forbidden, LockHeld, NotFound, PlanStale, Refused, UsageError, VopsError
+from vops.errors import ApprovalNeeded, LockHeld, NotFound, PlanStale, Refused, UsageError, VopsError
 from vops.lab.disturbances import Received
 from vops.lab.world import Lab
 from vops.model.leases import LEASES
@@ -132,7 +132,9 @@ async def test_a_missing_permission_is_known_before_anything_is_tried(place: Pla
     place.lab.server.access.deny("patch", "deployments")
     plan = await place.plan()
     assert plan.changes
-    assert "may not patch deployments in inference" in str(await place.refused(plan, Refused))
+    assert "lack a permission that fix-kv-cache needs: patch deployments in inference" in str(
+        await place.refused(plan, Refused)
+    )
 
 
 async def test_what_gitops_owns_is_shown_and_not_changed(place: Place) -> None:
@@ -151,7 +153,7 @@ async def test_a_target_that_is_not_there_is_said(place: Place) -> None:
 
 async def test_a_target_that_may_not_be_read_is_said(place: Place) -> None:
     place.lab.server.access.deny("get", "deployments")
-    with pytest.raises(Forbidden):
+    with pytest.raises(Refused, match="get deployments in inference"):
         await place.plan()
 
 

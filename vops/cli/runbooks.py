@@ -70,7 +70,7 @@ async def _run(
     from vops.operations.session import open_session
 
     async with open_session(settings_of(options)) as session:
-        plan = await plan_run(session, runbook, values)
+        plan = await plan_run(session, runbook, values, to_apply=not only_plan)
         plan = await with_pause(session, plan) if terms.pause_gitops else plan
         present_plan(plan, options, output)
         if plan_out is not None:

@@ -50,10 +50,11 @@ def apply(
     read = read_plan(plan_in)
 
     async def work(session: Session) -> None:
+        from vops.operations.access import with_permissions
         from vops.operations.apply import check_fresh
         from vops.operations.retelling import retold
 
-        plan = await retold(session, read)
+        plan = await with_permissions(session, await retold(session, read))
         show_plan(plan, options)
         await check_fresh(session, plan)
         await carry_out(session, plan, options, terms, from_file=True)

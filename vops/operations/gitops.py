@@ -16,7 +16,8 @@ import msgspec
 from vops.errors import NotFound, Refused
 from vops.model.gitops import APPLICATIONS, FLUX_PAUSES, PAUSED_BY, PAUSED_UNTIL, PAUSED_WAS
 from vops.model.resources import Ref
-from vops.operations.run import live_document, with_permissions
+from vops.operations.access import with_permissions
+from vops.operations.run import live_document
 from vops.operations.runs import PAUSING
 from vops.operations.session import Session
 from vops.planning.changes import Change, patch_change

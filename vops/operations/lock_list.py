@@ -8,8 +8,9 @@ from dataclasses import replace
 from vops.errors import NotFound
 from vops.model.leases import LEASES, HeldLock, Lease, held_lock
 from vops.model.resources import Ref
+from vops.operations.access import with_permissions
 from vops.operations.locks import lease_name
-from vops.operations.run import cluster_identity, with_permissions
+from vops.operations.run import cluster_identity
 from vops.operations.session import Session
 from vops.operations.targets import locate, parse_target
 from vops.planning.changes import delete_change

@@ -19,8 +19,9 @@ from vops.errors import ClusterError, Refused
 from vops.model.gitops import APPLICATIONS, FLUX_PAUSES, PAUSED_BY, PAUSED_UNTIL, PAUSED_WAS
 from vops.model.leases import LEASES, Lease, held_lock
 from vops.model.resources import DEPLOYMENTS, STATEFULSETS, Kind, Meta, Ref, Workload
+from vops.operations.access import with_permissions
 from vops.operations.dry_runs import tried
-from vops.operations.run import cluster_identity, live_document, with_permissions
+from vops.operations.run import cluster_identity, live_document
 from vops.operations.session import Session
 from vops.planning.changes import Change, patch_change
 from vops.planning.patches import Document, Edit

@@ -13,12 +13,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from vops.errors import ApprovalNeeded, Forbidden, NotFound, PlanStale, Refused, VopsError
 from vops.library import read_runbook_file
 from vops.model.resources import NAMESPACES, Ref
 from vops.model.snapshot import ClusterSnapshot
+from vops.operations.access import GUARD, check_permissions, needed, with_permissions
 from vops.operations.answers import Answer, check_answers
 from vops.operations.asking import answer
 from vops.operations.dry_runs import tried
@@ -35,13 +34,13 @@ from vops.operations.used_plans import claim_everywhere
 from vops.planning.changes import kind_of
 from vops.planning.diff import unified
 from vops.planning.events import Approve, Progress, Question, RunEvent, StepRecord, StepState
-from vops.planning.guards import Permission, permission_guard, permissions_for
 from vops.planning.patches import Document
 from vops.planning.plan import Gate, Identity, Plan
 from vops.runbooks.asks import Unanswered
 from vops.runbooks.host import Host, Outcome
 from vops.runbooks.kinds import Result, Unread, Verdict, discover
 from vops.runbooks.planner import World, bound_params, make_plan, references
+from vops.runbooks.rights import looks_only, other_rights, sure_rights
 from vops.runbooks.runner import execute
 from vops.runbooks.script import Script, load_script
 
@@ -64,15 +63,23 @@ class RunResult:
 
 
 async def plan_run(
-    session: Session, runbook: str, params: Mapping[str, Any], *, snapshot: ClusterSnapshot | None = None
+    session: Session,
+    runbook: str,
+    params: Mapping[str, Any],
+    *,
+    snapshot: ClusterSnapshot | None = None,
+    to_apply: bool = False,
 ) -> Plan:
     """The plan of a runbook, by name or path. Issues reads, dry runs and access reviews only.
 
-    Raises UsageError (runbook, parameters), InputError (the file), NotFound (a target), Refused (an assertion).
+    The first requests ask whether it may be made at all, and with `to_apply` also whether it may be carried out.
+    Raises UsageError (runbook, parameters), InputError (the file), NotFound (a target), Refused (an assertion, or
+    permissions that are missing).
     """
     script = load_script(*read_runbook_file(runbook))
     values = bound_params(script, _placed(script, params, session))
     looking = replace(session, cluster=session.cluster.read_only())
+    await _check_allowed(looking, script, values, to_apply=to_apply and not session.cluster.readonly)
     targets = references(script, values)
     async with together() as tasks:
         identity = tasks.create_task(cluster_identity(looking))
@@ -84,6 +91,16 @@ async def plan_run(
     plan = await with_permissions(looking, await _planned(looking, script, values, world))
     plan = await with_impact(looking, plan, snapshot)
     return plan if plan.blocked else await tried(looking, plan)
+
+
+async def _check_allowed(session: Session, script: Script, values: Mapping[str, Any], *, to_apply: bool) -> None:
+    """Raises Refused naming all that these credentials lack, before anything is looked at."""
+    namespace = session.settings.namespace or session.cluster.namespace
+    wanted = sure_rights(script.runbook, values, namespace)
+    others = other_rights(script.runbook, values, namespace)
+    if not to_apply:
+        wanted, others = tuple(filter(looks_only, wanted)), ()
+    await check_permissions(session, script.runbook.id, wanted, others)
 
 
 async def _planned(session: Session, script: Script, values: Mapping[str, Any], world: World) -> Plan:
@@ -162,6 +179,7 @@ async def resume_run(
     """
     run.check_resumable()
     await _check_place(session, run.plan)
+    await check_permissions(session, run.plan.runbook, needed(run.plan))
     check_answers(run.plan, answers or {}, can_ask=answer is not None, done=run.finished)
     if run.is_fetched:
         await _agree(await retold(session, run.plan), approve, diffs=True)
@@ -249,25 +267,13 @@ async def live_document(session: Session, ref: Ref) -> Document:
     return {"apiVersion": kind.api_version, "kind": kind.kind, **found}
 
 
-async def with_permissions(session: Session, plan: Plan) -> Plan:
-    """The plan with a guard for each permission that it needs, as the API server answers now."""
-    needed = permissions_for(plan.changes)
-    async with together() as tasks:
-        asked = [tasks.create_task(_may(session, item)) for item in needed]
-    guards = (permission_guard(item, granted=task.result()) for item, task in zip(needed, asked, strict=True))
-    return msgspec.structs.replace(plan, guards=(*plan.guards, *guards))
-
-
-async def _may(session: Session, wanted: Permission) -> bool:
-    return await session.cluster.can(wanted.verb, wanted.kind, wanted.namespace, subresource=wanted.subresource)
-
-
 async def _check_startable(session: Session, plan: Plan) -> None:
-    if plan.blocked:
-        guard = plan.blocked[0]
-        raise Refused(f"{plan.title}: {guard.detail}", hint=guard.instead)
+    for guard in plan.blocked:
+        if guard.name != GUARD:
+            raise Refused(f"{plan.title}: {guard.detail}", hint=guard.instead)
     _check_usable(plan, session.clock.now())
     await _check_place(session, plan)
+    await check_permissions(session, plan.runbook, needed(plan))
 
 
 async def _check_place(session: Session, plan: Plan) -> None:

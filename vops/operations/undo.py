@@ -8,10 +8,11 @@ from dataclasses import replace
 
 from vops.errors import NotFound, Refused
 from vops.model.resources import Ref
+from vops.operations.access import with_permissions
 from vops.operations.dry_runs import tried
 from vops.operations.gitops import softened
 from vops.operations.impact import with_impact
-from vops.operations.run import cluster_identity, live_document, with_permissions
+from vops.operations.run import cluster_identity, live_document
 from vops.operations.runs import PastRun
 from vops.operations.session import Session
 from vops.planning.changes import Change, Verb

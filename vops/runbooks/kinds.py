@@ -278,6 +278,11 @@ class StepKind:
         default = ("get ref", "patch ref") if self.group is Group.CHANGE else ()
         return tuple(getattr(self.module, "RIGHTS", default))
 
+    @property
+    def perhaps(self) -> tuple[str, ...]:
+        """What only some of its uses need to be allowed."""
+        return tuple(getattr(self.module, "PERHAPS", ()))
+
     def gotos(self, args: Mapping[str, Any]) -> tuple[str, ...]:
         """The steps that its arguments, as written, lead to; empty text for going on with the next."""
         found = getattr(self.module, "gotos", None)

@@ -32,6 +32,14 @@ def maybe_skipped(steps: Sequence[Step], at: int) -> dict[str, str]:
     return {name: why for name, why in found if why}
 
 
+def is_always_taken(steps: Sequence[Step], at: int) -> bool:
+    """Whether every way through a runbook does the step at `at`, and a failure of it ends the run."""
+    step = steps[at]
+    stops = step.common.on_fail is not OnFail.CONTINUE
+    plain = not conjuncts(step.common.if_) and step.loop is None and step.section is Section.STEPS
+    return stops and plain and _leads_through(steps, at, len(steps))
+
+
 def _why(steps: Sequence[Step], number: int, at: int, here: Step) -> str:
     """Why a step may not have run when the turn of `here` comes; empty when it has."""
     step, common = steps[number], steps[number].common

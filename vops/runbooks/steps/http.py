@@ -19,7 +19,8 @@ from vops.runbooks.pods import ready_pods
 
 KIND = "http"
 GROUP = Group.WAIT
-RIGHTS = ("get ref", "list pods", "get pods/proxy", "create pods/proxy")
+RIGHTS = ("get ref", "list pods", "get pods/proxy")
+PERHAPS = ("create pods/proxy",)
 OUTPUTS = {"status": "int", "seconds": "double", "json": "any", "pods": "int"}
 PAUSE_S = 2.0
 EXCERPT = 200

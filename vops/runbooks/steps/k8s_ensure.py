@@ -16,7 +16,8 @@ from vops.runbooks.kinds import Changes, Group, View
 
 KIND = "k8s.ensure"
 GROUP = Group.CHANGE
-RIGHTS = ("get objects", "create objects", "patch objects")
+RIGHTS = ("get objects", "patch objects")
+PERHAPS = ("create objects",)
 
 
 class Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

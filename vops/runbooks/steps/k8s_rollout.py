@@ -20,7 +20,8 @@ from vops.runbooks.kinds import Changes, Group, RefArg, StepFault, View
 
 KIND = "k8s.rollout"
 GROUP = Group.CHANGE
-RIGHTS = ("get ref", "patch ref", "get replicasets")
+RIGHTS = ("get ref", "patch ref")
+PERHAPS = ("get replicasets",)
 RESTARTED = "kubectl.kubernetes.io/restartedAt"
 HASH = "pod-template-hash"
 

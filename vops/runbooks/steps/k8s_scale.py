@@ -17,14 +17,8 @@ from vops.runbooks.kinds import Changes, Group, RefArg, StepFault, View
 
 KIND = "k8s.scale"
 GROUP = Group.CHANGE
-RIGHTS = (
-    "get ref",
-    "patch ref",
-    "list horizontalpodautoscalers",
-    "patch horizontalpodautoscalers",
-    "list scaledobjects",
-    "patch scaledobjects",
-)
+RIGHTS = ("get ref", "list horizontalpodautoscalers")
+PERHAPS = ("patch ref", "patch horizontalpodautoscalers", "list scaledobjects", "patch scaledobjects")
 
 
 class Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

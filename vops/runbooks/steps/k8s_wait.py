@@ -19,7 +19,8 @@ from vops.runbooks.waiting import Stall, Watch
 
 KIND = "k8s.wait"
 GROUP = Group.WAIT
-RIGHTS = ("get ref", "list pods", "list replicasets")
+RIGHTS = ("get ref",)
+PERHAPS = ("list pods", "list replicasets")
 PAUSE_S = 2.0
 
 

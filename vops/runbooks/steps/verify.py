@@ -21,6 +21,7 @@ from vops.runbooks.kinds import Group, Outcome, Ports, RefArg, Result, StepFault
 
 KIND = "verify"
 GROUP = Group.WAIT
+RIGHTS = ("list pods",)
 OUTPUTS: dict[str, str] = {}
 PAUSE_S = 5.0
 _SERVE = ("Deployment", "StatefulSet")
