@@ -6,13 +6,17 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import typer
 from typer.testing import CliRunner
 
+from vops import api
 from vops.cli import app as cli
 from vops.cli.diagnostics import ExitCode
 from vops.diagnosis.rule import Rule, discover
@@ -44,6 +48,7 @@ def pages() -> dict[str, str]:
         "settings.md": GENERATED + settings_page(),
         "runbook.schema.json": schema_page(),
         "steps.md": GENERATED + steps_page(),
+        "api.md": GENERATED + api_page(),
     }
 
 
@@ -218,6 +223,25 @@ def main() -> None:
     REFERENCE.mkdir(exist_ok=True)
     for name, text in pages().items():
         (REFERENCE / name).write_text(text, "utf-8")
+
+
+def api_page() -> str:
+    """What scripts may import: signatures, docstrings, and the fields of what is handed out."""
+    parts = ["# vops.api\n\nWhat scripts may import; [vops from Python](../guides/scripting.md) shows it at work.\n"]
+    parts += [f"## {name}\n\n{_api_text(getattr(api, name))}\n" for name in api.__all__]
+    return "\n".join(parts)
+
+
+def _api_text(item: Any) -> str:
+    if inspect.isfunction(item):
+        kind = "async def" if inspect.iscoroutinefunction(item) else "def"
+        signature = re.sub(r"<function .+? at 0x[0-9a-f]+>", "…", str(inspect.signature(item)))
+        return f"`{kind} {item.__name__}{signature}`\n\n{inspect.getdoc(item)}"
+    text = inspect.cleandoc(item.__doc__ or "")
+    if issubclass(item, StrEnum):
+        return f"{text}\n\nOne of: {', '.join(f'`{member.value}`' for member in item)}."
+    names = [name for name in inspect.get_annotations(item) if not name.startswith("_")]
+    return f"{text}\n\nFields: {', '.join(f'`{name}`' for name in names)}." if names else text
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from vops.model.resources import Ref
 
 
 class Severity(StrEnum):
+    """How bad it is, the mildest first; `--fail-on` says from which on a command fails."""
+
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"

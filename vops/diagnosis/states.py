@@ -41,6 +41,8 @@ _ANSWERED = re.compile(r"statuscode: 4\d\d", re.ASCII)
 
 
 class ReplicaState(StrEnum):
+    """Where a replica is in its life."""
+
     PENDING = "pending"  # no node yet
     CREATING = "creating"  # on a node: image, volumes, configuration, init containers
     LOADING = "loading"  # the process runs and is within its budget
