@@ -28,7 +28,8 @@ from vops.diagnosis.containers import Role, role
 from vops.diagnosis.creation import refusal
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import GUESS, Confidence, Finding, Fix, Severity
-from vops.diagnosis.logs import LogReading, Stage
+from vops.diagnosis.logs import LogReading
+from vops.diagnosis.stages import Stage
 from vops.diagnosis.states import ReplicaState
 from vops.diagnosis.suspect_tests import TESTS
 from vops.diagnosis.suspects import SUSPECTS, Suspect, Trouble

@@ -6,7 +6,8 @@ import re
 
 import msgspec
 
-from vops.diagnosis.logs import LogReading, Stage
+from vops.diagnosis.logs import LogReading
+from vops.diagnosis.stages import Stage
 from vops.diagnosis.tracebacks import LoggedError
 from vops.model.patterns import lazy_pattern
 

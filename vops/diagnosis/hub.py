@@ -97,7 +97,8 @@ WAYS = (
 _STORE = lazy_pattern(
     r"[Hh]ugging ?[Ff]ace|hf\.co|xethub|We couldn't connect|/resolve/|\bCAS\b|amazonaws|s3[.:/-]|googleapis"
     r"|blob\.core\.windows|modelscope|boto|gcsfs|curl: |wget: |[Hh]ub\b|kserve|storage_initializer|download failed"
-    r"|transformers/utils/hub|libstreamer|openai_harmony|openaipublic|vocab file|hf_xet|hf_transfer|LocalEntryNotFound"
+    r"|Data processing error|File reconstruction error|transformers/utils/hub|libstreamer|openai_harmony|openaipublic"
+    r"|vocab file|hf_xet|hf_transfer|LocalEntryNotFound"
 )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -18,47 +17,11 @@ from msgspec import field
 from vops.diagnosis.components import Component, component_of, failure_of
 from vops.diagnosis.loglines import Line, line_count, log_lines
 from vops.diagnosis.notices import Notices
-from vops.diagnosis.roots import Episode, failed_first, ranked
+from vops.diagnosis.roots import Episode, Steps, failed_first, foretold, ranked
 from vops.diagnosis.shutdowns import Endings
+from vops.diagnosis.stages import MARKS, PhaseReading, Stage
 from vops.diagnosis.tracebacks import Chain, Collector, LoggedError
 from vops.model.patterns import lazy_pattern
-
-
-class Stage(StrEnum):
-    """Where a start has got to, in the order in which vLLM goes through it."""
-
-    BOOT = "boot"
-    CONFIG = "configuration"
-    ENGINE = "engine start"
-    DOWNLOAD = "download"
-    WEIGHTS = "weight loading"
-    COMPILE = "compilation"
-    PROFILE = "memory profiling"
-    KV_CACHE = "KV cache allocation"
-    CAPTURE = "CUDA graph capture"
-    SERVER = "server start"
-    SERVING = "serving"
-
-    @property
-    def rank(self) -> int:
-        return _ORDER[self]
-
-
-_ORDER = {stage: rank for rank, stage in enumerate(Stage)}
-
-
-class PhaseReading(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One phase of a start.
-
-    `start_s` counts from the first stamped line of the log; `duration_s` is None while the phase runs and where the
-    log has no clock; `progress` is 0..1 where the log tells; `line` is 1-based.
-    """
-
-    stage: Stage
-    line: int
-    start_s: float = 0.0
-    duration_s: float | None = None
-    progress: float | None = None
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -171,27 +134,6 @@ class LogReading(msgspec.Struct, frozen=True, omit_defaults=True):
         return None
 
 
-_MARKS = lazy_pattern(
-    r"(?P<CONFIG>non-default args: |args: Namespace\(|Resolved architecture: |Using max model len "
-    r"|This model supports multiple tasks)"
-    r"|(?P<ENGINE>Initializing an? V?\d? ?LLM engine |world_size=\d|Waiting for \d+ local, \d+ remote core engine"
-    r"|Started engine process with PID|vLLM is using nccl==)"
-    r"|(?P<WEIGHTS>Starting to load model |Loading model from scratch|Loading \w+ (?:\w+ )?checkpoint shards:"
-    r"|Loading weights took |Loading safetensors using Runai)"
-    r"|(?P<DOWNLOAD>Time spent downloading weights for |Fetching \d+ files:"
-    r"|\S{1,200}\.(?:safetensors|bin|gguf|pt):? +\d+%)"
-    r"|(?P<COMPILE>Using cache directory: .{0,400} for vLLM's torch\.compile|Dynamo bytecode transform time"
-    r"|Directly load the compiled graph|Compiling a graph for )"
-    r"|(?P<PROFILE>Model loading took |Loading model weights took |torch\.compile took |torch\.compile takes "
-    r"|Initial profiling/warmup run took |Memory profiling (?:takes|results))"
-    r"|(?P<KV_CACHE>Available KV cache memory: |[GCX]PU KV cache size: |# \w+ blocks: )"
-    r"|(?P<CAPTURE>Capturing CUDA graph|Capturing the model for CUDA graphs|Graph capturing finished in )"
-    r"|(?P<SERVER>init engine \(profile, create kv cache, warmup model\) took |Starting vLLM (?:API )?server "
-    r"|Available routes are:)"
-    r"|(?P<SERVING>INFO: +Application startup complete|Application startup complete"
-    r"|(?:Engine \d{1,4}: )?Avg prompt throughput: |INFO: +\S{1,80} - \"[A-Z]{3,7} /\S{0,400} HTTP/[\d.]{1,4}\" 200)",
-    re.ASCII,
-)
 _INSERTED = {Stage.COMPILE: Stage.PROFILE, Stage.DOWNLOAD: Stage.WEIGHTS}
 """Phases that show only after the one behind them was taken to have begun."""
 
@@ -236,7 +178,7 @@ def read_log(text: str) -> LogReading:
     if not any(chain.root and not _SAYS_NOTHING.match(chain.root.message) for chain in found):
         more = [*collector.cut(), *notices.loose(count, started=reader.started and not failing)]
         found = [*(chain for chain in found if not (more and chain.root)), *more]
-    reading = reader.reading(count, component, found, notices.said)
+    reading = reader.reading(count, component, foretold(found, notices.said), notices.said)
     failing = not reading.ready and (failing or reading.root is not None or reading.wrapper is not None)
     alone = not (reader.started or reading.ready or failing or reading.engine_died or reading.terminated)
     fragment = notices.fragment() if alone and component in _BY_THE_BOOK else ()
@@ -254,13 +196,15 @@ class _Reader:
         self._refused: dict[tuple[str, str], tuple[int, int]] = {}
         self._values: dict[str, Any] = {}
         self._endings = Endings()
+        self._steps = Steps()
 
     def read(self, line: Line) -> None:
         if line.at is not None:
             self._first = self._first or line.at
             self._last = line.at
-        if match := _MARKS.match(line.text):
+        if match := MARKS.match(line.text):
             self._mark(Stage[match.lastgroup or "BOOT"], line)
+            self._steps.take(line.process, line.number)
         elif line.text.startswith("INFO: "):
             self._access(line)
         elif not self._phases:
@@ -285,7 +229,8 @@ class _Reader:
         if ended.after_start:
             self._values.setdefault("ready_line", 1)
         ready = self._values.get("ready_line")
-        likely = ranked(found, Episode(ready, ended.engine_died_line, ended.active_line, ended.stopped_line))
+        episode = Episode(ready, ended.engine_died_line, ended.active_line, ended.stopped_line, self._steps)
+        likely = ranked(found, episode)
         root = likely[0].root if likely else None
         stage = self._phases[-1].stage if self._phases else Stage.BOOT
         refused = tuple(
@@ -369,7 +314,7 @@ class _Reader:
     def _numbers(self, line: Line) -> None:
         text = line.text
         if "version" in text or "Initializing" in text:
-            self._identity(text)
+            self._identity(text, line.number)
         elif "█" in text and (match := _LOGO_MODEL.match(text)):
             self._values.setdefault("model", match[1])
         elif text.startswith(("non-default args: ", "args: Namespace(")):
@@ -387,11 +332,12 @@ class _Reader:
         elif match := _KV_BLOCKS.match(text):
             self._values.setdefault("kv_tokens", int(match[1]) * _V0_BLOCK_TOKENS)
 
-    def _identity(self, text: str) -> None:
+    def _identity(self, text: str, number: int) -> None:
         if match := _VERSION.match(text):
             self._values.setdefault("version", match[1] or match[2])
             if not text.startswith("Initializing"):
                 self._values["whole"] = True
+                self._steps.begin(number)
         if match := _CONFIG_MODEL.match(text):
             self._values.setdefault("model", match[1])
 

@@ -40,7 +40,10 @@ _FATAL = lazy_pattern(
     r"|.{0,120}: (?:\d+: |line \d+: )?(?:exec: )?[\w./-]{1,200}: (?:command )?not found$"
     r"|/usr/bin/env: .{1,200}: No such file or directory.*"
     r"|(?:/bin/)?(?:ba|da|a)?sh: (?:line )?(?:\d+: )?.{1,200}: (?:No such file or directory|Permission denied"
-    r"|Is a directory|cannot execute.{0,80}|syntax error.{0,120})$"
+    r"|Is a directory|cannot execute.{0,80}|syntax error.{0,120}|unexpected EOF while .{0,80}|unbound variable"
+    r"|bad substitution)$"
+    r"|(?:/bin/)?(?:ba|da|a)?sh: (?:line )?(?:\d+: )?(?:Syntax error: .{1,200}|Bad substitution"
+    r"|Illegal option .{1,80})$"
     r"|.{0,80}python[\d.]*: can't open file .{1,300}|.{0,80}python[\d.]*: (?:No module named"
     r"|Error while finding module) .{1,300})"
     r"|(?P<Loader>.{0,200}error while loading shared libraries: .{1,300}"
@@ -64,6 +67,7 @@ _WORDS = """
 terminate NVRM (): corrupt Fatal fault error Illegal Aborted egfault SIG signal Killed not_found No_such no_such denied
 Denied cannot_exec Is_a_dir can't_open No_module Errno Watchdog nvidia-c ERROR curl wget fatal failed Exception: Failed
 GCS Access Error logged timed_out CUDA Got_ marked_dead aylet_is The_actor Assertion _in_thread _by_GPU_node HSA_STATUS
+yntax_error unexpected_EOF unbound ad_substitution
 """
 _QUICK = tuple(word.replace("_", " ") for word in _WORDS.split())
 """One of these is in whatever _FATAL knows: looking for words is four times as fast as for a pattern of them."""
@@ -77,11 +81,13 @@ _SAID = lazy_pattern(
     r"|.{0,80}CUDA initialization: .{1,500}|The following placement group .{0,200}"
     r"|Waiting for creating a placement group.{0,300}"
     r"|.{0,120}default chat template is no longer allowed.{0,200}|No available shared memory broadcast block.{0,200}"
+    r"|Not enough free disk space to download.{0,500}"
     r"|Releasing expired KV blocks.{0,300}|.{0,80}shared memory segment /dev/shm.{0,200}",
     re.ASCII,
 )
 _SAID_WORDS = """
 NCCL_WARN Xid NIXL nixl /dev/shm platform_det NVML CUDA_init lacement_group No_available_sh Releasing_exp chat_template
+disk_space
 """
 _SAID_QUICK = tuple(word.replace("_", " ") for word in _SAID_WORDS.split())
 _LOOSE = lazy_pattern(

@@ -9,7 +9,8 @@ from __future__ import annotations
 from enum import StrEnum
 
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.logs import Stage
+from vops.diagnosis.stages import Stage
+from vops.diagnosis.topics import Topic, topic_of
 from vops.diagnosis.tracebacks import CUT, LoggedError
 from vops.model.patterns import lazy_pattern
 
@@ -24,6 +25,8 @@ class Place(StrEnum):
     SETTINGS = "settings"  # what combines settings: platforms, attention backends, workers, the cache's layout
     GROUP = "group"  # processes that work together
     COMPILER = "compiler"  # torch.compile, Triton and kernels that are built at start
+    ADAPTER = "adapter"  # LoRA
+    IMPORT = "import"  # modules of libraries, as they are loaded
     HUB = "hub"
     FILES = "files"  # reading weights from a disk
 
@@ -40,7 +43,8 @@ _PLACES = (
     (
         Place.WEIGHTS,
         lazy_pattern(
-            r"vllm/model_executor/.{1,120}:(?:load_weights|_load_\w{1,40}|weight_loader\w{0,20}|load_\w{0,30}weight\w{0,20}"
+            r"vllm/model_executor/.{1,120}:(?:load_weights|_load_\w{1,40}|weight_loader\w{0,20}"
+            r"|load_\w{0,30}weight\w{0,20}"
             r"|[\w.]{0,40}weight_loader\w{0,20})$|vllm/model_executor/(?:model_loader/weight_utils|parameter)\.py:"
         ),
     ),
@@ -59,7 +63,8 @@ _PLACES = (
         Place.COMPILER,
         lazy_pattern(
             r"^(?:triton|torch/_inductor|torch/_dynamo|torch/utils/cpp_extension|flashinfer|deep_gemm|tilelang"
-            r"|tvm_ffi|tvm)/|^torch/utils/cpp_extension|vllm/(?:compilation|vllm_flash_attn|third_party|triton_utils)/|vllm/utils/deep_gemm"
+            r"|tvm_ffi|tvm)/|^torch/utils/cpp_extension|vllm/(?:compilation|vllm_flash_attn|third_party|triton_utils)/"
+            r"|vllm/utils/deep_gemm"
         ),
     ),
     (
@@ -92,9 +97,24 @@ _CONFIG = lazy_pattern(r"vllm/config")
 """A model's configuration without what this version of vLLM looks for in it."""
 
 REFUSALS = ("ValueError", "NotImplementedError", "AssertionError", "TypeError")
+_LOADED = lazy_pattern(
+    r"^(?!transformers_modules/|vllm/entrypoints/|vllm/__main__|torch/distributed/run)[a-z]\w{1,40}/.{1,200}:<module>$"
+)
+"""The body of a library's module, as Python executes it at its import."""
+
+_INNERMOST = 4
 _SOME_CALLS = 12
 _ANYWHERE = lazy_pattern(r"/v1/executor/|/executor/|multiproc_executor|worker_base|uniproc_executor|abstract\.py")
 """Calls that every failure passes."""
+
+_ABOUT = {
+    Topic.ADAPTER: Place.ADAPTER,
+    Topic.GROUP: Place.GROUP,
+    Topic.QUANTIZATION: Place.QUANTIZATION,
+    Topic.MODEL: Place.MODEL,
+    Topic.SETTINGS: Place.SETTINGS,
+}
+_CHECKS = ("ValueError", "NotImplementedError", "AssertionError")
 
 
 def place_of(replica: Replica) -> tuple[Place, LoggedError] | None:
@@ -105,7 +125,9 @@ def place_of(replica: Replica) -> tuple[Place, LoggedError] | None:
     if log.root.short_type == "KeyError" and _TENSOR.search(log.root.message):
         return Place.WEIGHTS, log.root
     calls = (*reversed(log.root.frames[-_SOME_CALLS:]), _module(log.root))
-    found = next((place for call in calls if (place := _at(call))), None)
+    if any(_LOADED.search(frame) for frame in log.root.frames[-_INNERMOST:]):
+        return Place.IMPORT, log.root
+    found = next((place for call in calls if (place := _at(call))), None) or _by_words(log.root)
     if found is Place.SETTINGS and log.root.short_type in _LOOKUPS and _CONFIG.search(" ".join(calls)):
         return Place.MODEL, log.root
     if found is None or (found is Place.SETTINGS and not _refuses(log.root, log.stage)):
@@ -125,6 +147,12 @@ def _at(frame: str) -> Place | None:
         if pattern.search(frame) and not (place is Place.SETTINGS and _ANYWHERE.search(frame)):
             return place
     return None
+
+
+def _by_words(error: LoggedError) -> Place | None:
+    """What the sentence of a check is about, whose calls tell nothing or were not copied."""
+    topic = topic_of(error.message) if error.short_type in _CHECKS else None
+    return _ABOUT[topic] if topic is not None else None
 
 
 def _refuses(error: LoggedError, stage: Stage) -> bool:

@@ -15,7 +15,8 @@ from typing import Literal
 import msgspec
 
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.logs import LogReading, Stage
+from vops.diagnosis.logs import LogReading
+from vops.diagnosis.stages import Stage
 from vops.diagnosis.states import ReplicaState, started_at
 from vops.model.patterns import lazy_pattern
 from vops.model.resources import Event, Probe

@@ -20,7 +20,7 @@ import msgspec
 
 from vops.diagnosis import suspect_facts as facts
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.logs import Stage
+from vops.diagnosis.stages import Stage
 from vops.model.patterns import lazy_pattern
 
 

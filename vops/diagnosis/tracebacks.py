@@ -60,6 +60,11 @@ _WRAPPER_TYPES = (
     "ExceptionGroup",
     "TaskError",
 )
+_CLIENTS = lazy_pattern(
+    r"(?:openai|litellm(?:\.exceptions)?|anthropic|mistralai)\.(?!API(?:Connection|Timeout))\w{1,60}$", re.ASCII
+)
+"""What a client of the server raises at an answer: it is about one request, whoever logged it."""
+
 _TRIVIAL = ("KeyError", "AttributeError", "StopIteration", "ModuleNotFoundError", "ImportError", "Empty", "IndexError")
 _CONSEQUENCE = lazy_pattern(
     r"[Cc]onnection (?:closed by (?:remote )?peer|reset by peer|was likely closed|error code 2)"
@@ -377,7 +382,8 @@ class _Reader:
     def _close_chain(self) -> None:
         if self._errors and len(self._chains) < _MOST_CHAINS:
             errors, during = tuple(self._errors), tuple(self._during)
-            self._chains.append(Chain(errors, during, self._level, self._request, self._thread))
+            request = self._request or any(_CLIENTS.match(error.type) for error in errors)
+            self._chains.append(Chain(errors, during, self._level, request, self._thread))
         if self._errors:
             self._level, self._request, self._thread = "", False, False
         self._errors, self._during, self._linked, self._next_during = [], [], False, False

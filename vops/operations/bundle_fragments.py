@@ -143,7 +143,8 @@ def _pod(document: Document, spec: Document, status: Document) -> Document:
     named = {name: _containers(status, f"{name[:-1]}Statuses") for name in ("containers", "initContainers")}
     if not named["containers"] and "containers" not in spec:
         named["containers"] = [{"name": "vllm"}]
-    started = any(isinstance(item, dict) and item.get("state") for item in status.get("containerStatuses") or ())
+    statuses = [item for name in sorted(_OF_A_STATUS) for item in status.get(name) or ()]
+    started = any(isinstance(item, dict) and item.get("state") for item in statuses)
     return {
         **document,
         "kind": "Pod",

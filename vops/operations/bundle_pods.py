@@ -115,7 +115,8 @@ def stand_in(name: str, source: str, log: str | None, at: datetime, *, previous:
 def _ended(log: str, previous: bool) -> tuple[bool, bool, bool]:
     """Whether the process that wrote a log has ended, whether it served, and whether it was asked to stop serving."""
     reading = read_log(log)
-    last = log.rstrip().splitlines()[-_LAST_LINES:]
+    gone_on = reading.phases[-1].line if reading.phases else 0
+    last = log.rstrip().splitlines()[gone_on:][-_LAST_LINES:]
     worded = reading.component not in GOES_ON and any(word in line for line in last for word in _ERRORS)
     pasted = any(known(item.text) for item in reading.fragment)
     failed = reading.root is not None or reading.failing or worded or pasted

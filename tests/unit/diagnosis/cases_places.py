@@ -36,6 +36,8 @@ FIRES: dict[str, Case] = {
     "quantization-code-failed": failed_at(
         f"{LAYERS}/x.py", "load_weights", "KeyError: 'layers.0.mlp.experts.w13_bias'"
     ),
+    "adapter-refused": printed(STARTING + "ValueError: Default modality-specific LoRA(s) were provided for text.\n"),
+    "import-failed": failed_at("transformers/integrations/hub_kernels.py", "<module>", "ValueError: a revision is due"),
     "model-code-failed": failed_at("vllm/model_executor/models/olmo.py", "__init__", "AssertionError: odd layer count"),
     "compiler-failed": failed_at("triton/compiler/code_generator.py", "visit", "CompilationError: at 7:11: y = x"),
     "settings-refused": failed_at("vllm/v1/attention/backends/a.py", "build", "ValueError: head size 80 of no backend"),
@@ -56,6 +58,10 @@ FIRES: dict[str, Case] = {
 NEAR_MISSES: dict[str, Case] = {
     # a tensor that quantization has nothing to do with
     "quantization-code-failed": failed_at(f"{LAYERS}/x.py", "load_weights", "KeyError: 'lm_head.weight'"),
+    # a rank that the rule about adapters knows
+    "adapter-refused": printed("ValueError: LoRA rank 64 is greater than max_lora_rank 16."),
+    # the body of the program that vLLM is started by
+    "import-failed": failed_at("vllm/entrypoints/openai/api_server.py", "<module>", "RuntimeError: something"),
     # what failed while it served says nothing of the model
     "model-code-failed": failed_at("vllm/model_executor/models/olmo.py", "forward", "AssertionError: x", SERVED),
     # the rule about that cause knows these words

@@ -30,8 +30,8 @@ from vops.diagnosis.candidates import MOST, Failure, candidates, fits
 from vops.diagnosis.diagnose import diagnose, diagnose_all
 from vops.diagnosis.facts import Facts, Replica
 from vops.diagnosis.findings import Applicability, Confidence, Finding, Severity
-from vops.diagnosis.logs import Stage
 from vops.diagnosis.rule import discover
+from vops.diagnosis.stages import Stage
 from vops.diagnosis.suspect_tests import TESTS
 from vops.diagnosis.suspects import SUSPECTS, Suspect, Trouble
 from vops.model.resources import Container, Ref

@@ -10,7 +10,8 @@ import pytest
 from tests.unit.diagnosis.cluster_parts import log_text
 from vops.diagnosis.components import Component
 from vops.diagnosis.loglines import log_lines
-from vops.diagnosis.logs import LogReading, Stage, read_log
+from vops.diagnosis.logs import LogReading, read_log
+from vops.diagnosis.stages import Stage
 
 SERVED = log_text("size-l8-045.log")
 

@@ -63,6 +63,11 @@ _REFUSED = lazy_pattern(
     r"|model_executor/model_loader/(?:__init__|tensorizer|runai_streamer_loader))\.py:",
     re.DOTALL,
 )
+_NEEDED = lazy_pattern(
+    r"(?:requires?|must set|please (?:set|use|specify|add)|need(?:s|ed)?) (?:the )?[`'\"]?--([a-z][\w-]{1,80})", re.I
+)
+"""A flag that is missing beside another one."""
+
 _ARGUMENT = lazy_pattern(r"argument (?:-\w+/)?--([\w-]{1,80})")
 _COMMON = (
     "model",
@@ -150,6 +155,8 @@ def _flags(replica: Replica, match: re.Match[str] | None) -> dict[str, Any]:
 def _advice(replica: Replica, match: re.Match[str] | None, text: str) -> str:
     if match is None and "in forked subprocess" in text:
         return "Set env VLLM_WORKER_MULTIPROC_METHOD=spawn: something uses CUDA before vLLM starts its workers."
+    if match is None and (needed := _NEEDED.search(text)) is not None:
+        return f"Set --{needed[1]} too: what is set asks for it; or leave that out."
     if match is None:
         flag = named_flag(text)
         what = f"--{flag}" if flag else "the argument"

@@ -21,8 +21,8 @@ from vops.diagnosis.containers import Role, role
 from vops.diagnosis.creation import refusal
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence
-from vops.diagnosis.logs import Stage
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.stages import Stage
 from vops.diagnosis.startup import lifetime_s, probe_kill
 from vops.diagnosis.wordings import read, wording
 from vops.model.snapshot import Source

@@ -49,6 +49,19 @@ def quantization_code_failed(replica: Replica) -> Verdict | None:
     )
 
 
+@rule(cause="lora-problem", branch=Branch.DIED, needs={Source.LOGS}, order=93, last_resort=True)
+def adapter_refused(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        _found(replica, Place.ADAPTER),
+        "checking its LoRA adapters",
+        "Make adapter and server agree",
+        "See that the adapter was trained on this base model, and that the LoRA flags (--max-lora-rank, --max-loras) "
+        "allow it; start without --lora-modules to see that the rest works.",
+        _OTHER_IMAGE,
+    )
+
+
 @rule(cause="unsupported-architecture", branch=Branch.DIED, needs={Source.LOGS}, order=94, last_resort=True)
 def model_code_failed(replica: Replica) -> Verdict | None:
     found = _found(replica, Place.MODEL) or (
@@ -75,6 +88,19 @@ def compiler_failed(replica: Replica) -> Verdict | None:
         "--enforce-eager avoids compiling the model; another --attention-backend avoids most kernels."
         if found
         else "See that the tokenizer's files are there, and use an image with a newer transformers and tokenizers.",
+        _OTHER_IMAGE,
+    )
+
+
+@rule(cause="broken-install", branch=Branch.DIED, needs={Source.LOGS}, order=95, last_resort=True)
+def import_failed(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        _found(replica, Place.IMPORT),
+        "loading its libraries",
+        "Use an image whose packages go together",
+        "Remove what is installed over the image at start (pip install in the command, PYTHONPATH, a mounted "
+        "site-packages): a library calls another one that has changed.",
         _OTHER_IMAGE,
     )
 
@@ -187,7 +213,7 @@ def _verdict(replica: Replica, error: LoggedError | None, doing: str, title: str
         return None
     where = f" (raised in {error.frames[-1].partition(':')[0]})" if error.frames else ""
     return Verdict(
-        summary=f"{replica.name} failed while {doing}: {str(error)[:160]}{where}",
+        summary=f"{replica.name} failed while {doing}: {str(error)[:160].rstrip('.: ')}{where}",
         evidence=deaths.shown_of(replica, error),
         confidence=Confidence.POSSIBLE,
         fixes=(remedies.by_steps(replica, title, steps),),

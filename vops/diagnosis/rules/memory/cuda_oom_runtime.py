@@ -19,8 +19,8 @@ from vops.diagnosis import deaths, remedies
 from vops.diagnosis.cuda_memory import OUT_OF_MEMORY, device_memory, stage_of
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Fix
-from vops.diagnosis.logs import Stage
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.stages import Stage
 from vops.model.snapshot import Source
 
 _LEAST_UTILIZATION = 0.5

@@ -21,9 +21,9 @@ from vops.diagnosis.cuda_memory import OUT_OF_MEMORY, device_memory, stage_of
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Fix
 from vops.diagnosis.gpu_nodes import most_gpus
-from vops.diagnosis.logs import Stage
 from vops.diagnosis.model_size import enough_gpus
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.stages import Stage
 from vops.model.snapshot import Source
 
 

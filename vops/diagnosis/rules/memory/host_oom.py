@@ -23,8 +23,8 @@ from vops.diagnosis import evidence, host_memory
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Evidence
 from vops.diagnosis.host_memory import KilledBy, OutOfMemory
-from vops.diagnosis.logs import Stage
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.stages import Stage
 
 
 @rule(

@@ -25,9 +25,10 @@ from vops.diagnosis.caches import cache_mounts, cache_path
 from vops.diagnosis.containers import Role, role
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Severity
-from vops.diagnosis.logs import LogReading, Stage
+from vops.diagnosis.logs import LogReading
 from vops.diagnosis.probes import by_arguments, failures, misdirected, told
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.stages import Stage
 from vops.diagnosis.startup import (
     ENGINE_LIMIT,
     PERIOD_S,
