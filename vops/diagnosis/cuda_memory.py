@@ -13,15 +13,15 @@ from vops.model.patterns import lazy_pattern
 
 OUT_OF_MEMORY = lazy_pattern(
     r"(?:CUDA|HIP|XPU) out of memory|torch\.(?:cuda\.)?OutOfMemoryError|(?<!exceptions\.)OutOfMemoryError: "
-    r"|Failed to load model - not enough GPU memory|CUBLAS_STATUS_ALLOC_FAILED|CUDA error: out of memory"
+    r"|Failed to load model - not enough GPU memory|CUBLAS_STATUS_ALLOC_FAILED|CUDA [Ee]rror: out of memory"
     r"|cudaErrorMemoryAllocation|[Cc]uda failure (?:2 )?'out of memory'|CUDA_ERROR_OUT_OF_MEMORY"
     r"|CUDNN_STATUS_ALLOC_FAILED"
     r"|Cuda failure.{0,40}out of memory|NVML_SUCCESS == r INTERNAL ASSERT FAILED|CUDA driver error: out of memory"
     r"|hipErrorOutOfMemory|Triton Error \[\w{1,6}\]: out of memory"
-    # XLA's for TPUs, SYCL's and Level Zero's for Intel's GPUs, Synapse's for Gaudi
+    # XLA's for TPUs, SYCL's and Level Zero's for Intel's GPUs, Synapse's for Gaudi, the Neuron runtime's
     r"|RESOURCE_EXHAUSTED: (?:XLA|TPU|Error (?:loading|allocating)|Out of memory|Attempting|Failed to allocate|Allocat)"
     r"|Ran out of memory in memory space|(?:UR|ZE|PI)_(?:RESULT_)?ERROR_OUT_OF_(?:RESOURCES|\w{0,10}MEMORY)"
-    r"|PT_DEVMEM\b.{0,40}Allocation failed"
+    r"|PT_DEVMEM\b.{0,40}Allocation failed|nrt_\w{1,40} status=4\b|NRT_RESOURCE\b"
 )
 _LOADING = (
     "load_model",
@@ -72,6 +72,8 @@ class DeviceMemory(msgspec.Struct, frozen=True):
 def stage_of(error: LoggedError, log: LogReading) -> Stage:
     """Where memory ran out: by the calls in the traceback, else by what the log had reached."""
     if log.ready and error.line > (log.ready_line or 0):
+        return Stage.SERVING
+    if "cumem_allocator" in error.message:  # what wakes up again after its sleep
         return Stage.SERVING
     if "when warming up" in error.message:
         return Stage.CAPTURE

@@ -1,7 +1,8 @@
 """What two scrapes of a server say about its load: only what holds at both ends of a window is believed.
 
 One scrape is a moment: a queue of twenty that is gone a second later is how batching works. Every rule about load
-therefore asks for two scrapes of one process, and for a window long enough for what it concludes.
+therefore asks for two scrapes of one process, and for a window long enough for what it concludes. Where somebody kept
+one scrape only, what it has counted since the process started, and a queue longer than any moment's, still speak.
 """
 
 from __future__ import annotations
@@ -71,6 +72,14 @@ def window(replica: Replica, shortest_s: float = STEADY_S) -> Window | None:
     if samples.earlier is None or samples.latest is None or _another_process(samples.earlier, samples.latest, rates):
         return None
     return Window(samples.earlier, samples.latest, rates)
+
+
+def only(replica: Replica) -> EngineSample | None:
+    """The one scrape of a replica of which there is no other."""
+    samples = replica.samples
+    if samples is None or samples.stale or samples.error or samples.earlier is not None:
+        return None
+    return samples.latest
 
 
 def _another_process(earlier: EngineSample, latest: EngineSample, rates: EngineRates) -> bool:

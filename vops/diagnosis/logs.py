@@ -20,6 +20,7 @@ from vops.diagnosis.notices import Notices
 from vops.diagnosis.roots import Episode, Steps, failed_first, foretold, ranked
 from vops.diagnosis.shutdowns import Endings
 from vops.diagnosis.stages import MARKS, PhaseReading, Stage
+from vops.diagnosis.told_load import LoadReader, ToldLoad
 from vops.diagnosis.tracebacks import Chain, Collector, LoggedError
 from vops.model.patterns import lazy_pattern
 
@@ -44,7 +45,7 @@ class LogReading(msgspec.Struct, frozen=True, omit_defaults=True):
     `fragment` is what a few lines without any mark of a logger say, where nothing else tells what they are: they are
     the words of a failure if a rule knows them, and anybody's otherwise.
     `elapsed_s` is the time between the first and the last stamped line; `whole` tells that the log begins where the
-    process did, so that times count from its start. `running` is how many requests ran when it last told.
+    process did, so that times count from its start. `load` is what it told of its requests.
     """
 
     lines: int = 0
@@ -64,7 +65,7 @@ class LogReading(msgspec.Struct, frozen=True, omit_defaults=True):
     kv_available_gib: float | None = None
     kv_tokens: int | None = None
     refused: tuple[Refused, ...] = ()
-    running: int | None = None
+    load: ToldLoad = ToldLoad()
     stopped_line: int | None = None
     engine_died_line: int | None = None
     child_exit_code: int | None = None
@@ -151,7 +152,6 @@ _AVAILABLE = lazy_pattern(r"Available KV cache memory: (-?[\d.]{1,20}) ?GiB", re
 _KV_TOKENS = lazy_pattern(r"[GCX]PU KV cache size: ([\d,]{1,20}) tokens", re.ASCII)
 _KV_BLOCKS = lazy_pattern(r"# \w+ blocks: (\d{1,12}), # CPU blocks", re.ASCII)
 _ACCESS = lazy_pattern(r'INFO: +\S{1,80} - "GET (\S{1,200}) HTTP/[\d.]{1,4}" ([45]\d\d)', re.ASCII)
-_RUNNING = lazy_pattern(r".{0,40}Avg prompt throughput: .{0,160}Running: (\d{1,9}) reqs", re.ASCII)
 _SAYS_NOTHING = lazy_pattern(
     r"(?:.{0,120}: )?(?:line \d+: +\d+ )?Aborted\b.{0,40}$|\d{1,3} validation errors? for \w{1,60}$", re.ASCII
 )
@@ -197,6 +197,7 @@ class _Reader:
         self._values: dict[str, Any] = {}
         self._endings = Endings()
         self._steps = Steps()
+        self._load = LoadReader()
 
     def read(self, line: Line) -> None:
         if line.at is not None:
@@ -211,6 +212,7 @@ class _Reader:
             self._phases.append(PhaseReading(Stage.BOOT, line.number))
         self._numbers(line)
         self._endings.read(line)
+        self._load.read(line)
 
     @property
     def started(self) -> bool:
@@ -253,6 +255,7 @@ class _Reader:
             stopped_line=ended.stopped_line,
             engine_died_line=ended.engine_died_line,
             child_exit_code=ended.child_exit_code,
+            load=self._load.load,
             **self._values,
         )
 
@@ -321,8 +324,6 @@ class _Reader:
             self._arguments(text)
         elif text.startswith(("Starting vLLM", "INFO:     Uvicorn running on")) and (match := _LISTENING.match(text)):
             self._values.update(listening_host=match[1], listening_port=int(match[2]))
-        elif "Running: " in text and (match := _RUNNING.match(text)):
-            self._values["running"] = int(match[1])
         elif match := _WEIGHTS.match(text):
             self._values.setdefault("weights_gib", _number(match[1]))
         elif match := _AVAILABLE.match(text):

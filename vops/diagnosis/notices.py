@@ -22,7 +22,8 @@ _FATAL = lazy_pattern(
     r"|.{0,80}(?:free\(\): |malloc\(\): |double free or corruption|corrupted (?:size|double-linked|unsorted)"
     r"|munmap_chunk\(\))"
     r"|Fatal Python error: .{1,200}"
-    r"|Failed: (?i:cuda|hip|nccl) error .{1,300}|CUDA error \([^)\s]{1,300}:\d{1,6}\): .{1,200}"
+    r"|Failed: (?i:cuda|hip|nccl) error .{1,300}|CUDA Error: .{1,200} at .{1,300}:\d{1,6}$"
+    r"|CUDA error \([^)\s]{1,300}:\d{1,6}\): .{1,200}"
     r"|.{0,300}: block: \[[\d,]{5,40}\], thread: \[[\d,]{5,40}\] Assertion .{1,200}"
     r"|Got (?:bad )?cuda (?:status|error): .{1,200}|Got cutlass error: .{1,200}"
     r"|.{0,80}(?:Memory access fault|HW Exception) by GPU node-\d.{0,300}|.{0,300}HSA_STATUS_ERROR_\w{1,60}.{0,300})"
@@ -76,6 +77,7 @@ _WHAT = lazy_pattern(r"\s+what\(\): +(.{1,1000})", re.ASCII)
 _SAID = lazy_pattern(
     r"NCCL WARN .{1,600}|NVRM: Xid .{1,300}|Xid \(PCI:.{1,300}|XidCriticalError.{0,300}"
     r"|NIXL .{0,40}(?:failure|failed|mismatch).{0,400}|nixl\w{1,40}Error: .{1,200}"
+    r"|Mooncake transfer failed.{0,200}|Failed to transfer KV cache.{0,200}"
     r"|.{0,80}[Ff]ailed to extend /dev/shm.{0,200}|.{0,120}/dev/shm.{0,200}[Nn]o space.{0,100}"
     r"|No platform detected.{0,200}|Can't initialize NVML.{0,200}|Failed to initialize NVML.{0,200}"
     r"|.{0,80}CUDA initialization: .{1,500}|The following placement group .{0,200}"
@@ -86,8 +88,8 @@ _SAID = lazy_pattern(
     re.ASCII,
 )
 _SAID_WORDS = """
-NCCL_WARN Xid NIXL nixl /dev/shm platform_det NVML CUDA_init lacement_group No_available_sh Releasing_exp chat_template
-disk_space
+NCCL_WARN Xid NIXL nixl /dev/shm platform_det NVML CUDA_init lacement_group No_available_sh Releasing_exp
+Mooncake_tr KV_cache chat_template disk_space
 """
 _SAID_QUICK = tuple(word.replace("_", " ") for word in _SAID_WORDS.split())
 _LOOSE = lazy_pattern(

@@ -65,7 +65,8 @@ MARKS = lazy_pattern(
     r"|(?P<SERVER>init engine \(profile, create kv cache, warmup model\) took |Starting vLLM (?:API )?server "
     r"|Available routes are:)"
     r"|(?P<SERVING>INFO: +Application startup complete|Application startup complete"
-    r"|(?:Engine \d{1,4}: )?Avg prompt throughput: |INFO: +\S{1,80} - \"[A-Z]{3,7} /\S{0,400} HTTP/[\d.]{1,4}\" 200)",
+    r"|(?:Engine \d{1,4}: )?Avg prompt throughput: |\s{0,4}Sequence group \S{1,200} is preempted by "
+    r"|INFO: +\S{1,80} - \"[A-Z]{3,7} /\S{0,400} HTTP/[\d.]{1,4}\" 200)",
     re.ASCII,
 )
 """The group that matches is the stage's name."""

@@ -208,7 +208,7 @@ _OF_A_LOG = lazy_pattern(
 _CLOUD = lazy_pattern(
     r"[Cc]ould not launch (?:On-Demand|Spot) Instances|InsufficientInstanceCapacity|VcpuLimitExceeded"
     r"|MaxSpotInstanceCountExceeded|do not have sufficient (?:\S{1,60} )?capacity|requested more vCPU capacity"
-    r"|Allocation ?[Ff]ail(?:ed|ure)|Overconstrained(?:Zonal)?AllocationRequest|SkuNotAvailable"
+    r"|(?<!message=\")Allocation ?[Ff]ail(?:ed|ure)|Overconstrained(?:Zonal)?AllocationRequest|SkuNotAvailable"
     r"|exceeding (?:approved|quota limit)|ZONE_RESOURCE_POOL_EXHAUSTED|GCE_STOCKOUT|Quota '[A-Z_0-9]{3,80}' exceeded"
     r"|does not have enough resources available to fulfill|is currently not available in location"
     r"|resource is not available in the location"

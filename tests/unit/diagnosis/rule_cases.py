@@ -14,6 +14,7 @@ from tests.unit.diagnosis import (
     cases_scheduling,
     cases_serving,
     cases_start,
+    cases_told_load,
 )
 from tests.unit.diagnosis.cluster_parts import (
     HEALTH,
@@ -291,6 +292,6 @@ NEAR_MISSES |= (
 )
 TOGETHER |= cases_capacity.TOGETHER | cases_scheduling.TOGETHER | cases_start.TOGETHER
 
-FIRES |= cases_serving.FIRES | cases_places.FIRES
-NEAR_MISSES |= cases_serving.NEAR_MISSES | cases_places.NEAR_MISSES
+FIRES |= cases_serving.FIRES | cases_places.FIRES | cases_told_load.FIRES
+NEAR_MISSES |= cases_serving.NEAR_MISSES | cases_places.NEAR_MISSES | cases_told_load.NEAR_MISSES
 TOGETHER |= cases_serving.TOGETHER

@@ -39,6 +39,7 @@ NO_GPU = lazy_pattern(
     r"|No supported device detected|CUDA unknown error - this may be due to an incorrectly set up environment"
     r"|Can't initialize NVML|UnspecifiedPlatform|0 active drivers \(\[\]\)|The NVIDIA Driver was not detected"
     r"|invalid literal for int\(\) with base 10: '(?:MIG|GPU)-"
+    r"|Unable to determine Neuron Driver version|[Nn]o [Nn]euron device|TPU initialization failed: (?!.{0,200}busy)"
     r"|synStatus=(?!20\b)\d+ \[[^\]]{1,60}\] Device acquire failed"
     r"|Failed to start model server: integer division or modulo by zero"
 )

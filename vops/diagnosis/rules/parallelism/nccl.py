@@ -5,7 +5,7 @@ from __future__ import annotations
 from vops.model.patterns import lazy_pattern
 
 FAILED = lazy_pattern(
-    r"NCCL|[Nn]ccl|seconds waiting for clients"
+    r"NCCL|[Nn]ccl|[Hh][Cc][Cc][Ll]|oneCCL|seconds waiting for clients"
     r"|DistBackendError|DistNetworkError|DistStoreError|[Gg]loo|TCPStore|Watchdog caught|^Watchdog: "
     r"|RPC call to \w{1,40} timed out|ProcessGroup|connectFullMesh|Connection closed by (?:remote )?peer"
     r"|Broken pipe \(errno|init_process_group|client socket has (?:failed|timed out)|recvValue failed"

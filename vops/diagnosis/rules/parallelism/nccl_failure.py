@@ -32,6 +32,7 @@ _INTERFACE = lazy_pattern(
 _INFINIBAND = lazy_pattern(
     r"NET/IB|ibv_|ncclIbv|Infini[Bb]and|RoCE|memlock|ncclRemoteError|Got completion from peer", re.I
 )
+_FABRIC = lazy_pattern(r"NET/OFI|\bEFA\b|[Ll]ibfabric|\bfi_[a-z]")
 _PEER = lazy_pattern(r"peer access|P2P|nvlink|NVLS|cuMem|IMEX|custom[_ ]all_?reduce", re.I)
 _STORE = lazy_pattern(r"TCPStore|client socket|DistNetworkError|DistStoreError|rendezvous", re.I)
 _HUNG = lazy_pattern(r"Watchdog|RPC call to|timed? ?out", re.I)
@@ -52,6 +53,11 @@ _ADVICE = (
         _INTERFACE,
         "Set NCCL_SOCKET_IFNAME and GLOO_SOCKET_IFNAME to the pod's interface (eth0), and VLLM_HOST_IP to "
         "status.podIP.",
+    ),
+    (
+        _FABRIC,
+        "Check EFA between the nodes: vpc.amazonaws.com/efa in limits, hugepages, a security group that lets all "
+        "traffic of its own through, and an image with aws-ofi-nccl; NCCL_NET=Socket shows whether it works without.",
     ),
     (
         _INFINIBAND,
@@ -85,7 +91,7 @@ def nccl_failure(replica: Replica) -> Verdict | None:
     warned = deaths.notice(replica, _WARNED)
     text = hit[0].text + (warned[0].message if warned is not None else "")
     advice = next((step for pattern, step in _ADVICE if pattern.search(text)), "")
-    more = () if warned is not None else ("Set env NCCL_DEBUG=INFO: its warning names what failed.",)
+    more = () if warned is not None and advice else ("Set env NCCL_DEBUG=INFO: its warning names what failed.",)
     said = warned[1][1] if warned is not None else deaths.quoted(hit, 120)
     return deaths.verdict(
         replica,

@@ -30,12 +30,16 @@ _NIXL = lazy_pattern(
     r"\bNIXL|[Nn]ixl[A-Z_]\w{0,40}|nixl_?(?:agent|connector)|KV cache sizes must match between P and D"
     r"|Heterogeneous TP expects same kv_cache_layout|kv_connector/v1/nixl"
     r"|Number of KV layers must match between prefill"
+    r"|[Mm]ooncake.{0,80}(?:[Ff]ail|[Ee]rror|not )|mooncake\w{0,20}/|[Ff]ailed to (?:mount|open) segment"
+    r"|Failed to transfer KV cache|Failed to retrieve segment descriptor|Failed to connect to segment"
 )
+_MOONCAKE = lazy_pattern(r"[Mm]ooncake|segment")
 _VARIABLE = "VLLM_NIXL_SIDE_CHANNEL_HOST"
 _OWN = ("localhost", "127.0.0.1")
 _DIFFER = lazy_pattern(r"hash mismatch|decode NixlHandshake|expects same|must match|not divisible|incompatib")
 _FAILING = lazy_pattern(
     r"NIXL transfer fail(?:ure|ed)|NIXL compatibility hash mismatch|Releasing expired KV blocks|NIXL_ERR_\w{1,40}"
+    r"|Mooncake transfer failed|Failed to transfer KV cache"
 )
 _EXPIRED = lazy_pattern(r"Releasing expired KV blocks")
 _ABSENT = lazy_pattern(r"NIXL is not available|No module named '?nixl")
@@ -64,6 +68,13 @@ def _advice(text: str, has_host: bool) -> tuple[str, ...]:
         return (
             "Run the same image digest, model, dtype, --block-size and KV cache layout on prefill and decode;",
             "tensor parallel sizes must divide each other.",
+        )
+    if _MOONCAKE.search(text):
+        return (
+            "Start Mooncake's master and metadata server before the engines, and let both sides reach them: addresses "
+            "and protocol (rdma needs its devices in limits, tcp does not) are in mooncake.json or "
+            "--kv-transfer-config.",
+            "Open the ports of its transfer engine between the pods, and run the same image on both sides.",
         )
     own = () if has_host else (f"Set env {_VARIABLE} from fieldRef status.podIP: its default is localhost.",)
     return (*own, "Open port 5600 (plus the rank) between the pods, and point no probe or scrape at it.")

@@ -4,7 +4,7 @@ What it finds
     Requests run at both of two scrapes of one process, and between them the engine made no step and no token. From 15
     seconds on it is a suspicion: a first request may compile kernels for so long. From a minute on it is an error; vLLM
     itself warns of its workers after 60 seconds. An idle server makes no steps either, and is left alone. Or a log in
-    which the server of an older vLLM gave up a step after 60 seconds.
+    which the server of an older vLLM gave up a step after 60 seconds, or whose statistics stand still.
 
 Why it matters
     The pod stays Ready and in its Service, and every request that reaches it hangs until the client gives up. Probes on
@@ -34,6 +34,8 @@ _TIMED_OUT = lazy_pattern(r"^Hang: |TimeoutError.{0,40} @ .{0,120}async_llm_engi
 _WAITS = lazy_pattern(r"No available (?:shared memory broadcast )?block found in \d{2,3} second")
 _DEAF = lazy_pattern(r"^Thread: ")
 _MINUTES = 3
+_STILL = 4
+"""Lines of statistics, which are 5 or 10 seconds apart."""
 _STUCK = lazy_pattern(r"No available shared memory broadcast block|Watchdog caught collective operation timeout")
 
 
@@ -65,12 +67,29 @@ def engine_wedged_by_log(replica: Replica) -> Verdict | None:
     """Requests run, and a process has waited for another one for minutes. One that is idle waits as long, rightly."""
     log = replica.log
     waits = [item for item in log.notices if _WAITS.search(item.message)] if log is not None and log.ready else []
-    if log is None or not log.running or len(waits) < _MINUTES:
+    last = log.load.last(1) if log is not None else ()
+    if log is None or not last or not last[0].running or len(waits) < _MINUTES:
         return None
     return Verdict(
-        summary=f"{replica.name} had {log.running} requests running and one of its processes waits for another since "
-        f"{len(waits)} minutes or more",
+        summary=f"{replica.name} had {last[0].running} requests running and one of its processes waits for another "
+        f"since {len(waits)} minutes or more",
         evidence=(evidence.log_line(waits[-1].line, f"{waits[-1].message[:120]} ({len(waits)} such lines)"),),
+        confidence=Confidence.PROBABLE,
+        severity=Severity.WARNING,
+        fixes=(_fix(replica),),
+    )
+
+
+@rule(cause="engine-wedged", branch=Branch.TRAFFIC, needs={Source.LOGS}, explains={"queue-saturated"}, order=32)
+def engine_stands_still(replica: Replica) -> Verdict | None:
+    """Its newest statistics tell of requests and of no token, for longer than a first request compiles."""
+    log = replica.log
+    still = log.load.last(_STILL) if log is not None and log.ready else ()
+    if not still or not all(item.stands_still for item in still):
+        return None
+    return Verdict(
+        summary=f"{replica.name} has requests and makes no token: {still[-1].words}",
+        evidence=tuple(evidence.log_line(item.line, item.words) for item in (still[0], still[-1])),
         confidence=Confidence.PROBABLE,
         severity=Severity.WARNING,
         fixes=(_fix(replica),),

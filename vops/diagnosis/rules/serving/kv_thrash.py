@@ -3,6 +3,7 @@
 What it finds
     Preemptions at a steady rate (at least 3 between two scrapes, and one in ten seconds) while the cache is 90 % full
     or more. A single preemption happens to every busy server, and a full cache without any is what a cache is for.
+    Or a log that counts them: vLLM 0.4 to 0.9 warns of the first and of every fiftieth, newer ones in their statistics.
 
 Why it matters
     A preempted request starts again from its prompt: throughput falls just when it is needed, and latency jumps.
@@ -17,15 +18,18 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import load, remedies
+from vops.diagnosis import evidence, load, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Applicability, Confidence, Fix, Severity
+from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Severity
 from vops.diagnosis.load import Window
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 
 _FEWEST = 3
 _PER_S = 0.1
+_OF_ALL = 0.1
+_COUNTED = 50
+"""Preemptions of which a log tells: more than the first, of which every log does."""
 
 
 @rule(cause="kv-thrash", branch=Branch.TRAFFIC, needs={Source.METRICS}, explains={"queue-saturated"}, order=40)
@@ -49,6 +53,45 @@ def kv_thrash(replica: Replica) -> Verdict | None:
     )
 
 
+@rule(cause="kv-thrash", branch=Branch.TRAFFIC, needs={Source.LOGS}, explains={"queue-saturated"}, order=41)
+def kv_thrash_by_log(replica: Replica) -> Verdict | None:
+    log = replica.log
+    if log is None or not log.ready or log.load.preempted < _COUNTED:
+        return None
+    number, now = log.load.preempted, log.load.last(1)
+    return Verdict(
+        summary=f"{replica.name} has thrown requests out of its batch {number} times: its KV cache is too small"
+        + (f" ({now[0].words})" if now else ""),
+        evidence=(evidence.log_line(log.load.preempted_line, f"{number} preemptions"),),
+        confidence=Confidence.PROBABLE,
+        severity=Severity.WARNING,
+        fixes=(remedies.by_steps(replica, "Run no more requests at once than the cache holds", _steps(replica, None)),),
+    )
+
+
+@rule(cause="kv-thrash", branch=Branch.TRAFFIC, needs={Source.METRICS}, explains={"queue-saturated"}, order=42)
+def kv_thrash_by_count(replica: Replica) -> Verdict | None:
+    """One scrape, and in the life of the process a preemption for every ten requests that it finished."""
+    found = load.only(replica)
+    if found is None or (found.kv_usage or 0.0) < load.FULL or not found.waiting:
+        return None
+    thrown, done = found.preemptions or 0.0, sum(found.finished.values())
+    if thrown < _COUNTED or thrown < _OF_ALL * done:
+        return None
+    return Verdict(
+        summary=f"{replica.name} has thrown requests out of its batch {thrown:.0f} times, and its KV cache is "
+        f"{found.kv_usage or 0:.0%} full: it is too small for them",
+        evidence=(
+            Evidence("metrics", "vllm:num_preemptions_total", f"{thrown:g}"),
+            Evidence("metrics", "vllm:request_success_total", f"{done:g}"),
+            Evidence("metrics", "vllm:num_requests_waiting", f"{found.waiting:g}"),
+        ),
+        confidence=Confidence.PROBABLE,
+        severity=Severity.WARNING,
+        fixes=(remedies.by_steps(replica, "Run no more requests at once than the cache holds", _steps(replica, None)),),
+    )
+
+
 def thrashes(found: Window) -> bool:
     """Whether requests are thrown out of a full cache at a steady rate."""
     full = found.kv_usage is not None and found.kv_usage >= load.FULL
@@ -58,13 +101,7 @@ def thrashes(found: Window) -> bool:
 def batch_fix(replica: Replica, found: Window) -> Fix:
     """As many requests at once as the cache has held."""
     held = max(1, int(found.running * load.FULL))
-    given = replica.args.gpu_memory_utilization
-    more = f" (it is {given:g} now)" if given is not None else ""
-    steps = (
-        f"Set --max-num-seqs {held}: that is what fits at the length that requests have now.",
-        f"For more cache on the same GPU: raise --gpu-memory-utilization by 0.03{more}, or --kv-cache-dtype fp8.",
-        "For more load: another replica, or a larger tensor-parallel size.",
-    )
+    steps = _steps(replica, held)
     return remedies.runbook(
         replica,
         "fix-batch-size",
@@ -73,4 +110,15 @@ def batch_fix(replica: Replica, found: Window) -> Fix:
         {"container": replica.container.name, "max_num_seqs": held},
         by_hand=steps,
         notes=steps,
+    )
+
+
+def _steps(replica: Replica, held: int | None) -> tuple[str, ...]:
+    given = replica.args.gpu_memory_utilization
+    more = f" (it is {given:g} now)" if given is not None else ""
+    fewer = f"Set --max-num-seqs {held}" if held else "Set --max-num-seqs to less than what runs at once"
+    return (
+        f"{fewer}: that is what fits at the length that requests have now.",
+        f"For more cache on the same GPU: raise --gpu-memory-utilization by 0.03{more}, or --kv-cache-dtype fp8.",
+        "For more load: another replica, or a larger tensor-parallel size.",
     )

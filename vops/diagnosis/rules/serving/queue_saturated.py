@@ -3,6 +3,8 @@
 What it finds
     At least 5 requests that wait at both of two scrapes while others run. It says what the limit is: the KV cache is
     full, or as many requests run as --max-num-seqs allows. Fewer, or a queue at one scrape only, is how batching works.
+    Or such a queue in each of the newest statistics of a log, which does not get shorter, or fifty that wait at the
+    only scrape that there is.
 
 Why it matters
     Every second in the queue is added to the time to the first token, and a queue that does not empty grows.
@@ -18,7 +20,7 @@ Fix
 from __future__ import annotations
 
 from vops.diagnosis import load, remedies, scaling
-from vops.diagnosis.evidence import container_field
+from vops.diagnosis.evidence import container_field, log_line
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Severity
 from vops.diagnosis.load import Window
@@ -27,6 +29,10 @@ from vops.model.snapshot import Source
 
 QUEUE = 5
 """The queue from which on autoscalers of vLLM add a replica (the guides say 3 to 5)."""
+
+_CROWD = 50
+_LINES = 4
+"""Lines of statistics, which are 5 or 10 seconds apart."""
 
 _AT_LIMIT = 0.95
 _ROOM = 0.7
@@ -52,6 +58,41 @@ def queue_saturated(replica: Replica) -> Verdict | None:
         confidence=Confidence.STRONG if limit else Confidence.PROBABLE,
         severity=Severity.WARNING,
         fixes=(queue_fix(replica, found),),
+    )
+
+
+@rule(cause="queue-saturated", branch=Branch.TRAFFIC, needs={Source.LOGS}, order=46)
+def queue_saturated_by_log(replica: Replica) -> Verdict | None:
+    log = replica.log
+    told = log.load.last(_LINES) if log is not None and log.ready else ()
+    waits = [item.waiting for item in told]
+    if not told or min(waits) < QUEUE or waits[-1] < waits[0] or not all(item.running for item in told):
+        return None
+    return Verdict(
+        summary=f"{waits[-1]} requests wait at {replica.name}, and were {waits[0]} before: {told[-1].words}",
+        evidence=tuple(log_line(item.line, item.words) for item in (told[0], told[-1])),
+        confidence=Confidence.PROBABLE,
+        severity=Severity.WARNING,
+        fixes=(_one_more(replica),),
+    )
+
+
+@rule(cause="queue-saturated", branch=Branch.TRAFFIC, needs={Source.METRICS}, order=47)
+def queue_saturated_at_once(replica: Replica) -> Verdict | None:
+    """One scrape, with more requests that wait than run: no step empties such a queue."""
+    found = load.only(replica)
+    waiting, running = (found.waiting or 0.0, found.running or 0.0) if found is not None else (0.0, 0.0)
+    if waiting < _CROWD or not 0 < running <= waiting:
+        return None
+    return Verdict(
+        summary=f"{waiting:.0f} requests wait at {replica.name} while {running:.0f} run",
+        evidence=(
+            Evidence("metrics", "vllm:num_requests_waiting", f"{waiting:g}", f"below {QUEUE}"),
+            Evidence("metrics", "vllm:num_requests_running", f"{running:g}"),
+        ),
+        confidence=Confidence.PROBABLE,
+        severity=Severity.WARNING,
+        fixes=(_one_more(replica),),
     )
 
 
