@@ -8,7 +8,7 @@ from tests.contract.objects import CONFIG_MAPS, SECRETS, config_map, deployment,
 from vops.adapters.kube import KubeCluster
 from vops.errors import Conflict, NotFound, Refused, Rejected
 from vops.model.resources import DEPLOYMENTS, PODS
-from vops.planning.handback import handed_back
+from vops.planning.handback import handed_back, release_change
 from vops.ports import WriteRecord
 
 
@@ -61,6 +61,26 @@ async def test_a_field_that_was_taken_back_can_be_given_up(cluster: KubeCluster,
     edits = handed_back(document, ["/spec/minReadySeconds"])
     await cluster.patch(DEPLOYMENTS, "d", namespace, edits)
     assert (await cluster.apply(DEPLOYMENTS, wanted, manager="helm"))["spec"]["minReadySeconds"] == 5
+
+
+async def test_all_that_vops_owns_can_be_given_up(cluster: KubeCluster, namespace: str) -> None:
+    """The entries of its patches and of what it has applied; no value changes, and nobody else's entry."""
+    await cluster.apply(CONFIG_MAPS, config_map(namespace, "c"), manager="helm")
+    wanted = config_map(namespace, "c")
+    wanted["data"] = {"mine": "1"}
+    await cluster.apply(CONFIG_MAPS, wanted, manager="vops/one")
+    await cluster.patch(CONFIG_MAPS, "c", namespace, [{"op": "add", "path": "/data/patched", "value": "1"}])
+    found = {"apiVersion": "v1", "kind": "ConfigMap"} | await cluster.get(CONFIG_MAPS, "c", namespace)
+    change = release_change(found, "Hand back")
+    assert change is not None
+    await cluster.patch(CONFIG_MAPS, "c", namespace, change.operations)
+    after = await cluster.get(CONFIG_MAPS, "c", namespace)
+    assert (after["data"], [item["manager"] for item in after["metadata"]["managedFields"]]) == (
+        found["data"],
+        ["helm"],
+    )
+    wanted["data"] = {"mine": "2", "patched": "2"}
+    assert (await cluster.apply(CONFIG_MAPS, wanted, manager="flux"))["data"] == {"a": "b", **wanted["data"]}
 
 
 async def test_a_field_that_does_not_exist_is_refused_and_not_dropped(cluster: KubeCluster, namespace: str) -> None:

@@ -29,7 +29,7 @@ from vops.tui.running import Run
 from vops.tui.screens.confirm import ConfirmScreen
 from vops.tui.screens.fleet import FleetScreen
 from vops.tui.screens.params import AnswerScreen, ParamsScreen
-from vops.tui.screens.past_run import PastRunScreen, UndoScreen
+from vops.tui.screens.past_run import HandbackScreen, PastRunScreen, UndoScreen
 from vops.tui.screens.run import RunScreen
 from vops.tui.screens.runbook import RunbookScreen
 from vops.tui.screens.runbooks import RunbooksScreen
@@ -186,6 +186,27 @@ async def test_a_run_is_told_from_its_journal_and_taken_back_from_there(tmp_path
         await until(pilot, lambda: isinstance(app.screen, UndoScreen) and app.screen.plan is not None)
         await pilot.press("escape", "escape", "r", "u")
         await until(pilot, lambda: undoing == [RUN, RUN])
+
+
+async def test_b_in_a_story_plans_to_hand_back_what_the_repository_carries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    async def plan_handback(_: Any, run: PastRun) -> Plan:
+        asked.append(run.id)
+        return builders.toleration_plan()
+
+    monkeypatch.setattr("vops.tui.screens.past_run.plan_handback", plan_handback)
+    journalled(tmp_path, Ending.FIXED)
+    app = app_with(tmp_path)
+    async with app.run_test(size=(120, 34)) as pilot:
+        await at_runs(app, pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, PastRunScreen) and "patched" in screen_text(app))
+        await pilot.press("b")
+        await until(pilot, lambda: isinstance(app.screen, HandbackScreen) and app.screen.plan is not None)
+    assert asked == [RUN]
 
 
 async def test_an_interrupted_run_goes_on_once_that_is_confirmed(

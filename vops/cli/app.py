@@ -17,6 +17,7 @@ from vops.cli import (
     explain,
     fix,
     fleet,
+    handback,
     lab,
     lint,
     load,
@@ -44,7 +45,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 _COMMANDS = (
-    *(fleet, diagnose, fix, runbooks, runs, snapshot),
+    *(fleet, diagnose, fix, runbooks, runs, handback, snapshot),
     *(record, logs, load, locks, explain, doctor, size, render, lint, lab),
 )
 for module in _COMMANDS:

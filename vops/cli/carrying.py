@@ -188,6 +188,7 @@ def _conclude(plan: Plan, result: RunResult, terms: Terms) -> None:
     from vops.cli.ci_log import tell_later_jobs
     from vops.cli.output import emit
     from vops.cli.reporting import write_reports
+    from vops.render.plan import handing_back
     from vops.render.runs import RunStory
 
     verdict = result.verification.summary if result.verification else ""
@@ -201,6 +202,8 @@ def _conclude(plan: Plan, result: RunResult, terms: Terms) -> None:
     if result.run_id and result.error is not None:
         narrate(f"go on: vops resume {result.run_id}; take back: vops undo {result.run_id}")
     result.raise_for_outcome()
+    if left := handing_back(plan, result.run_id):
+        narrate(left)
 
 
 def pending(plan: Plan, *, detailed: bool) -> None:

@@ -11,7 +11,6 @@ import io
 from collections.abc import Iterable
 
 import msgspec
-from ruamel.yaml import YAML
 
 from vops.errors import Forbidden, NotFound, Refused, Rejected
 from vops.operations.session import Session
@@ -56,6 +55,8 @@ def lacking(name: str, missing: list[Permission]) -> Refused:
 
 def _way(name: str, missing: list[Permission]) -> str:
     """What to have applied, beside what is granted already: a Role where one namespace is enough."""
+    from ruamel.yaml import YAML
+
     places = {item.namespace for item in missing}
     namespace = next(iter(places)) if len(places) == 1 else ""
     found = role(f"missing-{name.replace(' ', '-')}", missing, namespace=namespace)

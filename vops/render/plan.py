@@ -17,6 +17,7 @@ from vops.model.quantities import format_duration
 from vops.model.resources import Ref
 from vops.planning.changes import Change, Verb, is_mark
 from vops.planning.diff import Sign, diff_lines, repository_patch
+from vops.planning.ownership import OwnerKind
 from vops.planning.plan import Decision, Gate, OnFail, Plan, PlannedStep
 from vops.render.diffs import folded, told
 from vops.render.impact import impact_lines
@@ -38,6 +39,7 @@ _GATE = {Gate.CONFIRM: "asks first", Gate.TYPE_NAME: "its name has to be typed",
 _ON_FAIL = {OnFail.CONTINUE: "→", OnFail.UNDO: "↶", OnFail.ASK: "asks what to do if it fails"}
 _LEGEND = {OnFail.UNDO: "↶ if it fails, all is taken back", OnFail.CONTINUE: "→ if it fails, it goes on"}
 _SECTION = {"rescue": "only after a failure", "always": "whatever happens"}
+_REPOSITORIES = frozenset({OwnerKind.ARGO_CD, OwnerKind.FLUX, OwnerKind.HELM})
 _NAMES = frozenset({"Prometheus", "Services"})
 _MEASURED = re.compile(r"steps\.(\w+)\.(\w+)(?: == true)?")
 
@@ -212,12 +214,20 @@ def change_lines(change: Change) -> list[Line]:
     return [head, *body]
 
 
+def handing_back(plan: Plan, run_id: str) -> str:
+    """What is left to do after a run beside a repository; empty where no repository would meet what vops owns."""
+    carried = {owner.name for owner in plan.owners if owner.kind in _REPOSITORIES}
+    if not carried or not run_id or all(change.hands_back for change in plan.changes):
+        return ""
+    return f"once the repository of {', '.join(sorted(carried))} carries it: vops handback {run_id}"
+
+
 def _footer(plan: Plan) -> str:
     if plan.nothing_to_do:
         return "nothing to do"
     doing = [step for step in plan.steps if step.decision is Decision.DO]
     waits = [step.timeout_s for step in doing if step.timeout_s]
-    noted = any(is_mark(item) for change in plan.changes for item in change.operations)
+    noted = any(is_mark(item) and item["op"] == "add" for change in plan.changes for item in change.operations)
     parts = [_counted(len(plan.changes), "change") + (" (noted as change-cause)" if noted else "")]
     parts.append(_counted(len(waits), "wait") + (f" of {format_duration(sum(waits))} at most" if waits else ""))
     asked = [step for step in doing if step.gate in (Gate.CONFIRM, Gate.TYPE_NAME)]

@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from vops.errors import VopsError
+from vops.operations.handback import plan_handback
 from vops.operations.runs import PastRun
 from vops.operations.session import Session
 from vops.operations.stories import story_of
@@ -32,6 +33,7 @@ class PastRunScreen(OpsScreen):
     CSS_PATH = "plan.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("u", "undo", "Undo…", id="past_run.undo", tooltip="Plan to take back what it has changed"),
+        Binding("b", "hand_back", "Hand back…", id="past_run.hand_back", show=False, tooltip="Once Git carries it"),
         Binding("o", "resume", "Go on…", id="past_run.resume", tooltip="Go on where it was interrupted"),
         BACK,
     ]
@@ -55,6 +57,9 @@ class PastRunScreen(OpsScreen):
 
     def action_undo(self) -> None:
         self.app.push_screen(UndoScreen(self._run))
+
+    def action_hand_back(self) -> None:
+        self.app.push_screen(HandbackScreen(self._run))
 
     def action_resume(self) -> None:
         try:
@@ -86,4 +91,21 @@ class UndoScreen(PlanScreen):
 
     async def make_plan(self, session: Session) -> Planned:
         plan = await plan_undo(session, self._run)
+        return Planned(plan_lines(plan, hint=COPIES, width=UNFOLDED), plan)
+
+
+class HandbackScreen(PlanScreen):
+    """The plan that gives up what vops owns of what a run has changed, once the repository carries it."""
+
+    crumb = "hand back"
+
+    def __init__(self, run: PastRun) -> None:
+        super().__init__()
+        self._run = run
+
+    def heading(self) -> Line:
+        return (Span("hand back "), Span(self._run.id, Tone.STRONG))
+
+    async def make_plan(self, session: Session) -> Planned:
+        plan = await plan_handback(session, self._run)
         return Planned(plan_lines(plan, hint=COPIES, width=UNFOLDED), plan)

@@ -113,9 +113,13 @@ class RunScreen(OpsScreen):
 
 
 def _ending(run: Run) -> list[Line]:
+    from vops.render.plan import handing_back
+
     result = run.result
     if result is None:
         return ending_lines("failed", "", run.error)
     notes = [f"journal: {result.journal}"] if result.journal else []
+    if result.error is None and (left := handing_back(run.plan, result.run_id)):
+        notes.append(left)
     summary = result.verification.summary if result.verification else ""
     return ending_lines(str(result.outcome), summary, result.error, notes)
