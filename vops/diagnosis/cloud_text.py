@@ -61,7 +61,8 @@ _STOCKOUT = lazy_pattern(
     r"|placeholder-cannot-be-fulfilled|cannot provision any more instances|instance types were unavailable"
     r"|no instance types available|reservation[_ ]?capacity[_ ]?exceeded|RESERVATIONS_NO_CAPACITY"
     r"|\bUnsupported: |is (?:currently )?not available in (?:the )?location"
-    r"|cluster is out of capacity|provisioning-state-failed",
+    r"|out of (?:host )?capacity|out of stock|NoStock\b"
+    r"|ResourceInsufficient|ResourcesSoldOut|provisioning-state-failed",
     re.IGNORECASE,
 )
 _LATE = lazy_pattern(

@@ -32,6 +32,7 @@ from vops.model.resources import Event
 if TYPE_CHECKING:
     from vops.diagnosis.subjects import Replica
 
+_AGAIN = 5
 _SEVERAL = 2
 """So many NodeClaims that went away are no accident."""
 
@@ -76,11 +77,17 @@ def _nominated(last: Event, nominated: list[Event], seen: Autoscalers, by: str, 
         return answered(by, Confidence.STRONG, (*lacks, last), since=nominated[0].first_timestamp)
     if not any(map(karpenter.launched, claims)) and _given_up(nominated, seen):
         return Provisioning(Outcome.STOCKOUT, by, Confidence.POSSIBLE, tuple(nominated[-2:]), since=_asked(nominated))
-    if not names or (not claims and seen.claims_known) or seen.age(last) > LONGEST:
+    if not names or (not claims and seen.claims_known) or seen.age(last) > LONGEST or _in_vain(last):
         return NOTHING
     stage = karpenter.stage(claims[0]) if claims else ""
     since = claims[0].metadata.creation_timestamp if claims else last.last_seen
     return Provisioning(Outcome.WORKING, by, Confidence.STRONG, (last,), claims=claims, since=since, detail=stage)
+
+
+def _in_vain(last: Event) -> bool:
+    """Whether the pod was promised the same machine again and again for longer than one takes to come."""
+    first, seen = last.first_timestamp, last.last_seen
+    return last.times >= _AGAIN and first is not None and seen is not None and seen - first > LONGEST
 
 
 def _given_up(nominated: list[Event], seen: Autoscalers) -> bool:

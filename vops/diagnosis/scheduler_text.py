@@ -80,6 +80,9 @@ class SchedulerText(msgspec.Struct, frozen=True):
 
 
 _LONGEST = 8_000
+_NEAR = 60
+"""Within so many characters a scheduler that has a reason of its own for its events comes to the count of nodes."""
+
 _CUT = " ..."
 _HEAD = lazy_pattern(r"(?:(\d{1,7})/(\d{1,7})|\b[Aa]ll) nodes are (?:un)?available: ?")
 """Volcano and Run:ai count no nodes: none is available."""
@@ -137,6 +140,8 @@ _OBSTACLES = (
     ("InsufficientDevice", Obstacle.RESOURCE),
     ("GPU", Obstacle.RESOURCE),
     ("gpu", Obstacle.RESOURCE),
+    ("node affinity", Obstacle.SELECTOR),
+    ("node selector", Obstacle.SELECTOR),
 )
 _FAILED = ("FailedScheduling", "Unschedulable", "FilteringFailed", "PodGroupPending")
 """What kube-scheduler and Volcano, KAI and Volcano's pod groups, HAMi, and Volcano's controller call it."""
@@ -146,6 +151,14 @@ _PENDING = "Pending"
 
 _PREDICATES = lazy_pattern(r"([A-Z][\w ./()'-]{2,120}?) \((\d{1,7})\)(?=[,.]|$)")
 """A reason with the nodes behind it, as schedulers before 1.10 wrote."""
+
+SPOKEN = lazy_pattern(
+    r"volume node affinity conflict|untolerated taint \{[^{}]{1,300}\}|[Ii]nsufficient (?:nvidia|amd)\.com/[\w.-]{1,60}"
+    r"|(?:did|do|does)(?:n't| not) match (?:the )?(?:[Pp]od's )?node (?:affinity|selector)"
+    r"|didn't match pod (?:anti-)?affinity rules|didn't match pod topology spread constraints"
+    r"|didn't have free ports for the requested pod ports"
+)
+"""The reasons that mean nothing else, as people quote them without what the scheduler writes around them."""
 
 _GPU = "nvidia.com/gpu"
 _OTHERS = lazy_pattern(
@@ -213,7 +226,8 @@ def by_scheduler(event: Event) -> bool:
     who = event.source.component or event.reporting_component
     if event.reason == _PENDING and who.startswith("kueue"):
         return True
-    return event.reason in _FAILED and not event.message.startswith(_KARPENTER) and not who.startswith("karpenter")
+    told = event.reason in _FAILED or _HEAD.search(event.message[:_NEAR]) is not None
+    return told and not event.message.startswith(_KARPENTER) and not who.startswith("karpenter")
 
 
 def _parted(rest: str) -> tuple[str, str]:
@@ -268,6 +282,15 @@ def _of_others(text: str) -> Iterator[Reason]:
     elif "node(s)" in text:
         told = (_reason(match) for match in _REASON.finditer(text.partition(": ")[2]))
         yield from (item for item in told if item.obstacle not in (Obstacle.RESOURCE, Obstacle.OTHER))
+    else:
+        yield from _as_quoted(text)
+
+
+def _as_quoted(text: str) -> Iterator[Reason]:
+    """Reasons without a count, each once: what somebody writes of them."""
+    for words in dict.fromkeys(SPOKEN.findall(text)):
+        if (match := _REASON.match(f"1 node(s) had {words}" if "taint" in words else f"1 {words}")) is not None:
+            yield _reason(match)
 
 
 def _taint(text: str) -> Taint | None:

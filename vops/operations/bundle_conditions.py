@@ -15,9 +15,15 @@ from vops.operations.describe_sentences import cloud_sentence, sentence_within
 
 Document = dict[str, Any]
 
-_WRONG_WHEN_TRUE = lazy_pattern(r"^(?:Unschedulable|.{0,60}(?:Failed|Failure|Degraded|Stalled|Error))")
+_WRONG_WHEN_TRUE = lazy_pattern(
+    r"^(?:Unschedulable|Evicted|Preempted|DisruptionTarget|.{0,60}(?:Failed|Failure|Degraded|Stalled|Error))"
+)
 _GROUPS = ("gateway.networking.k8s.io", "inference.networking", "networking.k8s.io", "networking.istio.io")
 _NO_POD = ("NoSupportingRuntime", "RuntimeNotRecognized", "RuntimeDisabled", "InvalidPredictorSpec")
+_MESSAGES = ("message", "errorMessage", "Message", "StatusMessage", "statusMessage", "Description")
+_CODES = ("code", "errorCode", "Code", "ErrorCode")
+"""How clients of the clouds call an error's words and its name; a scaling activity of AWS has it in Description."""
+
 _DEEPEST = 6
 _MOST = 50
 
@@ -70,10 +76,13 @@ def _messages(value: Any, depth: int) -> Iterator[tuple[str, str]]:
         return
     if isinstance(value, list):
         for item in value:
+            if isinstance(item, dict) and item.get("StatusCode") == "Successful":
+                return  # activities of a group come newest first: what failed before was made good
             yield from _messages(item, depth + 1)
-    elif isinstance(value, dict):
-        if isinstance(message := value.get("message") or value.get("errorMessage"), str):
-            yield str(value.get("code") or value.get("errorCode") or ""), message
+    elif isinstance(value, dict) and not ({"type", "status"} <= value.keys() and not _is_bad(value)):
+        message = next((value[key] for key in _MESSAGES if isinstance(value.get(key), str)), None)
+        if message is not None:
+            yield next((str(value[key]) for key in _CODES if value.get(key)), ""), message
         for item in value.values():
             yield from _messages(item, depth + 1)
 

@@ -35,6 +35,9 @@ from vops.operations.bundle_templates import Template, is_unborn, made_from, onl
 from vops.operations.describe_text import log_within
 
 NOT_THERE = "not in the bundle"
+_OF_NO_POD = ("ConfigMap", "NodeClaim", "NodePool", "PersistentVolume", "StorageClass", "ResourceQuota")
+"""What is no subject, and needs no pod: beside it events alone tell what they are about."""
+
 _NODE_FILES = ("nodes.json", "nodes.yaml", "nodes.yml")
 
 
@@ -103,7 +106,7 @@ class Contents:
         if not self._pods and not self._workloads:
             self._add_pods_of_claims()
             self._add_pods_of_services()
-        known = {item for item in self._related if item[0] not in ("ConfigMap", "NodeClaim", "NodePool")}
+        known = {item for item in self._related if item[0] not in _OF_NO_POD}
         if self._pods or ((self._workloads or known) and self._template is None):
             return
         if self._add_pods_of_nodes():

@@ -27,6 +27,7 @@ _YAML = re.compile(
     rb"|^ *(?:- )?(?:lastState|containerID|lastTransitionTime|lastProbeTime):",
     re.MULTILINE,
 )
+_JSON = re.compile(rb"\s*(?:\{|\[\s*\{)")
 _OF_OBJECTS = frozenset(("kind", "apiVersion", "items", "schema"))
 _OF_RECORDS = frozenset(("log", "message", "msg", "textPayload", "jsonPayload"))
 _METRICS = re.compile(rb"\s*(?:# (?:HELP|TYPE) \w|(?:vllm:|DCGM_FI_)\w+[ {])")
@@ -83,6 +84,7 @@ def read_files(paths: Sequence[Path], stdin: bytes | None) -> tuple[list[BundleF
             files += _parts(file) if path.suffix not in _WHOLE else [file]
     if stdin is not None and stdin.strip():
         stdin = unwrapped(stdin)
+        stdin = as_log_lines(stdin) or stdin
         files += _parts(BundleFile(STDIN, STDIN, None, sniff(stdin), stdin[-MOST_BYTES:]))
     return files, problems
 
@@ -107,7 +109,7 @@ def sniff(body: bytes) -> Content:
         return Content.METRICS
     if _is_a_record(head):
         return Content.DESCRIBED if is_described(head.decode("utf-8-sig", "replace")) else Content.LOG
-    if head.lstrip().startswith(b"{") or _YAML.search(head):
+    if _JSON.match(head) or _YAML.search(head):
         return Content.OBJECTS
     return Content.DESCRIBED if is_described(head.decode("utf-8-sig", "replace")) else Content.LOG
 

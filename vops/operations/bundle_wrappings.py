@@ -85,8 +85,13 @@ def _records(body: bytes) -> list[dict[str, Any]] | None:
         found = msgspec.json.decode(body)
     except (ValueError, RecursionError):
         return None
-    whole = isinstance(found, list) and found and all(isinstance(item, dict) and "kind" not in item for item in found)
+    whole = isinstance(found, list) and found and all(map(_may_be_a_record, found))
     return found if whole and _message(found[0]) is not None else None
+
+
+def _may_be_a_record(item: Any) -> bool:
+    """Whether something may be a record of a log: it is no object, and not one of an object's conditions."""
+    return isinstance(item, dict) and "kind" not in item and not {"type", "status"} <= item.keys()
 
 
 def _message(record: dict[str, Any]) -> str | None:

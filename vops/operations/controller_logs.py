@@ -93,6 +93,7 @@ _NODE = lazy_pattern(
     r"|failed calling webhook|failed to attach: |[Vv]olume not attached|runtime network not ready|network plugin is not"
     r"|prepar(?:e dynamic resources|ing devices for claim)"
     r"|blocking resource request|admission request denied|PullImage .{1,300} failed|status is now: NodeReady"
+    r"|PLEG is not healthy: pleg was|Node became not ready|just became ready"
     r"|Failed to pull image|resolve image to digest|checking image: "
     r"|Error creating: |Back-off pulling image|[Mm]ount failed: exit status|GRPC error: "
 )
@@ -105,9 +106,10 @@ _VOLUME_CALLS = (
 
 _FAILED = lazy_pattern(r"\berr(?:or)?\b|failed", re.IGNORECASE)
 _CAME = lazy_pattern(r"(?:SetUp|MountDevice|Attach) succeeded for volume")
-_READY = "status is now: NodeReady"
+_READY = ("status is now: NodeReady", "it just became ready")
 _SAYS_SO = lazy_pattern(
-    r"\"?Unable to schedule pod|\"?Error (?:processing|syncing)|blocking resource request|admission request denied"
+    r"\"?(?:Unable to schedule pod|Node became not ready)|\"?Error (?:processing|syncing)"
+    r"|blocking resource request|admission request denied"
 )
 """What is an error by its words in a line that its logger calls information."""
 
@@ -165,7 +167,9 @@ def _of_nodes(text: str) -> Iterator[Told]:
         return
     said = [line for line in log_lines(text) if _NODE.search(line.text)][-_MOST:]
     last_came = max((index for index, line in enumerate(said) if _CAME.search(line.text)), default=-1)
-    last_ready = max((index for index, line in enumerate(said) if _READY in line.text), default=-1)
+    last_ready = max(
+        (index for index, line in enumerate(said) if any(word in line.text for word in _READY)), default=-1
+    )
     for index, line in enumerate(said):
         complains = line.level in _LEVELS or _SAYS_SO.search(line.text)
         told = _of_node(line.text.replace('\\"', '"'), text) if complains else None

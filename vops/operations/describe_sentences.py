@@ -10,6 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import msgspec
+
+from vops.diagnosis.scheduler_text import SPOKEN
 from vops.model.patterns import lazy_pattern
 from vops.operations.describe_events import Told
 
@@ -139,13 +142,15 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "NodeNotReady",
             "Node",
             "kubelet",
-            r"[Cc]ontainer runtime network not ready|[Nn]etwork plugin is not ready|runtime network not ready",
+            r"PLEG is not healthy: pleg was last seen|[Kk]ubelet stopped posting node status|Node became not ready"
+            r"|[Cc]ontainer runtime network not ready|[Nn]etwork plugin is not ready|runtime network not ready",
         ),
         (
             "Preempted",
             "Pod",
             "kai-scheduler",
-            r"Pod \S{1,320} was preempted (?:by|and rescheduled)|Pod is evicted, because of \w",
+            r"Pod \S{1,320} was preempted (?:by|and rescheduled)|Pod is evicted, because of \w"
+            r"|Preempted to accommodate a workload",
         ),
         ("BackendNotFound", "Ingress", "ingress", r"<error: (?:endpoints|services?) \"[^\"]{1,253}\" not found>"),
         ("Unhealthy", "Pod", "kubelet", r"(?:Liveness|Startup|Readiness) probe (?:failed|errored)"),
@@ -214,8 +219,10 @@ _CLOUD = lazy_pattern(
     r"|resource is not available in the location"
     r"|QuotaExceeded|[Qq]uota metrics? exceed|Quota exceeded for"
     r"|out\.of\.resources|scale\.up\.error|not enough free addresses|InsufficientFreeAddressesInSubnet"
+    r"|[Oo]ut of (?:host )?capacity|[Oo]ut of stock|NoStock\b|ResourceInsufficient|ResourcesSoldOut"
     r"|[Ii]nsufficient \w{2,20} quota|Insufficient\w{2,20}Quota|quota of \d{1,9} and cannot|GCE (?:out of|quota)"
 )
+_OVER = lazy_pattern(r"\b(?:fixed|solved|resolved|no longer|went away|works? now|avoids?|prevents?)\b", re.IGNORECASE)
 _ROW = lazy_pattern(
     r"(?:Normal|Warning)\s+[A-Z]|[A-Z][A-Za-z]{2,30}(?: [A-Za-z-]{2,30})?:(?:\s|$)|(?:\$|NAME|apiVersion:)\s?"
 )
@@ -232,8 +239,17 @@ def told_sentences(text: str) -> Iterator[Told]:
     if _OF_A_LOG.search(text):
         return
     lines = text.splitlines()[:_MOST_LINES]
-    found = list(_begun(lines))
-    yield from found or _within(lines)
+    back = "just became ready" in text
+    found = list(_begun(lines)) or list(_within(lines)) or list(_quoted(lines))
+    yield from (told for told in found if not (back and told.reason == "NodeNotReady"))
+
+
+def _quoted(lines: list[str]) -> Iterator[Told]:
+    """What somebody quotes of the scheduler's reasons alone; nothing where they tell that it is over."""
+    told = [line.strip()[:_LONGEST] for line in lines if SPOKEN.search(line)]
+    if told and not any(_OVER.search(line) for line in lines):
+        about = {"kind": "Pod", "name": ""}
+        yield Told("Warning", "FailedScheduling", " ".join(told), "default-scheduler", about=about)
 
 
 def _within(lines: list[str]) -> Iterator[Told]:
@@ -265,6 +281,15 @@ def cloud_sentence(line: str) -> Told | None:
     if not _CLOUD.search(text):
         return None
     return Told("Warning", "FailedScaleUp", text[:_LONGEST], "cluster-autoscaler", about={"kind": "Pod", "name": ""})
+
+
+def renamed(told: Told) -> Told:
+    """An event whose reason is its component's own, with the one that Kubernetes has for what its words say."""
+    found = sentence_within(told.message) if told.reason not in _SETTLED else None
+    return msgspec.structs.replace(told, reason=found.reason) if found and found.reason in _SETTLED else told
+
+
+_SETTLED = frozenset({"Preempted"})
 
 
 def sentence_within(text: str) -> Told | None:

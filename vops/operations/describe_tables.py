@@ -42,6 +42,15 @@ _STACK_ROW = lazy_pattern(
 _NODE_LINE = lazy_pattern(
     r"^ {0,12}(?P<name>[a-z0-9][a-z0-9.-]{1,252}) +NotReady\S{0,60} +\S+ +[\dywdhms]{2,12} +v1\.\d", re.MULTILINE
 )
+_CLAIM_TABLE = lazy_pattern(r"^(?:NAMESPACE +)?NAME +(?:RESOURCECLASSNAME +ALLOCATIONMODE +)?STATE +AGE", re.MULTILINE)
+_CLAIM_ROW = lazy_pattern(
+    r"^(?:(?P<namespace>[a-z0-9-]{1,63}) +)?(?P<name>[a-z0-9][a-z0-9.-]{1,252}) +"
+    r"(?:\S+ +(?:Immediate|WaitForFirstConsumer) +)?"
+    r"pending +(?:[2-9]m|\d\dm|\d+[hd])\S{0,6}$",
+    re.MULTILINE,
+)
+"""A claim of devices that has been pending for longer than a scheduler takes."""
+
 _ENDS = ("Evicted", "UnexpectedAdmissionError", "NodeShutdown", "TopologyAffinityError")
 _GATED = "Scheduling is blocked due to non-empty scheduling gates"
 """What the API server writes into the condition of every such pod."""
@@ -49,7 +58,7 @@ _GATED = "Scheduling is blocked due to non-empty scheduling gates"
 
 def has_rows(head: str) -> bool:
     """Whether a text has a row that counts."""
-    return any(sign.search(head) for sign in (_KILLED_ROW, _POD_ROW, _STACK_ROW, _NODE_LINE, NODE_ROW))
+    return any(sign.search(head) for sign in (_CLAIM_TABLE, _KILLED_ROW, _POD_ROW, _STACK_ROW, _NODE_LINE, NODE_ROW))
 
 
 def killed_pods(text: str) -> Iterator[Document]:
@@ -80,9 +89,27 @@ def listed(text: str) -> Iterator[Document]:
         ended = {"terminated": {"reason": "Error", "exitCode": 1}}
         state = {"name": "ctr", "state": {"waiting": waits}, "lastState": ended, "restartCount": 1}
         yield _pod(row, {"name": "ctr"}, {"phase": "Running", "containerStatuses": [state]})
+    yield from _waiting_for_devices(text)
     for row in _NODE_LINE.finditer(text):
         ready = {"type": "Ready", "status": "Unknown", "reason": "NotReady"}
         yield {"kind": "Node", "metadata": {"name": row["name"]}, "status": {"conditions": [ready]}}
+
+
+def _waiting_for_devices(text: str) -> Iterator[Document]:
+    """Claims that no device was found for, each with the pod that waits for it."""
+    if _CLAIM_TABLE.search(text) is None:
+        return
+    for row in _CLAIM_ROW.finditer(text):
+        named = {"name": row["name"], "namespace": row["namespace"] or ""}
+        said = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+        uses = [{"name": "devices", "resourceClaimName": row["name"]}]
+        yield {"kind": "ResourceClaim", "metadata": named, "spec": {}, "status": {}}
+        yield {
+            "kind": "Pod",
+            "metadata": named,
+            "spec": {"containers": [{"name": "vllm"}], "resourceClaims": uses},
+            "status": {"phase": "Pending", "conditions": [said]},
+        }
 
 
 def described_node(text: str) -> str:

@@ -31,7 +31,7 @@ from vops.operations.describe_events import (
 )
 from vops.operations.describe_objects import custom_object, document_of, kind_of
 from vops.operations.describe_outline import Entry, moment, outline
-from vops.operations.describe_sentences import told_sentences
+from vops.operations.describe_sentences import renamed, told_sentences
 from vops.operations.describe_tables import POD_TABLE, described_node, has_rows, killed_pods, listed
 
 Document = dict[str, Any]
@@ -61,6 +61,7 @@ _NEXT_PART = lazy_pattern(r"^(?:Conditions|Volumes|QoS Class|Node-Selectors|Tole
 _OF_A_LOG = lazy_pattern(
     r"^(?:\([A-Za-z][\w-]{0,40} (?:pid|ip|rank)=|(?:INFO|WARNING|ERROR|DEBUG|CRITICAL)(?::|\s+\d\d-\d\d )"
     r"|Traceback \(most |.{0,80}\bNVRM: (?:Xid|GPU|The NVIDIA GPU)\b"
+    r"|\d{4}/\d\d/\d\d \d\d:\d\d:\d\d |\((?:autoscaler|scheduler|raylet) \+"
     r"|\[?\d{4}-\d\d-\d\d[T ]\d\d:|time=\"?\d{4}|[IWEF]\d{4} \d\d:)",
     re.MULTILINE,
 )
@@ -131,7 +132,7 @@ def read_described(text: str, otherwise: datetime | None = None, born: Born | No
     documents = documents or list(killed_pods(text))
     if not documents:
         documents += _of_conditions(text)
-    told = list(read_table(text)) or _loose(text, within=bool(documents))
+    told = list(map(renamed, list(read_table(text)) or _loose(text, within=bool(documents))))
     if not documents and not told and not looks_like_a_log(text):
         documents += list(listed(text)) or _of_prose(text)
     at = max(moments, default=None)

@@ -20,7 +20,7 @@ REASONS = {
     "node(s) had taint {dedicated: gpu}, that the pod didn't tolerate": Obstacle.TAINT,
     "node(s) had untolerated taint(s)": Obstacle.TAINT,
     "node(s) didn't match Pod's node affinity/selector": Obstacle.SELECTOR,
-    "node(s) didn't match Pod's node affinity": Obstacle.OTHER,
+    "node(s) didn't match Pod's node affinity": Obstacle.SELECTOR,
     "node(s) didn't match scheduler-enforced node affinity": Obstacle.SELECTOR,
     "node(s) didn't satisfy plugin(s) [NodeAffinity]": Obstacle.SELECTOR,
     "node(s) didn't satisfy plugin VolumeBinding": Obstacle.VOLUME,

@@ -66,6 +66,9 @@ def _why(replica: Replica) -> str:
         return f"{block.name} is {block.how}"
     if said is not None and said.says(Obstacle.CLAIM):
         return next(item.text for item in said.reasons if item.obstacle is Obstacle.CLAIM)
+    unmet = [item for item in placement.around.devices.of(replica.pod) if not allocated(item)]
+    if unmet and not text and not placement.fits:
+        return f"no devices were allocated to {unmet[0].metadata.name}"
     elsewhere = [fit for fit in placement.nearest if fit.devices]
     if elsewhere and not placement.allowed:
         return f"its devices are on other nodes than {blockers.nodes_in_words(elsewhere)}"

@@ -1,0 +1,92 @@
+"""What fragments alone tell of scheduling, nodes and queues: rows, conditions, logs of controllers, quoted words."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from vops.errors import InputError
+from vops.operations.bundle import diagnose_bundle
+
+
+def causes(text: str) -> list[str]:
+    """What is found; nothing as well where a text holds nothing that can be diagnosed."""
+    try:
+        reports, _ = diagnose_bundle([], text.encode())
+    except InputError:
+        return []
+    return [finding.cause for report in reports for finding in report.findings]
+
+
+PODS = "NAME    READY   STATUS    RESTARTS   AGE\n"
+CLAIMS = "NAME    STATE    AGE\n"
+KLOG = "I0827 02:05:45.860001       1 "
+KUBELET = "May 05 13:59:56 gpu-1 kubelet[2858]: I0505 13:59:56.872908    2858 "
+NOT_READY = (
+    '"Node became not ready" node="gpu-1" condition={"reason":"KubeletNotReady","message":"PLEG is not healthy"}'
+)
+INTERRUPTED = {
+    "level": "INFO",
+    "logger": "controller",
+    "message": "initiating delete from interruption message",
+    "messageKind": "spot_interrupted",
+    "Node": {"name": "ip-10-0-1-33"},
+}
+WITHOUT_GPUS = [
+    {"type": "AcceleratedHardwareReady", "status": "False", "reason": "NvidiaXID79Error", "message": "XID-79"},
+    {"type": "Ready", "status": "True", "reason": "KubeletReady"},
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        (f"{PODS}a-0    0/1    SchedulingGated    0    41m\n", "scheduling-gated"),
+        (f"{PODS}a-0    0/1    OutOfnvidia.com/gpu    0    5m\n", "device-allocation-failed"),
+        (f"{PODS}nvidia-driver-daemonset-6xzh7    0/1    CrashLoopBackOff    8    2d\n", "gpu-not-advertised"),
+        (f"{CLAIMS}llama-0-gpu    pending    22m\n", "dra-claim-pending"),
+        (f'{KLOG}taint_manager.go:106] "NoExecuteTaintManager is deleting pod" pod="a/b-1"\n', "node-lost"),
+        (
+            f'{KLOG}event.go:307] "Event occurred" object="a/b-1" fieldPath="" kind="Pod" apiVersion="v1" '
+            'type="Warning" reason="NodeNotReady" message="Node is not ready"\n',
+            "node-lost",
+        ),
+        (f"{KUBELET}setters.go:580] {NOT_READY}\n", "node-lost"),
+        (json.dumps(INTERRUPTED) + "\n" + json.dumps(INTERRUPTED), "node-lost"),
+        ("Warning  SpotInterrupted  9m  karpenter  Pod will be evicted from the node\n", "node-lost"),
+        (json.dumps(WITHOUT_GPUS), "xid-gpu-lost"),
+        (
+            f"{KLOG}x.go:1] Predicates failed for task <a/b-0> on node <n>: task b-0 on node n fit failed: not enough "
+            "gpu fitted on this node\n",
+            "gpu-exhausted",
+        ),
+        ("it says that one node has volume node affinity conflict, and waits", "volume-zone-conflict"),
+        ("Warning  Evict  42s  volcano  Pod is evicted, because of preempt\n", "preempted"),
+        ("Normal  Stopped  31s  kueue  Preempted to accommodate a workload (UID: 9f)\n", "preempted"),
+        ("Warning  Unschedulable  9s  kai-scheduler  Non-preemptible workload is over quota. x\n", "scheduling-gated"),
+        ("all nodes are unavailable: 3 node(s) resource fit failed.", "gpu-exhausted"),
+        ("Error: 500-InternalError, Out of host capacity.", "gpu-stockout"),
+    ],
+)
+def test_a_fragment_tells_its_cause(text: str, cause: str) -> None:
+    assert causes(text)[:1] == [cause]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{PODS}nvidia-driver-daemonset-6xzh7    0/1    Init:0/1    0    48s\n",
+        f"{CLAIMS}llama-0-gpu    pending    4s\n",
+        f"{CLAIMS}llama-0-gpu    allocated,reserved    22m\n",
+        f"{KUBELET}setters.go:580] {NOT_READY}\n{KUBELET}x.go:493] it just became ready\n",
+        json.dumps([{**WITHOUT_GPUS[0], "status": "True"}, WITHOUT_GPUS[1]]),
+        "we had a volume node affinity conflict, which is fixed by a regional disk",
+        "Normal  SpotRebalanceRecommendation  9m  karpenter  Spot rebalance recommendation was triggered\n",
+        "Warning  Unschedulable  16s  volcano  0/3 tasks in gang unschedulable: pod group is not ready\n"
+        "Normal  Scheduled  12s  volcano  pod group is ready\n",
+        json.dumps({"Activities": [{"StatusCode": "Successful"}, {"Description": "InsufficientInstanceCapacity"}]}),
+    ],
+)
+def test_what_is_well_by_now_is_no_fault(text: str) -> None:
+    assert causes(text) == []
