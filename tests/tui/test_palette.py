@@ -12,6 +12,7 @@ from vops.model.resources import Ref
 from vops.settings import Settings, TuiSettings, ViewSettings
 from vops.tui import commands
 from vops.tui.registry import SCREENS, About
+from vops.tui.screens.base import OpsScreen
 from vops.tui.screens.fleet import FleetScreen
 from vops.tui.screens.logs import LogsScreen
 from vops.tui.screens.replica import ReplicaScreen
@@ -95,6 +96,20 @@ async def test_what_is_typed_and_the_chosen_candidate_are_seen_however_few_rows_
         await pilot.press(*["down"] * MOST_SHOWN)
         await until(pilot, lambda: " ▌ " in screen_text(app))
         assert " : n" in screen_text(app)
+
+
+@pytest.mark.usefixtures("looking")
+@pytest.mark.parametrize("rows", [12, 24])
+@pytest.mark.parametrize("name", ["replica", "workload"])
+async def test_candidates_are_seen_over_panes_too(name: str, rows: int) -> None:
+    app = app_on()
+    async with app.run_test(size=(80, rows)) as pilot:
+        await painted(pilot)
+        await pilot.press("tab" if name == "workload" else "g", "enter")
+        await until(pilot, lambda: isinstance(app.screen, OpsScreen) and app.screen.crumb == name)
+        await pilot.press("colon", "s", "down")
+        await until(pilot, lambda: " ▌ " in screen_text(app))
+        assert " : s" in screen_text(app)
 
 
 async def test_up_recalls_what_was_typed_before() -> None:

@@ -125,6 +125,19 @@ async def test_a_line_that_goes_on_ends_in_an_ellipsis() -> None:
         assert [lines.render_line(y).text.rstrip() for y in (0, 1)] == ["x" * 19 + "…", "y" * 20]
 
 
+async def test_what_changes_while_it_is_hidden_is_there_when_it_is_seen_again() -> None:
+    app = WidgetApp(lines := Lines())
+    async with app.run_test(size=(40, 8)) as pilot:
+        lines.show([(Span("before"),)])
+        await pilot.pause()
+        lines.display = False
+        await pilot.pause()
+        lines.show([(Span("after"),)])
+        lines.display = True
+        await pilot.pause()
+        assert lines.render_line(0).text.strip() == "after"
+
+
 async def test_no_text_is_lost_behind_the_scroll_bar() -> None:
     app = WidgetApp(lines := Lines())
     text = " ".join(f"word{number}" for number in range(200))

@@ -40,6 +40,17 @@ def line(*parts: str | Span) -> Line:
     return tuple(part if isinstance(part, Span) else Span(part) for part in parts)
 
 
+def joined(row: Sequence[Span]) -> Line:
+    """Neighbours of one tone as one span."""
+    merged: list[Span] = []
+    for span in row:
+        if merged and merged[-1].tone is span.tone:
+            merged[-1] = Span(merged[-1].text + span.text, span.tone)
+        else:
+            merged.append(span)
+    return tuple(merged)
+
+
 def plain(lines: Iterable[Line]) -> str:
     """The text alone, each line ended by a newline."""
     return "".join("".join(span.text for span in spans).rstrip() + "\n" for spans in lines)

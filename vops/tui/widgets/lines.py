@@ -13,7 +13,7 @@ from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from vops.render.text import Line, Span, Tone, cell_width
+from vops.render.text import Line, Span, Tone, cell_width, joined
 from vops.tui.widgets.tones import Palette, drawable, line_strip, line_width
 
 _WORDS = re.compile(r"\s+|[^\s]+")
@@ -50,7 +50,8 @@ class Lines(ScrollView, can_focus=True):
         if fresh == self._lines:
             return
         self._lines = fresh
-        self._fold(force=True)
+        self._folded_for = -1  # stays so while it is hidden: it has no width to fold for
+        self._fold()
         self.refresh()
 
     def height_for(self, width: int) -> int:
@@ -64,9 +65,9 @@ class Lines(ScrollView, can_focus=True):
         """The bar takes a column of the text, and Textual sends no Resize for it."""
         self._fold()
 
-    def _fold(self, *, force: bool = False) -> None:
+    def _fold(self) -> None:
         width = self.scrollable_content_region.width
-        if width <= 0 or (not force and self._folded_for == width):
+        if width <= 0 or self._folded_for == width:
             return
         self._folded_for = width
         self._folded = [part for spans in self._lines for part in fold(spans, width)] if self._wrap else self._lines
@@ -117,7 +118,7 @@ def fold(spans: Line, width: int) -> list[Line]:
                         continue
                 rows[-1].append(Span(piece, span.tone))
                 used += step
-    return [_joined(row) for row in rows]
+    return [joined(row) for row in rows]
 
 
 def _hang(spans: Line) -> int:
@@ -134,14 +135,3 @@ def _pieces(word: str, width: int) -> Iterable[str]:
         return (word,)
     step = max(1, width // 2) if cell_width(word) > len(word) else width
     return (word[start : start + step] for start in range(0, len(word), step))
-
-
-def _joined(row: Sequence[Span]) -> Line:
-    """Neighbours of one tone as one span."""
-    merged: list[Span] = []
-    for span in row:
-        if merged and merged[-1].tone is span.tone:
-            merged[-1] = Span(merged[-1].text + span.text, span.tone)
-        else:
-            merged.append(span)
-    return tuple(merged)
