@@ -171,7 +171,8 @@ async def test_a_plugin_may_give_a_certificate(tmp_path: Path, certificate: tupl
 @pytest.mark.parametrize(
     ("script", "message"),
     [
-        ("echo 'SSO session has expired' >&2; exit 255", "SSO session has expired"),
+        ("echo 'SSO session has expired' >&2; exit 255", "ended with exit code 255: SSO session has expired$"),
+        ("exit 3", "ended with exit code 3$"),
         ("echo 'not json'", "failed to decode process output"),
         (credential(), "neither a token nor a certificate"),
         (credential(clientCertificateData="x"), "neither a token nor a certificate"),

@@ -6,10 +6,12 @@ person can act on, impersonation, and kubectl's reading of proxies. Nothing here
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import binascii
 import hashlib
 import os
+import re
 import shlex
 import ssl
 from datetime import datetime
@@ -22,7 +24,7 @@ from vops.adapters.kube.endpoint import Endpoint
 from vops.adapters.kube.package import ConfigException, Configuration, exec_provider, incluster_config, kube_config
 from vops.adapters.kube.proxies import proxy_for
 from vops.errors import InputError, Unauthorized, UsageError
-from vops.model.text import one_line
+from vops.model.text import one_line, scrub
 
 IN_CLUSTER = "in-cluster"
 """The name of the context that a pod's service account stands for."""
@@ -216,8 +218,21 @@ async def _run(node: Any) -> dict[str, Any]:
     except TimeoutError as error:
         raise _failed(plugin, f"it did not end within {PLUGIN_TIMEOUT_S:.0f} s") from error
     except (ConfigException, OSError) as error:
-        raise _failed(plugin, _reason(error).removeprefix("exec: ")) from error
+        raise _failed(plugin, _said(_reason(error))) from error
     return status if isinstance(status, dict) else {}
+
+
+_ENDED = re.compile(r"process returned (-?\d+)(?:\. (b['\"].*))?", re.DOTALL)
+
+
+def _said(reason: str) -> str:
+    """The package's words for how a plugin ended, with the plugin's own as text: the package gives their bytes."""
+    found = _ENDED.fullmatch(reason.removeprefix("exec: "))
+    if found is None:
+        return reason.removeprefix("exec: ")
+    code, written = found.groups()
+    text = ast.literal_eval(written).decode(errors="replace") if written else ""
+    return f"it ended with exit code {code}" + (f": {one_line(scrub(text))}" if text.strip() else "")
 
 
 def _failed(plugin: dict[str, Any], reason: str) -> Unauthorized:
