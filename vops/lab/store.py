@@ -54,6 +54,8 @@ class Store:
         self.revision = 1
         self.compacted = 1
         self._random = random.Random(seed)  # noqa: S311  names, not secrets; a seed must repeat them
+        self.cluster = ""
+        """What tells this cluster from another: the scenario's name."""
         self._objects: dict[ResourceType, dict[Key, Record]] = {}
         self._ordered: dict[ResourceType, list[Key]] = {}
         self._log: deque[Change] = deque()
@@ -265,9 +267,14 @@ class Store:
     def _prepared(self, kind: ResourceType, document: Document) -> Document:
         new: Document = copy_of(document)
         suffix = "".join(self._random.choices(_SUFFIX_ALPHABET, k=5))
-        uid = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
-        strategy.prepare(kind, new, suffix=suffix, uid=uid, now=self.clock.now())
+        strategy.prepare(kind, new, suffix=suffix, uid=str(self._uid(kind, new)), now=self.clock.now())
         return new
+
+    def _uid(self, kind: ResourceType, document: Document) -> uuid.UUID:
+        """Like all that is drawn the same in every store; but one tells clusters apart by the uid of kube-system."""
+        drawn = uuid.UUID(int=self._random.getrandbits(128), version=4)
+        is_system = kind.kind == "Namespace" and document["metadata"].get("name") == "kube-system"
+        return uuid.uuid5(drawn, self.cluster) if is_system else drawn
 
     def _add(self, kind: ResourceType, new: Document, dry_run: bool, check: Check | None) -> Document:
         key = key_of(new)

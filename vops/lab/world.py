@@ -216,6 +216,7 @@ class Lab:
         now = clock.now() if clock else datetime.now(UTC)
         past = LabClock(now - chosen.past)
         world = World(past, seed=seed)
+        world.store.cluster = scenario
         chosen.build(world)
         world.run_until(now.timestamp())
         if clock is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -285,8 +286,14 @@ async def _check_place(session: Session, plan: Plan) -> None:
     if other:
         raise Refused(
             f"the plan is for the cluster of context {plan.cluster.context!r}, this is {here.context!r}",
-            hint=f"use --context {plan.cluster.context}",
+            hint=f"use {_place_option(plan.cluster.context)}",
         )
+
+
+def _place_option(context: str) -> str:
+    """The option that leads to a cluster."""
+    lab = context.removeprefix("lab:")
+    return f"--lab {lab}" if lab != context else f"--context {shlex.quote(context)}"
 
 
 def _check_usable(plan: Plan, now: datetime) -> None:

@@ -97,8 +97,9 @@ async def _lab(settings: Settings, stack: AsyncExitStack, meter: Meter, *, apart
     else:
         lab = await Lab.start(settings.lab)
         stack.push_async_callback(lab.stop)
+    name = f"lab:{settings.lab}"  # a plan says which of several labs it is for
     cluster = KubeCluster.at(
-        lab.url, lab.token, context="lab", readonly=settings.readonly, timeout_s=settings.timeout_s, meter=meter
+        lab.url, lab.token, context=name, readonly=settings.readonly, timeout_s=settings.timeout_s, meter=meter
     )
     stack.push_async_callback(cluster.close)
     return cluster, lab.hub_url, lab.prometheus_url
