@@ -16,6 +16,7 @@ from vops.tui.screens.fix import FixScreen
 from vops.tui.screens.fleet import FleetScreen
 from vops.tui.screens.logs import LogsScreen
 from vops.tui.screens.replica import PANES, ReplicaScreen
+from vops.tui.widgets.bar import Bar
 from vops.tui.widgets.log import LogPane
 
 REF = Ref("Pod", GATED, "research", f"uid-{GATED}")
@@ -77,6 +78,21 @@ async def test_where_there_is_little_room_panes_take_turns(key: int, pane: str) 
         assert upper == ([pane] if pane != "log" else [])
         assert screen.query_one("#log").region.height > 0
         assert screen.focused is screen.query_one(f"#{pane}")
+
+
+@pytest.mark.usefixtures("looking")
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+async def test_what_it_was_started_with_is_told_in_whole_words(width: int) -> None:
+    app = app_on()
+    async with app.run_test(size=(width, 34)) as pilot:
+        await painted(pilot)
+        screen = opened(app)
+        await until(pilot, lambda: screen.is_drawn)
+        told = screen.query_one("#identity", Bar)
+        shown = told.render_line(0).text
+        assert shown.startswith(" model ")
+        assert "…" not in shown
+        assert shown.endswith("  e arguments ")
 
 
 @pytest.mark.usefixtures("looking")

@@ -13,10 +13,12 @@ from textual.pilot import Pilot
 from tests.tui.conftest import screen_text, until
 from vops.adapters.kube import KubeCluster
 from vops.adapters.vllm import VllmEngine
-from vops.errors import Unreachable, UsageError
+from vops.errors import Refused, Unreachable, UsageError
 from vops.lab.clock import LabClock
 from vops.lab.world import Lab
-from vops.model.resources import DEPLOYMENTS, Workload
+from vops.model.resources import DEPLOYMENTS, Ref, Workload
+from vops.operations.fix import plan_fix
+from vops.operations.run import run_plan
 from vops.operations.runs import Ending
 from vops.operations.session import Session, open_session
 from vops.render.placed import context_of
@@ -183,6 +185,31 @@ async def test_a_screen_about_one_replica_stays_in_its_context(labs: Labs, tmp_p
         assert "gone" not in screen_text(app)
 
 
+async def test_back_in_time_all_of_them_are_shown_as_they_were_then(labs: Labs, tmp_path: Any) -> None:
+    async with looking_at(labs, tmp_path, TAINT, IMAGE) as (app, pilot):
+        await labs.pass_until(pilot, lambda: both(app) and len(fleet(app).replicas.rows) == 4)
+        await pilot.press("slash", *f"{TAINT}.*llama", "enter")
+        await until(pilot, lambda: len(fleet(app).replicas.rows) == 1)
+        await pilot.press("escape")
+        await labs.pass_until(pilot, lambda: len(app.present.frames) > 2)
+        store = labs.by_name[IMAGE].store
+        store.delete("apps/v1", "Deployment", "inference", "llama3-8b")
+        await labs.pass_until(pilot, lambda: len(fleet(app).replicas.rows) == 3)
+        assert app.present.settings.lab == TAINT
+        await pilot.press("left_curly_bracket")
+        await until(pilot, lambda: len(fleet(app).replicas.rows) == 4)
+        assert contexts(app) == {TAINT, IMAGE}
+        assert "what is shown was at" in screen_text(app)
+        await pilot.press("slash", *f"{IMAGE}.*llama", "enter")
+        await until(pilot, lambda: len(fleet(app).replicas.rows) == 1)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, ReplicaScreen) and app.screen.is_drawn)
+        assert app.present.settings.lab == IMAGE
+        await until(pilot, lambda: "image-not-found" in screen_text(app))
+        await pilot.press("escape", "escape", "full_stop")
+        await until(pilot, lambda: len(fleet(app).replicas.rows) == 3)
+
+
 async def test_contexts_are_marked_in_the_picker(labs: Labs, tmp_path: Any) -> None:
     async with looking_at(labs, tmp_path, TAINT) as (app, pilot):
         await labs.pass_until(pilot, lambda: app.picture is not None and "Replicas 2" in screen_text(app))
@@ -201,3 +228,19 @@ async def test_a_command_is_about_one_context() -> None:
     with pytest.raises(UsageError, match="one context at a time"):
         async with open_session(Settings(context="a,b")):
             raise AssertionError("it opened")
+
+
+async def agreed(_: object) -> bool:
+    return True
+
+
+async def test_a_plan_for_one_lab_is_not_carried_out_on_another(tmp_path: Any) -> None:
+    state = str(tmp_path)
+    async with open_session(Settings(lab=TAINT, state_dir=state)) as session:
+        made = await plan_fix(session, Ref("Deployment", "llama3-8b", "inference"))
+        assert made.plan is not None
+        assert made.plan.cluster.context == f"lab:{TAINT}"
+    async with open_session(Settings(lab=IMAGE, state_dir=state)) as other:
+        with pytest.raises(Refused, match=f"is for the cluster of context 'lab:{TAINT}'") as raised:
+            await run_plan(other, made.plan, approve=agreed)
+    assert raised.value.hint == f"use --lab {TAINT}"

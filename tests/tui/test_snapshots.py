@@ -75,7 +75,7 @@ async def rewound(pilot: Pilot[Any]) -> None:
     assert isinstance(observer, builders.StubObserver)
     later = msgspec.structs.replace(builders.fleet_snapshot(), at=builders.NOW + timedelta(seconds=40))
     observer.show(later)
-    await until(pilot, lambda: len(app.frames) == 2)
+    await until(pilot, lambda: len(app.present.frames) == 2)
     await pilot.press("left")
     await until(pilot, lambda: "what is shown was at" in screen_text(app))
 

@@ -83,7 +83,7 @@ async def test_when_its_row_goes_the_cursor_stays_where_it_was() -> None:
 async def test_an_empty_table_has_no_current_row_and_says_why() -> None:
     app = TableApp()
     async with app.run_test() as pilot:
-        app.table.show([], placeholder=(Span("nothing here"),))
+        app.table.show([], placeholder=[(Span("nothing here"),)])
         await pilot.press("down", "pagedown", "end", "home")
         assert app.table.current is None
         assert "nothing here" in app.text(2)

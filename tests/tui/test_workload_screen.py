@@ -26,8 +26,16 @@ from vops.model.scaling import (
     ScaledObjectTrigger,
     ScaleTarget,
 )
+from vops.render.fleet_facts import fleet_view
 from vops.render.text import plain
-from vops.render.workload import budget_lines, rollout_lines, scaler_lines, service_lines, workload_sentence
+from vops.render.workload import (
+    budget_lines,
+    replica_lines,
+    rollout_lines,
+    scaler_lines,
+    service_lines,
+    workload_sentence,
+)
 from vops.tui.app import VopsApp
 from vops.tui.screens.diagnosis import DiagnosisScreen
 from vops.tui.screens.fix import FixScreen
@@ -76,6 +84,19 @@ def test_a_paused_rollout_and_one_that_nobody_has_seen_yet_say_so() -> None:
     text = shown(rollout_lines(WorkloadFacts(changed, found.facts)))
     assert "paused" in text
     assert "has not seen the newest change" in text
+
+
+@pytest.mark.parametrize(
+    ("width", "rows"),
+    [
+        (90, ["llama-1  ● ready  gpu-1  run –  wait –  KV –  TTFT95 –"]),
+        (40, ["llama-1  ● ready  gpu-1", "  run –  wait –  KV –  TTFT95 –"]),
+    ],
+)
+def test_a_replica_is_told_in_one_row_or_in_two_where_room_is_short(width: int, rows: list[str]) -> None:
+    found = workload()
+    view = fleet_view(found.facts, {})
+    assert [text.rstrip() for text in shown(replica_lines(view.replicas, width)).splitlines()] == rows
 
 
 def revision(number: int, image: str) -> Workload:

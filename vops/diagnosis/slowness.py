@@ -63,7 +63,7 @@ def _why_unknown(replica: Replica) -> str:
     if rates is None:
         return "there is one scrape so far, and only a second tells what happened in between"
     if rates.window_s < load.STEADY_S:
-        return f"its scrapes are {rates.window_s:.0f} s apart, and less than {load.STEADY_S:.0f} s tell nothing"
+        return f"its scrapes are {rates.window_s:.1f} s apart, and less than {load.STEADY_S:.0f} s tell nothing"
     return "its process was started anew between the scrapes"
 
 

@@ -214,13 +214,13 @@ WORKLOAD_COLUMNS: tuple[Column[WorkloadRow], ...] = (
     ),
     Column("model", "MODEL", 12, lambda row: _text(row.model, row), lambda row: row.model, limit=40, rank=2),
     Column(
-        "strategy", "STRATEGY", 19, lambda row: _text(row.strategy, row), lambda row: row.strategy, limit=32, rank=4,
+        "strategy", "STRATEGY", 19, lambda row: _text(row.strategy, row), lambda row: row.strategy, limit=32, rank=5,
     ),
     Column("namespace", "NAMESPACE", 10, lambda row: _text(row.namespace, row, Tone.DIM), lambda row: row.namespace,
-        limit=24, rank=5),
-    Column("note", "ROLLOUT", 10, _note_cell, lambda row: row.note or None, limit=40, rank=1, fades=True),
+        limit=24, rank=4),
+    Column("note", "ROLLOUT", 16, _note_cell, lambda row: row.note or None, limit=40, rank=1, fades=True),
     Column(
-        "why", "WHY NOT", 8, _why_cell, lambda row: row.why_not or None, limit=40, rank=1, fades=True,
+        "why", "WHY NOT", 24, _why_cell, lambda row: row.why_not or None, limit=40, rank=1, fades=True,
         about="what keeps it from as many ready replicas as are wanted",
     ),
 )  # fmt: skip

@@ -15,12 +15,12 @@ MOST_REPLICAS = 12
 MOST_EVENTS = 5
 
 
-def live_lines(workloads: Iterable[WorkloadFacts], rows: Sequence[ReplicaRow], now: datetime) -> list[Line]:
+def live_lines(workloads: Iterable[WorkloadFacts], rows: Sequence[ReplicaRow], now: datetime, width: int) -> list[Line]:
     """The state of each workload, its replicas, its newest events; what there is to see where there is none."""
     lines: list[Line] = []
     for found in workloads:
         own = rows_of(rows, found)
-        lines += [(), workload_sentence(found), *replica_lines(own[:MOST_REPLICAS])]
+        lines += [(), workload_sentence(found), *replica_lines(own[:MOST_REPLICAS], width)]
         if len(own) > MOST_REPLICAS:
             lines.append(line(Span(f"… {len(own) - MOST_REPLICAS} more", Tone.DIM)))
         events = [*found.events, *(event for item in found.replicas for event in item.events)]

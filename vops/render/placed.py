@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TypeVar, cast
 
 from vops.render.cells import Cell, Column
@@ -42,18 +42,22 @@ class Placing:
 
     def __init__(self, context: str) -> None:
         self.context = context
-        self._placed: dict[str, tuple[ReplicaRow | WorkloadRow, ReplicaRow | WorkloadRow]] = {}
+        self._placed: dict[type, dict[str, tuple[object, object]]] = {}
 
-    def rows(self, rows: Iterable[R]) -> list[R]:
-        """The rows with their context."""
-        return [self._row(row) for row in rows]
+    def rows(self, rows: Sequence[R]) -> list[R]:
+        """All rows of one kind, with their context."""
+        if not rows:
+            return []
+        kind = type(rows[0])
+        before = self._placed.get(kind, {})
+        placed = self._placed[kind] = {row.key: self._row(row, before.get(row.key)) for row in rows}
+        return [cast("R", placed[row.key][1]) for row in rows]
 
-    def _row(self, row: R) -> R:
-        known = self._placed.get(row.key)
-        if known is None or known[0] is not row:
-            values = (getattr(row, name) for name in row.__struct_fields__)
-            known = self._placed[row.key] = (row, _PLACED[type(row)](*values, self.context))
-        return cast("R", known[1])
+    def _row(self, row: R, known: tuple[object, object] | None) -> tuple[object, object]:
+        if known is not None and known[0] is row:
+            return known
+        values = (getattr(row, name) for name in row.__struct_fields__)
+        return row, _PLACED[type(row)](*values, self.context)
 
 
 def context_of(row: object) -> str:

@@ -25,7 +25,7 @@ from vops.render.history import History
 from vops.render.report import report_lines
 from vops.render.slowness import slowness_line
 from vops.render.states import state_span
-from vops.render.text import Line, Span, Tone, line
+from vops.render.text import Line, Span, Tone, cell_width, line
 
 # --- the state in a sentence ------------------------------------------------------------------------------
 
@@ -68,8 +68,8 @@ def _why(replica: Replica, row: ReplicaRow) -> str:
     return one_line(row.note, 300)
 
 
-def identity_line(replica: Replica, row: ReplicaRow) -> Line:
-    """Where it runs and what it was started with."""
+def identity_line(replica: Replica, row: ReplicaRow, width: int) -> Line:
+    """Where it runs and what it was started with: of that what fits, each whole."""
     args = replica.args
     parts = [
         ("model", row.model),
@@ -83,9 +83,10 @@ def identity_line(replica: Replica, row: ReplicaRow) -> Line:
     ]
     spans: list[Span] = []
     for title, text in parts:
-        if text:
-            spans += [Span(f"{title} ", Tone.DIM), Span(one_line(text, 80)), Span("   ")]
-    return tuple(spans)
+        part = [Span(f"{title} ", Tone.DIM), Span(one_line(text, 80)), Span("   ")]
+        if text and sum(cell_width(span.text) for span in (*spans, *part[:-1])) <= width:
+            spans += part
+    return tuple(spans[:-1])
 
 
 def report_pane(report: Report) -> list[Line]:

@@ -22,11 +22,25 @@ _SHOWS_AGE = (SourceState.POLLED, SourceState.RETRYING, SourceState.STALE)
 def truth_line(sources: Sequence[SourceStatus], now: datetime) -> Line:
     """Every source that was asked: what fails comes first and says what happened, the rest is grouped by state."""
     if not sources:
-        return (Span(" ◌ CONNECTING", Tone.ACCENT),)
+        return connecting_line(0.0)
     spans: list[Span] = [Span(" ")]
     for state in _ORDER:
         spans += _group(state, [item for item in sources if item.state is state], now)
     return tuple(spans)
+
+
+LONG_S = 5.0
+"""How long a connection takes at most that nobody has to be told about."""
+
+
+def connecting_line(waited_s: float) -> Line:
+    """Nobody has answered yet; after a while for how long, and what it may be waiting for."""
+    if waited_s < LONG_S:
+        return (Span(" ◌ CONNECTING", Tone.ACCENT),)
+    return (
+        Span(f" ◌ CONNECTING for {units.duration(waited_s)}", Tone.ACCENT),
+        Span("  a login plugin may wait for you · c another context", Tone.DIM),
+    )
 
 
 def _group(state: SourceState, members: Sequence[SourceStatus], now: datetime) -> list[Span]:
@@ -69,11 +83,12 @@ def _age(state: SourceState, members: Sequence[SourceStatus], now: datetime) -> 
 
 
 class ContextState(NamedTuple):
-    """One of several contexts: what it is called, its sources, and why there is no connection to it."""
+    """One of several contexts: what it is called, its sources, why there is no connection to it and what to try."""
 
     name: str
     sources: Sequence[SourceStatus]
     failure: str = ""
+    hint: str = ""
 
 
 def contexts_line(contexts: Sequence[ContextState], now: datetime) -> Line:
@@ -96,13 +111,33 @@ def _worst(item: ContextState) -> SourceState | None:
 
 def _context_spans(item: ContextState, now: datetime) -> list[Span]:
     if item.failure:
-        return [Span(f"✗ {item.name} ", Tone.BAD), Span(f"{one_line(item.failure, 60)}  ", Tone.DIM)]
+        return [Span(f"✗ {item.name} NOT CONNECTED  ", Tone.BAD)]
     worst = _worst(item)
     if worst is None:
         return [Span(f"◌ {item.name} CONNECTING  ", Tone.ACCENT)]
     glyph, tone = source_look(worst)
     members = [status for status in item.sources if status.state is worst]
     return [Span(f"{glyph} {item.name} {str(worst).upper()}{_age(worst, members, now)}  ", tone)]
+
+
+TURN_S = 6
+"""How long each of several outages is told before it is the next one's turn."""
+
+
+def outages_line(contexts: Sequence[ContextState], now: datetime) -> Line:
+    """What fails in contexts of several, one after the other; those without a connection come first."""
+    failed = [_failed_line(item) for item in contexts if item.failure]
+    told = [*failed, *(outage_line(item.sources, now, item.name) for item in contexts if not item.failure)]
+    found = [spans for spans in told if spans]
+    if len(found) < 2:
+        return found[0] if found else ()
+    turn = int(now.timestamp()) // TURN_S % len(found)
+    return (Span(f" {turn + 1}/{len(found)}", Tone.DIM), *found[turn])
+
+
+def _failed_line(item: ContextState) -> Line:
+    hint = f"  {one_line(item.hint, 200)}" if item.hint else ""
+    return (Span(f" ✗ {item.name}: ", Tone.BAD), Span(one_line(item.failure, 300)), Span(hint, Tone.DIM))
 
 
 def outage_line(sources: Sequence[SourceStatus], now: datetime, context: str = "") -> Line:

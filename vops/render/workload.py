@@ -23,7 +23,7 @@ from vops.render.fleet_rows import ReplicaRow
 from vops.render.revisions import revision_lines
 from vops.render.scalers import obstacle
 from vops.render.states import state_span
-from vops.render.text import Line, Span, Tone, line
+from vops.render.text import Line, Span, Tone, cell_width, fit, line
 
 MOST_HOPS = 6
 
@@ -89,23 +89,36 @@ def _conditions(found: Workload) -> Iterator[Line]:
 # --- replicas ---------------------------------------------------------------------------------------------
 
 
-def replica_lines(rows: Sequence[ReplicaRow]) -> list[Line]:
-    """Each replica with its state, node and the numbers that tell it from the others."""
+def replica_lines(rows: Sequence[ReplicaRow], width: int) -> list[Line]:
+    """Each replica with its state and node, and beside or below that the numbers that tell it from the others."""
     if not rows:
         return [line(Span("no replicas", Tone.DIM))]
-    return [_replica_line(row) for row in rows]
+    name, state, node = (max(map(cell_width, texts)) for texts in zip(*map(_head_texts, rows), strict=True))
+    found: list[Line] = []
+    for row in rows:
+        span = state_span(row.state)
+        head = line(
+            Span(f"{fit(row.pod, name)}  ", Tone.STRONG), Span(fit(span.text, state), span.tone),
+            Span(f"  {fit(row.node or units.UNKNOWN, node)}  ", Tone.DIM),
+        )  # fmt: skip
+        told = Span(_told(row), Tone.DIM if row.dim else Tone.PLAIN)
+        room = width - name - state - node - 6
+        found += [(*head, told)] if cell_width(told.text) <= room else [head, line("  ", told)]
+    return found
 
 
-def _replica_line(row: ReplicaRow) -> Line:
-    numbers = (
+def _head_texts(row: ReplicaRow) -> tuple[str, str, str]:
+    return row.pod, state_span(row.state).text, row.node or units.UNKNOWN
+
+
+def _told(row: ReplicaRow) -> str:
+    """Why it does not serve; of one that does, its numbers."""
+    if row.running is None and row.note:
+        return one_line(row.complaint, 400)
+    return (
         f"run {units.count(row.running)}  wait {units.count(row.waiting)}  KV {units.percent(row.kv_usage)}"
         f"  TTFT95 {units.latency(row.ttft_p95_s)}"
     )
-    told = row.complaint if row.running is None and row.note else numbers
-    return line(
-        Span(f"{row.pod}  ", Tone.STRONG), state_span(row.state), Span(f"  {row.node or '–'}  ", Tone.DIM),
-        Span(one_line(told, 160), Tone.DIM if row.dim else Tone.PLAIN),
-    )  # fmt: skip
 
 
 # --- the way to it, and who scales it ---------------------------------------------------------------------

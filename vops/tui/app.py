@@ -27,7 +27,6 @@ from vops.operations.session import MachineClock, Session, open_session
 from vops.ports import Cost
 from vops.render.filters import busiest
 from vops.render.fleet_rows import ReplicaRow
-from vops.render.history import Track
 from vops.render.text import Tone
 from vops.settings import Settings
 from vops.tui.commander import Commander
@@ -142,6 +141,11 @@ class VopsApp(SharingApp):
         return self.session.cluster.context if self.session else self._connection.settings.context
 
     @property
+    def waited_s(self) -> float:
+        """How long the present context has not been connected yet."""
+        return self._connection.waited_s
+
+    @property
     def shown_at(self) -> datetime:
         """The time of what is shown: now, unless one looks at the past."""
         return self.machine.at or self.now()
@@ -198,7 +202,7 @@ class VopsApp(SharingApp):
             self._connection.focus({(row.namespace, row.pod) for row in rows})
 
     def fleet(self, picture: Picture, *, grouped: bool) -> Fleet:
-        """What the first screen shows: now that of all contexts, at an earlier instant that of the present one."""
+        """What the first screen shows: of one context or of all that are open."""
         if self.merged:
             return self.together.fleet(grouped=grouped)
         return fleet_of(picture, grouped=grouped)
@@ -206,7 +210,7 @@ class VopsApp(SharingApp):
     @property
     def merged(self) -> bool:
         """Whether the rows of several contexts stand in one table."""
-        return self.together.several and self.machine.at is None
+        return self.together.several and not self.machine.replaying
 
     def prepare_pictures(self) -> None:
         """Has every picture bring what the screens on the stack need beside the rows of the fleet."""
@@ -261,7 +265,7 @@ class VopsApp(SharingApp):
         if connection is self._connection:
             return
         self._connection = connection
-        self._live = self.picture = self.together.picture(connection)
+        self._live, self.picture = self.together.picture(connection), self.together.shown(connection)
         self.failure = self.together.failure(connection)
         if self.session is not None:
             self._clock = self.session.clock
@@ -317,27 +321,27 @@ class VopsApp(SharingApp):
             self._go_into(event.connection)
         if event.picture.view.replicas:
             event.connection.first_shown.set()
-        if self.merged and isinstance(self._present, FleetScreen):
+        if self.merged and self.machine.at is None and isinstance(self._present, FleetScreen):
             self._repaint()
 
     @property
-    def frames(self) -> Sequence[Frame]:
-        """What is remembered of the present connection."""
-        return self._connection.frames
+    def present(self) -> Connection:
+        """The connection that every screen but the first is about."""
+        return self._connection
 
     @property
     def facts_now(self) -> Facts | None:
         return self._live.facts if self._live else None
 
-    @property
-    def pasts(self) -> Mapping[str, Track]:
-        """What is remembered of each replica's numbers."""
-        return self._live.pasts if self._live else {}
-
     def show_picture(self, picture: Picture | None) -> None:
         """Shows a picture; none: the newest there is."""
         self.picture = picture or self._live
         self._repaint()
+
+    def show_past(self, pictures: Mapping[Connection, Picture]) -> None:
+        """Shows an earlier instant, of every context that was looked at by then."""
+        self.together.go_back(pictures)
+        self.show_picture(pictures.get(self._connection))
 
     def on_failed(self, event: Failed) -> None:
         if event.connection not in self.together:
@@ -347,7 +351,7 @@ class VopsApp(SharingApp):
         self.together.fail(event.connection, told)
         if event.connection is self._connection:
             self.failure = told
-            if (other := self.together.shown()) is not None and self.picture is None:
+            if (other := self.together.first_seen()) is not None and self.picture is None:
                 self._go_into(other)
         self._repaint()
 
@@ -456,6 +460,7 @@ class VopsApp(SharingApp):
         """Back to what is known now."""
         self.machine.leave()
         if not self.machine.replaying:
+            self.together.go_back(None)
             self.show_picture(None)
 
     def action_play(self) -> None:

@@ -6,6 +6,7 @@ It reports what happens and never raises: whatever fails is a message, since no 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 
@@ -40,8 +41,14 @@ class Connection:
         self._feed: Feed | None = None
         self._running: asyncio.Task[object] | None = None
         self._wanted: dict[str, Prepare] = {}
+        self._began = 0.0
         self.first_shown = asyncio.Event()
         """To be set when the first rows are on the screen: until then nothing but they shall be read."""
+
+    @property
+    def waited_s(self) -> float:
+        """How long it has been opening its session, if it still does."""
+        return time.monotonic() - self._began if self._began and self.session is None else 0.0
 
     def prepare(self, wanted: Mapping[str, Prepare]) -> None:
         """Has pictures bring what `wanted` derives from facts, under the same names."""
@@ -78,7 +85,7 @@ class Connection:
 
     async def run(self) -> None:
         """Lives until it is cancelled or cannot go on."""
-        self._running = asyncio.current_task()
+        self._running, self._began = asyncio.current_task(), time.monotonic()
         try:
             if self._given is None:
                 await asyncio.to_thread(load)

@@ -1,6 +1,7 @@
 """Takes the app to an earlier instant and back: of the last hour, or of a recording.
 
 Each instant is unpacked and joined in a thread; of several that are asked for in a hurry only the last one is shown.
+Where several contexts are open, all of them go back to the same instant.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from vops.model.snapshot import ClusterSnapshot
 from vops.operations.recording import Frame
 from vops.render.text import Line, Tone
 from vops.tui.feed import Painter, Picture, Prepare
@@ -17,6 +19,7 @@ from vops.tui.rewind import badge, earlier, past_line, place_before
 
 if TYPE_CHECKING:
     from vops.tui.app import VopsApp
+    from vops.tui.connection import Connection
 
 PLAY_EVERY_S = 0.5
 
@@ -29,7 +32,8 @@ class TimeMachine:
         self.context = ""
         self._app = app
         self._recording = recording
-        self._painter = Painter()
+        self._painters: dict[Connection, Painter] = {}
+        self._wanted: Mapping[str, Prepare] = {}
         self._playing = False
 
     @property
@@ -38,8 +42,21 @@ class TimeMachine:
         return bool(self._recording)
 
     @property
+    def _timelines(self) -> Mapping[Connection, Sequence[Frame]]:
+        """What is remembered of each context, that of the present one first."""
+        present = self._app.present
+        if self.replaying:
+            return {present: self._recording}
+        return {present: present.frames, **{item: item.frames for item in self._app.together.connections}}
+
+    @property
     def frames(self) -> Sequence[Frame]:
-        return self._recording or self._app.frames
+        """The instants that one can go to: those since the present context is looked at."""
+        present, *others = self._timelines.values()
+        if not present or not others:
+            return present
+        beside = (frame for frames in others for frame in frames if frame.at >= present[0].at)
+        return sorted([*present, *beside], key=lambda frame: frame.at)
 
     def badge(self) -> tuple[str, Tone] | None:
         """What must not be overlooked while one looks at the past."""
@@ -54,8 +71,8 @@ class TimeMachine:
 
     def prepare(self, wanted: Mapping[str, Prepare]) -> None:
         """Has earlier pictures bring what `wanted` derives, too."""
-        new = wanted.keys() - self._painter.wanted.keys()
-        self._painter.wanted = dict(wanted)
+        new = wanted.keys() - self._wanted.keys()
+        self._wanted = dict(wanted)
         if new and self.at is not None:
             self._go(self.at)
 
@@ -108,24 +125,38 @@ class TimeMachine:
 
     def _go(self, at: datetime) -> None:
         frames = self.frames
-        frame = frames[place_before(frames, at)]
-        self.at = frame.at
-        look = partial(self._look, frame)
+        at = self.at = frames[place_before(frames, at)].at
+        wanted = {
+            connection: known[place_before(known, at)]
+            for connection, known in self._timelines.items()
+            if known and known[0].at <= at
+        }
+        self._painters = {connection: self._painters.get(connection) or Painter() for connection in wanted}
+        look = partial(self._look, at, wanted)
         self._app.run_worker(look, thread=True, group="rewind", exclusive=True, exit_on_error=False)
 
-    def _look(self, frame: Frame) -> None:
+    def _look(self, at: datetime, wanted: Mapping[Connection, Frame]) -> None:
         """In a thread: unpacks an instant and joins it, unless another one is wanted by now."""
-        if self.at != frame.at:
-            return
-        try:
-            snapshot = frame.snapshot
-        except ValueError as error:
-            self._app.call_from_thread(self._app.tell, f"this instant is damaged: {error}", severity="error")
-            return
-        join = self._painter.replayed if self.replaying else partial(self._painter.past, pasts=self._app.pasts)
-        self._app.call_from_thread(self._show, frame.at, join(snapshot))
+        pictures: dict[Connection, Picture] = {}
+        for connection, frame in wanted.items():
+            if self.at != at:
+                return
+            try:
+                pictures[connection] = self._joined(connection, frame.snapshot)
+            except ValueError as error:
+                self._app.call_from_thread(self._app.tell, f"this instant is damaged: {error}", severity="error")
+        if self._app.present in pictures:
+            self._app.call_from_thread(self._show, at, pictures)
 
-    def _show(self, at: datetime, picture: Picture) -> None:
+    def _joined(self, connection: Connection, snapshot: ClusterSnapshot) -> Picture:
+        painter = self._painters.get(connection) or Painter()
+        painter.wanted = self._wanted
+        if self.replaying:
+            return painter.replayed(snapshot)
+        live = self._app.together.picture(connection)
+        return painter.past(snapshot, live.pasts if live is not None else {})
+
+    def _show(self, at: datetime, pictures: Mapping[Connection, Picture]) -> None:
         if self.at == at:
-            self.context = picture.view.context
-            self._app.show_picture(picture)
+            self.context = pictures[self._app.present].view.context
+            self._app.show_past(pictures)

@@ -5,17 +5,17 @@ One of them is the present one: that of the row under the cursor. Every other sc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from vops.errors import VopsError
-from vops.model.snapshot import SourceState, SourceStatus
+from vops.model.snapshot import SourceStatus
 from vops.render.filters import NO_LABELS, Labels
 from vops.render.fleet_rows import ReplicaRow, WorkloadRow
 from vops.render.placed import BETWEEN, Placing, context_of
 from vops.render.text import Line
-from vops.render.truth import ContextState, contexts_line, outage_line
+from vops.render.truth import ContextState, contexts_line, outages_line
 from vops.tui.connection import Connection
 from vops.tui.contexts import label_of
 from vops.tui.feed import Picture
@@ -62,6 +62,8 @@ class _Seen:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.picture: Picture | None = None
+        self.shown: Picture | None = None
+        """That of the instant that is shown."""
         self.failure: VopsError | None = None
         self.placing = Placing("")
 
@@ -71,18 +73,20 @@ class _Seen:
 
     def fleet(self, *, grouped: bool) -> Fleet | None:
         """Its rows, placed; None before there are any."""
-        if self.picture is None:
+        if self.shown is None:
             return None
         if self.placing.context != self.label:
             self.placing = Placing(self.label)
-        plain = fleet_of(self.picture, grouped=grouped)
+        plain = fleet_of(self.shown, grouped=grouped)
         place = self.placing.rows
         return plain._replace(replicas=place(plain.replicas), workloads=place(plain.workloads))
 
     @property
     def state(self) -> ContextState:
-        sources = self.picture.view.sources if self.picture else ()
-        return ContextState(self.label, sources, self.failure.message if self.failure else "")
+        sources = self.shown.view.sources if self.shown else ()
+        if self.failure is not None:
+            return ContextState(self.label, sources, self.failure.message, self.failure.hint)
+        return ContextState(self.label, sources)
 
 
 class Together:
@@ -90,6 +94,7 @@ class Together:
 
     def __init__(self, connections: Iterable[Connection]) -> None:
         self._seen = {connection: _Seen(connection) for connection in connections}
+        self._past = False
 
     @property
     def connections(self) -> tuple[Connection, ...]:
@@ -111,12 +116,25 @@ class Together:
     def take(self, connection: Connection, picture: Picture) -> None:
         seen = self._seen[connection]
         seen.picture, seen.failure = picture, None
+        if not self._past:
+            seen.shown = picture
 
     def fail(self, connection: Connection, error: VopsError) -> None:
         self._seen[connection].failure = error
 
     def picture(self, connection: Connection) -> Picture | None:
+        """The newest one."""
         return self._seen[connection].picture
+
+    def shown(self, connection: Connection) -> Picture | None:
+        """That of the instant that is shown."""
+        return self._seen[connection].shown
+
+    def go_back(self, pictures: Mapping[Connection, Picture] | None) -> None:
+        """Shows an earlier instant: of those that were looked at by then. None: the newest there is."""
+        self._past = pictures is not None
+        for connection, seen in self._seen.items():
+            seen.shown = seen.picture if pictures is None else pictures.get(connection)
 
     def failure(self, connection: Connection) -> VopsError | None:
         return self._seen[connection].failure
@@ -126,7 +144,7 @@ class Together:
         """Those that could not be opened, or could not go on."""
         return [connection for connection, seen in self._seen.items() if seen.failure is not None]
 
-    def shown(self) -> Connection | None:
+    def first_seen(self) -> Connection | None:
         """The first one that there is a picture of."""
         return next((connection for connection, seen in self._seen.items() if seen.picture is not None), None)
 
@@ -165,13 +183,8 @@ class Together:
         return contexts_line([seen.state for seen in self._seen.values()], now)
 
     def outage(self, now: datetime) -> Line:
-        """What fails in the first context in which something does."""
-        for seen in self._seen.values():
-            state = seen.state
-            failing = [item for item in state.sources if item.state in (SourceState.RETRYING, SourceState.STALE)]
-            if failing and (told := outage_line(failing, now, seen.label)):
-                return told
-        return ()
+        """What fails, in each context in which something does."""
+        return outages_line([seen.state for seen in self._seen.values()], now)
 
     def focus(self, rows: Iterable[ReplicaRow]) -> None:
         """Tells each observer which of its replicas somebody is looking at."""

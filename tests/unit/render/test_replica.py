@@ -26,7 +26,7 @@ from vops.render.replica import (
     state_sentence,
 )
 from vops.render.text import Tone, plain
-from vops.render.truth import cost_line, outage_line, truth_line
+from vops.render.truth import TURN_S, ContextState, connecting_line, cost_line, outage_line, outages_line, truth_line
 
 LOADING = "llama-3-3-70b-6f9c4-zz9p1"
 SERVING = "qwen3-8b-6f9c4-k2x8p"
@@ -129,6 +129,22 @@ def test_an_outage_is_told_from_the_first_that_failed() -> None:
     assert "no fresh pods, metrics since 03:11:10, 1m35s ago" in text
     assert "connection refused" in text
     assert outage_line([builders.status(Source.PODS, SourceState.LIVE)], builders.NOW) == ()
+
+
+def test_outages_of_several_contexts_take_turns_and_those_without_a_connection_come_first() -> None:
+    retrying = [builders.status(Source.PODS, SourceState.RETRYING, "connection refused", age_s=95)]
+    contexts = [ContextState("us", retrying), ContextState("eu", ()), ContextState("ap", (), "no login", "log in")]
+    turns = [plain([outages_line(contexts, builders.NOW + timedelta(seconds=TURN_S * turn))]) for turn in (0, 1, 2)]
+    first = sorted(turns[:2])
+    assert first[0].startswith(" 1/2 ✗ ap: no login  log in")
+    assert first[1].startswith(" 2/2 ↻ us: no fresh pods")
+    assert turns[2][:5] == turns[0][:5]
+    assert outages_line(contexts[1:2], builders.NOW) == ()
+
+
+def test_a_connection_that_takes_long_says_for_how_long_and_what_it_may_wait_for() -> None:
+    assert plain([connecting_line(1.0)]).strip() == "◌ CONNECTING"
+    assert "for 12s  a login plugin may wait for you" in plain([connecting_line(12.0)])
 
 
 def test_costs_are_told_when_they_are_counted() -> None:

@@ -17,8 +17,9 @@ from vops.errors import VopsError
 from vops.model.resources import Ref
 from vops.model.snapshot import Source
 from vops.render.cells import CRAMPED
+from vops.render.headline import Headline
 from vops.render.text import Line, Span, Tone
-from vops.render.truth import cost_line, outage_line, pane_line, truth_line
+from vops.render.truth import connecting_line, cost_line, outage_line, pane_line, truth_line
 from vops.tui.feed import Picture
 from vops.tui.widgets.bar import Bar
 from vops.tui.widgets.hints import Hints
@@ -98,13 +99,15 @@ class OpsScreen(Screen[None]):
     def tick(self) -> None:
         """Header, outage and truth: they age even when nothing arrives."""
         now = self.ops.shown_at
-        self.query_one("#header", Bar).show(self._header(), (Span(f" {now:%H:%M:%S} UTC ", Tone.DIM),))
+        clock = Span(f" {now:%H:%M:%S} UTC ", Tone.DIM)
+        self.query_one("#header", Bar).show(self._header(self.size.width - len(clock.text) - 1), (clock,))
         view = self.ops.picture.view if self.ops.picture else None
         failure = self.ops.failure
         sources = view.sources if view else ()
         cost = cost_line(*self.ops.cost(), lag_s=self.ops.lag.worst_s)
-        truth = failure_line(failure) if failure else truth_line(sources, now)
-        self.query_one("#truth", Bar).show(self.ops.together.truth(now) if self._tells_all else truth, cost)
+        known = truth_line(sources, now) if sources else connecting_line(self.ops.waited_s)
+        told = self.ops.together.truth(now) if self._tells_all else failure_line(failure) if failure else known
+        self.query_one("#truth", Bar).show(told, cost)
         outage = self.query_one("#outage", Bar)
         failing = self.ops.together.outage(now) if self._tells_all else outage_line(sources, now)
         outage.show(self.ops.machine.line() or failing)
@@ -115,19 +118,12 @@ class OpsScreen(Screen[None]):
         """Whether it is about all contexts that are open, not only about the present one."""
         return self.crumb == "fleet" and self.ops.merged
 
-    def _header(self) -> Line:
+    def _header(self, width: int) -> Line:
         ops = self.ops
-        spans = [Span(" ▲ vops ", Tone.ACCENT), Span(f" {ops.context_name or 'connecting…'}", Tone.STRONG)]
-        if self._tells_all:
-            spans.append(Span(f" (of {len(ops.together.connections)})", Tone.DIM))
-        spans += [Span("  ns ", Tone.DIM), Span(ops.namespace or "all")]
-        spans += [Span(f"  {badge}", tone) for badge, tone in ops.badges()]
         below = [screen.crumb for screen in ops.screen_stack if isinstance(screen, OpsScreen) and screen is not self]
         way = below if self.size.width >= CRAMPED else below[-1:] and ["…"]
-        spans += [Span(" "), *(Span(f" › {crumb}", Tone.DIM) for crumb in way if crumb)]
-        if title := self.heading():
-            spans += [Span(" › ", Tone.DIM), *title]
-        return tuple(spans)
+        of = len(ops.together.connections) if self._tells_all else 1
+        return Headline(ops.context_name, ops.namespace or "all", ops.badges(), way, self.heading(), of).line(width)
 
     def truth_of(self, *sources: Source) -> Line:
         """Source, age and state of what a pane shows."""
@@ -213,6 +209,11 @@ def titled(widget: Widget, title: str, note: str = "", *, hint: str = "", truth:
 
 
 BACK = Binding("escape", "app.go_back", "Back", id="back")
+
+
+def not_connected(error: VopsError) -> list[Line]:
+    """Why there is nothing to show, in full, and the keys that lead on."""
+    return [*error_lines(error), (), (Span("r tries again, c chooses another context", Tone.WARN),)]
 
 
 def error_lines(error: VopsError) -> list[Line]:

@@ -9,8 +9,9 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from vops.render.charts import page_lines
+from vops.render.headline import subject_title
 from vops.render.marks import marks_of
-from vops.render.text import Line, Span, Tone
+from vops.render.text import Line
 from vops.tui.feed import Picture
 from vops.tui.messages import DiagnosisAsked, ReplicaAsked
 from vops.tui.screens.base import BACK, SubjectScreen, titled
@@ -32,7 +33,7 @@ class ChartsScreen(SubjectScreen):
         yield Lines(wrap=False, widget_id="page")
 
     def heading(self) -> Line:
-        return (Span("charts "), Span(f"{self.ref.namespace}/{self.ref.name}", Tone.STRONG))
+        return subject_title("charts", self.ref)
 
     def on_mount(self) -> None:
         super().on_mount()

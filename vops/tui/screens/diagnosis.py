@@ -12,8 +12,9 @@ from textual.widget import Widget
 from vops.diagnosis.findings import Report
 from vops.errors import VopsError
 from vops.model.resources import Ref
+from vops.render.headline import subject_title
 from vops.render.replica import report_pane
-from vops.render.text import Line, Span, Tone
+from vops.render.text import Line
 from vops.tui.diagnosed import look
 from vops.tui.messages import FixAsked, LogsAsked, ReplicaAsked
 from vops.tui.screens.base import BACK, SubjectScreen, error_lines, titled
@@ -42,7 +43,7 @@ class DiagnosisScreen(SubjectScreen):
         yield Lines(widget_id="report")
 
     def heading(self) -> Line:
-        return (Span("diagnosis "), Span(f"{self.ref.namespace}/{self.ref.name}", Tone.STRONG))
+        return subject_title("diagnosis", self.ref)
 
     def on_mount(self) -> None:
         super().on_mount()

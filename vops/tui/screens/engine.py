@@ -13,6 +13,7 @@ from vops.diagnosis.facts import Replica
 from vops.errors import VopsError
 from vops.model.resources import Ref
 from vops.render.engine import engine_lines
+from vops.render.headline import subject_title
 from vops.render.text import Line, Span, Tone
 from vops.sizing.answer import Answer
 from vops.tui.feed import Picture
@@ -44,7 +45,7 @@ class EngineScreen(SubjectScreen):
         yield Lines(widget_id="page")
 
     def heading(self) -> Line:
-        return (Span("engine "), Span(f"{self.ref.namespace}/{self.ref.name}", Tone.STRONG))
+        return subject_title("engine", self.ref)
 
     def on_mount(self) -> None:
         super().on_mount()

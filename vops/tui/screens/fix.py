@@ -11,6 +11,7 @@ from vops.operations.fix import FixPlan, plan_fix
 from vops.operations.run import plan_run
 from vops.operations.session import Session
 from vops.render.flow import finding_lines, manual_lines
+from vops.render.headline import subject_title
 from vops.render.plan import plan_lines
 from vops.render.report import report_lines
 from vops.render.text import Line, Span, Tone, line
@@ -30,7 +31,7 @@ class FixScreen(PlanScreen, SubjectScreen):
         self._cause = cause
 
     def heading(self) -> Line:
-        return (Span("fix "), Span(f"{self.ref.namespace}/{self.ref.name}", Tone.STRONG))
+        return subject_title("fix", self.ref)
 
     async def make_plan(self, session: Session) -> Planned:
         offer = self._offer

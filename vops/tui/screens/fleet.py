@@ -27,7 +27,7 @@ from vops.render.placed import CONTEXT, WORKLOAD_CONTEXT, context_of
 from vops.render.text import Line, Span, Tone
 from vops.tui.feed import Picture
 from vops.tui.messages import DiagnosisAsked, FixAsked, LogsAsked, ReplicaAsked, WorkloadAsked
-from vops.tui.screens.base import titled
+from vops.tui.screens.base import not_connected, titled
 from vops.tui.screens.listing import LIST_KEYS, ListScreen
 from vops.tui.together import Fleet
 from vops.tui.widgets.bar import Bar
@@ -119,16 +119,16 @@ class FleetScreen(ListScreen[ReplicaRow], inherit_bindings=False):
             recent=fleet.recent if fleet else None,
         )
 
-    def _why_none(self, unfiltered: int, fleet: Fleet | None) -> Line:
+    def _why_none(self, unfiltered: int, fleet: Fleet | None) -> Sequence[Line]:
         if self.ops.failure is not None:
-            return (Span("not connected: r tries again, c chooses another context", Tone.WARN),)
+            return not_connected(self.ops.failure)
         unread = None if fleet is None else fleet.unread
         if fleet is None or unread is not None:
-            return unread_line(unread)
+            return [unread_line(unread)]
         if unfiltered:
-            return (Span(f"none of {unfiltered} replicas matches {self.filter_title}: esc clears the filter"),)
+            return [(Span(f"none of {unfiltered} replicas matches {self.filter_title}: esc clears the filter"),)]
         place = f"namespace {self.ops.namespace}" if self.ops.namespace else "any namespace"
-        return (Span(f"no vLLM replicas in {place}", Tone.STRONG), Span(" · n: namespace · c: context", Tone.DIM))
+        return [(Span(f"no vLLM replicas in {place}", Tone.STRONG), Span(" · n: namespace · c: context", Tone.DIM))]
 
     def on_table_moved(self, event: Table.Moved) -> None:
         self.tell_cursor()

@@ -17,7 +17,7 @@ from vops.render.cells import Column, ordered
 from vops.render.filters import NO_LABELS, Labels, Match
 from vops.render.text import Line, Span, Tone
 from vops.tui.feed import Picture
-from vops.tui.screens.base import OpsScreen, titled
+from vops.tui.screens.base import OpsScreen, not_connected, titled
 from vops.tui.widgets.bar import Bar
 from vops.tui.widgets.table import Table, TableRow
 
@@ -145,15 +145,15 @@ class ListScreen(OpsScreen, Generic[R]):
     def filter_title(self) -> str:
         return f"/{self._match.typed}{self._match.remark}"
 
-    def _placeholder(self, picture: Picture, unfiltered: int) -> Line:
+    def _placeholder(self, picture: Picture, unfiltered: int) -> Sequence[Line]:
         if unfiltered:
-            return (Span(f"none of {unfiltered} matches {self.filter_title}: esc clears the filter"),)
-        return self._unknown() if self.ops.failure is not None else self.nothing(picture)
+            return [(Span(f"none of {unfiltered} matches {self.filter_title}: esc clears the filter"),)]
+        return self._unknown() if self.ops.failure is not None else [self.nothing(picture)]
 
-    def _unknown(self) -> Line:
+    def _unknown(self) -> Sequence[Line]:
         if self.ops.failure is not None:
-            return (Span("not connected: r tries again, c chooses another context", Tone.WARN),)
-        return (Span("LOADING…", Tone.ACCENT),)
+            return not_connected(self.ops.failure)
+        return [(Span("LOADING…", Tone.ACCENT),)]
 
     def on_table_moved(self, event: Table.Moved) -> None:
         self.tell_cursor()

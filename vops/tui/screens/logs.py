@@ -6,14 +6,16 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
+import msgspec
 from textual import work
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from vops.model.resources import Ref
 from vops.render.filters import Match
+from vops.render.headline import subject_title
 from vops.render.log_errors import KnownError, error_lines, known_errors
-from vops.render.text import Line, Span, Tone
+from vops.render.text import Line
 from vops.tui.messages import DiagnosisAsked
 from vops.tui.screens.base import SubjectScreen, titled
 from vops.tui.tail import TAIL_LINES, Wanted, tail_all, tail_of
@@ -64,8 +66,8 @@ class LogsScreen(SubjectScreen):
         yield Lines(wrap=False, widget_id="errors")
 
     def heading(self) -> Line:
-        name = "all pods of its workload" if self._everywhere else self.ref.name
-        return (Span("log "), Span(f"{self.ref.namespace}/{name}", Tone.STRONG))
+        about = msgspec.structs.replace(self.ref, name="all pods of its workload") if self._everywhere else self.ref
+        return subject_title("log", about)
 
     @property
     def pane(self) -> LogPane:

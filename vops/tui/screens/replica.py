@@ -19,6 +19,7 @@ from vops.diagnosis.states import ReplicaState
 from vops.errors import VopsError
 from vops.model.resources import Ref
 from vops.render.fleet_rows import ReplicaRow
+from vops.render.headline import subject_title
 from vops.render.replica import (
     condition_lines,
     event_lines,
@@ -94,7 +95,7 @@ class ReplicaScreen(PanedScreen):
         yield LogPane(widget_id="log")
 
     def heading(self) -> Line:
-        return (Span(f"{self.ref.namespace}/", Tone.DIM), Span(self.ref.name, Tone.STRONG))
+        return subject_title("", self.ref)
 
     def on_mount(self) -> None:
         titled(self.query_one("#findings"), "1 Findings", "looking…")
@@ -117,9 +118,9 @@ class ReplicaScreen(PanedScreen):
         self._row = row
         pace = slowness(replica)
         self.query_one("#state", Bar).show((Span(" "), *state_sentence(replica, row, pace)))
-        self.query_one("#identity", Bar).show(
-            (Span(" "), *identity_line(replica, row)), (Span("e arguments ", Tone.DIM),)
-        )
+        hint = Span("e arguments ", Tone.DIM)
+        identity = identity_line(replica, row, self.size.width - len(hint.text) - 3)
+        self.query_one("#identity", Bar).show((Span(" "), *identity), (hint,))
         width = max(8, self.query_one("#numbers").size.width - 24)
         self.lines("numbers", number_lines(replica, row, picture.history(row.key), width))
         if pace.part is not None and pace.part is not self._blamed:

@@ -59,8 +59,10 @@ class RunScreen(OpsScreen):
 
         facts = self.ops.facts_now or picture.facts
         found = [workload for _, workload in workloads_of(self._run.plan, facts)]
-        titled(self.query_one("#live"), "Live", truth=self.truth_of(Source.PODS, Source.EVENTS))
-        self.query_one("#live", Lines).show(live_lines(found, picture.view.replicas, picture.view.at))
+        live = self.query_one("#live", Lines)
+        titled(live, "Live", truth=self.truth_of(Source.PODS, Source.EVENTS))
+        width = live.scrollable_content_region.width
+        live.show(live_lines(found, picture.view.replicas, picture.view.at, width))
 
     def show_run(self) -> None:
         """Shows the run as it is now, once there is something to show it in."""

@@ -11,6 +11,7 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from vops.errors import VopsError
+from vops.render.headline import subject_title
 from vops.render.replica import event_lines, report_pane
 from vops.render.text import Line, Span, Tone
 from vops.render.workload import replica_lines, rollout_lines, rows_of, way_lines, workload_sentence
@@ -55,7 +56,7 @@ class WorkloadScreen(PanedScreen):
         yield Container(*(Lines(widget_id=name) for name in PANES), id="panes")
 
     def heading(self) -> Line:
-        return (Span(f"{self.ref.kind.lower()} {self.ref.namespace}/", Tone.DIM), Span(self.ref.name, Tone.STRONG))
+        return subject_title(self.ref.kind.lower(), self.ref)
 
     def on_mount(self) -> None:
         for number, (pane, title) in enumerate(PANES.items(), 1):
@@ -75,7 +76,8 @@ class WorkloadScreen(PanedScreen):
         self.query_one("#state", Bar).show((Span(" "), *workload_sentence(found)))
         rows = rows_of(picture.view.replicas, found)
         titled(self.query_one("#replicas"), f"2 Replicas {len(rows)}")
-        self.lines("replicas", replica_lines(rows))
+        width = self.query_one("#replicas").scrollable_content_region.width or self.size.width
+        self.lines("replicas", replica_lines(rows, width))
         self.lines("rollout", rollout_lines(found))
         events = event_lines(found.events, picture.view.at)
         titled(self.query_one("#events"), f"5 Events {len(events)}")

@@ -23,6 +23,7 @@ from textual.strip import Strip
 from vops.render.cells import Cell, Column, Placed, arrange, cut_middle, widths
 from vops.render.text import Line, Span, Tone, fit
 from vops.render.units import UNKNOWN, bar, sparkline
+from vops.tui.widgets.lines import fold
 from vops.tui.widgets.tones import Palette, drawable, line_strip
 
 
@@ -52,7 +53,7 @@ _PARTS = ("table--header", "table--sorted", "table--track", "table--bar", "table
 class _Shown(NamedTuple, Generic[R]):
     """What a table showed: how it was arranged, and of each visible row what concerns all of it, and its cells."""
 
-    frame: tuple[Size, int, tuple[Placed[R], ...], tuple[str, bool], Line]
+    frame: tuple[Size, int, tuple[Placed[R], ...], tuple[str, bool], tuple[Line, ...]]
     rows: Sequence[tuple[tuple[Span | None, bool], tuple[Cell, ...]]]
 
 
@@ -110,7 +111,7 @@ class Table(ScrollView, Generic[R], can_focus=True):
         self._wanted: dict[str, int] = {}
         self._layout_of: tuple[int, tuple[Placed[R], ...]] = (-1, ())
         self._sorted: tuple[str, bool] = ("", False)
-        self._placeholder: Line = ()
+        self._placeholder: tuple[Line, ...] = ()
         self._recent: Recent | None = None
         self._cells: dict[str, tuple[Cell, ...]] = {}
         self._has_cursor = cursor
@@ -143,7 +144,7 @@ class Table(ScrollView, Generic[R], can_focus=True):
         columns: Sequence[Column[R]] | None = None,
         sorted_by: tuple[str, bool] = ("", False),
         wanted: dict[str, int] | None = None,
-        placeholder: Line = (),
+        placeholder: Sequence[Line] = (),
         recent: Recent | None = None,
     ) -> None:
         """Shows these rows; the cursor stays on its key, or on its place when that row has gone.
@@ -157,7 +158,7 @@ class Table(ScrollView, Generic[R], can_focus=True):
         self._wanted = {key: max(width, self._wanted.get(key, 0)) for key, width in grown.items()}
         self._layout_of = (-1, ())
         self._cells.clear()
-        self._rows, self._sorted, self._placeholder, self._recent = rows, sorted_by, placeholder, recent
+        self._rows, self._sorted, self._placeholder, self._recent = rows, sorted_by, tuple(placeholder), recent
         self._places = {row.key: index for index, row in enumerate(rows)}
         self._pin_cursor()
         self.virtual_size = Size(0, len(rows) + 1)
@@ -294,9 +295,12 @@ class Table(ScrollView, Generic[R], can_focus=True):
         return self._row_strip(self._rows[place], palette).adjust_cell_length(width, palette.base)
 
     def _placeholder_strip(self, y: int) -> Strip:
-        if y != min(2, self.size.height - 1):
+        room = max(1, self.size.width - 2 * GUTTER)
+        folded = [row for spans in self._placeholder for row in fold(spans, room)]
+        place = y - min(2, max(1, self.size.height - len(folded)))
+        if not 0 <= place < len(folded):
             return Strip([])
-        return Strip.join([Strip([Segment("  ", self._plain.base)]), line_strip(self._plain, self._placeholder)])
+        return Strip.join([Strip([Segment(" " * GUTTER, self._plain.base)]), line_strip(self._plain, folded[place])])
 
     def _header_strip(self) -> Strip:
         key, reverse = self._sorted
