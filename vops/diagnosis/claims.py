@@ -11,6 +11,10 @@ from collections.abc import Sequence
 from vops.diagnosis.logs import LogReading
 from vops.diagnosis.rule import Rule, Subject, Verdict, discover
 from vops.diagnosis.subjects import Replica
+from vops.model.patterns import lazy_pattern
+
+_QUOTING = lazy_pattern(r"<urlopen error|CERTIFICATE_VERIFY_FAILED|Max retries exceeded|\d{3} Client Error")
+"""Another program's failure within the words of a parser that had tried something by the argument."""
 
 _OF_ARGUMENTS = "bad-argument"
 """The cause of everything that a command line's parser refuses, whatever the arguments are about."""
@@ -28,7 +32,7 @@ def entitled(subject: Subject, rules: Sequence[Rule]) -> tuple[Rule, ...]:
 
 def _claimed(log: LogReading, rules: Sequence[Rule]) -> frozenset[str]:
     for error in log.candidates:
-        if error.short_type == "ArgumentError":
+        if error.short_type == "ArgumentError" and not _QUOTING.search(error.message):
             return frozenset(item.name for item in rules if item.cause == _OF_ARGUMENTS)
         text = error.text
         names = frozenset(item.name for item in rules if item.signature is not None and item.signature.search(text))

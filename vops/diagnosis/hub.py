@@ -18,7 +18,9 @@ GATED = lazy_pattern(
     r"repositor|fine-grained token|awaiting a review|has been rejected)|GatedRepoError: 403"
     r"|not in the authorized list|awaiting a review from the repo authors"
     r"|Your request to access \S{1,300} has been rejected"
-    r"|enable access to public gated repositories|This repository requires approval"
+    r"|enable access to public gated repositories|(?:This (?:repository|model)"
+    r"|[Mm]odel '[^']{1,200}') requires approval"
+    r"|403 Forbidden: .{0,400}[Mm]ake sure your token has the correct permissions"
     r"|trying to access a gated repo\.(?!.{0,900}(?:401 |[Pp]lease log in|be authenticated))"
     r"|403 Client Error: Forbidden for url: https://(?:huggingface\.co|hf\.co)/(?:[\w.-]{1,96}/){2}resolve/",
     re.DOTALL,
@@ -32,6 +34,7 @@ UNKNOWN_TOKEN = lazy_pattern(
     r"|401 (?:Client Error|Unauthorized)\b(?!.{0,900}(?:Repository Not Found|[Rr]epo_id)).{0,300}"
     r"(?:huggingface\.co|hf\.co|Cannot access gated repo)"
     r"|trying to access a gated repo\..{0,900}(?:401 |[Pp]lease log in|be authenticated)"
+    r"|requested URL returned error: 401|server returned error: HTTP/[\d.]{1,3} 401"
     r"|User Access Token .{0,60}(?:is invalid|has expired|expired)|Not logged in",
     re.DOTALL,
 )
@@ -50,7 +53,9 @@ NOT_THERE = lazy_pattern(
     r"RepositoryNotFoundError|RevisionNotFoundError|Repository Not Found for url|Revision Not Found for url"
     r"|HFValidationError: Repo id must|404 Client Error|EntryNotFoundError: 404|NoSuchBucket|NoSuchKey"
     r"|specified (?:bucket|key) does not exist|\(404\) when calling|requested URL returned error: 404|404 Not Found"
-    r"|is not a valid model identifier|Invalid rev id|BucketNotFound|RemoteEntryNotFoundError"
+    r"|(?:Model|Repository) '[^']{1,200}' not found|(?:Revision|File) not found in (?:model|repository)"
+    r"|server returned error: HTTP/[\d.]{1,3} 404|is not a valid model identifier|Invalid rev id|BucketNotFound"
+    r"|RemoteEntryNotFoundError"
 )
 OFFLINE = lazy_pattern(r"outgoing traffic has been disabled|offline mode is enabled|OfflineModeIsEnabled")
 DNS = lazy_pattern(
@@ -77,7 +82,8 @@ NO_WAY = lazy_pattern(
     r"|Connection (?:refused|reset|timed out)|timed out|EndpointConnectionError|Could not connect to the endpoint"
     r"|curl: \((?:7|18|28|35|52|55|56|60|92)\)|error sending request for url|error decoding response body"
     r"|too many failures in parallel"
-    r"|LocalEntryNotFoundError|Connection error, and we cannot find|downloading using .hf_transfer|Cannot reach"
+    r"|LocalEntryNotFoundError|Local entry not found|Connection error, and we cannot find"
+    r"|downloading using .hf_transfer|Cannot reach"
     r"|trying to locate the files? on the Hub|does not seem to be (?:served by|on)|CAS service error"
     r"|HarmonyError: error downloading|downloading or loading vocab|ReqwestMiddleware|[Rr]eqwest::Error"
     r"|File reconstruction error|Data processing error"
@@ -98,7 +104,7 @@ _STORE = lazy_pattern(
     r"[Hh]ugging ?[Ff]ace|hf\.co|xethub|We couldn't connect|/resolve/|\bCAS\b|amazonaws|s3[.:/-]|googleapis"
     r"|blob\.core\.windows|modelscope|boto|gcsfs|curl: |wget: |[Hh]ub\b|kserve|storage_initializer|download failed"
     r"|Data processing error|File reconstruction error|transformers/utils/hub|libstreamer|openai_harmony|openaipublic"
-    r"|vocab file|hf_xet|hf_transfer|LocalEntryNotFound"
+    r"|vocab file|hf_xet|hf_transfer|LocalEntryNotFound|Local entry"
 )
 
 

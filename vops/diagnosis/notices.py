@@ -59,7 +59,9 @@ _FATAL = lazy_pattern(
     r"|(?:Service|Access|AccessDenied)Exception: .{1,400}|(?:ERROR|Error): (?:\(?gcloud|gsutil).{1,400}"
     r"|fatal: (?:unable to access|could not read|repository|Authentication failed) .{1,300}"
     r"|(?:ERROR: |Error: )?Failed to download .{1,300}"
-    r"|(?:Access denied|Error: Repository not found|Not logged in|User Access Token).{0,400})"
+    r"|(?:Error: )?(?:Access denied|Not logged in|User Access Token|Invalid HF URI|Local entry not found).{0,400}"
+    r"|Error: (?:(?:Model|Dataset|Space|Repository|Bucket)(?: '[^']{1,200}')? not found|(?:Revision|File) not found in"
+    r"|\d{3} Client Error|Client error '|Cannot reach ).{0,600})"
     r"|(?P<Ray>.{0,200}(?:[Ff]ailed to connect to GCS|Unable to connect to GCS|Failed to get node info.{0,80}GCS"
     r"|Timed out (?:while )?waiting for GCS|GCS (?:server|cluster) .{0,40}(?:not found|timed out)).{0,300})",
     re.ASCII,

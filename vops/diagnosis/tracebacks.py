@@ -30,7 +30,13 @@ _REPR = lazy_pattern(r"([A-Z]\w{0,60}(?:Error|Exception))\([\"'](.{1,1500})[\"']
 _IN_TRACEBACK = lazy_pattern(
     r"((?:[A-Za-z_]\w{0,60}\.){0,8}[A-Za-z_]\w{0,60}(?:\([\w.]{1,80}\))?)(?:: (.*)|:)?$", re.ASCII | re.DOTALL
 )
-_ARGPARSE = lazy_pattern(r"[\w. -]{1,60}: error: (.{1,2000})$", re.ASCII)
+_ARGPARSE = lazy_pattern(
+    r"(?:[\w. -]{1,60}: error: |Error: (?=No such (?:option|command)|Invalid value for |Missing (?:option|argument)"
+    r"|Got unexpected extra argument)|(?=no such option: -))(.{1,2000})$",
+    re.ASCII,
+)
+"""What parsers of command lines print: Python's, Click's, and pip's own."""
+
 _TRACEBACK = "Traceback (most recent call last):"
 _DIRECT = "The above exception was the direct cause"
 _DURING = "During handling of the above exception"

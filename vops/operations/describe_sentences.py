@@ -75,7 +75,10 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "replicaset-controller",
             r"resource \S{1,300} was blocked due to the following policies|blocking resource request"
             r"|admission request denied"
-            r"|The \w{2,40} \"[^\"]{1,253}\" is invalid:"
+            r"|The (?:\w{2,40} \"[^\"]{1,253}\"|request) is invalid:"
+            r"|(?:Error from server \(BadRequest\): )?(?:error when (?:creat|apply|patch|replac)ing .{0,200}?: )?"
+            r"[A-Z]\w{2,40} in version \"[^\"]{1,60}\" cannot be handled as an? "
+            r"|error: error (?:parsing|validating) \S{1,200}: "
             r"|[a-z]{3,40}s \"[^\"]{1,253}\" is forbidden: (?:[Ee]xceeded|[Ff]ailed) quota"
             r"|(?:Error from server.{0,200}?(?:denied the request|is "
             r"forbidden|exceeded quota|failed calling)"

@@ -32,6 +32,7 @@ _MISMATCH = lazy_pattern(
     r"|Unsupported quantization config|quantization method is not specified in the config|Prequant BitsAndBytes"
     r"|Cannot find any of .{1,200} in the model's quantization config"
     r"|No (?:compatible )?(?:compressed-tensors )?(?:compatible )?scheme was"
+    r"|(?:prob|size)_[mnk] ?= ?\d{1,9}(?: is)? not divisible by|min_thread_[nk]"
     r"|validation errors? for (?:Quantization|CompressedTensors|Compression|GPTQ|AWQ)\w{0,40}"
     r"|Failed to find a kernel that can implement the WNA16|Marlin.{0,200}not supported"
     r"|quantized model .{0,60}not supported"

@@ -27,14 +27,18 @@ from vops.model.snapshot import Source
 _DENIED = lazy_pattern(
     r"PermissionError|\[Errno (?:13|30)\](?! error while attempting to bind)|[Pp]ermission denied|Read-only file system"
     r"|Operation not permitted|os error (?:1|13|30)\b|AccessDenied|\(403\) when calling"
-    r"|requested URL returned error: 403"
+    r"|requested URL returned error: 403|server returned error: HTTP/[\d.]{1,3} 403|no locator available for file"
     r"|403 Forbidden.{0,200}storage"
     r"|does not have storage\.objects|No usable temporary directory|cannot create directory"
     r"|AuthorizationPermissionMismatch"
     r"|getpwuid\(\): uid not found"
 )
-_REMOTE = lazy_pattern(r"AccessDenied|\(403\)|error: 403|403 Forbidden|storage\.objects|AuthorizationPermission")
+_REMOTE = lazy_pattern(
+    r"AccessDenied|\(403\)|error: (?:HTTP/[\d.]{1,3} )?403|403 Forbidden|storage\.objects"
+    r"|AuthorizationPermission"
+)
 _NO_USER = "getpwuid"
+_TO_BIND = "attempting to bind"
 _ANYWHERE = "Mount a volume that the container's user may write to, and set HF_HOME and HOME to it."
 _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 _SCRATCH = "/scratch"
@@ -55,6 +59,18 @@ def permission_denied(replica: Replica) -> Verdict | None:
                 replica,
                 "Let it read the bucket",
                 "Give the identity of the pod (ServiceAccount, or the keys in its Secret) read and list rights there.",
+            ),
+        )
+    if _TO_BIND in hit[0].text:
+        return deaths.verdict(
+            replica,
+            hit,
+            f"{replica.name} may not listen on its port: those below 1024 are root's",
+            deaths.steps(
+                replica,
+                "Listen on a port that any user may open",
+                "Set --port 8000 (and the containerPort, the probes and the Service's targetPort to the same), or add "
+                "the capability NET_BIND_SERVICE.",
             ),
         )
     if _NO_USER in hit[0].text:
