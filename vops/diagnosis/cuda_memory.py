@@ -21,7 +21,7 @@ OUT_OF_MEMORY = lazy_pattern(
     # XLA's for TPUs, SYCL's and Level Zero's for Intel's GPUs, Synapse's for Gaudi, the Neuron runtime's
     r"|RESOURCE_EXHAUSTED: (?:XLA|TPU|Error (?:loading|allocating)|Out of memory|Attempting|Failed to allocate|Allocat)"
     r"|Ran out of memory in memory space|(?:UR|ZE|PI)_(?:RESULT_)?ERROR_OUT_OF_(?:RESOURCES|\w{0,10}MEMORY)"
-    r"|PT_DEVMEM\b.{0,40}Allocation failed|nrt_\w{1,40} status=4\b|NRT_RESOURCE\b"
+    r"|PT_DEVMEM\b.{0,40}Allocation failed|nrt_\w{1,40} status=4\b|NRT_RESOURCE\b|Lack of device memory"
 )
 _LOADING = (
     "load_model",
@@ -47,7 +47,7 @@ _ALLOCATED = lazy_pattern(
 _TRIED = lazy_pattern(r"Tried to allocate (?:[1-9]\d{0,3}(?:\.\d+)?) GiB|allocated in private pools", re.ASCII)
 """What no tensor of a model takes: buffers for requests, or graphs."""
 
-_OF_A_RUN = lazy_pattern(r"Triton Error|OUT_OF_RESOURCES|XLA:|loading program|in memory space")
+_OF_A_RUN = lazy_pattern(r"Triton Error|OUT_OF_RESOURCES|Lack of device memory|XLA:|loading program|in memory space")
 """How compilers of kernels and those who run them say it, and not who keeps tensors."""
 
 _GIB = {"K": 2**-20, "M": 2**-10, "G": 1.0}

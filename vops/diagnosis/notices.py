@@ -31,7 +31,8 @@ _FATAL = lazy_pattern(
     r"|(?P<Thread>Exception in thread .{1,60}process_(?:input|output)_sockets.{0,200})"
     r"|(?P<Lost>(?:.{0,40} )?[Tt]he node with node id: .{1,300} has been marked dead because .{1,300}"
     r"|Raylet is terminated\. Termination is unexpected.{0,400})"
-    r"|(?P<Actor>The actor (?:is dead because|died (?:unexpectedly|because)) .{1,900})"
+    r"|(?P<Actor>A worker died or was killed while executing a task by .{1,900}"
+    r"|The actor (?:is dead because|died (?:unexpectedly|because)) .{1,900})"
     r"|(?P<Signal>(?:.{0,120}: )?(?:line \d+: +\d+ )?(?:Segmentation fault|Bus error|Illegal instruction)"
     r"(?:\s+\(core dumped\).*|\s+[\w./\"$-].*)?$|(?:.{0,120}: )?(?:line \d+: +\d+ )?Aborted\s+\(core dumped\).*"
     r"|!!!!!!! Segfault encountered.*|\*\*\* SIG(?:SEGV|BUS|ABRT|ILL) .{0,80}received.*"
@@ -69,7 +70,8 @@ _FATAL = lazy_pattern(
 _WORDS = """
 terminate NVRM (): corrupt Fatal fault error Illegal Aborted egfault SIG signal Killed not_found No_such no_such denied
 Denied cannot_exec Is_a_dir can't_open No_module Errno Watchdog nvidia-c ERROR curl wget fatal failed Exception: Failed
-GCS Access Error logged timed_out CUDA Got_ marked_dead aylet_is The_actor Assertion _in_thread _by_GPU_node HSA_STATUS
+GCS Access Error logged timed_out CUDA Got_ marked_dead worker_died aylet_is The_actor Assertion _in_thread
+_by_GPU_node HSA_STATUS
 yntax_error unexpected_EOF unbound ad_substitution
 """
 _QUICK = tuple(word.replace("_", " ") for word in _WORDS.split())
@@ -82,7 +84,7 @@ _SAID = lazy_pattern(
     r"|Mooncake transfer failed.{0,200}|Failed to transfer KV cache.{0,200}"
     r"|.{0,80}[Ff]ailed to extend /dev/shm.{0,200}|.{0,120}/dev/shm.{0,200}[Nn]o space.{0,100}"
     r"|No platform detected.{0,200}|Can't initialize NVML.{0,200}|Failed to initialize NVML.{0,200}"
-    r"|.{0,80}CUDA initialization: .{1,500}|The following placement group .{0,200}"
+    r"|.{0,80}CUDA initialization: .{1,500}|kernel only supports sm.{0,80}|The following placement group .{0,200}"
     r"|Waiting for creating a placement group.{0,300}"
     r"|.{0,120}default chat template is no longer allowed.{0,200}|No available shared memory broadcast block.{0,200}"
     r"|Not enough free disk space to download.{0,500}"
@@ -90,7 +92,7 @@ _SAID = lazy_pattern(
     re.ASCII,
 )
 _SAID_WORDS = """
-NCCL_WARN Xid NIXL nixl /dev/shm platform_det NVML CUDA_init lacement_group No_available_sh Releasing_exp
+NCCL_WARN Xid NIXL nixl /dev/shm platform_det NVML CUDA_init only_supports lacement_group No_available_sh Releasing_exp
 Mooncake_tr KV_cache chat_template disk_space
 """
 _SAID_QUICK = tuple(word.replace("_", " ") for word in _SAID_WORDS.split())

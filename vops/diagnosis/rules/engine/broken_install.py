@@ -55,6 +55,8 @@ _BROKEN = lazy_pattern(
     r"|kernels not found|Error building extension|ninja: build stopped|Ninja build failed"
     r"|version \S{1,40} is required, but"
     r"|S3 not supported'|GLIBC version should be at least|Method '\w{1,60}' is not implemented"
+    r"|Version mismatch: The cluster was started with|[Ff]ailed to (?:load|download|get|find) cubin"
+    r"|\w{1,60}\.h not found$"
     r"|Only one platform plugin|not available or outdated"
     r"|(?:[Kk]ernels?|[Pp]ackages?|[Ll]ibrary|[Mm]odules?) (?:are|is) not (?:available|installed)"
 )

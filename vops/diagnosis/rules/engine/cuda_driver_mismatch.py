@@ -46,13 +46,16 @@ _NO_CODE = lazy_pattern(
     r"|(?<!float16 is )only (?:supported|available|works?|runs?) (?:on|with|for) .{0,60}"
     r"(?:Hopper|Blackwell|Ampere|Ada|compute capability|SM ?\d|sm_?\d)"
     r"|(?:requires?|needs?) (?:an? )?(?:NVIDIA )?(?:Hopper|Blackwell|Ampere|SM ?\d\d|sm_?\d\d)"
+    r"|only supports? .{0,30}\b(?:sm|SM)_?\d|HSA_STATUS_ERROR_INVALID_(?:CODE_OBJECT|ISA)"
     r"|only supports? Ampere GPUs or newer|Minimum required [Cc]uda capability|Invalid architecture value"
     r"|too old to be supported by the triton|device kernel image is invalid|CUDA_ERROR_INVALID_IMAGE"
     r"|CUDA_ERROR_NO_BINARY_FOR_GPU|not supported on (?:this|your) GPU architecture|requires (?:device with )?compute "
     r"capability (?:>=? ?)?\d|does not support (?:compute capability|SM) ?\d|PassManager::run failed"
 )
 _ANY = lazy_pattern("|".join(part.pattern for part in (_TOO_OLD, _COMPATIBILITY, _FABRIC, _NO_CODE)))
-_SIGNATURE = lazy_pattern(f"{_ANY.pattern}|{NO_GPU.pattern}")
+_SIGNATURE = lazy_pattern(f"{_ANY.pattern}|{NO_GPU.pattern}|unspecified launch failure")
+"""What a kernel that refuses the GPU ends with says nothing of it: the kernel printed that before."""
+
 _WHAT = (
     (
         _COMPATIBILITY,

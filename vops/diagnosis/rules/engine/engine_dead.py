@@ -33,6 +33,7 @@ _CRASH = lazy_pattern(
     r"|invalid (?:program counter|device function|configuration argument)|(?:CUDA|HIP) error: "
     r"|CUDNN_STATUS_(?!NOT_SUPPORTED)"
     r"|(?:level_zero|UR|PI) backend failed|(?:UR|ZE)_RESULT_ERROR_(?!OUT_OF|UNINITIALIZED)"
+    r"|Xid \(PCI:[^)]{1,40}\): (?:13|31|43|45|68|109)\b|CUDA driver error \("
     r"|CUBLAS_STATUS_(?!ALLOC_FAILED)|^Abort: |^Signal: .{0,120}(?:[Ss]egmentation|[Ss]egfault|SIGSEGV|SIGABRT|Aborted"
     r"|signal (?:6|11))|c10::Error|[Cc]utlass error: |[Cc]uda status: |cudaErrorIllegalAddress|cudaErrorAssert"
 )

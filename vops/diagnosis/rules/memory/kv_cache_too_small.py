@@ -44,7 +44,10 @@ _V0 = lazy_pattern(
     r"\((\d{1,9})\)",
     re.ASCII,
 )
-_NONE = lazy_pattern(r"No available memory for the cache blocks|GiB KV cache is needed|Cannot auto-fit max_model_len")
+_NONE = lazy_pattern(
+    r"No available memory for the cache blocks|GiB KV cache is needed|Cannot auto-fit max_model_len"
+    r"|Not enough memory for \d+ blocks of KV cache"
+)
 _STATES = lazy_pattern(
     r"max_num_seqs \((\d{1,9})\) exceeds (?:the )?available (?:Mamba|\w{1,20}) cache blocks \((\d{1,9})\)", re.ASCII
 )

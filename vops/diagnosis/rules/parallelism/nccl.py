@@ -11,7 +11,8 @@ FAILED = lazy_pattern(
     r"|Broken pipe \(errno|init_process_group|client socket has (?:failed|timed out)|recvValue failed"
     r"|DeepEP .{0,40}(?:error|timeout)|[Nn][Vv][Ss][Hh][Mm][Ee][Mm]|ibv_\w{1,30} failed|\bfi_\w{1,30} failed"
     r"|\bEFA\b.{0,60}failed"
-    r"|[Cc]ustom allreduce|custom_all_?reduce|peer access is not supported"
+    r"|(?:hip|cuda)Ipc(?:Get|Open)\w{1,24}|IPC memory creation failed|Failed to create memory for IPC"
+    r"|DeepEP timeout|[Cc]ustom allreduce|custom_all_?reduce|peer access is not supported"
     r"|peer-to-peer access from|SymmetricMemory|SymmDeviceMemory|cuMulticast|Barrier (?:departure )?timed out"
 )
 SHARED_MEMORY = lazy_pattern(  # in the container's /dev/shm, not in a file of vops

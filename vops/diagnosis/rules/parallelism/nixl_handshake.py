@@ -30,9 +30,11 @@ _NIXL = lazy_pattern(
     r"\bNIXL|[Nn]ixl[A-Z_]\w{0,40}|nixl_?(?:agent|connector)|KV cache sizes must match between P and D"
     r"|Heterogeneous TP expects same kv_cache_layout|kv_connector/v1/nixl"
     r"|Number of KV layers must match between prefill"
+    r"|\bUCX {1,3}ERROR"
     r"|[Mm]ooncake.{0,80}(?:[Ff]ail|[Ee]rror|not )|mooncake\w{0,20}/|[Ff]ailed to (?:mount|open) segment"
     r"|Failed to transfer KV cache|Failed to retrieve segment descriptor|Failed to connect to segment"
 )
+_UCX = lazy_pattern(r"\bUCX {1,3}ERROR")
 _MOONCAKE = lazy_pattern(r"[Mm]ooncake|segment")
 _VARIABLE = "VLLM_NIXL_SIDE_CHANNEL_HOST"
 _OWN = ("localhost", "127.0.0.1")
@@ -68,6 +70,11 @@ def _advice(text: str, has_host: bool) -> tuple[str, ...]:
         return (
             "Run the same image digest, model, dtype, --block-size and KV cache layout on prefill and decode;",
             "tensor parallel sizes must divide each other.",
+        )
+    if _UCX.search(text):
+        return (
+            "Give both pods what UCX opens: the RDMA device in limits, IPC_LOCK in securityContext.capabilities, and "
+            "nvidia_peermem (or dma-buf) on the nodes; UCX_TLS=tcp,cuda_copy,cuda_ipc shows whether it works without.",
         )
     if _MOONCAKE.search(text):
         return (
