@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ from vops.lab.world import Lab
 from vops.operations.fix import plan_fix
 from vops.operations.journal import START, Journal, _digest, read_journal
 from vops.operations.journal_copy import KEY, PREFIX, fetch_run
-from vops.operations.run import RunResult, resume_run
+from vops.operations.run import RunResult, plan_run, resume_run
 from vops.operations.runs import Ending, PastRun, past_run, past_runs
 from vops.operations.session import Session
 from vops.operations.undo import plan_undo
+from vops.planning.changes import UNDO_UNTIL
+from vops.planning.marks import instant
 
 
 class KilledError(BaseException):
@@ -199,7 +202,54 @@ async def test_another_operator_goes_on_where_a_laptop_was_closed(
         assert len(lab.server.writes) == written, "nothing is written before somebody agrees"
         result = await resumed(session, past_run(tmp_path / "other", run_id))
     assert (result.outcome, patches(lab, "llama3-8b")) == (Ending.FIXED, 1)
-    assert not [item for item in lab.store.list("v1", "ConfigMap") if item["metadata"]["name"].startswith("vops-run-")]
+    assert len(copies(lab)) == 1, "it stays for a day, so that the run can be taken back from anywhere"
+
+
+def copies(lab: Lab) -> list[str]:
+    """The journals that the cluster keeps."""
+    names = (item["metadata"]["name"] for item in lab.store.list("v1", "ConfigMap"))
+    return [name for name in names if name.startswith(PREFIX)]
+
+
+async def test_any_machine_may_take_a_run_back_for_a_day_and_then_its_copy_is_removed(
+    start_lab: StartLab, tmp_path: Path
+) -> None:
+    lab = await start_lab("kv-cache-too-small")
+    async with session_on(lab, tmp_path / "here") as session:
+        before = live(lab, "qwen3-8b")["spec"]["template"]
+        run_id = (await fixed(session, "qwen3-8b", {})).run_id
+        notes = live(lab, "qwen3-8b")["metadata"]["annotations"]
+        assert notes[UNDO_UNTIL] == instant(only_run(tmp_path / "here").plan.undo_until)
+    async with session_on(lab, tmp_path / "there") as session:
+        await fetch_run(session, run_id)
+        plan = await plan_undo(session, past_run(tmp_path / "there", run_id))
+        assert (await carried_out(session, plan, Person())).error is None
+    assert (live(lab, "qwen3-8b")["spec"]["template"], copies(lab)) == (before, [])
+    assert UNDO_UNTIL not in live(lab, "qwen3-8b")["metadata"]["annotations"]
+
+
+@pytest.mark.parametrize(("minutes", "kept"), [(5, 2), (15, 1)])
+async def test_the_next_run_removes_the_copies_whose_time_is_over(
+    start_lab: StartLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, minutes: int, kept: int
+) -> None:
+    monkeypatch.setattr("vops.planning.plan.UNDO_FOR", timedelta(minutes=10))
+    lab = await start_lab("healthy")
+    async with session_on(lab, tmp_path) as session:
+        for replicas in (2, 1):
+            params = {"target": "deployment/llama3-8b", "replicas": replicas}
+            plan = await plan_run(session, "scale", params)
+            assert (await carried_out(session, plan, Person())).error is None
+            if replicas == 2:
+                await lab.advance(minutes * 60)
+    assert len(copies(lab)) == kept
+
+
+async def test_where_copies_cannot_be_found_again_none_is_kept(start_lab: StartLab, tmp_path: Path) -> None:
+    lab = await start_lab("kv-cache-too-small")
+    lab.server.access.deny("list", "configmaps")
+    async with session_on(lab, tmp_path) as session:
+        assert (await fixed(session, "qwen3-8b", {})).outcome is Ending.FIXED
+    assert copies(lab) == []
 
 
 def forged(path: Path, **told: Any) -> None:

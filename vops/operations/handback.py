@@ -15,7 +15,7 @@ from vops.model.resources import Ref
 from vops.operations.access import with_permissions
 from vops.operations.dry_runs import tried
 from vops.operations.run import cluster_identity, live_document
-from vops.operations.runs import PastRun
+from vops.operations.runs import SETTLES, PastRun
 from vops.operations.session import Session
 from vops.operations.targets import locate, not_there, parse_target
 from vops.planning.changes import Verb
@@ -54,7 +54,7 @@ async def plan_handback(session: Session, subject: PastRun | str) -> Plan:
         cluster=await cluster_identity(looking),
         created_at=now,
         expires_at=now + LIFETIME,
-        params={"subject": subject.id if isinstance(subject, PastRun) else subject},
+        params={SETTLES: subject.id} if isinstance(subject, PastRun) else {"target": subject},
         locks=refs if not isinstance(subject, PastRun) else subject.plan.locks,
         steps=steps,
         guards=tuple(dict.fromkeys(guard for document in documents for guard in guards_for(document, ()))),

@@ -1,29 +1,35 @@
 """A copy of a run's journal in the cluster, so that another operator can go on where a laptop was closed.
 
 One ConfigMap `vops-run-ID` beside what the run locks, written before each change and after each step, where these
-credentials may; without them the run goes on, and says once that only this machine can resume it. It goes when the run
-has ended well. The journal holds no secret, so neither does the copy. Whoever may write ConfigMaps there can change it,
-so a run that is fetched has to be agreed to anew before it goes on.
+credentials may; without them the run goes on, and says once that only this machine can resume it. When the run has
+ended well the copy stays for a day, so that any machine can take it back: whichever run ends there next removes those
+whose day is over, and after an undo or a handback nobody needs it any more. The journal holds no secret, so neither
+does the copy. Whoever may write ConfigMaps there can change it, so a run that is fetched has to be agreed to anew
+before it goes on.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from vops.errors import ClusterError, InputError, NotFound, UsageError
 from vops.model.provisioning import CONFIG_MAPS
-from vops.model.resources import Ref
+from vops.model.resources import Meta, Ref
 from vops.operations.journal import journal_path
 from vops.operations.runs import fetched_mark, read_run
 from vops.operations.session import Session
+from vops.planning.changes import UNDO_UNTIL
+from vops.planning.marks import instant
 from vops.planning.patches import Document
 from vops.ports import Cluster
 
 PREFIX = "vops-run-"
 KEY = "journal.jsonl"
 MANAGER = "vops/journal"
+OURS = "app.kubernetes.io/managed-by=vops"
 LARGEST_BYTES = 900_000
 
 
@@ -36,6 +42,7 @@ class JournalCopy:
         self._namespace = next((ref.namespace for ref in targets if ref.namespace), cluster.namespace)
         self._warn = warn
         self._given_up = False
+        self._until: datetime | None = None
         self._one_at_a_time = asyncio.Lock()
 
     async def write(self) -> None:
@@ -51,17 +58,31 @@ class JournalCopy:
             self._give_up("its journal is too large for a ConfigMap")
             return
         try:
-            document = _document(self._path.stem, self._namespace, text)
+            document = _document(self._path.stem, self._namespace, text, self._until)
             await self._cluster.apply(CONFIG_MAPS, document, manager=MANAGER, force=True)
         except ClusterError as error:
             if error.status and error.status < 500 and error.status != 429:
                 self._give_up(str(error))
 
-    async def remove(self) -> None:
-        """Deletes the copy, which nobody needs any more."""
-        if self._given_up:
+    async def keep(self, until: datetime, now: datetime) -> None:
+        """Keeps the copy of a run that ended well, where those whose time is over can be found and removed."""
+        self._until = until
+        try:
+            listed = await self._cluster.list(CONFIG_MAPS, self._namespace, label_selector=OURS)
+        except ClusterError:
+            await self.remove()
             return
-        name = f"{PREFIX}{self._path.stem}"
+        for item in listed.items:
+            if _is_over(item.metadata, now):
+                await self._remove(item.metadata.name)
+        await self.write()
+
+    async def remove(self, run_id: str = "") -> None:
+        """Deletes the copy, which nobody needs any more, or that of another run."""
+        if not self._given_up:
+            await self._remove(f"{PREFIX}{run_id or self._path.stem}")
+
+    async def _remove(self, name: str) -> None:
         try:
             found = await self._cluster.get(CONFIG_MAPS, name, self._namespace)
             await self._cluster.delete(CONFIG_MAPS, name, self._namespace, uid=found["metadata"]["uid"])
@@ -74,10 +95,18 @@ class JournalCopy:
         self._warn(f"only this machine can resume the run: {why}")
 
 
-def _document(run_id: str, namespace: str, text: str) -> Document:
-    labels = {"app.kubernetes.io/managed-by": "vops"}
-    metadata = {"name": f"{PREFIX}{run_id}", "namespace": namespace, "labels": labels}
+def _document(run_id: str, namespace: str, text: str, until: datetime | None) -> Document:
+    name, _, value = OURS.partition("=")
+    metadata: Document = {"name": f"{PREFIX}{run_id}", "namespace": namespace, "labels": {name: value}}
+    if until is not None:
+        metadata["annotations"] = {UNDO_UNTIL: instant(until)}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {KEY: text}}
+
+
+def _is_over(meta: Meta, now: datetime) -> bool:
+    """Whether a copy was kept for a time that is over; one of a run that did not end well stays."""
+    until = meta.annotations.get(UNDO_UNTIL, "")
+    return meta.name.startswith(PREFIX) and bool(until) and until < instant(now)
 
 
 async def fetch_run(session: Session, run_id: str) -> Path:

@@ -22,6 +22,7 @@ from vops.model.resources import DEPLOYMENTS, STATEFULSETS, Kind, Meta, Ref, Wor
 from vops.operations.access import with_permissions
 from vops.operations.dry_runs import tried
 from vops.operations.run import cluster_identity, live_document
+from vops.operations.runs import SETTLES
 from vops.operations.session import Session
 from vops.planning.changes import Change, patch_change
 from vops.planning.patches import Document, Edit
@@ -133,7 +134,7 @@ async def plan_release(session: Session, run_id: str) -> Plan | None:
         cluster=await cluster_identity(looking),
         created_at=now,
         expires_at=now + LIFETIME,
-        params={"run": run_id},
+        params={SETTLES: run_id},
         locks=tuple(pause.ref for pause in pauses),
         steps=tuple(steps),
     )

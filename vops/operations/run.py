@@ -28,11 +28,11 @@ from vops.operations.journal_copy import JournalCopy
 from vops.operations.locks import locked
 from vops.operations.observe import observe
 from vops.operations.retelling import retold
-from vops.operations.runs import BEGUN, ENDED, EVENT, RESUMED, Ending, PastRun, fetched_mark
+from vops.operations.runs import AFTERWARDS, BEGUN, ENDED, EVENT, RESUMED, SETTLES, Ending, PastRun, fetched_mark
 from vops.operations.session import Session
 from vops.operations.together import together
 from vops.operations.used_plans import claim_everywhere
-from vops.planning.changes import kind_of
+from vops.planning.changes import Verb, kind_of
 from vops.planning.diff import unified
 from vops.planning.events import Approve, Progress, Question, RunEvent, StepRecord, StepState
 from vops.planning.patches import Document
@@ -241,8 +241,20 @@ class _Run:
             raise
         result = _result(self.id, outcome, str(journal.path))
         journal.note(ENDED, {"outcome": result.outcome, "error": str(result.error or ""), "steps": result.steps})
-        await (copy.write() if result.error else copy.remove())
+        await self._put_away(copy, result)
         return result
+
+    async def _put_away(self, copy: JournalCopy, result: RunResult) -> None:
+        """The journal's copy stays while somebody may need it: to go on, or to take back what can be."""
+        settled = self.plan.params.get(SETTLES) if self.plan.runbook in AFTERWARDS else None
+        if result.error is not None:
+            await copy.write()
+        elif any(change.undo or change.verb is Verb.APPLY for change in self.plan.changes) and not settled:
+            await copy.keep(self.plan.undo_until, self.session.clock.now())
+        else:
+            await copy.remove()
+        if settled and result.error is None:
+            await copy.remove(str(settled))
 
     def warn(self, message: str) -> None:
         """One line about the run as a whole."""

@@ -22,6 +22,9 @@ RESUMED = "resumed"
 EVENT = "event"
 WRITE = "write"
 ENDED = "end"
+SETTLES = "run"
+AFTERWARDS = frozenset({"undo", "handback"})
+"""Plans that take back or hand back what a run has changed, and their parameter that names it."""
 PAUSING = "gitops"
 """The block of a plan that pauses GitOps, lets it go on at the end, and has the changes in between."""
 _OVER = frozenset({"applied", "fixed", "changed", "unchanged"})

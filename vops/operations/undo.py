@@ -13,7 +13,7 @@ from vops.operations.dry_runs import tried
 from vops.operations.gitops import softened
 from vops.operations.impact import with_impact
 from vops.operations.run import cluster_identity, live_document
-from vops.operations.runs import PastRun
+from vops.operations.runs import SETTLES, PastRun
 from vops.operations.session import Session
 from vops.planning.changes import Change, Verb
 from vops.planning.guards import Guard, guards_for
@@ -51,7 +51,7 @@ async def plan_undo(session: Session, run: PastRun) -> Plan:
         cluster=await cluster_identity(looking),
         created_at=now,
         expires_at=now + LIFETIME,
-        params={"run": run.id},
+        params={SETTLES: run.id},
         locks=run.plan.locks,
         steps=(*steps, *_rollouts(changes)),
         guards=tuple(dict.fromkeys(_guard(run, guard) for _, guards in claims for guard in guards)),

@@ -21,11 +21,11 @@ from vops.model.secrets import holds_secret, mask
 from vops.planning.excerpts import excerpts
 from vops.planning.ownership import field_managers
 from vops.planning.patches import Document, Edit, apply_operations, make_patch
-from vops.planning.pointers import ABSENT, lookup, split
+from vops.planning.pointers import ABSENT, join, lookup, split
 
 _KINDS = {kind.kind: kind for kind in KINDS}
-CAUSE, RUN = "kubernetes.io/change-cause", "vops.dev/last-run"
-MARKS = frozenset({"/metadata/annotations/kubernetes.io~1change-cause", "/metadata/annotations/vops.dev~1last-run"})
+CAUSE, RUN, UNDO_UNTIL = "kubernetes.io/change-cause", "vops.dev/last-run", "vops.dev/undo-until"
+MARKS = frozenset(join(("metadata", "annotations", name)) for name in (CAUSE, RUN, UNDO_UNTIL))
 """The annotations that tell of a run (see vops.planning.marks): sent with a change, and no part of what it is about."""
 MANAGERS = "vops/"
 """Every runbook applies as the field manager `vops/RUNBOOK`."""

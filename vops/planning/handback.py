@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from vops.planning.changes import CAUSE, MANAGERS, RUN, Change, Verb, ref_of
+from vops.planning.changes import CAUSE, MANAGERS, RUN, UNDO_UNTIL, Change, Verb, ref_of
 from vops.planning.ownership import is_key_of
 from vops.planning.patches import Document
 from vops.planning.pointers import Tokens, index, join, lookup, split
@@ -20,7 +20,7 @@ from vops.planning.pointers import Tokens, index, join, lookup, split
 MANAGER = "vops"
 
 
-_MARKS = frozenset({f"f:{RUN}", f"f:{CAUSE}"})
+_MARKS = frozenset({f"f:{name}" for name in (CAUSE, RUN, UNDO_UNTIL)})
 Keys = tuple[str, ...]
 
 
@@ -54,17 +54,18 @@ def release_change(document: Document, summary: str) -> Change | None:
     """
     entries = document["metadata"].get("managedFields") or []
     held = [at for at, entry in enumerate(entries) if _is_held(entry)]
-    marks = (document["metadata"].get("annotations") or {}).get(RUN)
-    if not held and marks is None:
+    annotations = document["metadata"].get("annotations") or {}
+    marks = {name: annotations[name] for name in (RUN, UNDO_UNTIL) if name in annotations}
+    if not held and not marks:
         return None
     target = ref_of(document)
     operations: list[Document] = [{"op": "test", "path": "/metadata/uid", "value": target.uid}]
     for at in reversed(held):
         place = f"/metadata/managedFields/{at}"
         operations += [_is_still(place, entries[at]), {"op": "remove", "path": place}]
-    if marks is not None:
-        place = join(("metadata", "annotations", RUN))
-        operations += [_is_still(place, marks), {"op": "remove", "path": place}]
+    for name, value in marks.items():
+        place = join(("metadata", "annotations", name))
+        operations += [_is_still(place, value), {"op": "remove", "path": place}]
     names = {entries[at]["manager"]: [item.path for item in held_fields(document)] for at in held[:1]}
     return Change(
         verb=Verb.PATCH,

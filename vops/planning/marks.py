@@ -1,17 +1,19 @@
 """Who changed it: annotations on a workload that a run changes, so that a colleague who looks at it knows.
 
-`kubernetes.io/change-cause` is what `kubectl rollout history` shows, `vops.dev/last-run` leads to the run. They stand
-on the object and never on its pod template, so they start no rollout, and on nothing that Git owns. They are sent
-with the change and taken back with it; nothing is decided by them, and what others write there stops no run.
+`kubernetes.io/change-cause` is what `kubectl rollout history` shows, `vops.dev/last-run` leads to the run, and
+`vops.dev/undo-until` says how long any machine may take it back (see vops.operations.journal_copy). They stand on the
+object and never on its pod template, so they start no rollout, and on nothing that Git owns. They are sent with the
+change and taken back with it; nothing is decided by them, and what others write there stops no run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 
-from vops.planning.changes import CAUSE, RUN, Change, Verb, is_mark
+from vops.planning.changes import CAUSE, RUN, UNDO_UNTIL, Change, Verb, is_mark
 from vops.planning.ownership import owners
 from vops.planning.patches import Document
 from vops.planning.pointers import ABSENT, join
@@ -21,7 +23,7 @@ _ANNOTATIONS = "/metadata/annotations"
 LONGEST = 200
 
 
-def marked(change: Change, document: Document, run: str, cause: str) -> Change:
+def marked(change: Change, document: Document, run: str, cause: str, until: datetime) -> Change:
     """`change` with the annotations that tell of `run`, and their way back; as it is where none belong."""
     present = document["metadata"].get("annotations")
     if not present:
@@ -30,7 +32,7 @@ def marked(change: Change, document: Document, run: str, cause: str) -> Change:
     edits_annotations = any(path.startswith(_ANNOTATIONS) for path in change.touched)
     if not is_workload or edits_annotations or present.get(RUN) == run or _is_anothers(document):
         return change
-    wanted = {RUN: run, CAUSE: cause[:LONGEST]}
+    wanted = {RUN: run, CAUSE: cause[:LONGEST], UNDO_UNTIL: instant(until)}
     same_object, *rest = change.operations
     return msgspec.structs.replace(
         change,
@@ -66,3 +68,8 @@ def _path(name: str) -> str:
 def unmarked(operations: Sequence[Document]) -> tuple[Document, ...]:
     """The operations without those that mark."""
     return tuple(item for item in operations if not is_mark(item))
+
+
+def instant(at: datetime) -> str:
+    """A time as annotations hold it."""
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -26,6 +26,8 @@ from vops.planning.patches import Document
 
 _ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 LIFETIME = timedelta(hours=1)
+UNDO_FOR = timedelta(days=1)
+"""How long a run that ended well can be taken back from any machine, from when it was planned."""
 
 
 class Risk(StrEnum):
@@ -163,6 +165,11 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     def run_id(self) -> str:
         """The id of the one run that carries it out: when it was planned, and the beginning of its own id."""
         return run_id(self.created_at, self.id)
+
+    @property
+    def undo_until(self) -> datetime:
+        """Until when any machine may take its run back."""
+        return self.created_at + UNDO_FOR
 
     @property
     def changes(self) -> tuple[Change, ...]:

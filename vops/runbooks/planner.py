@@ -23,7 +23,7 @@ from vops.planning.guards import Guard, guards_for
 from vops.planning.marks import marked
 from vops.planning.ownership import Owner, owners
 from vops.planning.patches import Document
-from vops.planning.plan import LIFETIME, Decision, Identity, Plan, PlannedStep, run_id
+from vops.planning.plan import LIFETIME, UNDO_FOR, Decision, Identity, Plan, PlannedStep, run_id
 from vops.runbooks.arguments import evaluated
 from vops.runbooks.asks import Ask
 from vops.runbooks.expressions import ExpressionError, fill, holds
@@ -245,7 +245,8 @@ class _Planning:
         """The change with what tells a colleague of this run, where it is one of a workload."""
         target, head = change.target, self._script.runbook.head
         document = self._documents.get(Ref(target.kind, target.name, target.namespace))
-        return change if document is None else marked(change, document, self._run, f"vops {head.id}: {head.title}")
+        cause, until = f"vops {head.id}: {head.title}", self._world.snapshot.at + UNDO_FOR
+        return change if document is None else marked(change, document, self._run, cause, until)
 
     def _keep(self, item: ScriptStep, outputs: Document) -> None:
         """Makes a step's outputs readable for the steps after it; what it did not find is null."""
