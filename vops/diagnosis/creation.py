@@ -58,6 +58,13 @@ class Refusal(msgspec.Struct, frozen=True):
 
 def refusal(replica: Replica) -> Refusal | None:
     """Why the kubelet or the runtime did not create or start the container; None when it did, or says nothing."""
+    found = _refusal(replica)
+    if found is None or '\\"' not in found.text:
+        return found
+    return Refusal(found.text.replace('\\"', '"'), found.shown)  # CRI-O quotes what runc logs
+
+
+def _refusal(replica: Replica) -> Refusal | None:
     if replica.runs:
         return None
     waiting = replica.status.state.waiting if replica.status else None

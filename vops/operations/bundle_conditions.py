@@ -12,6 +12,7 @@ from typing import Any
 
 from vops.model.patterns import lazy_pattern
 from vops.operations.describe_sentences import cloud_sentence, sentence_within
+from vops.operations.gateway_texts import gateway_events
 
 Document = dict[str, Any]
 
@@ -69,6 +70,9 @@ def told_by_messages(document: Document) -> Iterator[Document]:
         if told is not None:
             yield _event(told.about, "", told.reason, told.message, told.source, {})
             return
+    error = document.get("error")
+    for told in gateway_events(error) if isinstance(error, str) else ():
+        yield _event(told.about, "", told.reason, told.message, told.source, {})
 
 
 def _messages(value: Any, depth: int) -> Iterator[tuple[str, str]]:

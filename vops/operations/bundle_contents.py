@@ -35,7 +35,19 @@ from vops.operations.bundle_templates import Template, is_unborn, made_from, onl
 from vops.operations.describe_text import log_within
 
 NOT_THERE = "not in the bundle"
-_OF_NO_POD = ("ConfigMap", "NodeClaim", "NodePool", "PersistentVolume", "StorageClass", "ResourceQuota")
+_OF_NO_POD = frozenset(
+    {
+        "ConfigMap",
+        "NodeClaim",
+        "NodePool",
+        "PersistentVolume",
+        "StorageClass",
+        "ResourceQuota",
+        "Service",
+        "EndpointSlice",
+        "NetworkPolicy",
+    }
+)
 """What is no subject, and needs no pod: beside it events alone tell what they are about."""
 
 _NODE_FILES = ("nodes.json", "nodes.yaml", "nodes.yml")

@@ -15,6 +15,7 @@ from vops.diagnosis.claims import known
 from vops.diagnosis.components import GOES_ON
 from vops.diagnosis.facts import STAND_IN
 from vops.diagnosis.logs import read_log
+from vops.model.patterns import lazy_pattern
 from vops.model.resources import (
     Condition,
     Container,
@@ -30,7 +31,7 @@ from vops.model.resources import (
 from vops.model.serving import vllm_container
 
 _PREVIOUS = ".previous"
-_ERRORS = ("error:", "Error:", "Exception:")
+_ERRORS = lazy_pattern(r"(?<![a-z_])error:|Error:|Exception:")
 _LAST_LINES = 5
 
 
@@ -117,7 +118,7 @@ def _ended(log: str, previous: bool) -> tuple[bool, bool, bool]:
     reading = read_log(log)
     gone_on = reading.phases[-1].line if reading.phases else 0
     last = log.rstrip().splitlines()[gone_on:][-_LAST_LINES:]
-    worded = reading.component not in GOES_ON and any(word in line for line in last for word in _ERRORS)
+    worded = reading.component not in GOES_ON and any(map(_ERRORS.search, last))
     pasted = any(known(item.text) for item in reading.fragment)
     failed = reading.root is not None or reading.failing or worded or pasted
     died = previous or reading.engine_died or reading.terminated or (failed and not reading.ready)

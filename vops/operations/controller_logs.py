@@ -17,6 +17,7 @@ from vops.model.patterns import lazy_pattern
 from vops.model.text import read_json
 from vops.operations.describe_events import Told
 from vops.operations.describe_sentences import sentence_within
+from vops.operations.waiting_texts import waiting_sentence
 
 _CONSOLE = lazy_pattern(
     r"\S{10,40}Z?(?:\t| {1,12})(?:ERROR|WARN|INFO)(?:\t| {1,12})(?P<logger>controller[\w.]{0,80})(?:\t| {1,12})"
@@ -95,7 +96,7 @@ _NODE = lazy_pattern(
     r"|blocking resource request|admission request denied|PullImage .{1,300} failed|status is now: NodeReady"
     r"|PLEG is not healthy: pleg was|Node became not ready|just became ready"
     r"|Failed to pull image|resolve image to digest|checking image: "
-    r"|Error creating: |Back-off pulling image|[Mm]ount failed: exit status|GRPC error: "
+    r"|\"StartContainer|Error creating: |Back-off pulling image|[Mm]ount failed: exit status|GRPC error: "
 )
 _VOLUME_CALLS = (
     ("FailedMount", lazy_pattern(r"Node(?:Stage|Publish)Volume|[Mm]ount failed: exit status|Could not mount")),
@@ -114,11 +115,6 @@ _SAYS_SO = lazy_pattern(
 """What is an error by its words in a line that its logger calls information."""
 
 _LEVELS = ("ERROR", "WARNING", "CRITICAL")
-
-
-def is_controllers(head: str) -> bool:
-    """Whether a text looks like the log of Karpenter or of the Cluster Autoscaler, with something said of a failure."""
-    return next(controller_events(head), None) is not None
 
 
 def controller_events(text: str) -> Iterator[Told]:
@@ -181,7 +177,7 @@ def _of_nodes(text: str) -> Iterator[Told]:
 
 def _of_node(message: str, text: str) -> Told | None:
     """What a line amounts to; a driver's error without the call that failed is of the call that `text` tells of."""
-    told = sentence_within(message)
+    told = sentence_within(message) or waiting_sentence(message)
     if told is not None:
         return told
     if not _FAILED.search(message):

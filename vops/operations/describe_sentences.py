@@ -15,6 +15,7 @@ import msgspec
 from vops.diagnosis.scheduler_text import SPOKEN
 from vops.model.patterns import lazy_pattern
 from vops.operations.describe_events import Told
+from vops.operations.waiting_texts import waiting_sentences
 
 _PREFIX = lazy_pattern(
     r"(?:[>|*\s-]{0,8})(?:\d{4}-\d\d-\d\d[T ][\d:.]{5,16}(?:Z|[+-]\d\d:?\d\d)? )?"
@@ -110,8 +111,11 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "ProgressDeadlineExceeded",
             "Deployment",
             "deployment-controller",
-            r"(?:error: )?deployment \"[\w./-]{1,253}\" exceeded its progress deadline"
-            r"|(?:Deployment|ReplicaSet) \"[\w./-]{1,253}\" has timed out progressing",
+            r"(?:error: )?[Dd]eployment \"[\w./-]{1,253}\" exceeded its progress deadline"
+            r"|(?:Deployment|ReplicaSet) \"[\w./-]{1,253}\" has timed out progressing|Initial scale was never achieved"
+            r"|Helm (?:install|upgrade) failed for release .{1,300}?: (?:timed out waiting|context deadline exceeded)"
+            r"|(?:Error: )?(?:INSTALLATION|UPGRADE) FAILED: .{0,200}?(?:timed out waiting|context deadline exceeded)"
+            r"|error: timed out waiting for the condition",
         ),
         (
             "Failed",
@@ -243,7 +247,8 @@ def told_sentences(text: str) -> Iterator[Told]:
         return
     lines = text.splitlines()[:_MOST_LINES]
     back = "just became ready" in text
-    found = list(_begun(lines)) or list(_within(lines)) or list(_quoted(lines))
+    found = list(_begun(lines)) or list(_within(lines)) or list(waiting_sentences(lines))
+    found = found or list(_quoted(lines))
     yield from (told for told in found if not (back and told.reason == "NodeNotReady"))
 
 

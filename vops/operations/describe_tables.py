@@ -39,6 +39,11 @@ _STACK_ROW = lazy_pattern(
     r"(?P<status>(?:Init:)?(?:CrashLoopBackOff|Error|RunContainerError|StartError|CreateContainerError)) +\d",
     re.MULTILINE,
 )
+_INIT_ROW = lazy_pattern(
+    r"^ {0,12}(?:(?P<namespace>[a-z0-9-]{1,63}) +)?(?P<name>[a-z0-9][a-z0-9.-]{1,252}) +\d+/\d+ +"
+    r"Init:(?:CrashLoopBackOff|Error|RunContainerError|CreateContainerError|StartError) +(?P<restarts>\d{1,6})\b",
+    re.MULTILINE,
+)
 _NODE_LINE = lazy_pattern(
     r"^ {0,12}(?P<name>[a-z0-9][a-z0-9.-]{1,252}) +NotReady\S{0,60} +\S+ +[\dywdhms]{2,12} +v1\.\d", re.MULTILINE
 )
@@ -58,7 +63,8 @@ _GATED = "Scheduling is blocked due to non-empty scheduling gates"
 
 def has_rows(head: str) -> bool:
     """Whether a text has a row that counts."""
-    return any(sign.search(head) for sign in (_CLAIM_TABLE, _KILLED_ROW, _POD_ROW, _STACK_ROW, _NODE_LINE, NODE_ROW))
+    signs = (_CLAIM_TABLE, _KILLED_ROW, _POD_ROW, _STACK_ROW, _INIT_ROW, _NODE_LINE, NODE_ROW)
+    return any(sign.search(head) for sign in signs)
 
 
 def killed_pods(text: str) -> Iterator[Document]:
@@ -90,6 +96,8 @@ def listed(text: str) -> Iterator[Document]:
         state = {"name": "ctr", "state": {"waiting": waits}, "lastState": ended, "restartCount": 1}
         yield _pod(row, {"name": "ctr"}, {"phase": "Running", "containerStatuses": [state]})
     yield from _waiting_for_devices(text)
+    for row in _INIT_ROW.finditer(text):
+        yield _stuck_before_it(row)
     for row in _NODE_LINE.finditer(text):
         ready = {"type": "Ready", "status": "Unknown", "reason": "NotReady"}
         yield {"kind": "Node", "metadata": {"name": row["name"]}, "status": {"conditions": [ready]}}
@@ -110,6 +118,16 @@ def _waiting_for_devices(text: str) -> Iterator[Document]:
             "spec": {"containers": [{"name": "vllm"}], "resourceClaims": uses},
             "status": {"phase": "Pending", "conditions": [said]},
         }
+
+
+def _stuck_before_it(row: re.Match[str]) -> Document:
+    """A pod of which an init container fails again and again."""
+    waits = {"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "restartCount": max(int(row["restarts"]), 1)}
+    failing = {"name": "init", **waits, "lastState": {"terminated": {"reason": "Error", "exitCode": 1}}}
+    server = {"name": "vllm", "state": {"waiting": {"reason": "PodInitializing"}}}
+    status = {"phase": "Pending", "initContainerStatuses": [failing], "containerStatuses": [server]}
+    pod = _pod(row, {"name": "vllm", "command": ["vllm", "serve"]}, status)
+    return {**pod, "spec": {**pod["spec"], "initContainers": [{"name": "init"}]}}
 
 
 def described_node(text: str) -> str:

@@ -19,7 +19,7 @@ import msgspec
 from vops.diagnosis.components import Component, component_of
 from vops.model.patterns import lazy_pattern
 from vops.operations import describe_around
-from vops.operations.controller_logs import controller_events, is_controllers
+from vops.operations.controller_logs import controller_events
 from vops.operations.describe_events import (
     EVENT_TABLE,
     Told,
@@ -29,10 +29,13 @@ from vops.operations.describe_events import (
     read_table,
     told_events,
 )
+from vops.operations.describe_listings import listings
 from vops.operations.describe_objects import custom_object, document_of, kind_of
 from vops.operations.describe_outline import Entry, moment, outline
 from vops.operations.describe_sentences import renamed, told_sentences
 from vops.operations.describe_tables import POD_TABLE, described_node, has_rows, killed_pods, listed
+from vops.operations.gateway_texts import gateway_events
+from vops.operations.waiting_texts import pull_reasons
 
 Document = dict[str, Any]
 
@@ -89,7 +92,10 @@ def is_described(head: str) -> bool:
         return True  # above a log such a table says nothing that the log does not
     if _HEAD.search(head) and _ENDING.search(head):
         return True
-    return is_controllers(head) or next(told_sentences(head), None) is not None or _in_prose(head)
+    if not looks_like_a_log(head) and next(listings(head), None) is not None:
+        return True
+    readers = (controller_events, told_sentences, gateway_events)
+    return any(next(iter(read(head)), None) is not None for read in readers) or _in_prose(head)
 
 
 def looks_like_a_log(head: str) -> bool:
@@ -134,7 +140,7 @@ def read_described(text: str, otherwise: datetime | None = None, born: Born | No
         documents += _of_conditions(text)
     told = list(map(renamed, list(read_table(text)) or _loose(text, within=bool(documents))))
     if not documents and not told and not looks_like_a_log(text):
-        documents += list(listed(text)) or _of_prose(text)
+        documents += [*listed(text), *listings(text)] or _of_prose(text)
     at = max(moments, default=None)
     documents += _events(told, at or _no_earlier(told, otherwise, born or {})) if told else []
     return Described(tuple(documents), at)
@@ -151,7 +157,9 @@ def _loose(text: str, *, within: bool) -> list[Told]:
     """Events without the object that they are about, and without a header; none where a description holds them."""
     if within:
         return []
-    found = list(loose_events(text)) or list(controller_events(text)) or list(told_sentences(text))
+    readers = (loose_events, controller_events, told_sentences, gateway_events)
+    found = next((told for read in readers if (told := list(read(text)))), [])
+    found += pull_reasons(found, text)
     told = [item if item.about.get("name") else msgspec.structs.replace(item, about=about(item)) for item in found]
     pods = {(item.about.get("namespace", ""), item.about["name"]): item.about for item in told if _names_a_pod(item)}
     if len({name for _, name in pods}) != 1:

@@ -175,6 +175,8 @@ FIRES: dict[str, Case] = {
     ),
     "service-mismatch": reached(service(selector={"app": "llama-server"}), endpoints(addresses=0)),
     "service-without-endpoints": handed_in(NO_ENDPOINTS),
+    "upstream-unreachable": handed_in("HTTP/1.1 503 Service Unavailable", "", "no healthy upstream"),
+    "name-not-resolved": handed_in("curl: (6) Could not resolve host: llama.serving.svc.cluster.local"),
     "route-unresolved": reached(
         service(),
         about("HTTPRoute", "llm", "RefNotPermitted", "backendRef llama/llama not permitted by a ReferenceGrant"),
@@ -260,6 +262,12 @@ NEAR_MISSES: dict[str, Case] = {
     ),
     # leads to a pod that nobody described
     "service-without-endpoints": handed_in(NO_ENDPOINTS.replace("<none>", "10.0.0.9:8000"), SERVED),
+    # a request got through after it
+    "upstream-unreachable": handed_in(
+        "no healthy upstream", '10.0.0.4 - - "POST /v1/completions HTTP/1.1" 200 1640 "-" "python-httpx/0.27"'
+    ),
+    # a name of the internet
+    "name-not-resolved": handed_in("curl: (6) Could not resolve host: example.com"),
     # a route to somebody else's Service
     "route-unresolved": reached(
         service(), about("HTTPRoute", "shop", "BackendNotFound", 'backend(s) not found: Service "cart"')

@@ -107,6 +107,9 @@ FIRES: dict[str, Case] = {
         count=1,
         runtimeClassName="nvidia",
     ),
+    "runtime-failed": not_created(
+        "CreateContainerError", 'failed to reserve container name "v_0": name "v_0" is reserved for "66e2"'
+    ),
     "gpu-runtime-failed": not_started(
         HOOK
         + "nvidia-container-cli: requirement error: unsatisfied condition: cuda>=12.9, please update your driver to a "
@@ -159,6 +162,8 @@ NEAR_MISSES: dict[str, Case] = {
         "failed to assign an IP address to container",
         event("Pulling", "Pulling image", age_s=5),
     ),
+    # the command is at fault, and the runtime only says so
+    "runtime-failed": not_started(CREATE_FAILED + 'exec: "vllm": executable file not found in $PATH: unknown'),
     "gpu-runtime-failed": not_started(CREATE_FAILED + 'exec: "vllm": executable file not found in $PATH: unknown'),
     "claim-gone": hangs("FailedMount", 'MountVolume.SetUp failed for volume "models" : timed out waiting for it'),
     # it is missing, and the registry is down

@@ -115,9 +115,15 @@ def test_the_runtimes_words_decide(words: str, cause: str, after: bool) -> None:
 
 
 def test_the_runtimes_words_are_shown_where_no_rule_knows_them() -> None:
-    found = first_finding(not_started(PROCESS + "unable to apply cgroup configuration: unable to start unit")())
+    found = first_finding(not_started(PROCESS + "unable to set rlimits: operation not permitted")())
     assert found.cause == "unknown"
-    assert "unable to apply cgroup configuration" in found.summary
+    assert "unable to set rlimits" in found.summary
+
+
+def test_a_runtime_that_fails_by_itself_is_named() -> None:
+    found = first_finding(not_started(PROCESS + "unable to apply cgroup configuration: unable to start unit")())
+    assert found.cause == "sandbox-failed"
+    assert "control group" in found.summary
 
 
 def test_a_sandbox_that_finds_no_space_is_a_full_disk() -> None:

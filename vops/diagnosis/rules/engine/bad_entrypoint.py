@@ -42,8 +42,8 @@ _SAYS = (
     wording(r"unable to find (?:user|group) ([^:\s]{1,64})|no users found", "the image knows no user {what}", ""),
     wording(r"no command specified", "there is none, neither in the pod nor in the image", ""),
 )
-_OF_RUNTIME = "nvidia-"
-"""How the programs of the node's GPU runtime are called, which are no command of the container."""
+_OF_RUNTIME = ("nvidia-", "/usr/bin/nvidia-", "apparmor_parser", "runc", "crun", "conmon", "mount.")
+"""How the node's own programs are called, which are no command of the container."""
 
 _AT_ONCE_S = 30
 

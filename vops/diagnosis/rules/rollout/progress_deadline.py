@@ -25,12 +25,14 @@ from vops.diagnosis.facts import Replica, WorkloadFacts
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Severity
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.states import LOADING_LIMIT_S, ReplicaState
+from vops.model.patterns import lazy_pattern
 
 _REASON = "ProgressDeadlineExceeded"
 _DEFAULT_S = 600
 _PROVISION_S = 600
 _RESERVE_S = 120
 _STUCK = ("FailedAttachVolume", "FailedMount", "FailedMapVolume", "FailedCreatePodSandBox")
+_OF_HELM = lazy_pattern(r"Helm|(?:INSTALLATION|UPGRADE) FAILED")
 _COMING = ("", "ContainerCreating", "PodInitializing")
 
 
@@ -83,8 +85,18 @@ def _fix(workload: WorkloadFacts, waiting: list[Replica], deadline: int) -> Fix:
         Applicability.SAFE,
         workload.ref,
         {"seconds": wanted},
-        (f"The start's budget, {_PROVISION_S} s for a node and its image, {_RESERVE_S} s in reserve.",),
+        (
+            f"The start's budget, {_PROVISION_S} s for a node and its image, {_RESERVE_S} s in reserve.",
+            *_helm(workload),
+        ),
     )
+
+
+def _helm(workload: WorkloadFacts) -> tuple[str, ...]:
+    """What to tell Helm, where it was that lost its patience."""
+    condition = workload.workload.condition("Progressing")
+    said = condition.message if condition is not None else ""
+    return ("Let Helm wait as long: --timeout, or timeout of the HelmRelease.",) if _OF_HELM.search(said) else ()
 
 
 def _start_s(workload: WorkloadFacts, waiting: list[Replica]) -> int:

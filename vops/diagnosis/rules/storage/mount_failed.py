@@ -36,6 +36,7 @@ _OF_OTHERS = lazy_pattern(
 )
 """Said of what other rules name: a full disk of the node, configuration or a claim that is not there."""
 
+_OF_A_MOUNT = lazy_pattern(r"(?i:mount)|^l?stat /|spec: .{0,60}l?stat /|[Ss]tale (?:NFS )?file handle")
 _WRAPPER = "Unable to attach or mount volumes"
 _NAMES = lazy_pattern(r'for volume "([^"]{1,253})"|unmounted volumes=\[([^\]]{1,253})\]')
 _LONGEST = 160
@@ -147,6 +148,23 @@ _SAYS = (
         definite=True,
     ),
     wording(
+        r"^l?stat (/\S{1,300}): no such file|spec: l?stat (/\S{1,300}): no such file",
+        "{what} is not on {node}",
+        "Create {what} on every node that may run the pod, or see that what mounts it there runs.",
+        definite=True,
+    ),
+    wording(
+        r"path \"?(\S{1,300}?)\"? is mounted on .{1,80} but it is not a shared mount",
+        "{what} is not a shared mount on {node}",
+        "Make it shared on the node (mount --make-rshared), or leave mountPropagation out.",
+        definite=True,
+    ),
+    wording(
+        r"[Ss]tale (?:NFS )?file handle|[Tt]ransport endpoint is not connected",
+        "what was mounted is gone: its server was restarted or its path was made anew",
+        "Unmount it on {node} (umount -l) or restart the driver's pod there, then delete the pod.",
+    ),
+    wording(
         r"secrets store objects|SecretProviderClass",
         "the secrets store does not give out its objects",
         "See the names in the SecretProviderClass, and that the pod's identity may read them.",
@@ -169,7 +187,7 @@ _LATE = "it is not mounted in time"
 @rule(cause="mount-failed", branch=Branch.START, order=15)
 def mount_failed(replica: Replica) -> Verdict | None:
     refused = refusal(replica)
-    said = _read(replica, refused.text) if refused is not None and "mount" in refused.text.lower() else None
+    said = _read(replica, refused.text) if refused is not None and _OF_A_MOUNT.search(refused.text) else None
     if said is not None and refused is not None:
         return _verdict(replica, said, refused.shown, "")
     if replica.state is not ReplicaState.CREATING:

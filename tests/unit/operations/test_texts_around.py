@@ -1,0 +1,140 @@
+"""What stands around pods and was pasted alone: gateways' words, tables of kubectl get, why a container waits."""
+
+from __future__ import annotations
+
+import pytest
+
+from vops.errors import InputError
+from vops.operations.bundle import diagnose_bundle
+
+HPA = "NAME   REFERENCE         TARGETS          MINPODS   MAXPODS   REPLICAS   AGE\n"
+PVC = "NAME     STATUS    VOLUME   CAPACITY   ACCESS MODES   STORAGECLASS   AGE\n"
+SO = (
+    "NAME   SCALETARGETKIND      SCALETARGETNAME   MIN   MAX   TRIGGERS     AUTHENTICATION   READY   ACTIVE   FALLBACK"
+    "   PAUSED   AGE\n"
+)
+KSVC = "NAME   URL                    LATESTCREATED   LATESTREADY   READY   REASON\n"
+NGINX = (
+    "2022/06/23 15:14:51 [error] 1736#1736: *37 connect() failed (111: Connection refused) while connecting to "
+    'upstream, client: 10.0.0.1, server: llm.example.com, request: "GET / HTTP/1.1", upstream: "http://10.244.111.111:80/"'
+)
+REFUSED = 'container "vllm" in pod "llama-0" is waiting to start: '
+SYNC = 'Error syncing pod, skipping: failed to "StartContainer" for "vllm" with '
+
+FOUND = {
+    "an HPA without a metric": (
+        HPA + "vllm   Deployment/vllm   <unknown>/1      1         8         1          44h",
+        "no-metric",
+    ),
+    "an HPA at its maximum": (
+        HPA + "vllm   Deployment/vllm   95%/60%          1         4         4          44h",
+        "at-max",
+    ),
+    "a ScaledObject that is not ready": (
+        SO + "vllm   apps/v1.Deployment   vllm              1     8     prometheus                    False   Unknown"
+        "  Unknown    Unknown  3d",
+        "no-metric",
+    ),
+    "a ScaledObject that is paused": (
+        SO + "vllm   apps/v1.Deployment   vllm              1     8     prometheus                    True    True   "
+        "  False      True     3d",
+        "paused",
+    ),
+    "endpoints that are empty": ("NAME   ENDPOINTS   AGE\nvllm   <none>      3d", "service-mismatch"),
+    "a claim that waits": (
+        PVC + "models   Pending                                      fast           40m",
+        "pvc-unbound",
+    ),
+    "a revision that is late": (
+        KSVC + "vllm   http://vllm.ml.local   vllm-1                        False   ProgressDeadlineExceeded",
+        "progress-deadline",
+    ),
+    "nginx": (NGINX, "service-mismatch"),
+    "ingress-nginx": (
+        'W0426 21:51:57.908771       9 controller.go:775] Service "ml/vllm" does not have any active Endpoint.',
+        "service-mismatch",
+    ),
+    "envoy's access log": (
+        '[2025-08-14T10:00:00.1Z] "POST /v1/chat/completions HTTP/1.1" 503 UH no_healthy_upstream - "-" 120 19 0 - "-"',
+        "service-mismatch",
+    ),
+    "the endpoint picker": (
+        "inference gateway: ServiceUnavailable - failed to find candidate pods for serving the request",
+        "service-mismatch",
+    ),
+    "vLLM's router": ('{"error":"Model org/m not found or vLLM engine is sleeping."}', "service-mismatch"),
+    "a name of the cluster": ("wget: bad address 'vllm:8000'", "dns-failure"),
+    "a retry of the kubelet": (SYNC + 'CreateContainerConfigError: "secret \\"hf\\" not found"', "missing-config"),
+    "a retry of a pull": (SYNC + 'ErrImagePull: "manifest for org/v:1 not found: manifest unknown"', "image-not-found"),
+    "kubectl logs": (REFUSED + "trying and failing to pull image", "image-not-found"),
+    "docker itself": (
+        "Error response from daemon: pull access denied for org/v, repository does not exist",
+        "image-auth",
+    ),
+    "skopeo's words": (
+        "Error: initializing source docker://quay.io/o/v:1: reading manifest 1 in quay.io/o/v: unauthorized",
+        "auth",
+    ),
+    "the message alone": ('The pod is stuck: secret "hf-secret" not found', "missing-config"),
+    "the tail of an error above a bare row": (
+        "dial tcp: lookup registry.ml.svc.cluster.local: Temporary failure in name resolution\n"
+        "  Warning  Failed   57s (x4 over 2m21s)  kubelet  Error: ErrImagePull",
+        "registry-unreachable",
+    ),
+    "CRI-O's quotes": (
+        'Warning  Failed  2m (x5 over 9m)  kubelet  Error: container create failed: time="2024" level=error msg="runc '
+        'create failed: unable to start container process: exec: \\"vllm\\": executable file not found in $PATH"',
+        "bad-entrypoint",
+    ),
+    "a path that is not there": (
+        "Warning  Failed  2m (x5 over 9m)  kubelet  Error: stat /mnt/models: no such file or directory",
+        "mount-failed",
+    ),
+    "a runtime that hangs": (
+        "Warning  Failed  2m (x5 over 9m)  kubelet  Error: context deadline exceeded",
+        "sandbox-failed",
+    ),
+    "a program of the node": (
+        "Warning  Failed  2m (x5 over 9m)  kubelet  Error: failed to create containerd container: get apparmor_parser "
+        'version: exec: "apparmor_parser": executable file not found in $PATH',
+        "sandbox-failed",
+    ),
+}
+
+SILENT = {
+    "a young HPA": HPA + "vllm   Deployment/vllm   <unknown>/1      1         8         1          20s",
+    "an HPA that has scaled to nothing": HPA
+    + "vllm   Deployment/vllm   <unknown>/1      0         8         0          4d",
+    "an HPA at its maximum and content": HPA
+    + "vllm   Deployment/vllm   55%/60%          1         4         4          4d",
+    "a claim that waits for a pod": PVC
+    + "models   Pending                                      fast           40m\n\nwaiting for first consumer",
+    "a bound claim": PVC + "models   Bound     pvc-1    100Gi      RWO            fast           40m",
+    "endpoints": "NAME   ENDPOINTS                         AGE\nvllm   10.244.1.11:8000,10.244.2.9:8000   3d",
+    "a ready ScaledObject": SO + "vllm   apps/v1.Deployment   vllm              1     8     prometheus                "
+    "    True    False    False      False    3d",
+    "a request that got through": f'{NGINX}\n10.0.0.4 - - [x] "POST /v1/completions HTTP/1.1" 200 1640 "-" "httpx"',
+    "a container that is made": REFUSED + "ContainerCreating",
+    "a page about Secrets": "If the Secret is not found, the pod waits in CreateContainerConfigError.",
+}
+
+
+def causes(text: str) -> list[str]:
+    try:
+        reports, _ = diagnose_bundle([], text.encode())
+    except InputError:
+        return []
+    return [item.cause for report in reports for item in report.findings if not item.guessed]
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_found(name: str) -> None:
+    text, cause = FOUND[name]
+    found = causes(text)
+    assert found
+    assert cause in found[0]
+
+
+@pytest.mark.parametrize("name", SILENT)
+def test_silent(name: str) -> None:
+    assert causes(SILENT[name]) == []

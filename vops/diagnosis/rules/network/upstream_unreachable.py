@@ -1,0 +1,59 @@
+"""A gateway, router or client gets no answer from the servers, and nothing says that one of them failed.
+
+What it finds
+    What NGINX, Envoy, Traefik, HAProxy, the API server's proxy, endpoint pickers and vLLM's routers say of a Service
+    without endpoints or with one that refuses, where their words are all that was handed in.
+
+Why it matters
+    Clients get 502, 503 or 504 whatever the servers do: the way to them is wrong, or none of them is ready.
+
+Evidence
+    The gateway's words.
+
+Fix
+    By hand: whether the Service has endpoints tells its selector and readiness from its port.
+"""
+
+from __future__ import annotations
+
+from vops.diagnosis import evidence, remedies
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Confidence
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
+from vops.model.snapshot import Source
+
+_REASON = "UpstreamUnavailable"
+_NONE = lazy_pattern(
+    r"no healthy upstream|no_healthy_upstream|active [Ee]ndpoint|no endpoints|no live upstreams|no available server"
+    r"|subset not found|no server available|No server is available|ring-balancer|candidate|no ready pod|failed_to_pick"
+    r"|not found|no pods?\b"
+)
+
+
+@rule(cause="service-mismatch", branch=Branch.TRAFFIC, needs={Source.EVENTS}, order=30)
+def upstream_unreachable(replica: Replica) -> Verdict | None:
+    """Only of what stands for the servers: those that were seen are compared with their Service."""
+    told = [] if replica.observed else list(replica.facts.events_with(_REASON))
+    if not told:
+        return None
+    empty = _NONE.search(told[-1].message) is not None
+    what = "has no server to send requests to" if empty else "reaches no server at the address that it has"
+    where = f"kubectl -n {replica.namespace or 'NAMESPACE'}"
+    return Verdict(
+        summary=f"The gateway {what}: a Service without ready endpoints, or a wrong port",
+        evidence=tuple(map(evidence.event, told[-2:])),
+        confidence=Confidence.PROBABLE,
+        fixes=(
+            remedies.advice(
+                "Let the route lead to servers that are ready",
+                f"See whether the Service has endpoints: {where} get endpointslices",
+                f"Without any: compare its selector with the labels of the pods ({where} get pods --show-labels), and "
+                "see whether those are ready; a model that loads is not, for minutes.",
+                "With some that refuse: let targetPort be the port that vLLM listens on (8000 unless --port says "
+                "another), with --host 0.0.0.0.",
+                "Then the route: the name and port of its backend (Ingress, HTTPRoute, InferencePool), and the "
+                "model's name where a router chooses by it.",
+            ),
+        ),
+    )

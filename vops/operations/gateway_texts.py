@@ -1,0 +1,66 @@
+"""What stands between clients and servers says when nobody answers: gateways, ingress controllers, routers, curl.
+
+Their words, in a log or in a post, become an event about the route. Where a request got through after the last
+complaint, nothing is said; neither is of a text that a server itself wrote, which may quote any of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vops.diagnosis.components import Component, component_of
+from vops.model.patterns import lazy_pattern
+from vops.operations.describe_events import Told
+
+_UNREACHED = lazy_pattern(
+    r"connect\(\) (?:to \S{1,200} )?failed \((?:111|113): [\w ]{1,40}\) while connecting to upstream"
+    r"|no live upstreams while connecting to upstream"
+    r"|upstream timed out \(110: [\w ]{1,40}\) while connecting to upstream"
+    r"|[Ss]ervice \"?[\w./-]{1,253}\"? does not have any active [Ee]ndpoint"
+    r"|Error (?:obtaining Endpoints for|getting|searching) [Ss]ervice \"?[\w./-]{1,253}"
+    r"|no healthy upstream|\bno_healthy_upstream\b|\bcluster_not_found\b|\broute_not_found\b"
+    r"|upstream connect error or disconnect/reset before headers|upstream_reset_before_response_started\{remote_conn"
+    r"|upstream_reset_before_response_started\{connection_(?:failure|timeout)"
+    r"|no endpoints available for service|failed_to_pick_backend|failed_to_connect_to_backend"
+    r"|error forwarding port \d{1,5} to pod .{0,400}?[Cc]onnection refused|subset not found for |no available server\b"
+    r"|Skipping service: no endpoints found|kubernetes service not found|has no server available"
+    r"|No server is available to handle this request|failure to get a peer from the ring-balancer"
+    r"|failed to find candidate (?:pods|endpoints)|not found or vLLM engine is sleeping"
+    r"|no ready pods? (?:available|to forward)|no pods? to forward request"
+    r"|curl: \(7\) Failed to connect to (?:[\w.-]{1,200}\.svc\b|10\.|172\.(?:1[6-9]|2\d|3[01])\.)"
+    r"|wget: can't connect to remote host \((?:10|172)\."
+)
+_UNNAMED = lazy_pattern(
+    r"host not found in upstream \"?(?P<upstream>[\w.-]{1,253})"
+    r"|(?:[Cc]ould not resolve host: |bad address '|can't resolve '|server can't find |ENOTFOUND |lookup |"
+    r"(?:address for|resolve) ')(?P<name>(?:[\w-]{1,63}(?![\w.-])|[\w.-]{1,240}\.svc\b[\w.]{0,60}"
+    r"|[\w.-]{1,240}\.local\b))(?=['\":\s,]|$)"
+)
+_OWN_LOG = lazy_pattern(r"(?:INFO|WARNING|ERROR) \d\d-\d\d \d\d:|Traceback \(most recent|\bEngineCore|\(APIServer")
+"""A server's own lines."""
+
+_THROUGH = lazy_pattern(r"\"? (?:HTTP/[\d.]{1,3}\" )?200 (?:OK|\d|-)|< HTTP/[\d.]{1,3} 200")
+_MAY_BE_CLIENTS = (Component.VLLM, Component.DOWNLOAD)
+"""What a text counts as that is of no component, and one in which curl or wget complains."""
+
+_LONGEST = 600
+_LAST = 3
+
+
+def gateway_events(text: str) -> Iterator[Told]:
+    """The last complaints of a text, where nothing got through after them."""
+    if _OWN_LOG.search(text) or component_of(text) not in _MAY_BE_CLIENTS:
+        return
+    found: list[Told] = []
+    for line in text.splitlines():
+        if _UNREACHED.search(line):
+            found.append(_told("UpstreamUnavailable", line))
+        elif _UNNAMED.search(line):
+            found.append(_told("NameNotResolved", line))
+        elif _THROUGH.search(line):
+            found.clear()
+    yield from found[-_LAST:]
+
+
+def _told(reason: str, line: str) -> Told:
+    return Told("Warning", reason, line.strip(" \t>`*-")[:_LONGEST], "gateway", about={"kind": "Ingress", "name": ""})
