@@ -217,8 +217,11 @@ class Metrics(Protocol):
 class Notifier(Protocol):
     """Ways to tell people, by name."""
 
-    async def send(self, channel: str, text: str) -> None:
-        """Tells a channel once. Raises UsageError (no such channel), Unreachable, Rejected; never with its address."""
+    async def send(self, channel: str, text: str, key: str) -> None:
+        """Tells a channel. What is sent again has the same `key`, by which a receiver may know it.
+
+        Raises UsageError (no such channel), Unreachable, Rejected; never with its address.
+        """
         ...
 
 

@@ -27,7 +27,7 @@ from vops.operations.journal_copy import PREFIX
 from vops.operations.run import RunResult, resume_run, run_plan
 from vops.operations.runs import past_runs
 from vops.operations.session import Session
-from vops.planning.changes import RUN, Verb
+from vops.planning.changes import RUN, UNDO_UNTIL, Verb
 from vops.planning.plan import Plan
 from vops.planning.pointers import ABSENT, lookup, split
 
@@ -79,7 +79,7 @@ def state(lab: Lab) -> State:
         if meta["name"] in scaled and "replicas" in kept.get("spec", {}):
             kept["spec"] = {**kept["spec"], "replicas": None}
         notes = (meta.get("annotations") or {}).items()
-        annotations = {key: value for key, value in notes if "revision" not in key and key != RUN}
+        annotations = {key: value for key, value in notes if "revision" not in key and key not in (RUN, UNDO_UNTIL)}
         identity = (document["kind"], meta.get("namespace", ""), meta["name"])
         found[identity] = without_empties(kept | {"labels": meta.get("labels"), "annotations": annotations})
     return found

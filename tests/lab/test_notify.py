@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
 
 import pytest
 import pytest_asyncio
@@ -22,6 +22,7 @@ from vops.operations.run import RunResult, plan_run, resume_run, run_plan
 from vops.planning.events import RunEvent
 from vops.render.plan import plan_lines
 from vops.render.text import plain
+from vops.runbooks.steps.notify import LONGEST
 
 CHANGE = "id: c, kind: k8s.patch, title: c, ref: '${params.target}', set: {/spec/minReadySeconds: 1}"
 TELL = "id: t, kind: notify, title: Tell, channel: on-call, say: 'Changing ${params.target.name}'"
@@ -32,12 +33,16 @@ class Chat:
     """A chat's webhook: what it was told, and how it answers."""
 
     def __init__(self) -> None:
-        self.told: list[Any] = []
+        self.told: list[str] = []
+        self.signs: list[tuple[str, str]] = []
+        """Of each message: what its text ends with, and the key that it was sent under."""
         self.status = 200
         self.url = ""
 
     async def take(self, request: web.Request) -> web.Response:
-        self.told.append(await request.json())
+        text, sign, key = (await request.json())["text"].rpartition(" [vops ")
+        self.told.append(text)
+        self.signs.append((sign + key, request.headers["Idempotency-Key"]))
         return web.Response(status=self.status)
 
 
@@ -68,14 +73,14 @@ async def test_a_channel_is_told_once_and_never_by_a_plan(bench: Bench, chat: Ch
     assert "Tells on-call: Changing llama3-8b" in plain(plan_lines(plan))
     assert chat.told == []
     result = await bench.run(TELL, CHANGE)
-    assert (result.error, chat.told) == (None, [{"text": "Changing llama3-8b"}])
+    assert (result.error, chat.told) == (None, ["Changing llama3-8b"])
 
 
 async def test_what_was_measured_can_be_told(bench: Bench, chat: Chat) -> None:
     soak = "id: s, kind: soak, ref: '${params.target}', for: 10s, timeout: 1m"
     tell = "id: t, kind: notify, channel: on-call, say: '${string(steps.s.restarts)} restarts'"
     result = await bench.run(CHANGE, soak, tell)
-    assert (result.error, chat.told) == (None, [{"text": "0 restarts"}])
+    assert (result.error, chat.told) == (None, ["0 restarts"])
 
 
 @pytest.mark.parametrize(("tell", "fails"), [(TELL, False), (f"{TELL}, onFail: stop", True)])
@@ -112,7 +117,7 @@ async def test_a_secret_is_not_told(bench: Bench, chat: Chat) -> None:
     plan = await plan_run(bench.session, str(path), {"namespace": NAMESPACE, "what": secret})
     person = Person()
     result = await bench.session.clock.run(run_plan(bench.session, plan, approve=person.approve))  # type: ignore[attr-defined]
-    assert (result.error, chat.told) == (None, [{"text": "<masked>"}])
+    assert (result.error, chat.told) == (None, ["<masked>"])
 
 
 class Killer(Person):
@@ -134,6 +139,37 @@ async def test_a_run_that_goes_on_does_not_tell_again(bench: Bench, chat: Chat) 
     going = resume_run(bench.session, only_run(bench.folder / "state"), approve=Person().approve)
     result: RunResult = await bench.session.clock.run(going)  # type: ignore[attr-defined]
     assert (result.error, len(chat.told), bench.live()["spec"]["minReadySeconds"]) == (None, 1, 1)
+
+
+class Deaf(Person):
+    """Kills the run after the channel was told and before that is in the journal."""
+
+    def __init__(self, chat: Chat) -> None:
+        super().__init__()
+        self._chat = chat
+
+    async def notify(self, channel: str, text: str, key: str) -> None:
+        await Webhooks({"VOPS_NOTIFY_ON_CALL": self._chat.url}).send(channel, text, key)
+        raise KilledError
+
+
+async def test_one_that_is_killed_while_it_tells_tells_again_under_the_same_key(bench: Bench, chat: Chat) -> None:
+    plan = await bench.plan(TELL, CHANGE)
+    deaf = Deaf(chat)
+    session = replace(bench.session, notifier=SimpleNamespace(send=deaf.notify))
+    with pytest.raises(KilledError):
+        await session.clock.run(run_plan(session, plan, approve=deaf.approve))  # type: ignore[attr-defined]
+    going = resume_run(bench.session, only_run(bench.folder / "state"), approve=Person().approve)
+    result: RunResult = await bench.session.clock.run(going)  # type: ignore[attr-defined]
+    key = f"{result.run_id}/t"
+    assert (result.error, chat.told) == (None, ["Changing llama3-8b"] * 2)
+    assert chat.signs == [(f" [vops {key}]", key)] * 2
+
+
+async def test_a_long_text_keeps_its_sign(bench: Bench, chat: Chat) -> None:
+    result = await bench.run(TELL.replace("Changing", "x" * 3000), CHANGE)
+    assert len(chat.told[0] + chat.signs[0][0]) == LONGEST
+    assert chat.signs[0][1] == f"{result.run_id}/t"
 
 
 async def test_the_lab_tells_nobody(start_lab: StartLab, tmp_path: Path) -> None:

@@ -30,18 +30,20 @@ class Webhooks:
         self._environ = environ
         self._timeout_s = timeout_s
 
-    async def send(self, channel: str, text: str) -> None:
-        """Posts once. Raises UsageError for a channel without an address, Unreachable or Rejected for a bad answer."""
+    async def send(self, channel: str, text: str, key: str) -> None:
+        """Posts once, with `key` as its Idempotency-Key.
+
+        Raises UsageError for a channel without an address, Unreachable or Rejected for a bad answer.
+        """
         import httpx
 
         from vops.errors import Rejected, Unreachable
 
         url = self._address(channel)
+        headers = {"Content-Type": "application/json", "Idempotency-Key": key}
         try:
             async with httpx.AsyncClient(timeout=self._timeout_s, follow_redirects=False) as client:
-                answer = await client.post(
-                    url, content=msgspec.json.encode({"text": text}), headers={"Content-Type": "application/json"}
-                )
+                answer = await client.post(url, content=msgspec.json.encode({"text": text}), headers=headers)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             # The error's own words may hold the address, so only its kind is said.
             raise Unreachable(f"channel {channel} does not answer ({type(error).__name__})") from None

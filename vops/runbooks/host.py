@@ -28,8 +28,8 @@ class Host:
     timeout_s: float | None = None
     checkpoint: Callable[[], Awaitable[None]] | None = None
     """Called before each change and after each step, to bring what others read of the run up to date."""
-    notify: Callable[[str, str], Awaitable[None]] | None = None
-    """Tells a channel a text; None where nobody is told."""
+    notify: Callable[[str, str, str], Awaitable[None]] | None = None
+    """Tells a channel a text, under a key that is the same when it is told again; None where nobody is told."""
     answers: Mapping[str, str] = field(default_factory=dict)
     """Answers that were given before, by step."""
     answer: Callable[[Question], Awaitable[str]] | None = None

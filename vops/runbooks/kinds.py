@@ -174,8 +174,10 @@ class Ports:
     deadline: float
     values: Mapping[str, Any] = field(default_factory=dict)
     changes: Changes = ()
-    notify: Callable[[str, str], Awaitable[None]] | None = None
-    """Tells a channel a text; None where nobody is told."""
+    notify: Callable[[str, str, str], Awaitable[None]] | None = None
+    """Tells a channel a text, under a key that is the same when it is told again; None where nobody is told."""
+    key: str = ""
+    """This step of this run: `RUN/STEP`."""
     still_going: Callable[[], None] = lambda: None
     """Raises StepFault when the step is to stop, since one beside it has failed."""
 

@@ -288,7 +288,7 @@ class _Run:
         say = Heartbeat(host.clock, lambda message: self.tell(step, StepState.RUNNING, message)).say
         values = {**self._values.known, "item": step.item}
         changes = tuple(change for _, change in self._applied)
-        more = (host.notify, self._halt.check)
+        more = (host.notify, f"{self._plan.run_id}/{step.id}", self._halt.check)
         return Ports(host.cluster, host.clock, host.observe, say, deadline, values, changes, *more)
 
     async def _failed(self, step: PlannedStep, error: VopsError) -> bool:

@@ -1,8 +1,12 @@
 """`notify`: tells a channel (a chat's webhook) one sentence while the run goes on; nothing is sent by a plan.
 
 The channel's address is in the environment variable `VOPS_NOTIFY_<CHANNEL>` of whoever runs it, never in the runbook.
-That nobody could be told does not fail the run, unless the step says `onFail: stop`. A run that is resumed does not
-tell again what was told; one that is killed while it tells may tell twice.
+That nobody could be told does not fail the run, unless the step says `onFail: stop`.
+
+A channel is told at least once, and once as a rule: a run that is resumed does not tell again what it knows to be
+told. One that was killed while it told, or whose `retry` follows a lost answer, cannot know, and tells again. Both
+messages end with the same `RUN/STEP`, which is sent as the header `Idempotency-Key` too, for a receiver that can drop
+the second.
 """
 
 from __future__ import annotations
@@ -51,7 +55,13 @@ async def run(args: Args, ports: Ports) -> Outcome:
     if ports.notify is None:
         return Outcome({"sent": False}, (f"the lab tells nobody; {args.channel} would read: {args.say.strip()}",))
     try:
-        await ports.notify(args.channel, str(mask(args.say.strip()))[:LONGEST])
+        await ports.notify(args.channel, _signed(str(mask(args.say.strip())), ports.key), ports.key)
     except VopsError as error:
         raise StepFault(str(error), reason="NotTold", hint=error.hint) from error
     return Outcome({"sent": True}, (f"told {args.channel}",))
+
+
+def _signed(text: str, key: str) -> str:
+    """The text with what says whose it is, and whether one has read it before."""
+    sign = f" [vops {key}]"
+    return text[: LONGEST - len(sign)] + sign
