@@ -101,7 +101,8 @@ WAYS = (
     (NO_WAY, "no connection can be made, or it breaks off"),
 )
 _STORE = lazy_pattern(
-    r"[Hh]ugging ?[Ff]ace|hf\.co|xethub|We couldn't connect|/resolve/|\bCAS\b|amazonaws|s3[.:/-]|googleapis"
+    r"[Hh]ugging ?[Ff]ace|hf\.co|hf-mirror|/api/models/|xethub|We couldn't connect|/resolve/|\bCAS\b|amazonaws"
+    r"|s3[.:/-]|googleapis"
     r"|blob\.core\.windows|modelscope|boto|gcsfs|curl: |wget: |[Hh]ub\b|kserve|storage_initializer|download failed"
     r"|Data processing error|File reconstruction error|transformers/utils/hub|libstreamer|openai_harmony|openaipublic"
     r"|vocab file|hf_xet|hf_transfer|LocalEntryNotFound|Local entry"

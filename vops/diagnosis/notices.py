@@ -143,7 +143,7 @@ _SPEAKS = lazy_pattern(
     r"|mismatch|unknown|requires|abort|segfault|exceed|too (?:large|many|small|old)|insufficient|unrecognized|broken"
     r"|unexpected|corrupt|reset by peer|closed by peer|no space|read-only|gated|Incompatible|undefined symbol"
     r"|already in use"
-    r"|only supports|should have|No (?:CUDA|HIP|module|available|valid|model|GPU)|NIXL_ERR|marking device",
+    r"|only supports|should have|git-lfs|No (?:CUDA|HIP|module|available|valid|model|GPU)|NIXL_ERR|marking device",
     re.IGNORECASE,
 )
 _OF_NO_FAILURE = lazy_pattern(

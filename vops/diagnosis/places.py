@@ -6,6 +6,7 @@ is about. The innermost call that lies in a telling module decides. Nothing here
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 from vops.diagnosis.facts import Replica
@@ -114,6 +115,11 @@ _ABOUT = {
     Topic.MODEL: Place.MODEL,
     Topic.SETTINGS: Place.SETTINGS,
 }
+_UNSUPPORTED = lazy_pattern(
+    r"(?:does not|doesn't|not yet|only) supports?\b|not (?:yet )?supported"
+    r"|requires? ",
+    re.IGNORECASE,
+)
 _CHECKS = ("ValueError", "NotImplementedError", "AssertionError")
 
 
@@ -151,10 +157,17 @@ def _at(frame: str) -> Place | None:
 
 def _by_words(error: LoggedError) -> Place | None:
     """What the sentence of a check is about, whose calls tell nothing or were not copied."""
-    topic = topic_of(error.message) if error.short_type in _CHECKS else None
+    told = error.short_type in _CHECKS or _refuses_by_words(error)
+    topic = topic_of(error.message) if told else None
     return _ABOUT[topic] if topic is not None else None
 
 
 def _refuses(error: LoggedError, stage: Stage) -> bool:
     """Whether it is the word of a check, and not an accident of code that runs."""
-    return error.short_type in REFUSALS and bool(error.message) and stage.rank < Stage.SERVING.rank
+    refused = (error.short_type in REFUSALS and bool(error.message)) or _refuses_by_words(error)
+    return refused and stage.rank < Stage.SERVING.rank
+
+
+def _refuses_by_words(error: LoggedError) -> bool:
+    """Whether an error of no telling class says that something is not to be had."""
+    return error.short_type == "RuntimeError" and _UNSUPPORTED.search(error.message) is not None

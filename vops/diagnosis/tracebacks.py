@@ -13,6 +13,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from vops.diagnosis.aftermath_words import CLIENTS, CONSEQUENCE, WRAPPER, WRAPPER_TYPES
 from vops.diagnosis.discretion import without_secrets
 from vops.diagnosis.loglines import Line
 from vops.model.patterns import lazy_pattern
@@ -43,43 +44,7 @@ _DURING = "During handling of the above exception"
 _HARMLESS = ("Exception in ASGI application", "Exception ignored in")
 _THREAD = "Exception in thread "
 _HARMLESS_THREADS = ("auto_conversion", "_report_usage")
-_WRAPPER = lazy_pattern(
-    r"Engine core initialization failed|EngineCore encountered an issue|EngineCore failed to start"
-    r"|Engine process failed to start|Engine loop is not running|Background loop (?:has errored already|is stopped)"
-    r"|WorkerProc initialization failed due to an exception in a background process|WorkerProc failed to start"
-    r"|Worker failed with error|Failed core proc|Error raised in subprocess|Executor failed"
-    r"|Model architectures .{0,400} failed to be inspected|cancelled",
-    re.ASCII,
-)
-_WRAPPER_TYPES = (
-    "EngineDeadError",
-    "AsyncEngineDeadError",
-    "MQEngineDeadError",
-    "CancelledError",
-    "SystemExit",
-    "BrokenPipeError",
-    "ChildFailedError",
-    "ProcessExitedException",
-    "ChildProcessError",
-    "_RemoteTraceback",
-    "RemoteTraceback",
-    "ExceptionGroup",
-    "TaskError",
-)
-_CLIENTS = lazy_pattern(
-    r"(?:openai|litellm(?:\.exceptions)?|anthropic|mistralai)\.(?!API(?:Connection|Timeout))\w{1,60}$", re.ASCII
-)
-"""What a client of the server raises at an answer: it is about one request, whoever logged it."""
-
 _TRIVIAL = ("KeyError", "AttributeError", "StopIteration", "ModuleNotFoundError", "ImportError", "Empty", "IndexError")
-_CONSEQUENCE = lazy_pattern(
-    r"[Cc]onnection (?:closed by (?:remote )?peer|reset by peer|was likely closed|error code 2)"
-    r"|recvValue failed|recv, got 0 bytes|Broken pipe|remote process exited or there was a network error"
-    r"|ncclRemoteError|Watchdog caught collective operation timeout|collective operation timeout"
-    r"|RPC call to \w{1,40} timed out|ActorDiedError|RayActorError|ActorUnavailableError|KeyboardInterrupt"
-    r"|Timed out waiting for engine|destroy_process_group|Some NCCL operations have failed or timed out"
-    r"|TCPStore|store->get|waitForInput|died unexpectedly|Cancelled",
-)
 _NOT_A_MESSAGE = ("INFO:", "[rank", "Process ", "For more information check:", "(", '"""')
 _FRAME = lazy_pattern(
     r'[ |]{0,12}File "(?:[^"]{0,300}/(?:site-packages|dist-packages|workspace|vllm-workspace)/)?([^"]{1,300})", '
@@ -136,14 +101,14 @@ class LoggedError(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def wrapper(self) -> bool:
         """Whether it only says that something below it failed."""
-        if self.short_type in _WRAPPER_TYPES or self.type.startswith("ray.exceptions.RayTaskError("):
+        if self.short_type in WRAPPER_TYPES or self.type.startswith("ray.exceptions.RayTaskError("):
             return True
-        return _WRAPPER.search(self.message) is not None
+        return WRAPPER.search(self.message) is not None
 
     @property
     def consequence(self) -> bool:
         """Whether it tells of a peer that went away or did not answer, as happens when another process failed."""
-        return _CONSEQUENCE.search(self.text) is not None
+        return CONSEQUENCE.search(self.text) is not None
 
 
 class Chain(msgspec.Struct, frozen=True):
@@ -388,7 +353,7 @@ class _Reader:
     def _close_chain(self) -> None:
         if self._errors and len(self._chains) < _MOST_CHAINS:
             errors, during = tuple(self._errors), tuple(self._during)
-            request = self._request or any(_CLIENTS.match(error.type) for error in errors)
+            request = self._request or any(CLIENTS.match(error.type) for error in errors)
             self._chains.append(Chain(errors, during, self._level, request, self._thread))
         if self._errors:
             self._level, self._request, self._thread = "", False, False

@@ -58,7 +58,7 @@ def permission_denied(replica: Replica) -> Verdict | None:
             deaths.steps(
                 replica,
                 "Let it read the bucket",
-                "Give the identity of the pod (ServiceAccount, or the keys in its Secret) read and list rights there.",
+                "Give the pod's identity (ServiceAccount, or the keys of its Secret) permission to read and list it.",
             ),
         )
     if _TO_BIND in hit[0].text:
