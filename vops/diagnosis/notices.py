@@ -85,14 +85,15 @@ _SAID = lazy_pattern(
     r"|.{0,80}[Ff]ailed to extend /dev/shm.{0,200}|.{0,120}/dev/shm.{0,200}[Nn]o space.{0,100}"
     r"|No platform detected.{0,200}|Can't initialize NVML.{0,200}|Failed to initialize NVML.{0,200}"
     r"|.{0,80}CUDA initialization: .{1,500}|kernel only supports sm.{0,80}|The following placement group .{0,200}"
-    r"|Waiting for creating a placement group.{0,300}"
+    r"|Waiting for creating a placement group.{0,300}|Tensor parallel size \(\d+\) exceeds available GPUs.{0,200}"
     r"|.{0,120}default chat template is no longer allowed.{0,200}|No available shared memory broadcast block.{0,200}"
     r"|Not enough free disk space to download.{0,500}"
     r"|Releasing expired KV blocks.{0,300}|.{0,80}shared memory segment /dev/shm.{0,200}",
     re.ASCII,
 )
 _SAID_WORDS = """
-NCCL_WARN Xid NIXL nixl /dev/shm platform_det NVML CUDA_init only_supports lacement_group No_available_sh Releasing_exp
+NCCL_WARN Xid NIXL nixl /dev/shm platform_det NVML CUDA_init only_supports lacement_group available_GPUs
+No_available_sh Releasing_exp
 Mooncake_tr KV_cache chat_template disk_space
 """
 _SAID_QUICK = tuple(word.replace("_", " ") for word in _SAID_WORDS.split())

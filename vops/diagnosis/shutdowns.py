@@ -36,6 +36,9 @@ _SERVING = (
     "Engine iteration timed out",
     "Engine background task failed",
     "AsyncLLM output_handler failed",
+    "EngineCore encountered an issue. See stack trace",
+    "Engine loop is not running. Inspect the stacktrace",
+    "Background loop has errored already",
 )
 _SERVING_WITHIN = (
     "Engine process (pid",
@@ -140,6 +143,8 @@ class Endings:
             self._failed_line = line.number
         if line.level == "ERROR" and line.place.startswith(_CORE) and _RAISED.match(text):
             self._core_failed = line
+            if line.number - self._failed_line <= _CLOSE:
+                self._died(line, None)
         if text.startswith(_SERVING) or any(word in text for word in _SERVING_WITHIN):
             self.after_start = True
             self._died(line, None)

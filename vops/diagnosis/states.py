@@ -34,6 +34,10 @@ _SIDECAR_START = timedelta(minutes=5)
 _WORKERS_JOIN_S = 300
 """How long the workers of a Ray cluster may take to bring their GPUs."""
 
+_RAY_PLACES_S = 60
+"""How long Ray may take to hand out GPUs that it has; vLLM has said before that these are too few."""
+
+_TOO_FEW = re.compile(r"exceeds (?:the total number of )?available GPUs", re.ASCII)
 _PLACING = re.compile(r"creating a placement group of specs for (\d{1,6}) seconds", re.ASCII)
 _CLOCK_SLACK = timedelta(seconds=3)
 _NO_COMMAND = re.compile(r"executable file not found|(?:sh|bash): .{0,60}: (?:command )?not found", re.ASCII)
@@ -123,7 +127,8 @@ def waited_s(replica: Replica) -> int:
     """How long a server has waited in vain for the GPUs of its Ray cluster, in seconds; 0 as long as they may come."""
     notices = replica.log.notices if replica.log is not None else ()
     said = [int(match[1]) for item in notices if (match := _PLACING.search(item.message)) is not None]
-    return max((seconds for seconds in said if seconds >= _WORKERS_JOIN_S), default=0)
+    least = _WORKERS_JOIN_S if not any(_TOO_FEW.search(item.message) for item in notices) else _RAY_PLACES_S
+    return max((seconds for seconds in said if seconds >= least), default=0)
 
 
 def started_at(replica: Replica) -> datetime | None:

@@ -16,7 +16,7 @@ from vops.model.text import read_json
 _MESSAGE = ("log", "message", "msg", "textPayload", "event", "body")
 _LEVEL = ("level", "levelname", "severity", "lvl", "log.level")
 _TRACES = ("exc_info", "exception", "exc_text", "stack_trace", "stacktrace", "traceback", "error", "err")
-_NESTED = ("jsonPayload", "record", "fields")
+_NESTED = ("jsonPayload", "record", "fields", "error")
 _NAMES = {"WARN": "WARNING", "ERR": "ERROR", "FATAL": "CRITICAL", "PANIC": "CRITICAL", "DPANIC": "CRITICAL"}
 _LOGRUS = lazy_pattern(
     r'(?:time="?[^"\s]{1,60}"? )?level=(\w{1,10}) (?:.{0,300}? )?msg="((?:[^"\\]|\\.){0,4000})"', re.ASCII

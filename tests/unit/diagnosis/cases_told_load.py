@@ -19,6 +19,7 @@ _PREEMPTED = (
     "WARNING 10-11 06:51:22 scheduler.py:1493] Sequence group chat-1 is preempted by PreemptionMode.RECOMPUTE mode "
     "because there is not enough KV cache space. total_num_cumulative_preemption={}\n"
 )
+_UNWELL = '\nINFO:     10.42.0.1:53722 - "GET /health HTTP/1.1" 503 Service Unavailable'
 
 
 def told(*lines: tuple[float, int, int]) -> Case:
@@ -37,6 +38,7 @@ FIRES: dict[str, Case] = {
     "queue-saturated-by-log": told(*((900.0, 64, 20 + wait) for wait in range(4))),
     "queue-saturated-at-once": only_scrape(running=60, waiting=90, kv_usage=0.4),
     "engine-stands-still": told(*((0.0, 0, 22) for _ in range(4))),
+    "engine-dead-by-refusals": serves(SERVED + _UNWELL * 3),
 }
 NEAR_MISSES: dict[str, Case] = {
     # the first, of which every log tells
@@ -49,4 +51,6 @@ NEAR_MISSES: dict[str, Case] = {
     "queue-saturated-at-once": only_scrape(running=60, waiting=20, kv_usage=0.4),
     # a first request that compiles, and an idle server
     "engine-stands-still": told((0.0, 0, 0), (0.0, 1, 0), (0.0, 1, 0), (0.0, 1, 0)),
+    # a request that is refused says nothing of the engine
+    "engine-dead-by-refusals": serves(SERVED + _UNWELL.replace("/health", "/v1/embeddings") * 3),
 }

@@ -21,6 +21,7 @@ from __future__ import annotations
 from vops.diagnosis import deaths, evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Fix
+from vops.diagnosis.logs import Refused
 from vops.diagnosis.probes import answered_status, failures
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.startup import probe_kill
@@ -42,6 +43,7 @@ _WORKER = lazy_pattern(
 )
 _UNHEALTHY = 503
 """What vLLM's /health answers when its engine is dead; before the engine is up nothing listens."""
+_OFTEN = 3
 _ASKING = ("Readiness", "Liveness")
 _SIGNALS = {-6: "abort", -11: "segmentation fault", -7: "bus error", -4: "illegal instruction"}
 
@@ -200,6 +202,25 @@ def engine_dead_running(replica: Replica) -> Verdict | None:
         confidence=Confidence.STRONG,
         fixes=(_restart(replica, "Restart the replica"),),
     )
+
+
+@rule(cause="engine-dead", branch=Branch.TRAFFIC, needs={Source.LOGS}, order=20)
+def engine_dead_by_refusals(replica: Replica) -> Verdict | None:
+    """A server that came up and tells whoever asks for its health that its engine does not work."""
+    log = replica.log
+    found = next((item for item in log.refused if _ill(item)), None) if log is not None and log.ready else None
+    if found is None:
+        return None
+    return Verdict(
+        summary=f"{replica.name} has answered {found.path} with {_UNHEALTHY} {found.times} times: its engine is dead",
+        evidence=(evidence.log_line(found.line, f"GET {found.path} {_UNHEALTHY}, {found.times} times"),),
+        confidence=Confidence.PROBABLE,
+        fixes=(_restart(replica, "Restart the replica, and see above in its log what ended the engine"),),
+    )
+
+
+def _ill(item: Refused) -> bool:
+    return item.path.partition("?")[0] == "/health" and item.status == _UNHEALTHY and item.times >= _OFTEN
 
 
 @rule(cause="engine-dead", branch=Branch.SERVE, order=50)

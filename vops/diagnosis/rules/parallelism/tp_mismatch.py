@@ -45,6 +45,7 @@ _MISMATCH = lazy_pattern(
     r"|Cannot provide a placement group|enough GPUs available|[Ii]nvalid device ordinal|Duplicate GPU detected"
     r"|Insufficient devices for .{0,20}mesh|[Nn]umber of devices \d{1,5} must (?:equal|be >=) the product"
     r"|Total available GPUs [\d.]{1,8} is less than total desired GPUs"
+    r"|but only \d{1,4} GPUs? (?:are |is )?available"
     r"|only has \d{1,4} GPUs|must be divisible by tensor|tensor_parallel_size .{0,80}divisible"
     r"|[Cc]onsider reducing tensor_parallel_size|block_n = |weight quantization block_[nk]|min_thread_[nk]"
     r"|Tensor parallel size \(?\d{1,5}\)? (?:is larger|cannot be larger|exceeds)|please set tensor_parallel_size"
