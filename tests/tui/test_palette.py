@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from rich.segment import Segment
+from textual import events
 from textual.color import Color
 
 from tests.tui.conftest import GATED, app_on, painted, screen_text, until
@@ -110,6 +111,31 @@ async def test_candidates_are_seen_over_panes_too(name: str, rows: int) -> None:
         await pilot.press("colon", "s", "down")
         await until(pilot, lambda: " ▌ " in screen_text(app))
         assert " : s" in screen_text(app)
+
+
+@pytest.mark.parametrize("sign", ["slash", "colon"])
+async def test_what_is_typed_in_a_hurry_is_typed_and_no_command(sign: str) -> None:
+    """All keys are there before the first of them is looked at: `q` quits, `n` and `c` open boxes."""
+    app = app_on()
+    async with app.run_test(size=(120, 34)) as pilot:
+        await painted(pilot)
+        for key in (sign, *"qwenc"):
+            app.post_message(events.Key(key, {"slash": "/", "colon": ":"}.get(key, key)))
+        await until(pilot, lambda: isinstance(app.screen, OpsScreen) and app.screen.prompt._field.value == "qwenc")
+        assert app.is_running
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(app.screen, OpsScreen) or not app.screen.prompt.is_open)
+        assert isinstance(app.screen, FleetScreen)
+
+
+async def test_keys_after_the_one_that_quits_do_nothing() -> None:
+    app = app_on()
+    async with app.run_test(size=(120, 34)) as pilot:
+        await painted(pilot)
+        for key in "qnc":
+            app.post_message(events.Key(key, key))
+        await until(pilot, lambda: not app.is_running)
+    assert app.return_code == 0
 
 
 async def test_up_recalls_what_was_typed_before() -> None:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 import msgspec
-from textual import work
+from textual import events, work
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
@@ -441,6 +441,15 @@ class VopsApp(SharingApp):
             self._reconnect(settings_for(self.settings, event.context))
 
     # --- keys that every screen has ---
+
+    def on_key(self, event: events.Key) -> None:
+        """Types into the prompt what was pressed before it had the focus: the `q` of `/qwen` shall not quit."""
+        screen = self._present
+        if self._exit:
+            event.prevent_default()
+        elif screen is not None and screen.prompt.is_open and event.is_printable and event.character:
+            event.prevent_default()
+            screen.prompt.take(event.character)
 
     def action_command(self) -> None:
         if isinstance(self.screen, OpsScreen):

@@ -157,7 +157,7 @@ class OpsScreen(Screen[None]):
 
     def on_prompt_done(self, event: Prompt.Done) -> None:
         if self._focused_before is not None and self._focused_before.is_attached:
-            self._focused_before.focus()
+            self.set_focus(self._focused_before)
         if event.sign == ":" and event.accepted:
             self.ops.commander.obey(event.text)
         elif event.sign != ":":

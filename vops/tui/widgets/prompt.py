@@ -147,8 +147,13 @@ class Prompt(Vertical):
             "a screen, a name or a command" if sign == ":" else "regular expression · !not · -l app=llama · -f fuzzy"
         )
         self._put(text)
-        field.focus()
+        # At once, not when the app comes to it: what is typed meanwhile would go to the screen.
+        self.screen.set_focus(field)
         self._list()
+
+    def take(self, character: str) -> None:
+        """Types a character that has come another way than through the field."""
+        self._field.insert_text_at_cursor(character)
 
     def close(self) -> None:
         self.display = False
