@@ -35,6 +35,19 @@ def test_each_pod_waits_for_the_one_before_it() -> None:
     assert _set(world)["status"]["readyReplicas"] == 2
 
 
+def test_each_template_leaves_a_revision() -> None:
+    world = _world()
+    run(world, 5)
+    changed = copy_of(_set(world))
+    container_of(changed)["args"] = ["--max-model-len", "4096"]
+    world.store.update(changed)
+    run(world, 5)
+    found = world.store.list("apps/v1", "ControllerRevision", INFERENCE)
+    assert sorted(item["revision"] for item in found) == [1, 2]
+    latest = max(found, key=lambda item: item["revision"])
+    assert latest["metadata"]["name"] == _set(world)["status"]["updateRevision"]
+
+
 def test_in_parallel_they_come_together() -> None:
     world = _world(podManagementPolicy="Parallel")
     run(world, 5)

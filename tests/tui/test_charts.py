@@ -12,7 +12,9 @@ from tests.tui import builders
 from tests.tui.conftest import GATED, app_on, painted, screen_text, until
 from tests.unit.diagnosis import cluster_parts as parts
 from tests.unit.diagnosis.scaling_parts import QUERY, about, keda_hpa, scaled, workload
-from vops.model.resources import Container, PodSpec, Ref, Workload
+from vops.model.configuration import ConfigHistory, ConfigMapChange, ControllerRevision, RevisionData, RevisionSpec
+from vops.model.resources import Container, Meta, Pod, PodSpec, PodTemplate, Ref, Workload
+from vops.operations.config_history import config_maps_of
 from vops.render.charts import SERIES, Window, change_lines, chart_lines, mark_lines, page_lines
 from vops.render.history import History
 from vops.render.marks import Mark, marks_of
@@ -113,6 +115,49 @@ def test_pod_workload_autoscaler_and_node_leave_their_marks() -> None:
         ("S", "Started container"),
         ("N", ""),
     ]
+
+
+def test_config_maps_and_revisions_of_a_stateful_set_leave_their_marks() -> None:
+    def made(number: int, age_s: float, *args: str) -> ControllerRevision:
+        meta = Meta(creation_timestamp=parts.NOW - timedelta(seconds=age_s))
+        server = Container(name="vllm", image="vllm/vllm-openai:v0.25.1", command=("vllm", "serve", "m"), args=args)
+        data = RevisionData(RevisionSpec(PodTemplate(spec=PodSpec(containers=(server,)))))
+        return ControllerRevision(metadata=meta, revision=number, data=data)
+
+    at = parts.NOW - timedelta(seconds=300)
+    changes = (
+        ConfigMapChange("chat-template", at - timedelta(days=1), "", made=True),
+        ConfigMapChange("flags", at, "kubectl-edit", at_start=True),
+    )
+    history = ConfigHistory(changes, (made(1, 9000), made(2, 900, "--max-model-len", "4096")))
+    marks = marks_of(parts.the_replica(parts.world(parts.ready(), parts.node())), history)
+    told = [(item.letter, item.what) for item in marks if item.letter in "CM"]
+    assert told == [
+        ("M", "configmap/chat-template made"),
+        ("C", "revision 2: arguments"),
+        ("M", "configmap/flags by kubectl-edit, read when its container starts"),
+    ]
+    assert all(item.is_change for item in marks if item.letter in "CM")
+
+
+def test_a_pod_reads_the_config_maps_that_it_names() -> None:
+    document = {
+        "kind": "Pod",
+        "spec": {
+            "volumes": [
+                {"name": "a", "configMap": {"name": "mounted"}},
+                {"name": "b", "projected": {"sources": [{"configMap": {"name": "kube-root-ca.crt"}}, {"secret": {}}]}},
+            ],
+            "containers": [
+                {
+                    "name": "vllm",
+                    "envFrom": [{"configMapRef": {"name": "flags"}}, {"secretRef": {"name": "token"}}],
+                    "env": [{"name": "X", "valueFrom": {"configMapKeyRef": {"name": "mounted", "key": "x"}}}],
+                }
+            ],
+        },
+    }
+    assert config_maps_of(msgspec.convert(document, Pod)) == {"mounted": False, "flags": True}
 
 
 def test_a_page_fits_its_room_and_names_both_ends_of_the_axis() -> None:

@@ -11,11 +11,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 import msgspec
 
 from vops.errors import ClusterError, Forbidden, NotFound, VopsError
+from vops.model.configuration import CONTROLLER_REVISIONS
 from vops.model.dialects import DIALECTS, version_of
 from vops.model.examination import Check, Examination, Health
 from vops.model.leases import LEASES
 from vops.model.network import SERVICES
-from vops.model.provisioning import NODE_POOLS
+from vops.model.provisioning import CONFIG_MAPS, NODE_POOLS
 from vops.model.resources import DAEMONSETS, DEPLOYMENTS, EVENTS, NODES, PODS, REPLICASETS, STATEFULSETS, Kind, Pod
 from vops.model.scaling import AUTOSCALERS, SCALED_OBJECTS
 from vops.model.serving import vllm_container
@@ -55,6 +56,8 @@ GRANTS = (
     Grant(SERVICES, ("list",), "the way to a ready pod is not checked"),
     Grant(CLAIMS, ("list",), "volumes are not explained"),
     Grant(AUTOSCALERS, ("list",), "what autoscalers want is not shown"),
+    Grant(CONFIG_MAPS, ("get",), "charts do not show when a ConfigMap was changed"),
+    Grant(CONTROLLER_REVISIONS, ("list",), "charts do not show when a StatefulSet's template was changed"),
     Grant(DEPLOYMENTS, ("patch",), "fixes of Deployments are refused"),
     Grant(STATEFULSETS, ("patch",), "fixes of StatefulSets are refused"),
     Grant(LEASES, ("get", "create", "patch", "delete"), "runs go without a lock"),

@@ -11,7 +11,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from vops.diagnosis.facts import Replica, WorkloadFacts
-from vops.model.resources import Event, Ref
+from vops.model.configuration import ConfigHistory
+from vops.model.resources import Event, Ref, Workload
 from vops.model.text import one_line
 from vops.render.revisions import new_in, revision
 
@@ -33,8 +34,8 @@ _EVENTS: dict[str, tuple[str, str]] = {
     "Evicted": ("E", "the pod was evicted"),
     "Preempted": ("E", "the pod was preempted"),
 }
-CONFIGURATION, DEATH = "C", "D"
-_CHANGES = frozenset({CONFIGURATION, "R", "A", "N", "X", "r"})
+CONFIGURATION, CONFIG_MAP, DEATH = "C", "M", "D"
+_CHANGES = frozenset({CONFIGURATION, CONFIG_MAP, "R", "A", "N", "X", "r"})
 """What may be the cause of what comes after it."""
 
 
@@ -51,10 +52,12 @@ class Mark(NamedTuple):
         return self.letter in _CHANGES
 
 
-def marks_of(replica: Replica) -> list[Mark]:
-    """Everything that is known to have happened around a replica, oldest first."""
+def marks_of(replica: Replica, history: ConfigHistory | None = None) -> list[Mark]:
+    """Everything that is known to have happened around a replica, oldest first; with what was read of its
+    configuration, where it was."""
     workload = _workload_of(replica)
     found = [*_of_events(_events(replica, workload)), *_of_objects(replica)]
+    found += _of_history(history) if history is not None else []
     found += _of_revisions(workload) if workload is not None else []
     return sorted(dict.fromkeys(found), key=lambda mark: mark.at)
 
@@ -99,4 +102,21 @@ def _of_revisions(workload: WorkloadFacts) -> Iterator[Mark]:
     for before, after in pairwise(sorted(workload.replicasets, key=revision)):
         at = after.metadata.creation_timestamp
         if at is not None:
-            yield Mark(at, CONFIGURATION, "a new configuration", f"revision {revision(after)}: {new_in(before, after)}")
+            yield Mark(at, CONFIGURATION, "a new configuration", f"revision {revision(after)}: {_new(before, after)}")
+
+
+def _new(before: Workload, after: Workload) -> str:
+    return new_in(before.spec.template, after.spec.template)
+
+
+def _of_history(history: ConfigHistory) -> Iterator[Mark]:
+    """Each new template of a StatefulSet, and each ConfigMap that was made or changed."""
+    for before, after in pairwise(history.revisions):
+        at = after.metadata.creation_timestamp
+        if at is not None:
+            new = new_in(before.data.spec.template, after.data.spec.template)
+            yield Mark(at, CONFIGURATION, "a new configuration", f"revision {after.revision}: {new}")
+    for change in history.changes:
+        late = ", read when its container starts" if change.at_start else ""
+        told = f"configmap/{change.name}" + (" made" if change.made else f" by {change.by or 'somebody'}") + late
+        yield Mark(change.at, CONFIG_MAP, "a ConfigMap was changed", one_line(told, 120))

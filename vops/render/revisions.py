@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import zip_longest
 
-from vops.model.resources import Container, Workload
+from vops.model.resources import Container, PodTemplate, Workload
 from vops.model.serving import is_vllm_server
 from vops.model.text import one_line
 from vops.render.text import Line, Span, Tone, line
@@ -28,7 +28,7 @@ def revision(item: Workload) -> int:
     return int(text) if text.isdecimal() else 0
 
 
-def new_in(before: Workload, after: Workload) -> str:
+def new_in(before: PodTemplate, after: PodTemplate) -> str:
     """Which parts of the server's container differ between two templates: `image, arguments`."""
     old, new = server_of(before), server_of(after)
     if old is None or new is None:
@@ -45,18 +45,19 @@ def new_in(before: Workload, after: Workload) -> str:
 
 
 def _revision_line(item: Workload, before: Workload | None, *, newest: bool) -> Line:
-    container = server_of(item)
+    container = server_of(item.spec.template)
     image = container.image.rpartition("/")[2] if container else ""
     pods = f"{item.status.ready_replicas}/{item.status.replicas}" if item.status.replicas else ""
     cause = one_line(item.metadata.annotations.get(_CAUSE, ""), 80)
-    known = before is not None and server_of(before) is not None
+    old = before.spec.template if before is not None else None
+    new = new_in(old, item.spec.template) if old is not None and server_of(old) is not None else ""
     return line(
         Span(f"  {revision(item) or '–':>3}  ", Tone.STRONG if newest else Tone.DIM),
         Span(f"{pods:<6}", Tone.GOOD if pods else Tone.DIM), image, Span(f"  {cause}" if cause else "", Tone.DIM),
-        Span(f"  changed: {new_in(before, item)}" if before is not None and known else "", Tone.DIM),
+        Span(f"  changed: {new}" if new else "", Tone.DIM),
     )  # fmt: skip
 
 
-def server_of(item: Workload) -> Container | None:
-    """The container of a workload's template that runs vLLM."""
-    return next((found for found in item.spec.template.spec.containers if is_vllm_server(found)), None)
+def server_of(template: PodTemplate) -> Container | None:
+    """The container of a template that runs vLLM."""
+    return next((found for found in template.spec.containers if is_vllm_server(found)), None)

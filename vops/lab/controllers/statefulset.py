@@ -17,6 +17,7 @@ from vops.lab.statuses import ApiError
 from vops.lab.store import Documents
 
 _REVISION = "controller-revision-hash"
+_HASH = "controller.kubernetes.io/hash"
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _FINISHED = ("Succeeded", "Failed")
 
@@ -38,9 +39,39 @@ class StatefulSetController(Controller):
         stateful = self.store.find("apps/v1", "StatefulSet", *key)
         if stateful is None or terminating(stateful):
             return
+        self._keep_revision(stateful)
         pods = {_ordinal(pod): pod for pod in pods_of(self.world, stateful)}
         self._act(stateful, pods)
         self._report(stateful)
+
+    def _keep_revision(self, stateful: Document) -> None:
+        """A ControllerRevision for each template that it has had; going back to one gives that one a new number."""
+        metadata, template = stateful["metadata"], stateful["spec"]["template"]
+        namespace, name = metadata["namespace"], f"{metadata['name']}-{_revision(stateful)}"
+        found = self.store.find("apps/v1", "ControllerRevision", namespace, name)
+        latest = max((item["revision"] for item in self._revisions(stateful)), default=0)
+        if found is None:
+            owner = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": metadata["name"], "uid": metadata["uid"]}
+            made = {
+                "apiVersion": "apps/v1",
+                "kind": "ControllerRevision",
+                "metadata": {
+                    "name": name,
+                    "namespace": namespace,
+                    "labels": dict(template["metadata"].get("labels", {})) | {_HASH: _revision(stateful)},
+                    "ownerReferences": [owner | {"controller": True, "blockOwnerDeletion": True}],
+                },
+                "data": {"spec": {"template": copy_of(template) | {"$patch": "replace"}}},
+                "revision": latest + 1,
+            }
+            self.store.create(made, manager="kube-controller-manager")
+        elif found["revision"] < latest:
+            self.store.update(copy_of(found) | {"revision": latest + 1}, manager="kube-controller-manager")
+
+    def _revisions(self, stateful: Document) -> list[Document]:
+        found = self.store.list("apps/v1", "ControllerRevision", stateful["metadata"]["namespace"])
+        own = [(item, controller_of(item)) for item in found]
+        return [item for item, owner in own if owner and owner["uid"] == stateful["metadata"]["uid"]]
 
     def _act(self, stateful: Document, pods: dict[int, Document]) -> None:
         """Makes, replaces or ends pods as far as the order allows now."""

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
+from textual import work
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from vops.model.configuration import ConfigHistory
+from vops.model.resources import Pod, Ref
+from vops.operations.config_history import config_history
 from vops.render.charts import page_lines
 from vops.render.headline import subject_title
 from vops.render.marks import marks_of
@@ -16,6 +20,9 @@ from vops.tui.feed import Picture
 from vops.tui.messages import DiagnosisAsked, ReplicaAsked
 from vops.tui.screens.base import BACK, SubjectScreen, titled
 from vops.tui.widgets.lines import Lines
+
+LOOKED = "as far back as this vops has looked"
+READ_EVERY_S = 30.0
 
 
 class ChartsScreen(SubjectScreen):
@@ -35,9 +42,23 @@ class ChartsScreen(SubjectScreen):
     def heading(self) -> Line:
         return subject_title("charts", self.ref)
 
+    def __init__(self, ref: Ref) -> None:
+        super().__init__(ref)
+        self._history = ConfigHistory()
+        self._asked = False
+
     def on_mount(self) -> None:
         super().on_mount()
         self.query_one("#page").focus()
+
+    @work(exclusive=True, exit_on_error=False, group="history")
+    async def _read(self, pod: Pod) -> None:
+        """Reads now and then when the configuration was changed."""
+        while (session := self.ops.session) is not None:
+            self._history = await config_history(session.cluster, pod)
+            if self.ops.picture is not None:
+                self.repaint(self.ops.picture)
+            await session.clock.sleep(READ_EVERY_S)
 
     def repaint(self, picture: Picture) -> None:
         page = self.query_one("#page", Lines)
@@ -46,8 +67,11 @@ class ChartsScreen(SubjectScreen):
             titled(page, "Charts", "the pod is gone; what is shown is the last of it")
             return
         size = page.scrollable_content_region
-        titled(page, "Charts", "as far back as this vops has looked")
-        marks = marks_of(replica)
+        titled(page, "Charts", f"{LOOKED} · {self._history.unread[0]}" if self._history.unread else LOOKED)
+        if not self._asked:
+            self._asked = True
+            self._read(replica.pod)
+        marks = marks_of(replica, self._history)
         page.show(page_lines(picture.hour(replica.ref.uid), marks, picture.view.at, size.width, size.height))
 
     def action_open(self) -> None:
