@@ -34,6 +34,7 @@ UNKNOWN_TOKEN = lazy_pattern(
     r"|401 (?:Client Error|Unauthorized)\b(?!.{0,900}(?:Repository Not Found|[Rr]epo_id)).{0,300}"
     r"(?:huggingface\.co|hf\.co|Cannot access gated repo)"
     r"|trying to access a gated repo\..{0,900}(?:401 |[Pp]lease log in|be authenticated)"
+    r"|NGC_API_KEY (?:is|was|not) |Authentication Error.{0,200}401"
     r"|requested URL returned error: 401|server returned error: HTTP/[\d.]{1,3} 401"
     r"|User Access Token .{0,60}(?:is invalid|has expired|expired)|Not logged in",
     re.DOTALL,
@@ -54,6 +55,7 @@ NOT_THERE = lazy_pattern(
     r"|HFValidationError: Repo id must|404 Client Error|EntryNotFoundError: 404|NoSuchBucket|NoSuchKey"
     r"|specified (?:bucket|key) does not exist|\(404\) when calling|requested URL returned error: 404|404 Not Found"
     r"|(?:Model|Repository) '[^']{1,200}' not found|(?:Revision|File) not found in (?:model|repository)"
+    r"|NotExistError|The request model: \S{1,200} does not exist|has no revision ?:"
     r"|server returned error: HTTP/[\d.]{1,3} 404|is not a valid model identifier|Invalid rev id|BucketNotFound"
     r"|RemoteEntryNotFoundError"
 )

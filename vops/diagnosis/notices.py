@@ -129,7 +129,8 @@ _TRANSIENT = lazy_pattern(
     r"|(?:huggingface\.co|hf\.co|xethub).{0,300}(?:timed out|Max retries exceeded|[Cc]onnection (?:refused|reset)"
     r"|certificate verify failed|proxy authentication required|Name or service not known|name resolution)"
     r"|Max retries exceeded with url: |\b[45]\d\d (?:Client|Server) Error\b|Cannot reach https?://"
-    r"|offline mode is enabled|outgoing traffic has been disabled|\b40[13] (?:Forbidden|Unauthorized): "
+    r"|Authentication Error|offline mode is enabled|outgoing traffic has been disabled|\b40[13] (?:Forbidden"
+    r"|Unauthorized): "
     r"|Cannot access gated repo|Access to model \S{1,200} is restricted|Repository Not Found for url"
     r"|Not enough free disk space to download|<urlopen error |CUDA initialization: Unexpected error"
     r"|We couldn't connect to|Reqwest\(|CAS service error|Status Code: [45]\d\d\b|awaiting response\.\.\. [45]\d\d ",

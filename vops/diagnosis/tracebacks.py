@@ -293,10 +293,10 @@ class _Reader:
             self._thread = text.startswith(_THREAD)
             self._request = not self._thread or any(name in text for name in _HARMLESS_THREADS)
             return
-        if not text or text[0] in " \t" or text.startswith(_FLAT_CALL):
+        match = _ARGPARSE.match(text.lstrip())
+        if not text or (match is None and text[0] in " \t") or text.startswith(_FLAT_CALL):
             self._read_call(line)
             return
-        match = _ARGPARSE.match(text)
         if match is not None:
             self._unchain()
             self._open = ("ArgumentError", line.number, line.place)

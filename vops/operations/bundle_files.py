@@ -64,6 +64,9 @@ _SUFFIXES = {
     ".out": Content.DESCRIBED,
     ".md": Content.DESCRIBED,
 }
+_UNLIKE = "not used: neither what kubectl describes or lists, nor a log"
+"""Said of a text beside other files; where such texts are all that there is, they are what somebody means."""
+
 _WHOLE = frozenset({".json", ".yaml", ".yml"})
 """What is a manifest as a whole, as its name says."""
 
@@ -71,6 +74,7 @@ _WHOLE = frozenset({".json", ".yaml", ".yml"})
 def read_files(paths: Sequence[Path], stdin: bytes | None) -> tuple[list[BundleFile], list[str]]:
     """Every file of a bundle, and what could not be read. Raises InputError for a path that does not exist."""
     files: list[BundleFile] = []
+    unlike: list[BundleFile] = []
     problems: list[str] = []
     for path, named in _paths(paths, problems):
         try:
@@ -79,14 +83,16 @@ def read_files(paths: Sequence[Path], stdin: bytes | None) -> tuple[list[BundleF
             problems.append(f"{printable(path)}: cannot be read: {error.strerror or error}")
             continue
         if file.content is Content.DESCRIBED and sniff(file.body) is not Content.DESCRIBED:
-            problems.append(f"{file.name}: not used: neither what kubectl describes or lists, nor a log")
+            unlike.append(msgspec.structs.replace(file, content=Content.LOG))
         else:
             files += _parts(file) if path.suffix not in _WHOLE else [file]
     if stdin is not None and stdin.strip():
         stdin = unwrapped(stdin)
         stdin = as_log_lines(stdin) or stdin
         files += _parts(BundleFile(STDIN, STDIN, None, sniff(stdin), stdin[-MOST_BYTES:]))
-    return files, problems
+    if files:
+        problems += [f"{file.name}: {_UNLIKE}" for file in unlike]
+    return files or unlike, problems
 
 
 def _parts(file: BundleFile) -> list[BundleFile]:

@@ -30,7 +30,7 @@ _BROKEN = lazy_pattern(
     r"|InvalidHeader"
     r"|MetadataIncompleteBuffer|HeaderTooLarge|HeaderTooSmall|InvalidHeaderDeserialization|version https://git-lfs"
     r"|Weight files referenced in index but missing|Following weights were not initialized from checkpoint"
-    r"|expected value at line 1 column 1|data did not match any variant of untagged enum"
+    r"|expected value at line 1 column 1"
     r"|file is not a (?:valid|zip)|not a valid JSON file|Unable to load weights|checksum|Invalid GGUF"
     r"|GGUF magic invalid|Attempted to load weight \(|size mismatch for |Error\(s\) in loading state_dict"
     r"|It looks like the config file at .{0,300} is not a valid"

@@ -33,7 +33,8 @@ _FILES = lazy_pattern(
     r"|Incorrect path_or_model_id"
     r"|Unrecognised GGUF reference|GGUF files not found|Wrong GGUF model|Could not find tiktoken\.model"
     r"|Tokenizer \S{1,200} not found|Unable to resolve tensorizer_uri"
-    r"|Cannot recognize storage type|Invalid (?:Hugging Face|ModelScope|OCI) URI|cannot be empty in URI"
+    r"|Cache directory not found: |Cannot recognize storage type|Invalid (?:Hugging Face|ModelScope|OCI) URI"
+    r"|cannot be empty in URI"
     r"|Cannot locate source uri|No model found in|Failed to fetch model|Local path .{1,200} does not exist"
     r"|[Mm]odel path .{0,200}does not exist|is not a local folder"
     r"|Invalid repository ID or local directory|(?<!Local)EntryNotFoundError|Could not find \S{0,80}tokenizer\.model"
@@ -50,7 +51,7 @@ def model_not_found(replica: Replica) -> Verdict | None:
     if hit is None:
         return None
     model = deaths.model_of(replica)
-    is_path = model.startswith(("/", ".", "~")) or hit[0].short_type == "HFValidationError"
+    is_path = model.startswith(("/", ".", "~")) or hit[0].short_type in ("HFValidationError", "CacheNotFound")
     ambiguous = not is_path and ("401" in hit[0].message or _LAST_WORD in hit[0].message)
     if is_path:
         summary = f"{model} is not a folder in the container of {replica.name}"
