@@ -112,6 +112,7 @@ _LOOSE = lazy_pattern(
     r"|hipErrorNoBinaryForGpu|nvshmem.{0,200}(?:non-zero status|failed|error)|ibv_\w{1,30} failed"
     r"|gloo/transport/.{1,120}(?:imed out|losed|reset|refused)"
     r"|client socket has (?:timed out|failed)|ninja: build stopped|nvcc fatal"
+    r"|ptxas (?:fatal|/\S{1,200}, line \d+; fatal)"
     r"|Worker exit type: SYSTEM_ERROR|killed due to the node running low on memory",
     re.ASCII,
 )

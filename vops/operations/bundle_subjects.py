@@ -99,6 +99,7 @@ _CLUSTER_WIDE = ("ScaleUpFailed", "FailedToScaleUpGroup", "ScaleUpTimedOut", "In
 _WAITING = ("ErrImageNeverPull", "InvalidImageName", "RegistryUnavailable", "SignatureValidationFailed")
 _IMAGE = lazy_pattern(r"\b[Ii]mage (?:name )?\"([^\"\s]{1,512})\"")
 _NOT_CREATED = ("Error:", "failed to create", "failed to start", "failed to generate", "OCI runtime")
+_UNSTARTED = "failed to create containerd task"
 _CONFIG = lazy_pattern(r"(?:secret|configmap) \"|couldn't find key|runAsNonRoot|non-numeric user")
 _REASON = lazy_pattern(r"Error: ((?:Err|Image|Create|Run|Registry|Invalid|Signature|PreCreate)[A-Za-z]{3,40})$")
 _NODE = lazy_pattern(r"Successfully assigned \S{1,512} to (\S{1,253})")
@@ -223,6 +224,8 @@ def _death(events: Sequence[Event]) -> Terminated:
     killed = [item for item in events if item.reason == "Killing" and "failed" in item.message]
     if killed:
         return Terminated(exit_code=137, reason="Error", finished_at=killed[-1].last_seen)
+    if unstarted := next((item.message for item in reversed(events) if _UNSTARTED in item.message), ""):
+        return Terminated(exit_code=128, reason="StartError", message=unstarted.removeprefix("Error: "))
     return Terminated(exit_code=1, reason="Error")
 
 

@@ -13,7 +13,7 @@ import msgspec
 from vops.model.patterns import lazy_pattern
 
 _FENCE = lazy_pattern(rb"(?m)^[ \t>]{0,12}(?:```|~~~)[\w+-]{0,20}[ \t]*\r?\n?")
-_QUOTED = lazy_pattern(rb"(?m)^>(?: |(?=\S)|$)")
+_QUOTED = lazy_pattern(rb"(?m)^(?:>(?: |(?=\S)|$))+")
 _FRAMED = lazy_pattern(r"\s*[│┃|] ?(?P<text>.*?) ?[│┃|]\s*")
 _FIELD = lazy_pattern(rb"\s*\"[A-Za-z][\w.-]{0,60}\": ?[\[{\"\d]")
 _MOST_CLOSING = 8

@@ -61,7 +61,7 @@ _BROKEN = lazy_pattern(
     r"|[Pp]lease install the same version|is not installed\. Please install"
     r"|S3 not supported'|GLIBC version should be at least|Method '\w{1,60}' is not implemented"
     r"|Version mismatch: The cluster was started with|[Ff]ailed to (?:load|download|get|find) cubin"
-    r"|\w{1,60}\.h not found$"
+    r"|\w{1,60}\.h not found$|ptxas .{0,120}fatal"
     r"|Only one platform plugin|not available or outdated"
     r"|(?:[Kk]ernels?|[Pp]ackages?|[Ll]ibrary|[Mm]odules?) (?:are|is) not (?:available|installed)"
 )
