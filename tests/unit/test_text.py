@@ -70,7 +70,7 @@ def test_json_scrubbing_equals_scrubbing_each_string(value: object) -> None:
     assert json.loads(scrub_json(json.dumps(value).encode())) == walk(value)
 
 
-@pytest.mark.parametrize("document", ["{", b'"\xff"', "[" * 9000 + "]" * 9000, "\ud800"], ids=range(4))
+@pytest.mark.parametrize("document", ["{", b'"\xff"', "[" * 200_000 + "]" * 200_000, "\ud800"], ids=range(4))
 def test_what_is_not_json_is_a_value_error(document: bytes | str) -> None:
     with pytest.raises(ValueError, match=r"."):
         read_json(document)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import cleandoc
 from typing import Any
 
 import msgspec
@@ -33,7 +34,8 @@ def runbook_schema() -> Schema:
     """The whole document."""
     kinds = discover()
     types = [Head, Common, *(kind.args for kind in kinds.values())]
-    (head, common, *arguments), components = msgspec.json.schema_components(types, ref_template="#/$defs/{name}")
+    (head, common, *arguments), described = msgspec.json.schema_components(types, ref_template="#/$defs/{name}")
+    components = {name: _outdented(item) for name, item in described.items()}
     top, shared = components.pop(_name(head)), components.pop(_name(common))
     own = [_lenient(components.pop(_name(ref))) for ref in arguments]
     steps = [_step(kind, args, shared) for kind, args in zip(kinds.values(), own, strict=True)]
@@ -45,6 +47,11 @@ def runbook_schema() -> Schema:
     top["required"] = [*top["required"], "steps"]
     top["properties"]["vops"] = {"const": 1}
     return {**top, "$schema": "https://json-schema.org/draft/2020-12/schema", "title": TITLE, "$defs": defs}
+
+
+def _outdented(schema: Schema) -> Schema:
+    """Docstrings keep the indentation of the source up to Python 3.12, and do not from 3.13 on."""
+    return {**schema, "description": cleandoc(schema["description"])} if "description" in schema else schema
 
 
 def _name(reference: Schema) -> str:
