@@ -87,6 +87,7 @@ _SIGNS = (
         Component.METRICS_ADAPTER,
         lazy_pattern(
             r"/apis/(?:custom|external)\.metrics\.k8s\.io/|unable to update list of all metrics|prometheus-adapter"
+            r"|\] unable to fetch pod metrics for pod|no metrics known for (?:pod|node)"
         ),
     ),
     (

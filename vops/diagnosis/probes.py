@@ -26,6 +26,7 @@ _NEVER = (
         "{what} in the container",
         "no such command in the image",
     ),
+    wording(r"does not implement the grpc health", "by gRPC", "HTTP only"),
     wording("gave HTTP response to HTTPS client", "by HTTPS", "HTTP only"),
     wording(
         r"malformed HTTP response|transport connection broken|first record does not look like a TLS",

@@ -17,7 +17,7 @@ import msgspec
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.logs import LogReading
 from vops.diagnosis.stages import Stage
-from vops.diagnosis.states import ReplicaState, started_at
+from vops.diagnosis.states import AWAITED, ReplicaState, started_at
 from vops.model.patterns import lazy_pattern
 from vops.model.resources import Event, Probe
 
@@ -142,9 +142,16 @@ def had_started(replica: Replica, kill: ProbeKill) -> bool:
         return replica.death_log.ready
     if kill.kind == "startup":
         return False
+    if any(AWAITED.search(item.message) for item in _late_answers(replica)):
+        return True
     slack_s = 2 * kill.probe.period_seconds + replica.pod.spec.termination_grace_period_seconds
     outlived = kill.ran_s is not None and kill.ran_s > kill.probe.budget_s + slack_s
     return outlived or replica.container.startup_probe is not None
+
+
+def _late_answers(replica: Replica) -> Iterator[Event]:
+    """The events about liveness probes that were not answered in time."""
+    return (item for item in replica.events if item.reason == "Unhealthy" and item.message.startswith("Liveness"))
 
 
 def _about(event: Event, replica: Replica) -> bool:

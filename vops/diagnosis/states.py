@@ -40,7 +40,14 @@ _RAY_PLACES_S = 60
 _TOO_FEW = re.compile(r"exceeds (?:the total number of )?available GPUs", re.ASCII)
 _PLACING = re.compile(r"creating a placement group of specs for (\d{1,6}) seconds", re.ASCII)
 _CLOCK_SLACK = timedelta(seconds=3)
-_NO_COMMAND = re.compile(r"executable file not found|(?:sh|bash): .{0,60}: (?:command )?not found", re.ASCII)
+_NEVER_RIGHT = re.compile(
+    r"executable file not found|(?:sh|bash): .{0,60}: (?:command )?not found|gave HTTP response to HTTPS client"
+    r"|malformed HTTP response|does not implement the grpc health",
+    re.ASCII,
+)
+AWAITED = re.compile(r"awaiting headers|timeout awaiting response", re.ASCII)
+"""What a probe says of a server that takes its connection and does not answer: one that loads takes none."""
+_AWAITED_IN_VAIN = 3
 _ANSWERED = re.compile(r"statuscode: 4\d\d", re.ASCII)
 
 
@@ -116,7 +123,7 @@ def _waiting(status: ContainerStatus | None) -> ReplicaState:
 
 
 def _running(replica: Replica, status: ContainerStatus) -> ReplicaState:
-    if served(replica) or answers(replica) or _never_becomes_ready(replica):
+    if served(replica) or answers(replica) or _never_becomes_ready(replica) or _answers_late(replica):
         return ReplicaState.NOT_READY
     if restarts_in_a_loop(status):
         return ReplicaState.CRASH_LOOPING
@@ -163,9 +170,19 @@ def _answered_a_probe(replica: Replica) -> bool:
 
 
 def _never_becomes_ready(replica: Replica) -> bool:
-    """Whether the readiness probe runs a command that the image does not have, so that waiting does not help."""
+    """Whether the readiness probe asks in a way that never gets an answer, so that waiting does not help."""
     said = (item.message for item in replica.events if item.reason == "Unhealthy")
-    return any(text.startswith("Readiness") and _NO_COMMAND.search(text) for text in said)
+    return any(text.startswith("Readiness") and _NEVER_RIGHT.search(text) for text in said)
+
+
+def _answers_late(replica: Replica) -> bool:
+    """Whether a pod of which only events tell has been asked for its life in vain, again and again."""
+    said = () if replica.observed else replica.events
+    return any(
+        item.message.startswith("Liveness") and AWAITED.search(item.message) and item.times >= _AWAITED_IN_VAIN
+        for item in said
+        if item.reason == "Unhealthy"
+    )
 
 
 def _since(seen: datetime | None, started: datetime | None) -> bool:

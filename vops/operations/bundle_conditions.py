@@ -33,6 +33,9 @@ def told_by_conditions(document: Document) -> Iterator[Document]:
     """An event for each condition of an object that says what is wrong."""
     if document.get("kind") == "Status" and (told := sentence_within(str(document.get("message", "")))) is not None:
         yield _event(told.about, "", told.reason, told.message, told.source, {})
+    if _serves_no_metric(document):
+        about = {"kind": "HorizontalPodAutoscaler", "name": "hpa"}
+        yield _event(about, "", "FailedGetMetric", f"no metrics returned from {document['groupVersion']}", "", {})
     metadata = document.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
     namespace = str(metadata.get("namespace", ""))
@@ -51,6 +54,13 @@ def told_by_conditions(document: Document) -> Iterator[Document]:
         elif str(document.get("apiVersion", "")).startswith(_GROUPS):
             about = {"kind": str(document.get("kind", "")), "name": str(metadata.get("name", ""))}
             yield _event(about, namespace, str(condition.get("reason", "")), message, "", condition)
+
+
+def _serves_no_metric(document: Document) -> bool:
+    """Whether an adapter of metrics says, asked for what it has, that it has none."""
+    group = str(document.get("groupVersion", ""))
+    asked = document.get("kind") == "APIResourceList" and group.startswith(("custom.metrics", "external.metrics"))
+    return asked and not document.get("resources")
 
 
 def _of_a_model(document: Document) -> str | None:

@@ -30,7 +30,15 @@ from vops.operations.bundle_files import BundleFile, Content, read_files
 from vops.operations.bundle_node_subjects import pods_of_claims, pods_of_nodes, serving_on
 from vops.operations.bundle_objects import SOURCES, Document, Objects, newer, read_described_objects, read_objects
 from vops.operations.bundle_pods import PodFile, main_container, owners, split_previous, stand_in
-from vops.operations.bundle_subjects import UNNAMED, above, objects_of, tells_of_no_volume, waiting_for
+from vops.operations.bundle_subjects import (
+    CREATES,
+    MADE_BY,
+    UNNAMED,
+    above,
+    objects_of,
+    tells_of_no_volume,
+    waiting_for,
+)
 from vops.operations.bundle_templates import Template, is_unborn, made_from, only_template, runs_whole
 from vops.operations.describe_text import log_within
 
@@ -146,7 +154,8 @@ class Contents:
         claims = [item for item in self._related.values() if isinstance(item, PersistentVolumeClaim)]
         refused = {item.involved_object.name for item in self._events.values() if tells_of_no_volume(item)}
         for claim in claims:
-            if claim.status.phase == "Pending" and claim.metadata.name in refused:
+            alone = not claim.spec.storage_class_name and not self._events
+            if claim.status.phase == "Pending" and (claim.metadata.name in refused or alone):
                 self._held.add(Source.PODS)
                 self._add(waiting_for(claim, "its claim"), "Pod", None)
 
@@ -339,8 +348,11 @@ class Contents:
 
 
 def _about_something(event: Event) -> Event:
-    """An event that names nothing is about one thing of its kind: that of all others like it."""
+    """An event that names nothing is about one thing of its kind: that of all others like it.
+
+    Whatever kind makes pods of its own (a Job, a RayCluster) stands as the one that vops knows best.
+    """
     about = event.involved_object
-    if about.name:
-        return event
-    return msgspec.structs.replace(event, involved_object=msgspec.structs.replace(about, name=UNNAMED))
+    makes = about.kind not in MADE_BY and event.reason in CREATES
+    named = msgspec.structs.replace(about, name=about.name or UNNAMED, kind="StatefulSet" if makes else about.kind)
+    return msgspec.structs.replace(event, involved_object=named)

@@ -18,7 +18,7 @@ from vops.errors import InputError
 from vops.operations.bundle_mixed import taken_apart
 from vops.operations.bundle_streams import MOST_BYTES, SNIFFED, read_bounded
 from vops.operations.bundle_wrappings import as_log_lines, unwrapped
-from vops.operations.describe_text import is_described, looks_like_a_log
+from vops.operations.describe_text import is_described, looks_like_a_log, quotes_a_failure
 from vops.operations.wording import printable
 
 STDIN = "stdin"
@@ -30,6 +30,8 @@ _YAML = re.compile(
 _JSON = re.compile(rb"\s*(?:\{|\[\s*\{)")
 _OF_OBJECTS = frozenset(("kind", "apiVersion", "items", "schema"))
 _OF_RECORDS = frozenset(("log", "message", "msg", "textPayload", "jsonPayload"))
+_WITHIN = re.compile(rb"^\s{0,12}\{\s*\n\s*\"(?:apiVersion|kind)\": ", re.MULTILINE)
+"""An object as kubectl prints it."""
 _METRICS = re.compile(rb"\s*(?:# (?:HELP|TYPE) \w|(?:vllm:|DCGM_FI_)\w+[ {])")
 
 
@@ -82,7 +84,7 @@ def read_files(paths: Sequence[Path], stdin: bytes | None) -> tuple[list[BundleF
         except OSError as error:
             problems.append(f"{printable(path)}: cannot be read: {error.strerror or error}")
             continue
-        if file.content is Content.DESCRIBED and sniff(file.body) is not Content.DESCRIBED:
+        if not _WITHIN.search(file.body) and file.content is Content.DESCRIBED and sniff(file.body) is not file.content:
             unlike.append(msgspec.structs.replace(file, content=Content.LOG))
         else:
             files += _parts(file) if path.suffix not in _WHOLE else [file]
@@ -97,12 +99,13 @@ def read_files(paths: Sequence[Path], stdin: bytes | None) -> tuple[list[BundleF
 
 def _parts(file: BundleFile) -> list[BundleFile]:
     """The manifests that stand in a text, and what else it holds, where it has both."""
-    apart = taken_apart(_text(file.body)) if file.content is Content.OBJECTS and len(file.body) <= SNIFFED else None
+    holds = file.content is Content.OBJECTS or (file.content is not Content.METRICS and _WITHIN.search(file.body))
+    apart = taken_apart(_text(file.body)) if holds and len(file.body) <= SNIFFED else None
     if apart is None:
         return [file]
     manifests, rest = (part.encode() for part in apart)
     kind = sniff(rest)
-    found = [msgspec.structs.replace(file, body=manifests)]
+    found = [msgspec.structs.replace(file, content=Content.OBJECTS, body=manifests)]
     if kind is Content.DESCRIBED or looks_like_a_log(apart[1]):
         found.append(msgspec.structs.replace(file, content=kind, body=rest))
     return found
@@ -167,10 +170,15 @@ def _read(path: Path, named: bool) -> BundleFile:
         content, body = Content.LOG, lines
     told = content in (None, Content.DESCRIBED) or (content is Content.LOG and _is_described(body))
     kind = sniff(body) if told else content or Content.LOG
-    if kind is Content.LOG and content is Content.DESCRIBED and not named and not looks_like_a_log(_text(body)):
+    if kind is Content.LOG and content is Content.DESCRIBED and not named and not _tells(_text(body)):
         kind = Content.DESCRIBED
     stem = path.name.removesuffix(path.suffix) if content else path.name
     return BundleFile(printable(path), stem, path.resolve().parent, kind, body, cut)
+
+
+def _tells(text: str) -> bool:
+    """Whether a text that nobody called a log has the form of one, or quotes what one says of a failure."""
+    return looks_like_a_log(text) or quotes_a_failure(text)
 
 
 def _is_log(head: bytes, content: Content | None) -> bool:

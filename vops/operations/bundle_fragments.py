@@ -53,6 +53,9 @@ def whole(document: Document) -> Document:
         return _pod(document, spec, status)
     if _OF_A_NODE & spec.keys() or _by_kubelet(status.get("conditions")):
         return {"kind": "Node", "metadata": {"name": "node"}, **document}
+    if "parents" in status:
+        kind = "HTTPRoute"
+        return {"kind": kind, "apiVersion": _ROUTES, "metadata": {"name": "pasted"}, **document}
     kind = "InferenceService" if "modelStatus" in status else _kind_by_conditions(status.get("conditions"))
     if kind == "Pod":
         return _pod(document, spec, {"phase": "Pending", **status})

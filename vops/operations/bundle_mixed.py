@@ -12,6 +12,7 @@ from vops.model.patterns import lazy_pattern
 _BEGINS = lazy_pattern(
     r"(?P<indent> *)(?:- )?(?:apiVersion: *[\"']?[a-z][\w.-]*(?:/v\d\w*|\b)[\"']?|kind: *[A-Z][A-Za-z]{2,60}"
     r"|(?:spec|status|metadata|containerStatuses|initContainerStatuses|conditions):"
+    r"|(?<=- )(?:lastTransitionTime|lastHeartbeatTime|lastProbeTime|lastUpdateTime): \S.*"
     r"|(?P<json>\{ *(?:\"(?:apiVersion|kind)\":.*)?))\s*(?:#.*)?$"
 )
 _FIELD = lazy_pattern(r"(?:- )?[\"']?[a-z][A-Za-z0-9]{0,60}[\"']?:(?:\s|$)")
@@ -62,7 +63,7 @@ def taken_apart(text: str) -> tuple[str, str] | None:
         if current is None:
             rest.append(line)
         else:
-            manifests.append(line[current.indent :] if line.strip() else "")
+            manifests.append(line[current.indent :].rstrip("`") if line.strip() else "")
     if not manifests or not any(line.strip(" -`~.") for line in rest):
         return None
     return "\n".join(manifests), "\n".join(rest)

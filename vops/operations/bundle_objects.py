@@ -238,7 +238,7 @@ def _take_kind(objects: Objects, document: Document, name: str) -> None:
     document = whole(document)
     kind = str(document.get("kind", ""))
     items = document.get("items")
-    if kind.endswith("List") and isinstance(items, list | None):
+    if kind.endswith("List") and kind != "APIResourceList" and isinstance(items, list | None):
         listed = kind.removesuffix("List")
         if source := SOURCES.get(listed):
             objects.listed.add(source)

@@ -94,7 +94,7 @@ _GROUP_READY = "pod group is ready"
 """Volcano's last word about a group whose pods all have a node."""
 
 _LATE = "ProgressDeadlineExceeded"
-_CREATES = ("FailedCreate", "ReplicaSetCreateError")
+CREATES = ("FailedCreate", "ReplicaSetCreateError")
 _CLUSTER_WIDE = ("ScaleUpFailed", "FailedToScaleUpGroup", "ScaleUpTimedOut", "InsufficientCapacityError")
 _WAITING = ("ErrImageNeverPull", "InvalidImageName", "RegistryUnavailable", "SignatureValidationFailed")
 _IMAGE = lazy_pattern(r"\b[Ii]mage (?:name )?\"([^\"\s]{1,512})\"")
@@ -259,7 +259,7 @@ def _template(name: str) -> PodTemplate:
 
 
 def _replicaset(meta: Meta, events: Sequence[Event]) -> list[Found]:
-    if not any(item.reason in _CREATES for item in events):
+    if not any(item.reason in CREATES for item in events):
         return []
     spec = WorkloadSpec(replicas=1, template=_template(_without_hash(meta.name)))
     deployment, replicaset = above(Workload(meta, "ReplicaSet", spec))
@@ -268,7 +268,7 @@ def _replicaset(meta: Meta, events: Sequence[Event]) -> list[Found]:
 
 def _owner(kind: str) -> Callable[[Meta, Sequence[Event]], list[Found]]:
     def made(meta: Meta, events: Sequence[Event]) -> list[Found]:
-        if not any(item.reason in _CREATES for item in events):
+        if not any(item.reason in CREATES for item in events):
             return []
         named = msgspec.structs.replace(meta, uid=f"{kind.lower()}/{meta.name}")
         return [(kind, Workload(named, kind, WorkloadSpec(replicas=1, template=_template(meta.name))))]
@@ -385,8 +385,6 @@ _MAKERS: dict[str, Callable[[Meta, Sequence[Event]], list[Found]]] = {
     "Deployment": _deployment,
     "StatefulSet": _owner("StatefulSet"),
     "DaemonSet": _owner("DaemonSet"),
-    "Job": _owner("StatefulSet"),
-    "LeaderWorkerSet": _owner("StatefulSet"),
     "PersistentVolumeClaim": _claim,
     "HorizontalPodAutoscaler": _hpa,
     "ScaledObject": _scaled_object,
@@ -398,3 +396,5 @@ _MAKERS: dict[str, Callable[[Meta, Sequence[Event]], list[Found]]] = {
     "InferencePool": _route,
     "Ingress": _route,
 }
+MADE_BY = frozenset(_MAKERS)
+"""The kinds that something may be told of."""

@@ -130,7 +130,8 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "FailedMount",
             "Pod",
             "kubelet",
-            r"MountVolume\.|MapVolume\.|Unable to attach or mount volumes|Unable to mount volumes",
+            r"MountVolume\.|MapVolume\.|[Mm]ount failed: exit status|mount\.(?:nfs4?|cifs|lustre|ceph): "
+            r"|Unable to attach or mount volumes|Unable to mount volumes",
         ),
         (
             "FailedAttachVolume",

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from vops.diagnosis.claims import known
 from vops.diagnosis.components import Component, component_of
 from vops.model.patterns import lazy_pattern
 from vops.operations import describe_around
@@ -88,7 +89,7 @@ def is_described(head: str) -> bool:
         return True
     if has_rows(head) or any(sign.search(head) for sign in (_STATE, EVENT_TABLE, _TRANSITION)):
         return True
-    if POD_TABLE.search(head) and not looks_like_a_log(head):
+    if POD_TABLE.search(head) and not looks_like_a_log(head) and not quotes_a_failure(head):
         return True  # above a log such a table says nothing that the log does not
     if _HEAD.search(head) and _ENDING.search(head):
         return True
@@ -103,6 +104,11 @@ def looks_like_a_log(head: str) -> bool:
     if _OF_A_LOG.search(head) is not None or _ERROR_LINE.search(head) is not None:
         return True
     return component_of(head) is not Component.VLLM
+
+
+def quotes_a_failure(text: str) -> bool:
+    """Whether a short text has a line with words that some rule knows as a failure's."""
+    return len(text) <= _LONGEST_PROSE and any(map(known, text.splitlines()))
 
 
 def log_within(text: str) -> str:

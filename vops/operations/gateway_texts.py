@@ -13,7 +13,7 @@ from vops.model.patterns import lazy_pattern
 from vops.operations.describe_events import Told
 
 _UNREACHED = lazy_pattern(
-    r"connect\(\) (?:to \S{1,200} )?failed \((?:111|113): [\w ]{1,40}\) while connecting to upstream"
+    r"connect\(\) (?:to \S{1,200} )?failed \((?:111|113): [\w ]{1,40}\) while connecting to upstream, client: "
     r"|no live upstreams while connecting to upstream"
     r"|upstream timed out \(110: [\w ]{1,40}\) while connecting to upstream"
     r"|[Ss]ervice \"?[\w./-]{1,253}\"? does not have any active [Ee]ndpoint"

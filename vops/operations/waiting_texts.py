@@ -25,7 +25,7 @@ _PULL = lazy_pattern(
     r"Error response from daemon: (?:pull access|manifest |(?:Get|Head) \"?https?:|toomany|unauthorized|denied|no match"
     r"|repository |missing signature|failed to resolve|received unexpected HTTP|error parsing HTTP|unknown: ).{0,2000}"
     r"|failed to register layer: .{1,1000}|Error: Status 40\d trying to pull repository .{1,1000}"
-    r"|ctr: (?:failed to (?:resolve|copy)"
+    r"|ctr: (?:failed to (?:resolve|copy|do request|fetch)"
     r"|rpc error).{1,1000}"
     r"|(?:Error: |level=fatal msg=\")?(?:initializing source|[Uu]nable to pull|pulling image:) .{0,20}docker.{1,1000}"
     r"|reading manifest \S{1,200} in \S{1,400}: .{1,400}|unable to retrieve some image layers.{0,400}"

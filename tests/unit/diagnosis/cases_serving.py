@@ -65,6 +65,10 @@ def handed_in(*texts: str) -> Case:
     return lambda: Facts(read_bundle([], "\n".join(texts).encode())[0])
 
 
+LATE = (
+    'Warning  Unhealthy  12m (x{} over 5h)  kubelet  Liveness probe failed: Get "http://10.0.0.9:8000/health": context '
+    "deadline exceeded (Client.Timeout exceeded while awaiting headers)"
+)
 NO_ENDPOINTS = """\
 Name:              llama
 Namespace:         serving
@@ -175,6 +179,7 @@ FIRES: dict[str, Case] = {
     ),
     "service-mismatch": reached(service(selector={"app": "llama-server"}), endpoints(addresses=0)),
     "service-without-endpoints": handed_in(NO_ENDPOINTS),
+    "liveness-times-out": handed_in(LATE.format(4)),
     "upstream-unreachable": handed_in("HTTP/1.1 503 Service Unavailable", "", "no healthy upstream"),
     "name-not-resolved": handed_in("curl: (6) Could not resolve host: llama.serving.svc.cluster.local"),
     "route-unresolved": reached(
@@ -262,6 +267,8 @@ NEAR_MISSES: dict[str, Case] = {
     ),
     # leads to a pod that nobody described
     "service-without-endpoints": handed_in(NO_ENDPOINTS.replace("<none>", "10.0.0.9:8000"), SERVED),
+    # once may be a hiccup
+    "liveness-times-out": handed_in(LATE.format(1)),
     # a request got through after it
     "upstream-unreachable": handed_in(
         "no healthy upstream", '10.0.0.4 - - "POST /v1/completions HTTP/1.1" 200 1640 "-" "python-httpx/0.27"'

@@ -90,6 +90,42 @@ FOUND = {
         "Warning  Failed  2m (x5 over 9m)  kubelet  Error: stat /mnt/models: no such file or directory",
         "mount-failed",
     ),
+    "an error in prose": (
+        "Checking the logs reveals:\n\nstandard_init_linux.go:228: exec user process caused: exec format error",
+        "image-wrong-arch",
+    ),
+    "a log below a table of pods": (
+        "NAME    READY   STATUS             RESTARTS   AGE\napi-5   0/1     CrashLoopBackOff   5          2m\n"
+        "exec /entrypoint.sh: exec format error",
+        "image-wrong-arch",
+    ),
+    "what mount printed": ("Mounting command: mount\nOutput: mount.nfs: Connection timed out", "mount-failed"),
+    "a Job that may make no pod": (
+        '2m  Warning  FailedCreate  job/seed  Error creating: pods "seed-x7k2p" is forbidden: [minimum cpu usage per '
+        "Container is 250m, but request is 100m]",
+        "admission-denied",
+    ),
+    "a probe that speaks TLS": (
+        'Warning  Unhealthy  7s (x44 over 7m)  kubelet  Readiness probe failed: Get "https://10.244.2.8:8000/health": '
+        "http: server gave HTTP response to HTTPS client",
+        "probe-misconfigured",
+    ),
+    "a kill after late answers": (
+        'Warning  Unhealthy  3m (x9 over 20m)  kubelet  Liveness probe failed: Get "http://10.2.0.7:80/live": context '
+        "deadline exceeded (Client.Timeout exceeded while awaiting headers)\n"
+        "Normal  Killing  3m (x3 over 19m)  kubelet  Container vllm failed liveness probe, will be restarted",
+        "liveness-kill-under-load",
+    ),
+    "a route's conditions in prose": (
+        'I get:\n  - lastTransitionTime: "2025-09-15T16:37:39Z"\n    message: InferencePool "x" not found\n'
+        '    reason: BackendNotFound\n    status: "False"\n    type: ResolvedRefs\n**What you expected**:\n',
+        "service-mismatch",
+    ),
+    "an adapter without metrics": (
+        'I see `kubectl get --raw /apis/custom.metrics.k8s.io/v1beta1 | jq .\n{\n  "kind": "APIResourceList",\n'
+        '  "groupVersion": "custom.metrics.k8s.io/v1beta1",\n  "resources": []\n}`',
+        "no-metric",
+    ),
     "a runtime that hangs": (
         "Warning  Failed  2m (x5 over 9m)  kubelet  Error: context deadline exceeded",
         "sandbox-failed",

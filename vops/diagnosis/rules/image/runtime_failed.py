@@ -28,7 +28,7 @@ _RESTART = (
 )
 _SAYS = (
     wording(
-        r"failed to reserve container name|is reserved for|already in use by",
+        r"failed to reserve container name|reserving ctr name|is reserved|already in use by",
         "an earlier attempt to make it still holds its name",
         "The runtime on {node} is slow or hangs: see its disk and load (journalctl -u containerd), and drain the node "
         "where it does not recover.",

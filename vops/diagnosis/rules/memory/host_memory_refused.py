@@ -29,10 +29,14 @@ _MONITOR = lazy_pattern(
 )
 
 
+_OF_TORCH = "bytes from file </torch_"
+"""A file in /dev/shm: that volume is too small, whatever the memory limit."""
+
+
 @rule(cause="host-oom", branch=Branch.DIED, needs={Source.LOGS}, order=19, even_when_ready=True, signature=_MONITOR)
 def host_memory_refused(replica: Replica) -> Verdict | None:
     hit = deaths.error(replica, _MONITOR)
-    if hit is None:
+    if hit is None or _OF_TORCH in hit[0].text:
         return None
     limit = replica.container.resources.limits.get("memory", "")
     return deaths.verdict(

@@ -36,7 +36,9 @@ _OF_OTHERS = lazy_pattern(
 )
 """Said of what other rules name: a full disk of the node, configuration or a claim that is not there."""
 
-_OF_A_MOUNT = lazy_pattern(r"(?i:mount)|^l?stat /|spec: .{0,60}l?stat /|[Ss]tale (?:NFS )?file handle")
+_OF_A_MOUNT = lazy_pattern(
+    r"(?i:mount)|relabel failed|lsetxattr|^l?stat /|spec: .{0,60}l?stat /|[Ss]tale (?:NFS )?file handle"
+)
 _WRAPPER = "Unable to attach or mount volumes"
 _NAMES = lazy_pattern(r'for volume "([^"]{1,253})"|unmounted volumes=\[([^\]]{1,253})\]')
 _LONGEST = 160
@@ -158,6 +160,11 @@ _SAYS = (
         "{what} is not a shared mount on {node}",
         "Make it shared on the node (mount --make-rshared), or leave mountPropagation out.",
         definite=True,
+    ),
+    wording(
+        r"relabel failed|lsetxattr",
+        "its files cannot be given the pod's SELinux label",
+        "Set securityContext.seLinuxOptions.type spc_t, or mount the volume with context=; many files take long.",
     ),
     wording(
         r"[Ss]tale (?:NFS )?file handle|[Tt]ransport endpoint is not connected",
