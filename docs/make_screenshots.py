@@ -10,9 +10,11 @@ import asyncio
 import shutil
 import sys
 from collections.abc import AsyncIterator, Iterable
+from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
 
+import msgspec
 from stills import SIZES, Lead, Shot, Stage, journals, stage
 from textual.widgets import Input
 
@@ -29,6 +31,7 @@ from vops.tui.screens.logs import LogsScreen
 from vops.tui.screens.past_run import PastRunScreen
 from vops.tui.screens.plan import PlanScreen
 from vops.tui.screens.run import RunScreen
+from vops.tui.watch_window import WatchWindow, measured
 
 IMAGES = Path(__file__).parent / "images"
 RUN = "20260302-090412-c0ffee"
@@ -111,6 +114,21 @@ def running(done: int, ending: Ending | None = None) -> Lead:
     return lead
 
 
+async def watched(on: Stage) -> None:
+    """The card of a run that has gone well four minutes ago, when the first token took less long than now."""
+    plan = await _plan(on)
+    run = Run(plan, _never_asked, lambda: None)
+    run.told = {event.step: (str(event.state), event.message) for event in _events(on, plan, len(plan.steps))}
+    run.result = RunResult(RUN, Ending.APPLIED, journal=f"~/.local/state/vops/runs/{RUN}.jsonl")
+    facts, ended = on.app.facts_now, on.app.now() - timedelta(minutes=4)
+    now = measured(plan, facts)
+    before = {ref: msgspec.structs.replace(item, ttft_p95_s=1.2) for ref, item in now.items()}
+    run.watch = WatchWindow(plan, before, facts, ended, timedelta(minutes=10))
+    run.watch.look(facts)
+    on.app.push_screen(RunScreen(run))
+    await on.settled()
+
+
 async def _never_asked(_: object) -> bool:
     raise AssertionError("nothing is carried out here")
 
@@ -168,6 +186,7 @@ SHOTS = (
     Shot("replica", TRAFFIC, opened("replica")),
     Shot("charts", TRAFFIC, opened("charts")),
     Shot("engine", TRAFFIC, opened("engine")),
+    Shot("undo-card", TRAFFIC, watched),
     Shot("events", TRAFFIC, opened("events")),
     Shot("storage", "claim-unbound", opened("storage")),
     Shot("nodes", PENDING, opened("nodes")),
