@@ -9,16 +9,16 @@ from typing import Any
 from tests.conftest import StartLab
 from tests.lab.fixing import NAMESPACE, Person, session_on
 from tests.lab.test_fix_five import carried_out, live
-from vops.errors import NotVerified, StepFailed
+from vops.errors import ApprovalNeeded, NotVerified, StepFailed
 from vops.lab.documents import Document, copy_of
 from vops.lab.manifests import container_of
 from vops.lab.world import Lab
 from vops.operations.journal import read_journal
-from vops.operations.run import plan_run
+from vops.operations.run import RunResult, plan_run, resume_run
 from vops.operations.runs import Ending, past_runs
 from vops.operations.session import Session
 from vops.operations.undo import plan_undo
-from vops.planning.events import Question
+from vops.planning.events import Question, StepState
 from vops.planning.plan import Decision, Gate, Plan
 
 APPROVED, NEWCOMER = "hf_lab_approved", "hf_lab_newcomer"
@@ -100,3 +100,27 @@ async def test_a_secret_that_is_not_there_is_noticed_and_the_old_one_taken_back(
     assert not result.error.dirty
     assert 'secret "misspelt" not found' in str(result.error)
     assert variable(lab)["valueFrom"]["secretKeyRef"] == {"name": "hf-token", "key": "token"}
+
+
+class Absent(Person):
+    """`--yes` in CI: agrees to everything, and nobody is there to do what is for a person."""
+
+    async def approve(self, question: Question) -> bool:
+        if question.gate is Gate.INSTRUCT:
+            raise ApprovalNeeded(f"{question.title}\n{question.text}")
+        return await super().approve(question)
+
+
+async def test_what_is_left_for_a_person_is_no_failure_and_the_run_goes_on_from_there(
+    start_lab: StartLab, tmp_path: Path
+) -> None:
+    lab = await start_lab("gated-model")
+    async with session_on(lab, tmp_path) as session:
+        plan = await planned(session, to="hf-token-approved")
+        result = await carried_out(session, plan, Absent())
+        assert isinstance(result.error, ApprovalNeeded)
+        assert (result.outcome, result.steps[-1].state) == (Ending.WAITING, StepState.WAITING)
+        (run,) = past_runs(tmp_path)[0]
+        resumed = resume_run(session, run, approve=Person().approve)
+        again: RunResult = await session.clock.run(resumed)  # type: ignore[attr-defined]
+    assert (again.outcome, again.error) == (Ending.FIXED, None)

@@ -14,6 +14,7 @@ import pytest_asyncio
 from tests.conftest import StartLab
 from tests.lab.fixing import NAMESPACE, Person, session_on
 from vops.errors import InputError, NotVerified, Refused, StepFailed, Unavailable
+from vops.lab.engine.traffic import Traffic
 from vops.lab.world import Lab
 from vops.operations.run import RunResult, plan_run, run_plan
 from vops.operations.session import Session
@@ -210,3 +211,29 @@ async def test_a_quiet_soak_is_passed(bench: Bench) -> None:
     )
     assert result.error is None
     assert "4 ready, 0 not, 0 restarts" in result.steps[-1].message
+
+
+@pytest.mark.parametrize(
+    ("requests", "says"), [(0.0, "0 running, 0 waiting"), (4.4, "it gets no quieter: never fewer")]
+)
+async def test_a_quiet_moment_is_waited_for_only_while_it_gets_quieter(
+    bench: Bench, requests: float, says: str
+) -> None:
+    bench.lab.world.traffic.set(NAMESPACE, "llama3-8b", Traffic(requests))
+    await bench.lab.advance(120)
+    watch = "until: obj.running == 0.0, stall: {of: obj.least, for: 20s}, timeout: 10m"
+    quiet = f"id: m, kind: vllm.metrics, {REF}, {watch}"
+    change = f"id: c, kind: k8s.patch, title: c, {REF}, set: {{/spec/minReadySeconds: 1}}"
+    began = bench.session.clock.monotonic()
+    result = await bench.run(f"{quiet}, onFail: continue", change)
+    assert result.error is None
+    assert says in result.steps[0].message
+    assert bench.session.clock.monotonic() - began < 120
+
+
+async def test_what_a_drained_node_has_in_flight_is_known_before(bench: Bench) -> None:
+    """The look of the plan is at the node, and scrapes no server."""
+    plan = await plan_run(bench.session, "drain-node", {"node": "node/gpu-l4-2"})
+    (impact,) = plan.impacts or ()
+    assert (impact.gone, impact.unscraped) == (1, 0)
+    assert impact.in_flight

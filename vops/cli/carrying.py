@@ -192,7 +192,7 @@ def _conclude(plan: Plan, result: RunResult, terms: Terms) -> None:
     from vops.render.runs import RunStory
 
     verdict = result.verification.summary if result.verification else ""
-    emit(f"{result.outcome}{': ' if verdict else ''}{verdict}")
+    emit(_outcome(result))
     tell_later_jobs(result, os.environ)
     if result.journal:
         narrate(f"journal: {result.journal}")
@@ -204,6 +204,15 @@ def _conclude(plan: Plan, result: RunResult, terms: Terms) -> None:
     result.raise_for_outcome()
     if left := handing_back(plan, result.run_id):
         narrate(left)
+
+
+def _outcome(result: RunResult) -> str:
+    """How it ended, in a line; of one that waits for a person what was proven before, too."""
+    found = result.verification
+    if result.outcome == "waiting":
+        left = ", ".join(step.title for step in result.steps if step.state == "waiting")
+        return f"waiting for a person: {left}" + (f"; so far {found.result}: {found.summary}" if found else "")
+    return f"{result.outcome}: {found.summary}" if found else str(result.outcome)
 
 
 def pending(plan: Plan, *, detailed: bool) -> None:

@@ -1,4 +1,4 @@
-"""What a plan takes away: budgets are read when it is made, and servers observed that its maker has not looked at."""
+"""What a plan takes away: budgets are read when it is made, and servers scraped that its maker has not looked at."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from vops.model.disruption import DISRUPTION_BUDGETS, PodDisruptionBudget
 from vops.model.snapshot import ClusterSnapshot
 from vops.operations.observe import observe
 from vops.operations.session import Session
-from vops.planning.plan import Plan
+from vops.operations.together import together
+from vops.planning.plan import Impact, Plan
 from vops.runbooks.impact import WORKLOADS, impacts
 
 
@@ -27,7 +28,23 @@ async def with_impact(session: Session, plan: Plan, snapshot: ClusterSnapshot | 
     namespaces = dict.fromkeys(item.target.namespace for item in found)
     read = [await _budgets(session, name) for name in namespaces]
     budgets = None if None in read else [item for items in read for item in items or ()]
-    return msgspec.structs.replace(plan, impacts=impacts(plan.changes, facts, budgets))
+    planned = impacts(plan.changes, facts, budgets)
+    async with together() as tasks:
+        asked = [tasks.create_task(_scraped(session, plan, item)) for item in planned]
+    return msgspec.structs.replace(plan, impacts=tuple(task.result() for task in asked))
+
+
+async def _scraped(session: Session, plan: Plan, item: Impact) -> Impact:
+    """The same with what its servers have in flight, where the plan's own look has scraped none of them."""
+    if not item.gone or item.in_flight is not None:
+        return item
+    try:
+        seen = await observe(session, target=item.target, logs=False, related=False, window_s=0)
+    except VopsError:
+        return item
+    found = {other.target: other for other in impacts(plan.changes, Facts(seen), None)}
+    fresh = found.get(item.target, item)
+    return msgspec.structs.replace(item, in_flight=fresh.in_flight, unscraped=fresh.unscraped)
 
 
 async def _seen(session: Session, plan: Plan) -> ClusterSnapshot | None:

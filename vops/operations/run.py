@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from vops.errors import ApprovalNeeded, Forbidden, NotFound, PlanStale, Refused, VopsError
+from vops.errors import ApprovalNeeded, Forbidden, NotFound, NotVerified, PlanStale, Refused, VopsError
 from vops.library import read_runbook_file
 from vops.model.resources import NAMESPACES, Ref
 from vops.model.snapshot import ClusterSnapshot
@@ -333,7 +333,10 @@ def _result(run_id: str, outcome: Outcome, journal: str) -> RunResult:
 
 
 def _ending(outcome: Outcome) -> Ending:
-    if outcome.verdict is not None:
+    if isinstance(outcome.error, ApprovalNeeded):
+        return Ending.WAITING
+    judged = outcome.error is None or isinstance(outcome.error, NotVerified)
+    if outcome.verdict is not None and judged:
         endings = {Result.FIXED: Ending.FIXED, Result.CHANGED: Ending.CHANGED, Result.UNCHANGED: Ending.UNCHANGED}
         return endings[outcome.verdict.result]
     return Ending.APPLIED if outcome.error is None else Ending.FAILED

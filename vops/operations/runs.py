@@ -38,6 +38,7 @@ class Ending(StrEnum):
     FIXED = "fixed"  # observed again: the cause is gone and all serve
     CHANGED = "changed"  # the cause is gone, another stands in the way
     UNCHANGED = "unchanged"  # the cause is still there
+    WAITING = "waiting"  # a person has to do or decide what is left
     FAILED = "failed"  # an error says what stopped it
 
 

@@ -14,12 +14,16 @@ from vops.planning.plan import Gate
 
 
 class StepState(StrEnum):
-    """planned → running → done | skipped | failed, and a done change may become undone; `unknown` is settled later."""
+    """planned → running → done | skipped | waiting | failed, and a done change may become undone.
+
+    `unknown` is settled later; `waiting` is what a person has to do or to decide, when nobody was there.
+    """
 
     PLANNED = "planned"
     RUNNING = "running"
     DONE = "done"
     SKIPPED = "skipped"
+    WAITING = "waiting"
     FAILED = "failed"
     UNDONE = "undone"
     UNKNOWN = "unknown"

@@ -17,6 +17,7 @@ _STEP: dict[str, tuple[str, Tone]] = {
     "running": ("◐", Tone.ACCENT),
     "done": ("✓", Tone.GOOD),
     "skipped": ("·", Tone.DIM),
+    "waiting": ("!", Tone.WARN),
     "failed": ("✗", Tone.BAD),
     "undone": ("↶", Tone.WARN),
     "unknown": ("?", Tone.WARN),
@@ -27,6 +28,7 @@ _ENDING: dict[str, tuple[str, Tone, str]] = {
     "fixed": ("✓", Tone.GOOD, "fixed: observed again, the cause is gone and all replicas serve"),
     "changed": ("▲", Tone.WARN, "the cause is gone, and another stands in the way"),
     "unchanged": ("✗", Tone.BAD, "applied, and the cause is still there"),
+    "waiting": ("▲", Tone.WARN, "what is left is for a person"),
     "failed": ("✗", Tone.BAD, "stopped by an error"),
 }
 

@@ -18,6 +18,7 @@ from vops.render.text import Line, Span, Tone, columns, line
 _MARK = {
     StepState.DONE: ("✓", Tone.GOOD),
     StepState.FAILED: ("✗", Tone.BAD),
+    StepState.WAITING: ("!", Tone.WARN),
     StepState.UNKNOWN: ("?", Tone.WARN),
     StepState.RUNNING: ("…", Tone.WARN),
     StepState.UNDONE: ("↶", Tone.WARN),
@@ -94,7 +95,7 @@ def _took(step: StepRecord) -> str:
 
 
 def _next(story: RunStory) -> list[Line]:
-    if not story.outcome or story.outcome == "failed":
+    if story.outcome in ("", "failed", "waiting"):
         return [line(f"go on: vops resume {story.run}"), line(f"take back: vops undo {story.run}")]
     return [line(f"take back: vops undo {story.run}")] if story.plan.changes else []
 
@@ -170,6 +171,8 @@ def _case(suite: Any, story: RunStory, step: StepRecord) -> None:
         ElementTree.SubElement(case, "failure", type=step.kind, message=said or story.error).text = story.error
     elif step.state is StepState.RUNNING:
         ElementTree.SubElement(case, "error", type="interrupted", message=f"interrupted: {step.message}")
+    elif step.state is StepState.WAITING:
+        ElementTree.SubElement(case, "error", type="approval", message=story.error or "a person has to decide")
     elif step.state is StepState.UNDONE:
         ElementTree.SubElement(case, "skipped", message=step.message or "taken back")
     elif step.state in (StepState.SKIPPED, StepState.PLANNED):

@@ -74,6 +74,8 @@ def run_line(row: RunRow) -> Line:
 def _ended(row: RunRow) -> Cell:
     if not row.outcome:
         return Cell("◐ interrupted", Tone.WARN)
+    if row.outcome == "waiting":
+        return Cell(f"▲ {row.outcome}", Tone.WARN)
     return Cell(f"✓ {row.outcome}", Tone.GOOD) if row.ended_well else Cell(f"✗ {row.outcome}", Tone.BAD)
 
 

@@ -151,6 +151,9 @@ class _Run:
         except Done as done:
             self._end(step, StepState.DONE, str(done), started)
             self._over = True
+        except ApprovalNeeded as needed:
+            self._end(step, StepState.WAITING, "for a person", started)
+            return needed
         except (VopsError, ExpressionError) as error:
             failure = error if isinstance(error, VopsError) else StepFault(str(error))
             self._end(step, StepState.FAILED, str(error), started)

@@ -9,12 +9,12 @@ from vops.model.known import total
 from vops.model.resources import Ref
 from vops.model.snapshot import ClusterSnapshot
 from vops.planning.patches import Document
-from vops.runbooks.kinds import Group, Outcome, Ports, RefArg, StepFault
-from vops.runbooks.waiting import Watch
+from vops.runbooks.kinds import Group, Outcome, Ports, RefArg, Stalled, StepFault
+from vops.runbooks.waiting import Stall, Watch
 
 KIND = "vllm.metrics"
 GROUP = Group.WAIT
-OUTPUTS = {"running": "any", "waiting": "any", "kvUsage": "any", "servers": "int"}
+OUTPUTS = {"running": "any", "waiting": "any", "least": "any", "kvUsage": "any", "servers": "int"}
 PAUSE_S = 5.0
 
 
@@ -23,11 +23,14 @@ class Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A Deployment, StatefulSet or Pod."""
     until: str = ""
     """A CEL condition on `obj` (the outputs) to wait for, such as `obj.running == 0` to let a pod drain."""
+    stall: Stall | None = None
+    """What has to move on meanwhile: `obj.least`, the fewest requests seen running so far, while a pod gets quieter."""
 
 
 async def run(args: Args, ports: Ports) -> Outcome:
-    """The sums over the servers, once `until` holds. Raises TimedOut, StepFault when no server answers."""
-    watch = Watch(ports, until=args.until)
+    """The sums over the servers, once `until` holds. Raises TimedOut, Stalled, StepFault when none answers."""
+    watch = Watch(ports, until=args.until, stall=args.stall)
+    least: float | None = None
 
     async def look() -> ClusterSnapshot:
         return await ports.observe(args.ref.ref)
@@ -37,11 +40,25 @@ async def run(args: Args, ports: Ports) -> Outcome:
         if snapshot is None:
             continue
         found = _sums(snapshot, args.ref.ref)
-        if not args.until or watch.is_over(found):
+        least = min((number for number in (least, found["running"]) if number is not None), default=None)
+        found["least"] = least
+        if not args.until or _is_over(watch, found):
             if not found["servers"]:
                 raise StepFault(f"no server of {args.ref.ref} answers")
             return Outcome(found, (_said(found),))
         ports.say(_said(found))
+
+
+def _is_over(watch: Watch, found: Document) -> bool:
+    """Whether the condition holds. Raises Stalled, in words."""
+    try:
+        return watch.is_over(found)
+    except Stalled as stalled:
+        if found["least"] is None:
+            raise
+        raise Stalled(
+            f"it gets no quieter: never fewer than {found['least']:.0f} running", hint=stalled.hint
+        ) from stalled
 
 
 def _sums(snapshot: ClusterSnapshot, ref: Ref) -> Document:
