@@ -13,7 +13,10 @@ from vops.diagnosis.rule import Rule, Subject, Verdict, discover
 from vops.diagnosis.subjects import Replica
 from vops.model.patterns import lazy_pattern
 
-_QUOTING = lazy_pattern(r"<urlopen error|CERTIFICATE_VERIFY_FAILED|Max retries exceeded|\d{3} Client Error")
+_QUOTING = lazy_pattern(
+    r"<urlopen error|failed \(\d{3}\)|CERTIFICATE_VERIFY_FAILED|Max retries exceeded"
+    r"|\d{3} Client Error"
+)
 """Another program's failure within the words of a parser that had tried something by the argument."""
 
 _OF_ARGUMENTS = "bad-argument"

@@ -42,11 +42,12 @@ UNKNOWN_TOKEN = lazy_pattern(
 NO_CREDENTIALS = lazy_pattern(
     r"NoCredentialsError|Unable to locate credentials|DefaultCredentialsError|default credentials were not found"
     r"|Anonymous caller does not have|CredentialUnavailableError|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken"
+    r"|exceptions\.RefreshError|Unable to generate access token|IMDS endpoint|AssumeRoleWithWebIdentity"
     r"|The security token included in the request is (?:invalid|expired)"
 )
 LIMITED = lazy_pattern(
     r"\b429\b.{0,60}(?:Too Many Requests|Client Error|rate)|429 Client Error|Too Many Requests"
-    r"|rate.?limit(?:ed)? your IP"
+    r"|rate.?limit(?:ed)? your IP|(?:GET|HEAD|request) failed \(429\)|Status\(429"
     r"|hit the rate limit|You have been rate.?limited|SlowDown|requested URL returned error: 429"
     r"|TooManyRequestsException"
 )

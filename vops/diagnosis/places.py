@@ -93,6 +93,10 @@ _PLACES = (
 _TENSOR = lazy_pattern(r"^'(?:[\w.]{1,80}\.)?(?:layers|blocks|h|experts)\.\d{1,4}\.[\w.]{1,120}'")
 """What a tensor of a model is called."""
 
+_OF_FILES = (Place.WEIGHTS, Place.MODEL, Place.TOKENIZER, Place.HUB)
+_UNREADABLE = ("JSONDecodeError", "UnicodeDecodeError")
+"""Of a file of the model that holds something else."""
+
 _LOOKUPS = ("KeyError", "AttributeError")
 _CONFIG = lazy_pattern(r"vllm/config")
 """A model's configuration without what this version of vLLM looks for in it."""
@@ -134,6 +138,8 @@ def place_of(replica: Replica) -> tuple[Place, LoggedError] | None:
     if any(_LOADED.search(frame) for frame in log.root.frames[-_INNERMOST:]):
         return Place.IMPORT, log.root
     found = next((place for call in calls if (place := _at(call))), None) or _by_words(log.root)
+    if found in _OF_FILES and log.root.short_type in _UNREADABLE:
+        return Place.FILES, log.root
     if found is Place.SETTINGS and log.root.short_type in _LOOKUPS and _CONFIG.search(" ".join(calls)):
         return Place.MODEL, log.root
     if found is None or (found is Place.SETTINGS and not _refuses(log.root, log.stage)):

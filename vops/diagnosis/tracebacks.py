@@ -20,8 +20,13 @@ from vops.model.patterns import lazy_pattern
 
 _TYPE = r"(?:(?:[A-Za-z_]\w{0,60}\.){0,8}[A-Z]|(?:[A-Za-z_]\w{0,60}\.){1,8}[a-z])\w{0,60}"
 _KINDS = r"Error|Exception|Interrupt|Exit|Failure|Timeout|Died|Unavailable|IsEnabled|OutOfResources|Empty"
+_ANSWERS = (
+    "NotFound|Forbidden|Denied|NoSuchKey|NoSuchBucket|Unauthenticated|Unauthorized|TooManyRequests|InvalidArgument"
+)
+"""What clients of clouds call the refusals that they got; elsewhere these are ordinary words."""
+
 _EXCEPTION = lazy_pattern(
-    rf"((?:{_TYPE}(?:{_KINDS})|(?:[A-Za-z_]\w{{0,60}}\.){{1,8}}(?:{_KINDS})|Exception)"
+    rf"((?:{_TYPE}(?:{_KINDS})|(?:[A-Za-z_]\w{{0,60}}\.){{1,8}}(?:{_KINDS}|\w{{0,40}}(?:{_ANSWERS}))|Exception)"
     r"(?:\([\w.]{1,80}\))?|socket\.(?:gaierror|herror|timeout|error)|(?:struct|zlib|re|lzma)\.error)(?:: (.*)|:)?$",
     re.ASCII | re.DOTALL,
 )

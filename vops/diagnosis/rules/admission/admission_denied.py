@@ -62,7 +62,8 @@ _CONSTRAINT = lazy_pattern(
 _INVALID = lazy_pattern(
     r"(?:\b[A-Z]\w{2,40}(?:\.\w+)* \"[^\"]{1,253}\" is invalid:|The request is invalid:"
     r"|cannot be handled as an? \w{2,40}:"
-    r"|error (?:parsing|validating) \S{1,200}:|error converting YAML to JSON:)\s{1,9}(?P<why>.{1,1000})",
+    r"|error (?:parsing|validating) \S{1,200}:|error converting YAML to JSON:"
+    r"|the specifications of the schema\(s\) in the following chart\(s\):)\s{1,9}(?P<why>.{1,1000})",
     re.DOTALL,
 )
 _ENDING = lazy_pattern(r"because it is being terminated")

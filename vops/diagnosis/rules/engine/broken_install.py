@@ -55,6 +55,7 @@ _BROKEN = lazy_pattern(
     r"|kernels not found|Error building extension|ninja: build stopped|Ninja build failed"
     r"|version \S{1,40} is required, but|version \(\S{1,40}\) does not match \S{1,40} version"
     r"|data did not match any variant of untagged enum|failed to be inspected\. Please check"
+    r"|unable to find backend library"
     r"|[Mm]ake sure you have `?\S{1,40} installed|from a slow version|you need to have \S{1,30}(?:[<>=]=?|installed)"
     r"|please use \S{1,30} version|[Pp]lease install the latest version|already registered$"
     r"|is already used by a Transformers model"

@@ -23,7 +23,8 @@ from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
 _BROKEN = lazy_pattern(
-    r"FileIntegrityError|integrity check failed|SafetensorError(?!.{0,60}StorageFull)|No model weights found in"
+    r"BadZipFile|tarfile\.ReadError|FileIntegrityError|integrity check failed|SafetensorError(?!.{0,60}StorageFull)"
+    r"|No model weights found in"
     r"|Could not find checkpoint files|in loaded state|file size different is"
     r"|Error while deserializing header|Cannot find any (?:safetensors )?model weights"
     r"|PytorchStreamReader failed|Consistency check failed|unexpected EOF|UnpicklingError|invalid load key"

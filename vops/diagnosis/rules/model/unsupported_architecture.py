@@ -28,6 +28,7 @@ _UNSUPPORTED = lazy_pattern(
     r"|was supported in vLLM until|has no vLLM implementation|not supported in-tree anymore|is not compatible with vLLM"
     r"|Cannot find model module|Unrecognized configuration class|Unrecognized model in"
     r"|No model architectures are specified"
+    r"|Could not load model \S{1,300} with any of the following classes"
     r"|Missing required keys in `rope_scaling`|Unrecognized model identifier"
     r"|Could not find \w{1,80} (?:neither )?in <?module"
     r"|top-level 'architectures' field|rope_scaling.{0,40}must be a dictionary|Unknown RoPE scaling type"
