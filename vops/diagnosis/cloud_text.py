@@ -57,7 +57,8 @@ _REFUSED = lazy_pattern(
 _STOCKOUT = lazy_pattern(
     r"resource_pool_exhausted|out of resources|not have enough resources available|stockout|insufficient_capacity"
     r"|Insufficient(?:Instance|Host|Reserved\w*)?Capacity|insufficient capacity|UnfulfillableCapacity"
-    r"|sufficient (?:\S{1,60} )?capacity|Allocation ?Fail|Overconstrained(?:Zonal)?Allocation|SKU ?NotAvailable"
+    r"|(?:not have enough|sufficient) (?:\S{1,60} ){0,4}capacity"
+    r"|Allocation ?Fail|Overconstrained(?:Zonal)?Allocation|SKU ?NotAvailable"
     r"|placeholder-cannot-be-fulfilled|cannot provision any more instances|instance types were unavailable"
     r"|no instance types available|reservation[_ ]?capacity[_ ]?exceeded|RESERVATIONS_NO_CAPACITY"
     r"|\bUnsupported: |is (?:currently )?not available in (?:the )?location"

@@ -21,15 +21,20 @@ STATUS = "cluster-autoscaler-status"
 BACKOFF = "in backoff after failed scale-up"
 _LIMITS = lazy_pattern(
     r"max (?:node group size|limit) reached|max total nodes in cluster reached|max cluster .{1,200} limit reached"
-    r"|exceeded quota:"
+    r"|max (?:cluster|nodepool) (?:size|limit) reached|exceeded quota:",
+    re.IGNORECASE,
 )
 _NOT_FIT = (
     BACKOFF,
     "not ready for scale-up",
+    "Nodepool not ready",
     "not all pods would fit",
     "expansion options filtered out",
     "scale-up execution failed",
 )
+_OF_POD = "pod didn't trigger scale-up"
+"""What the event of a pod begins with; GKE says of a ProvisioningRequest the reason alone."""
+
 _UNTOLD = "it wouldn't fit if a new node is added"
 """All that versions before 1.14 say."""
 
@@ -94,7 +99,9 @@ def scale_ups(message: str) -> tuple[ScaleUp, ...]:
 
 def reasons(message: str) -> tuple[str, ...]:
     """The reasons of a `NotTriggerScaleUp` event without their counts: `max node group size reached`…"""
-    said = message[:4_000].partition(": ")[2].strip()
+    if BACKOFF in message and not message.startswith(_OF_POD):
+        return (BACKOFF,)
+    said = message[:4_000].partition(": ")[2].strip() if message.startswith(_OF_POD) else message[:4_000]
     found = tuple(text for item in _REASONS.split(said) if (text := re.sub(r"^\d{1,6} ", "", item).strip(" .")))
     return found or ((_UNTOLD,) if _UNTOLD in message else ())
 

@@ -42,6 +42,7 @@ _SIGNS = (
             r"|error validating (?:[\w-]{1,30} )?(?:driver|toolkit|plugin|cuda)"
             r"|Asserting MIG mode|Walking MigConfig|Applying the MIG (?:mode|configuration)|nvidia-mig-manager"
             r"|Attempting to validate a (?:driver container|pre-installed)|Installing Linux kernel headers"
+            r"|controllers\.ClusterPolicy|ClusterPolicy is (?:not )?ready"
             r"|NVIDIA driver kernel modules|Uninstalling NVIDIA driver|nvidia driver (?:module is|components)",
             re.MULTILINE,
         ),
@@ -107,7 +108,8 @@ _SIGNS = (
 )
 _FAILURES = {
     Component.GPU_OPERATOR: lazy_pattern(
-        r"error validating |(?:toolkit|driver|plugin) is not ready|[Ff]ailed to (?:locate|validate|uninstall|unload)"
+        r"error validating |(?:toolkit|driver|plugin) is not ready|ClusterPolicy is not ready"
+        r"|[Ff]ailed to (?:locate|validate|uninstall|unload)"
         r"|unable to (?:drain|evict|load)|modprobe: |Error: |MIG mode|could not be reset"
     ),
     Component.DEVICE_PLUGIN: lazy_pattern(
@@ -143,7 +145,8 @@ _FAILURES = {
 }
 _TELLING = {
     Component.GPU_OPERATOR: lazy_pattern(
-        r"Could not (?:resolve Linux|locate Linux|unload NVIDIA|stop NVIDIA|install|find)|^make(?:\[\d+\])?: \*\*\* "
+        r"ClusterPolicy is not ready, states not ready: "
+        r"|Could not (?:resolve Linux|locate Linux|unload NVIDIA|stop NVIDIA|install|find)|^make(?:\[\d+\])?: \*\*\* "
         r"|modprobe: (?:FATAL|ERROR)|insmod: ERROR|^E: (?:Unable|Failed|Package)|^ERROR: (?:Unable|The|An|Failed)"
         r"|error validating |Unable to find a match: kernel|Unable to open the kernel module|No such device$"
         r"|Error (?:setting|applying|clearing) MIG|could not be reset|mig\.config\.state' node label to 'failed'"
@@ -162,7 +165,8 @@ _TELLING = {
 _RECOVERED = {
     Component.METRICS_ADAPTER: lazy_pattern(r"(?:custom|external)\.metrics\.k8s\.io/.{1,600}(?:resp=\"?200|\) 200 )"),
     Component.GPU_OPERATOR: lazy_pattern(
-        r"Done, now waiting for signal|MIG configuration applied successfully|mig\.config\.state' node label to "
+        r"Done, now waiting for signal|ClusterPolicy is ready"
+        r"|MIG configuration applied successfully|mig\.config\.state' node label to "
         r"'success'|\b(?:driver|toolkit|plugin|cuda)(?: validation)? is (?:ready|successful)|validations are successful"
     ),
 }

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from vops.model.patterns import lazy_pattern
+from vops.operations.describe_events import Told
 from vops.operations.describe_sentences import cloud_sentence, sentence_within
 from vops.operations.gateway_texts import gateway_events
 
@@ -25,6 +26,7 @@ _MESSAGES = ("message", "errorMessage", "Message", "StatusMessage", "statusMessa
 _CODES = ("code", "errorCode", "Code", "ErrorCode")
 """How clients of the clouds call an error's words and its name; a scaling activity of AWS has it in Description."""
 
+_ANSWERS = ("errorMessage", "failureMessage")
 _DEEPEST = 6
 _MOST = 50
 
@@ -42,6 +44,8 @@ def told_by_conditions(document: Document) -> Iterator[Document]:
     if (failure := _of_a_model(document)) is not None:
         about = {"kind": "ReplicaSet", "name": f"{metadata.get('name', 'model')}-predictor"}
         yield _event(about, namespace, "FailedCreate", failure, "kserve", {})
+    if (told := _of_a_machine(document.get("status"))) is not None:
+        yield _event(told.about, namespace, told.reason, told.message, told.source, {})
     for count, condition in enumerate(_conditions(document.get("status"), 0)):
         if count >= _MOST:
             return
@@ -73,6 +77,12 @@ def _of_a_model(document: Document) -> str | None:
     return f"{failure['reason']}: {failure.get('message', '')}"
 
 
+def _of_a_machine(status: Any) -> Told | None:
+    """What the Cluster API or OpenShift was answered when it asked for a machine."""
+    said = (status.get(key) for key in _ANSWERS) if isinstance(status, dict) else ()
+    return next((told for text in said if isinstance(text, str) and (told := cloud_sentence(text)) is not None), None)
+
+
 def told_by_messages(document: Document) -> Iterator[Document]:
     """An event for what an error says that came as an object without a kind, as clients and clouds answer."""
     for code, message in _messages(document, 0):
@@ -93,7 +103,7 @@ def _messages(value: Any, depth: int) -> Iterator[tuple[str, str]]:
             if isinstance(item, dict) and item.get("StatusCode") == "Successful":
                 return  # activities of a group come newest first: what failed before was made good
             yield from _messages(item, depth + 1)
-    elif isinstance(value, dict) and not ({"type", "status"} <= value.keys() and not _is_bad(value)):
+    elif isinstance(value, dict) and not _is_well(value):
         message = next((value[key] for key in _MESSAGES if isinstance(value.get(key), str)), None)
         if message is not None:
             yield next((str(value[key]) for key in _CODES if value.get(key)), ""), message
@@ -112,13 +122,26 @@ def _conditions(value: Any, depth: int) -> Iterator[Document]:
         for key, item in value.items():
             if key.endswith("onditions") and isinstance(item, list):
                 yield from (found for found in item if isinstance(found, dict) and "type" in found)
+            elif key == "admissionChecks" and isinstance(item, list):
+                yield from (_of_check(found) for found in item if isinstance(found, dict))
             else:
                 yield from _conditions(item, depth + 1)
+
+
+def _of_check(check: Document) -> Document:
+    """What Kueue asked another controller before it admits a workload, as a condition."""
+    status = "False" if check.get("state") in ("Retry", "Rejected") else "True"
+    return {**check, "type": "AdmissionCheck", "status": status}
 
 
 def _is_bad(condition: Document) -> bool:
     wrong_when_true = _WRONG_WHEN_TRUE.match(str(condition.get("type", ""))) is not None
     return (str(condition.get("status", "")) == "True") == wrong_when_true
+
+
+def _is_well(value: Document) -> bool:
+    """Whether a condition, or Kueue's check before it admits a workload, has nothing to complain of."""
+    return ({"type", "status"} <= value.keys() and not _is_bad(value)) or value.get("state") == "Ready"
 
 
 def _event(

@@ -60,7 +60,7 @@ def pods_of_nodes(nodes: Iterable[Node], events: Iterable[Event]) -> Iterator[Po
             yield waiting_for_gpus(next(iter(gpu_resources(node)), _GPU))
         elif lacking := _lacks_gpus(node):
             yield waiting_for_gpus(lacking)
-        elif _disk_is_full(node) or any(item.reason in DISK_EVENTS for item in about):
+        elif _is_under_pressure(node) or any(item.reason in DISK_EVENTS for item in about):
             yield waiting_for_gpus(next(iter(gpu_resources(node)), ""))
 
 
@@ -102,8 +102,8 @@ def _lacks_gpus(node: Node) -> str:
     return _GPU if has and gpu_sign(node) and not gpu_resources(node) else ""
 
 
-def _disk_is_full(node: Node) -> bool:
-    return any(item.type == "DiskPressure" and item.status == "True" for item in node.status.conditions)
+def _is_under_pressure(node: Node) -> bool:
+    return any(item.type.endswith("Pressure") and item.status == "True" for item in node.status.conditions)
 
 
 def waiting_for_gpus(resource: str, name: str = "pod") -> Pod:

@@ -96,7 +96,8 @@ _NODE = lazy_pattern(
     r"|blocking resource request|admission request denied|PullImage .{1,300} failed|status is now: NodeReady"
     r"|PLEG is not healthy: pleg was|Node became not ready|just became ready"
     r"|Failed to pull image|resolve image to digest|checking image: "
-    r"|\"StartContainer|Error creating: |Back-off pulling image|[Mm]ount failed: exit status|GRPC error: "
+    r"|\"StartContainer|eviction manager: must evict pod"
+    r"|Error creating: |Back-off pulling image|[Mm]ount failed: exit status|GRPC error: "
 )
 _VOLUME_CALLS = (
     ("FailedMount", lazy_pattern(r"Node(?:Stage|Publish)Volume|[Mm]ount failed: exit status|Could not mount")),
@@ -110,7 +111,7 @@ _CAME = lazy_pattern(r"(?:SetUp|MountDevice|Attach) succeeded for volume")
 _READY = ("status is now: NodeReady", "it just became ready")
 _SAYS_SO = lazy_pattern(
     r"\"?(?:Unable to schedule pod|Node became not ready)|\"?Error (?:processing|syncing)"
-    r"|blocking resource request|admission request denied"
+    r"|blocking resource request|admission request denied|\"?[Ee]viction manager: must evict pod"
 )
 """What is an error by its words in a line that its logger calls information."""
 

@@ -22,7 +22,9 @@ _METRIC = lazy_pattern(
 )
 _PODS = lazy_pattern(r"(\d{1,6}) current / (\d{1,6}) desired")
 _PORT = lazy_pattern(r"(?P<name>\S{1,63})\s+(?P<port>\d{1,5})/(?P<protocol>\w{3,5})")
-_LISTS = frozenset({"triggers", "conditions", "externalMetricNames", "parents", "parent", "schedulingConditions"})
+_LISTS = frozenset(
+    {"triggers", "conditions", "externalMetricNames", "parents", "parent", "schedulingConditions", "admissionChecks"}
+)
 
 
 def autoscaler(entries: Entry) -> Document:
@@ -131,8 +133,21 @@ def scaled_object(entries: Entry) -> Document:
 
 def conditions(entries: Entry) -> list[Any]:
     """The conditions anywhere in an outline, or those that it consists of."""
-    lists = [_items(item) for item in entries.all("Conditions")] or [_items(entries)]
+    lists = [_items(item) for item in entries.all("Conditions")] or [_items(_from_a_whole_one(entries))]
     return [item for found in lists for item in found if isinstance(item, dict) and {"type", "status"} <= item.keys()]
+
+
+def _from_a_whole_one(entries: Entry) -> Entry:
+    """Conditions without the last line of one of which the rest was not copied: kubectl sorts their fields."""
+    found = Entry()
+    cut = len(entries.below) > 1 and entries.below[0].key == "Type" and entries.below[1].key < "Type"
+    found.below = entries.below[1:] if cut else entries.below
+    return found
+
+
+def admission_checks(entries: Entry) -> list[Any]:
+    """What Kueue asked other controllers about a workload, anywhere in an outline."""
+    return [item for entry in entries.all("Admission Checks") for item in _items(entry)]
 
 
 def tree(entry: Entry) -> Document:

@@ -99,7 +99,8 @@ _OF_SOURCE = {
 }
 _NAMED = lazy_pattern(
     r"(?:in|of) pod (?P<name>[a-z0-9][\w.-]{0,252})_"
-    r"|Successfully assigned (?P<namespace>[\w.-]{1,63})/(?P<other>[a-z0-9][\w.-]{0,252}) to "
+    r"|(?:Successfully assigned|Marking for deletion Pod) "
+    r"(?P<namespace>[\w.-]{1,63})/(?P<other>[a-z0-9][\w.-]{0,252})(?: to |$)"
 )
 
 

@@ -58,7 +58,14 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             r"couldn't assign flavors to pod set|[Ww]orkload didn't fit in|The workload has exceeded the quota",
         ),
         ("FilteringFailed", "Pod", "hami-scheduler", r"no available node, \d{1,6} nodes? do"),
-        ("NotTriggerScaleUp", "Pod", "cluster-autoscaler", r"pod didn't trigger scale-up"),
+        (
+            "NotTriggerScaleUp",
+            "Pod",
+            "cluster-autoscaler",
+            r"pod didn't trigger scale-up|Provisioning Request(?:'s pods)? cannot be scheduled in "
+            r"|[Mm]ax (?:cluster size|nodepool size|cluster limit) reached|Nodepool not ready for scale-up"
+            r"|Nodepool in backoff after failed scale-up|No nodepool with QueuedProvisioning enabled",
+        ),
         ("TriggeredScaleUp", "Pod", "cluster-autoscaler", r"pod triggered scale-up: "),
         ("FailedScaleUp", "Pod", "cluster-autoscaler", r"Node scale up in zones? "),
         ("Nominated", "Pod", "karpenter", r"Pod should schedule on: "),
@@ -169,7 +176,8 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "Evicted",
             "Pod",
             "kubelet",
-            r"The node was low on resource|The node had condition|Pod ephemeral local storage usage exceeds"
+            r"The node was low on resource|The node had condition|eviction manager: must evict pod\(s\)"
+            r"|Pod ephemeral local storage usage exceeds"
             r"|Usage of EmptyDir volume|Container \S{1,63} exceeded its local ephemeral",
         ),
         (
@@ -222,7 +230,8 @@ _OF_A_LOG = lazy_pattern(
 )
 _CLOUD = lazy_pattern(
     r"[Cc]ould not launch (?:On-Demand|Spot) Instances|InsufficientInstanceCapacity|VcpuLimitExceeded"
-    r"|MaxSpotInstanceCountExceeded|do not have sufficient (?:\S{1,60} )?capacity|requested more vCPU capacity"
+    r"|MaxSpotInstanceCountExceeded|(?:do|does|did) not have (?:sufficient|enough) (?:\S{1,60} ){0,4}capacity"
+    r"|requested more vCPU capacity"
     r"|(?<!message=\")Allocation ?[Ff]ail(?:ed|ure)|Overconstrained(?:Zonal)?AllocationRequest|SkuNotAvailable"
     r"|exceeding (?:approved|quota limit)|ZONE_RESOURCE_POOL_EXHAUSTED|GCE_STOCKOUT|Quota '[A-Z_0-9]{3,80}' exceeded"
     r"|does not have enough resources available to fulfill|is currently not available in location"
@@ -233,6 +242,9 @@ _CLOUD = lazy_pattern(
     r"|[Ii]nsufficient \w{2,20} quota|Insufficient\w{2,20}Quota|quota of \d{1,9} and cannot|GCE (?:out of|quota)"
 )
 _OVER = lazy_pattern(r"\b(?:fixed|solved|resolved|no longer|went away|works? now|avoids?|prevents?)\b", re.IGNORECASE)
+_CAME = lazy_pattern(r"\bSuccessfully (?:provisioned|launched) (?:cluster|instance|node)")
+"""What a tool that tries one zone after another says once it was given a machine."""
+
 _ROW = lazy_pattern(
     r"(?:Normal|Warning)\s+[A-Z]|[A-Z][A-Za-z]{2,30}(?: [A-Za-z-]{2,30})?:(?:\s|$)|(?:\$|NAME|apiVersion:)\s?"
 )
@@ -250,6 +262,8 @@ def told_sentences(text: str) -> Iterator[Told]:
         return
     lines = text.splitlines()[:_MOST_LINES]
     back = "just became ready" in text
+    came = max((index for index, line in enumerate(lines) if _CAME.search(line)), default=-1)
+    lines = lines[came + 1 :]
     found = list(_begun(lines)) or list(_within(lines)) or list(waiting_sentences(lines))
     found = found or list(_quoted(lines))
     yield from (told for told in found if not (back and told.reason == "NodeNotReady"))

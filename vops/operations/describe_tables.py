@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from textwrap import dedent
 from typing import Any
 
 from vops.diagnosis.device_plugin import GPU_STACK
@@ -21,7 +22,11 @@ NODE_ROW = lazy_pattern(
 )
 """A condition in a description of a node, which alone has the times of two moments in such a row."""
 
-_NODE = "Name: node\nRoles: <none>\nConditions:\n  Type\n  ----\n{}\nCapacity:\n  pods: 110\nAllocatable:\n  pods: 110"
+_NODE = "Name: node\nRoles: <none>\nTaints: {}\nConditions:\n  Type\n  ----\n{}\n{}"
+_PODS = "Capacity:\n  pods: 110\nAllocatable:\n  pods: 110"
+_AMOUNTS = lazy_pattern(
+    r"^(?P<indent> *)(?:Capacity|Allocatable): *\n(?:(?P=indent) +[\w./-]{1,253}: +\S+ *(?:\n|$))+", re.MULTILINE
+)
 _KILLED_ROW = lazy_pattern(
     r"^(?:(?P<namespace>[a-z0-9-]{1,63}) +)?(?P<name>[a-z0-9.-]{1,253}) +\d{1,3}/\d{1,3} +OOMKilled"
     r" +(?P<restarts>\d{1,6})\b",
@@ -64,7 +69,7 @@ _GATED = "Scheduling is blocked due to non-empty scheduling gates"
 def has_rows(head: str) -> bool:
     """Whether a text has a row that counts."""
     signs = (_CLAIM_TABLE, _KILLED_ROW, _POD_ROW, _STACK_ROW, _INIT_ROW, _NODE_LINE, NODE_ROW)
-    return any(sign.search(head) for sign in signs)
+    return is_node_fragment(head) or any(sign.search(head) for sign in signs)
 
 
 def killed_pods(text: str) -> Iterator[Document]:
@@ -131,9 +136,23 @@ def _stuck_before_it(row: re.Match[str]) -> Document:
 
 
 def described_node(text: str) -> str:
-    """The description of a node of which only conditions were copied; empty where there are none."""
-    rows = [match[0] for match in NODE_ROW.finditer(text)]
-    return _NODE.format("\n".join(rows)) if rows else ""
+    """The description of a node of which only conditions or amounts were copied; empty where there are none."""
+    rows = [f"  {match[0].strip()}" for match in NODE_ROW.finditer(text)]
+    taints = [f"node.kubernetes.io/{match[1].lower()}-pressure:NoSchedule" for match in _PRESSED.finditer(text)]
+    held = "\n".join(dedent(match[0]) for match in _AMOUNTS.finditer(text))
+    if not rows and not is_node_fragment(text):
+        return ""
+    return _NODE.format("\n  ".join(taints) or "<none>", "\n".join(rows), held or _PODS)
+
+
+def is_node_fragment(text: str) -> bool:
+    """Whether a text has what a node holds and offers, of which only nodes have both."""
+    found = [match[0].strip() for match in _AMOUNTS.finditer(text)]
+    return any(item.startswith("Capacity") for item in found) and any(item.startswith("Alloc") for item in found)
+
+
+_PRESSED = lazy_pattern(r"^ *(Memory|Disk|PID)Pressure +True ", re.MULTILINE)
+"""What the node controller answers with a taint."""
 
 
 def _pod(row: re.Match[str], container: Document, status: Document) -> Document:

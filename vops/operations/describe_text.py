@@ -21,6 +21,7 @@ from vops.diagnosis.components import Component, component_of
 from vops.model.patterns import lazy_pattern
 from vops.operations import describe_around
 from vops.operations.controller_logs import controller_events
+from vops.operations.describe_columns import told_in_columns
 from vops.operations.describe_events import (
     EVENT_TABLE,
     Told,
@@ -85,7 +86,7 @@ class Described(msgspec.Struct, frozen=True):
 def is_described(head: str) -> bool:
     """Whether a text looks like the output of `kubectl describe` or `kubectl get`, or a part of it."""
     described = _BEGINS.search(head) and _GOES_ON.search(head)
-    if described or has_loose_events(head):
+    if described or has_loose_events(head) or next(told_in_columns(head), None) is not None:
         return True
     if has_rows(head) or any(sign.search(head) for sign in (_STATE, EVENT_TABLE, _TRANSITION)):
         return True
@@ -144,7 +145,9 @@ def read_described(text: str, otherwise: datetime | None = None, born: Born | No
     documents = documents or list(killed_pods(text))
     if not documents:
         documents += _of_conditions(text)
-    told = list(map(renamed, list(read_table(text)) or _loose(text, within=bool(documents))))
+    of_nodes = bool(documents) and all(item.get("kind") == "Node" for item in documents)
+    told = list(map(renamed, list(read_table(text)) or _loose(text, within=bool(documents) and not of_nodes)))
+    told = [item for item in told if not of_nodes or item.reason == "FailedScheduling"]
     if not documents and not told and not looks_like_a_log(text):
         documents += [*listed(text), *listings(text)] or _of_prose(text)
     at = max(moments, default=None)
@@ -163,7 +166,7 @@ def _loose(text: str, *, within: bool) -> list[Told]:
     """Events without the object that they are about, and without a header; none where a description holds them."""
     if within:
         return []
-    readers = (loose_events, controller_events, told_sentences, gateway_events)
+    readers = (loose_events, told_in_columns, controller_events, told_sentences, gateway_events)
     found = next((told for read in readers if (told := list(read(text)))), [])
     found += pull_reasons(found, text)
     told = [item if item.about.get("name") else msgspec.structs.replace(item, about=about(item)) for item in found]
@@ -217,7 +220,7 @@ def _of_conditions(text: str) -> Iterator[Document]:
     entries = outline(text)
     found = describe_around.conditions(entries)
     if found:
-        yield {"status": {"conditions": found}}
+        yield {"status": {"conditions": found, "admissionChecks": describe_around.admission_checks(entries)}}
 
 
 def _of_prose(text: str) -> Iterator[Document]:

@@ -26,6 +26,15 @@ KUBELET = "May 05 13:59:56 gpu-1 kubelet[2858]: I0505 13:59:56.872908    2858 "
 NOT_READY = (
     '"Node became not ready" node="gpu-1" condition={"reason":"KubeletNotReady","message":"PLEG is not healthy"}'
 )
+SINCE = "Wed, 13 Sep 2017 12:54:10 +0800"
+LATER = "May 16, 2021, 1:51:48 PM"
+HEADER = "|Message | Reason | Last Seen |\n|-- | -- | -- |\n"
+OFFERS = "Capacity:\n  cpu:  8\n  nvidia.com/gpu:  0\nAllocatable:\n  cpu:  8\n  nvidia.com/gpu:  0\n"
+SHORT = "1 Insufficient nvidia.com/gpu. preemption: 0/1 nodes are available: 1 No preemption victims found."
+CHECKED = (
+    "Status:\n  Conditions:\n    Last Transition Time:  2025-04-24T15:31:11Z\n    Message: x\n    Reason: y\n"
+    "    Status: False\n    Type: QuotaReserved\n  Admission Checks:\n"
+)
 INTERRUPTED = {
     "level": "INFO",
     "logger": "controller",
@@ -67,6 +76,22 @@ WITHOUT_GPUS = [
         ("Warning  Unschedulable  9s  kai-scheduler  Non-preemptible workload is over quota. x\n", "scheduling-gated"),
         ("all nodes are unavailable: 3 node(s) resource fit failed.", "gpu-exhausted"),
         ("Error: 500-InternalError, Out of host capacity.", "gpu-stockout"),
+        ("The requested reservation does not have sufficient compatible and available capacity", "gpu-stockout"),
+        ("W 08-21 instance.py:1] Successfully provisioned cluster: a\nInsufficientInstanceCapacity", "gpu-stockout"),
+        (
+            json.dumps({"kind": "Machine", "status": {"errorMessage": "InsufficientInstanceCapacity: x"}}),
+            "gpu-stockout",
+        ),
+        (
+            "Provisioning Request's pods cannot be scheduled in the nodepool, affected nodepools: a",
+            "autoscaler-no-match",
+        ),
+        (f"{CHECKED}    Message: Max nodepool size reached\n    Name: dws\n    State: Retry\n", "autoscaler-limit"),
+        (f"{KLOG}eviction_manager.go:344] eviction manager: must evict pod(s) to reclaim memory\n", "evicted"),
+        (f"MemoryPressure   True   {SINCE}   {SINCE}   KubeletHasInsufficientMemory   x\n", "node-unavailable"),
+        ("ClusterPolicy is not ready, states not ready: [state-driver]", "gpu-not-advertised"),
+        (f"{HEADER}|Marking for deletion Pod a/b-1 | TaintManagerEviction | {LATER} |\n", "node-lost"),
+        (f"{OFFERS}  Warning  FailedScheduling  9s  s  0/1 nodes are available: {SHORT}\n", "gpu-not-advertised"),
     ],
 )
 def test_a_fragment_tells_its_cause(text: str, cause: str) -> None:
@@ -85,6 +110,13 @@ def test_a_fragment_tells_its_cause(text: str, cause: str) -> None:
         "Normal  SpotRebalanceRecommendation  9m  karpenter  Spot rebalance recommendation was triggered\n",
         "Warning  Unschedulable  16s  volcano  0/3 tasks in gang unschedulable: pod group is not ready\n"
         "Normal  Scheduled  12s  volcano  pod group is ready\n",
+        f"{CHECKED}    Message: Max nodepool size reached\n    Name: dws\n    State: Ready\n",
+        f"MemoryPressure   False   {SINCE}   {SINCE}   KubeletHasSufficientMemory   x\n",
+        "ClusterPolicy is not ready, states not ready: [state-driver]\nClusterPolicy is ready as all resources are",
+        f"{HEADER}|Started container a | Started | {LATER} |\n|Marking for deletion Pod a/b | TaintManagerEviction "
+        "| May 16, 2021, 1:46:40 PM |\n",
+        "InsufficientInstanceCapacity in us-east-1a\nI 08-21 17:58:02 a.py:452] Successfully provisioned cluster: a",
+        OFFERS,
         json.dumps({"Activities": [{"StatusCode": "Successful"}, {"Description": "InsufficientInstanceCapacity"}]}),
     ],
 )

@@ -38,7 +38,9 @@ _CONTAINER = lazy_pattern(
     r'Container (?P<name>[\w.-]{1,63}) exceeded its local ephemeral storage limit "(?P<limit>[^"]{1,40})"'
 )
 _POD = lazy_pattern(r"ephemeral local storage usage exceeds the total limit of containers (?P<limit>[^\s]{1,40}?)\. ?")
-_NODE = lazy_pattern(r"node was low on resource: (?P<resource>[\w-]{1,60})")
+_NODE = lazy_pattern(
+    r"(?:node was low on resource: |must evict pod\(s\) to reclaim\"? ?(?:resourceName=\"?)?)(?P<resource>[\w-]{1,60})"
+)
 _PRESSURE = lazy_pattern(r"node had condition: \[(?P<conditions>[\w ,]{1,200})\]")
 _USED = lazy_pattern(
     r"(?:Container|Pod) (?P<name>[\w.-]{1,253}) was using (?P<used>\w{1,40}), request is (?P<request>\w{1,40})"
