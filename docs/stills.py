@@ -10,15 +10,18 @@ import asyncio
 import os
 import re
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
+from unittest import mock
 
 import msgspec
+from idle import LOOK_S, nothing_to_do
 from textual.pilot import Pilot
+from textual.strip import Strip
 from textual.widgets import Input
 
 from vops.adapters.kube import KubeCluster
@@ -52,8 +55,7 @@ UNFINISHED = (
     "read yet",
 )
 """What a screen says while it waits for an answer, as it and as the SVG spell it."""
-STABLE = 4
-"""How often in a row a screen must look the same to be finished."""
+MOST_LOOKS = 20_000
 HOME = "/home/you"
 FOLDER = r"/tmp/tmp\w{8}"  # noqa: S108 - what is looked for, not what is made
 
@@ -156,7 +158,6 @@ class Stage:
 
     def __init__(self, app: VopsApp, pilot: Pilot[None]) -> None:
         self.app, self.pilot = app, pilot
-        self.stable = STABLE
 
     async def back(self) -> None:
         """To the first screen as it was when the app began."""
@@ -170,41 +171,38 @@ class Stage:
             await self.pilot.press(key)
             await self.settled()
 
-    async def settled(self) -> None:
-        """Lets the app work until nothing changes any more on the screen."""
-        before, same = "", 0
-        for _ in range(800):
-            await self.pilot.pause(0.02)
-            text = self.text()
-            same = same + 1 if text == before and not any(words in text for words in UNFINISHED) else 0
-            if same >= self.stable:
-                return
-            before = text
+    async def settled(self) -> list[Strip]:
+        """Lets the app work until it has nothing to do and the screen waits for no answer; what is on it then."""
+        for _ in range(MOST_LOOKS):
+            await self.pilot.pause()
+            strips = self._strips()
+            if not any(words in _text(strips) for words in UNFINISHED):
+                return strips
+            await asyncio.sleep(LOOK_S)
         raise AssertionError(f"it does not come to rest:\n{self.text()}")
 
-    async def until(self, claim: Callable[[], bool]) -> None:
-        """Lets the app work until `claim` holds."""
-        for _ in range(800):
-            if claim():
-                await self.settled()
-                return
-            await self.pilot.pause(0.02)
-        raise AssertionError(f"it never came true:\n{self.text()}")
+    async def until(self, claim: Callable[[], bool]) -> list[Strip]:
+        """Lets the app work until `claim` holds; what is on the screen then."""
+        await _until(claim, self.text)
+        return await self.settled()
 
     def text(self) -> str:
         """What is on the screen, line by line."""
-        return "\n".join(strip.text for strip in self.app.screen._compositor.render_strips())
+        return _text(self._strips())
+
+    def _strips(self) -> list[Strip]:
+        return self.app.screen._compositor.render_strips()
 
     async def draw(self, size: tuple[int, int]) -> str:
         """The screen as SVG at a size, painted until nothing comes of it any more."""
         await self.pilot.resize_terminal(*size)
-        before = ""
+        before: list[Strip] = []
         for _ in range(50):
-            await self.until(lambda: all(screen.size == size for screen in self.app.screen_stack))
-            if (drawn := _still(self.app.export_screenshot())) == before:
+            strips = await self.until(lambda: all(screen.size == size for screen in self.app.screen_stack))
+            if strips == before:
                 # Renderers other than browsers would drop the spaces that the layout is made of.
-                return drawn.replace("<text ", '<text xml:space="preserve" ')
-            before = drawn
+                return _still(self.app.export_screenshot()).replace("<text ", '<text xml:space="preserve" ')
+            before = strips
             self._paint()
         raise AssertionError(f"it looks different every time:\n{self.text()}")
 
@@ -214,6 +212,18 @@ class Stage:
             if isinstance(screen, OpsScreen) and self.app.picture is not None:
                 screen.tick()
                 screen.repaint(self.app.picture)
+
+
+async def _until(claim: Callable[[], bool], told: Callable[[], str]) -> None:
+    for _ in range(MOST_LOOKS):
+        if claim():
+            return
+        await asyncio.sleep(LOOK_S)
+    raise AssertionError(f"it never came true:\n{told()}")
+
+
+def _text(strips: Iterable[Strip]) -> str:
+    return "\n".join(strip.text for strip in strips)
 
 
 def _still(svg: str) -> str:
@@ -248,7 +258,7 @@ async def stage(scenario: str, steps: int = STEPS) -> AsyncIterator[Stage]:
                 app.lag = Punctual()
                 async with app.run_test(size=SIZES[0]) as pilot:
                     on = Stage(app, pilot)
-                    await _remember(app, pilot, past)
+                    await _remember(on, past)
                     await on.settled()
                     yield on
                     await on.back()
@@ -256,10 +266,10 @@ async def stage(scenario: str, steps: int = STEPS) -> AsyncIterator[Stage]:
         await lab.stop()
 
 
-async def _remember(app: VopsApp, pilot: Pilot[None], past: Sequence[ClusterSnapshot]) -> None:
+async def _remember(on: Stage, past: Sequence[ClusterSnapshot]) -> None:
     """Gives the app the past that it would remember had it been open."""
-    while app.picture is None:
-        await pilot.pause(0.02)
+    app = on.app
+    await _until(lambda: app.picture is not None, on.text)
     feed, observer = app._connection._feed, app._connection.observer
     assert feed is not None
     assert isinstance(observer, StillObserver)
@@ -267,19 +277,22 @@ async def _remember(app: VopsApp, pilot: Pilot[None], past: Sequence[ClusterSnap
         feed._painter.picture(snapshot)
         observer.seen = snapshot
     feed.nudge()
-    while app.picture is None or app.picture.view.at != observer.seen.at:
-        await pilot.pause(0.02)
+    await _until(lambda: app.picture is not None and app.picture.view.at == past[-1].at, on.text)
 
 
 @contextmanager
 def _no_blinking() -> Iterator[None]:
-    """The cursor of every field is to be seen."""
-    blink = Input._toggle_cursor
-    Input._toggle_cursor = lambda self: None  # type: ignore[method-assign]
-    try:
+    """The cursor of every field is to be seen, and a key is done when the app has nothing to do."""
+    with (
+        mock.patch("textual.widgets.Input._toggle_cursor", _stay),
+        mock.patch("textual.app.wait_for_idle", nothing_to_do),
+        mock.patch("textual.pilot.wait_for_idle", nothing_to_do),
+    ):
         yield
-    finally:
-        Input._toggle_cursor = blink  # type: ignore[method-assign]
+
+
+def _stay(_: Input) -> None:
+    """What a cursor does that does not blink."""
 
 
 @contextmanager

@@ -7,12 +7,12 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 import pytest
+from idle import nothing_to_do
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
 
 from tests.tui import builders
-from tests.tui.idle import nothing_to_do
 from vops.model.resources import Ref
 from vops.model.snapshot import ClusterSnapshot
 from vops.operations.fix import FixPlan

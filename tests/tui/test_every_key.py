@@ -135,7 +135,7 @@ class Place:
     async def press(self, item: Pressed) -> bool:
         """Presses a key; whether anything came of it."""
         await self.on.pilot.press(*BEFORE.get(item.binding.id or "", ()))
-        await self.on.pilot.pause(0.03)
+        await self.on.pilot.pause()
         before = _state(self.on)
         await self.on.pilot.press(item.key)
         if (item.binding.id or "") in NOTHING_TO_SEE:
@@ -153,7 +153,6 @@ async def test_every_key_does_something(shot: Shot, monkeypatch: pytest.MonkeyPa
     wanted = {(item.binding.key, item.key): item for item in keys() if item.picture == shot.name}.values()
     dead = []
     async with stage(shot.scenario, steps=4) as on:
-        on.stable = 1
         await on.pilot.resize_terminal(100, 16)
         place = Place(on, shot)
         for item in wanted:
