@@ -59,7 +59,7 @@ class Watch:
         self._run = asyncio.Handle._run
 
     def start(self) -> None:
-        asyncio.Handle._run = self._timed  # type: ignore[method-assign]
+        asyncio.Handle._run = self._timed  # type: ignore[method-assign]  # asyncio asks nobody else around a handler
         threading.Thread(target=self._look, daemon=True).start()
 
     @property
