@@ -121,7 +121,9 @@ async def test_what_is_typed_in_a_hurry_is_typed_and_no_command(sign: str) -> No
         await painted(pilot)
         for key in (sign, *"qwenc"):
             app.post_message(events.Key(key, {"slash": "/", "colon": ":"}.get(key, key)))
-        await until(pilot, lambda: isinstance(app.screen, OpsScreen) and app.screen.prompt._field.value == "qwenc")
+        fleet = app.screen
+        assert isinstance(fleet, FleetScreen)
+        await until(pilot, lambda: fleet.prompt.is_open and fleet.prompt._field.value == "qwenc")
         assert app.is_running
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(app.screen, OpsScreen) or not app.screen.prompt.is_open)

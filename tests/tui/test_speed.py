@@ -1,10 +1,12 @@
-"""A thousand replicas: what a frame and a key press cost, counted in lines drawn and cells made rather than in time."""
+"""What a frame, a key press and a screen cost, counted in lines drawn and nodes styled rather than in time."""
 
 from __future__ import annotations
 
 from collections import Counter
 
 import pytest
+from textual.css.stylesheet import Stylesheet
+from textual.dom import DOMNode
 
 from tests.tui import builders
 from tests.tui.conftest import app_on, painted
@@ -44,3 +46,27 @@ async def test_a_thousand_replicas_can_be_walked_filtered_and_sorted() -> None:
         await pilot.press("slash", *"model-7-", "enter", "s")
         await pilot.pause()
         assert len(screen.replicas.rows) == 50
+
+
+async def test_a_screen_is_styled_when_it_is_made_and_not_all_of_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    styled: list[str] = []
+    apply = Stylesheet.apply
+
+    def counted(self: Stylesheet, node: DOMNode, **options: bool) -> None:
+        styled.append(type(node).__name__)
+        apply(self, node, **options)  # type: ignore[arg-type]  # passed on as they came
+
+    app = app_on()
+    async with app.run_test(size=(160, 50)) as pilot:
+        await painted(pilot)
+        app.open("events")
+        await pilot.pause()
+        await pilot.press("escape")
+        monkeypatch.setattr(Stylesheet, "apply", counted)
+        app.open("events")
+        await pilot.pause()
+    assert {name: styled.count(name) for name in ("Bar", "Hints", "PromptInput")} == {
+        "Bar": 4,
+        "Hints": 1,
+        "PromptInput": 0,
+    }

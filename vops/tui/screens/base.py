@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.content import Content
@@ -45,6 +46,7 @@ class OpsScreen(Screen[None]):
         return cast("VopsApp", self.app)
 
     def compose(self) -> ComposeResult:
+        self._take_size()
         yield Bar(widget_id="header")
         yield Bar(widget_id="outage")
         yield from self.body()
@@ -56,10 +58,17 @@ class OpsScreen(Screen[None]):
         """The widgets between the header and the truth line."""
         raise NotImplementedError
 
+    def _take_size(self) -> None:
+        """Takes the classes of its size: Textual gives them once it is laid out, and styles everything again."""
+        (width, height), app = self.ops.size, self.ops
+        for cells, breakpoints in ((width, app.HORIZONTAL_BREAKPOINTS), (height, app.VERTICAL_BREAKPOINTS)):
+            self.add_class(*self._get_breakpoint_classes(cells, breakpoints or []))
+
     def __init__(self) -> None:
         super().__init__()
         self._focused_before: Widget | None = None
         self._complete = False
+        self._styled = False
 
     @staticmethod
     def prepare(facts: Facts) -> object:
@@ -84,7 +93,9 @@ class OpsScreen(Screen[None]):
         if self.ops.picture is not None and self.is_drawn:
             self.repaint(self.ops.picture)
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        # What is new has been styled when it was made.
+        event.refresh_styles, self._styled = self._styled, True
         if not self.is_drawn:
             return
         self.tick()

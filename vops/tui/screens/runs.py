@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import ClassVar
 
-from textual import work
+from textual import events, work
 from textual.binding import Binding, BindingType
 
 from vops.operations.runs import PastRun, past_runs
@@ -44,8 +44,7 @@ class RunsScreen(ListScreen[RunRow], inherit_bindings=False):
         super().on_mount()
         self.action_read()
 
-    def on_screen_resume(self) -> None:
-        super().on_screen_resume()
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
         self.action_read()
 
     @work(exclusive=True, exit_on_error=False, group="read")

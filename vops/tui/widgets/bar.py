@@ -7,7 +7,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from vops.render.text import Line, Tone
-from vops.tui.widgets.tones import Palette, line_strip, line_width
+from vops.tui.widgets.tones import Palette, line_strip, line_width, palette_of
 
 
 class Bar(Widget):
@@ -36,7 +36,7 @@ class Bar(Widget):
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        palette, width = Palette(self), self.size.width
+        palette, width = palette_of(self), self.size.width
         if y:
             return Strip.blank(width, palette.base)
         left = line_strip(palette, self._left)

@@ -7,7 +7,7 @@ laid out anew whenever the focus moves.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
@@ -17,7 +17,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from vops.render.text import cell_width
-from vops.tui.widgets.tones import Palette, drawable
+from vops.tui.widgets.tones import Palette, Part, drawable, palette_of
 
 _GAP = 2
 _MARGIN = 1
@@ -44,18 +44,7 @@ class Hints(Widget):
     """The keys of the screen and of what has the focus; a click presses one, the wheel goes on to those cut off."""
 
     ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"hints--key", "hints--text", "hints--under-mouse"}
-    DEFAULT_CSS = """
-    Hints {
-        dock: bottom;
-        height: 1;
-        background: $background;
-        color: $footer-foreground;
-        & .hints--key { color: $footer-key-foreground; background: $footer-key-background; text-style: bold; }
-        & .hints--text { color: $footer-description-foreground; background: $footer-description-background; }
-        & .hints--under-mouse { background: $block-hover-background; }
-    }
-    """
+    DEFAULT_CSS = "Hints { dock: bottom; height: 1; background: $background; color: $footer-foreground; }"
 
     def __init__(self) -> None:
         super().__init__()
@@ -139,7 +128,7 @@ class Hints(Widget):
     # --- drawing ---
 
     def render_line(self, y: int) -> Strip:
-        palette = Palette(self, *self.COMPONENT_CLASSES)
+        palette = palette_of(self)
         blank = Segment(" ", palette.base)
         parts = [segment for hint in self._hints for segment in (*self._segments(palette, hint), blank, blank)]
         hints = Strip(parts[:-1])
@@ -147,9 +136,9 @@ class Hints(Widget):
         return Strip([Segment(" " * _MARGIN, palette.base), *shown]).adjust_cell_length(self.size.width, palette.base)
 
     def _segments(self, palette: Palette, hint: Hint) -> Iterator[Segment]:
-        key, text = palette.named["hints--key"], palette.named["hints--text"]
+        key, text = palette.parts[Part.KEY], palette.parts[Part.KEY_TEXT]
         if hint == self._under_mouse:
-            under = palette.named["hints--under-mouse"].background_style
+            under = palette.parts[Part.UNDER_MOUSE].background_style
             key, text = key + under, text + under
         if not hint.enabled:
             key, text = key + _DIM, text + _DIM

@@ -14,16 +14,17 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from vops.render.text import Line, Span, Tone, cell_width, joined
-from vops.tui.widgets.tones import Palette, drawable, line_strip, line_width
+from vops.tui.widgets.tones import Palette, Part, drawable, line_strip, line_width, palette_of
 
 _WORDS = re.compile(r"\s+|[^\s]+")
 _INDENT_LIMIT = 16
+_GROUNDS = {Tone.ADDED: Part.ADDED_LINE, Tone.REMOVED: Part.REMOVED_LINE}
+"""What a line lies on, by the tone it begins with."""
 
 
 class Lines(ScrollView, can_focus=True):
     """Lines to read: `wrap` folds them at words with a hanging indent, otherwise they scroll sideways."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"lines--added", "lines--removed"}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "scroll_down", "Down", show=False, id="lines.down"),
         Binding("k", "scroll_up", "Up", show=False, id="lines.up"),
@@ -38,7 +39,6 @@ class Lines(ScrollView, can_focus=True):
         self._folded: list[Line] = []
         self._folded_for = -1
         self._palette: Palette
-        self._changed: dict[Tone, Palette] = {}
 
     @property
     def lines(self) -> Sequence[Line]:
@@ -75,15 +75,15 @@ class Lines(ScrollView, can_focus=True):
         self.virtual_size = Size(wide, len(self._folded))
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        self._palette = Palette(self)
-        self._changed = {tone: Palette(self, over=f"lines--{tone}") for tone in (Tone.ADDED, Tone.REMOVED)}
+        self._palette = palette_of(self)
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         offset, width = self.scroll_offset, self.size.width
         place = y + offset.y
         spans = self._line_at(place)
-        palette = self._changed.get(spans[0].tone, self._palette) if spans else self._palette
+        ground = _GROUNDS.get(spans[0].tone) if spans else None
+        palette = self._palette.over(ground) if ground else self._palette
         strip = line_strip(palette, spans)
         seen = offset.x + self.scrollable_content_region.width
         if not self._wrap and strip.cell_length > seen > 1:

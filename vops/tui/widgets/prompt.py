@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar, NamedTuple
 
 from textual import events
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
@@ -92,7 +91,10 @@ class PromptInput(Input):
 
 
 class Prompt(Vertical):
-    """One input with a sign before it, and candidates above it; hidden until it is opened."""
+    """One input with a sign before it, and candidates above it; hidden until it is opened, and empty until then.
+
+    An input is most of what it takes to make and to style a screen, and most screens are left without a word.
+    """
 
     class Typed(Message):
         """The text changed; `sign` tells what it is for."""
@@ -117,13 +119,14 @@ class Prompt(Vertical):
         self._past: int | None = None
         self._sign = "/"
 
-    def compose(self) -> ComposeResult:
-        listed = Lines(wrap=False, widget_id="candidates")
+    def _fill(self) -> bool:
+        """Makes everything at once, so that the next key finds the field; false where the screen is being left."""
+        listed, row = Lines(wrap=False, widget_id="candidates"), Horizontal()
         listed.can_focus = False
-        yield listed
-        with Horizontal():
-            yield Static("", markup=False, id="sign")
-            yield PromptInput(compact=True, select_on_focus=False, id="typed")
+        self.mount(listed, row)
+        if row.is_attached:
+            row.mount(Static("", markup=False, id="sign"), PromptInput(compact=True, select_on_focus=False, id="typed"))
+        return row.is_attached
 
     def on_mount(self) -> None:
         self.display = False
@@ -138,6 +141,8 @@ class Prompt(Vertical):
 
     def open(self, sign: str, text: str = "") -> None:
         """Shows the prompt with `text` in it and takes the focus."""
+        if not self.children and not self._fill():
+            return
         self._sign, self._past = sign, None
         self.display = True
         self.query_one("#sign", Static).update(Content(sign))

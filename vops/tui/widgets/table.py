@@ -24,7 +24,7 @@ from vops.render.cells import Cell, Column, Placed, arrange, cut_middle, widths
 from vops.render.text import Line, Span, Tone, fit
 from vops.render.units import UNKNOWN, bar, sparkline
 from vops.tui.widgets.lines import fold
-from vops.tui.widgets.tones import Palette, drawable, line_strip
+from vops.tui.widgets.tones import Palette, Part, drawable, line_strip, palette_of
 
 
 class TableRow(Protocol):
@@ -47,7 +47,6 @@ Recent = Callable[[str, str, int], list[float | None]]
 GUTTER = 2
 _HATCH = "╱"
 """Between the cells of a row that is not to be believed: seen without colour, too."""
-_PARTS = ("table--header", "table--sorted", "table--track", "table--bar", "table--mark", "table--trend", "table--hatch")
 
 
 class _Shown(NamedTuple, Generic[R]):
@@ -60,7 +59,6 @@ class _Shown(NamedTuple, Generic[R]):
 class Table(ScrollView, Generic[R], can_focus=True):
     """Rows under a fixed header; posts Opened, Moved and HeaderClicked."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = set(_PARTS) | {"table--cursor"}
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,j", "move(1)", "Down", show=False, id="table.down"),
@@ -278,8 +276,8 @@ class Table(ScrollView, Generic[R], can_focus=True):
         return self._layout_of[1]
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        self._plain = Palette(self, *_PARTS)
-        self._chosen = Palette(self, *_PARTS, over="table--cursor")
+        self._plain = palette_of(self)
+        self._chosen = self._plain.over(Part.CURSOR if self.has_focus else Part.CURSOR_AWAY)
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
@@ -291,8 +289,10 @@ class Table(ScrollView, Generic[R], can_focus=True):
         place = y - 1 + self.scroll_offset.y
         if place >= len(self._rows):
             return Strip.blank(width, base)
-        palette = self._chosen if self._has_cursor and place == self._cursor else self._plain
-        return self._row_strip(self._rows[place], palette).adjust_cell_length(width, palette.base)
+        is_chosen = self._has_cursor and place == self._cursor
+        palette = self._chosen if is_chosen else self._plain
+        marked = is_chosen and self.has_focus
+        return self._row_strip(self._rows[place], palette, marked).adjust_cell_length(width, palette.base)
 
     def _placeholder_strip(self, y: int) -> Strip:
         room = max(1, self.size.width - 2 * GUTTER)
@@ -308,7 +308,7 @@ class Table(ScrollView, Generic[R], can_focus=True):
         for item in self._placed():
             column = item.column
             arrow = ("↓" if reverse else "↑") if column.key == key else ""
-            style = self._plain.named["table--sorted" if arrow else "table--header"]
+            style = self._plain.parts[Part.SORTED if arrow else Part.HEADER]
             if len(column.title + arrow) > item.width:  # the arrow may stand in the gap
                 segments.append(Segment(f"{column.title}{arrow}{' ' * (item.gap - 1)}", style))
                 continue
@@ -316,15 +316,14 @@ class Table(ScrollView, Generic[R], can_focus=True):
             segments.append(Segment(text + " " * item.gap, style))
         return Strip(segments)
 
-    def _row_strip(self, row: R, palette: Palette) -> Strip:
-        marked = palette is self._chosen and self.has_focus
-        segments = [Segment("▌ " if marked else "  ", palette.named["table--mark"])]
+    def _row_strip(self, row: R, palette: Palette, marked: bool) -> Strip:
+        segments = [Segment("▌ " if marked else "  ", palette.parts[Part.MARK])]
         remark = row.remark
         gap = _HATCH if row.dim else " "
         for item, cell in zip(self._placed(), self._cells_of(row), strict=True):
             if remark is None or not item.column.load:
                 segments += _cell_segments(item, cell, palette)
-                segments.append(Segment(gap * item.gap, palette.named["table--hatch"] if row.dim else palette.base))
+                segments.append(Segment(gap * item.gap, palette.parts[Part.HATCH] if row.dim else palette.base))
             elif width := self._remark_width(item):
                 text = fit(drawable(remark.text), width)
                 segments.append(Segment(text + " " * item.gap, palette.tones[remark.tone]))
@@ -344,11 +343,11 @@ def _cell_segments(item: Placed[R], cell: Cell, palette: Palette) -> list[Segmen
     if not item.bar:
         return [Segment(text, toned)]
     if cell.trend:
-        line = palette.named["table--trend"] if cell.tone is Tone.PLAIN else toned
+        line = palette.parts[Part.BAR] if cell.tone is Tone.PLAIN else toned
         return [Segment(fit(cell.trend, item.bar - 1, right=True) + " ", line), Segment(text, toned)]
     if cell.level is None:
         return [Segment(" " * item.bar, palette.base), Segment(text, toned)]
     filled, empty = bar(cell.level, item.bar - 1)
-    track = palette.named["table--track"]
-    colour = palette.named["table--bar"] if cell.tone is Tone.PLAIN else toned
+    track = palette.parts[Part.TRACK]
+    colour = palette.parts[Part.BAR] if cell.tone is Tone.PLAIN else toned
     return [Segment(filled, track + Style(color=colour.color)), Segment(empty, track), Segment(" " + text, toned)]
