@@ -18,7 +18,7 @@ from vops.tui.feed import Painter, Picture, Prepare
 from vops.tui.rewind import badge, earlier, past_line, place_before
 
 if TYPE_CHECKING:
-    from vops.tui.app import VopsApp
+    from vops.tui.connected_app import ConnectedApp
     from vops.tui.connection import Connection
 
 PLAY_EVERY_S = 0.5
@@ -27,7 +27,7 @@ PLAY_EVERY_S = 0.5
 class TimeMachine:
     """`at` is the time of the instant that is shown; None while that is now."""
 
-    def __init__(self, app: VopsApp, recording: Sequence[Frame] = ()) -> None:
+    def __init__(self, app: ConnectedApp, recording: Sequence[Frame] = ()) -> None:
         self.at: datetime | None = None
         self.context = ""
         self._app = app
