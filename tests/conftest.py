@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import pytest
 import pytest_asyncio
 
+from tests.lived import Lived
 from vops.lab.clock import LabClock
 from vops.lab.world import Lab
 
@@ -43,6 +44,13 @@ def no_power_cuts() -> Iterator[None]:
     """Journals wait for the disk, so that they outlive a power cut; no test has one."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("os.fsync", lambda _: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def worlds_lived_in_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vops.lab.world.lived_in", Lived())
         yield
 
 

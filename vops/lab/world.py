@@ -42,7 +42,7 @@ from vops.lab.monitoring.prometheus import Prometheus
 from vops.lab.pods import PodLogs, PodNetwork
 from vops.lab.recorder import EventLog
 from vops.lab.registry import Registry
-from vops.lab.scenarios import scenario_named
+from vops.lab.scenarios import Scenario, scenario_named
 from vops.lab.server import LabServer
 from vops.lab.store import Store
 from vops.lab.timeline import Timeline, Timer
@@ -191,6 +191,16 @@ class World:
             self._stepped = None
 
 
+def lived_in(scenario: Scenario, now: datetime, seed: int) -> World:
+    """A world with the scenario's past behind it, which ends `now`."""
+    world = World(LabClock(now - scenario.past), seed=seed)
+    world.store.cluster = scenario.name
+    scenario.build(world)
+    world.run_until(now.timestamp())
+    world.go_live()
+    return world
+
+
 class Lab:
     """A running world behind an API server; made by `Lab.start`, ended by `stop`."""
 
@@ -212,16 +222,9 @@ class Lab:
         Without a clock the lab follows real time, times `speed`; with one it moves only by `advance`. The scenario's
         past ends at the clock's present. Raises UsageError for an unknown scenario.
         """
-        chosen = scenario_named(scenario)
-        now = clock.now() if clock else datetime.now(UTC)
-        past = LabClock(now - chosen.past)
-        world = World(past, seed=seed)
-        world.store.cluster = scenario
-        chosen.build(world)
-        world.run_until(now.timestamp())
+        world = lived_in(scenario_named(scenario), clock.now() if clock else datetime.now(UTC), seed)
         if clock is not None:
             world.take_clock(clock)
-        world.go_live()
         token = f"lab-{seed}"
         pods, network = PodLogs(world), PodNetwork(world)
         server = LabServer(
