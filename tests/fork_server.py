@@ -1,23 +1,42 @@
-"""The process that tests.forked forks: it has imported what vops imports from others, and nothing of vops itself."""
+"""The process that tests.forked forks: it has imported vops, but for what draws, and what that imports from others.
+
+A run that is forked from it imports next to nothing. How vops is imported by a process that has nothing yet is for the
+tests of processes of their own.
+"""
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import json
 import os
+import pkgutil
 import runpy
 import select
 import signal
 import socket
 import sys
+import threading
 from contextlib import suppress
+
+import vops
 
 IMPORTED = (
     *("aiohttp.web", "cel_expr_python", "concurrent.futures.thread", "csv", "fcntl", "fractions", "glob", "hashlib"),
-    *("html", "ipaddress", "jsonpatch", "msgspec.json", "pydantic", "ruamel.yaml", "secrets", "shellingham._core"),
-    *("statistics", "termios", "tomllib", "typer", "uuid", "xml.etree.ElementTree", "yaml", "zoneinfo"),
+    *(
+        "html",
+        "ipaddress",
+        "jsonpatch",
+        "msgspec.json",
+        "pydantic.types",
+        "ruamel.yaml",
+        "secrets",
+        "shellingham._core",
+    ),
+    *("statistics", "termios", "tomllib", "typer._adapters", "uuid", "xml.etree.ElementTree", "yaml", "zoneinfo"),
 )
+NOT_IMPORTED = ("vops.__main__", "vops.tui")
 FDS = 5
 """What comes with a request: it, in a file; where its end is told; its standard streams."""
 
@@ -76,15 +95,43 @@ def become(asked: int, streams: list[int]) -> None:
     sys.argv[1:] = request["argv"]
 
 
+def import_vops() -> None:
+    """What cannot be imported says so in the run that needs it."""
+    for module in pkgutil.walk_packages(vops.__path__, "vops.", onerror=lambda _: None):
+        if not module.name.startswith(NOT_IMPORTED):
+            with suppress(Exception):
+                importlib.import_module(module.name)
+
+
+def leave(code: int) -> None:
+    """Ends as Python does, but that it does not take apart what it was forked with: that takes longer than most runs.
+
+    Returns where that is not all: where a thread is waited for, or what was written cannot be.
+    """
+    if threading.active_count() > 1:
+        return
+    atexit._run_exitfuncs()
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
 def main() -> None:
     # Whoever interrupts the tests sends it to all of them; the server ends with those that ask it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name in IMPORTED:
         importlib.import_module(name)
+    import_vops()
     gc.collect()
     gc.freeze()
     serve(socket.socket(fileno=int(sys.argv[1])))
-    runpy.run_module("vops", run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module("vops", run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        if isinstance(ended.code, int):
+            leave(ended.code)
+        raise
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`python -m vops` for tests, without most of its start: a fork of tests.fork_server, which has imported what it needs.
+"""`python -m vops` for tests, without most of its start and end: a fork of tests.fork_server, which has imported it.
 
 Each run has the arguments, environment, folder and streams that its caller gives it, and ends as a Python process does.
 What Python and the imported modules read only when they start, see `AT_START`, is that of the server: a run that wants
