@@ -15,7 +15,7 @@ from vops.diagnosis.components import Component, recovered, telling
 from vops.diagnosis.discretion import without_secrets
 from vops.diagnosis.loglines import Line
 from vops.diagnosis.tracebacks import Chain, LoggedError
-from vops.model.patterns import lazy_pattern
+from vops.model.patterns import holds_any, lazy_pattern
 
 _FATAL = lazy_pattern(
     r"(?P<Abort>terminate called (?:after throwing an instance of '.{1,120}'|without an active exception|recursively)"
@@ -221,12 +221,12 @@ class Notices:
                 self._fatal[-1].line,
                 line.process,
             )
-        elif text[0] not in " \t" and _holds(text, _QUICK) and (match := _FATAL.match(text)):
+        elif text[0] not in " \t" and holds_any(text, _QUICK) and (match := _FATAL.match(text)):
             kind = match.lastgroup or ""
             if not line.place or kind in _LOGGED:
                 self._add(self._fatal, kind, text, line, _MOST_FATAL)
             self._abort_line = line.number if kind == "Abort" else 0
-        if _holds(text, _SAID_QUICK) and (said := _SAID.search(text)):
+        if holds_any(text, _SAID_QUICK) and (said := _SAID.search(text)):
             self._add(self._said, "Notice", said[0], line, _MOST_SAID)
         if "platform" in text and _OTHER_PLATFORM.search(text):
             self._needs_no_gpu = True
@@ -248,7 +248,7 @@ class Notices:
             last.more -= 1
             return
         calm = line.level in _CALM or line.text.startswith("INFO:") or "NCCL INFO" in line.text
-        if calm and not any(word in line.text for word in _BLIND_WORDS):
+        if calm and not holds_any(line.text, _BLIND_WORDS):
             if last is not None:
                 last.more = 0
             return
@@ -301,10 +301,6 @@ class Notices:
     def _add(self, to: list[LoggedError], kind: str, text: str, line: Line, most: int) -> None:
         if len(to) < most:
             to.append(_logged(kind, text, line))
-
-
-def _holds(text: str, words: tuple[str, ...]) -> bool:
-    return any(word in text for word in words)
 
 
 def _counts(item: _Loose, lines: int, *, started: bool) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from vops.diagnosis.loglines import Line
-from vops.model.patterns import lazy_pattern
+from vops.model.patterns import holds_any, lazy_pattern
 
 _CHILD = lazy_pattern(
     r".{0,200}(?:died unexpectedly|exited unexpectedly)(?:.{0,80}\(?exit ?code:? ?(-?\d{1,4}))?"
@@ -88,6 +88,7 @@ _CLOSE = 3
 """A server of an older vLLM that stops right after something failed within it stops by itself: its engine is gone."""
 
 _STOPPED = ("[shutdown] API server: shutdown triggered", "INFO:     Shutting down", "KeyboardInterrupt: terminated")
+_ENDS = (*_STOPPED, *_GOING_DOWN)
 
 
 class Endings:
@@ -110,7 +111,7 @@ class Endings:
         text = line.text
         if text.startswith(_NOT_STARTED) and line.level in ("ERROR", "CRITICAL"):
             self.failed_to_start = True
-        elif text.startswith((*_STOPPED, *_GOING_DOWN)):
+        elif text.startswith(_ENDS):
             self._stops(line)
         elif text.endswith(_INTERNAL):
             self._failed_line = line.number
@@ -118,7 +119,7 @@ class Endings:
                 self._died(self._core_failed, None)
         elif text.startswith(_STATS) and self.engine_died_line is None:
             self.active_line = line.number
-        elif any(word in text for word in _DEATHS) and (match := _CHILD.match(text)):
+        elif holds_any(text, _DEATHS) and (match := _CHILD.match(text)):
             self._died(line, next((int(code) for code in match.groups() if code), None))
         else:
             self._read_death(line)
@@ -145,7 +146,7 @@ class Endings:
             self._core_failed = line
             if line.number - self._failed_line <= _CLOSE:
                 self._died(line, None)
-        if text.startswith(_SERVING) or any(word in text for word in _SERVING_WITHIN):
+        if text.startswith(_SERVING) or holds_any(text, _SERVING_WITHIN):
             self.after_start = True
             self._died(line, None)
         elif "EngineDeadError" in text or text.startswith(_FATAL) or _lost(line):

@@ -46,8 +46,10 @@ _ARGPARSE = lazy_pattern(
 _TRACEBACK = "Traceback (most recent call last):"
 _DIRECT = "The above exception was the direct cause"
 _DURING = "During handling of the above exception"
+_LINKS = (_DIRECT, _DURING)
 _HARMLESS = ("Exception in ASGI application", "Exception ignored in")
 _THREAD = "Exception in thread "
+_NOT_OF_THE_PROCESS = (*_HARMLESS, _THREAD)
 _HARMLESS_THREADS = ("auto_conversion", "_report_usage")
 _TRIVIAL = ("KeyError", "AttributeError", "StopIteration", "ModuleNotFoundError", "ImportError", "Empty", "IndexError")
 _NOT_A_MESSAGE = ("INFO:", "[rank", "Process ", "For more information check:", "(", '"""')
@@ -228,7 +230,7 @@ class _Reader:
         text = line.text
         if _TRACEBACK in text:
             self._start_traceback(line)
-        elif text.startswith((_DIRECT, _DURING)):
+        elif text.startswith(_LINKS):
             self._link(during=text.startswith(_DURING))
         elif self._traceback is not None:
             self._read_frame(line, self._traceback)
@@ -293,7 +295,7 @@ class _Reader:
     def _read_plain(self, line: Line) -> None:
         self._close_error()
         text = line.text
-        if text.startswith((*_HARMLESS, _THREAD)):
+        if text.startswith(_NOT_OF_THE_PROCESS):
             self._unchain()
             self._thread = text.startswith(_THREAD)
             self._request = not self._thread or any(name in text for name in _HARMLESS_THREADS)
