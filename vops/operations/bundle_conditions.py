@@ -90,7 +90,7 @@ def told_by_messages(document: Document) -> Iterator[Document]:
         if told is not None:
             yield _event(told.about, "", told.reason, told.message, told.source, {})
             return
-    error = document.get("error")
+    error = document.get("error") or document.get("response_code_details")
     for told in gateway_events(error) if isinstance(error, str) else ():
         yield _event(told.about, "", told.reason, told.message, told.source, {})
 

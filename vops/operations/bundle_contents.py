@@ -155,7 +155,8 @@ class Contents:
         refused = {item.involved_object.name for item in self._events.values() if tells_of_no_volume(item)}
         for claim in claims:
             alone = not claim.spec.storage_class_name and not self._events
-            if claim.status.phase == "Pending" and (claim.metadata.name in refused or alone):
+            meant = claim.metadata.name in refused or ("" in refused and len(claims) == 1)
+            if claim.status.phase == "Pending" and (meant or alone):
                 self._held.add(Source.PODS)
                 self._add(waiting_for(claim, "its claim"), "Pod", None)
 

@@ -34,6 +34,7 @@ _BY_CONDITION = {
     "ReplicaFailure": "Deployment",
     "Progressing": "Deployment",
     "DiskPressure": "Node",
+    "Fallback": "ScaledObject",
     "MemoryPressure": "Node",
 }
 

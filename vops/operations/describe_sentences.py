@@ -152,7 +152,8 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "FailedCreatePodSandBox",
             "Pod",
             "kubelet",
-            r"Failed (?:to )?create pod sandbox|CreatePodSandbox for pod|failed to set ?up (?:network for )?sandbox"
+            r"Failed (?:to )?create pod sandbox|plugin type=\"[\w.-]{1,60}\".{0,80} failed \(add\)"
+            r"|CreatePodSandbox for pod|failed to set ?up (?:network for )?sandbox"
             r"|RunPodSandbox from runtime service failed",
         ),
         (

@@ -146,7 +146,8 @@ def read_described(text: str, otherwise: datetime | None = None, born: Born | No
     if not documents:
         documents += _of_conditions(text)
     of_nodes = bool(documents) and all(item.get("kind") == "Node" for item in documents)
-    told = list(map(renamed, list(read_table(text)) or _loose(text, within=bool(documents) and not of_nodes)))
+    outside = text if of_nodes else _outside(text, documents)
+    told = list(map(renamed, list(read_table(text)) or _loose(outside)))
     told = [item for item in told if not of_nodes or item.reason == "FailedScheduling"]
     if not documents and not told and not looks_like_a_log(text):
         documents += [*listed(text), *listings(text)] or _of_prose(text)
@@ -162,10 +163,20 @@ def _no_earlier(told: list[Told], otherwise: datetime | None, born: Born) -> dat
     return max([*least, *([otherwise] if otherwise is not None else [])], default=datetime.now(UTC))
 
 
-def _loose(text: str, *, within: bool) -> list[Told]:
-    """Events without the object that they are about, and without a header; none where a description holds them."""
-    if within:
-        return []
+def _outside(text: str, documents: list[Document]) -> str:
+    """What a text says besides what it describes: nothing where the descriptions have events of their own."""
+    if not documents:
+        return text
+    if any(item.get("kind") == "Event" for item in documents):
+        return ""
+    begins = _BEGINS.search(text)
+    if begins is not None:
+        return text[: begins.start()]
+    return text if _STATE.search(text) or POD_TABLE.search(text) else ""
+
+
+def _loose(text: str) -> list[Told]:
+    """Events without the object that they are about, and without a header."""
     readers = (loose_events, told_in_columns, controller_events, told_sentences, gateway_events)
     found = next((told for read in readers if (told := list(read(text)))), [])
     found += pull_reasons(found, text)

@@ -26,6 +26,7 @@ _UNREACHED = lazy_pattern(
     r"|Skipping service: no endpoints found|kubernetes service not found|has no server available"
     r"|No server is available to handle this request|failure to get a peer from the ring-balancer"
     r"|failed to find candidate (?:pods|endpoints)|not found or vLLM engine is sleeping"
+    r"|\" \d{3} (?:UH|UF|NR|NC|UF,URX)\b|error on getting pods for model"
     r"|no ready pods? (?:available|to forward)|no pods? to forward request"
     r"|curl: \(7\) Failed to connect to (?:[\w.-]{1,200}\.svc\b|10\.|172\.(?:1[6-9]|2\d|3[01])\.)"
     r"|wget: can't connect to remote host \((?:10|172)\."

@@ -126,6 +126,25 @@ FOUND = {
         '  "groupVersion": "custom.metrics.k8s.io/v1beta1",\n  "resources": []\n}`',
         "no-metric",
     ),
+    "a client above a description": (
+        "curl: (7) Failed to connect to vllm.ml.svc.cluster.local port 80 after 2 ms: Connection refused\n\n"
+        "Name:       vllm\nNamespace:  ml\nSelector:   app=vllm\nEndpoints:  10.244.1.11:80\n",
+        "service-mismatch",
+    ),
+    "a plugin's name in a title": (
+        'FailedCreatePodSandBox from kubelet with error: plugin type="multus-shim" name="multus-cni-network" failed '
+        "(add): CmdAdd (shim): CNI request failed with status 400:",
+        "sandbox-failed",
+    ),
+    "a fallback of KEDA": (
+        "- message: At least one trigger is falling back on this scaled object\n  reason: FallbackExists\n"
+        '  status: "True"\n  type: Fallback\n  lastTransitionTime: "2026-02-26T10:00:00Z"',
+        "no-metric",
+    ),
+    "gRPC behind Envoy": (
+        '[2018-06-05T17:12:18.601Z] "POST /api/stream HTTP/2" 200 UH 5 0 2 - "10.132.0.6" "grpc" "7c3" "app.site" "-"',
+        "service-mismatch",
+    ),
     "a runtime that hangs": (
         "Warning  Failed  2m (x5 over 9m)  kubelet  Error: context deadline exceeded",
         "sandbox-failed",
