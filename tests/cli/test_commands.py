@@ -25,7 +25,7 @@ CAUSE = {"probe-kill": "startup-probe-kill"}
 async def test_the_fleet_document_keeps_the_contract(vops: RunVops) -> None:
     done = await vops("--lab", "fleet", "-o", "json")
     document = done.document
-    assert (done.code, document["schema"], document["context"]) == (0, "vops.fleet/v1", "lab")
+    assert (done.code, document["schema"], document["context"]) == (0, "vops.fleet/v1", "lab:healthy")
     assert len(document["replicas"]) == 8
     wanted = {"pod", "namespace", "node", "model", "state", "gpu_util", "kv_usage", "kv_tokens", "running", "waiting"}
     for replica in document["replicas"]:

@@ -443,6 +443,17 @@ def with_sources(snapshot: ClusterSnapshot, statuses: Sequence[SourceStatus]) ->
     return msgspec.structs.replace(snapshot, sources=tuple(statuses))
 
 
+class Silent:
+    """A session that is not opened for as long as one waits, as with a login plugin that asks somebody."""
+
+    async def __aenter__(self) -> Session:
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets it")
+
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing was opened."""
+
+
 class Broken:
     """A session that cannot be opened."""
 

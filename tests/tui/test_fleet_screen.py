@@ -10,12 +10,13 @@ from textual.widgets import OptionList
 
 from tests.tui import builders
 from tests.tui.conftest import GATED, app_on, painted, screen_text, until
+from vops.errors import Unreachable
 from vops.model.resources import Ref
 from vops.model.snapshot import ClusterSnapshot, Source, SourceState, SourceStatus
 from vops.render.fleet import fleet_document, row_document, view_document
 from vops.settings import Settings
 from vops.tui.app import VopsApp
-from vops.tui.messages import Pictured
+from vops.tui.messages import Failed, Pictured
 from vops.tui.screens.diagnosis import DiagnosisScreen
 from vops.tui.screens.fix import FixScreen
 from vops.tui.screens.fleet import FleetScreen
@@ -283,6 +284,18 @@ async def test_a_failed_connection_says_what_to_try_and_r_tries_again() -> None:
         assert "try: vops doctor" in screen_text(app)
         await pilot.press("r")
         await until(pilot, lambda: len(tries) == 2)
+
+
+async def test_a_connection_that_fails_before_the_first_frame_is_told_in_it() -> None:
+    app = VopsApp(settings=Settings(context="gone"), opener=lambda settings: builders.Silent())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, FleetScreen) and app.screen.is_drawn)
+        fleet = app.screen
+        assert isinstance(fleet, FleetScreen)
+        fleet._complete = False
+        app.on_failed(Failed(Unreachable("no route to it", hint="look at the network"), app.present))
+        fleet._paint_first()
+        await until(pilot, lambda: "next: look at the network" in screen_text(app))
 
 
 async def test_a_context_switch_does_not_wait_for_the_old_connection() -> None:

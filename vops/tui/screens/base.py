@@ -90,8 +90,12 @@ class OpsScreen(Screen[None]):
     def _paint_first(self) -> None:
         """Widgets inside of widgets are there only after the screen itself is."""
         self._complete = True
-        if self.ops.picture is not None and self.is_drawn:
+        if not self.is_drawn:
+            return
+        if self.ops.picture is not None:
             self.repaint(self.ops.picture)
+        else:
+            self.forget()  # a connection may have failed before there was anything to say it on
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:
         # What is new has been styled when it was made.
