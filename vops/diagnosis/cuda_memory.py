@@ -6,6 +6,8 @@ import re
 
 import msgspec
 
+from vops.diagnosis import deaths
+from vops.diagnosis.facts import Replica
 from vops.diagnosis.logs import LogReading
 from vops.diagnosis.stages import Stage
 from vops.diagnosis.tracebacks import LoggedError
@@ -23,6 +25,10 @@ OUT_OF_MEMORY = lazy_pattern(
     r"|Ran out of memory in memory space|(?:UR|ZE|PI)_(?:RESULT_)?ERROR_OUT_OF_(?:RESOURCES|\w{0,10}MEMORY)"
     r"|PT_DEVMEM\b.{0,40}Allocation failed|nrt_\w{1,40} status=4\b|NRT_RESOURCE\b|Lack of device memory"
 )
+SIGNATURE = lazy_pattern(f"{OUT_OF_MEMORY.pattern}|CUDA error: unrecognized error code")
+_CAPPED = lazy_pattern(r"Device \d{1,3} OOM \d")
+"""What HAMi says before it refuses memory above a pod's share, with an error that CUDA has no words for."""
+
 _LOADING = (
     "load_model",
     "initialize_model",
@@ -69,12 +75,19 @@ class DeviceMemory(msgspec.Struct, frozen=True):
         return self.foreign_gib > _FOREIGN_SHARE * self.total_gib
 
 
+def ran_out(replica: Replica) -> deaths.Hit | None:
+    """The failure for want of GPU memory that the log of the dead instance tells of."""
+    return deaths.error(replica, SIGNATURE if deaths.notice(replica, _CAPPED) else OUT_OF_MEMORY)
+
+
 def stage_of(error: LoggedError, log: LogReading) -> Stage:
     """Where memory ran out: by the calls in the traceback, else by what the log had reached."""
     if log.ready and error.line > (log.ready_line or 0):
         return Stage.SERVING
     if "cumem_allocator" in error.message:  # what wakes up again after its sleep
         return Stage.SERVING
+    if "Error in model execution" in error.message:  # what it then tried, to see how much it takes, or for requests
+        return Stage.PROFILE
     if "when warming up" in error.message:
         return Stage.CAPTURE
     for stage, functions in (

@@ -27,7 +27,8 @@ _SOURCE = lazy_pattern(
     r"\[pod/[^\]\s]{1,512}\](?: |$)"  # kubectl logs --prefix
     r"|[\w.-]{1,80} +\|(?: |$)"  # docker compose
     r"|[A-Z][a-z]{2}, [A-Z][a-z]{2} \d{1,2} \d{4} \d{1,2}:\d\d:\d\d [ap]m(?: |$)"  # Rancher
-    r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d [\w.-]{1,80} [\w.@/-]{1,80}(?:\[\d{1,10}\])?:(?: |$)",  # journald
+    r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d [\w.-]{1,80} [\w.@/-]{1,80}(?:\[\d{1,10}\])?:(?: |$)"  # journald
+    r"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{1,6} \[[A-Z][a-z]{2,8}\] \(Process\)(?: |$)",  # Lemonade
     re.ASCII,
 )
 _RUNTIME = lazy_pattern(
@@ -58,7 +59,7 @@ _DATED = lazy_pattern(
     re.ASCII,
 )
 _GLOG = lazy_pattern(
-    r"\[?([IWEF])(\d\d)(\d\d) (\d\d):(\d\d):(\d\d)(?:\.\d{1,9})? +(?:\d{1,8} )?([\w./-]{1,100}:\d{1,6})\] ?", re.ASCII
+    r"\[?([IWEF])(\d\d?)(\d\d) (\d\d):(\d\d):(\d\d)(?:\.\d{1,9})? +(?:\d{1,8} )?([\w./-]{1,100}:\d{1,6})\] ?", re.ASCII
 )
 _GO = lazy_pattern(
     r"\d{4}/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d)(?:\.\d{1,9})? (?=(Failed|Fatal|Error|error|panic|Could not|could not)?)",

@@ -21,7 +21,7 @@ _FATAL = lazy_pattern(
     r"(?P<Abort>terminate called (?:after throwing an instance of '.{1,120}'|without an active exception|recursively)"
     r"|.{0,80}(?:free\(\): |malloc\(\): |double free or corruption|corrupted (?:size|double-linked|unsorted)"
     r"|munmap_chunk\(\))"
-    r"|Fatal Python error: .{1,200}"
+    r"|Fatal Python error: .{1,200}|LLVM ERROR: .{1,200}"
     r"|Failed: (?i:cuda|hip|nccl) error .{1,300}|CUDA Error: .{1,200} at .{1,300}:\d{1,6}$"
     r"|CUDA error \([^)\s]{1,300}:\d{1,6}\): .{1,200}"
     r"|.{0,300}: block: \[[\d,]{5,40}\], thread: \[[\d,]{5,40}\] Assertion .{1,200}"
@@ -50,7 +50,9 @@ _FATAL = lazy_pattern(
     r"|Error while finding module) .{1,300})"
     r"|(?P<Loader>.{0,200}error while loading shared libraries: .{1,300}"
     r"|.{0,300}: version .GLIBC(?:XX)?_[\d.]{1,10}' not found.{0,300})"
-    r"|(?P<Xid>.{0,80}NVRM: Xid .{1,300})"
+    r"|(?P<Xid>.{0,80}NVRM: (?:Xid|RmInitAdapter failed) .{1,300}"
+    r"|.{0,80}amdgpu: (?:ring \S{1,40} timeout|GPU reset begin).{0,200}"
+    r"|.{0,80}NVML: .{0,60}GPU is lost.{0,80})"
     r"|(?P<Server>\"?failed to load '[^']{1,200}' version \d{1,9}: .{1,1000}"
     r"|ERROR: Failed to create instance: .{1,1000}"
     r"|\"?Failed to (?:start model server|initialize Python stub): .{1,1000})"
@@ -73,7 +75,7 @@ _WORDS = """
 terminate NVRM (): corrupt Fatal fault error Illegal Aborted egfault SIG signal Killed not_found No_such no_such denied
 Denied cannot_exec Is_a_dir can't_open No_module Errno Watchdog nvidia-c ERROR curl wget fatal failed Exception: Failed
 GCS Access Error logged timed_out CUDA Got_ marked_dead worker_died aylet_is The_actor Assertion _in_thread
-_by_GPU_node HSA_STATUS
+_by_GPU_node HSA_STATUS _timeout, GPU_reset is_lost
 yntax_error unexpected_EOF unbound ad_substitution
 """
 _QUICK = tuple(word.replace("_", " ") for word in _WORDS.split())
@@ -83,7 +85,7 @@ _WHAT = lazy_pattern(r"\s+what\(\): +(.{1,1000})", re.ASCII)
 _SAID = lazy_pattern(
     r"NCCL WARN .{1,600}|NVRM: Xid .{1,300}|Xid \(PCI:.{1,300}|XidCriticalError.{0,300}"
     r"|NIXL .{0,40}(?:failure|failed|mismatch).{0,400}|nixl\w{1,40}Error: .{1,200}"
-    r"|Mooncake transfer failed.{0,200}|Failed to transfer KV cache.{0,200}"
+    r"|Device \d{1,3} OOM \d.{0,100}|Mooncake transfer failed.{0,200}|Failed to transfer KV cache.{0,200}"
     r"|.{0,80}[Ff]ailed to extend /dev/shm.{0,200}|.{0,120}/dev/shm.{0,200}[Nn]o space.{0,100}"
     r"|No platform detected.{0,200}|Can't initialize NVML.{0,200}|Failed to initialize NVML.{0,200}"
     r"|.{0,80}CUDA initialization: .{1,500}|kernel only supports sm.{0,80}|The following placement group .{0,200}"
@@ -96,7 +98,7 @@ _SAID = lazy_pattern(
 _SAID_WORDS = """
 NCCL_WARN Xid NIXL nixl /dev/shm platform_det NVML CUDA_init only_supports lacement_group available_GPUs
 No_available_sh Releasing_exp
-Mooncake_tr KV_cache chat_template disk_space
+_OOM_ Mooncake_tr KV_cache chat_template disk_space
 """
 _SAID_QUICK = tuple(word.replace("_", " ") for word in _SAID_WORDS.split())
 _LOOSE = lazy_pattern(
@@ -114,6 +116,7 @@ _LOOSE = lazy_pattern(
     r"|hipErrorNoBinaryForGpu|nvshmem.{0,200}(?:non-zero status|failed|error)|ibv_\w{1,30} failed"
     r"|gloo/transport/.{1,120}(?:imed out|losed|reset|refused)"
     r"|client socket has (?:timed out|failed)|ninja: build stopped|nvcc fatal"
+    r"|sendBytes failed on |TCPStore server has shut down too early"
     r"|ptxas (?:fatal|/\S{1,200}, line \d+; fatal)"
     r"|Worker exit type: SYSTEM_ERROR|killed due to the node running low on memory",
     re.ASCII,

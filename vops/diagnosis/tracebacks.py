@@ -37,7 +37,8 @@ _IN_TRACEBACK = lazy_pattern(
     r"((?:[A-Za-z_]\w{0,60}\.){0,8}[A-Za-z_]\w{0,60}(?:\([\w.]{1,80}\))?)(?:: (.*)|:)?$", re.ASCII | re.DOTALL
 )
 _ARGPARSE = lazy_pattern(
-    r"(?:[\w. -]{1,60}: error: |Error: (?=No such (?:option|command)|Invalid value for |Missing (?:option|argument)"
+    r"(?:(?!slurm|srun)[\w. -]{1,60}: error: "
+    r"|Error: (?=No such (?:option|command)|Invalid value for |Missing (?:option|argument)"
     r"|Got unexpected extra argument)|(?=no such option: -))(.{1,2000})$",
     re.ASCII,
 )

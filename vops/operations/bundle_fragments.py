@@ -18,6 +18,7 @@ _OF_A_TEMPLATE = frozenset({"template", "selector"})
 _POD_PHASES = frozenset({"Pending", "Running", "Succeeded", "Failed", "Unknown"})
 _OF_A_CLAIM = frozenset({"accessModes", "capacity"})
 _OF_A_NODE = frozenset({"taints", "podCIDR", "podCIDRs", "providerID"})
+_FAILED = frozenset({"DEPLOY_FAILED", "UNHEALTHY"})
 _KUBELETS = ("NodeStatusUnknown", "NodeStatusNeverUpdated")
 _ROUTES = "gateway.networking.k8s.io/v1"
 _BY_CONDITION = {
@@ -41,6 +42,8 @@ _BY_CONDITION = {
 
 def whole(document: Document) -> Document:
     """A document with the kind that its fields show, where it has none of its own."""
+    if _is_cut(document):
+        return _pod(document, {}, document["status"])
     if document.get("kind") or "items" in document:
         return document
     if "involvedObject" in document or "regarding" in document:
@@ -64,6 +67,12 @@ def whole(document: Document) -> Document:
     return {"kind": kind, **version, "metadata": {"name": "pasted"}, **document} if kind else document
 
 
+def _is_cut(document: Document) -> bool:
+    """Whether a pod's spec was left out when it was copied, which says less than its status."""
+    status = document.get("status")
+    return document.get("kind") == "Pod" and "spec" not in document and isinstance(status, dict)
+
+
 def _with_parts(document: Document) -> Document:
     """A document whose fields are those of a status or of a spec, as one that has them where they belong."""
     if document.keys() & _OF_ONE_STATUS and "metadata" not in document:
@@ -84,23 +93,44 @@ def pod_of_a_failed_model(document: Document) -> Document | None:
     failure = told.get("lastFailureInfo") if isinstance(told, dict) else None
     if not isinstance(failure, dict) or not failure.get("message") or not failure.get("exitCode"):
         return None
+    told_of = (failure["exitCode"], failure["message"])
+    return _ended(document, "predictor", "kserve-container", told_of, "its InferenceService")
+
+
+def pod_of_a_failed_service(document: Document) -> Document | None:
+    """The pod of a RayService whose status quotes why Serve could not start its deployment; None where none does."""
+    if document.get("kind") != "RayService":
+        return None
+    messages = sorted(_failures(document.get("status")), key=len)
+    return _ended(document, "head", "ray-head", (1, messages[-1]), "its RayService") if messages else None
+
+
+def _failures(status: Any) -> list[str]:
+    """What deployments failed of, wherever a status tells of them."""
+    if not isinstance(status, dict):
+        return []
+    message, failed = status.get("message"), str(status.get("status", "")) in _FAILED
+    own = [message] if failed and isinstance(message, str) and "\n" in message else []
+    return own + [text for value in status.values() for text in _failures(value)]
+
+
+def _ended(document: Document, suffix: str, container: str, told: tuple[int, str], by: str) -> Document:
     metadata = document.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
-    ended = {"exitCode": failure["exitCode"], "reason": "Error", "message": failure["message"]}
+    ended = {"exitCode": told[0], "reason": "Error", "message": told[1]}
     state = {"waiting": {"reason": "CrashLoopBackOff"}}
-    container = {"name": "kserve-container", "command": ["vllm", "serve"]}
     return {
         "kind": "Pod",
         "metadata": {
-            "name": f"{metadata.get('name', 'model')}-predictor",
+            "name": f"{metadata.get('name', 'model')}-{suffix}",
             "namespace": metadata.get("namespace", ""),
-            "annotations": {STAND_IN: "its InferenceService"},
+            "annotations": {STAND_IN: by},
         },
-        "spec": {"nodeName": "unknown", "containers": [container]},
+        "spec": {"nodeName": "unknown", "containers": [{"name": container, "command": ["vllm", "serve"]}]},
         "status": {
             "phase": "Running",
             "containerStatuses": [
-                {"name": container["name"], "state": state, "lastState": {"terminated": ended}, "restartCount": 1}
+                {"name": container, "state": state, "lastState": {"terminated": ended}, "restartCount": 1}
             ],
         },
     }

@@ -24,7 +24,7 @@ from vops.model.resources import Event, Node, Pod, Ref, Resource, Workload
 from vops.model.snapshot import ClusterSnapshot, Source
 from vops.model.text import one_line, scrub, scrub_json
 from vops.operations.bundle_conditions import told_by_conditions, told_by_messages
-from vops.operations.bundle_fragments import conditions_alone, pod_of_a_failed_model, whole
+from vops.operations.bundle_fragments import conditions_alone, pod_of_a_failed_model, pod_of_a_failed_service, whole
 from vops.operations.describe_text import only_lists_pods, read_described
 
 Document = dict[str, Any]
@@ -258,7 +258,8 @@ def _take_kind(objects: Objects, document: Document, name: str) -> None:
             objects.problems.append(f"{name}: {kind.lower()}/{_name(document)} is not used: {one_line(str(error))}")
     else:
         objects.found += [("Event", _typed("Event", event)) for event in told_by_conditions(document)]
-        if (failed := pod_of_a_failed_model(document)) is not None:
+        failed = pod_of_a_failed_model(document) or pod_of_a_failed_service(document)
+        if failed is not None:
             objects.found.append(("Pod", _typed("Pod", failed)))
 
 

@@ -48,7 +48,7 @@ _REFUSED = lazy_pattern(
     r"|Input should be |Extra inputs are not permitted|^pydantic\S{0,60}ValidationError: "
     r"|nvalid (?:tool call|reasoning) parser|[Pp]arser '[^']{0,80}' not found"
     r"|(?:[Pp]arser|extractor) could not locate|requires --tool-call-parser|enable[-_]auto[-_]tool[-_]choice"
-    r"|Unsupported connector type"
+    r"|Unsupported connector type|CPU tensor must be pinned"
     r"|Cannot assign requested address.{0,200} @ \S{0,200}:(?:create_server_socket|bind\w{0,20})$"
     r"|Load format .{1,60} is not supported|No valid MLA|Unknown (?:load_format|config format)|(?:GPU"
     r"|gpu)[ _]memory[ _]utilization must be|Invalid attention backend"
@@ -156,6 +156,8 @@ def _flags(replica: Replica, match: re.Match[str] | None) -> dict[str, Any]:
 def _advice(replica: Replica, match: re.Match[str] | None, text: str) -> str:
     if match is None and "in forked subprocess" in text:
         return "Set env VLLM_WORKER_MULTIPROC_METHOD=spawn: something uses CUDA before vLLM starts its workers."
+    if match is None and "must be pinned" in text:
+        return "Remove --cpu-offload-gb (or try another vLLM version): what it moves to host memory cannot be pinned."
     if match is None and (needed := _NEEDED.search(text)) is not None:
         return f"Set --{needed[1]} too: what is set asks for it; or leave that out."
     if match is None:

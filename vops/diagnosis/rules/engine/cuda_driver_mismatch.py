@@ -33,6 +33,7 @@ _TOO_OLD = lazy_pattern(
 _COMPATIBILITY = lazy_pattern(
     r"forward compatibility was attempted|Error 804|Error 803|unsupported display driver"
     r"|[Dd]river/library version mismatch"
+    r"|(?:SetPrecisionMode|SetCompileopt|SetDevice).{0,200}NPU function error"
     r"|CUDA_ERROR_SYSTEM_DRIVER_MISMATCH|CUDA_ERROR_COMPAT_NOT_SUPPORTED|cudaErrorCompatNotSupportedOnDevice"
     r"|cudaErrorSystemDriverMismatch|API version mismatch|NVMLError_LibRmVersionMismatch"
 )

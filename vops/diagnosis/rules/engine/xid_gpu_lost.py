@@ -27,7 +27,7 @@ _HARDWARE = lazy_pattern(
     r"[Uu]ncorrectable (?:ECC|NVLink) error|uncorrectable NVLink|cudaErrorECCUncorrectable|CUDA_ERROR_ECC_UNCORRECTABLE"
     r"|GPU is lost|GPU_IS_LOST|fallen off the bus|NVMLError_GpuIsLost|unspecified launch failure|hardware stack error"
     r"|cudaErrorLaunchFailure|Unable to determine the device handle for GPU|Nvlink is not supported"
-    r"|cudaErrorNvlinkUncorrectable"
+    r"|cudaErrorNvlinkUncorrectable|RmInitAdapter failed|amdgpu: (?:ring \S{1,40} timeout|GPU reset begin)"
     r"|(?:UR|ZE)_RESULT_ERROR_DEVICE_LOST|reason ?: ?GPU Hang"
     r"|cudaErrorContained|cudaErrorHardwareStackError|CUDA_ERROR_(?:NVLINK_UNCORRECTABLE|HARDWARE_STACK_ERROR"
     r"|CONTAINED)"

@@ -16,7 +16,7 @@ Fix
 from __future__ import annotations
 
 from vops.diagnosis import deaths, remedies
-from vops.diagnosis.cuda_memory import OUT_OF_MEMORY, device_memory, stage_of
+from vops.diagnosis.cuda_memory import SIGNATURE, device_memory, ran_out, stage_of
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
@@ -33,10 +33,10 @@ _STEP = 0.05
     needs={Source.LOGS},
     order=32,
     even_when_ready=True,
-    signature=OUT_OF_MEMORY,
+    signature=SIGNATURE,
 )
 def cuda_oom_runtime(replica: Replica) -> Verdict | None:
-    hit, log = deaths.error(replica, OUT_OF_MEMORY), replica.death_log
+    hit, log = ran_out(replica), replica.death_log
     if hit is None or log is None:
         return None
     stage = stage_of(hit[0], log)

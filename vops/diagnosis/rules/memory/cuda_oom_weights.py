@@ -17,7 +17,7 @@ Fix
 from __future__ import annotations
 
 from vops.diagnosis import deaths, remedies
-from vops.diagnosis.cuda_memory import OUT_OF_MEMORY, device_memory, stage_of
+from vops.diagnosis.cuda_memory import SIGNATURE, device_memory, ran_out, stage_of
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Fix
 from vops.diagnosis.gpu_nodes import most_gpus
@@ -27,9 +27,9 @@ from vops.diagnosis.stages import Stage
 from vops.model.snapshot import Source
 
 
-@rule(cause="cuda-oom-weights", branch=Branch.DIED, needs={Source.LOGS}, order=31, signature=OUT_OF_MEMORY)
+@rule(cause="cuda-oom-weights", branch=Branch.DIED, needs={Source.LOGS}, order=31, signature=SIGNATURE)
 def cuda_oom_weights(replica: Replica) -> Verdict | None:
-    hit, log = deaths.error(replica, OUT_OF_MEMORY), replica.death_log
+    hit, log = ran_out(replica), replica.death_log
     if hit is None or log is None or stage_of(hit[0], log).rank > Stage.WEIGHTS.rank:
         return None
     memory = device_memory(hit[0].message)

@@ -8,6 +8,7 @@ FAILED = lazy_pattern(
     r"NCCL|[Nn]ccl|[Hh][Cc][Cc][Ll]|oneCCL|seconds waiting for clients"
     r"|DistBackendError|DistNetworkError|DistStoreError|[Gg]loo|TCPStore|Watchdog caught|^Watchdog: "
     r"|RPC call to \w{1,40} timed out|ProcessGroup|connectFullMesh|Connection closed by (?:remote )?peer"
+    r"|(?:send|recv)Bytes (?:failed|at /)"
     r"|Broken pipe \(errno|init_process_group|client socket has (?:failed|timed out)|recvValue failed"
     r"|DeepEP .{0,40}(?:error|timeout)|[Nn][Vv][Ss][Hh][Mm][Ee][Mm]|ibv_\w{1,30} failed|\bfi_\w{1,30} failed"
     r"|\bEFA\b.{0,60}failed"

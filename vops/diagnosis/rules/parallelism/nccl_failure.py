@@ -35,6 +35,7 @@ _INFINIBAND = lazy_pattern(
 _FABRIC = lazy_pattern(r"NET/OFI|\bEFA\b|[Ll]ibfabric|\bfi_[a-z]")
 _PEER = lazy_pattern(r"peer access|P2P|nvlink|NVLS|cuMem|IMEX|custom[_ ]all_?reduce", re.I)
 _STORE = lazy_pattern(r"TCPStore|client socket|DistNetworkError|DistStoreError|rendezvous", re.I)
+_LEFT = lazy_pattern(r"(?:send|recv)Bytes |shut down too early")
 _HUNG = lazy_pattern(r"Watchdog|RPC call to|timed? ?out", re.I)
 _TWICE = lazy_pattern(r"Duplicate GPU detected")
 _NOT_THEIRS = lazy_pattern(
@@ -68,6 +69,11 @@ _ADVICE = (
         _PEER,
         "Check peer-to-peer access on the node (nvidia-smi topo -p2p r): virtual machines and MIG have none. "
         "--disable-custom-all-reduce avoids vLLM's own use of it.",
+    ),
+    (
+        _LEFT,
+        "The process of rank 0 ended before the others: its own error stands above in the log, or in its own pod's; "
+        "without one look for an out-of-memory kill or an Xid on its node (dmesg).",
     ),
     (
         _STORE,

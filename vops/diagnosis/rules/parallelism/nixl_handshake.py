@@ -29,7 +29,7 @@ from vops.model.snapshot import Source
 _NIXL = lazy_pattern(
     r"\bNIXL|[Nn]ixl[A-Z_]\w{0,40}|nixl_?(?:agent|connector)|KV cache sizes must match between P and D"
     r"|Heterogeneous TP expects same kv_cache_layout|kv_connector/v1/nixl"
-    r"|Number of KV layers must match between prefill"
+    r"|Number of KV layers must match between prefill|[Ll]ocal block size \d{1,6} is not divisible by remote"
     r"|\bUCX {1,3}ERROR"
     r"|[Mm]ooncake.{0,80}(?:[Ff]ail|[Ee]rror|not )|mooncake\w{0,20}/|[Ff]ailed to (?:mount|open) segment"
     r"|Failed to transfer KV cache|Failed to retrieve segment descriptor|Failed to connect to segment"
