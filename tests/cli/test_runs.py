@@ -20,7 +20,9 @@ from vops.cli.output import write_file
 from vops.errors import InputError
 from vops.lab.world import Lab
 from vops.planning.events import RunEvent, StepRecord, StepState
+from vops.render.runbook_lint import github_commands
 from vops.render.runs import RunStory, github_annotations, run_junit, run_markdown
+from vops.runbooks.advice import Advice
 
 RUNBOOK = (
     "fix-untolerated-taint",
@@ -85,6 +87,10 @@ async def test_a_run_is_listed_shown_and_taken_back(on_lab: RunVops) -> None:
         (("runs", "show", "1999"), "vops runs lists them"),
         (("run", "fix-kv-cache", "--report", "pdf=x"), "FORMAT is one of junit, json, md"),
         (("run", "fix-kv-cache", "--confirm", "target"), "is not NAME=VALUE"),
+        (("run", "fix-kv-cache", "--report", "junit=/nonexistent/j.xml"), "there is no folder /nonexistent"),
+        (("run", "fix-kv-cache", "--report", "md=/"), "it is a folder"),
+        (("run", "nope"), "there is no runbook 'nope'"),
+        (("handback", "20260101-000000-abcdef"), "vops handback deploy/NAME"),
     ],
 )
 async def test_what_cannot_be_read_is_named(vops: RunVops, arguments: tuple[str, ...], words: str) -> None:
@@ -170,3 +176,41 @@ def test_a_run_of_undo_says_which_run_it_takes_back() -> None:
     suite = ElementTree.fromstring(run_junit(RunStory("r1", plan, (), outcome="applied")))
     found = {item.get("name"): item.get("value") for item in suite.findall("properties/property")}
     assert (suite.get("name"), found["undoes"]) == ("vops undo", "r0")
+
+
+async def test_a_name_that_nobody_will_type_is_asked_for_before_the_run_begins(vops: RunVops) -> None:
+    lab = ("--lab", "healthy", "-n", "inference")
+    done = await vops(*lab, "run", "drain-node", "-p", "node=node/gpu-l4-2", "--yes")
+    assert (done.code, "add --confirm target=gpu-l4-2" in done.err, "journal" in done.err) == (7, True, False)
+
+
+async def test_what_a_person_has_to_do_is_told_as_that(vops: RunVops, tmp_path: Path) -> None:
+    """By the outcome, the exit code and the report."""
+    lab = await Lab.start("gated-model", speed=50)
+    kubeconfig, junit = tmp_path / "lab.kubeconfig", tmp_path / "junit.xml"
+    kubeconfig.write_text(json.dumps(lab.kubeconfig()))
+    where = ("--kubeconfig", str(kubeconfig), "-n", "inference")
+    to = ("-p", "to=hf-token-approved/token", "--yes", "--report", f"junit={junit}")
+    done = await vops(*where, "run", "rotate-hf-token", *to)
+    told = done.out.splitlines()[-1]
+    assert (done.code, told.startswith("waiting for a person: Revoke the old token; so far fixed: ")) == (7, True), told
+    assert [item.get("type") for item in ElementTree.fromstring(junit.read_text()).iter("error")] == ["approval"]
+    assert "failed" not in done.err
+    await lab.stop()
+
+
+@pytest.mark.parametrize(("output", "words"), [("github", "bad.yaml,line=3,"), ("codequality", '"begin": 3')])
+async def test_faults_of_runbooks_are_shown_beside_their_line(
+    vops: RunVops, tmp_path: Path, output: str, words: str
+) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text("vops: 1\nid: bad\ntitel: Bad\n")
+    done = await vops("runbook", "lint", str(path), "-o", output)
+    assert (done.code, words in done.out) == (2, True), done.out
+
+
+def test_github_shows_ten_annotations_and_is_told_how_many_more_there_are() -> None:
+    found = [Advice("a.yaml", line, "no `why`: 100%") for line in range(1, 14)]
+    lines = github_commands([], found).splitlines()
+    assert lines[0] == "::warning file=a.yaml,line=1,title=vops runbook lint::no `why`: 100%25"
+    assert (len(lines), "4 more of this kind" in lines[-1]) == (10, True)

@@ -75,6 +75,7 @@ async def carry_out(session: Session, plan: Plan, options: Globals, terms: Terms
     """Applies `plan` and tells how it went; ends the process with the code of its outcome if that is not 0."""
     from vops.operations.run import run_plan
 
+    _check_names_typed(plan, terms)
     with _reported_when_interrupted(session, plan, terms):
         approve, progress = _approve(terms), _progress(options)
         answering: Any = {"answers": terms.answers, "answer": _answer()}
@@ -86,6 +87,7 @@ async def go_on(session: Session, run: PastRun, options: Globals, terms: Terms) 
     """Like `carry_out`, from where an interrupted run has got to."""
     from vops.operations.run import resume_run
 
+    _check_names_typed(run.plan, terms, done=frozenset(run.finished))
     with _reported_when_interrupted(session, run.plan, terms):
         answering: Any = {"answers": terms.answers, "answer": _answer()}
         result = await resume_run(session, run, approve=_approve(terms), progress=_progress(options), **answering)
@@ -147,6 +149,19 @@ async def _agreed(question: Question, terms: Terms) -> bool:
         typed: str = await asyncio.to_thread(typer.prompt, f"{question.title}: type {name} to go on", err=True)
         return typed.strip() == name
     return await asyncio.to_thread(typer.confirm, question.title, default=False, err=True)
+
+
+def _check_names_typed(plan: Plan, terms: Terms, *, done: frozenset[str] = frozenset()) -> None:
+    """Raises ApprovalNeeded before anything is done for a name that nobody will be there to type later."""
+    from vops.planning.plan import Gate
+
+    if _someone_there():
+        return
+    for step in plan.steps:
+        target = next((change.target for change in step.changes), None)
+        typed = target is None or terms.confirmed.get("target") == target.name
+        if step.gate is Gate.TYPE_NAME and step.id not in done and target is not None and not typed:
+            raise ApprovalNeeded(f"{step.title}: its name has to be typed", hint=_way(step.gate, target.name))
 
 
 def _answer() -> Answer | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vops.errors import UsageError
+from vops.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from vops.render.runs import RunStory
@@ -17,14 +17,31 @@ HELP = "write junit=FILE, json=FILE or md=FILE; several with commas"
 
 
 def reports(texts: Sequence[str]) -> dict[Path, str]:
-    """`junit=F,json=F` as files with their formats. Raises UsageError for what is not that."""
+    """`junit=F,json=F` as files with their formats.
+
+    Raises UsageError for what is not that, InputError for a place where no file can be written: afterwards would be too
+    late to say so.
+    """
     found: dict[Path, str] = {}
     for part in (part for text in texts for part in text.split(",")):
         form, equals, path = part.partition("=")
         if form not in FORMATS or not equals or not path:
             raise UsageError(f"--report {part!r} is not FORMAT=FILE", hint=f"FORMAT is one of {', '.join(FORMATS)}")
+        _check_writable(Path(path))
         found[Path(path)] = form
     return found
+
+
+def _check_writable(path: Path) -> None:
+    why = ""
+    if path.is_dir():
+        why = "it is a folder"
+    elif not path.parent.is_dir():
+        why = f"there is no folder {path.parent}"
+    elif not os.access(path if path.exists() else path.parent, os.W_OK):
+        why = "it may not be written to"
+    if why:
+        raise InputError(f"cannot be written: {why}", path=str(path), hint="choose another --report")
 
 
 def write_reports(story: RunStory, wanted: dict[Path, str]) -> None:

@@ -13,6 +13,7 @@ from vops.cli.runs import CONFIRM, PAUSE, REPORT, SET
 if TYPE_CHECKING:
     from vops.cli.carrying import Terms
     from vops.errors import VopsError
+    from vops.runbooks.advice import Advice
     from vops.runbooks.script import Script
 
 group = typer.Typer(help="Runbooks as files.", no_args_is_help=True)
@@ -65,10 +66,13 @@ async def _run(
     from vops.cli.carrying import carry_out, pending, present_plan
     from vops.cli.output import write_file
     from vops.cli.running import settings_of
+    from vops.library import read_runbook_file
     from vops.operations.gitops import with_pause
     from vops.operations.run import plan_run
     from vops.operations.session import open_session
+    from vops.runbooks.script import load_script
 
+    load_script(*read_runbook_file(runbook))
     async with open_session(settings_of(options)) as session:
         plan = await plan_run(session, runbook, values, to_apply=not only_plan)
         plan = await with_pause(session, plan) if terms.pause_gitops else plan
@@ -112,36 +116,54 @@ def show(
     emit(text if yaml else described(load_script(text, path).runbook))
 
 
-@group.command("lint", help="Check runbooks before they are needed; without names, all that vops finds. -o text|json")
+LINT_FORMATS = ("text", "json", "github", "codequality")
+LINT_HELP = f"Check runbooks before they are needed; without names, all that vops finds. -o {'|'.join(LINT_FORMATS)}"
+
+
+@group.command("lint", help=LINT_HELP)
 def lint(
     context: typer.Context,
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME|FILE]...", help="names or files")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="exit 1 for advice too")] = False,
 ) -> None:
-    import msgspec
-
     from vops.cli.diagnostics import ExitCode, narrate, report
-    from vops.cli.output import chosen, emit
+    from vops.cli.output import chosen
     from vops.library import runbooks
     from vops.runbooks.advice import advice
 
     options: Globals = context.obj
-    output = chosen(options.output, ("text", "json"))
+    output = chosen(options.output, LINT_FORMATS)
     wanted = names or sorted(runbooks())
     scripts, wrong = _loaded(wanted)
+    found = [item for script in scripts for item in advice(script.runbook)]
+    _emit_found(output, wrong, found)
     for error in wrong[:-1]:
         report(error)
     if wrong:
         raise wrong[-1]
-    found = [item for script in scripts for item in advice(script.runbook)]
-    if output == "json":
-        emit(msgspec.json.format(msgspec.json.encode(found), indent=2))
-    elif found:
-        emit("\n".join(f"{item.path}:{item.line}: {item.message}" for item in found))
     valid = "1 runbook is valid" if len(wanted) == 1 else f"{len(wanted)} runbooks are valid"
     narrate(f"{valid}, {len(found)} pieces of advice", quiet=options.quiet)
     if strict and found:
         raise typer.Exit(ExitCode.FINDINGS)
+
+
+def _emit_found(output: str, wrong: list[VopsError], found: list[Advice]) -> None:
+    """What there is to say in one of the formats; faults are told on stderr besides."""
+    import msgspec
+
+    from vops.cli.output import emit
+    from vops.render.runbook_lint import codequality, github_commands
+
+    if output == "json":
+        text = "" if wrong else msgspec.json.format(msgspec.json.encode(found), indent=2).decode()
+    elif output == "github":
+        text = github_commands(wrong, found)
+    elif output == "codequality":
+        text = codequality(wrong, found)
+    else:
+        text = "" if wrong else "\n".join(f"{item.path}:{item.line}: {item.message}" for item in found)
+    if text:
+        emit(text)
 
 
 def _loaded(names: list[str]) -> tuple[list[Script], list[VopsError]]:
