@@ -158,6 +158,12 @@ _OF_NO_FAILURE = lazy_pattern(
     r'NCCL INFO|" [1-3]\d\d\b|HTTP/[\d.]{1,3}" \d\d\d|(?<![=/])\b(?:INFO|DEBUG|TRACE|WARN(?:ING)?)\b'
     r"|level=(?:info|debug|warn)|\[(?:info|notice|debug|warn)\]|\d{1,3}%\||\b\w{0,20}Warning: |[Ff]alling back",
 )
+_QUOTED = lazy_pattern(
+    r"(?<![\w.])((?:[A-Za-z_]\w{0,60}\.){0,8}[A-Z]\w{0,60}(?:Error|Exception)): (.{4,1500})", re.ASCII | re.DOTALL
+)
+_REFUSED = lazy_pattern(
+    r"\berror: ((?:argument -|unrecognized arguments: |the following arguments are required).{2,1500})", re.DOTALL
+)
 _FRAGMENT = 12
 """How many lines a text has at most that may be a piece of something longer."""
 
@@ -239,8 +245,12 @@ class Notices:
         if self._recovered is not None and self._recovered.search(text):
             self.errors.clear()
         if line.level in _SERIOUS or (self._telling is not None and self._telling.search(text)):
+            telling = len(self.errors) < _MOST_ERRORS and ("Error: " in text or " error: " in text)
+            quoted = _quoted(text, line) if telling else ()
+            self.errors += quoted
             kind = "Critical" if line.level == "CRITICAL" else "Error"
-            self._add(self.errors, kind, text, line, _MOST_ERRORS)
+            if not quoted:
+                self._add(self.errors, kind, text, line, _MOST_ERRORS)
 
     def _read_loose(self, line: Line) -> None:
         last = self._loose[-1] if self._loose else None
@@ -295,7 +305,8 @@ class Notices:
         if len(self._bare) > _FRAGMENT or not any(_SPEAKS.search(line.text) for line in lines):
             return ()
         together = " ".join(line.text.strip() for line in lines)
-        return tuple(_logged("Said", text, lines[0]) for text in dict.fromkeys((together, *(i.text for i in lines))))
+        texts = dict.fromkeys((together, *(line.text for line in lines)))
+        return (*_quoted(together, lines[0]), *(_logged("Said", text, lines[0]) for text in texts))
 
     @property
     def said(self) -> tuple[LoggedError, ...]:
@@ -310,6 +321,14 @@ def _counts(item: _Loose, lines: int, *, started: bool) -> bool:
     if item.blind:
         return not started and item.error.line > lines - _BEGINNING
     return item.level in _SERIOUS or (item.level not in _QUIET and not (started and item.transient))
+
+
+def _quoted(text: str, line: Line) -> tuple[LoggedError, ...]:
+    """The exception, or the refusal of a command line, that stands within a sentence, if there is one."""
+    if (refused := _REFUSED.search(text)) is not None:
+        return (_logged("ArgumentError", refused[1].strip('`" '), line),)
+    found = _QUOTED.search(text)
+    return (_logged(found[1], found[2].strip("` "), line),) if found is not None else ()
 
 
 def _logged(kind: str, text: str, line: Line) -> LoggedError:

@@ -161,6 +161,11 @@ def _at(frame: str) -> Place | None:
     return None
 
 
+def told_by_place(error: LoggedError) -> bool:
+    """Whether the sentence of an exception tells what it is about, though no rule knows it."""
+    return _by_words(error) is not None
+
+
 def _by_words(error: LoggedError) -> Place | None:
     """What the sentence of a check is about, whose calls tell nothing or were not copied."""
     told = error.short_type in _CHECKS or _refuses_by_words(error)

@@ -194,9 +194,11 @@ class Replica:
     def _last_message(self) -> LogReading | None:
         """The message of the instance that ended, where it is a piece of its log and not of the runtime's words."""
         death = self.last_death
-        if death is None or len(death.message) < _LEAST_LOG or death.reason in _BY_RUNTIME:
+        if death is None or not death.message or death.reason in _BY_RUNTIME:
             return None
         reading = read_log(death.message)
+        if reading.root is None and len(death.message) >= _LEAST_LOG and self._failed:
+            reading = reading.of_the_dead()
         return reading if reading.root is not None else None
 
     @property

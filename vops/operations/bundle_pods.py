@@ -15,6 +15,8 @@ from vops.diagnosis.claims import known
 from vops.diagnosis.components import GOES_ON
 from vops.diagnosis.facts import STAND_IN
 from vops.diagnosis.logs import read_log
+from vops.diagnosis.places import told_by_place
+from vops.diagnosis.stages import Stage
 from vops.model.patterns import lazy_pattern
 from vops.model.resources import (
     Condition,
@@ -116,10 +118,10 @@ def stand_in(name: str, source: str, log: str | None, at: datetime, *, previous:
 def _ended(log: str, previous: bool) -> tuple[bool, bool, bool]:
     """Whether the process that wrote a log has ended, whether it served, and whether it was asked to stop serving."""
     reading = read_log(log)
-    gone_on = reading.phases[-1].line if reading.phases else 0
+    gone_on = reading.phases[-1].line if reading.phases and reading.stage is not Stage.BOOT else 0
     last = log.rstrip().splitlines()[gone_on:][-_LAST_LINES:]
     worded = reading.component not in GOES_ON and any(map(_ERRORS.search, last))
-    pasted = any(known(item.text) for item in reading.fragment)
+    pasted = any(known(item.text) or told_by_place(item) for item in reading.fragment)
     failed = reading.root is not None or reading.failing or worded or pasted
     died = previous or reading.engine_died or reading.terminated or (failed and not reading.ready)
     return died, reading.ready, reading.ready and reading.terminated

@@ -43,6 +43,7 @@ _TOLD = lazy_pattern(_TELLING, re.DOTALL)
 _REFUSED = lazy_pattern(
     rf"{_TELLING}|^ArgumentError: |invalid choice: |expected (?:one|at least one|\d+) argument"
     r"|the following arguments are required"
+    r"|User-specified max_model_len \(|invalid literal for int\(\) with base 10: '(?:true|false|yes|no|on|off|)'"
     r"|invalid \w{1,20} value|validation errors? for \w{1,30}Config\b|not allowed with argument"
     r"|conflicting option|cannot be converted to|mutually exclusive"
     r"|Input should be |Extra inputs are not permitted|^pydantic\S{0,60}ValidationError: "

@@ -24,7 +24,8 @@ from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
 _UNSUPPORTED = lazy_pattern(
-    r"does not recognize this architecture|Model architectures? .{1,400} (?:are|is) not supported"
+    r"does not recognize this architecture|has model type .{1,80} but Transformers"
+    r"|Model architectures? .{1,400} (?:are|is) not supported"
     r"|was supported in vLLM until|has no vLLM implementation|not supported in-tree anymore|is not compatible with vLLM"
     r"|Cannot find model module|Unrecognized configuration class|Unrecognized model in"
     r"|No model architectures are specified"
