@@ -96,7 +96,7 @@ _NODE = lazy_pattern(
     r"|blocking resource request|admission request denied|PullImage .{1,300} failed|status is now: NodeReady"
     r"|PLEG is not healthy: pleg was|Node became not ready|just became ready"
     r"|Failed to pull image|resolve image to digest|checking image: "
-    r"|\"StartContainer|eviction manager: must evict pod"
+    r"|Failed to admit pod |\"StartContainer|eviction manager: must evict pod"
     r"|Error creating: |Back-off pulling image|[Mm]ount failed: exit status|GRPC error: "
 )
 _VOLUME_CALLS = (

@@ -158,15 +158,31 @@ def _rows(lines: Iterator[str]) -> Iterator[Told]:
 
 def _of_cells(lines: Iterable[str]) -> Iterator[Told]:
     """Rows without an age, or with their columns in another order, as dashboards and other clients print them."""
-    for line in lines:
+    for line in _joined(lines):
         cells = [cell.strip() for cell in _CELLS.split(line.strip(" \t>|*-"))]
-        kind = next((index for index, cell in enumerate(cells[:3]) if cell in ("Normal", "Warning")), None)
+        kind = next((index for index, cell in enumerate(cells[:6]) if cell in ("Normal", "Warning")), None)
         if kind is None or len(cells) < kind + _FEWEST_CELLS or not _REASON_CELL.fullmatch(cells[kind + 1]):
             continue
         rest = cells[kind + 2 :]
         message = max(rest, key=len)
         source = next((cell.partition(",")[0] for cell in rest if cell is not message and _SOURCE.match(cell)), "")
         yield Told(cells[kind], cells[kind + 1], message, source)
+
+
+def _joined(lines: Iterable[str]) -> Iterator[str]:
+    """Lines, with the one after a colon at the end of a row as a part of that row."""
+    row = ""
+    for line in lines:
+        if row and line.strip():
+            yield f"{row} {line.strip()}"
+            row = ""
+        elif row or not line.rstrip().endswith(":"):
+            yield row or line
+            row = ""
+        else:
+            row = line.rstrip()
+    if row:
+        yield row
 
 
 _SOURCE = lazy_pattern(r"kubelet\b|karpenter\b|[a-z0-9.-]{1,60}-(?:controller|scheduler|autoscaler|operator)\b")

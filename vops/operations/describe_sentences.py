@@ -83,7 +83,8 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "replicaset-controller",
             r"resource \S{1,300} was blocked due to the following policies|blocking resource request"
             r"|admission request denied"
-            r"|The (?:\w{2,40} \"[^\"]{1,253}\"|request) is invalid:"
+            r"|(?:The (?:\w{2,40} \"[^\"]{1,253}\"|request)"
+            r"|[A-Z]\w{2,40}\.[a-z][\w.]{1,60} \"[^\"]{1,253}\") is invalid:"
             r"|(?:Error from server \(BadRequest\): )?(?:error when (?:creat|apply|patch|replac)ing .{0,200}?: )?"
             r"[A-Z]\w{2,40} in version \"[^\"]{1,60}\" cannot be handled as an? "
             r"|(?:[Ee]rror: .{0,200}?)?(?:error (?:parsing|validating) \S{1,200}: error "
@@ -170,6 +171,13 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             r"Pod \S{1,320} was preempted (?:by|and rescheduled)|Pod is evicted, because of \w"
             r"|Preempted to accommodate a workload",
         ),
+        (
+            "FreeDiskSpaceFailed",
+            "Node",
+            "kubelet",
+            r"[Ff]ailed to garbage collect required amount of images"
+            r"|Attempting to reclaim (?:nodefs|imagefs|ephemeral)",
+        ),
         ("BackendNotFound", "Ingress", "ingress", r"<error: (?:endpoints|services?) \"[^\"]{1,253}\" not found>"),
         ("Unhealthy", "Pod", "kubelet", r"(?:Liveness|Startup|Readiness) probe (?:failed|errored)"),
         ("Killing", "Pod", "kubelet", r"Container \S{1,63} failed (?:liveness|startup) probe"),
@@ -177,7 +185,8 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "Evicted",
             "Pod",
             "kubelet",
-            r"The node was low on resource|The node had condition|eviction manager: must evict pod\(s\)"
+            r"Failed to admit pod .{1,300}node has conditions"
+            r"|The node was low on resource|The node had condition|eviction manager: must evict pod\(s\)"
             r"|Pod ephemeral local storage usage exceeds"
             r"|Usage of EmptyDir volume|Container \S{1,63} exceeded its local ephemeral",
         ),

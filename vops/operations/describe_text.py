@@ -31,6 +31,7 @@ from vops.operations.describe_events import (
     read_table,
     told_events,
 )
+from vops.operations.describe_fragments import cut_out
 from vops.operations.describe_listings import listings
 from vops.operations.describe_objects import custom_object, document_of, kind_of
 from vops.operations.describe_outline import Entry, moment, outline
@@ -60,6 +61,8 @@ _PRESENT = lazy_pattern(r"^\s*State: ", re.MULTILINE)
 _LAST = lazy_pattern(r"^([ \t]*)Last State: ", re.MULTILINE)
 _CONTAINER = lazy_pattern(r"[a-z0-9-]{1,63}:[ \t]*\n")
 _TWO = "  "
+_NEVER_RAN = lazy_pattern(r"Reason: +(?:ContainerCannotRun|StartError)")
+_NOT_RUNNING = r"Waiting\n\g<1>  Reason: CrashLoopBackOff"
 _HEAD = lazy_pattern(r"^Status: +(?:Terminating|Failed|Pending|Running)\b", re.MULTILINE)
 _ENDING = lazy_pattern(r"^(?:Reason|Message|Termination Grace Period): +\S", re.MULTILINE)
 _NEXT_PART = lazy_pattern(r"^(?:Conditions|Volumes|QoS Class|Node-Selectors|Tolerations|Events):", re.MULTILINE)
@@ -214,8 +217,12 @@ def _fragments(text: str) -> Iterator[str]:
         if (head := _HEAD.search(body)) is not None and _ENDING.search(body):
             yield f"Name: pod\nNamespace:\nNode: unknown\nContainers:\n  vllm:\n    Image:\n{body[head.start() :]}"
         return
+    spaced = text.expandtabs()
+    if (state := _STATE.search(spaced)) is not None:
+        body = dedent(cut_out(spaced, state.start())).strip("\n")
     if _PRESENT.search(body) is None:
-        body = _LAST.sub(r"\g<1>State: Running\n\g<0>", body, count=1)
+        now = _NOT_RUNNING if _NEVER_RAN.search(body) else "Running"
+        body = _LAST.sub(rf"\g<1>State: {now}\n\g<0>", body, count=1)
     if not body.startswith(("Containers:", "Init Containers:", "Status:", "Node:", "Controlled By:")):
         named = _CONTAINER.match(body)
         own, after = _before_the_next_part(body)

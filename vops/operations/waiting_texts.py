@@ -19,11 +19,14 @@ _WAITS = lazy_pattern(r"is waiting to start: (?P<why>[\w' -]{4,60})")
 _BARE = lazy_pattern(
     r"(?:secrets?|configmaps?) \"[\w.-]{1,253}\" not found|couldn't find key \S{1,253} in (?:Secret|ConfigMap) \S+"
     r"|references non-existent (?:secret|config) key: \S+|[Cc]ontainer has runAsNonRoot and .{1,400}"
+    r"|unable to start container process: .{1,1000}|error during container init: .{1,1000}"
     r"|container's runAsUser breaks non-root policy.{0,400}"
 )
 _PULL = lazy_pattern(
     r"Error response from daemon: (?:pull access|manifest |(?:Get|Head) \"?https?:|toomany|unauthorized|denied|no match"
     r"|repository |missing signature|failed to resolve|received unexpected HTTP|error parsing HTTP|unknown: ).{0,2000}"
+    r"|(?:ErrImagePull|ImagePullBackOff|ImagePull): (?:rpc error|failed|unauthorized|denied|Back-off).{1,2000}"
+    r"|denied: (?:Permission \"artifactregistry|requested access|User: arn:).{1,1000}"
     r"|failed to register layer: .{1,1000}|Error: Status 40\d trying to pull repository .{1,1000}"
     r"|ctr: (?:failed to (?:resolve|copy|do request|fetch)"
     r"|rpc error).{1,1000}"

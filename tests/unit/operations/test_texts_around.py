@@ -145,6 +145,42 @@ FOUND = {
         '[2018-06-05T17:12:18.601Z] "POST /api/stream HTTP/2" 200 UH 5 0 2 - "10.132.0.6" "grpc" "7c3" "app.site" "-"',
         "service-mismatch",
     ),
+    "a state between prose": (
+        "Kubernetes says\n\n    State:       Running\n    Last State:  Terminated\n      Reason:    OOMKilled\n"
+        "      Exit Code:    137\n    Limits:\n      memory:  12Gi\n\nwhile nvidia-smi shows plenty.",
+        "host-oom",
+    ),
+    "a last state that never ran": (
+        'Last State: Terminated\nReason: ContainerCannotRun\nMessage: OCI runtime create failed: exec: "/app/run": '
+        "stat /app/run: no such file or directory\nExit Code: 127",
+        "bad-entrypoint",
+    ),
+    "a row that goes on": (
+        'Warning  Failed   Failed to pull image "us-docker.pkg.dev/p/r/app:v1":\n  unauthorized: failed to authorize',
+        "image-auth",
+    ),
+    "a registry's denial": (
+        'denied: Permission "artifactregistry.repositories.downloadArtifacts" denied on resource "projects/p"',
+        "image-auth",
+    ),
+    "a reason with its words": (
+        "It fails with ErrImagePull: failed to fetch oauth token: unexpected status: 403 Forbidden",
+        "image-auth",
+    ),
+    "a full node in a title": (
+        "failed to garbage collect required amount of images. Wanted to free 473842483 bytes, but freed 0 bytes",
+        "disk-full",
+    ),
+    "the kubelet's admission": (
+        "W0317 12:44:49.953485    2278 eviction_manager.go:159] Failed to admit pod vllm-0_ml(e1) - node has "
+        "conditions: [DiskPressure]",
+        "evicted",
+    ),
+    "runc's tail": (
+        '... unable to start container process: error during container init: error mounting "/host/data" to rootfs at '
+        '"/data": no such file or directory',
+        "mount-failed",
+    ),
     "a runtime that hangs": (
         "Warning  Failed  2m (x5 over 9m)  kubelet  Error: context deadline exceeded",
         "sandbox-failed",

@@ -162,6 +162,12 @@ _SAYS = (
         definite=True,
     ),
     wording(
+        r"error mounting \"(/\S{1,300})\" to rootfs[^\n]{0,200}no such file",
+        "{what} is not on {node}",
+        "Create {what} on every node that may run the pod, or see that what mounts it there runs.",
+        definite=True,
+    ),
+    wording(
         r"relabel failed|lsetxattr",
         "its files cannot be given the pod's SELinux label",
         "Set securityContext.seLinuxOptions.type spc_t, or mount the volume with context=; many files take long.",
