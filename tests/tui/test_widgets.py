@@ -117,6 +117,31 @@ async def test_a_log_is_still_followed_when_the_terminal_shrinks() -> None:
         assert pane.is_vertical_scroll_end
 
 
+async def test_a_narrow_log_leaves_out_what_says_least_until_it_is_asked_for() -> None:
+    app = WidgetApp(pane := LogPane())
+    async with app.run_test(size=(80, 6)) as pilot:
+        pane.focus()
+        pane.feed(["(APIServer pid=1) INFO 11-28 04:24:45 [loggers.py:273] Engine 000: running"])
+        pane.flush()
+        assert pane.render_line(0).text.strip() == "INFO 04:24:45 APIServer Engine 000: running"
+        await pilot.press("W")
+        assert "pid=1" in pane.render_line(0).text
+        await pilot.press("W")
+        assert "pid=1" not in pane.render_line(0).text
+    assert pane.texts[0].startswith("(APIServer pid=1)")
+
+
+async def test_a_log_that_gets_room_is_whole_again() -> None:
+    app = WidgetApp(pane := LogPane())
+    async with app.run_test(size=(80, 6)) as pilot:
+        pane.feed(["(APIServer pid=1) INFO 11-28 04:24:45 [loggers.py:273] Engine 000: running"])
+        pane.flush()
+        assert "pid=1" not in pane.render_line(0).text
+        await pilot.resize_terminal(120, 6)
+        await pilot.pause()
+        assert "pid=1" in pane.render_line(0).text
+
+
 async def test_a_line_that_goes_on_ends_in_an_ellipsis() -> None:
     app = WidgetApp(lines := Lines(wrap=False))
     async with app.run_test(size=(20, 5)) as pilot:

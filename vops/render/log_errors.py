@@ -14,6 +14,8 @@ _MAYBE = lazy_pattern(
     r"[Ee]rror|ERROR|[Ee]xception|CRITICAL|FATAL|[Ff]atal|[Kk]illed|[Rr]efused|[Dd]enied|[Ff]ailed|WARN|of memory"
 )
 """What a line that tells of a failure holds: few lines are held against all signatures."""
+_ALWAYS = lazy_pattern(r"destroy_process_group\(\) was not called before program exit")
+"""What every engine says that ends without being told to, whatever ended it."""
 MOST = 6
 
 
@@ -31,7 +33,7 @@ def known_errors(lines: Iterable[tuple[int, str]]) -> list[KnownError]:
     rules = [(item.cause, item.signature) for item in discover() if item.signature is not None]
     found: dict[str, KnownError] = {}
     for number, text in lines:
-        if not _MAYBE.search(text):
+        if not _MAYBE.search(text) or _ALWAYS.search(text):
             continue
         cause = next((cause for cause, signature in rules if signature.search(text)), "")
         if cause:

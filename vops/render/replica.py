@@ -279,9 +279,28 @@ _TONES = {
 }  # fmt: skip
 
 
-def log_line(text: str) -> Line:
-    """A log line with its level picked out; a line that names an exception is all red."""
-    if _FAILURE.search(text[:300]):
+_PREFIX = re.compile(
+    r"\((?P<who>[\w-]{1,40})(?: pid=\d{1,10})?\) "
+    r"(?:(?P<level>[A-Z]{4,8}) [\d-]{5,10} (?P<time>[\d:]{8}) \[[^\]]{1,80}\] ?)?"
+)
+_PACKAGES = re.compile(r"/[\w./-]{1,80}/(?:dist|site)-packages/")
+
+
+def brief_line(text: str) -> str:
+    """A log line of vLLM where room is short: level, time and who, without process, date and place in the source."""
+    found = _PREFIX.match(text)
+    rest = _PACKAGES.sub("…/", text[found.end() if found else 0 :], count=1)
+    if found is None:
+        return rest
+    who = f"{found['who']} " if found["level"] is None else f"{found['level']} {found['time']} {found['who']} "
+    return who + rest
+
+
+def log_line(text: str, *, brief: bool = False) -> Line:
+    """A log line, shortened or whole, with its level picked out; a line that names an exception is all red."""
+    fails = _FAILURE.search(text[:300])
+    text = brief_line(text) if brief else text
+    if fails:
         return line(Span(text, Tone.BAD))
     found = _LEVEL.search(text[:120])
     if found is None:

@@ -21,6 +21,10 @@ def test_each_cause_is_told_once_with_its_count_the_newest_first() -> None:
 
 def test_a_log_that_is_well_has_none() -> None:
     assert known_errors(enumerate(["INFO all is well"] * 5)) == []
+    last = (
+        "[rank0]:[W1128 ProcessGroupNCCL.cpp:1575] Warning: destroy_process_group() was not called before program exit"
+    )
+    assert known_errors([(1, last)]) == []
     assert error_lines([]) == []
 
 

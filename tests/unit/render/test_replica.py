@@ -16,6 +16,7 @@ from vops.model.snapshot import ClusterSnapshot, Source, SourceState
 from vops.render.fleet_facts import replica_row
 from vops.render.history import History
 from vops.render.replica import (
+    brief_line,
     condition_lines,
     event_lines,
     load_lines,
@@ -129,6 +130,28 @@ def test_an_outage_is_told_from_the_first_that_failed() -> None:
     assert "no fresh pods, metrics since 03:11:10, 1m35s ago" in text
     assert "connection refused" in text
     assert outage_line([builders.status(Source.PODS, SourceState.LIVE)], builders.NOW) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "brief"),
+    [
+        (
+            "(EngineCore pid=203) ERROR 11-28 04:25:19 [core.py:1231] ValueError: no",
+            "ERROR 04:25:19 EngineCore ValueError: no",
+        ),
+        (
+            '(APIServer pid=1)   File "/usr/local/lib/python3.12/dist-packages/vllm/v1/engine/core.py", line 3, in f',
+            'APIServer   File "…/vllm/v1/engine/core.py", line 3, in f',
+        ),
+        ("(Worker_TP0 pid=7) RuntimeError: CUDA error", "Worker_TP0 RuntimeError: CUDA error"),
+        ("INFO 11-28 04:25:19 [x.py:1] of an older vLLM", "INFO 11-28 04:25:19 [x.py:1] of an older vLLM"),
+        ("(see the log) for more", "(see the log) for more"),
+    ],
+)
+def test_a_log_line_is_shortened_by_what_says_least(text: str, brief: str) -> None:
+    assert brief_line(text) == brief
+    assert plain([log_line(text, brief=True)]).rstrip() == brief
+    assert (log_line(text, brief=True)[0].tone is Tone.BAD) == (log_line(text)[0].tone is Tone.BAD)
 
 
 def test_outages_of_several_contexts_take_turns_and_those_without_a_connection_come_first() -> None:

@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.geometry import Size
 
+from vops.render.cells import CRAMPED
 from vops.render.filters import Match
 from vops.render.replica import log_line
 from vops.render.text import Line, Span, Tone
@@ -28,6 +29,7 @@ class LogPane(Lines):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("end,G", "follow", "Newest line", show=False, id="log.follow"),
         Binding("F", "fold", "Like lines as one", show=False, id="log.fold"),
+        Binding("W", "whole", "Whole lines", show=False, id="log.whole", tooltip="With process and place, or not"),
     ]
 
     def __init__(self, *, kept: int = KEPT_LINES, widget_id: str | None = None) -> None:
@@ -38,6 +40,9 @@ class LogPane(Lines):
         self._drawn: dict[int, Line] = {}
         self._first = 0
         self._at_end = True
+        self._brief: bool | None = None
+        """Whether lines are shortened; None: as it fits."""
+        self._drawn_brief = False
         self._arrived = 0
         self._widest = 0
         self._title, self._note = "log", ""
@@ -140,6 +145,16 @@ class LogPane(Lines):
         """Shows the lines that `match` keeps, and stays near the line at the top."""
         self._arrange(lambda: setattr(self._view, "match", match))
 
+    @property
+    def brief(self) -> bool:
+        """Whether lines are shown without what says least."""
+        return self.size.width < CRAMPED if self._brief is None else self._brief
+
+    def action_whole(self) -> None:
+        self._brief = not self.brief
+        self._entitle()
+        self.refresh()
+
     def action_fold(self) -> None:
         self._arrange(lambda: setattr(self._view, "folds", not self._view.folds))
 
@@ -238,8 +253,11 @@ class LogPane(Lines):
         return "no line yet" if not self._texts else "no line is kept by the filter: & and esc show all"
 
     def _drawing(self, number: int) -> Line:
+        if self._drawn_brief != self.brief:
+            self._drawn.clear()
+            self._drawn_brief = self.brief
         if number not in self._drawn:
-            self._drawn[number] = self._marked(number, log_line(self._text(number)))
+            self._drawn[number] = self._marked(number, log_line(self._text(number), brief=self.brief))
         return self._drawn[number]
 
     def _marked(self, number: int, drawn: Line) -> Line:
