@@ -50,7 +50,8 @@ _SIGNS = (
     (
         Component.DEVICE_PLUGIN,
         lazy_pattern(
-            r"k8s-device-plugin|NVIDIA Device Plugin|Starting GRPC server for '|Retrieving plugins\.|[Ll]oading NVML"
+            r"k8s-device-plugin|NVIDIA Device Plugin|Starting GRPC server for '|[Ll]oading NVML"
+            r"|Retr(?:ie|ei)ving plugins\."
             r"|Incompatible (?:strategy|platform) detected|did you configure the NVIDIA Container Toolkit"
             r"|Detected NVML platform|Detected non-NVML platform|GPU driver auto installation is disabled"
             r"|Waiting for GPU driver libraries to be available"

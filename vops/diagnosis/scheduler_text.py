@@ -160,6 +160,8 @@ SPOKEN = lazy_pattern(
 )
 """The reasons that mean nothing else, as people quote them without what the scheduler writes around them."""
 
+_COUNTED = lazy_pattern(r"(?:\d{1,7} )?node\(s\)")
+_OF_YUNIKORN = lazy_pattern(r"'([^']{3,300})' \((\d{1,7})x\)")
 _GPU = "nvidia.com/gpu"
 _OTHERS = lazy_pattern(
     r"(?:(?P<nodes>\d{1,7}) node\(s\)|node-group\(s\)|\bNode \S{1,253}) didn't have enough resources?: "
@@ -198,6 +200,10 @@ def scheduler_text(message: str) -> SchedulerText:
             modern=absent,
             cut=cut,
         )
+    before, within, _ = text[: head.start()].rpartition("preemption: ")
+    if within and head.start() > _NEAR:
+        blocked = before.replace("no new claims to deallocate", "").strip(" ,.")
+        return SchedulerText(text, int(head[2] or 1), blocked=blocked, preemption=_preemption(text[head.end() :]))
     body, after = _parted(text[head.end() :].removesuffix(_CUT))
     body = f"{head[2] or 1} {body}" if body[:13].lower() == "insufficient " else body
     reasons = tuple(_reason(match) for match in _REASON.finditer(body)) if body[:1].isdigit() else ()
@@ -279,8 +285,12 @@ def _of_others(text: str) -> Iterator[Reason]:
         first = _REASON.search(f"1 {text.partition(_CONSOLE)[2]}")
         if first is not None and (found := _reason(first)).obstacle is not Obstacle.OTHER:
             yield msgspec.structs.replace(found, resource=_NAMES.get(found.resource, found.resource))
-    elif "node(s)" in text:
-        told = (_reason(match) for match in _REASON.finditer(text.partition(": ")[2]))
+    elif "failing predicate(s): " in text:
+        counted = (_REASON.match(f"{count} {why}") for why, count in _OF_YUNIKORN.findall(text))
+        yield from (_reason(match) for match in counted if match is not None)
+    elif (first := _COUNTED.search(text)) is not None:
+        said = text.partition(": ")[2] if ": " in text[: first.start()] else text[first.start() :]
+        told = (_reason(match) for match in _REASON.finditer(said))
         yield from (item for item in told if item.obstacle not in (Obstacle.RESOURCE, Obstacle.OTHER))
     else:
         yield from _as_quoted(text)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from vops.model.patterns import lazy_pattern
+from vops.operations.bundle_visibility import told_by_codes
 from vops.operations.describe_events import Told
 from vops.operations.describe_sentences import cloud_sentence, sentence_within
 from vops.operations.gateway_texts import gateway_events
@@ -85,6 +86,8 @@ def _of_a_machine(status: Any) -> Told | None:
 
 def told_by_messages(document: Document) -> Iterator[Document]:
     """An event for what an error says that came as an object without a kind, as clients and clouds answer."""
+    for item in told_by_codes(document):
+        yield _event(item.about, item.about["namespace"], item.reason, item.message, item.source, {})
     for code, message in _messages(document, 0):
         told = sentence_within(message) or cloud_sentence(f"{code}: {message}" if code else message)
         if told is not None:

@@ -45,6 +45,19 @@ TAKEN_BACK = (
 )
 """What Karpenter, and the node problem detector of AKS, post of a machine that its cloud takes away."""
 
+NO_NODE = (
+    "FailedScheduling",
+    "Unschedulable",
+    "FilteringFailed",
+    "NotTriggerScaleUp",
+    "TriggeredScaleUp",
+    "FailedScaleUp",
+    "Nominated",
+    "PodGroupPending",
+    "Scheduling",
+)
+"""What schedulers and autoscalers say of a pod that has no node yet; Scheduling is YuniKorn's."""
+
 CHECK_EVENTS = ("FailedInflightCheck", "FailedConsistencyCheck")
 """What Karpenter calls a node that lacks what it was made for."""
 

@@ -48,6 +48,7 @@ from vops.model.storage import ClaimSpec, ClaimStatus, PersistentVolumeClaim
 from vops.operations.bundle_node_subjects import (
     CHECK_EVENTS,
     DISK_EVENTS,
+    NO_NODE,
     TAKEN_BACK,
     killed_on,
     serving_on,
@@ -80,16 +81,6 @@ _DISRUPTED = {
 _LIVES = ("Pulling", "Pulled", "Created", "Started")
 """What is told of a pod that is there again under its name, whatever became of the one before."""
 
-_NO_NODE = (
-    "FailedScheduling",
-    "Unschedulable",
-    "FilteringFailed",
-    "NotTriggerScaleUp",
-    "TriggeredScaleUp",
-    "FailedScaleUp",
-    "Nominated",
-    "PodGroupPending",
-)
 _GROUP_READY = "pod group is ready"
 """Volcano's last word about a group whose pods all have a node."""
 
@@ -146,7 +137,7 @@ def _pod(meta: Meta, events: Sequence[Event]) -> list[Found]:
     last = next((item for item in reversed(events) if _has_ended(item) or item.reason in _LIVES), None)
     ended = last if last is not None and _has_ended(last) else None
     node = next((match[1] for item in events if (match := _NODE.match(item.message))), "")
-    waits = not node and all(item.reason in _NO_NODE or by_scheduler(item) for item in events)
+    waits = not node and all(item.reason in NO_NODE or by_scheduler(item) for item in events)
     name = _container_name(events)
     status = None if waits or ended is not None else _container_status(name, events)
     probes = {(match[1] or match[2]).lower() for item in events if (match := _PROBED.search(item.message))}

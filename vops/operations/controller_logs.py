@@ -86,6 +86,7 @@ _NOTICES = {
 }
 """Karpenter's kinds of messages from its cloud, by the event that it posts of each."""
 
+_NO_GROUP = "pod didn't trigger scale-up (it wouldn't fit if a new node is added)"
 _MAXED = lazy_pattern(r"Skipping node group (?P<group>\S{1,400}) - max size reached")
 _MOST = 500
 _NODE = lazy_pattern(
@@ -121,6 +122,8 @@ _LEVELS = ("ERROR", "WARNING", "CRITICAL")
 def controller_events(text: str) -> Iterator[Told]:
     """The events that the lines of such a log amount to."""
     found = list(_of_the_control_plane(text)) or list(_of_nodes(text))
+    if "Final scale-up plan" in text or any(told.message != _NO_GROUP for told in found):
+        found = [told for told in found if told.message != _NO_GROUP]
     yield from found or _of_gangs(text) or _posted_losses(text)
 
 
@@ -279,6 +282,8 @@ def _of_autoscaler(line: str) -> Told | None:
         about = {"kind": "Pod", "name": name, "namespace": namespace}
         why = f"pod didn't trigger scale-up: 1 {ignored['why']}"
         return Told("Normal", "NotTriggerScaleUp", why, "cluster-autoscaler", about=about)
+    if message.startswith("No expansion options"):
+        return Told("Normal", "NotTriggerScaleUp", _NO_GROUP, "cluster-autoscaler", about={"kind": "Pod", "name": ""})
     if _MAXED.search(message) is not None:
         why = "pod didn't trigger scale-up: 1 max node group size reached"
         return Told("Normal", "NotTriggerScaleUp", why, "cluster-autoscaler", about={"kind": "Pod", "name": ""})

@@ -1,4 +1,4 @@
-"""Events in tables of consoles and dashboards that name no type: a header with Reason and Message, cells below it."""
+"""Events in tables of consoles and dashboards with a header of their own, which has Reason and Message."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from datetime import datetime
 from vops.model.patterns import lazy_pattern
 from vops.operations.describe_events import Told
 
-_CELLS = lazy_pattern(r"\t+| *\| *")
+_CELLS = lazy_pattern(r"\t+| *\| *| {2,}")
 _REASON = lazy_pattern(r"[A-Z][A-Za-z]{2,60}")
 _ORDINARY = ("Pulling", "Pulled", "Created", "Started", "Scheduled", "Killing", "SuccessfulCreate", "SuccessfulDelete")
 _MOMENTS = ("%b %d, %Y, %I:%M:%S %p", "%b %d, %Y %I:%M:%S %p", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S")
-_SEEN = ("last seen", "last timestamp", "time", "date")
+_SEEN = ("lastseen", "lasttimestamp", "time", "date")
 
 
 def told_in_columns(text: str) -> Iterator[Told]:
@@ -21,8 +21,8 @@ def told_in_columns(text: str) -> Iterator[Told]:
     rows: list[dict[str, str]] = []
     for line in text.splitlines():
         cells = _cells(line)
-        names = [cell.lower() for cell in cells]
-        if {"reason", "message"} <= set(names) and "type" not in names:
+        names = [cell.lower().replace(" ", "") for cell in cells]
+        if {"reason", "message"} <= set(names) and "status" not in names:
             header = names
         elif header and len(cells) == len(header):
             rows.append(dict(zip(header, cells, strict=True)))
@@ -35,9 +35,10 @@ def _cells(line: str) -> list[str]:
 
 
 def _told(row: dict[str, str]) -> Told:
-    kind = "Normal" if row["reason"] in _ORDINARY else "Warning"
+    kind = row.get("type") or ("Normal" if row["reason"] in _ORDINARY else "Warning")
     count = row.get("count", "")
-    return Told(kind, row["reason"], row["message"], times=int(count) if count.isdecimal() else 1)
+    source = row.get("from", row.get("source", "")).partition(",")[0]
+    return Told(kind, row["reason"], row["message"], source, times=int(count) if count.isdecimal() else 1)
 
 
 def _newest_first(rows: list[dict[str, str]]) -> bool:

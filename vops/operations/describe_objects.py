@@ -269,6 +269,7 @@ _SIGNS: tuple[tuple[str, set[str]], ...] = (
     ("Service", {"Selector", "TargetPort", "Session Affinity"}),
     ("Service", {"Selector", "Endpoints", "Session Affinity"}),
     ("Node", {"Capacity", "Allocatable"}),
+    ("Node", {"Roles", "Taints", "Unschedulable"}),
     ("PersistentVolumeClaim", {"StorageClass", "Access Modes", "Status"}),
     ("Deployment", {"StrategyType", "Replicas"}),
     ("StatefulSet", {"Update Strategy", "Pod Template"}),

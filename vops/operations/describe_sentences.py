@@ -39,7 +39,8 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             r"\d{1,6}/\d{1,6} nodes are (?:un)?available|[Aa]ll nodes are unavailable: \d"
             r"|[Nn]o nodes (?:are )?available (?:to schedule pods|that match all)"
             r"|Cannot schedule pods: "
-            r"|running (?:\"\w{1,40}\" )?(?:PreBind|PreFilter|filter|Reserve|Permit|Bind)\b ?plugins? ",
+            r"|running (?:\"\w{1,40}\" )?(?:PreBind|PreFilter|filter|Reserve|Permit|Bind|Score)\b ?plugins?[ :]"
+            r"|waiting for dynamic resource controller to create|waiting for resource driver to",
         ),
         (
             "Unschedulable",
@@ -55,7 +56,21 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "Unschedulable",
             "Pod",
             "kueue-admission",
-            r"couldn't assign flavors to pod set|[Ww]orkload didn't fit in|The workload has exceeded the quota",
+            r"couldn't assign flavors to pod set|[Ww]orkload didn't fit in|The workload has exceeded the quota"
+            r"|(?:Local|Cluster)Queue \S{1,253} (?:is inactive|doesn't exist)",
+        ),
+        (
+            "Unschedulable",
+            "Pod",
+            "yunikorn",
+            r"Request '[^']{1,253}' does not fit in queue |Unschedulable request '[^']{1,253}': ",
+        ),
+        ("NodeAffinity", "Pod", "kubelet", r"(?:Pod )?Predicate (?:NodeAffinity|MatchNodeSelector) failed"),
+        (
+            "TopologyAffinityError",
+            "Pod",
+            "kubelet",
+            r"(?:Pod was rejected: |Pod )?Resources cannot be allocated with Topology locality",
         ),
         ("FilteringFailed", "Pod", "hami-scheduler", r"no available node, \d{1,6} nodes? do"),
         (
@@ -321,6 +336,8 @@ def cloud_sentence(line: str) -> Told | None:
 def renamed(told: Told) -> Told:
     """An event whose reason is its component's own, with the one that Kubernetes has for what its words say."""
     found = sentence_within(told.message) if told.reason not in _SETTLED else None
+    if found is not None and told.reason == "Scheduling":  # YuniKorn's for all that it says of a pod
+        return msgspec.structs.replace(told, reason=found.reason)
     return msgspec.structs.replace(told, reason=found.reason) if found and found.reason in _SETTLED else told
 
 
@@ -347,6 +364,8 @@ def _closed(text: str, start: int) -> str:
     """A sentence from where it begins to where what it is quoted in closes."""
     rest = text[start : start + _LONGEST].strip()
     ends = _CLOSING.get(text[start - 1]) if start else None
+    if ends is None and text[:start].count("`") % 2:
+        ends = "`"
     if ends in ('"', "'"):
         rest = rest.rpartition(ends)[0] or rest
     elif ends is not None:

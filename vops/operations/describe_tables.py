@@ -36,7 +36,7 @@ _POD_ROW = lazy_pattern(
     r"^ {0,12}(?:(?P<namespace>[a-z0-9-]{1,63}) +)?(?P<name>[a-z0-9][a-z0-9.-]{1,252}) +\d+/\d+ +"
     r"(?P<status>(?:Init:)?(?:Evicted|UnexpectedAdmissionError|OOMKilled|ErrImagePull|ImagePullBackOff|InvalidImageName"
     r"|ErrImageNeverPull|CreateContainerConfigError|SchedulingGated|OutOf[\w./-]{2,80}|NodeShutdown"
-    r"|TopologyAffinityError)) +\d",
+    r"|Topology ?Affinity ?Error|NodeAffinity|MatchNodeSelector|NodeSelectorMismatching)) +\d",
     re.MULTILINE,
 )
 _STACK_ROW = lazy_pattern(
@@ -61,7 +61,15 @@ _CLAIM_ROW = lazy_pattern(
 )
 """A claim of devices that has been pending for longer than a scheduler takes."""
 
-_ENDS = ("Evicted", "UnexpectedAdmissionError", "NodeShutdown", "TopologyAffinityError")
+_ENDS = (
+    "Evicted",
+    "UnexpectedAdmissionError",
+    "NodeShutdown",
+    "TopologyAffinityError",
+    "NodeAffinity",
+    "MatchNodeSelector",
+    "NodeSelectorMismatching",
+)
 _GATED = "Scheduling is blocked due to non-empty scheduling gates"
 """What the API server writes into the condition of every such pod."""
 
@@ -165,12 +173,13 @@ def _pod(row: re.Match[str], container: Document, status: Document) -> Document:
     }
 
 
-def _status(reason: str) -> Document:
+def _status(said: str) -> Document:
+    reason = said.replace(" ", "")
     if reason in _ENDS or reason.startswith("OutOf"):
         return {"phase": "Failed", "reason": reason}
     if reason == "SchedulingGated":
-        said = {"type": "PodScheduled", "status": "False", "reason": reason, "message": _GATED}
-        return {"phase": "Pending", "conditions": [said]}
+        gated = {"type": "PodScheduled", "status": "False", "reason": reason, "message": _GATED}
+        return {"phase": "Pending", "conditions": [gated]}
     container: Document = {"name": "vllm", "state": {"waiting": {"reason": reason}}}
     if reason == "OOMKilled":
         container["state"] = {"terminated": {"reason": reason, "exitCode": 137}}

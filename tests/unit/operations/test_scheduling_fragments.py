@@ -35,6 +35,12 @@ CHECKED = (
     "Status:\n  Conditions:\n    Last Transition Time:  2025-04-24T15:31:11Z\n    Message: x\n    Reason: y\n"
     "    Status: False\n    Type: QuotaReserved\n  Admission Checks:\n"
 )
+YUNIKORN = "Normal  Scheduling  9s  yunikorn  "
+COLUMNS = "LastSeen   Count  From       Type    Reason   Message\n"
+REJECTED = {
+    "messageId": "no.scale.up.mig.failing.predicate",
+    "parameters": ["NodeResourcesFit", "Insufficient nvidia.com/gpu"],
+}
 INTERRUPTED = {
     "level": "INFO",
     "logger": "controller",
@@ -92,6 +98,31 @@ WITHOUT_GPUS = [
         ("ClusterPolicy is not ready, states not ready: [state-driver]", "gpu-not-advertised"),
         (f"{HEADER}|Marking for deletion Pod a/b-1 | TaintManagerEviction | {LATER} |\n", "node-lost"),
         (f"{OFFERS}  Warning  FailedScheduling  9s  s  0/1 nodes are available: {SHORT}\n", "gpu-not-advertised"),
+        (json.dumps({"messageId": "scale.up.error.out.of.resources", "parameters": ["a"]}), "gpu-stockout"),
+        (json.dumps({"errorMsg": {"messageId": "scale.up.error.quota.exceeded"}}), "cloud-quota"),
+        (json.dumps({"reason": REJECTED}), "autoscaler-no-match"),
+        (f"{YUNIKORN}Request 'a' does not fit in queue 'root.a' (requested map[x:4])\n", "scheduling-gated"),
+        (
+            f"{YUNIKORN}Unschedulable request 'a': failing predicate(s): 'Insufficient nvidia.com/gpu' (2x);",
+            "gpu-exhausted",
+        ),
+        ("Normal  Pending  12s  kueue-admission  LocalQueue user-queue doesn't exist\n", "scheduling-gated"),
+        ("0/3 nodes are available: 3 Insufficient quotas, quotaName: team-a, runtime: {x}.", "scheduling-gated"),
+        (f"{KLOG}scale_up.go:457] No expansion options\n", "autoscaler-no-match"),
+        (f"{PODS}a-0    0/1    NodeAffinity    0    5m\n", "node-selector-mismatch"),
+        (f"{PODS}a-0    0/1    Topology Affinity Error    0    5m\n", "device-allocation-failed"),
+        ("Last Error: USER::Pod Predicate NodeAffinity failed", "node-selector-mismatch"),
+        (
+            'waiting for dynamic resource controller to create the resourceclaim "a". no new claims to deallocate, '
+            "preemption: 0/2 nodes are available: 2 No preemption victims found",
+            "dra-claim-pending",
+        ),
+        (
+            "It says `0/1 nodes are available: 1 node(s) had taint {a: }, that the pod didn't tolerate.`. So.",
+            "untolerated-taint",
+        ),
+        ("FailedScheduling  2m  default-scheduler  1 node(s) had untolerated taint {a: b}", "untolerated-taint"),
+        (f"{COLUMNS}9s         1      karpenter  Normal  Evicted  Evicted pod: Underutilized\n", "evicted"),
     ],
 )
 def test_a_fragment_tells_its_cause(text: str, cause: str) -> None:
@@ -117,6 +148,12 @@ def test_a_fragment_tells_its_cause(text: str, cause: str) -> None:
         "| May 16, 2021, 1:46:40 PM |\n",
         "InsufficientInstanceCapacity in us-east-1a\nI 08-21 17:58:02 a.py:452] Successfully provisioned cluster: a",
         OFFERS,
+        json.dumps({"decision": {"scaleUp": {"increasedMigs": [{"requestedNodes": 1}]}}}),
+        f"{YUNIKORN}a/b is queued and waiting for allocation\nNormal  Scheduled  9s  yunikorn  Successfully assigned "
+        "a/b to node gpu-7\n",
+        f"{KLOG}scale_up.go:457] No expansion options\n{KLOG}scale_up.go:601] Final scale-up plan: [{{a 0->1}}]\n",
+        f"{COLUMNS}9s         1      karpenter  Normal  Evicted  Evicted pod\n"
+        "8s         1      kubelet    Normal  Started  Started container vllm\n",
         json.dumps({"Activities": [{"StatusCode": "Successful"}, {"Description": "InsufficientInstanceCapacity"}]}),
     ],
 )

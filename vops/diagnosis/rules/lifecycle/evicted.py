@@ -47,6 +47,10 @@ _USED = lazy_pattern(
 )
 
 
+_TAKEN = lazy_pattern(r"Evicted pod(?:: (?P<why>[\w/ -]{1,60}))?$")
+"""Karpenter's words, before it takes a node away."""
+
+
 class _Reading(msgspec.Struct, frozen=True):
     """What ran out, in words and as evidence, and what to do about it."""
 
@@ -84,6 +88,8 @@ def _read(replica: Replica, message: str) -> _Reading:
         return _node(replica, node["resource"], message)
     if pressure := _PRESSURE.search(message):
         return _pressure(replica, pressure["conditions"])
+    if taken := _TAKEN.match(message):
+        return _consolidated(replica, taken["why"] or "")
     return _Reading(message.strip(" .")[:160] or "the kubelet does not say why", _elsewhere(replica))
 
 
@@ -173,6 +179,19 @@ def _node_fix(replica: Replica, resource: str, used: re.Match[str] | None) -> Fi
 def _pressure(replica: Replica, conditions: str) -> _Reading:
     node = replica.pod.spec.node_name or "its node"
     return _Reading(f"{node} takes no such pods while it has {conditions}", _elsewhere(replica))
+
+
+def _consolidated(replica: Replica, why: str) -> _Reading:
+    """By Karpenter, which had a better node in mind, or none."""
+    steps = (
+        'Annotate the pod template with karpenter.sh/do-not-disrupt: "true"; it ends with its node only by force then.',
+        "Or give it a PodDisruptionBudget, and its NodePool disruption.consolidationPolicy: WhenEmpty or a budget.",
+    )
+    reason = f" ({why})" if why else ""
+    return _Reading(
+        f"Karpenter took its node away{reason}",
+        remedies.by_steps(replica, "Keep Karpenter from taking the nodes of servers", steps),
+    )
 
 
 def _elsewhere(replica: Replica) -> Fix:

@@ -30,13 +30,21 @@ _GANG = lazy_pattern(
 
 _NO_QUOTA = lazy_pattern(
     r"couldn't assign flavors to pod set.{0,400}|[Ww]orkload didn't fit in .{0,200}|The workload has exceeded the quota"
+    r"|(?:Local|Cluster)Queue \S{1,253} (?:is inactive|doesn't exist)"
 )
 _OVER_QUOTA = lazy_pattern(
     r"Workload requested .{1,60}, but .{1,200} quota is .{1,200}"
     r"|\S{1,253} quota has reached the allowable limit .{0,300}"
     r"|Non-?[Pp]reemptible ?(?:workload is over quota|OverQuota).{0,300}"
+    r"|(?:Request '[^']{1,253}' does not fit in queue|Insufficient quotas, quotaName:) .{1,400}"
 )
-"""KAI's words, and Run:ai's, for a queue that has its share: unschedulable_info.go of its scheduler."""
+"""KAI's words (unschedulable_info.go of its scheduler), Run:ai's, YuniKorn's and Koordinator's for a queue's share."""
+
+_SHARES = {
+    "Request '": "See the queue's limits and what runs in it: kubectl get configmaps -A | grep yunikorn-configs",
+    "Insufficient quotas": "See what the quota has and uses: kubectl get elasticquotas -A -o yaml",
+}
+_OF_KAI = "See what the queues have and use: kubectl get queues.scheduling.run.ai -o yaml"
 _QUEUE = "kueue.x-k8s.io/queue-name"
 _OWNERS = {
     "kueue.x-k8s.io/": "Kueue",
@@ -82,6 +90,12 @@ def _queued(replica: Replica) -> Verdict | None:
         severity=Severity.WARNING,
         fixes=(
             remedies.advice(
+                "Name a queue that is there and takes workloads",
+                f"See the queues: kubectl -n {replica.namespace} get localqueues; kubectl describe clusterqueues",
+                f"Set the label {_QUEUE} to one of them; one that is inactive tells in its conditions what it lacks.",
+            )
+            if "Queue" in match[0].split()[0]
+            else remedies.advice(
                 "Wait for the queue, or have its quota raised",
                 f"See what holds the quota: kubectl -n {replica.namespace} get workloads; kubectl get clusterqueues "
                 f"-o yaml",
@@ -93,7 +107,7 @@ def _queued(replica: Replica) -> Verdict | None:
 
 
 def _over_quota(replica: Replica, words: str) -> Verdict:
-    """A pod whose queue has its share already, by the word of KAI or Run:ai."""
+    """A pod whose queue has its share already, by the word of its scheduler."""
     return Verdict(
         summary=f"The queue of {replica.name} has its quota in use: {words.strip(' .')[:200]}",
         evidence=evidence.scheduler(replica),
@@ -102,7 +116,7 @@ def _over_quota(replica: Replica, words: str) -> Verdict:
         fixes=(
             remedies.advice(
                 "Free the queue's quota, or have it raised",
-                "See what the queues have and use: kubectl get queues.scheduling.run.ai -o yaml",
+                next((step for sign, step in _SHARES.items() if words.startswith(sign)), _OF_KAI),
                 "Give the workload a preemptible priority class, which may go over quota where GPUs are free; or scale "
                 "down what the queue runs; or have its administrator raise the quota.",
             ),
