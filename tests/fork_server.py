@@ -1,4 +1,4 @@
-"""The process that tests.forked forks: it has imported vops, but for what draws, and what that imports from others.
+"""The process that tests.forked forks: it has imported vops, but for the TUI, and what that imports from others.
 
 A run that is forked from it imports next to nothing. How vops is imported by a process that has nothing yet is for the
 tests of processes of their own.
@@ -36,7 +36,8 @@ IMPORTED = (
     ),
     *("statistics", "termios", "tomllib", "typer._adapters", "uuid", "xml.etree.ElementTree", "yaml", "zoneinfo"),
 )
-NOT_IMPORTED = ("vops.__main__", "vops.tui")
+NOT_IMPORTED = ("vops.__main__", "vops.tui", "vops.adapters.hub")
+"""The Hub's client reads its environment when it is imported: that is the run's, and not the server's."""
 FDS = 5
 """What comes with a request: it, in a file; where its end is told; its standard streams."""
 
