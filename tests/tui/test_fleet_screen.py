@@ -298,6 +298,17 @@ async def test_a_connection_that_fails_before_the_first_frame_is_told_in_it() ->
         await until(pilot, lambda: "next: look at the network" in screen_text(app))
 
 
+@pytest.mark.parametrize(("rows", "workloads"), [(10, 0), (13, 0), (14, 1), (16, 3), (24, 4)])
+async def test_in_few_rows_replicas_come_before_workloads(rows: int, workloads: int) -> None:
+    app = app_on()
+    async with app.run_test(size=(80, rows)) as pilot:
+        await painted(pilot)
+        fleet = app.screen
+        assert isinstance(fleet, FleetScreen)
+        assert (fleet.workloads.size.height - 1 if fleet.workloads.display else 0) == workloads
+        assert fleet.replicas.size.height - 1 >= 2
+
+
 async def test_a_context_switch_does_not_wait_for_the_old_connection() -> None:
     opened: list[str] = []
     app = app_on()

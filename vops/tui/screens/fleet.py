@@ -36,6 +36,10 @@ from vops.tui.widgets.table import Table
 _SORTABLE = {column.key: column for column in (CONTEXT, *ALL_REPLICA_COLUMNS)}
 
 
+LEAST_BESIDE = 13
+"""Rows that workloads leave to everything else: bars, their own head, and four replicas with theirs."""
+
+
 class FleetScreen(ListScreen[ReplicaRow], inherit_bindings=False):
     """Keys act on the row that is under the cursor when they are pressed."""
 
@@ -89,11 +93,12 @@ class FleetScreen(ListScreen[ReplicaRow], inherit_bindings=False):
 
     def _show_workloads(self, rows: Sequence[WorkloadRow]) -> None:
         table = self.workloads
-        table.display = bool(rows)
+        shown = min(len(rows), 8 if self.size.height >= 34 else 4, self.size.height - LEAST_BESIDE)
+        table.display = shown > 0
         short = sum(row.ready < row.desired for row in rows)
         truth = self.truth_of(Source.DEPLOYMENTS, Source.STATEFULSETS, Source.AUTOSCALERS, Source.SCALED_OBJECTS)
         titled(table, f"Workloads {len(rows)}", f"{short} short of replicas" if short else "", truth=truth)
-        table.styles.height = min(len(rows), 8 if self.size.height >= 34 else 4) + 2
+        table.styles.height = max(1, shown) + 2
         table.show(rows, columns=(WORKLOAD_CONTEXT, *WORKLOAD_COLUMNS) if self.ops.merged else WORKLOAD_COLUMNS)
 
     def _show_replicas(
