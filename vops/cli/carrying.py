@@ -135,6 +135,7 @@ def _progress(options: Globals) -> Progress:
 
 async def _agreed(question: Question, terms: Terms) -> bool:
     """`--yes` answers confirmations and `--confirm target=NAME` what wants the name typed; more needs a person."""
+    from vops.cli.asking import agreed, typed
     from vops.planning.plan import Gate
 
     if question.gate is Gate.CONFIRM and terms.yes:
@@ -146,9 +147,8 @@ async def _agreed(question: Question, terms: Terms) -> bool:
         raise ApprovalNeeded(f"{question.title}\n{question.text}".strip(), hint=_way(question.gate, name))
     narrate(question.text)
     if question.gate is Gate.TYPE_NAME:
-        typed: str = await asyncio.to_thread(typer.prompt, f"{question.title}: type {name} to go on", err=True)
-        return typed.strip() == name
-    return await asyncio.to_thread(typer.confirm, question.title, default=False, err=True)
+        return await typed(f"{question.title}: type {name} to go on") == name
+    return await agreed(question.title)
 
 
 def _check_names_typed(plan: Plan, terms: Terms, *, done: frozenset[str] = frozenset()) -> None:
@@ -172,19 +172,20 @@ def _answer() -> Answer | None:
     async def answer(question: Question) -> str:
         import msgspec
 
+        from vops.cli.asking import typed
         from vops.runbooks.params import Param, bind
 
         param = msgspec.convert(question.wants, Param)
         narrate(question.text)
         while True:
             default = None if param.default is None else str(param.default)
-            text = await asyncio.to_thread(typer.prompt, question.title, default=default, err=True)
+            text = await typed(question.title, default=default)
             try:
-                bind({question.step: param}, {question.step: str(text)})
+                bind({question.step: param}, {question.step: text})
             except UsageError as error:
                 narrate(error.message)
                 continue
-            return str(text)
+            return text
 
     return answer
 
