@@ -52,12 +52,12 @@ _FATAL = lazy_pattern(
     r"|.{0,300}: version .GLIBC(?:XX)?_[\d.]{1,10}' not found.{0,300})"
     r"|(?P<Xid>.{0,80}NVRM: (?:Xid|RmInitAdapter failed) .{1,300}"
     r"|.{0,80}amdgpu: (?:ring \S{1,40} timeout|GPU reset begin).{0,200}"
-    r"|.{0,80}NVML: .{0,60}GPU is lost.{0,80})"
+    r"|.{0,80}NVML: .{0,60}GPU is lost.{0,80}|\|.{0,40}(?:ERR!.{1,20}){3}.{0,80})"
     r"|(?P<Server>\"?failed to load '[^']{1,200}' version \d{1,9}: .{1,1000}"
     r"|ERROR: Failed to create instance: .{1,1000}"
     r"|\"?Failed to (?:start model server|initialize Python stub): .{1,1000})"
     r"|(?P<Bind>\[Errno (?:98|99|13|-2)\] .{0,200}(?:bind|address|port).{0,200})"
-    r"|(?P<Watchdog>.{0,80}Watchdog caught collective operation timeout.{0,600})"
+    r"|(?P<Watchdog>.{0,80}(?:Watchdog caught collective operation timeout|watchdog got stuck for \d+ s).{0,600})"
     r"|(?P<Nvidia>.{0,200}nvidia-container-cli: .{1,400}"
     r"|ERROR: This container was built for .{1,300}|ERROR: No supported GPU.{1,200})"
     r"|(?P<Download>curl: \(\d{1,3}\) .{1,400}|wget: .{1,300}|.{0,60}fatal error: .{1,400}|download failed: .{1,600}"
@@ -75,7 +75,7 @@ _WORDS = """
 terminate NVRM (): corrupt Fatal fault error Illegal Aborted egfault SIG signal Killed not_found No_such no_such denied
 Denied cannot_exec Is_a_dir can't_open No_module Errno Watchdog nvidia-c ERROR curl wget fatal failed Exception: Failed
 GCS Access Error logged timed_out CUDA Got_ marked_dead worker_died aylet_is The_actor Assertion _in_thread
-_by_GPU_node HSA_STATUS _timeout, GPU_reset is_lost
+_by_GPU_node HSA_STATUS _timeout, GPU_reset is_lost ERR! watchdog_got
 yntax_error unexpected_EOF unbound ad_substitution
 """
 _QUICK = tuple(word.replace("_", " ") for word in _WORDS.split())

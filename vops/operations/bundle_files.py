@@ -16,7 +16,7 @@ import msgspec
 
 from vops.errors import InputError
 from vops.operations.bundle_mixed import taken_apart
-from vops.operations.bundle_streams import MOST_BYTES, SNIFFED, read_bounded
+from vops.operations.bundle_streams import MOST_BYTES, SNIFFED, in_utf8, opened, read_bounded
 from vops.operations.bundle_wrappings import as_log_lines, unwrapped
 from vops.operations.describe_text import is_described, looks_like_a_log, quotes_a_failure
 from vops.operations.wording import printable
@@ -32,6 +32,7 @@ _OF_OBJECTS = frozenset(("kind", "apiVersion", "items", "schema"))
 _OF_RECORDS = frozenset(("log", "message", "msg", "textPayload", "jsonPayload"))
 _WITHIN = re.compile(rb"^\s{0,12}\{\s*\n\s*\"(?:apiVersion|kind)\": ", re.MULTILINE)
 """An object as kubectl prints it."""
+_ROTATED = re.compile(r"(?:(?<=\.log)(?:[.-][\d-]{1,20})?)(?:\.gz)?$|\.gz$")
 _METRICS = re.compile(rb"\s*(?:# (?:HELP|TYPE) \w|(?:vllm:|DCGM_FI_)\w+[ {])")
 
 
@@ -148,10 +149,23 @@ def _paths(paths: Sequence[Path], problems: list[str]) -> Iterator[tuple[Path, b
             if real in seen:
                 continue
             seen.add(real)
-            if path.is_dir() and file.suffix not in _SUFFIXES:
+            if path.is_dir() and _is_older(file):
+                problems.append(f"{printable(file)}: not used: the log that follows it is here")
+            elif path.is_dir() and _suffix(file) not in _SUFFIXES:
                 problems.append(f"{printable(file)}: not used: not a .json, .yaml, .log, .prom or .txt file")
             else:
                 yield file, not path.is_dir()
+
+
+def _is_older(path: Path) -> bool:
+    """Whether it is a log that was rotated while the present one lies beside it."""
+    present = path.with_name(_ROTATED.sub("", path.name))
+    return present != path and present.exists()
+
+
+def _suffix(path: Path) -> str:
+    """What tells the content by the name, of a log that was rotated too."""
+    return Path(_ROTATED.sub("", path.name)).suffix
 
 
 def _below(folder: Path) -> Iterator[Path]:
@@ -162,17 +176,17 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _read(path: Path, named: bool) -> BundleFile:
-    content = _SUFFIXES.get(path.suffix)
-    with path.open("rb") as stream:
+    content = _SUFFIXES.get(_suffix(path))
+    with opened(path) as stream:
         body, cut = read_bounded(stream, lambda head: _is_log(head, content))
-    body = unwrapped(body)
+    body = unwrapped(in_utf8(body))
     if content is Content.OBJECTS and (lines := as_log_lines(body)) is not None:
         content, body = Content.LOG, lines
     told = content in (None, Content.DESCRIBED) or (content is Content.LOG and _is_described(body))
     kind = sniff(body) if told else content or Content.LOG
     if kind is Content.LOG and content is Content.DESCRIBED and not named and not _tells(_text(body)):
         kind = Content.DESCRIBED
-    stem = path.name.removesuffix(path.suffix) if content else path.name
+    stem = Path(_ROTATED.sub("", path.name)).stem if content else path.name
     return BundleFile(printable(path), stem, path.resolve().parent, kind, body, cut)
 
 

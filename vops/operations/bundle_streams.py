@@ -7,9 +7,14 @@ is all that is looked at of a very long one.
 from __future__ import annotations
 
 import os
+import zlib
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections import deque
-from collections.abc import Callable
-from typing import BinaryIO
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from gzip import GzipFile
+from pathlib import Path
+from typing import BinaryIO, cast
 
 MOST_BYTES = 256 * 2**20
 SNIFFED = 65_536
@@ -28,6 +33,33 @@ def read_bounded(stream: BinaryIO, is_log: Callable[[bytes], bool]) -> tuple[byt
     if not skipped:
         return head + tail, False
     return head[: head.rfind(b"\n") + 1] + tail[tail.find(b"\n") + 1 :], True
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """A file's bytes, those of a compressed one as they were before. Raises OSError where they cannot be had."""
+    with path.open("rb") as stream:
+        if path.suffix != ".gz":
+            yield stream
+            return
+        try:
+            yield cast("BinaryIO", _Forward(fileobj=stream))
+        except (EOFError, zlib.error) as error:
+            raise OSError(str(error)) from error
+
+
+class _Forward(GzipFile):
+    """One that is read once: to look for its end would take as long as to read it."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+def in_utf8(body: bytes) -> bytes:
+    """A text as UTF-8 that PowerShell has written as UTF-16."""
+    if not body.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        return body
+    return body.decode("utf-16", "replace").encode()
 
 
 def _tail(stream: BinaryIO) -> tuple[bytes, bool]:

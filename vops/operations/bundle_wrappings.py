@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from vops.model.patterns import lazy_pattern
 
@@ -20,6 +22,10 @@ _MOST_CLOSING = 8
 _FIVE = 5
 _LONGEST = 64 * 2**20
 _SNIFFED = 65_536
+_LONGEST_YAML = 4 * 2**20
+_RECORD = lazy_pattern(rb"(?m)^(?:insertId|logName|receiveTimestamp): \S")
+"""What gcloud prints of each record, which is YAML unless it is asked for something else."""
+
 _MESSAGES = ("textPayload", "message", "log", "msg", "line", "_raw")
 _TIMES = ("timestamp", "@timestamp", "time", "ts")
 
@@ -79,14 +85,18 @@ def as_log_lines(body: bytes) -> bytes | None:
 
 
 def _records(body: bytes) -> list[dict[str, Any]] | None:
-    if body.lstrip()[:1] != b"[":
+    if body.lstrip()[:1] != b"[" and (len(body) > _LONGEST_YAML or _RECORD.search(body[:_SNIFFED]) is None):
         return None
     try:
-        found = msgspec.json.decode(body)
-    except (ValueError, RecursionError):
+        found = msgspec.json.decode(body) if body.lstrip()[:1] == b"[" else _documents(body)
+    except (ValueError, RecursionError, YAMLError):
         return None
     whole = isinstance(found, list) and found and all(map(_may_be_a_record, found))
     return found if whole and _message(found[0]) is not None else None
+
+
+def _documents(body: bytes) -> list[Any]:
+    return [item for item in YAML(typ="safe").load_all(body.decode("utf-8-sig", "replace")) if item is not None]
 
 
 def _may_be_a_record(item: Any) -> bool:

@@ -289,3 +289,26 @@ async def test_objects_around_a_workload_are_used_and_those_of_other_groups_are_
     assert [(item.kind, item.metadata.name) for item in snapshot.daemonsets] == [("DaemonSet", "dcgm")]
     assert snapshot.source(Source.SERVICES).usable
     assert not problems
+
+
+# --- logs as they are kept ----------------------------------------------------------------------------------
+
+
+def test_a_compressed_log_is_read_where_no_newer_one_lies_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "vllm.log.1.gz").write_bytes(gzip.compress(LOG))
+    assert [finding.cause for finding in diagnose_bundle([tmp_path], None)[0][0].findings] == ["gated-model"]
+    (tmp_path / "vllm.log").write_text("INFO:     Application startup complete.\n")
+    reports, problems = diagnose_bundle([tmp_path], None)
+    assert not any(report.findings for report in reports)
+    assert problems == [f"{tmp_path / 'vllm.log.1.gz'}: not used: the log that follows it is here"]
+
+
+def test_a_compressed_log_that_is_broken_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "vllm.log.gz").write_bytes(gzip.compress(LOG)[:-400])
+    (tmp_path / "a.log").write_bytes(LOG)
+    assert any("vllm.log.gz: cannot be read" in problem for problem in read_bundle([tmp_path])[1])
+
+
+def test_a_log_as_powershell_writes_it_is_read(tmp_path: Path) -> None:
+    (tmp_path / "vllm.log").write_bytes(LOG.decode().encode("utf-16"))
+    assert [finding.cause for finding in diagnose_bundle([tmp_path], None)[0][0].findings] == ["gated-model"]

@@ -39,7 +39,9 @@ _COMPATIBILITY = lazy_pattern(
 )
 _FABRIC = lazy_pattern(r"Error 802|system not yet initialized|CUDA_ERROR_SYSTEM_NOT_READY|cudaErrorSystemNotReady")
 _NO_CODE = lazy_pattern(
-    r"no kernel image is available|not compatible with the current PyTorch installation|cudaErrorNoKernelImageForDevice"
+    r"HIP error: invalid device function"
+    r"|no kernel image is available|not compatible with the current PyTorch installation"
+    r"|cudaErrorNoKernelImageForDevice"
     r"|ptxas.{0,200}(?:is not defined|not supported|[Uu]nsupported)|is not a recognized processor for this target"
     r"|Internal Triton PTX codegen error"
     r"|doesn't support querying the available free memory"
@@ -53,11 +55,18 @@ _NO_CODE = lazy_pattern(
     r"|CUDA_ERROR_NO_BINARY_FOR_GPU|not supported on (?:this|your) GPU architecture|requires (?:device with )?compute "
     r"capability (?:>=? ?)?\d|does not support (?:compute capability|SM) ?\d|PassManager::run failed"
 )
-_ANY = lazy_pattern("|".join(part.pattern for part in (_TOO_OLD, _COMPATIBILITY, _FABRIC, _NO_CODE)))
+_TOO_LARGE = lazy_pattern(r"out of resources?: (?:shared memory|threads|registers)")
+_ANY = lazy_pattern("|".join(part.pattern for part in (_TOO_LARGE, _TOO_OLD, _COMPATIBILITY, _FABRIC, _NO_CODE)))
 _SIGNATURE = lazy_pattern(f"{_ANY.pattern}|{NO_GPU.pattern}|unspecified launch failure")
 """What a kernel that refuses the GPU ends with says nothing of it: the kernel printed that before."""
 
 _WHAT = (
+    (
+        _TOO_LARGE,
+        "a kernel takes more than the GPU of {node} has for one",
+        "Set VLLM_ATTENTION_BACKEND to another backend (or leave it out), try the next vLLM version, or a GPU that the "
+        "kernel was made for (data-centre GPUs have more shared memory).",
+    ),
     (
         _COMPATIBILITY,
         "the CUDA libraries in the image and the driver of {node} do not go together",

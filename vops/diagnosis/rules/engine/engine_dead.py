@@ -41,6 +41,9 @@ _CRASH = lazy_pattern(
 _WORKER = lazy_pattern(
     r"Worker exit type: SYSTEM_ERROR|[Tt]he actor died unexpectedly|worker process has died|^Actor: "
 )
+_STEPS = ("run_busy_loop", "_process_engine_step")
+"""What an engine calls for requests only, once it has come up."""
+
 _UNHEALTHY = 503
 """What vLLM's /health answers when its engine is dead; before the engine is up nothing listens."""
 _OFTEN = 3
@@ -116,7 +119,7 @@ def ray_worker_died(replica: Replica) -> Verdict | None:
 def engine_failed(replica: Replica) -> Verdict | None:
     """An engine that ended of an exception which no other rule knows, after it had come up."""
     log = replica.death_log
-    if log is None or log.root is None or not log.ready or not log.engine_died:
+    if log is None or log.root is None or not (log.root.passed(*_STEPS) or (log.ready and log.engine_died)):
         return None
     return Verdict(
         summary=f"The engine of {replica.name} died while it served: {str(log.root)[:120]}",

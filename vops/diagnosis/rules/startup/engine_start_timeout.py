@@ -27,7 +27,8 @@ from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
 _TIMED_OUT = lazy_pattern(
-    r"Timed out waiting for engines? (?:(?:core )?process|to send)|Did not receive response from front-end process",
+    r"Timed out waiting for engines? (?:(?:core )?process|to send)|Did not receive response from front-end process"
+    r"|DP Coordinator process failed to report",
     re.IGNORECASE,
 )
 
