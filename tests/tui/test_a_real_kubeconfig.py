@@ -75,6 +75,18 @@ async def test_those_that_fail_say_why_and_do_not_hide_those_that_answer(
         await told(pilot, "dead: no fresh pods")
 
 
+async def test_a_command_is_completed_by_the_contexts_of_the_file(kubeconfig: Callable[[str], Settings]) -> None:
+    app = VopsApp(settings=kubeconfig("us"))
+    async with app.run_test(size=(120, 34)) as pilot:
+        await until(pilot, lambda: rows_of(app) != set())
+        await pilot.press("colon")
+        await until(pilot, lambda: "eu" in app.contexts_read)
+        await pilot.press(*"ctx us,e")
+        await told(pilot, "ctx us,eu")
+        await pilot.press("tab", "enter")
+        await until(pilot, lambda: rows_of(app) == {"eu", "us"})
+
+
 @pytest.mark.parametrize(
     ("context", "texts"),
     [

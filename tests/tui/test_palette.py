@@ -61,6 +61,8 @@ def test_completions_begin_with_what_begins_like_it() -> None:
     assert [item.text for item in commands.candidates("fl", words, THINGS)][:1] == ["fleet"]
     assert [item.text for item in commands.candidates("theme c", words, THINGS)] == ["theme colour-blind"]
     assert [item.text for item in commands.candidates("logs ", words, THINGS)] == ["logs llama-0"]
+    words = {"ctx": ("prod-eu", "prod-us")}
+    assert [item.text for item in commands.candidates("ctx prod-eu,prod-u", words, THINGS)] == ["ctx prod-eu,prod-us"]
 
 
 async def test_a_name_opens_its_screen_escape_goes_back_and_the_header_tells_the_way() -> None:

@@ -7,6 +7,7 @@ connected_app's.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, ClassVar
 
@@ -80,6 +81,8 @@ class VopsApp(ConnectedApp):
     ) -> None:
         super().__init__(session, observer, settings=settings, opener=opener, recording=recording)
         self.commander = Commander(self)
+        self.contexts_read: Sequence[str] = ()
+        """The names of contexts that complete a command."""
         self.lag = LoopLag()
 
     def get_default_screen(self) -> Screen[Any]:
@@ -181,6 +184,13 @@ class VopsApp(ConnectedApp):
     def action_command(self) -> None:
         if isinstance(self.screen, OpsScreen):
             self.screen.ask(":")
+            self._read_contexts()
+
+    @work(thread=True, exclusive=True, group="contexts read", exit_on_error=False)
+    def _read_contexts(self) -> None:
+        """Reads the kubeconfig in a thread, while the command is typed; a broken one completes nothing."""
+        with suppress(VopsError):
+            self.contexts_read = [value for value, _ in known_contexts(self.settings)]
 
     def action_help(self) -> None:
         bindings = list(self.screen.active_bindings.values())

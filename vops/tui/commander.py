@@ -38,7 +38,13 @@ class Commander:
         picture = self._app.picture
         places = namespaces(picture.view) if picture else ()
         columns = self._columns()
-        words = {"ns": places, "sort": columns, "columns": columns, "theme": tuple(THEMES)}
+        words = {
+            "ns": places,
+            "ctx": self._app.contexts_read,
+            "sort": columns,
+            "columns": columns,
+            "theme": tuple(THEMES),
+        }
         return commands.candidates(typed, words, self.things())
 
     def _columns(self) -> list[str]:

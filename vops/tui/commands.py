@@ -106,7 +106,8 @@ def candidates(typed: str, words: Mapping[str, Sequence[str]], things: Things) -
         return _fitting(name, _commands())
     verb = next((verb for verb in VERBS if name == verb.name or name in verb.others), None)
     if verb is not None:
-        return _fitting(rest, [Candidate(word) for word in words.get(verb.name, ())], before=f"{name} ")
+        before, comma, last = rest.rpartition(",")
+        return _fitting(last, [Candidate(word) for word in words.get(verb.name, ())], before=f"{name} {before}{comma}")
     entry = entry_of(name)
     known = things.get(entry.about, ()) if entry is not None else ()
     return _fitting(rest, [Candidate(ref.name, f"{ref.kind} in {ref.namespace}") for ref in known], before=f"{name} ")
