@@ -14,9 +14,10 @@ from tests.unit.diagnosis import cluster_parts as parts
 from tests.unit.diagnosis.scaling_parts import QUERY, keda_hpa
 from tests.unit.diagnosis.scaling_parts import scaled as keda_object
 from vops.diagnosis.facts import Facts, WorkloadFacts
+from vops.model.configuration import ControllerRevision, RevisionData, RevisionSpec
 from vops.model.disruption import PodDisruptionBudget
 from vops.model.network import Endpoint, EndpointConditions, EndpointSlice, Service, ServicePort, ServiceSpec
-from vops.model.resources import Condition, Meta, Ref, Workload
+from vops.model.resources import Condition, Container, Meta, PodSpec, PodTemplate, Ref, Workload
 from vops.model.scaling import (
     HorizontalPodAutoscaler,
     HpaSpec,
@@ -27,6 +28,7 @@ from vops.model.scaling import (
     ScaleTarget,
 )
 from vops.render.fleet_facts import fleet_view
+from vops.render.revisions import template_lines
 from vops.render.text import plain
 from vops.render.workload import (
     budget_lines,
@@ -116,6 +118,21 @@ def test_revisions_are_told_the_newest_first_with_their_image() -> None:
     assert text.index("vllm:new") < text.index("vllm:old")
     assert "vllm:new  changed: image" in text
     assert "vllm:old  changed" not in text, "nothing is known of the one before it"
+
+
+def test_templates_of_a_stateful_set_are_told_as_revisions() -> None:
+    def template(number: int, *args: str) -> ControllerRevision:
+        server = Container(name="vllm", image="vllm/vllm-openai:v0.25.1", command=("vllm", "serve", "m"), args=args)
+        data = RevisionData(RevisionSpec(PodTemplate(spec=PodSpec(containers=(server,)))))
+        return ControllerRevision(metadata=Meta(name=f"llama-{number}"), revision=number, data=data)
+
+    found = [template(1), template(2), template(3, "--max-model-len", "4096")]
+    lines = shown(template_lines(found, "llama-2", "llama-3")).splitlines()
+    assert [" ".join(text.split()) for text in lines] == [
+        "3 updated vllm-openai:v0.25.1 changed: arguments",
+        "2 current vllm-openai:v0.25.1 changed: what surrounds the server",
+        "1 vllm-openai:v0.25.1",
+    ]
 
 
 def service(target: int | str) -> Service:

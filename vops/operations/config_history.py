@@ -36,21 +36,21 @@ async def config_history(cluster: Cluster, pod: Pod) -> ConfigHistory:
             unread.append(error.message)
         else:
             changes += _changes(name, found.get("metadata") or {}, at_start=at_start)
-    return ConfigHistory(tuple(changes), await _revisions(cluster, pod, unread), tuple(dict.fromkeys(unread)))
-
-
-async def _revisions(cluster: Cluster, pod: Pod, unread: list[str]) -> tuple[ControllerRevision, ...]:
-    """The templates that the pod's StatefulSet has had, the oldest first."""
     owner = pod.metadata.controller
-    if owner is None or owner.kind != "StatefulSet":
-        return ()
-    try:
-        items = (await cluster.list(CONTROLLER_REVISIONS, pod.metadata.namespace)).items
-    except ClusterError as error:
-        unread.append(error.message)
-        return ()
+    revisions: tuple[ControllerRevision, ...] = ()
+    if owner is not None and owner.kind == "StatefulSet":
+        try:
+            revisions = await revisions_of(cluster, pod.metadata.namespace, owner.uid)
+        except ClusterError as error:
+            unread.append(error.message)
+    return ConfigHistory(tuple(changes), revisions, tuple(dict.fromkeys(unread)))
+
+
+async def revisions_of(cluster: Cluster, namespace: str, uid: str) -> tuple[ControllerRevision, ...]:
+    """The templates that a StatefulSet has had, the oldest first. Raises ClusterError."""
+    items = (await cluster.list(CONTROLLER_REVISIONS, namespace)).items
     found = (item for item in items if isinstance(item, ControllerRevision))
-    own = (item for item in found if (by := item.metadata.controller) is not None and by.uid == owner.uid)
+    own = (item for item in found if (by := item.metadata.controller) is not None and by.uid == uid)
     return tuple(sorted(own, key=lambda item: item.revision))
 
 

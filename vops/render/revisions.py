@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import zip_longest
 
+from vops.model.configuration import ControllerRevision
 from vops.model.resources import Container, PodTemplate, Workload
 from vops.model.serving import is_vllm_server
 from vops.model.text import one_line
@@ -20,6 +21,24 @@ def revision_lines(found: Sequence[Workload]) -> list[Line]:
     ordered = sorted(found, key=revision, reverse=True)
     pairs = list(zip_longest(ordered, ordered[1:]))[:MOST_REVISIONS]
     return [_revision_line(item, before, newest=item is ordered[0]) for item, before in pairs]
+
+
+def template_lines(found: Sequence[ControllerRevision], current: str, update: str) -> list[Line]:
+    """The templates of one StatefulSet, the newest first; `current` and `update` are the names in its status."""
+    ordered = sorted(found, key=lambda item: item.revision, reverse=True)
+    pairs = list(zip_longest(ordered, ordered[1:]))[:MOST_REVISIONS]
+    told = {update: "updated", current: "current"}
+    return [_template_line(item, before, told.get(item.metadata.name, "")) for item, before in pairs]
+
+
+def _template_line(item: ControllerRevision, before: ControllerRevision | None, role: str) -> Line:
+    container = server_of(item.data.spec.template)
+    image = container.image.rpartition("/")[2] if container else ""
+    new = new_in(before.data.spec.template, item.data.spec.template) if before is not None else ""
+    return line(
+        Span(f"  {item.revision:>3}  ", Tone.STRONG if role else Tone.DIM), Span(f"{role:<9}", Tone.GOOD), image,
+        Span(f"  changed: {new}" if new else "", Tone.DIM),
+    )  # fmt: skip
 
 
 def revision(item: Workload) -> int:

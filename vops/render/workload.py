@@ -11,6 +11,7 @@ from datetime import datetime
 from vops.diagnosis import budgets, scaling
 from vops.diagnosis.facts import Facts, ScalerFacts, WorkloadFacts
 from vops.diagnosis.services import target
+from vops.model.configuration import ControllerRevision
 from vops.model.disruption import PodDisruptionBudget
 from vops.model.network import Endpoint, Service, ServicePort
 from vops.model.resources import Meta, Pod, Workload
@@ -20,7 +21,7 @@ from vops.model.snapshot import Source
 from vops.model.text import one_line
 from vops.render import units
 from vops.render.fleet_rows import ReplicaRow
-from vops.render.revisions import revision_lines
+from vops.render.revisions import revision_lines, template_lines
 from vops.render.scalers import obstacle
 from vops.render.states import state_span
 from vops.render.text import Line, Span, Tone, cell_width, fit, line
@@ -43,12 +44,18 @@ def workload_sentence(workload: WorkloadFacts) -> Line:
 # --- rollout ----------------------------------------------------------------------------------------------
 
 
-def rollout_lines(workload: WorkloadFacts) -> list[Line]:
-    """Strategy and what it comes to, conditions, then the revisions, the newest first."""
+def rollout_lines(workload: WorkloadFacts, templates: Sequence[ControllerRevision] = ()) -> list[Line]:
+    """Strategy and what it comes to, conditions, then the revisions, the newest first.
+
+    `templates` are those of a StatefulSet, where they were read.
+    """
     found = workload.workload
     lines = [*_strategy(workload), *_conditions(found)]
     if revisions := workload.replicasets:
         lines += [(), line(Span("revisions", Tone.DIM)), *revision_lines(revisions)]
+    elif templates:
+        told = template_lines(templates, found.status.current_revision, found.status.update_revision)
+        lines += [(), line(Span("revisions", Tone.DIM)), *told]
     elif found.status.update_revision:
         moving = found.status.current_revision != found.status.update_revision
         lines.append(line(Span("revision  ", Tone.DIM), found.status.update_revision, " rolling out" if moving else ""))

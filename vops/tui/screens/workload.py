@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import ClassVar
 
 from textual import work
@@ -10,7 +11,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.widget import Widget
 
-from vops.errors import VopsError
+from vops.errors import ClusterError, VopsError
+from vops.model.configuration import ControllerRevision
+from vops.model.resources import Ref
+from vops.operations.config_history import revisions_of
+from vops.operations.session import Session
 from vops.render.headline import subject_title
 from vops.render.replica import event_lines, report_pane
 from vops.render.text import Line, Span, Tone
@@ -50,6 +55,10 @@ class WorkloadScreen(PanedScreen):
         BACK,
     ]
 
+    def __init__(self, ref: Ref) -> None:
+        super().__init__(ref)
+        self._templates: Sequence[ControllerRevision] = ()
+
     def body(self) -> Iterable[Widget]:
         yield Bar(widget_id="state")
         yield Bar(widget_id="tabs")
@@ -78,7 +87,7 @@ class WorkloadScreen(PanedScreen):
         titled(self.query_one("#replicas"), f"2 Replicas {len(rows)}")
         width = self.query_one("#replicas").scrollable_content_region.width or self.size.width
         self.lines("replicas", replica_lines(rows, width))
-        self.lines("rollout", rollout_lines(found))
+        self.lines("rollout", rollout_lines(found, self._templates))
         events = event_lines(found.events, picture.view.at)
         titled(self.query_one("#events"), f"5 Events {len(events)}")
         self.lines("events", events or [(Span("no events", Tone.DIM),)])
@@ -88,12 +97,21 @@ class WorkloadScreen(PanedScreen):
     @work(exclusive=True, exit_on_error=False, group="look")
     async def _look(self) -> None:
         while (session := self.ops.session) is not None:
+            await self._read_templates(session)
             try:
                 self._show((await look(self.ops, self.ref)).found)
             except VopsError as error:
                 self.lines("findings", error_lines(error))
                 titled(self.query_one("#findings"), "3 Findings", "could not look")
             await session.clock.sleep(LOOK_AGAIN_S)
+
+    async def _read_templates(self, session: Session) -> None:
+        """What a StatefulSet has had for templates; without the right to know, its status has to do."""
+        if self.ref.kind == "StatefulSet" and self.ref.uid:
+            with suppress(ClusterError):
+                self._templates = await revisions_of(session.cluster, self.ref.namespace, self.ref.uid)
+                if self.ops.picture is not None:
+                    self.repaint(self.ops.picture)
 
     def _show(self, found: Examined) -> None:
         count = len(found.report.findings)
