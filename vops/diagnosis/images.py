@@ -75,6 +75,10 @@ _PUBLIC = lazy_pattern(r"(?:docker\.io/)?(?:vllm|lmcache|rocm|library)/[\w.-]+")
 """Accounts of Docker Hub whose repositories are all public: what they deny is not there."""
 
 
+_LONGEST = 16_384
+"""How much of a message is read, in characters: a runtime's are much shorter."""
+
+
 class PullFailure(msgspec.Struct, frozen=True):
     """What a pull failed of: its cause (empty when the words are not known), the runtime's words and the evidence."""
 
@@ -116,10 +120,10 @@ def _event(replica: Replica) -> Event | None:
 
 
 def _cause(replica: Replica, reason: str, text: str) -> str:
-    if _NODES_OWN.search(text):
+    if _NODES_OWN.search(text[:_LONGEST]):
         return ""
     image = replica.container.image
-    words = f"{reason} {text.replace(image, '')}" if image else f"{reason} {text}"
+    words = (f"{reason} {text.replace(image, '')}" if image else f"{reason} {text}")[:_LONGEST]
     found = next((cause for cause, pattern in _CLASSES if pattern.search(words)), "")
     if found == "image-auth" and _MAY_NOT_EXIST.search(words) and _PUBLIC.fullmatch(image_repository(image)):
         return "image-not-found"
