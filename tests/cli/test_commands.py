@@ -153,7 +153,7 @@ async def test_the_lab_lists_and_tells_its_scenarios(vops: RunVops) -> None:
 
 async def test_what_is_recorded_is_replayed_without_a_terminal_as_its_last_fleet(vops: RunVops, tmp_path: Path) -> None:
     path = tmp_path / "incident.rec"
-    done = await vops("--lab", "healthy", "record", "-o", str(path), "--for", "6s", "--every", "2s")
+    done = await vops("--lab", "healthy", "record", "-o", str(path), "--for", "3s", "--every", "1s")
     assert (done.code, done.out.strip()) == (0, str(path))
     assert "instants" in done.err
     again = await vops("replay", str(path), "-o", "json")
