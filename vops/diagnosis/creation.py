@@ -41,6 +41,7 @@ _NOISE = lazy_pattern(r"object \S+ not registered|failed to sync (?:secret|confi
 _STILL_WAITS = ("Unable to attach or mount volumes", "Unable to mount volumes")
 """What a kubelet says every two minutes of volumes that did not come: they may not even be attached."""
 
+_SIMILAR = "(combined from similar events): "
 _UNMOUNTED = lazy_pattern(r"unmounted volumes=\[([^\]]{0,2000})\]")
 _ALL = lazy_pattern(r"unattached volumes=\[([^\]]{0,2000})\]")
 _ABOUT_VOLUME = lazy_pattern(r"failed for volume \"([^\"]{1,253})\"")
@@ -107,7 +108,7 @@ def stuck_at(replica: Replica, reasons: Collection[str]) -> Event | None:
         return None
     step, seen = _STEPS.get(last.reason, 0), last.last_seen
     for item in replica.events:
-        later = _STEPS.get(item.reason, 0) > step and not item.message.startswith(_STILL_WAITS)
+        later = _STEPS.get(item.reason, 0) > step and not _only_waits(item)
         if later and (seen is None or item.last_seen is None or item.last_seen >= seen):
             return None
     return last
@@ -116,7 +117,7 @@ def stuck_at(replica: Replica, reasons: Collection[str]) -> Event | None:
 def _most_telling(told: list[Event]) -> Event | None:
     """The last complaint; where it only says that a volume still has not come, the last that says why of that one."""
     last = next(reversed(told), None)
-    if last is None or not last.message.startswith(_STILL_WAITS):
+    if last is None or not _only_waits(last):
         return last
     waited, all_of_them = (_volumes(match) for match in (_UNMOUNTED.search(last.message), _ALL.search(last.message)))
     for item in reversed(told):
@@ -124,6 +125,10 @@ def _most_telling(told: list[Event]) -> Event | None:
         if named is not None and (named[1] in waited or named[1] not in all_of_them):
             return item
     return last
+
+
+def _only_waits(told: Event) -> bool:
+    return told.message.removeprefix(_SIMILAR).startswith(_STILL_WAITS)
 
 
 def _volumes(match: re.Match[str] | None) -> frozenset[str]:

@@ -31,7 +31,8 @@ _LOOSE = lazy_pattern(
 )
 _USUAL = ["LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"]
 _LONGEST_ROW = 8_192
-_QUOTED = lazy_pattern(r"^(?:> ?)+")
+_QUOTED = lazy_pattern(r"^(?:(?:> ?)+|\d{4}-\d\d-\d\dT[\d:]{8}\.\d{7}Z )")
+"""What stands before a line that is quoted, or that a job of GitHub's printed."""
 _CELLS = lazy_pattern(r"\t+| {2,}|\s+\|\s+")
 _REASON_CELL = lazy_pattern(r"[A-Z][a-z]+[A-Za-z]{2,40}")
 _FEWEST_CELLS = 3

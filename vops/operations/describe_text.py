@@ -37,7 +37,7 @@ from vops.operations.describe_objects import custom_object, document_of, kind_of
 from vops.operations.describe_outline import Entry, moment, outline
 from vops.operations.describe_sentences import renamed, told_sentences
 from vops.operations.describe_tables import POD_TABLE, described_node, has_rows, killed_pods, listed
-from vops.operations.gateway_texts import gateway_events
+from vops.operations.gateway_texts import gateway_events, unresolved
 from vops.operations.waiting_texts import pull_reasons
 
 Document = dict[str, Any]
@@ -151,7 +151,7 @@ def read_described(text: str, otherwise: datetime | None = None, born: Born | No
     of_nodes = bool(documents) and all(item.get("kind") == "Node" for item in documents)
     outside = text if of_nodes else _outside(text, documents)
     told = list(map(renamed, list(read_table(text)) or _loose(outside)))
-    told = [item for item in told if not of_nodes or item.reason == "FailedScheduling"]
+    told = [unresolved(item) for item in told if not of_nodes or item.reason == "FailedScheduling"]
     if not documents and not told and not looks_like_a_log(text):
         documents += [*listed(text), *listings(text)] or _of_prose(text)
     at = max(moments, default=None)

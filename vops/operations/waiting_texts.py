@@ -27,6 +27,7 @@ _PULL = lazy_pattern(
     r"|repository |missing signature|failed to resolve|received unexpected HTTP|error parsing HTTP|unknown: ).{0,2000}"
     r"|(?:ErrImagePull|ImagePullBackOff|ImagePull): (?:rpc error|failed|unauthorized|denied|Back-off).{1,2000}"
     r"|denied: (?:Permission \"artifactregistry|requested access|User: arn:).{1,1000}"
+    r"|(?:runtime PullImage|agent pull image) err\. .{1,400}"
     r"|failed to register layer: .{1,1000}|Error: Status 40\d trying to pull repository .{1,1000}"
     r"|ctr: (?:failed to (?:resolve|copy|do request|fetch)"
     r"|rpc error).{1,1000}"

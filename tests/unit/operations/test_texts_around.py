@@ -20,8 +20,33 @@ NGINX = (
 )
 REFUSED = 'container "vllm" in pod "llama-0" is waiting to start: '
 SYNC = 'Error syncing pod, skipping: failed to "StartContainer" for "vllm" with '
+LOST = "[ERROR] plugin/errors: 2 hub.example.com. A: read udp 10.1.21.36:4463->8.8.4.4:53: i/o timeout"
+ANSWERED = '[INFO] 10.1.21.38:3338 - 46048 "A IN huggingface.co. udp 36 false 512" NOERROR qr,rd,ra 122 0.01s'
+UNMOUNTED = "unmounted volumes=[config], unattached volumes=[config kube-api-access-x]: timed out"
 
 FOUND = {
+    "CoreDNS without answers": (f"{ANSWERED}\n{LOST}\n{LOST}", "dns-failure"),
+    "nslookup without an answer": (";; connection timed out; no servers could be reached", "dns-failure"),
+    "a controller that resolves nothing": (
+        "  Normal  error   36m     helm-controller  failed to download artifact, error: dial tcp: lookup "
+        "source.flux-system.svc.cluster.local. on 172.19.0.10:53: read udp 172.16.8.55:5304: i/o timeout",
+        "dns-failure",
+    ),
+    "a volume, and a later event that sums up": (
+        '  Warning  FailedMount  13m (x1856 over 2d23h)  kubelet  MountVolume.SetUp failed for volume "config" : '
+        'configmap "vllm" not found\n  Warning  FailedMount  4m4s (x2410 over 2d23h)  kubelet  '
+        f"(combined from similar events): Unable to attach or mount volumes: {UNMOUNTED}",
+        "missing-config",
+    ),
+    "a pull in the guest": (
+        'time="2023-07-20T05:21:28Z" level=error msg="kata runtime PullImage err. context deadline exceeded" pid=64',
+        "registry-unreachable",
+    ),
+    "events in a job of GitHub's": (
+        "2026-08-11T17:08:45.9070309Z 5m49s   Warning   Failed   pod/llm   "
+        'Failed to pull image "docker.io/a/b:1": not found',
+        "image-not-found",
+    ),
     "an HPA without a metric": (
         HPA + "vllm   Deployment/vllm   <unknown>/1      1         8         1          44h",
         "no-metric",
@@ -193,6 +218,8 @@ FOUND = {
 }
 
 SILENT = {
+    "CoreDNS, once without an answer": f"{LOST}\n{ANSWERED}",
+    "CoreDNS, once at the end": f"{ANSWERED}\n{LOST}",
     "a young HPA": HPA + "vllm   Deployment/vllm   <unknown>/1      1         8         1          20s",
     "an HPA that has scaled to nothing": HPA
     + "vllm   Deployment/vllm   <unknown>/1      0         8         0          4d",
