@@ -18,6 +18,7 @@ _OF_A_TEMPLATE = frozenset({"template", "selector"})
 _POD_PHASES = frozenset({"Pending", "Running", "Succeeded", "Failed", "Unknown"})
 _OF_A_CLAIM = frozenset({"accessModes", "capacity"})
 _OF_A_NODE = frozenset({"taints", "podCIDR", "podCIDRs", "providerID"})
+_OF_A_NODES_STATUS = frozenset({"allocatable", "capacity"})
 _FAILED = frozenset({"DEPLOY_FAILED", "UNHEALTHY"})
 _KUBELETS = ("NodeStatusUnknown", "NodeStatusNeverUpdated")
 _ROUTES = "gateway.networking.k8s.io/v1"
@@ -55,7 +56,7 @@ def whole(document: Document) -> Document:
         return {"kind": "Deployment", **document}
     if isinstance(spec.get("containers"), list) or _OF_A_STATUS & status.keys() or _ends_a_pod(status):
         return _pod(document, spec, status)
-    if _OF_A_NODE & spec.keys() or _by_kubelet(status.get("conditions")):
+    if _OF_A_NODE & spec.keys() or status.keys() >= _OF_A_NODES_STATUS or _by_kubelet(status.get("conditions")):
         return {"kind": "Node", "metadata": {"name": "node"}, **document}
     if "parents" in status:
         kind = "HTTPRoute"
@@ -81,6 +82,8 @@ def _with_parts(document: Document) -> Document:
         document = {"status": document}
     elif isinstance(document.get("containers"), list):
         document = {"spec": document}
+    elif document.keys() >= _OF_A_NODES_STATUS:
+        document = {"status": document}
     elif isinstance(document.get("conditions"), list) and "status" not in document:
         document = _with_status(document)
     return document

@@ -40,6 +40,7 @@ TAKEN_BACK = (
     "InstanceTerminating",
     "InstanceUnhealthy",
     "TerminatingOnInterruption",
+    "DisruptionTerminating",
     "PreemptScheduled",
     "TerminateScheduled",
 )
@@ -72,7 +73,7 @@ def pods_of_nodes(nodes: Iterable[Node], events: Iterable[Event]) -> Iterator[Po
         elif next(gpu_complaints(node), None) is not None:
             yield waiting_for_gpus(next(iter(gpu_resources(node)), _GPU))
         elif lacking := _lacks_gpus(node):
-            yield waiting_for_gpus(lacking)
+            yield waiting_for_gpus(lacking, count=node.status.capacity.get(lacking, "1"))
         elif _is_under_pressure(node) or any(item.reason in DISK_EVENTS for item in about):
             yield waiting_for_gpus(next(iter(gpu_resources(node)), ""))
 
@@ -119,9 +120,9 @@ def _is_under_pressure(node: Node) -> bool:
     return any(item.type.endswith("Pressure") and item.status == "True" for item in node.status.conditions)
 
 
-def waiting_for_gpus(resource: str, name: str = "pod") -> Pod:
+def waiting_for_gpus(resource: str, name: str = "pod", count: str = "1") -> Pod:
     """A pod that no node was found for."""
-    wanted = {resource: "1"} if resource else {}
+    wanted = {resource: count} if resource else {}
     container = Container(name="vllm", command=("vllm", "serve"), resources=Requirements(wanted, wanted))
     return Pod(
         metadata=Meta(name, annotations={STAND_IN: "its node"}),

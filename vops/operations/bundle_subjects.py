@@ -354,7 +354,7 @@ def _route(meta: Meta, events: Sequence[Event]) -> list[Found]:
 
 def _node(meta: Meta, events: Sequence[Event]) -> list[Found]:
     """What a node keeps from running: by its disk, or since it does not answer."""
-    gone = next((item for item in events if item.reason in TAKEN_BACK), None)
+    gone = next((item for item in events if item.reason in TAKEN_BACK and "Empty" not in item.message), None)
     if gone is not None or events[-1].reason == "NodeNotReady":
         why = gone.reason if gone is not None else "NodeNotReady"
         node = Node(meta, status=NodeStatus(conditions=(Condition("Ready", "Unknown", why),)))

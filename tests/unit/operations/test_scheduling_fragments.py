@@ -30,6 +30,7 @@ SINCE = "Wed, 13 Sep 2017 12:54:10 +0800"
 LATER = "May 16, 2021, 1:51:48 PM"
 HEADER = "|Message | Reason | Last Seen |\n|-- | -- | -- |\n"
 OFFERS = "Capacity:\n  cpu:  8\n  nvidia.com/gpu:  0\nAllocatable:\n  cpu:  8\n  nvidia.com/gpu:  0\n"
+OFFERS_YAML = "  allocatable:\n    nvidia.com/gpu: '{}'\n  capacity:\n    nvidia.com/gpu: '8'\n"
 SHORT = "1 Insufficient nvidia.com/gpu. preemption: 0/1 nodes are available: 1 No preemption victims found."
 CHECKED = (
     "Status:\n  Conditions:\n    Last Transition Time:  2025-04-24T15:31:11Z\n    Message: x\n    Reason: y\n"
@@ -123,6 +124,10 @@ WITHOUT_GPUS = [
         ),
         ("FailedScheduling  2m  default-scheduler  1 node(s) had untolerated taint {a: b}", "untolerated-taint"),
         (f"{COLUMNS}9s         1      karpenter  Normal  Evicted  Evicted pod: Underutilized\n", "evicted"),
+        (f"They do not show:\n{OFFERS_YAML.format('0')}", "gpu-not-advertised"),
+        (OFFERS_YAML.format("6"), "xid-gpu-lost"),
+        (OFFERS.replace("0\nAlloc", "8\nAlloc").replace("gpu:  0", "gpu:  7"), "xid-gpu-lost"),
+        ("Normal  DisruptionTerminating  7m  karpenter  Disrupting Node: Underutilized\n", "node-lost"),
     ],
 )
 def test_a_fragment_tells_its_cause(text: str, cause: str) -> None:
@@ -148,6 +153,9 @@ def test_a_fragment_tells_its_cause(text: str, cause: str) -> None:
         "| May 16, 2021, 1:46:40 PM |\n",
         "InsufficientInstanceCapacity in us-east-1a\nI 08-21 17:58:02 a.py:452] Successfully provisioned cluster: a",
         OFFERS,
+        OFFERS_YAML.format("8"),
+        "Normal  DisruptionTerminating  7m  karpenter  Disrupting Node: Empty\n",
+        "Normal  DisruptionBlocked  7m  karpenter  Cannot disrupt Node: pod has karpenter.sh/do-not-disrupt\n",
         json.dumps({"decision": {"scaleUp": {"increasedMigs": [{"requestedNodes": 1}]}}}),
         f"{YUNIKORN}a/b is queued and waiting for allocation\nNormal  Scheduled  9s  yunikorn  Successfully assigned "
         "a/b to node gpu-7\n",

@@ -42,11 +42,12 @@ def gpus_unhealthy(replica: Replica) -> Verdict | None:
         return None
     worst = broken[0]
     has, offers = capacity(worst.node, resource), placement.offered(worst.node, resource)
+    asks = f", and {replica.name} asks for {placement.gpus}" if replica.observed else ""
     return Verdict(
         summary=f"{worst.name} has {has} {resource} and offers {offers}: the device plugin holds the others for "
-        f"unhealthy, and {replica.name} asks for {placement.gpus}",
+        f"unhealthy{asks}",
         evidence=(
-            blockers.request(replica),
+            *((blockers.request(replica),) if replica.observed else ()),
             *(
                 evidence.node_field(
                     fit.node,
