@@ -19,7 +19,7 @@ OUT_OF_MEMORY = lazy_pattern(
     r"|cudaErrorMemoryAllocation|[Cc]uda failure (?:2 )?'out of memory'|CUDA_ERROR_OUT_OF_MEMORY"
     r"|CUDNN_STATUS_ALLOC_FAILED"
     r"|Cuda failure.{0,40}out of memory|NVML_SUCCESS == r INTERNAL ASSERT FAILED|CUDA driver error: out of memory"
-    r"|hipErrorOutOfMemory|Triton Error \[\w{1,6}\]: out of memory"
+    r"|Cuda Runtime \(out of memory\)|hipErrorOutOfMemory|Triton Error \[\w{1,6}\]: out of memory"
     # XLA's for TPUs, SYCL's and Level Zero's for Intel's GPUs, Synapse's for Gaudi, the Neuron runtime's
     r"|RESOURCE_EXHAUSTED: (?:XLA|TPU|Error (?:loading|allocating)|Out of memory|Attempting|Failed to allocate|Allocat)"
     r"|Ran out of memory in memory space|(?:UR|ZE|PI)_(?:RESULT_)?ERROR_OUT_OF_(?:RESOURCES|\w{0,10}MEMORY)"

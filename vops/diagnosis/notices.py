@@ -30,7 +30,8 @@ _FATAL = lazy_pattern(
     r"|(?P<Hang>Engine iteration timed out\. .{0,200})"
     r"|(?P<Thread>Exception in thread .{1,60}process_(?:input|output)_sockets.{0,200})"
     r"|(?P<Lost>(?:.{0,40} )?[Tt]he node with node id: .{1,300} has been marked dead because .{1,300}"
-    r"|Raylet is terminated\. Termination is unexpected.{0,400})"
+    r"|Raylet is terminated\. Termination is unexpected.{0,400}"
+    r"|.{0,80}this node manager has mistakenly been marked as dead by the GCS.{0,300})"
     r"|(?P<Actor>A worker died or was killed while executing a task by .{1,900}"
     r"|The actor (?:is dead because|died (?:unexpectedly|because)) .{1,900})"
     r"|(?P<Signal>(?:.{0,120}: )?(?:line \d+: +\d+ )?(?:Segmentation fault|Bus error|Illegal instruction)"
@@ -75,7 +76,7 @@ _WORDS = """
 terminate NVRM (): corrupt Fatal fault error Illegal Aborted egfault SIG signal Killed not_found No_such no_such denied
 Denied cannot_exec Is_a_dir can't_open No_module Errno Watchdog nvidia-c ERROR curl wget fatal failed Exception: Failed
 GCS Access Error logged timed_out CUDA Got_ marked_dead worker_died aylet_is The_actor Assertion _in_thread
-_by_GPU_node HSA_STATUS _timeout, GPU_reset is_lost ERR! watchdog_got
+_by_GPU_node HSA_STATUS marked_as_dead _timeout, GPU_reset is_lost ERR! watchdog_got
 yntax_error unexpected_EOF unbound ad_substitution
 """
 _QUICK = tuple(word.replace("_", " ") for word in _WORDS.split())
@@ -117,6 +118,7 @@ _LOOSE = lazy_pattern(
     r"|gloo/transport/.{1,120}(?:imed out|losed|reset|refused)"
     r"|client socket has (?:timed out|failed)|ninja: build stopped|nvcc fatal"
     r"|sendBytes failed on |TCPStore server has shut down too early"
+    r"|Could not find a profile that is currently runnable|Cuda Runtime \(out of memory\)"
     r"|ptxas (?:fatal|/\S{1,200}, line \d+; fatal)"
     r"|Worker exit type: SYSTEM_ERROR|killed due to the node running low on memory",
     re.ASCII,

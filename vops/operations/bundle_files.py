@@ -17,7 +17,7 @@ import msgspec
 from vops.errors import InputError
 from vops.operations.bundle_mixed import taken_apart
 from vops.operations.bundle_streams import MOST_BYTES, SNIFFED, in_utf8, opened, read_bounded
-from vops.operations.bundle_wrappings import as_log_lines, unwrapped
+from vops.operations.bundle_wrappings import as_log_lines, as_metrics, unwrapped
 from vops.operations.describe_text import is_described, looks_like_a_log, quotes_a_failure
 from vops.operations.wording import printable
 
@@ -91,7 +91,7 @@ def read_files(paths: Sequence[Path], stdin: bytes | None) -> tuple[list[BundleF
             files += _parts(file) if path.suffix not in _WHOLE else [file]
     if stdin is not None and stdin.strip():
         stdin = unwrapped(stdin)
-        stdin = as_log_lines(stdin) or stdin
+        stdin = as_log_lines(stdin) or as_metrics(stdin) or stdin
         files += _parts(BundleFile(STDIN, STDIN, None, sniff(stdin), stdin[-MOST_BYTES:]))
     if files:
         problems += [f"{file.name}: {_UNLIKE}" for file in unlike]
@@ -182,6 +182,8 @@ def _read(path: Path, named: bool) -> BundleFile:
     body = unwrapped(in_utf8(body))
     if content is Content.OBJECTS and (lines := as_log_lines(body)) is not None:
         content, body = Content.LOG, lines
+    elif content is Content.OBJECTS and (page := as_metrics(body)) is not None:
+        content, body = Content.METRICS, page
     told = content in (None, Content.DESCRIBED) or (content is Content.LOG and _is_described(body))
     kind = sniff(body) if told else content or Content.LOG
     if kind is Content.LOG and content is Content.DESCRIBED and not named and not _tells(_text(body)):

@@ -99,6 +99,36 @@ def _documents(body: bytes) -> list[Any]:
     return [item for item in YAML(typ="safe").load_all(body.decode("utf-8-sig", "replace")) if item is not None]
 
 
+def as_metrics(body: bytes) -> bytes | None:
+    """The page of metrics that Prometheus' answer to a query is of, where it is about one pod; None otherwise."""
+    try:
+        answer = msgspec.json.decode(body, type=_Answer)
+    except (ValueError, RecursionError):
+        return None
+    series = [item for item in answer.data.result if "__name__" in item.metric]
+    places = {item.metric.get("pod", item.metric.get("instance", "")) for item in series}
+    if not series or len(places) > 1:
+        return None
+    return "".join(f"{item.metric['__name__']}{_labels(item.metric)} {item.value[1]}\n" for item in series).encode()
+
+
+def _labels(metric: dict[str, str]) -> str:
+    return "{" + ",".join(f"{name}={msgspec.json.encode(text).decode()}" for name, text in metric.items()) + "}"
+
+
+class _Series(msgspec.Struct):
+    metric: dict[str, str]
+    value: tuple[float, str]
+
+
+class _Result(msgspec.Struct):
+    result: list[_Series]
+
+
+class _Answer(msgspec.Struct):
+    data: _Result
+
+
 def _may_be_a_record(item: Any) -> bool:
     """Whether something may be a record of a log: it is no object, and not one of an object's conditions."""
     return isinstance(item, dict) and "kind" not in item and not {"type", "status"} <= item.keys()

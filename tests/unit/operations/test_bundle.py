@@ -312,3 +312,20 @@ def test_a_compressed_log_that_is_broken_is_a_problem(tmp_path: Path) -> None:
 def test_a_log_as_powershell_writes_it_is_read(tmp_path: Path) -> None:
     (tmp_path / "vllm.log").write_bytes(LOG.decode().encode("utf-16"))
     assert [finding.cause for finding in diagnose_bundle([tmp_path], None)[0][0].findings] == ["gated-model"]
+
+
+def test_prometheus_answer_about_one_pod_is_its_page_of_metrics(tmp_path: Path) -> None:
+    def answer(*pods: str) -> str:
+        series = [
+            {"metric": {"__name__": f"vllm:num_requests_{state}", "pod": pod}, "value": [1.5, count]}
+            for pod in pods
+            for state, count in (("waiting", "212"), ("running", "16"))
+        ]
+        return json.dumps({"status": "success", "data": {"resultType": "vector", "result": series}})
+
+    (tmp_path / "query.json").write_text(answer("vllm-0"))
+    assert [item.latest is None for item in read_bundle([tmp_path])[0].samples] == [False]
+    assert len(read_bundle([], answer("vllm-0").encode())[0].samples) == 1
+    (tmp_path / "query.json").write_text(answer("vllm-0", "vllm-1"))
+    with pytest.raises(InputError, match="without a kind"):
+        read_bundle([tmp_path])

@@ -39,7 +39,7 @@ _COMPATIBILITY = lazy_pattern(
 )
 _FABRIC = lazy_pattern(r"Error 802|system not yet initialized|CUDA_ERROR_SYSTEM_NOT_READY|cudaErrorSystemNotReady")
 _NO_CODE = lazy_pattern(
-    r"HIP error: invalid device function"
+    r"HIP error: invalid device function|not implemented (?:for|on) (?:Hopper|Blackwell|Ampere|Ada|Turing)\b"
     r"|no kernel image is available|not compatible with the current PyTorch installation"
     r"|cudaErrorNoKernelImageForDevice"
     r"|ptxas.{0,200}(?:is not defined|not supported|[Uu]nsupported)|is not a recognized processor for this target"

@@ -39,6 +39,7 @@ _CHANGED = lazy_pattern(
 )
 _BUSY = lazy_pattern(
     r"CUDA-capable device\(s\) is/are busy or unavailable|cudaErrorDevicesUnavailable|Device already acquired"
+    r"|Could not find a profile that is currently runnable with the detected hardware"
     r"|TPU initialization failed: .{0,200}busy|TPU is already in use by"
 )
 _SIGNATURE = lazy_pattern(f"{_NOT_FREE.pattern}|{_CHANGED.pattern}|{_BUSY.pattern}|{OUT_OF_MEMORY.pattern}", re.ASCII)
