@@ -8,12 +8,15 @@ from typing import Any
 from textual.app import App
 from textual.binding import Binding
 from textual.filter import LineFilter
+from textual.theme import Theme
 
 from vops.render.cells import Column, picked
 from vops.settings import Settings, ViewSettings
 from vops.tui.theme import ASCII, DEFAULT, THEMES, filters_of
 
 _SPELLED = {"⏎": "enter", "↑": "up", "↓": "down", "←": "left", "→": "right", "⌫": "backspace"}
+
+_BY_NAME = {theme.name: theme for theme in THEMES.values()}
 
 
 class LookingApp(App[None]):
@@ -46,6 +49,10 @@ class LookingApp(App[None]):
         tui, view = self.settings.tui, self.view
         self.set_look(view.theme or tui.theme)
         self.set_compact((view.density or tui.density) == "compact")
+
+    def get_theme(self, theme_name: str) -> Theme | None:
+        """Asked for with every line that is drawn, and so without a copy of all themes."""
+        return _BY_NAME.get(theme_name) or super().get_theme(theme_name)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), *self._bare]

@@ -68,7 +68,7 @@ class OpsScreen(Screen[None]):
         super().__init__()
         self._focused_before: Widget | None = None
         self._complete = False
-        self._styled = False
+        self._styled_as: object = None
 
     @staticmethod
     def prepare(facts: Facts) -> object:
@@ -98,8 +98,10 @@ class OpsScreen(Screen[None]):
             self.forget()  # a connection may have failed before there was anything to say it on
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:
-        # What is new has been styled when it was made.
-        event.refresh_styles, self._styled = self._styled, True
+        # What is new was styled when it was made, and what is as it was left still is.
+        look = self.ops.look, self.ops.compact
+        event.refresh_styles = self._styled_as not in (None, look)
+        self._styled_as = look
         if not self.is_drawn:
             return
         self.tick()
@@ -109,7 +111,7 @@ class OpsScreen(Screen[None]):
     @property
     def is_drawn(self) -> bool:
         """Whether its widgets are there: composed already, and not taken down yet."""
-        return self._complete and self.is_mounted and bool(self.query("#header"))
+        return self._complete and self.is_mounted and any(child.id == "header" for child in self.children)
 
     def tick(self) -> None:
         """Header, outage and truth: they age even when nothing arrives."""
