@@ -106,10 +106,11 @@ async def test_what_is_typed_and_the_chosen_candidate_are_seen_however_few_rows_
 @pytest.mark.parametrize("name", ["replica", "workload"])
 async def test_candidates_are_seen_over_panes_too(name: str, rows: int) -> None:
     app = app_on()
-    async with app.run_test(size=(80, rows)) as pilot:
+    async with app.run_test(size=(80, 24)) as pilot:
         await painted(pilot)
         await pilot.press("tab" if name == "workload" else "g", "enter")
         await until(pilot, lambda: isinstance(app.screen, OpsScreen) and app.screen.crumb == name)
+        await pilot.resize_terminal(80, rows)
         await pilot.press("colon", "s", "down")
         await until(pilot, lambda: " ▌ " in screen_text(app))
         assert " : s" in screen_text(app)
