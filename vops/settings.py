@@ -107,7 +107,7 @@ class Settings(msgspec.Struct, frozen=True):
     state_dir: str = ""
     """Where journals go; empty: `$XDG_STATE_HOME/vops`."""
     gentle: bool = False
-    """Look less often and ask for less: a fifth of the scrapes, and no logs but those that are opened."""
+    """Look less often and ask for less: a fifth of the scrapes, no Services, no logs but those that are opened."""
     tui: TuiSettings = TuiSettings()
     """How the TUI looks; a table of the file, not a variable."""
 

@@ -11,8 +11,13 @@ import pytest
 
 from tests.tui import builders
 from tests.tui.conftest import GATED
+from tests.unit.diagnosis import cluster_parts as parts
+from tests.unit.diagnosis.scaling_parts import service
 from vops.model.snapshot import ClusterSnapshot, Source, SourceState, SourceStatus
 from vops.operations.log_peek import LogPeek
+from vops.render.fleet_rows import ReplicaRow
+from vops.render.fleet_table import cursor_line
+from vops.render.text import plain
 from vops.tui.feed import Feed, Painter, Picture
 
 
@@ -129,3 +134,19 @@ def test_the_past_holds_one_entry_a_scrape_and_forgets_what_has_gone() -> None:
     assert len(picture.history(key).kv_usage) == 1
     later = msgspec.structs.replace(snapshot, pods=())
     assert painter.picture(later).history(key).kv_usage == ()
+
+
+def test_a_ready_server_that_its_service_leads_past_is_told_until_the_service_is_mended() -> None:
+    labels = {"labels": {"app": "llama", "tier": "prod"}}
+    painter = Painter()
+
+    def seen(target: int) -> tuple[ReplicaRow, ...]:
+        way = service(ports=[{"port": 80, "targetPort": target}])
+        facts = parts.world(parts.ready(metadata=labels), parts.node(), way)
+        return painter.picture(facts.snapshot).view.replicas
+
+    (row,) = seen(9999)
+    assert (row.unreached, row.cause, row.findings) == (True, "service-mismatch", 1)
+    assert "where nothing listens" in plain([cursor_line(row)])
+    (row,) = seen(8000)
+    assert (row.unreached, row.findings) == (False, None)

@@ -53,7 +53,7 @@ GRANTS = (
     Grant(REPLICASETS, _READ, "pods are not joined to their Deployments"),
     Grant(STATEFULSETS, ("get", *_READ), "StatefulSets are not shown"),
     Grant(DAEMONSETS, ("list",), "a missing device plugin is not proven"),
-    Grant(SERVICES, ("list",), "the way to a ready pod is not checked"),
+    Grant(SERVICES, _READ, "the way to a ready pod is not checked"),
     Grant(CLAIMS, ("list",), "volumes are not explained"),
     Grant(AUTOSCALERS, ("list",), "what autoscalers want is not shown"),
     Grant(CONFIG_MAPS, ("get",), "charts do not show when a ConfigMap was changed"),

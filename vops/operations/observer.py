@@ -16,6 +16,7 @@ from typing import TypeAlias
 from msgspec.structs import replace
 
 from vops.errors import Forbidden, VopsError
+from vops.model.network import SERVICES, Service
 from vops.model.resources import (
     DEPLOYMENTS,
     EVENTS,
@@ -55,6 +56,7 @@ Followed: TypeAlias = (
     | Collection[Event]
     | Collection[HorizontalPodAutoscaler]
     | Collection[ScaledObject]
+    | Collection[Service]
 )
 
 
@@ -79,6 +81,8 @@ class Observer:
         self._events = Collection(EVENTS, Event)
         self._hpas = Collection(AUTOSCALERS, HorizontalPodAutoscaler)
         self._scaled_objects = Collection(SCALED_OBJECTS, ScaledObject)
+        self._services = () if session.settings.gentle else (Collection(SERVICES, Service),)
+        """The way to servers that are ready: few and seldom changed, but one more watch."""
         budget_per_s = session.settings.scrapes_per_s
         self._budget = Budget(budget_per_s, self._clock)
         self._schedule = Schedule(session.settings.scrape_every_s, budget_per_s)
@@ -140,7 +144,7 @@ class Observer:
                     deployments=deployments,
                     replicasets=replicasets,
                     statefulsets=statefulsets,
-                    related=(*self._hpas.items, *self._scaled_objects.items),
+                    related=(*self._hpas.items, *self._scaled_objects.items, *self._service_items),
                     events=self._events.items,
                     samples=self._telemetry.samples(),
                     gpus=self._telemetry.gpus(now, max(SHORTEST_STALE_S, 3 * GPU_INTERVAL_S)),
@@ -177,7 +181,12 @@ class Observer:
 
     @property
     def _collections(self) -> tuple[Followed, ...]:
-        return (self._pods, self._nodes, *self._workloads, self._events, self._hpas, self._scaled_objects)
+        beside = (self._hpas, self._scaled_objects, *self._services)
+        return (self._pods, self._nodes, *self._workloads, self._events, *beside)
+
+    @property
+    def _service_items(self) -> tuple[Service, ...]:
+        return tuple(item for collection in self._services for item in collection.items)
 
     def _changed(self, *, pressing: bool = False) -> None:
         self._revision += 1

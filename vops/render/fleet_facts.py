@@ -117,10 +117,13 @@ def fleet_view(
 
 
 def _late_ones(rows: list[ReplicaRow]) -> dict[tuple[str, str], ReplicaRow]:
-    """The first replica of each workload that is not ready."""
+    """The first replica of each workload that is not ready; where all are, the first that no client gets to."""
     found: dict[tuple[str, str], ReplicaRow] = {}
     for row in rows:
         if row.state is not ReplicaState.READY:
+            found.setdefault((row.namespace, row.workload), row)
+    for row in rows:
+        if row.unreached:
             found.setdefault((row.namespace, row.workload), row)
     return found
 
@@ -242,6 +245,7 @@ def _workload_row(item: WorkloadFacts, late: Mapping[tuple[str, str], ReplicaRow
         stale=stale,
         wanted_by=asked.by,
         why_not=asked.why_not or (_late_text(first) if first else ""),
+        unreached=first is not None and first.unreached,
     )
 
 

@@ -94,6 +94,11 @@ class ReplicaRow(msgspec.Struct, frozen=True, gc=False):
         return self.stale or self.state in (ReplicaState.TERMINATING, ReplicaState.COMPLETED)
 
     @property
+    def unreached(self) -> bool:
+        """Ready, and diagnosed all the same: it serves nobody."""
+        return self.state is ReplicaState.READY and bool(self.cause) and not self.folded
+
+    @property
     def remark(self) -> Span | None:
         """What to show in place of numbers that do not exist."""
         if not self.note or self.running is not None or self.state is ReplicaState.READY:
@@ -123,7 +128,9 @@ class WorkloadRow(msgspec.Struct, frozen=True, gc=False):
     stale: bool
     wanted_by: str = ""
     why_not: str = ""
-    """What keeps it from having as many ready replicas as are wanted."""
+    """What keeps it from having as many ready replicas as are wanted, or from its clients."""
+    unreached: bool = False
+    """A replica is ready and no client gets to it."""
 
     @property
     def key(self) -> str:

@@ -55,7 +55,7 @@ TTFT = Threshold(SLOW_TTFT_S, 10, "slow first token", "very slow first token")
 
 
 def _state_cell(row: ReplicaRow) -> Cell:
-    span = state_span(row.state)
+    span = Span("▲ ready", Tone.WARN) if row.unreached else state_span(row.state)
     old = f" ~{units.duration(row.metrics_age_s)}" if row.stale and row.metrics_age_s is not None else ""
     return Cell(span.text + old, Tone.DIM if row.dim else span.tone)
 
@@ -190,7 +190,7 @@ def _wants_cell(row: WorkloadRow) -> Cell:
 
 def _why_cell(row: WorkloadRow) -> Cell:
     short = row.ready < max(row.desired, row.wants or 0)
-    return Cell(row.why_not, Tone.DIM if row.dim or not short else Tone.WARN)
+    return Cell(row.why_not, Tone.WARN if (short or row.unreached) and not row.dim else Tone.DIM)
 
 
 def _note_cell(row: WorkloadRow) -> Cell:
@@ -221,7 +221,7 @@ WORKLOAD_COLUMNS: tuple[Column[WorkloadRow], ...] = (
     Column("note", "ROLLOUT", 16, _note_cell, lambda row: row.note or None, limit=40, rank=1, fades=True),
     Column(
         "why", "WHY NOT", 24, _why_cell, lambda row: row.why_not or None, limit=40, rank=1, fades=True,
-        about="what keeps it from as many ready replicas as are wanted",
+        about="what keeps it from as many ready replicas as are wanted, or from its clients",
     ),
 )  # fmt: skip
 
@@ -267,7 +267,7 @@ def cursor_line(row: ReplicaRow, slow: Line = ()) -> Line:
 
     `slow` says why it is slow, where somebody knows: in place of what its numbers alone say.
     """
-    look = state_span(row.state)
+    look = Span("▲ ready", Tone.WARN) if row.unreached else state_span(row.state)
     spans = [Span(look.text, look.tone)]
     if row.note:
         spans.append(Span(f"  {one_line(row.complaint, 400)}", look.tone))

@@ -13,7 +13,7 @@ from vops.render.states import source_look
 from vops.render.text import Line, Span, Tone
 
 _SHORT = {Source.DEPLOYMENTS: "deploy", Source.REPLICASETS: "rs", Source.STATEFULSETS: "sts",
-          Source.AUTOSCALERS: "hpa", Source.SCALED_OBJECTS: "keda"}  # fmt: skip
+          Source.AUTOSCALERS: "hpa", Source.SCALED_OBJECTS: "keda", Source.SERVICES: "svc"}  # fmt: skip
 _TROUBLED = (SourceState.RETRYING, SourceState.STALE, SourceState.DENIED)
 _ORDER = (*_TROUBLED, SourceState.LOADING, SourceState.LIVE, SourceState.POLLED)
 _SHOWS_AGE = (SourceState.POLLED, SourceState.RETRYING, SourceState.STALE)

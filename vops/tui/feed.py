@@ -18,6 +18,7 @@ from typing import Protocol
 from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.facts import Facts, Replica
 from vops.diagnosis.states import ReplicaState
+from vops.model.network import Service
 from vops.model.snapshot import ClusterSnapshot, Source
 from vops.operations.log_peek import ROUND_S, LogPeek
 from vops.ports import Clock, Cost
@@ -33,6 +34,8 @@ SHORTEST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 1.0
 REST_FACTOR = 3.0
 VERDICTS_A_ROUND = 10
+WAYS_A_ROUND = 100
+"""So many replicas a picture are asked whether their Services lead to them: the rest in the next ones."""
 STILL_SHOWN = 2
 """So many of the last pictures may be on the screen: the newest is on its way to it."""
 COUNT_EVERY_S = 15.0
@@ -165,6 +168,7 @@ class Painter:
         self._pasts: dict[str, Track] = {}
         self._gpu_hours, self._counted_at = GpuHours(), datetime.min.replace(tzinfo=UTC)
         self.wanted: Mapping[str, Prepare] = {}
+        self._misses: dict[str, tuple[object, bool]] = {}
         self.behind = False
         """More replicas have changed than one picture has had the time to diagnose."""
         self.ring = Ring()
@@ -224,10 +228,11 @@ class Painter:
         sources = replicas[0].facts.snapshot.sources if replicas else ()
         usable = frozenset(item.source for item in sources if item.source in _AROUND and item.usable)
         failing = {item.pod.metadata.uid: item for item in replicas if item.state in _FAILING}
+        failing |= {item.pod.metadata.uid: item for item in self._unreached(replicas)}
         self._verdicts = {uid: known for uid, known in self._verdicts.items() if uid in failing}
         budget, self.behind = VERDICTS_A_ROUND, False
         for uid, replica in failing.items():
-            stamp = usable, _stamp(replica)
+            stamp = usable, _stamp(replica), self._misses.get(uid)
             if self._verdicts.get(uid, (None,))[0] == stamp:
                 continue
             if not budget:
@@ -235,6 +240,28 @@ class Painter:
                 return
             budget -= 1
             self._verdicts[uid] = (stamp, verdict_of(replica))
+
+    def _unreached(self, replicas: tuple[Replica, ...]) -> list[Replica]:
+        """Those that are ready and no Service gets to; each is asked again when it or a Service has changed."""
+        snapshot = replicas[0].facts.snapshot if replicas else None
+        if snapshot is None or not snapshot.source(Source.SERVICES).usable:
+            return []
+        # Loading the rules shall not delay the first paint, and then there is nothing to ask about yet.
+        from vops.diagnosis.rules.network.service_mismatch import misses
+
+        services = hash(tuple(id(item) for item in snapshot.related if isinstance(item, Service)))
+        known, self._misses, budget = self._misses, {}, WAYS_A_ROUND
+        for replica in replicas:
+            meta = replica.pod.metadata
+            stamp, before = (meta.resource_version, services), known.get(meta.uid)
+            if replica.state is not ReplicaState.READY:
+                continue
+            if before is not None and (before[0] == stamp or not budget):
+                self._misses[meta.uid] = before
+            elif budget:
+                budget -= 1
+                self._misses[meta.uid] = stamp, misses(replica)
+        return [item for item in replicas if self._misses.get(item.pod.metadata.uid, (None, False))[1]]
 
     def _remember(self, view: FleetView) -> Mapping[str, Track]:
         rows = (*view.replicas, *view.groups)

@@ -349,8 +349,16 @@ async def test_a_live_source_is_current_and_watches_are_counted() -> None:
     async with world.observed() as observer:
         await world.advance(60)
         assert observer.snapshot().source(Source.EVENTS).at == world.clock.now()
-        assert observer.cost()[0] == 8
+        assert observer.cost()[0] == 9
         assert observer.snapshot().server_version == "v1.36.3"
+
+
+async def test_who_is_gentle_does_not_watch_services() -> None:
+    world = World(Settings(gentle=True))
+    async with world.observed() as observer:
+        await world.advance(60)
+        assert observer.cost()[0] == 8
+        assert observer.snapshot().source(Source.SERVICES).at is None
 
 
 # --- scope and cost ---

@@ -59,19 +59,33 @@ class Meant(msgspec.Struct, frozen=True):
 def service_mismatch(replica: Replica) -> Verdict | None:
     if replica.args.headless or not (replica.observed or replica.pod.metadata.labels):
         return None
-    selecting = replica.facts.services.of(replica.pod)
-    if not selecting:
+    if not replica.facts.services.of(replica.pod):
         meant = nearest(replica)
         return _selects_nothing(replica, meant) if meant is not None else None
-    routed = [item for item in selecting if item.spec.cluster_ip != "None" and _for_clients(replica, item)]
+    routed, missing = ways(replica)
     known = services.listening(replica)
     if not routed or known is None:
         return None
     local = _only_local(replica)
-    missing = [item for item in routed if not any(_reaches(replica, known, port) for port in item.spec.ports)]
     if local and len(missing) < len(routed) and not known.others:
         return _says_local(replica, routed[0], local)
     return _wrong_port(replica, missing[0], known) if len(missing) == len(routed) else None
+
+
+def misses(replica: Replica) -> bool:
+    """Whether Services select a server and each of them leads to where it does not listen."""
+    routed, missing = ways(replica)
+    return bool(routed) and len(missing) == len(routed)
+
+
+def ways(replica: Replica) -> tuple[list[Service], list[Service]]:
+    """The Services that are a way to a server, and those of them that lead past it; neither where nobody knows."""
+    selecting = replica.facts.services.of(replica.pod)
+    routed = [item for item in selecting if item.spec.cluster_ip != "None" and _for_clients(replica, item)]
+    known = services.listening(replica) if routed else None
+    if known is None:
+        return routed, []
+    return routed, [item for item in routed if not any(_reaches(replica, known, port) for port in item.spec.ports)]
 
 
 # --- the selector -----------------------------------------------------------------------------------------
