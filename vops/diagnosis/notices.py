@@ -21,7 +21,7 @@ _FATAL = lazy_pattern(
     r"(?P<Abort>terminate called (?:after throwing an instance of '.{1,120}'|without an active exception|recursively)"
     r"|.{0,80}(?:free\(\): |malloc\(\): |double free or corruption|corrupted (?:size|double-linked|unsorted)"
     r"|munmap_chunk\(\))"
-    r"|Fatal Python error: .{1,200}|LLVM ERROR: .{1,200}"
+    r"|Fatal Python error: .{1,200}|LLVM ERROR: .{1,200}|rocBLAS error: .{1,300}"
     r"|Failed: (?i:cuda|hip|nccl) error .{1,300}|CUDA Error: .{1,200} at .{1,300}:\d{1,6}$"
     r"|CUDA error \([^)\s]{1,300}:\d{1,6}\): .{1,200}"
     r"|.{0,300}: block: \[[\d,]{5,40}\], thread: \[[\d,]{5,40}\] Assertion .{1,200}"
@@ -118,7 +118,8 @@ _LOOSE = lazy_pattern(
     r"|gloo/transport/.{1,120}(?:imed out|losed|reset|refused)"
     r"|client socket has (?:timed out|failed)|ninja: build stopped|nvcc fatal"
     r"|sendBytes failed on |TCPStore server has shut down too early"
-    r"|Could not find a profile that is currently runnable|Cuda Runtime \(out of memory\)"
+    r"|^NvMapMem\w{1,40}: (?:\d{1,20} )?error|Could not find a profile that is currently runnable"
+    r"|Cuda Runtime \(out of memory\)"
     r"|ptxas (?:fatal|/\S{1,200}, line \d+; fatal)"
     r"|Worker exit type: SYSTEM_ERROR|killed due to the node running low on memory",
     re.ASCII,

@@ -28,6 +28,7 @@ _TOO_OLD = lazy_pattern(
     r"driver on your system is too old|CUDA driver version is insufficient|please update your driver"
     r"|unsatisfied condition: (?:cuda|driver|brand)|unsupported toolchain|cudaErrorUnsupportedPtxVersion"
     r"|cudaErrorInsufficientDriver|CUDA_ERROR_UNSUPPORTED_PTX_VERSION|cudaGetDriverEntryPoint"
+    r"|not supported in the installed CUDA driver|cudaErrorCallRequiresNewerDriver"
     r"|symbol not found.{0,40}cuda|driver does not support"
 )
 _COMPATIBILITY = lazy_pattern(
@@ -39,7 +40,8 @@ _COMPATIBILITY = lazy_pattern(
 )
 _FABRIC = lazy_pattern(r"Error 802|system not yet initialized|CUDA_ERROR_SYSTEM_NOT_READY|cudaErrorSystemNotReady")
 _NO_CODE = lazy_pattern(
-    r"HIP error: invalid device function|not implemented (?:for|on) (?:Hopper|Blackwell|Ampere|Ada|Turing)\b"
+    r"HIP error: invalid device function|TensileLibrary.{0,80}GPU arch"
+    r"|not implemented (?:for|on) (?:Hopper|Blackwell|Ampere|Ada|Turing)\b"
     r"|no kernel image is available|not compatible with the current PyTorch installation"
     r"|cudaErrorNoKernelImageForDevice"
     r"|ptxas.{0,200}(?:is not defined|not supported|[Uu]nsupported)|is not a recognized processor for this target"
