@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import aiohttp
 import pytest
 
 from tests.lab.http import DEPLOYMENTS, PODS, Api
@@ -21,6 +22,16 @@ async def test_a_wrong_token_is_refused(server: LabServer) -> None:
         "reason": "Unauthorized",
         "code": 401,
     }
+
+
+async def test_who_shows_no_token_is_let_in_where_the_lab_is_served_to_kubectl(server: LabServer) -> None:
+    async with aiohttp.ClientSession() as session:
+        for lets_in, status in ((False, 401), (True, 200)):
+            server.lets_anybody_in = lets_in
+            async with session.get(server.url + PODS) as answer:
+                assert answer.status == status
+    async with Api(server.url, "guessed") as stranger:
+        assert (await stranger("GET", PODS)).status == 401
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,7 @@ async def _serve(scenario: str, path: Path, speed: float, *, quiet: bool) -> Non
 
     lab = await Lab.start(scenario, speed=speed)
     try:
+        lab.server.lets_anybody_in = True
         _write(path, lab.kubeconfig())
         narrate(f"scenario {scenario} at {lab.url}\n  next: KUBECONFIG={path} vops    (ctrl-c ends it)", quiet=quiet)
         await asyncio.Event().wait()
