@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -175,16 +177,25 @@ def schema_page() -> str:
 
 
 def commands_page() -> str:
-    runner = CliRunner()
+    command = typer.main.get_command(cli.app)
     parts = ["# Commands\n"]
-    for words in ([], *_command_words()):
-        result = runner.invoke(cli.app, [*words, "--help"], prog_name="vops", env={"COLUMNS": "100"})
-        parts.append(f"## {' '.join(['vops', *words])}\n\n```\n{result.stdout.strip()}\n```\n")
+    parts += [
+        f"## {' '.join(['vops', *words])}\n\n```\n{_help(command, words)}\n```\n"
+        for words in ([], *_command_words(command))
+    ]
     return "\n".join(parts)
 
 
-def _command_words() -> Iterator[list[str]]:
-    command = typer.main.get_command(cli.app)
+def _help(command: Any, words: list[str]) -> str:
+    """What a command says of itself; `CliRunner.invoke` would make all commands anew for each of them."""
+    with CliRunner().isolation(env={"COLUMNS": "100"}) as (written, *_):
+        with suppress(SystemExit):
+            command.main([*words, "--help"], prog_name="vops")
+        sys.stdout.flush()
+        return written.getvalue().decode().strip()
+
+
+def _command_words(command: Any) -> Iterator[list[str]]:
     for name, child in sorted(getattr(command, "commands", {}).items()):
         grandchildren = sorted(getattr(child, "commands", {}))
         yield [name]
