@@ -71,6 +71,13 @@ async def watched(lab: Lab, look: Coroutine[Any, Any, T]) -> T:
     return await task
 
 
+async def driven(session: Session, work: Coroutine[Any, Any, T]) -> T:
+    """`work`'s result, with the time of the session's lab passing whenever it sleeps."""
+    clock = session.clock
+    assert isinstance(clock, SteppingClock)
+    return await clock.run(work)
+
+
 @asynccontextmanager
 async def session_on(lab: Lab, state: Path, *, readonly: bool = False) -> AsyncIterator[Session]:
     clock = SteppingClock(lab)

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from tests.conftest import StartLab
-from tests.lab.fixing import Person, session_on
+from tests.lab.fixing import Person, driven, session_on
 from tests.lab.test_resume_undo import KilledError, only_run
 from tests.lab.test_step_kinds import Bench
 from vops.errors import ApprovalNeeded, InputError, UsageError
@@ -36,8 +36,7 @@ async def bench(start_lab: StartLab, tmp_path: Path) -> AsyncIterator[Bench]:
 async def carried_out(bench: Bench, plan: Plan, person: Person | None = None, **more: Any) -> RunResult:
     person = person or Person()
     going = run_plan(bench.session, plan, approve=person.approve, progress=person.progress, **more)
-    result: RunResult = await bench.session.clock.run(going)  # type: ignore[attr-defined]
-    return result
+    return await driven(bench.session, going)
 
 
 def deadline(bench: Bench) -> int:
@@ -99,7 +98,7 @@ async def test_a_run_that_goes_on_does_not_ask_again(bench: Bench) -> None:
     with pytest.raises(KilledError):
         await carried_out(bench, await bench.plan(CHANGE, ASK, THEN), Killer(), answers={"how": "4"})
     going = resume_run(bench.session, only_run(bench.folder / "state"), approve=Person().approve)
-    result: RunResult = await bench.session.clock.run(going)  # type: ignore[attr-defined]
+    result = await driven(bench.session, going)
     assert (result.error, deadline(bench)) == (None, 900)
 
 

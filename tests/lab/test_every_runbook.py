@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import StartLab
-from tests.lab.fixing import Person, session_on
+from tests.lab.fixing import Person, driven, session_on
 from tests.lab.runbook_cases import CASES, Case
 from tests.lab.test_resume_undo import KilledError
 from vops.errors import PlanStale, VopsError
@@ -66,8 +66,7 @@ async def go(session: Session, plan: Plan) -> RunResult:
         going = resume_run(session, begun[0], approve=person.approve, progress=person.progress)
     else:
         going = run_plan(session, plan, approve=person.approve, progress=person.progress)
-    result: RunResult = await session.clock.run(going)  # type: ignore[attr-defined]
-    return result
+    return await driven(session, going)
 
 
 def state(lab: Lab) -> State:

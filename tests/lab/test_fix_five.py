@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import StartLab
-from tests.lab.fixing import NAMESPACE, Person, deployment, session_on, watched
+from tests.lab.fixing import NAMESPACE, Person, deployment, driven, session_on, watched
 from vops.diagnosis.findings import Applicability
 from vops.errors import ApprovalNeeded, NotVerified, UsageError
 from vops.lab.manifests import token_secret
@@ -48,8 +48,7 @@ def the_plan(fix: FixPlan) -> Plan:
 
 async def carried_out(session: Session, plan: Plan, person: Person) -> RunResult:
     run = run_plan(session, plan, approve=person.approve, progress=person.progress)
-    result: RunResult = await session.clock.run(run)  # type: ignore[attr-defined]
-    return result
+    return await driven(session, run)
 
 
 def is_empty(folder: Path) -> bool:

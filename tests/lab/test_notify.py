@@ -12,13 +12,13 @@ import pytest_asyncio
 from aiohttp import web
 
 from tests.conftest import StartLab
-from tests.lab.fixing import NAMESPACE, Person, session_on
+from tests.lab.fixing import NAMESPACE, Person, driven, session_on
 from tests.lab.test_resume_undo import KilledError, only_run
 from tests.lab.test_step_kinds import HEAD, Bench
 from vops.adapters.webhooks import Webhooks
 from vops.errors import InputError, StepFailed
 from vops.lab.world import Lab
-from vops.operations.run import RunResult, plan_run, resume_run, run_plan
+from vops.operations.run import plan_run, resume_run, run_plan
 from vops.planning.events import RunEvent
 from vops.render.plan import plan_lines
 from vops.render.text import plain
@@ -116,7 +116,7 @@ async def test_a_secret_is_not_told(bench: Bench, chat: Chat) -> None:
     secret = "hf_" + "a" * 30
     plan = await plan_run(bench.session, str(path), {"namespace": NAMESPACE, "what": secret})
     person = Person()
-    result = await bench.session.clock.run(run_plan(bench.session, plan, approve=person.approve))  # type: ignore[attr-defined]
+    result = await driven(bench.session, run_plan(bench.session, plan, approve=person.approve))
     assert (result.error, chat.told) == (None, ["<masked>"])
 
 
@@ -133,11 +133,9 @@ async def test_a_run_that_goes_on_does_not_tell_again(bench: Bench, chat: Chat) 
     plan = await bench.plan(TELL, CHANGE)
     killer = Killer()
     with pytest.raises(KilledError):
-        await bench.session.clock.run(  # type: ignore[attr-defined]
-            run_plan(bench.session, plan, approve=killer.approve, progress=killer.progress)
-        )
+        await driven(bench.session, run_plan(bench.session, plan, approve=killer.approve, progress=killer.progress))
     going = resume_run(bench.session, only_run(bench.folder / "state"), approve=Person().approve)
-    result: RunResult = await bench.session.clock.run(going)  # type: ignore[attr-defined]
+    result = await driven(bench.session, going)
     assert (result.error, len(chat.told), bench.live()["spec"]["minReadySeconds"]) == (None, 1, 1)
 
 
@@ -158,9 +156,9 @@ async def test_one_that_is_killed_while_it_tells_tells_again_under_the_same_key(
     deaf = Deaf(chat)
     session = replace(bench.session, notifier=SimpleNamespace(send=deaf.notify))
     with pytest.raises(KilledError):
-        await session.clock.run(run_plan(session, plan, approve=deaf.approve))  # type: ignore[attr-defined]
+        await driven(session, run_plan(session, plan, approve=deaf.approve))
     going = resume_run(bench.session, only_run(bench.folder / "state"), approve=Person().approve)
-    result: RunResult = await bench.session.clock.run(going)  # type: ignore[attr-defined]
+    result = await driven(bench.session, going)
     key = f"{result.run_id}/t"
     assert (result.error, chat.told) == (None, ["Changing llama3-8b"] * 2)
     assert chat.signs == [(f" [vops {key}]", key)] * 2

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from tests.conftest import StartLab
-from tests.lab.fixing import NAMESPACE, Person, deployment, session_on
+from tests.lab.fixing import NAMESPACE, Person, deployment, driven, session_on
 from tests.lab.test_fix_five import FAILURES, carried_out, live, the_plan
 from vops.errors import ApprovalNeeded, Forbidden, InputError, Refused, UsageError
 from vops.lab.world import Lab
@@ -52,8 +52,7 @@ async def fixed(session: Session, workload: str, params: dict[str, Any]) -> RunR
 async def resumed(session: Session, run: PastRun, *, agrees: bool = True) -> RunResult:
     person = Person(agrees=agrees)
     going = resume_run(session, run, approve=person.approve, progress=person.progress)
-    result: RunResult = await session.clock.run(going)  # type: ignore[attr-defined]
-    return result
+    return await driven(session, going)
 
 
 def only_run(state: Path) -> PastRun:
@@ -276,7 +275,7 @@ async def test_a_fetched_run_is_shown_as_its_requests_are_and_not_as_it_says(
         forged(path, summary="Nothing \x1b[2J to see", before={}, after={"kind": "Deployment", "spec": "harmless"})
         run = past_run(tmp_path / "other", run_id)
         with pytest.raises(ApprovalNeeded):
-            await session.clock.run(resume_run(session, run, approve=person.approve))  # type: ignore[attr-defined]
+            await driven(session, resume_run(session, run, approve=person.approve))
     (question,) = person.questions
     assert "harmless" not in question.text
     assert "nvidia.com/gpu" in question.text

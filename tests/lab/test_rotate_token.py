@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import StartLab
-from tests.lab.fixing import NAMESPACE, Person, session_on
+from tests.lab.fixing import NAMESPACE, Person, driven, session_on
 from tests.lab.test_fix_five import carried_out, live
 from vops.errors import ApprovalNeeded, NotVerified, StepFailed
 from vops.lab.documents import Document, copy_of
@@ -122,5 +122,5 @@ async def test_what_is_left_for_a_person_is_no_failure_and_the_run_goes_on_from_
         assert (result.outcome, result.steps[-1].state) == (Ending.WAITING, StepState.WAITING)
         (run,) = past_runs(tmp_path)[0]
         resumed = resume_run(session, run, approve=Person().approve)
-        again: RunResult = await session.clock.run(resumed)  # type: ignore[attr-defined]
+        again: RunResult = await driven(session, resumed)
     assert (again.outcome, again.error) == (Ending.FIXED, None)

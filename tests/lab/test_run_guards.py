@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from tests.conftest import StartLab
-from tests.lab.fixing import NAMESPACE, Person, deployment, session_on
+from tests.lab.fixing import NAMESPACE, Person, deployment, driven, session_on
 from vops.errors import ApprovalNeeded, LockHeld, NotFound, PlanStale, Refused, UsageError, VopsError
 from vops.lab.disturbances import Received
 from vops.lab.world import Lab
@@ -50,8 +50,7 @@ class Place:
 
     async def run(self, plan: Plan) -> RunResult:
         run = run_plan(self.session, plan, approve=self.person.approve, progress=self.person.progress)
-        result: RunResult = await self.session.clock.run(run)  # type: ignore[attr-defined]
-        return result
+        return await driven(self.session, run)
 
     async def refused(self, plan: Plan, error: type[VopsError]) -> VopsError:
         """What running the plan raises; nothing may have been written but a lock."""

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from tests.conftest import StartLab
-from tests.lab.fixing import NAMESPACE, Person, session_on
+from tests.lab.fixing import NAMESPACE, Person, driven, session_on
 from vops.errors import InputError, NotVerified, Refused, StepFailed, Unavailable
 from vops.lab.engine.traffic import Traffic
 from vops.lab.world import Lab
@@ -50,8 +50,7 @@ class Bench:
     async def run(self, *steps: str) -> RunResult:
         person = Person()
         going = run_plan(self.session, await self.plan(*steps), approve=person.approve, progress=person.progress)
-        result: RunResult = await self.session.clock.run(going)  # type: ignore[attr-defined]
-        return result
+        return await driven(self.session, going)
 
     def live(self) -> dict[str, Any]:
         return self.lab.store.get("apps/v1", "Deployment", NAMESPACE, "llama3-8b")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import StartLab
-from tests.lab.fixing import NAMESPACE, Person, deployment, session_on
+from tests.lab.fixing import NAMESPACE, Person, deployment, driven, session_on
 from tests.lab.test_fix_five import carried_out, the_plan
 from tests.lab.test_resume_undo import only_run
 from vops.errors import PlanStale, Unavailable
@@ -26,8 +26,7 @@ from vops.planning.plan import Plan, plan_from_json
 async def applied(session: Session, plan: Plan, person: Person) -> RunResult:
     read = plan_from_json(plan.to_json())
     going = run_plan(session, read, approve=person.approve, progress=person.progress, from_file=True)
-    result: RunResult = await session.clock.run(going)  # type: ignore[attr-defined]
-    return result
+    return await driven(session, going)
 
 
 async def planned(session: Session) -> Plan:
