@@ -98,17 +98,17 @@ _NODE = lazy_pattern(
     r"|PLEG is not healthy: pleg was|Node became not ready|just became ready"
     r"|Failed to pull image|resolve image to digest|checking image: "
     r"|Failed to admit pod |\"StartContainer|eviction manager: must evict pod"
-    r"|Error creating: |Back-off pulling image|[Mm]ount failed: exit status|GRPC error: "
+    r"|Error creating: |Back-off pulling image|[Mm]ount failed(?: with error)?: |GRPC error: "
 )
 _VOLUME_CALLS = (
-    ("FailedMount", lazy_pattern(r"Node(?:Stage|Publish)Volume|[Mm]ount failed: exit status|Could not mount")),
+    ("FailedMount", lazy_pattern(r"Node(?:Stage|Publish)Volume|[Mm]ount failed|Could not mount|kubernetes\.io~csi/")),
     ("FailedAttachVolume", lazy_pattern(r"ControllerPublish")),
     ("ProvisioningFailed", lazy_pattern(r"CreateVolume|ControllerCreate")),
 )
 """What drivers of volumes call their work, by the event that the kubelet and the controllers make of its failure."""
 
 _FAILED = lazy_pattern(r"\berr(?:or)?\b|failed", re.IGNORECASE)
-_CAME = lazy_pattern(r"(?:SetUp|MountDevice|Attach) succeeded for volume")
+_CAME = lazy_pattern(r"(?:SetUp|MountDevice|Attach) succeeded for volume|\bmount on .{1,400} succeeded")
 _READY = ("status is now: NodeReady", "it just became ready")
 _SAYS_SO = lazy_pattern(
     r"\"?(?:Unable to schedule pod|Node became not ready)|\"?Error (?:processing|syncing)"
@@ -165,7 +165,7 @@ def _of_nodes(text: str) -> Iterator[Told]:
     """What the kubelet, the scheduler, controllers and drivers of volumes say."""
     if _NODE.search(text) is None:
         return
-    said = [line for line in log_lines(text) if _NODE.search(line.text)][-_MOST:]
+    said = [line for line in log_lines(text) if _NODE.search(line.text) or _CAME.search(line.text)][-_MOST:]
     last_came = max((index for index, line in enumerate(said) if _CAME.search(line.text)), default=-1)
     last_ready = max(
         (index for index, line in enumerate(said) if any(word in line.text for word in _READY)), default=-1

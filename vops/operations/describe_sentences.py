@@ -10,8 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import msgspec
-
 from vops.diagnosis.scheduler_text import SPOKEN
 from vops.model.patterns import lazy_pattern
 from vops.operations.describe_events import Told
@@ -155,7 +153,8 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "Pod",
             "kubelet",
             r"MountVolume\.|MapVolume\.|[Mm]ount failed: exit status|mount\.(?:nfs4?|cifs|lustre|ceph): "
-            r"|Unable to attach or mount volumes|Unable to mount volumes",
+            r"|Unable to (?:attach or )?mount volumes|mount: /var/lib/kubelet/\S{1,400}: "
+            r"|failed to find \w{2,30} in \$PATH",
         ),
         (
             "FailedAttachVolume",
@@ -331,17 +330,6 @@ def cloud_sentence(line: str) -> Told | None:
     if not _CLOUD.search(text):
         return None
     return Told("Warning", "FailedScaleUp", text[:_LONGEST], "cluster-autoscaler", about={"kind": "Pod", "name": ""})
-
-
-def renamed(told: Told) -> Told:
-    """An event whose reason is its component's own, with the one that Kubernetes has for what its words say."""
-    found = sentence_within(told.message) if told.reason not in _SETTLED else None
-    if found is not None and told.reason == "Scheduling":  # YuniKorn's for all that it says of a pod
-        return msgspec.structs.replace(told, reason=found.reason)
-    return msgspec.structs.replace(told, reason=found.reason) if found and found.reason in _SETTLED else told
-
-
-_SETTLED = frozenset({"Preempted"})
 
 
 def sentence_within(text: str) -> Told | None:

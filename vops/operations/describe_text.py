@@ -35,7 +35,7 @@ from vops.operations.describe_fragments import cut_out
 from vops.operations.describe_listings import listings
 from vops.operations.describe_objects import custom_object, document_of, kind_of
 from vops.operations.describe_outline import Entry, moment, outline
-from vops.operations.describe_sentences import renamed, told_sentences
+from vops.operations.describe_sentences import sentence_within, told_sentences
 from vops.operations.describe_tables import POD_TABLE, described_node, has_rows, killed_pods, listed
 from vops.operations.gateway_texts import gateway_events, unresolved
 from vops.operations.waiting_texts import pull_reasons
@@ -150,7 +150,7 @@ def read_described(text: str, otherwise: datetime | None = None, born: Born | No
         documents += _of_conditions(text)
     of_nodes = bool(documents) and all(item.get("kind") == "Node" for item in documents)
     outside = text if of_nodes else _outside(text, documents)
-    told = list(map(renamed, list(read_table(text)) or _loose(outside)))
+    told = list(map(_renamed, list(read_table(text)) or _loose(outside)))
     told = [unresolved(item) for item in told if not of_nodes or item.reason == "FailedScheduling"]
     if not documents and not told and not looks_like_a_log(text):
         documents += [*listed(text), *listings(text)] or _of_prose(text)
@@ -176,6 +176,17 @@ def _outside(text: str, documents: list[Document]) -> str:
     if begins is not None:
         return text[: begins.start()]
     return text if _STATE.search(text) or POD_TABLE.search(text) else ""
+
+
+def _renamed(told: Told) -> Told:
+    """An event whose reason is its component's own, with the one that Kubernetes has for what its words say."""
+    found = sentence_within(told.message) if told.reason not in _SETTLED else None
+    if found is not None and told.reason == "Scheduling":  # YuniKorn's for all that it says of a pod
+        return msgspec.structs.replace(told, reason=found.reason)
+    return msgspec.structs.replace(told, reason=found.reason) if found and found.reason in _SETTLED else told
+
+
+_SETTLED = frozenset({"Preempted"})
 
 
 def _loose(text: str) -> list[Told]:

@@ -24,7 +24,18 @@ LOST = "[ERROR] plugin/errors: 2 hub.example.com. A: read udp 10.1.21.36:4463->8
 ANSWERED = '[INFO] 10.1.21.38:3338 - 46048 "A IN huggingface.co. udp 36 false 512" NOERROR qr,rd,ra 122 0.01s'
 UNMOUNTED = "unmounted volumes=[config], unattached volumes=[config kube-api-access-x]: timed out"
 
+STAT = "stat /var/lib/kubelet/pods/5663/volumes/kubernetes.io~csi/pvc-24/mount: connection refused"
+GRPC = "E0526 09:59:10.343218       1 utils.go:119] GRPC error: "
+NOT_EMPTY = f"{GRPC}Mount failed with error: exit status 1, output: fuse: mountpoint is not empty"
+
 FOUND = {
+    "a driver whose program is gone": (GRPC + STAT, "mount-failed"),
+    "a driver that may not mount": (NOT_EMPTY, "mount-failed"),
+    "a node without its client": (
+        "mount: /var/lib/kubelet/pods/x/volumes/kubernetes.io~nfs/m: fsconfig() failed: NFS: mount program didn't pass "
+        "remote address.",
+        "mount-failed",
+    ),
     "CoreDNS without answers": (f"{ANSWERED}\n{LOST}\n{LOST}", "dns-failure"),
     "nslookup without an answer": (";; connection timed out; no servers could be reached", "dns-failure"),
     "a controller that resolves nothing": (
@@ -218,6 +229,8 @@ FOUND = {
 }
 
 SILENT = {
+    "a driver that mounted after all": f"{NOT_EMPTY}\nI0526 09:59:12.532889       1 nodeserver.go:300] volume(models) "
+    'mount on "/var/lib/kubelet/plugins/globalmount" succeeded',
     "CoreDNS, once without an answer": f"{LOST}\n{ANSWERED}",
     "CoreDNS, once at the end": f"{ANSWERED}\n{LOST}",
     "a young HPA": HPA + "vllm   Deployment/vllm   <unknown>/1      1         8         1          20s",

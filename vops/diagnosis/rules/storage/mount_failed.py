@@ -58,7 +58,8 @@ _SAYS = (
     ),
     wording(
         r"need a /sbin/mount\.<type> helper|unknown filesystem type '?(\w+)|lustre modules"
-        r"|mount\.lustre[^\n]{0,200}No such device",
+        r"|mount\.lustre[^\n]{0,200}No such device|failed to find \w{2,30} in \$PATH"
+        r"|mount program didn't pass remote address",
         "{node} lacks the client for this kind of file system",
         "Install the client on the nodes (nfs-common or nfs-utils, cifs-utils, Lustre), or use a CSI driver.",
         definite=True,
@@ -75,6 +76,11 @@ _SAYS = (
         "Correct the server's name; a mount is resolved by the node's DNS, not by the cluster's.",
     ),
     wording(
+        r"/mount: (?:connection refused|software caused connection abort)|mountpoint is not empty",
+        "a mount of its FUSE program is there and does not work",
+        "Unmount it on {node} (umount -l), delete the pod, and see in the driver's log there why its program ended.",
+    ),
+    wording(
         r"mount\.nfs4?: Connection|mount\.nfs[^\n]{0,80}timed out|No route to host|Network is unreachable|Host is down"
         r"|mount error\(11\d\)|connection timed out|connection refused|Is the MGS running",
         "its file server does not answer",
@@ -88,7 +94,7 @@ _SAYS = (
     ),
     wording(
         r"PermissionDenied|AccessDenied|does not have storage|\b403\b|not authorized"
-        r"|UnauthorizedOperation|AuthorizationFailed"
+        r"|UnauthorizedOperation|AuthorizationFailed|failed to authenticate credentials|lack of credentials"
         r"|AssumeRoleWithWebIdentity|Unauthenticated|invalid_grant",
         "the cloud denies access to it",
         "Give the pod's service account (workload identity, IRSA) or the driver's role access to the storage.",
