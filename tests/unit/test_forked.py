@@ -13,17 +13,23 @@ import pytest
 from tests import forked
 
 LINES = [("--version",), ("explain", "gated-model"), ("explain", "nope"), ("--nonsense",), ("lint", "-", "-o", "json")]
+AT_START = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
 POD = b"apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n"
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[forked.Server]:
+    """One of these tests' own, which has no home."""
+    started = forked.Server(AT_START)
+    yield started
+    started.stop()
+
+
 @pytest.fixture
-def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
-    """What a server of the test's own suits."""
-    given = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": "C.UTF-8"}
-    server = forked.Server(given)
+def environment(server: forked.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What the server suits."""
     monkeypatch.setattr(forked, "_SERVERS", [server])
-    yield given
-    server.stop()
+    return AT_START | {"HOME": str(tmp_path)}
 
 
 async def _ended(*arguments: str, environment: dict[str, str], given: bytes = b"") -> tuple[type, int | None, bytes]:
