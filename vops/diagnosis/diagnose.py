@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
+from functools import cache
 
 import msgspec
 
@@ -212,9 +213,14 @@ def _died_lately(replica: Replica) -> bool:
     return replica.facts.snapshot.at - death.finished_at <= _RECENT
 
 
+@cache
+def _in_order(needs: frozenset[Source]) -> tuple[Source, ...]:
+    return tuple(sorted(needs))
+
+
 def _missing(subject: Subject, item: Rule) -> Skipped | None:
     """What keeps a rule from being asked; logs are missing when this replica's own were not read."""
-    for source in sorted(item.needs):
+    for source in _in_order(item.needs):
         if source is Source.LOGS and isinstance(subject, Replica) and subject.death_log is not None:
             continue
         status = subject.facts.snapshot.source(source)

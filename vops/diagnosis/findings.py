@@ -24,7 +24,10 @@ class Severity(StrEnum):
 
     @property
     def rank(self) -> int:
-        return list(Severity).index(self)
+        return _ORDER[self]
+
+
+_ORDER = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 class Confidence(StrEnum):

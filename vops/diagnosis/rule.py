@@ -41,7 +41,10 @@ class Branch(StrEnum):
 
     @property
     def rank(self) -> int:
-        return list(Branch).index(self)
+        return _ORDER[self]
+
+
+_ORDER = {branch: rank for rank, branch in enumerate(Branch)}
 
 
 class Verdict(msgspec.Struct, frozen=True):

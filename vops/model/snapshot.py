@@ -143,8 +143,10 @@ class ClusterSnapshot(msgspec.Struct, frozen=True):
 
     def source(self, source: Source) -> SourceStatus:
         """The status of `source`; ABSENT when it was never asked."""
-        found = next((item for item in self.sources if item.source is source), None)
-        return found or SourceStatus(source, SourceState.ABSENT, detail="not asked")
+        for item in self.sources:
+            if item.source is source:
+                return item
+        return SourceStatus(source, SourceState.ABSENT, detail="not asked")
 
     def to_json(self) -> bytes:
         return msgspec.json.encode(self)
