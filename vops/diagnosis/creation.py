@@ -35,6 +35,9 @@ _STEPS = {
 _REFUSALS = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreCreateHookError")
 _NOT_STARTED = ("StartError", "ContainerCannotRun")
 _NOT_RUN = (126, 127, 128)
+_REFUSED = ("Error: ", "failed to create containerd task", "failed to create shim task", "OCI runtime create failed")
+"""How the message of a container begins that was not created or started."""
+
 _NOISE = lazy_pattern(r"object \S+ not registered|failed to sync (?:secret|configmap) cache")
 """Said while a kubelet starts to watch the pod's configuration, and over at once."""
 
@@ -87,7 +90,7 @@ def _refusal(replica: Replica) -> Refusal | None:
 
 def _refused_by_event(replica: Replica) -> Event | None:
     about = (item for item in reversed(replica.events) if item.reason == "Failed" and is_about(replica, item))
-    return next((item for item in about if item.message.startswith("Error: ")), None)
+    return next((item for item in about if item.message.startswith(_REFUSED)), None)
 
 
 def is_about(replica: Replica, event: Event) -> bool:

@@ -28,7 +28,11 @@ _SOURCE = lazy_pattern(
     r"|[\w.-]{1,80} +\|(?: |$)"  # docker compose
     r"|[A-Z][a-z]{2}, [A-Z][a-z]{2} \d{1,2} \d{4} \d{1,2}:\d\d:\d\d [ap]m(?: |$)"  # Rancher
     r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d [\w.-]{1,80} [\w.@/-]{1,80}(?:\[\d{1,10}\])?:(?: |$)"  # journald
-    r"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{1,6} \[[A-Z][a-z]{2,8}\] \(Process\)(?: |$)",  # Lemonade
+    r"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{1,6} \[[A-Z][a-z]{2,8}\] \(Process\)(?: |$)"  # Lemonade
+    r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{3} \[[A-Z]{4,5} ?\] W-\d{1,6}-[\w.-]{1,100}-std(?:out|err) MODEL_LOG -(?: "
+    r"|$)"  # TorchServe
+    r"|\[?[A-Z]{4,5} ?\]? {1,3}PyProcess (?:- )?W-\d{1,6}-[\w.-]{1,100}-std(?:out|err):(?: |$)"  # DJL Serving
+    r"(?:\[\d{1,3},\d{1,3}\]<std(?:out|err)>: ?)?",
     re.ASCII,
 )
 _RUNTIME = lazy_pattern(

@@ -31,6 +31,9 @@ _LOOSE = lazy_pattern(
 )
 _USUAL = ["LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"]
 _LONGEST_ROW = 8_192
+_WHOLE = lazy_pattern(r"\sError: (?:Err|Image|Create|Run|Invalid)[A-Za-z]{3,40}$")
+_PROMPT = lazy_pattern(r"\[?[\w.-]{1,64}@[\w.-]{1,64}[: ][^$#]{0,200}[$#](?:\s|$)|[$#%❯➜](?:\s|$)|PS [A-Z]:\\")
+_FENCE = ("```", "~~~", "</")
 _QUOTED = lazy_pattern(r"^(?:(?:> ?)+|\d{4}-\d\d-\d\dT[\d:]{8}\.\d{7}Z )")
 """What stands before a line that is quoted, or that a job of GitHub's printed."""
 _CELLS = lazy_pattern(r"\t+| {2,}|\s+\|\s+")
@@ -153,12 +156,17 @@ def has_loose_events(head: str) -> bool:
 
 
 def _rows(lines: Iterator[str]) -> Iterator[Told]:
+    """The rows with the lines that go on below them: what stands behind a gap, or a fence, is about something else."""
     rows: list[str] = []
-    for line in lines:
-        if _ROW.match(line.strip()):
-            rows.append(line.strip())
-        elif rows and line.strip():
-            rows[-1] = f"{rows[-1]} {line.strip()}"[:_LONGEST_ROW]
+    goes_on = False
+    for line in map(str.strip, lines):
+        if _ROW.match(line):
+            rows.append(line)
+            goes_on = _WHOLE.search(line) is None
+        elif not line or line.startswith(_FENCE) or _PROMPT.match(line):
+            goes_on = False
+        elif goes_on:
+            rows[-1] = f"{rows[-1]} {line}"[:_LONGEST_ROW]
     yield from (_told(match) for row in rows if (match := _ROW.match(row)) is not None)
 
 

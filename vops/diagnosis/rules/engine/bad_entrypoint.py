@@ -28,6 +28,14 @@ from vops.diagnosis.wordings import read, wording
 from vops.model.snapshot import Source
 
 _NOT_THERE = "{what} is not in the image"
+_MODE = (
+    "Make the file executable in the image or its ConfigMap (chmod +x, defaultMode: 0755), or start it by its "
+    "interpreter, such as [bash, FILE]."
+)
+_DIRECTORY = (
+    "Set workingDir to a directory that the image has and the container's user may read and write, or run it as the "
+    "user that the image was made for (runAsUser; fsGroup where a volume is mounted there)."
+)
 _SAYS = (
     wording(r'exec: "([^"]{0,200})": executable file not found', _NOT_THERE, ""),
     wording(r'exec: \\?"([^"\\]{1,300})\\?": stat .{1,300}: no such file', _NOT_THERE, ""),
@@ -36,9 +44,9 @@ _SAYS = (
     wording(
         r"exec (/\S{1,200}): no such file or directory", "{what} is not there, or names an interpreter that is not", ""
     ),
-    wording(r'exec: "?([^" :]{1,200})"?: (?:permission denied|is a directory)', "{what} may not be executed", ""),
-    wording(r"open executable: Permission denied", "it may not be executed", ""),
-    wording(r'chdir to cwd \(?"?([^")]{1,200})', "its working directory {what} cannot be entered", ""),
+    wording(r'exec: "?([^" :]{1,200})"?: (?:permission denied|is a directory)', "{what} may not be executed", _MODE),
+    wording(r"open executable: Permission denied", "it may not be executed", _MODE),
+    wording(r'chdir to cwd \(?"?([^")]{1,200})', "its working directory {what} cannot be entered", _DIRECTORY),
     wording(r"unable to find (?:user|group) ([^:\s]{1,64})|no users found", "the image knows no user {what}", ""),
     wording(r"no command specified", "there is none, neither in the pod nor in the image", ""),
 )
@@ -54,7 +62,9 @@ def bad_entrypoint(replica: Replica) -> Verdict | None:
     said = read(found.text, _SAYS) if found is not None else None
     if found is None or said is None or said.what.startswith(_OF_RUNTIME):
         return None
-    return _verdict(replica, f"The command of {replica.name} cannot be executed: {said.says}", (found.shown,))
+    return _verdict(
+        replica, f"The command of {replica.name} cannot be executed: {said.says}", (found.shown,), said.step
+    )
 
 
 @rule(cause="bad-entrypoint", branch=Branch.DIED, needs={Source.LOGS}, order=90, last_resort=True)
@@ -65,17 +75,11 @@ def bad_entrypoint_ends(replica: Replica) -> Verdict | None:
     other = log.ready or log.terminated or log.engine_died or log.root is not None or probe_kill(replica) is not None
     if other or replica.restarts < 2 or role(replica) is not Role.SERVER or log.stage is not Stage.BOOT:
         return None
-    return _verdict(replica, f"The command of {replica.name} ends at once, successfully, and serves nothing", ())
+    return _verdict(replica, f"The command of {replica.name} ends at once, successfully, and serves nothing", (), "")
 
 
-def _verdict(replica: Replica, summary: str, found: tuple[Evidence, ...]) -> Verdict:
+def _verdict(replica: Replica, summary: str, found: tuple[Evidence, ...], step: str) -> Verdict:
     command = " ".join((*replica.container.command, *replica.container.args)[:4]) or "the image's own"
-    server = role(replica) is Role.SERVER
-    step = (
-        "Use command: [vllm, serve, MODEL], or leave it out and give args only: vllm/vllm-openai starts vllm serve."
-        if server
-        else f"Correct command and args of container {replica.container.name}: its image must have the program."
-    )
     return Verdict(
         summary=summary,
         evidence=(
@@ -85,5 +89,13 @@ def _verdict(replica: Replica, summary: str, found: tuple[Evidence, ...]) -> Ver
             evidence.container_field(replica, "image", replica.container.image),
         ),
         confidence=Confidence.CERTAIN if found else Confidence.PROBABLE,
-        fixes=(remedies.by_steps(replica, "Correct the command", (step,)),),
+        fixes=(remedies.by_steps(replica, "Correct the command", (step or _by_role(replica),)),),
     )
+
+
+def _by_role(replica: Replica) -> str:
+    if role(replica) is Role.SERVER:
+        return (
+            "Use command: [vllm, serve, MODEL], or leave it out and give args only: vllm/vllm-openai starts vllm serve."
+        )
+    return f"Correct command and args of container {replica.container.name}: its image must have the program."

@@ -25,7 +25,17 @@ from vops.model.snapshot import Source
 _NOT_FOUND = lazy_pattern(
     r"^Shell: (?!.*exec format error).{1,400}|FileNotFoundError: \[Errno 2\] No such file or directory: '(?:vllm"
     r"|python3?)'"
-    r"|ModuleNotFoundError: No module named 'vllm'(?!\.)"
+)
+
+_DENIED = "ermission denied"
+_MAY_NOT = (
+    "may not be executed",
+    "Make the file executable in the image or its ConfigMap (chmod +x, defaultMode: 0755), or start it by its "
+    "interpreter, such as [bash, FILE].",
+)
+_IS_NOT = (
+    "is not in the image",
+    "Use command: [vllm, serve], or leave it out so that the image's own is used; python3, not python.",
 )
 
 
@@ -35,14 +45,11 @@ def bad_entrypoint_log(replica: Replica) -> Verdict | None:
     if hit is None:
         return None
     command = " ".join((*replica.container.command, *replica.container.args)[:4]) or "the image's own"
+    fails, step = _MAY_NOT if _DENIED in hit[0].text else _IS_NOT
     return deaths.verdict(
         replica,
         hit,
-        f"The command of {replica.name} is not in the image: {deaths.quoted(hit, 120)}",
-        deaths.steps(
-            replica,
-            "Correct the command",
-            "Use command: [vllm, serve], or leave it out so that the image's own is used; python3, not python.",
-        ),
+        f"The command of {replica.name} {fails}: {deaths.quoted(hit, 120)}",
+        deaths.steps(replica, "Correct the command", step),
         evidence.container_field(replica, "command", command),
     )
