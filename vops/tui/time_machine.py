@@ -15,13 +15,15 @@ from vops.model.snapshot import ClusterSnapshot
 from vops.operations.recording import Frame
 from vops.render.text import Line, Tone
 from vops.tui.feed import Painter, Picture, Prepare
-from vops.tui.rewind import badge, earlier, past_line, place_before
+from vops.tui.rewind import STEP_S, badge, earlier, past_line, place_before
 
 if TYPE_CHECKING:
     from vops.tui.connected_app import ConnectedApp
     from vops.tui.connection import Connection
 
 PLAY_EVERY_S = 0.5
+FRAME_EVERY = timedelta(seconds=STEP_S)
+"""So much apart the frames of two contexts are that stand for one instant."""
 
 
 class TimeMachine:
@@ -129,7 +131,7 @@ class TimeMachine:
         wanted = {
             connection: known[place_before(known, at)]
             for connection, known in self._timelines.items()
-            if known and known[0].at <= at
+            if known and known[0].at <= at + FRAME_EVERY
         }
         self._painters = {connection: self._painters.get(connection) or Painter() for connection in wanted}
         look = partial(self._look, at, wanted)
