@@ -285,6 +285,8 @@ def _of_others(text: str) -> Iterator[Reason]:
         first = _REASON.search(f"1 {text.partition(_CONSOLE)[2]}")
         if first is not None and (found := _reason(first)).obstacle is not Obstacle.OTHER:
             yield msgspec.structs.replace(found, resource=_NAMES.get(found.resource, found.resource))
+    elif text.startswith("Ray has "):
+        yield Reason(Obstacle.RESOURCE, 1, text, _GPU)
     elif "failing predicate(s): " in text:
         counted = (_REASON.match(f"{count} {why}") for why, count in _OF_YUNIKORN.findall(text))
         yield from (_reason(match) for match in counted if match is not None)

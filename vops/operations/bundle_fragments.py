@@ -27,6 +27,7 @@ _BY_CONDITION = {
     "Programmed": "Gateway",
     "Launched": "NodeClaim",
     "Registered": "NodeClaim",
+    "DisruptionTarget": "Pod",
     "PodScheduled": "Pod",
     "ContainersReady": "Pod",
     "Initialized": "Pod",
@@ -63,7 +64,8 @@ def whole(document: Document) -> Document:
         return {"kind": kind, "apiVersion": _ROUTES, "metadata": {"name": "pasted"}, **document}
     kind = "InferenceService" if "modelStatus" in status else _kind_by_conditions(status.get("conditions"))
     if kind == "Pod":
-        return _pod(document, spec, {"phase": "Pending", **status})
+        phase = "Failed" if _is_sent_away(status["conditions"]) else "Pending"
+        return _pod(document, spec, {"phase": phase, **status})
     version = {"apiVersion": _ROUTES} if kind in ("HTTPRoute", "Gateway") else {}
     return {"kind": kind, **version, "metadata": {"name": "pasted"}, **document} if kind else document
 
@@ -150,6 +152,12 @@ def conditions_alone(items: list[Any]) -> Document | None:
 def _kind_by_conditions(conditions: Any) -> str:
     named = [item.get("type") for item in conditions if isinstance(item, dict)] if isinstance(conditions, list) else []
     return next((kind for name, kind in _BY_CONDITION.items() if name in named), "")
+
+
+def _is_sent_away(conditions: list[Any]) -> bool:
+    """Whether Kubernetes says that it ends or has ended the pod."""
+    found = (item for item in conditions if isinstance(item, dict))
+    return any(item.get("type") == "DisruptionTarget" and str(item.get("status")) == "True" for item in found)
 
 
 def _with_status(document: Document) -> Document:

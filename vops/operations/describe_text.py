@@ -38,6 +38,7 @@ from vops.operations.describe_outline import Entry, moment, outline
 from vops.operations.describe_sentences import sentence_within, told_sentences
 from vops.operations.describe_tables import POD_TABLE, described_node, has_rows, killed_pods, listed
 from vops.operations.gateway_texts import gateway_events, unresolved
+from vops.operations.ray_status import ray_demands
 from vops.operations.waiting_texts import pull_reasons
 
 Document = dict[str, Any]
@@ -89,7 +90,7 @@ class Described(msgspec.Struct, frozen=True):
 def is_described(head: str) -> bool:
     """Whether a text looks like the output of `kubectl describe` or `kubectl get`, or a part of it."""
     described = _BEGINS.search(head) and _GOES_ON.search(head)
-    if described or has_loose_events(head) or next(told_in_columns(head), None) is not None:
+    if described or has_loose_events(head) or any(next(read(head), None) for read in (told_in_columns, ray_demands)):
         return True
     if has_rows(head) or any(sign.search(head) for sign in (_STATE, EVENT_TABLE, _TRANSITION)):
         return True
@@ -191,7 +192,7 @@ _SETTLED = frozenset({"Preempted"})
 
 def _loose(text: str) -> list[Told]:
     """Events without the object that they are about, and without a header."""
-    readers = (loose_events, told_in_columns, controller_events, told_sentences, gateway_events)
+    readers = (ray_demands, loose_events, told_in_columns, controller_events, told_sentences, gateway_events)
     found = next((told for read in readers if (told := list(read(text)))), [])
     found += pull_reasons(found, text)
     told = [item if item.about.get("name") else msgspec.structs.replace(item, about=about(item)) for item in found]

@@ -31,6 +31,8 @@ LATER = "May 16, 2021, 1:51:48 PM"
 HEADER = "|Message | Reason | Last Seen |\n|-- | -- | -- |\n"
 OFFERS = "Capacity:\n  cpu:  8\n  nvidia.com/gpu:  0\nAllocatable:\n  cpu:  8\n  nvidia.com/gpu:  0\n"
 OFFERS_YAML = "  allocatable:\n    nvidia.com/gpu: '{}'\n  capacity:\n    nvidia.com/gpu: '8'\n"
+RAY = "======== Autoscaler status: 2025-02-16 07:20:29.943586 ========\nUsage:\n 0.0/12.0 CPU\n "
+SENT_AWAY = {"type": "DisruptionTarget", "status": "True", "message": "x"}
 SHORT = "1 Insufficient nvidia.com/gpu. preemption: 0/1 nodes are available: 1 No preemption victims found."
 CHECKED = (
     "Status:\n  Conditions:\n    Last Transition Time:  2025-04-24T15:31:11Z\n    Message: x\n    Reason: y\n"
@@ -82,6 +84,10 @@ WITHOUT_GPUS = [
         ("Normal  Stopped  31s  kueue  Preempted to accommodate a workload (UID: 9f)\n", "preempted"),
         ("Warning  Unschedulable  9s  kai-scheduler  Non-preemptible workload is over quota. x\n", "scheduling-gated"),
         ("all nodes are unavailable: 3 node(s) resource fit failed.", "gpu-exhausted"),
+        (json.dumps([{**SENT_AWAY, "reason": "PreemptionByScheduler"}]), "preempted"),
+        (json.dumps({"conditions": [{**SENT_AWAY, "reason": "DeletionByPodGC"}]}), "node-lost"),
+        (json.dumps({"status": {"conditions": [{**SENT_AWAY, "reason": "DeletionByTaintManager"}]}}), "node-lost"),
+        (json.dumps([{**SENT_AWAY, "reason": "EvictionByEvictionAPI"}]), "evicted"),
         ("Error: 500-InternalError, Out of host capacity.", "gpu-stockout"),
         ("The requested reservation does not have sufficient compatible and available capacity", "gpu-stockout"),
         ("W 08-21 instance.py:1] Successfully provisioned cluster: a\nInsufficientInstanceCapacity", "gpu-stockout"),
@@ -128,6 +134,8 @@ WITHOUT_GPUS = [
         (OFFERS_YAML.format("6"), "xid-gpu-lost"),
         (OFFERS.replace("0\nAlloc", "8\nAlloc").replace("gpu:  0", "gpu:  7"), "xid-gpu-lost"),
         ("Normal  DisruptionTerminating  7m  karpenter  Disrupting Node: Underutilized\n", "node-lost"),
+        (f"{RAY}8.0/8.0 GPU\n\nDemands:\n {{'GPU': 1.0}} * 8 (PACK): 1+ pending placement groups\n", "gpu-exhausted"),
+        (f"{RAY}0B/9GiB memory\n\nDemands:\n {{'CPU': 1.0, 'GPU': 1.0}}: 1+ pending tasks/actors\n", "gpu-exhausted"),
     ],
 )
 def test_a_fragment_tells_its_cause(text: str, cause: str) -> None:
@@ -153,6 +161,10 @@ def test_a_fragment_tells_its_cause(text: str, cause: str) -> None:
         "| May 16, 2021, 1:46:40 PM |\n",
         "InsufficientInstanceCapacity in us-east-1a\nI 08-21 17:58:02 a.py:452] Successfully provisioned cluster: a",
         OFFERS,
+        json.dumps([{**SENT_AWAY, "status": "False", "reason": "PreemptionByScheduler"}]),
+        f"{RAY}8.0/8.0 GPU\n\nDemands:\n (no resource demands)\n",
+        f"{RAY}0.0/16.0 GPU\n\nDemands:\n {{'node:10.61.0.27': 0.001, 'GPU': 1.0}} * 1, {{'GPU': 1.0}} * 15 (PACK): "
+        "1+ pending placement groups\n",
         OFFERS_YAML.format("8"),
         "Normal  DisruptionTerminating  7m  karpenter  Disrupting Node: Empty\n",
         "Normal  DisruptionBlocked  7m  karpenter  Cannot disrupt Node: pod has karpenter.sh/do-not-disrupt\n",

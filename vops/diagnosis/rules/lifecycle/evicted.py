@@ -2,7 +2,8 @@
 
 What it finds
     Pod.status.reason Evicted, with what ran out: a volume's limit, the container's or pod's ephemeral storage, or the
-    node's memory, disk, inodes or process ids.
+    node's memory, disk, inodes or process ids. Or the condition DisruptionTarget of a failed pod, with
+    EvictionByEvictionAPI: a drain, a descheduler or an autoscaler asked for it.
 
 Why it matters
     An emptyDir that holds the model's cache counts against its limit, the pod's ephemeral storage and the node's disk:
@@ -47,6 +48,7 @@ _USED = lazy_pattern(
 )
 
 
+_BY_API = "EvictionByEvictionAPI"
 _TAKEN = lazy_pattern(r"Evicted pod(?:: (?P<why>[\w/ -]{1,60}))?$")
 """Karpenter's words, before it takes a node away."""
 
@@ -63,7 +65,7 @@ class _Reading(msgspec.Struct, frozen=True):
 def evicted(replica: Replica) -> Verdict | None:
     status = replica.pod.status
     if status.reason != "Evicted":
-        return None
+        return _by_request(replica)
     about = [item for item in replica.events if item.reason == "Evicted"]
     reading = _read(replica, status.message)
     return Verdict(
@@ -76,6 +78,29 @@ def evicted(replica: Replica) -> Verdict | None:
         confidence=Confidence.CERTAIN,
         severity=endings.severity(replica),
         fixes=(reading.fix,),
+    )
+
+
+def _by_request(replica: Replica) -> Verdict | None:
+    """A pod that somebody had evicted through the API, which leaves no reason in its status."""
+    status, condition = replica.pod.status, endings.disruption(replica)
+    if status.phase != "Failed" or status.reason or condition is None or condition.reason != _BY_API:
+        return None
+    node = replica.pod.spec.node_name or "NODE"
+    return Verdict(
+        summary=f"{replica.name} was evicted on request: its node was drained, or a descheduler or autoscaler moved it",
+        evidence=(
+            evidence.pod_field("status.conditions[DisruptionTarget]", f"{condition.reason}: {condition.message}"),
+        ),
+        confidence=Confidence.CERTAIN,
+        severity=endings.severity(replica),
+        fixes=(
+            remedies.advice(
+                "See who moves the servers, and limit it",
+                f"kubectl describe node {node}  (cordoned, tainted, or gone: who drains it)",
+                "A PodDisruptionBudget lets them go only as fast as others take over.",
+            ),
+        ),
     )
 
 
