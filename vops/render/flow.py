@@ -88,7 +88,12 @@ def ending_lines(outcome: str, summary: str, error: VopsError | None, notes: Seq
     if summary:
         lines.append(line(Span(f"  {summary}")))
     if error is not None:
-        lines.append(line(Span(f"  {error.message}", tone)))
-        if error.hint:
-            lines.append(line(Span("  next: ", Tone.DIM), Span(error.hint)))
+        lines += [line(Span(f"  {text}", tone)) for text in error.message.splitlines()]
+        lines += next_lines(error.hint)
     return lines + [line(Span(f"  {note}", Tone.DIM)) for note in notes]
+
+
+def next_lines(hint: str) -> list[Line]:
+    """What to do next; what follows its first line, such as a Role to apply, stands as it is."""
+    first, *rest = hint.splitlines() or [""]
+    return [line(Span("  next: ", Tone.DIM), Span(first)), *(line(Span(f"  {text}")) for text in rest)] if hint else []

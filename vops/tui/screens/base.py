@@ -18,6 +18,7 @@ from vops.errors import VopsError
 from vops.model.resources import Ref
 from vops.model.snapshot import Source
 from vops.render.cells import CRAMPED
+from vops.render.flow import next_lines
 from vops.render.headline import Headline
 from vops.render.text import Line, Span, Tone
 from vops.render.truth import connecting_line, cost_line, outage_line, pane_line, truth_line
@@ -235,7 +236,6 @@ def not_connected(error: VopsError) -> list[Line]:
 
 def error_lines(error: VopsError) -> list[Line]:
     """An error in full, for a pane that has nothing else to show."""
-    lines: list[Line] = [(Span("✗ ", Tone.BAD), Span(error.message, Tone.BAD))]
-    if error.hint:
-        lines.append((Span("  next: ", Tone.DIM), Span(error.hint)))
-    return lines
+    first, *rest = error.message.splitlines() or [""]
+    lines: list[Line] = [(Span("✗ ", Tone.BAD), Span(first, Tone.BAD))]
+    return [*lines, *((Span(f"  {text}", Tone.BAD),) for text in rest), *next_lines(error.hint)]
