@@ -31,7 +31,8 @@ _UNREACHED = lazy_pattern(
     r"|\" \d{3} (?:UH|UF|NR|NC|UF,URX)\b|\"response_flags\": ?\"(?:UH|UF|NR|NC)\b|error on getting pods for model"
     r"|no ready pods? (?:available|to forward)|no pods? to forward request"
     r"|curl: \(7\) Failed to connect to (?:[\w.-]{1,200}\.svc\b|10\.|172\.(?:1[6-9]|2\d|3[01])\.)"
-    r"|wget: can't connect to remote host \((?:10|172)\."
+    r"|wget: can't connect to remote host \((?:10|172)\.|Service has no(?:t ready)? endpoints, "
+    r"|(?:Post|Get) \"https?://[^\s\"]{1,300}/v1/[\w/]{1,60}\": dial tcp [\w.:\[\]]{1,80}: connect: connection refused"
 )
 _UNNAMED = lazy_pattern(
     r"host not found in upstream \"?(?P<upstream>[\w.-]{1,253})"

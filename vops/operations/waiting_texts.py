@@ -19,6 +19,7 @@ _WAITS = lazy_pattern(r"is waiting to start: (?P<why>[\w' -]{4,60})")
 _BARE = lazy_pattern(
     r"(?:secrets?|configmaps?) \"[\w.-]{1,253}\" not found|couldn't find key \S{1,253} in (?:Secret|ConfigMap) \S+"
     r"|references non-existent (?:secret|config) key: \S+|[Cc]ontainer has runAsNonRoot and .{1,400}"
+    r"|(?<!exec: )\"[\w./-]{1,200}\": executable file not found in \$PATH"
     r"|unable to start container process: .{1,1000}|error during container init: .{1,1000}"
     r"|container's runAsUser breaks non-root policy.{0,400}"
 )

@@ -29,6 +29,19 @@ GRPC = "E0526 09:59:10.343218       1 utils.go:119] GRPC error: "
 NOT_EMPTY = f"{GRPC}Mount failed with error: exit status 1, output: fuse: mountpoint is not empty"
 
 FOUND = {
+    "a title about a command": (
+        'bug: an issue with the example ("vllm": executable file not found in $PATH: unknown)',
+        "entry",
+    ),
+    "an operator that calls a server": (
+        'Reconciling failed: Post "http://10.106.39.14:8080/v1/chat/completions": dial tcp 10.106.39.14:8080: connect: '
+        "connection refused",
+        "service-mismatch",
+    ),
+    "an analyser": (
+        "Error: Service has not ready endpoints, pods: [Pod/llama-69b7785db9-rlv9g], expected 1",
+        "service-mismatch",
+    ),
     "a driver whose program is gone": (GRPC + STAT, "mount-failed"),
     "a driver that may not mount": (NOT_EMPTY, "mount-failed"),
     "a node without its client": (

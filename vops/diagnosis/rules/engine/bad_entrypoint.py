@@ -37,7 +37,7 @@ _DIRECTORY = (
     "user that the image was made for (runAsUser; fsGroup where a volume is mounted there)."
 )
 _SAYS = (
-    wording(r'exec: "([^"]{0,200})": executable file not found', _NOT_THERE, ""),
+    wording(r'(?:exec: |^)"([^"]{0,200})": executable file not found', _NOT_THERE, ""),
     wording(r'exec: \\?"([^"\\]{1,300})\\?": stat .{1,300}: no such file', _NOT_THERE, ""),
     wording(r"executable file `?([^`]{1,200}?)`? not found", _NOT_THERE, ""),
     wording(r'exec: "?([^" :]{1,200})"?: (?:stat \S{1,200}: )?no such file', _NOT_THERE, ""),
