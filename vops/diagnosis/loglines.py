@@ -196,8 +196,9 @@ class _Joiner:
         elif record.stream in self._partial:
             yield from self._piece(number, record.lines[0], at, record.stream, whole=True)
         else:
-            for message in record.lines:
-                yield _line(number, message[:LONGEST].rstrip(), at, record.level)
+            inner = json_lines(record.lines[0]) if record.stream and record.lines[0].startswith("{") else None
+            for message in (inner or record).lines:
+                yield _line(number, message[:LONGEST].rstrip(), at, (inner or record).level)
 
     def _parts(self, number: int, text: str, at: datetime | None) -> Iterator[Line]:
         """A line, or the several that it was before a progress bar or a form took their newlines away."""

@@ -6,6 +6,8 @@ is left as it is.
 
 from __future__ import annotations
 
+import itertools
+import re
 from typing import Any
 
 import msgspec
@@ -17,6 +19,10 @@ from vops.model.patterns import lazy_pattern
 _FENCE = lazy_pattern(rb"(?m)^[ \t>]{0,12}(?:```|~~~)[\w+-]{0,20}[ \t]*\r?\n?")
 _QUOTED = lazy_pattern(rb"(?m)^(?:>(?: |(?=\S)|$))+")
 _FRAMED = lazy_pattern(r"\s*[│┃|] ?(?P<text>.*?) ?[│┃|]\s*")
+_NUMBER = lazy_pattern(rb"(?m)^ {0,12}(\d{1,7})(?:\t|:|[ ]{1,2}\|? ?)")
+_FEWEST_NUMBERED, _MOST_NUMBERED = 3, 200
+_INDENT = lazy_pattern(rb"[ \t]+(?=\S)")
+_LEFT = lazy_pattern(rb"(?m)^[^ \t\r\n]")
 _FIELD = lazy_pattern(rb"\s*\"[A-Za-z][\w.-]{0,60}\": ?[\[{\"\d]")
 _MOST_CLOSING = 8
 _FIVE = 5
@@ -32,7 +38,7 @@ _TIMES = ("timestamp", "@timestamp", "time", "ts")
 
 def unwrapped(body: bytes) -> bytes:
     """A text without Markdown fences, without the frame of a terminal, and without the `> ` of quoted lines."""
-    body = _braced(_unframed(body))
+    body = _outdented(_unnumbered(_braced(_unframed(body))))
     head = body[:_SNIFFED]
     if len(body) > _LONGEST or (b"```" not in head and b"~~~" not in head and _QUOTED.search(head) is None):
         return body
@@ -54,6 +60,26 @@ def _unframed(body: bytes) -> bytes:
         found[-1:] = [found[-1] + text.strip()] if broken and found else [*found[-1:], text.rstrip()]
         broken = not text.endswith("  ") and bool(text.strip())
     return "\n".join(found).encode()
+
+
+def _unnumbered(body: bytes) -> bytes:
+    """A text without the numbers of its lines, as `cat -n`, `grep -n` and editors put them before each."""
+    head = body[:_SNIFFED].splitlines()[: _MOST_NUMBERED if len(body) > _SNIFFED else None]
+    numbers = [int(match[1]) if (match := _NUMBER.match(line)) is not None else 0 for line in head]
+    rising = all(later > earlier > 0 for earlier, later in itertools.pairwise(numbers))
+    if len(numbers) < _FEWEST_NUMBERED or not rising or len(body) > _LONGEST:
+        return body
+    return _NUMBER.sub(b"", body)
+
+
+def _outdented(body: bytes) -> bytes:
+    """A text without the indentation that all of its lines have, as one that stood in YAML or in a list has it."""
+    first = _INDENT.match(body)
+    if first is None or len(body) > _LONGEST or _LEFT.search(body, len(first[0])) is not None:
+        return body
+    lines = [line for line in body.splitlines() if line.strip()]
+    least = min(len(line) - len(line.lstrip(b" \t")) for line in lines)
+    return re.sub(rb"(?m)^[ \t]{%d}" % least, b"", body)
 
 
 def _braced(body: bytes) -> bytes:
