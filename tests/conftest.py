@@ -21,6 +21,8 @@ LONGEST = (
     "tests/unit/seeder",
 )
 
+gc.disable()  # while tests are imported and collected, next to nothing becomes garbage
+
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """A text of a megabyte is named by its size: each worker tells the names of all tests, and of each test thrice."""
@@ -37,6 +39,7 @@ def pytest_collection_finish() -> None:
     """What is imported and collected stays: a search for garbage need not go through it after every few tests."""
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER)
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
