@@ -1,4 +1,4 @@
-"""What people and log stores put around a text: Markdown fences, quotation marks, records in a JSON list.
+"""What people and log stores put around a text: HTML, Markdown fences, quotation marks, records in a JSON list.
 
 A fence or a quotation mark is taken off only where a whole text is in it, or stands alone on its line; everything else
 is left as it is.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from html import unescape
 from typing import Any
 
 import msgspec
@@ -24,6 +25,11 @@ _FEWEST_NUMBERED, _MOST_NUMBERED = 3, 200
 _INDENT = lazy_pattern(rb"[ \t]+(?=\S)")
 _LEFT = lazy_pattern(rb"(?m)^[^ \t\r\n]")
 _FIELD = lazy_pattern(rb"\s*\"[A-Za-z][\w.-]{0,60}\": ?[\[{\"\d]")
+_OF_A_PAGE = lazy_pattern(rb"&(?:quot|lt|gt|nbsp|#39|#x27|#34);|</?(?:pre|code)\b[^>]{0,200}>")
+_BREAK = lazy_pattern(r"<(?:br ?/?|/p|/li|/div)>\n?")
+_TAG = lazy_pattern(
+    r"</?(?:p|pre|code|span|div|strong|em|b|i|ul|ol|li|h[1-6]|blockquote|details|summary|a)(?: [^<>]{0,400})?>"
+)
 _MOST_CLOSING = 8
 _FIVE = 5
 _LONGEST = 64 * 2**20
@@ -37,12 +43,20 @@ _TIMES = ("timestamp", "@timestamp", "time", "ts")
 
 
 def unwrapped(body: bytes) -> bytes:
-    """A text without Markdown fences, without the frame of a terminal, and without the `> ` of quoted lines."""
-    body = _outdented(_unnumbered(_braced(_unframed(body))))
+    """A text without the markup of a page or of Markdown, the frame of a terminal, and the `> ` of quoted lines."""
+    body = _outdented(_unnumbered(_braced(_unframed(_plain(body)))))
     head = body[:_SNIFFED]
     if len(body) > _LONGEST or (b"```" not in head and b"~~~" not in head and _QUOTED.search(head) is None):
         return body
     return _QUOTED.sub(b"", _FENCE.sub(b"", body))
+
+
+def _plain(body: bytes) -> bytes:
+    """What a browser shows of a text that was saved as HTML; data (JSON) is left as it is."""
+    if len(body) > _LONGEST or body.lstrip()[:1] in (b"{", b"[") or _OF_A_PAGE.search(body[:_SNIFFED]) is None:
+        return body
+    text = _BREAK.sub("\n", body.decode("utf-8", "replace"))
+    return unescape(_TAG.sub("", text)).replace("\xa0", " ").encode()
 
 
 def _unframed(body: bytes) -> bytes:

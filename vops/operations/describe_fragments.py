@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from vops.model.patterns import lazy_pattern
 
-_OWN = lazy_pattern(r"\s|[A-Z][\w()/ -]{0,60}:(?:\s|$)|[a-z0-9-]{1,63}:\s*$|(?:Type|Normal|Warning|-{4})\s")
+_OWN = lazy_pattern(
+    r"\s|[A-Z][\w()/-]{0,40}(?: [A-Z(][\w()/-]{0,40}){0,4}(?: from)?:(?:\s|$)|[a-z0-9-]{1,63}:\s*$"
+    r"|(?:Type|Normal|Warning|-{4})\s"
+)
 """Lines as descriptions have them: moved in, a heading, a container's name, or a row of a table."""
 
 _LONGEST_MESSAGE = 4
@@ -27,5 +32,5 @@ def _goes_on(lines: list[str], at: int) -> bool:
     """Whether a line is a part of it: one as descriptions have them, or of a message that goes on before such a one."""
     if not lines[at].strip() or _OWN.match(lines[at]):
         return True
-    after = lines[at : at + _LONGEST_MESSAGE]
-    return all(line.strip() for line in after) and any(line[:1].isspace() for line in after)
+    after = takewhile(str.strip, lines[at : at + _LONGEST_MESSAGE])
+    return any(line[:1].isspace() for line in after)
