@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from textwrap import dedent, indent
 from typing import Any
@@ -87,8 +88,12 @@ class Described(msgspec.Struct, frozen=True):
     at: datetime | None = None
 
 
+@lru_cache(maxsize=4)
 def is_described(head: str) -> bool:
-    """Whether a text looks like the output of `kubectl describe` or `kubectl get`, or a part of it."""
+    """Whether a text looks like the output of `kubectl describe` or `kubectl get`, or a part of it.
+
+    A file is asked twice: as it is read, and once it is read.
+    """
     described = _BEGINS.search(head) and _GOES_ON.search(head)
     if described or has_loose_events(head) or any(next(read(head), None) for read in (told_in_columns, ray_demands)):
         return True
