@@ -99,6 +99,8 @@ def _where(replica: Replica) -> str:
     owner = replica.owner
     if not replica.observed:
         return "Change it at the workload that this log came from."
+    if owner is None and not replica.namespace:  # copied without its metadata
+        return "Change it at the workload that runs this pod."
     if owner is None:
         read = f"kubectl -n {replica.namespace} get pod {replica.name} -o yaml"
         return (

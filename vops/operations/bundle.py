@@ -22,6 +22,7 @@ from vops.model.snapshot import ClusterSnapshot
 from vops.operations.bundle_contents import Contents
 from vops.operations.bundle_files import STDIN, Content, read_files
 from vops.operations.bundle_objects import Document
+from vops.operations.bundle_unplaced import unplaced
 from vops.operations.wording import printable
 
 
@@ -46,6 +47,7 @@ def diagnose_bundle(
     reports = [
         _seen_only(_knowing(report, facts), facts) if report.subject in made_up else report for report in reports
     ]
+    reports = list(map(unplaced, reports))
     if not reports:
         problems.append("the bundle holds no pod and no log of one: there is nothing to diagnose")
     if patches:
