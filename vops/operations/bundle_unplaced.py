@@ -1,4 +1,4 @@
-"""Reports about what has no namespace, since nobody said which: sentences and commands that can be read all the same."""
+"""Reports about what has no namespace, since nobody said which: with words that can be read in its place."""
 
 from __future__ import annotations
 

@@ -163,7 +163,7 @@ UNKNOWN = {
     "error": (msgspec.structs.replace(pair(9.0, running=9), error="timed out"), "timed out"),
     "once": (msgspec.structs.replace(pair(9.0, running=9), earlier=None), "one scrape"),
     "restart": (scraped(running=3, generation_tokens=9), "started anew"),
-    "a second": (pair(9.0, running=9, apart_s=1), "1 s apart"),
+    "a second": (pair(9.0, running=9, apart_s=1), "1.0 s apart"),
     "no histogram": (scraped(running=3), "exports no time"),
 }
 
