@@ -17,7 +17,7 @@ import msgspec
 from vops.errors import InputError
 from vops.operations.bundle_mixed import taken_apart
 from vops.operations.bundle_streams import MOST_BYTES, SNIFFED, in_utf8, opened, read_bounded
-from vops.operations.bundle_wrappings import as_log_lines, as_metrics, unwrapped
+from vops.operations.bundle_wrappings import as_log_lines, as_metrics, unwrapped, without_sources
 from vops.operations.describe_text import is_described, looks_like_a_log, quotes_a_failure
 from vops.operations.wording import printable
 
@@ -186,6 +186,8 @@ def _read(path: Path, named: bool) -> BundleFile:
         content, body = Content.METRICS, page
     told = content in (None, Content.DESCRIBED) or (content is Content.LOG and _is_described(body))
     kind = sniff(body) if told else content or Content.LOG
+    if kind in (Content.LOG, Content.DESCRIBED) and (bare := without_sources(body)) is not None:
+        kind, body = (Content.DESCRIBED, bare) if _is_described(bare) else (Content.LOG, body)
     if kind is Content.LOG and content is Content.DESCRIBED and not named and not _tells(_text(body)):
         kind = Content.DESCRIBED
     stem = Path(_ROTATED.sub("", path.name)).stem if content else path.name

@@ -22,6 +22,12 @@ _QUOTED = lazy_pattern(rb"(?m)^(?:>(?: |(?=\S)|$))+")
 _FRAMED = lazy_pattern(r"\s*[│┃|] ?(?P<text>.*?) ?[│┃|]\s*")
 _NUMBER = lazy_pattern(rb"(?m)^ {0,12}(\d{1,7})(?:\t|:|[ ]{1,2}\|? ?)")
 _FEWEST_NUMBERED, _MOST_NUMBERED = 3, 200
+_SOURCES = (
+    lazy_pattern(rb"(?m)^\[pod/[^\]\s]{1,512}\] ?"),
+    lazy_pattern(rb"(?m)^[\w.-]{1,80} +\| ?"),
+    lazy_pattern(rb"(?m)^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,9}Z "),
+    lazy_pattern(rb"(?m)^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d [\w.-]{1,80} [\w.@/-]{1,80}(?:\[\d{1,10}\])?: ?"),
+)
 _INDENT = lazy_pattern(rb"[ \t]+(?=\S)")
 _LEFT = lazy_pattern(rb"(?m)^[^ \t\r\n]")
 _FIELD = lazy_pattern(rb"\s*\"[A-Za-z][\w.-]{0,60}\": ?[\[{\"\d]")
@@ -74,6 +80,15 @@ def _unframed(body: bytes) -> bytes:
         found[-1:] = [found[-1] + text.strip()] if broken and found else [*found[-1:], text.rstrip()]
         broken = not text.endswith("  ") and bool(text.strip())
     return "\n".join(found).encode()
+
+
+def without_sources(body: bytes) -> bytes | None:
+    """A text without what kubectl, Docker or journald put before each line; None where none of them did."""
+    head = [line for line in body[:_SNIFFED].splitlines() if line.strip()][:_MOST_NUMBERED]
+    for source in _SOURCES:
+        if head and all(source.match(line) for line in head):
+            return source.sub(b"", body)
+    return None
 
 
 def _unnumbered(body: bytes) -> bytes:
