@@ -63,9 +63,10 @@ class Refusal(msgspec.Struct, frozen=True):
 def refusal(replica: Replica) -> Refusal | None:
     """Why the kubelet or the runtime did not create or start the container; None when it did, or says nothing."""
     found = _refusal(replica)
-    if found is None or '\\"' not in found.text:
+    if found is None or "\\" not in found.text:
         return found
-    return Refusal(found.text.replace('\\"', '"'), found.shown)  # CRI-O quotes what runc logs
+    text = found.text.replace('\\"', '"').replace("\\n", " ")  # CRI-O quotes what runc logs, a terminal breaks it
+    return Refusal(text, found.shown)
 
 
 def _refusal(replica: Replica) -> Refusal | None:

@@ -31,6 +31,9 @@ _LOOSE = lazy_pattern(
 )
 _USUAL = ["LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"]
 _LONGEST_ROW = 8_192
+_NARROWEST = 72
+"""How wide a line is at least that a terminal broke."""
+
 _WHOLE = lazy_pattern(r"\sError: (?:Err|Image|Create|Run|Invalid)[A-Za-z]{3,40}$")
 _PROMPT = lazy_pattern(r"\[?[\w.-]{1,64}@[\w.-]{1,64}[: ][^$#]{0,200}[$#](?:\s|$)|[$#%❯➜](?:\s|$)|PS [A-Z]:\\")
 _FENCE = ("```", "~~~", "</")
@@ -143,7 +146,7 @@ def told_events(text: str) -> Iterator[Told]:
 
 def loose_events(text: str) -> Iterator[Told]:
     """The rows of events in a text that describes nothing: what somebody copied out of a description or a table."""
-    lines = [_QUOTED.sub("", line) for line in text.splitlines()]
+    lines = list(_rejoined(_QUOTED.sub("", line) for line in text.splitlines()))
     listed = [_listed(match) for line in lines if (match := _LOOSE.match(line.strip())) is not None]
     yield from listed or list(_rows(iter(lines))) or _of_cells(lines)
 
@@ -153,6 +156,27 @@ def has_loose_events(head: str) -> bool:
     lines = [_QUOTED.sub("", line) for line in head.splitlines()]
     rows = any(_ROW.match(line.strip()) or _LOOSE.match(line.strip()) for line in lines)
     return rows or next(_of_cells(lines), None) is not None
+
+
+def _rejoined(lines: Iterable[str]) -> Iterator[str]:
+    """The lines, those that go on below a listed event put behind it: a terminal broke it at its own width."""
+    row, width = "", 0
+    for line in lines:
+        if row and width >= _NARROWEST and line.strip() and _goes_on(row, line.strip()):
+            row, width = f"{row.rstrip()} {line.strip()}"[:_LONGEST_ROW], len(line)
+            continue
+        if row:
+            yield row
+        row, width = (line, len(line)) if _LOOSE.match(line.strip()) else ("", 0)
+        if not row:
+            yield line
+    if row:
+        yield row
+
+
+def _goes_on(row: str, line: str) -> bool:
+    other = EVENT_TABLE.match(line) or _LOOSE.match(line) or _ROW.match(line) or _PROMPT.match(line)
+    return other is None and _WHOLE.search(row) is None and not line.startswith(_FENCE)
 
 
 def _rows(lines: Iterator[str]) -> Iterator[Told]:
@@ -262,7 +286,7 @@ def _precision_s(age: str) -> int:
 def read_table(text: str) -> Iterator[Told]:
     """The rows of every table of events in a text, cut where the words of its header begin."""
     columns: list[tuple[str, int]] = []
-    for line in text.splitlines():
+    for line in _rejoined(text.splitlines()):
         if EVENT_TABLE.match(line):
             columns = [(item[0], item.start()) for item in re.finditer(r"\S+(?: \S+)*", line)]
         elif not line.strip():
