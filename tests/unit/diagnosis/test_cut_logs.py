@@ -204,7 +204,7 @@ BARE = [
     ("Can't load the configuration of '/mnt/models'. Make sure it is a folder with a config.json", "model-not-found"),
     ("ValueError: Too large swap space. 32.00 GiB out of the 31.20 GiB total CPU memory is allocated.", "bad-argument"),
     ("KeyError: 'model.layers.0.mlp.experts.w13_bias'", "quantization-mismatch"),
-    ("triton.runtime.errors.OutOfResources: out of resource: shared memory, Required: 147456", "broken-install"),
+    ("triton.runtime.errors.OutOfResources: out of resource: shared memory, Required: 147456", "cuda-driver-mismatch"),
     ("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.35 GiB.", "cuda-oom-runtime"),
     ("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 448.00 MiB.", "cuda-oom-weights"),
 ]
