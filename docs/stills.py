@@ -164,7 +164,8 @@ class Stage:
         while len(self.app.screen_stack) > 1:
             self.app.pop_screen()
         await self.pilot.pause()
-        await self.press("escape", "escape")
+        await self.pilot.press("escape", "escape")
+        await self.settled()
 
     async def press(self, *keys: str) -> None:
         for key in keys:
