@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sys
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
 from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
@@ -203,7 +204,10 @@ SHOTS = (
 )
 
 
-async def drawn(shots: Iterable[Shot], sizes: Iterable[tuple[int, int]] = SIZES) -> AsyncIterator[tuple[str, str]]:
+Pictures = AsyncGenerator[tuple[str, str], None]
+
+
+async def drawn(shots: Iterable[Shot], sizes: Iterable[tuple[int, int]] = SIZES) -> Pictures:
     """(name of the file, SVG) of shots of one scenario, one app for all of them."""
     wanted, sizes = list(shots), list(sizes)
     async with stage(wanted[0].scenario) as on:
@@ -219,8 +223,9 @@ async def write(names: list[str]) -> None:
     IMAGES.mkdir(exist_ok=True)
     wanted = [shot for shot in SHOTS if not names or shot.name in names]
     for _, shots in groupby(sorted(wanted, key=lambda shot: shot.scenario), key=lambda shot: shot.scenario):
-        async for name, svg in drawn(shots):
-            (IMAGES / name).write_text(svg, "utf-8")
+        async with aclosing(drawn(shots)) as pictures:  # else the app and its lab are closed in no order after an error
+            async for name, svg in pictures:
+                (IMAGES / name).write_text(svg, "utf-8")
 
 
 if __name__ == "__main__":

@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from datetime import timedelta
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from make_screenshots import IMAGES, SHOTS, drawn
+from make_screenshots import IMAGES, SHOTS, drawn, write
 from stills import SIZES
 from textual.pilot import Pilot
 
@@ -36,6 +38,16 @@ OVER_ANOTHER = ("command", "pick", "jump", "help", "params", "confirm")
 async def test_every_screen_looks_as_in_the_documentation(scenario: str) -> None:
     changed = [name async for name, svg in drawn(SCENARIOS[scenario]) if svg != (IMAGES / name).read_text("utf-8")]
     assert changed == [], "look at what python docs/make_screenshots.py draws; keep it if it is what you meant"
+
+
+def test_a_picture_that_cannot_be_written_ends_the_app_before_the_loop(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("make_screenshots.IMAGES", tmp_path)
+    (tmp_path / "settings-80x24.svg").mkdir()
+    with pytest.raises(IsADirectoryError):
+        asyncio.run(write(["settings"]))
+    assert caplog.messages == []
 
 
 def test_every_screen_has_its_pictures_and_every_picture_its_screen() -> None:
