@@ -131,7 +131,7 @@ CASES = (
     Case("missing-secret", ("missing-config",), states=("creating",), mentions=("Secret hf-token",)),
     Case("wrong-probe-port", ("probe-misconfigured",), states=("not-ready",), mentions=("port 8080",)),
     # how full it is takes a longer look: see below
-    Case("overloaded", (), states=("ready",), at_once=True),
+    Case("overloaded", ("queue-saturated",), states=("ready",), at_once=True),
     Case("gpus-busy", ("gpu-exhausted",), states=("pending",), mentions=("inference/qwen3-4b-",)),
     Case("gpu-request-too-large", ("gpu-request-too-large",), states=("pending",), mentions=("has 4",)),
     Case("node-selector-mismatch", ("node-selector-mismatch",), states=("pending",), mentions=("NVIDIA-L4-24GB",)),

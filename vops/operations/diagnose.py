@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from vops.diagnosis.diagnose import diagnose, diagnose_all
 from vops.diagnosis.facts import Facts, Replica
-from vops.diagnosis.findings import Report
+from vops.diagnosis.findings import Report, Severity
 from vops.diagnosis.load import FULL, STEADY_S
 from vops.diagnosis.states import ReplicaState
 from vops.model.resources import Ref
@@ -58,7 +58,8 @@ async def look_closely(
     """A first look without a wait, as most of what fails does not serve; a longer one at what serves and is busy."""
     facts = Facts(await observe(session, target=ref, window_s=0))
     report = diagnose(facts, ref)
-    if not report.findings and any(map(_is_busy, facts.replicas)):
+    fails = any(item.severity is Severity.ERROR for item in report.findings)
+    if not fails and any(map(_is_busy, facts.replicas)):
         tell(f"{ref} serves: looking for {STEADY_S:.0f} s at how well")
         facts = Facts(await observe(session, target=ref, window_s=LONG_LOOK_S))
         report = diagnose(facts, ref)
