@@ -14,10 +14,10 @@ BIN := .venv/bin
 demo: .venv/.installed  ## The TUI on the embedded lab
 	@$(BIN)/vops --lab healthy
 
-# Four workers for two cores: one or two of them wait for processes, and each that is more collects all tests once more.
+# Six workers for two cores: one or two of them wait for processes, and each that is more collects all tests once more.
 # What they import is compiled once, not in each of them.
 test: .venv/.installed  ## Every test that needs neither Go nor root
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 --dist worksteal -q
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 6 --dist worksteal -q
 
 check: .venv/.installed  ## What CI checks beside the tests
 	$(BIN)/ruff format --check .

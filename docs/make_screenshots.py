@@ -20,9 +20,9 @@ from stills import SIZES, Lead, Shot, Stage, journals, stage
 from textual.widgets import Input
 
 from vops.model.resources import Ref
-from vops.operations.journal import Journal
-from vops.operations.run import RunResult
-from vops.operations.runs import BEGUN, ENDED, EVENT, Ending, past_run
+from vops.operations.running.journal import Journal
+from vops.operations.running.run import RunResult
+from vops.operations.running.runs import BEGUN, ENDED, EVENT, Ending, past_run
 from vops.planning.events import RunEvent, StepState
 from vops.planning.plan import Plan
 from vops.tui.registry import About, entry_of

@@ -29,7 +29,8 @@ from vops.adapters.vllm import VllmEngine
 from vops.lab.clock import LabClock
 from vops.lab.world import Lab
 from vops.model.snapshot import ClusterSnapshot, Source
-from vops.operations.observe import observe
+from vops.operations.diagnose import LONG_LOOK_S
+from vops.operations.observation.observe import observe
 from vops.operations.session import Session
 from vops.ports import Cost
 from vops.settings import Settings
@@ -56,6 +57,7 @@ UNFINISHED = (
 )
 """What a screen says while it waits for an answer, as it and as the SVG spell it."""
 MOST_LOOKS = 20_000
+A_MOMENT_S = 1.5
 HOME = "/home/you"
 FOLDER = r"/tmp/tmp\w{8}"  # noqa: S108 - what is looked for, not what is made
 
@@ -67,7 +69,10 @@ class Punctual(LoopLag):
 
 
 class StillClock:
-    """Stands still once `stopped`; the lab's time goes on for those who wait a moment only: for a second scrape."""
+    """Stands still once `stopped`; the lab's time goes on for those who wait a moment only: for a second scrape.
+
+    That of a longer look as well, which takes about as long as other waits that are not to end.
+    """
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
@@ -80,7 +85,7 @@ class StillClock:
         return self._lab.clock.monotonic()
 
     async def sleep(self, seconds: float) -> None:
-        if seconds > 1.5:
+        if seconds > A_MOMENT_S and not LONG_LOOK_S - A_MOMENT_S / 4 < seconds <= LONG_LOOK_S:
             await asyncio.Event().wait()
         elif seconds > 0:
             await self._lab.advance(seconds)

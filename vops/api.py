@@ -10,15 +10,15 @@ from vops.diagnosis.states import ReplicaState
 from vops.errors import VopsError
 from vops.model.resources import Ref
 from vops.model.snapshot import ClusterSnapshot
-from vops.operations.bundle import diagnose_bundle, read_bundle
 from vops.operations.diagnose import diagnose_targets
 from vops.operations.fix import FixPlan, plan_fix
-from vops.operations.observe import Observer, observe
-from vops.operations.run import RunResult, plan_run, resume_run, run_plan
-from vops.operations.runs import Ending, PastRun, past_run, past_runs
+from vops.operations.intake.bundle import diagnose_bundle, read_bundle
+from vops.operations.observation.observe import Observer, observe
+from vops.operations.observation.targets import locate, parse_target
+from vops.operations.running.run import RunResult, plan_run, resume_run, run_plan
+from vops.operations.running.runs import Ending, PastRun, past_run, past_runs
+from vops.operations.running.undo import plan_undo
 from vops.operations.session import Session, open_session
-from vops.operations.targets import locate, parse_target
-from vops.operations.undo import plan_undo
 from vops.planning.events import Question, RunEvent
 from vops.planning.plan import Gate, Plan
 from vops.render.fleet import fleet_document

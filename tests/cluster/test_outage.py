@@ -16,7 +16,7 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.processes import wait_for
 from tests.cluster.terminal import Terminal
 from vops.model.snapshot import ClusterSnapshot, Source, SourceState
-from vops.operations.observe import Observer
+from vops.operations.observation.observe import Observer
 from vops.operations.session import open_session
 from vops.settings import Settings
 

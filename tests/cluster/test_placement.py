@@ -20,10 +20,10 @@ import pytest
 from tests.cluster.controlplane import ControlPlane, Document
 from tests.cluster.kwok import Kwok
 from tests.cluster.processes import wait_for
-from vops.diagnosis.blockers import first_obstacle
 from vops.diagnosis.facts import Facts
-from vops.diagnosis.placement import NodeFit, Placement
-from vops.diagnosis.scheduler_text import Obstacle
+from vops.diagnosis.placement.blockers import first_obstacle
+from vops.diagnosis.placement.recompute import NodeFit, Placement
+from vops.diagnosis.placement.scheduler_text import Obstacle
 from vops.model.kinds import Related
 from vops.model.resources import Node, Pod
 from vops.model.snapshot import ClusterSnapshot, Source, SourceState, SourceStatus

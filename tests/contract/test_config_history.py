@@ -9,7 +9,7 @@ from tests.contract.objects import CONFIG_MAPS, config_map, pod
 from vops.adapters.kube import KubeCluster
 from vops.model.configuration import CONTROLLER_REVISIONS
 from vops.model.resources import OwnerReference, Pod
-from vops.operations.config_history import config_history
+from vops.operations.observation.config_history import config_history
 
 UID = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
 STATEFUL_SET = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "s", "uid": UID}

@@ -25,7 +25,7 @@ from vops.diagnosis.facts import Facts
 from vops.diagnosis.findings import Report
 from vops.diagnosis.rule import discover
 from vops.errors import InputError
-from vops.operations.bundle import diagnose_bundle
+from vops.operations.intake.bundle import diagnose_bundle
 
 DATA = Path(__file__).parents[1] / "data"
 NOTHING = "none"

@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from vops.diagnosis.logs import read_log
+from vops.diagnosis.logs.reader import read_log
 from vops.errors import InputError
 from vops.model.dcgm import parse_gpus
 from vops.model.exposition import parse_sample
 from vops.model.text import scrub
-from vops.operations.bundle import diagnose_bundle
-from vops.operations.describe_text import is_described, read_described
+from vops.operations.intake.bundle import diagnose_bundle
+from vops.operations.printed.describe_text import is_described, read_described
 
 MOST_S_PER_MIB, LEAST_S = 30.0, 5.0
 AT = datetime(2026, 11, 24, tzinfo=UTC)

@@ -12,8 +12,8 @@ from tests.lab.fixing import Person, session_on
 from tests.lab.test_fix_five import carried_out
 from tests.lab.test_resume_undo import KilledError, kill_after, only_run, resumed
 from vops.lab.world import Lab
-from vops.operations.journal import read_journal
-from vops.operations.run import RunResult
+from vops.operations.running.journal import read_journal
+from vops.operations.running.run import RunResult
 from vops.operations.session import Session
 from vops.planning.plan import Plan
 

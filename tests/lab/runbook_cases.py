@@ -25,8 +25,8 @@ from vops.lab.scenarios._cluster import monitoring
 from vops.lab.world import Lab
 from vops.model.resources import Ref
 from vops.operations.fix import plan_fix
-from vops.operations.run import plan_run
-from vops.operations.runs import Ending
+from vops.operations.running.run import plan_run
+from vops.operations.running.runs import Ending
 from vops.operations.session import Session
 from vops.planning.plan import Plan
 

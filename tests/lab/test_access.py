@@ -13,8 +13,8 @@ from tests.lab.fixing import NAMESPACE, deployment, session_on
 from tests.lab.test_run_guards import Place, changes_of
 from vops.errors import Refused
 from vops.operations.fix import plan_fix
-from vops.operations.run import plan_run
-from vops.operations.runs import Ending
+from vops.operations.running.run import plan_run
+from vops.operations.running.runs import Ending
 from vops.planning.plan import Plan
 
 REVIEWS = "selfsubjectaccessreviews"

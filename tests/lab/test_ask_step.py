@@ -14,7 +14,7 @@ from tests.lab.fixing import Person, driven, session_on
 from tests.lab.test_resume_undo import KilledError, only_run
 from tests.lab.test_step_kinds import Bench
 from vops.errors import ApprovalNeeded, InputError, UsageError
-from vops.operations.run import RunResult, resume_run, run_plan
+from vops.operations.running.run import RunResult, resume_run, run_plan
 from vops.planning.events import Question, RunEvent
 from vops.planning.plan import Plan
 from vops.render.plan import plan_lines

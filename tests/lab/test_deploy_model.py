@@ -13,10 +13,10 @@ from tests.lab.killing import killed_after_each_write
 from tests.lab.test_fix_five import carried_out, live
 from vops.errors import InputError, Refused
 from vops.lab.world import Lab
-from vops.operations.run import plan_run
-from vops.operations.runs import Ending, past_runs
+from vops.operations.running.run import plan_run
+from vops.operations.running.runs import Ending, past_runs
+from vops.operations.running.undo import plan_undo
 from vops.operations.session import Session
-from vops.operations.undo import plan_undo
 from vops.planning.plan import Plan
 
 PARAMS = {"name": "new", "model": "Qwen/Qwen3-4B", "tp": 1}

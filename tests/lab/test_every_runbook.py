@@ -22,10 +22,10 @@ from vops.lab.documents import Document
 from vops.lab.world import Lab
 from vops.library import runbooks
 from vops.model.kinds import KINDS
-from vops.operations.journal import Journal
-from vops.operations.journal_copy import PREFIX
-from vops.operations.run import RunResult, resume_run, run_plan
-from vops.operations.runs import past_runs
+from vops.operations.running.journal import Journal
+from vops.operations.running.journal_copy import PREFIX
+from vops.operations.running.run import RunResult, resume_run, run_plan
+from vops.operations.running.runs import past_runs
 from vops.operations.session import Session
 from vops.planning.changes import RUN, UNDO_UNTIL, Verb
 from vops.planning.plan import Plan

@@ -15,9 +15,9 @@ from vops.lab.manifests import token_secret
 from vops.lab.world import Lab
 from vops.model.resources import PODS, Pod, Ref
 from vops.operations.fix import FixPlan, plan_fix
-from vops.operations.journal import read_journal
-from vops.operations.run import RunResult, plan_run, run_plan
-from vops.operations.runs import Ending
+from vops.operations.running.journal import read_journal
+from vops.operations.running.run import RunResult, plan_run, run_plan
+from vops.operations.running.runs import Ending
 from vops.operations.session import Session
 from vops.planning.plan import Plan
 

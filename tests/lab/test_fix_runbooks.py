@@ -16,10 +16,10 @@ from vops.lab.documents import Document
 from vops.lab.world import Lab
 from vops.model.resources import Ref
 from vops.operations.fix import plan_fix
-from vops.operations.run import RunResult
-from vops.operations.runs import Ending, past_run
+from vops.operations.running.run import RunResult
+from vops.operations.running.runs import Ending, past_run
+from vops.operations.running.undo import plan_undo
 from vops.operations.session import Session
-from vops.operations.undo import plan_undo
 from vops.planning.plan import Plan
 
 

@@ -17,9 +17,9 @@ from vops.lab.documents import Change, Document
 from vops.lab.engine.gpus import A10G, L4
 from vops.lab.manifests import node
 from vops.lab.world import Lab
-from vops.operations.run import plan_run
-from vops.operations.runs import Ending, past_runs
-from vops.operations.undo import plan_undo
+from vops.operations.running.run import plan_run
+from vops.operations.running.runs import Ending, past_runs
+from vops.operations.running.undo import plan_undo
 
 POOL = ("karpenter.sh/v1", "NodePool")
 ZONE, MACHINE = "topology.kubernetes.io/zone", "node.kubernetes.io/instance-type"

@@ -18,12 +18,12 @@ from vops.lab.world import Lab
 from vops.model.gitops import PAUSED_WAS
 from vops.operations.doctor import examine_session
 from vops.operations.fix import plan_fix
-from vops.operations.gitops import with_pause
-from vops.operations.pauses import Pause, plan_release, standing_pauses
-from vops.operations.run import RunResult
-from vops.operations.runs import Ending
+from vops.operations.running.gitops import with_pause
+from vops.operations.running.pauses import Pause, plan_release, standing_pauses
+from vops.operations.running.run import RunResult
+from vops.operations.running.runs import Ending
+from vops.operations.running.undo import plan_undo
 from vops.operations.session import Session
-from vops.operations.undo import plan_undo
 from vops.planning.events import RunEvent
 
 NAME = "llama3-8b"

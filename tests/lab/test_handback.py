@@ -18,8 +18,8 @@ from tests.lab.test_step_kinds import Bench
 from vops.errors import NotFound, Refused, UsageError
 from vops.lab.statuses import ApiError
 from vops.lab.world import Lab
-from vops.operations.handback import plan_handback
-from vops.operations.runs import Ending, past_run
+from vops.operations.running.handback import plan_handback
+from vops.operations.running.runs import Ending, past_run
 from vops.planning.changes import RUN
 from vops.planning.plan import Plan
 from vops.render.plan import handing_back, plan_lines

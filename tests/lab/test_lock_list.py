@@ -11,8 +11,8 @@ from tests.conftest import StartLab
 from tests.lab.fixing import NAMESPACE, Person, deployment, session_on
 from tests.lab.test_fix_five import carried_out
 from vops.errors import ApprovalNeeded, NotFound
-from vops.operations.lock_list import held_locks, plan_break
-from vops.operations.locks import locked
+from vops.operations.running.lock_list import held_locks, plan_break
+from vops.operations.running.locks import locked
 from vops.planning.events import Question
 from vops.planning.plan import Gate
 

@@ -14,7 +14,7 @@ from vops.adapters.kube import KubeCluster
 from vops.errors import LockHeld, NotFound
 from vops.lab.world import Lab
 from vops.model.leases import LEASES
-from vops.operations.locks import lease_name, locked
+from vops.operations.running.locks import lease_name, locked
 
 TARGET = deployment("llama3-8b")
 NAME = lease_name(TARGET)

@@ -20,8 +20,8 @@ from vops.lab.manifests import node
 from vops.lab.scenarios._cluster import monitoring
 from vops.lab.world import Lab
 from vops.model.resources import Ref
-from vops.operations.run import plan_run
-from vops.operations.runs import Ending
+from vops.operations.running.run import plan_run
+from vops.operations.running.runs import Ending
 from vops.planning.plan import Gate
 
 SERVER = "qwen3-4b"

@@ -15,8 +15,8 @@ from tests.lab.test_resume_undo import only_run
 from tests.lab.test_step_kinds import Bench
 from vops.errors import StepFailed
 from vops.lab.world import Lab
-from vops.operations.runs import past_run
-from vops.operations.undo import plan_undo
+from vops.operations.running.runs import past_run
+from vops.operations.running.undo import plan_undo
 from vops.planning.changes import CAUSE, RUN
 
 NAME = "llama3-8b"

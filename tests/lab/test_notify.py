@@ -18,7 +18,7 @@ from tests.lab.test_step_kinds import HEAD, Bench
 from vops.adapters.webhooks import Webhooks
 from vops.errors import InputError, StepFailed
 from vops.lab.world import Lab
-from vops.operations.run import plan_run, resume_run, run_plan
+from vops.operations.running.run import plan_run, resume_run, run_plan
 from vops.planning.events import RunEvent
 from vops.render.plan import plan_lines
 from vops.render.text import plain

@@ -17,8 +17,8 @@ from vops.lab.documents import Document
 from vops.lab.manifests import container_of
 from vops.lab.world import Lab
 from vops.model.load import LoadResult
-from vops.operations.run import plan_run
-from vops.operations.runs import Ending
+from vops.operations.running.run import plan_run
+from vops.operations.running.runs import Ending
 from vops.operations.session import Session
 from vops.planning.plan import Plan
 

@@ -16,9 +16,9 @@ from tests.lab.test_resume_undo import KilledError, only_run
 from tests.lab.test_step_kinds import HEAD
 from vops.errors import InputError, Refused, StepFailed
 from vops.lab.world import Lab
-from vops.operations.journal import Journal, read_journal
-from vops.operations.run import RunResult, plan_run, resume_run, run_plan
-from vops.operations.runs import Ending
+from vops.operations.running.journal import Journal, read_journal
+from vops.operations.running.run import RunResult, plan_run, resume_run, run_plan
+from vops.operations.running.runs import Ending
 from vops.operations.session import Session
 from vops.planning.plan import Plan
 from vops.render.plan import plan_lines

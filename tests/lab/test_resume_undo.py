@@ -15,12 +15,12 @@ from tests.lab.test_fix_five import FAILURES, carried_out, live, the_plan
 from vops.errors import ApprovalNeeded, Forbidden, InputError, Refused, UsageError
 from vops.lab.world import Lab
 from vops.operations.fix import plan_fix
-from vops.operations.journal import START, Journal, _digest, read_journal
-from vops.operations.journal_copy import KEY, PREFIX, fetch_run
-from vops.operations.run import RunResult, plan_run, resume_run
-from vops.operations.runs import Ending, PastRun, past_run, past_runs
+from vops.operations.running.journal import START, Journal, _digest, read_journal
+from vops.operations.running.journal_copy import KEY, PREFIX, fetch_run
+from vops.operations.running.run import RunResult, plan_run, resume_run
+from vops.operations.running.runs import Ending, PastRun, past_run, past_runs
+from vops.operations.running.undo import plan_undo
 from vops.operations.session import Session
-from vops.operations.undo import plan_undo
 from vops.planning.changes import UNDO_UNTIL
 from vops.planning.marks import instant
 

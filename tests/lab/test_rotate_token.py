@@ -13,11 +13,11 @@ from vops.errors import ApprovalNeeded, NotVerified, StepFailed
 from vops.lab.documents import Document, copy_of
 from vops.lab.manifests import container_of
 from vops.lab.world import Lab
-from vops.operations.journal import read_journal
-from vops.operations.run import RunResult, plan_run, resume_run
-from vops.operations.runs import Ending, past_runs
+from vops.operations.running.journal import read_journal
+from vops.operations.running.run import RunResult, plan_run, resume_run
+from vops.operations.running.runs import Ending, past_runs
+from vops.operations.running.undo import plan_undo
 from vops.operations.session import Session
-from vops.operations.undo import plan_undo
 from vops.planning.events import Question, StepState
 from vops.planning.plan import Decision, Gate, Plan
 

@@ -17,9 +17,9 @@ from vops.errors import ApprovalNeeded, LockHeld, NotFound, PlanStale, Refused, 
 from vops.lab.disturbances import Received
 from vops.lab.world import Lab
 from vops.model.leases import LEASES
-from vops.operations.locks import locked
-from vops.operations.run import RunResult, plan_run, run_plan
-from vops.operations.runs import Ending
+from vops.operations.running.locks import locked
+from vops.operations.running.run import RunResult, plan_run, run_plan
+from vops.operations.running.runs import Ending
 from vops.operations.session import Session
 from vops.planning.events import Question
 from vops.planning.plan import Plan

@@ -16,7 +16,7 @@ from vops.diagnosis.findings import Report
 from vops.lab.scenarios import discover
 from vops.lab.world import Lab
 from vops.operations.diagnose import diagnose_targets
-from vops.operations.observe import observe
+from vops.operations.observation.observe import observe
 from vops.operations.session import Session
 
 _CROWD = 4

@@ -12,7 +12,7 @@ from tests.lab.fixing import Person, deployment, session_on
 from tests.lab.test_fix_five import carried_out, live, the_plan
 from tests.lab.test_fix_runbooks import taken_back
 from vops.operations.fix import plan_fix
-from vops.operations.runs import Ending
+from vops.operations.running.runs import Ending
 
 FIXES = [
     pytest.param("probe-kill-redownload", "fix-startup-probe", {}, id="probe-kill-redownload"),

@@ -17,11 +17,11 @@ from vops.lab.documents import Document
 from vops.lab.engine.hub_pages import commit_of
 from vops.lab.manifests import claim, storage_class, token_secret
 from vops.lab.world import Lab
-from vops.operations.journal import read_journal
-from vops.operations.run import RunResult, plan_run
-from vops.operations.runs import Ending, past_runs
+from vops.operations.running.journal import read_journal
+from vops.operations.running.run import RunResult, plan_run
+from vops.operations.running.runs import Ending, past_runs
+from vops.operations.running.undo import plan_undo
 from vops.operations.session import Session
-from vops.operations.undo import plan_undo
 from vops.planning.events import RunEvent
 from vops.planning.plan import Decision, Plan
 

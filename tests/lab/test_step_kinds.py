@@ -16,7 +16,7 @@ from tests.lab.fixing import NAMESPACE, Person, driven, session_on
 from vops.errors import InputError, NotVerified, Refused, StepFailed, Unavailable
 from vops.lab.engine.traffic import Traffic
 from vops.lab.world import Lab
-from vops.operations.run import RunResult, plan_run, run_plan
+from vops.operations.running.run import RunResult, plan_run, run_plan
 from vops.operations.session import Session
 from vops.planning.plan import Plan
 

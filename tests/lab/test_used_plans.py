@@ -15,11 +15,11 @@ from tests.lab.test_resume_undo import only_run
 from vops.errors import PlanStale, Unavailable
 from vops.lab.world import Lab
 from vops.operations.fix import plan_fix
-from vops.operations.run import RunResult, run_plan
-from vops.operations.runs import Ending
+from vops.operations.running.run import RunResult, run_plan
+from vops.operations.running.runs import Ending
+from vops.operations.running.undo import plan_undo
+from vops.operations.running.used_plans import NAME, claim_everywhere
 from vops.operations.session import Session
-from vops.operations.undo import plan_undo
-from vops.operations.used_plans import NAME, claim_everywhere
 from vops.planning.plan import Plan, plan_from_json
 
 

@@ -17,7 +17,7 @@ from tests.lab.runbook_cases import CASES, MODEL
 from tests.lab.test_fix_five import carried_out
 from vops.lab.documents import Change, Document
 from vops.lab.world import Lab
-from vops.operations.run import RunResult, plan_run
+from vops.operations.running.run import RunResult, plan_run
 
 TOO_LARGE = "Qwen/Qwen3-14B"
 """Its weights do not fit onto the one L4 of a node."""

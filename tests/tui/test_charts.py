@@ -14,7 +14,7 @@ from tests.unit.diagnosis import cluster_parts as parts
 from tests.unit.diagnosis.scaling_parts import QUERY, about, keda_hpa, scaled, workload
 from vops.model.configuration import ConfigHistory, ConfigMapChange, ControllerRevision, RevisionData, RevisionSpec
 from vops.model.resources import Container, Meta, Pod, PodSpec, PodTemplate, Ref, Workload
-from vops.operations.config_history import config_maps_of
+from vops.operations.observation.config_history import config_maps_of
 from vops.render.charts import SERIES, Window, change_lines, chart_lines, mark_lines, page_lines
 from vops.render.history import History
 from vops.render.marks import Mark, marks_of

@@ -14,7 +14,7 @@ from tests.tui.conftest import GATED
 from tests.unit.diagnosis import cluster_parts as parts
 from tests.unit.diagnosis.scaling_parts import service
 from vops.model.snapshot import ClusterSnapshot, Source, SourceState, SourceStatus
-from vops.operations.log_peek import LogPeek
+from vops.operations.observation.log_peek import LogPeek
 from vops.render.fleet_rows import ReplicaRow
 from vops.render.fleet_table import cursor_line
 from vops.render.text import plain

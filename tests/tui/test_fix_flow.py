@@ -15,8 +15,8 @@ from tests.tui.conftest import app_on, painted, screen_text, until
 from vops.errors import LockHeld, Refused
 from vops.model.resources import Ref
 from vops.operations.fix import FixPlan
-from vops.operations.run import RunResult
-from vops.operations.runs import Ending
+from vops.operations.running.run import RunResult
+from vops.operations.running.runs import Ending
 from vops.planning.events import Approve, Progress, Question, RunEvent, StepState
 from vops.planning.guards import Guard
 from vops.planning.plan import Gate, Impact, Plan
@@ -56,7 +56,7 @@ class Runs:
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
     found = Runs()
-    monkeypatch.setattr("vops.operations.run.run_plan", found)
+    monkeypatch.setattr("vops.operations.running.run.run_plan", found)
     return found
 
 

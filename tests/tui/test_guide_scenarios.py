@@ -20,7 +20,7 @@ from textual.widgets import Input
 from tests.tui.conftest import screen_text
 from vops.lab.clock import LabClock
 from vops.lab.world import Lab
-from vops.operations.runs import Ending
+from vops.operations.running.runs import Ending
 from vops.settings import Settings
 from vops.tui.app import VopsApp
 from vops.tui.widgets.hints import Hints

@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from tests.tui import builders
 from tests.tui.conftest import app_on, painted, screen_text, until
 from vops.diagnosis.facts import Facts
-from vops.diagnosis.outcomes import Outcome, Provisioning
+from vops.diagnosis.provisioning.outcomes import Outcome, Provisioning
 from vops.model.resources import Condition, Node
 from vops.model.serving import GpuSample
 from vops.model.snapshot import ClusterSnapshot, Source, SourceState

@@ -12,10 +12,10 @@ from textual.widgets import Input
 from tests.tui import builders
 from tests.tui.conftest import app_on, painted, screen_text, until
 from vops.model.resources import Ref
-from vops.operations.journal import Journal
-from vops.operations.pauses import Pause
-from vops.operations.run import RunResult
-from vops.operations.runs import BEGUN, ENDED, EVENT, Ending, PastRun, fetched_mark, past_runs
+from vops.operations.running.journal import Journal
+from vops.operations.running.pauses import Pause
+from vops.operations.running.run import RunResult
+from vops.operations.running.runs import BEGUN, ENDED, EVENT, Ending, PastRun, fetched_mark, past_runs
 from vops.planning.events import Question, RunEvent, StepState
 from vops.planning.plan import Gate, Plan
 from vops.render.runbooks_table import RUNBOOK_COLUMNS, RunbookRow, runbook_line
@@ -218,7 +218,7 @@ async def test_an_interrupted_run_goes_on_once_that_is_confirmed(
         resumed.append(run.id)
         return RunResult(run.id, Ending.FIXED)
 
-    monkeypatch.setattr("vops.operations.run.resume_run", resume_run)
+    monkeypatch.setattr("vops.operations.running.run.resume_run", resume_run)
     journalled(tmp_path, None)
     app = app_with(tmp_path)
     async with app.run_test(size=(120, 34)) as pilot:
@@ -269,7 +269,7 @@ async def test_u_after_a_run_plans_to_take_it_back(
     async def run_plan(*_: Any, **__: Any) -> RunResult:
         return RunResult(RUN, Ending.FIXED)
 
-    monkeypatch.setattr("vops.operations.run.run_plan", run_plan)
+    monkeypatch.setattr("vops.operations.running.run.run_plan", run_plan)
     journalled(tmp_path, Ending.FIXED)
     app = app_with(tmp_path)
     async with app.run_test(size=(120, 34)) as pilot:
@@ -313,7 +313,7 @@ async def test_what_a_run_has_left_paused_is_told_at_the_start(monkeypatch: pyte
     async def standing_pauses(_: Any) -> tuple[Pause, ...]:
         return left, going
 
-    monkeypatch.setattr("vops.operations.pauses.standing_pauses", standing_pauses)
+    monkeypatch.setattr("vops.operations.running.pauses.standing_pauses", standing_pauses)
     app = app_with(tmp_path)
     told: list[str] = []
     monkeypatch.setattr(app, "tell", lambda text, **_: told.append(text))
@@ -331,7 +331,7 @@ async def test_what_a_run_asks_for_is_typed_into_a_form(monkeypatch: pytest.Monk
         answers.append(await answer(Question(Gate.INSTRUCT, "Say how many", "How many?", step="how", wants=wants)))
         return RunResult(RUN, Ending.APPLIED)
 
-    monkeypatch.setattr("vops.operations.run.run_plan", run_plan)
+    monkeypatch.setattr("vops.operations.running.run.run_plan", run_plan)
     app = app_with(tmp_path)
     async with app.run_test(size=(120, 34)) as pilot:
         await painted(pilot)

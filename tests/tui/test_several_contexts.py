@@ -18,8 +18,8 @@ from vops.lab.clock import LabClock
 from vops.lab.world import Lab
 from vops.model.resources import DEPLOYMENTS, Ref, Workload
 from vops.operations.fix import plan_fix
-from vops.operations.run import run_plan
-from vops.operations.runs import Ending
+from vops.operations.running.run import run_plan
+from vops.operations.running.runs import Ending
 from vops.operations.session import Session, open_session
 from vops.render.placed import context_of
 from vops.settings import Settings

@@ -19,7 +19,7 @@ from tests.tui.conftest import GATED, app_on, painted, screen_text, until
 from tests.tui.test_runbooks_screens import journalled
 from vops.diagnosis.diagnose import diagnose_all
 from vops.diagnosis.facts import Facts
-from vops.operations.runs import Ending
+from vops.operations.running.runs import Ending
 from vops.render.fleet import fleet_document, row_document
 from vops.render.report import report_json
 from vops.settings import Settings

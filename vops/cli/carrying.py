@@ -19,9 +19,9 @@ from vops.cli.options import Globals
 from vops.errors import ApprovalNeeded, UsageError
 
 if TYPE_CHECKING:
-    from vops.operations.answers import Answer
-    from vops.operations.run import RunResult
-    from vops.operations.runs import PastRun
+    from vops.operations.running.answers import Answer
+    from vops.operations.running.run import RunResult
+    from vops.operations.running.runs import PastRun
     from vops.operations.session import Session
     from vops.planning.events import Approve, Progress, Question, RunEvent
     from vops.planning.plan import Gate, Plan
@@ -73,7 +73,7 @@ class Terms:
 
 async def carry_out(session: Session, plan: Plan, options: Globals, terms: Terms, *, from_file: bool = False) -> None:
     """Applies `plan` and tells how it went; ends the process with the code of its outcome if that is not 0."""
-    from vops.operations.run import run_plan
+    from vops.operations.running.run import run_plan
 
     _check_names_typed(plan, terms)
     with _reported_when_interrupted(session, plan, terms):
@@ -85,7 +85,7 @@ async def carry_out(session: Session, plan: Plan, options: Globals, terms: Terms
 
 async def go_on(session: Session, run: PastRun, options: Globals, terms: Terms) -> None:
     """Like `carry_out`, from where an interrupted run has got to."""
-    from vops.operations.run import resume_run
+    from vops.operations.running.run import resume_run
 
     _check_names_typed(run.plan, terms, done=frozenset(run.finished))
     with _reported_when_interrupted(session, run.plan, terms):
@@ -101,7 +101,7 @@ def _reported_when_interrupted(session: Session, plan: Plan, terms: Terms) -> It
         yield
     except asyncio.CancelledError:
         from vops.cli.reporting import write_reports
-        from vops.operations.runs import past_runs
+        from vops.operations.running.runs import past_runs
         from vops.render.runs import RunStory
 
         runs = (run for run in past_runs(session.settings.state_path)[0] if run.plan.id == plan.id)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vops.operations.run import RunResult
+    from vops.operations.running.run import RunResult
     from vops.planning.events import RunEvent
 
 Write = Callable[[str], None]

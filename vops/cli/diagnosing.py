@@ -68,8 +68,8 @@ async def _live(options: Globals, settings: Settings, targets: Sequence[str], *,
 
 def _offline(options: Globals, paths: list[Path], *, stdin: bool, patches: bool) -> list[Report]:
     from vops.cli.diagnostics import narrate
-    from vops.operations.bundle import diagnose_bundle
-    from vops.operations.bundle_files import read_stdin
+    from vops.operations.intake.bundle import diagnose_bundle
+    from vops.operations.intake.bundle_files import read_stdin
 
     found = [path for path in paths if path != Path("-")]
     reports, problems = diagnose_bundle(found, read_stdin(sys.stdin.buffer) if stdin else None, patches=patches)

@@ -64,9 +64,9 @@ async def _fix(
     from vops.cli.carrying import carry_out, pending
     from vops.cli.running import settings_of
     from vops.operations.fix import plan_fix
-    from vops.operations.gitops import with_pause
+    from vops.operations.observation.targets import locate, parse_target, present
+    from vops.operations.running.gitops import with_pause
     from vops.operations.session import open_session
-    from vops.operations.targets import locate, parse_target, present
 
     target = parse_target(text)
     if not target.is_one:

@@ -11,7 +11,7 @@ from vops.cli.runs import CONFIRM, REPORT, YES
 
 if TYPE_CHECKING:
     from vops.cli.carrying import Terms
-    from vops.operations.runs import PastRun
+    from vops.operations.running.runs import PastRun
 
 RUN_ID = r"\d{8}-\d{6}-[0-9a-f]+"
 
@@ -46,7 +46,7 @@ def _subject(options: Globals, text: str) -> PastRun | str:
 
     from vops.cli.running import settings_of
     from vops.errors import UsageError
-    from vops.operations.runs import past_run
+    from vops.operations.running.runs import past_run
 
     if not re.fullmatch(RUN_ID, text):
         return text
@@ -59,7 +59,7 @@ def _subject(options: Globals, text: str) -> PastRun | str:
 async def _handback(options: Globals, subject: PastRun | str, output: str, terms: Terms, *, dry_run: bool) -> None:
     from vops.cli.carrying import carry_out, present_plan
     from vops.cli.running import settings_of
-    from vops.operations.handback import plan_handback
+    from vops.operations.running.handback import plan_handback
     from vops.operations.session import open_session
 
     async with open_session(settings_of(options)) as session:

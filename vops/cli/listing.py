@@ -39,7 +39,7 @@ async def _once(options: Globals, settings: Settings, output: str, selector: str
     from vops.cli.diagnostics import narrate
     from vops.diagnosis.facts import Facts
     from vops.model.snapshot import Source
-    from vops.operations.observe import observe
+    from vops.operations.observation.observe import observe
     from vops.operations.session import open_session
 
     async with open_session(settings) as session:
@@ -60,7 +60,7 @@ async def _watch(options: Globals, settings: Settings, output: str, selector: st
     import asyncio
 
     from vops.diagnosis.facts import Facts
-    from vops.operations.observe import Observer
+    from vops.operations.observation.observe import Observer
     from vops.operations.session import open_session
 
     async with open_session(settings) as session:
@@ -92,7 +92,7 @@ def _print(options: Globals, facts: Facts, output: str) -> None:
 async def _say_pauses(options: Globals, session: Session, snapshot: ClusterSnapshot) -> None:
     """What a run has paused and not let go on again."""
     from vops.cli.diagnostics import narrate
-    from vops.operations.pauses import standing_pauses
+    from vops.operations.running.pauses import standing_pauses
 
     for pause in await standing_pauses(session, (*snapshot.deployments, *snapshot.statefulsets)):
         if pause.is_left:

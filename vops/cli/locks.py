@@ -71,7 +71,7 @@ def break_(
 
 async def _held(options: Globals) -> tuple[HeldLock, ...]:
     from vops.cli.running import settings_of
-    from vops.operations.lock_list import held_locks
+    from vops.operations.running.lock_list import held_locks
     from vops.operations.session import open_session
 
     async with open_session(settings_of(options)) as session:
@@ -81,7 +81,7 @@ async def _held(options: Globals) -> tuple[HeldLock, ...]:
 async def _break(options: Globals, target: str, reason: str, terms: Terms) -> None:
     from vops.cli.carrying import carry_out, show_plan
     from vops.cli.running import settings_of
-    from vops.operations.lock_list import plan_break
+    from vops.operations.running.lock_list import plan_break
     from vops.operations.session import open_session
 
     async with open_session(settings_of(options)) as session:

@@ -87,9 +87,9 @@ async def _logs(options: Globals, target: str, *, previous: bool) -> tuple[Conta
 async def _replicas(options: Globals, text: str) -> list[Replica]:
     from vops.cli.running import settings_of
     from vops.diagnosis.facts import Facts
-    from vops.operations.observe import observe
+    from vops.operations.observation.observe import observe
+    from vops.operations.observation.targets import locate, parse_target
     from vops.operations.session import open_session
-    from vops.operations.targets import locate, parse_target
 
     target = parse_target(text)
     if not target.is_one:

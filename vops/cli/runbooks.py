@@ -67,8 +67,8 @@ async def _run(
     from vops.cli.output import write_file
     from vops.cli.running import settings_of
     from vops.library import read_runbook_file
-    from vops.operations.gitops import with_pause
-    from vops.operations.run import plan_run
+    from vops.operations.running.gitops import with_pause
+    from vops.operations.running.run import plan_run
     from vops.operations.session import open_session
     from vops.runbooks.script import load_script
 

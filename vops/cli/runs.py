@@ -13,7 +13,7 @@ from vops.cli.reporting import HELP as REPORT_HELP
 
 if TYPE_CHECKING:
     from vops.cli.carrying import Terms
-    from vops.operations.runs import PastRun
+    from vops.operations.running.runs import PastRun
     from vops.operations.session import Session
     from vops.planning.plan import Plan
 
@@ -43,16 +43,16 @@ def apply(
     answer: Annotated[list[str] | None, SET] = None,
 ) -> None:
     from vops.cli.carrying import carry_out, show_plan
-    from vops.operations.apply import read_plan
+    from vops.operations.running.apply import read_plan
 
     options: Globals = context.obj
     terms = _terms(yes, confirm, report, answer)
     read = read_plan(plan_in)
 
     async def work(session: Session) -> None:
-        from vops.operations.access import with_permissions
-        from vops.operations.apply import check_fresh
-        from vops.operations.retelling import retold
+        from vops.operations.running.access import with_permissions
+        from vops.operations.running.apply import check_fresh
+        from vops.operations.running.retelling import retold
 
         plan = await with_permissions(session, await retold(session, read))
         show_plan(plan, options)
@@ -77,7 +77,7 @@ def resume(
     known = _known(options, run)
 
     async def work(session: Session) -> None:
-        from vops.operations.retelling import retold
+        from vops.operations.running.retelling import retold
 
         found = await _found(session, known, run)
         if found.is_fetched:
@@ -119,7 +119,7 @@ def runs(context: typer.Context) -> None:
     from vops.cli.diagnostics import narrate
     from vops.cli.output import chosen, emit, emit_lines
     from vops.cli.running import settings_of
-    from vops.operations.runs import past_runs
+    from vops.operations.running.runs import past_runs
     from vops.operations.stories import story_of
     from vops.render.runs import run_rows
 
@@ -169,7 +169,7 @@ def show(context: typer.Context, run: Annotated[str, RUN]) -> None:
 
 def _past(options: Globals, run: str) -> PastRun:
     from vops.cli.running import settings_of
-    from vops.operations.runs import past_run
+    from vops.operations.running.runs import past_run
 
     return past_run(settings_of(options).state_path, run)
 
@@ -190,8 +190,8 @@ def _known(options: Globals, run: str) -> PastRun | None:
 
 async def _found(session: Session, known: PastRun | None, run: str) -> PastRun:
     """The run, its journal fetched from the cluster where this machine has none."""
-    from vops.operations.journal_copy import fetch_run
-    from vops.operations.runs import past_run
+    from vops.operations.running.journal_copy import fetch_run
+    from vops.operations.running.runs import past_run
 
     if known is not None:
         return known
@@ -202,8 +202,8 @@ async def _found(session: Session, known: PastRun | None, run: str) -> PastRun:
 async def _plan_undo(session: Session, known: PastRun | None, run: str) -> Plan:
     """What takes the run back; of one whose journal is nowhere, what ends the pauses that it has left."""
     from vops.errors import UsageError
-    from vops.operations.pauses import plan_release
-    from vops.operations.undo import plan_undo
+    from vops.operations.running.pauses import plan_release
+    from vops.operations.running.undo import plan_undo
 
     try:
         found = await _found(session, known, run)

@@ -27,7 +27,7 @@ def snapshot(context: typer.Context) -> None:
 
 async def _observed(options: Globals) -> bytes:
     from vops.cli.running import settings_of
-    from vops.operations.observe import observe
+    from vops.operations.observation.observe import observe
     from vops.operations.session import open_session
 
     settings = settings_of(options)

@@ -12,17 +12,17 @@ from functools import cache
 
 import msgspec
 
-from vops.diagnosis.candidates import candidates
-from vops.diagnosis.claims import entitled, first_claim
-from vops.diagnosis.containers import called, to_examine
 from vops.diagnosis.discretion import discreet
 from vops.diagnosis.facts import DaemonFacts, Facts, Replica, ScalerFacts, WorkloadFacts
 from vops.diagnosis.findings import Applicability, Confidence, Finding, Fix, Report, Severity, Skipped
+from vops.diagnosis.guesses.candidates import candidates
+from vops.diagnosis.guesses.unknown import unknown
+from vops.diagnosis.logs.claims import entitled, first_claim
 from vops.diagnosis.rule import Branch, Rule, Subject, Verdict, branches, discover
-from vops.diagnosis.slowness import slowness
+from vops.diagnosis.serving.slowness import slowness
+from vops.diagnosis.starting.containers import called, to_examine
 from vops.diagnosis.states import ReplicaState
 from vops.diagnosis.summaries import scaler_state, scaler_summary, state_summary, workload_state, workload_summary
-from vops.diagnosis.unknown import unknown
 from vops.model.resources import Ref, Workload
 from vops.model.snapshot import Source
 

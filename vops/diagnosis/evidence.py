@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Evidence
-from vops.diagnosis.tracebacks import LoggedError
+from vops.diagnosis.logs.tracebacks import LoggedError
 from vops.model.resources import Event, Node
 from vops.model.text import one_line
 

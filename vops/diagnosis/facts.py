@@ -12,16 +12,16 @@ from collections.abc import Callable
 from functools import cached_property, lru_cache
 from typing import TypeVar
 
-from vops.diagnosis.autoscalers import Autoscalers
-from vops.diagnosis.daemons import DaemonFacts
-from vops.diagnosis.filters.devices import Devices
-from vops.diagnosis.filters.pod_affinity import Repellers
-from vops.diagnosis.filters.rooms import Room, rooms
-from vops.diagnosis.filters.volumes import Storage
+from vops.diagnosis.network.services import Services
+from vops.diagnosis.nodes.daemons import DaemonFacts
 from vops.diagnosis.owners import Owners
-from vops.diagnosis.placement import Placement, Surroundings
-from vops.diagnosis.scheduler_text import last_words
-from vops.diagnosis.services import Services
+from vops.diagnosis.placement.filters.devices import Devices
+from vops.diagnosis.placement.filters.pod_affinity import Repellers
+from vops.diagnosis.placement.filters.rooms import Room, rooms
+from vops.diagnosis.placement.filters.volumes import Storage
+from vops.diagnosis.placement.recompute import Placement, Surroundings
+from vops.diagnosis.placement.scheduler_text import last_words
+from vops.diagnosis.provisioning.autoscalers import Autoscalers
 from vops.diagnosis.subjects import (
     STAND_IN,
     Replica,

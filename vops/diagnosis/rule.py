@@ -19,8 +19,8 @@ from typing import Any, TypeAlias, TypeVar, overload
 import msgspec
 from msgspec import field
 
-from vops.diagnosis.daemons import DaemonFacts
 from vops.diagnosis.findings import Confidence, Evidence, Fix, Severity
+from vops.diagnosis.nodes.daemons import DaemonFacts
 from vops.diagnosis.states import ReplicaState
 from vops.diagnosis.subjects import Replica, ScalerFacts, WorkloadFacts
 from vops.model.snapshot import Source

@@ -10,12 +10,12 @@ from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from vops.diagnosis.demands import gpu_request
-from vops.diagnosis.logs import LogReading, read_log
-from vops.diagnosis.outcomes import Provisioning
-from vops.diagnosis.placement import Placement
-from vops.diagnosis.provisioning import provisioning
-from vops.diagnosis.settling import settles
+from vops.diagnosis.logs.reader import LogReading, read_log
+from vops.diagnosis.placement.demands import gpu_request
+from vops.diagnosis.placement.recompute import Placement
+from vops.diagnosis.placement.settling import settles
+from vops.diagnosis.provisioning.coming import provisioning
+from vops.diagnosis.provisioning.outcomes import Provisioning
 from vops.diagnosis.states import ReplicaState, is_settled, replica_state
 from vops.model.rates import rates
 from vops.model.resources import Container, ContainerStatus, Event, Node, Pod, Ref, Terminated, Workload

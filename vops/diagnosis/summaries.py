@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from vops.diagnosis.autoscaling.scaling import why
 from vops.diagnosis.facts import Replica, ScalerFacts, WorkloadFacts
-from vops.diagnosis.scaling import why
 from vops.diagnosis.states import ReplicaState, started_at, startup_budget_s
 from vops.model.quantities import format_duration
 

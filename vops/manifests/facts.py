@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from vops.diagnosis.facts import Facts
-from vops.diagnosis.placement import Placement
+from vops.diagnosis.placement.recompute import Placement
 from vops.manifests.objects import Object, dig, mapping, selects, strings, text, whole_number
 from vops.manifests.queries import Query, queries_of
 from vops.manifests.servers import PodTemplate, Server, pod_templates, servers_of

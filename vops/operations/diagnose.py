@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from vops.diagnosis.diagnose import diagnose, diagnose_all
 from vops.diagnosis.facts import Facts, Replica
 from vops.diagnosis.findings import Report, Severity
-from vops.diagnosis.load import FULL, STEADY_S
+from vops.diagnosis.serving.load import FULL, STEADY_S
 from vops.diagnosis.states import ReplicaState
 from vops.model.resources import Ref
 from vops.model.snapshot import ClusterSnapshot
-from vops.operations.observe import observe
+from vops.operations.observation.observe import observe
+from vops.operations.observation.targets import Target, locate, parse_target, present
 from vops.operations.session import Session
-from vops.operations.targets import Target, locate, parse_target, present
 
 LONG_LOOK_S = STEADY_S + 0.5
 """Between two scrapes that tell how well a busy server serves; the answers take their time as well."""

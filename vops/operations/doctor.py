@@ -22,8 +22,8 @@ from vops.model.scaling import AUTOSCALERS, SCALED_OBJECTS
 from vops.model.serving import vllm_container
 from vops.model.storage import CLAIMS
 from vops.model.text import one_line
-from vops.operations.endpoints import Endpoint, EndpointKind, endpoint_of
-from vops.operations.pauses import standing_pauses
+from vops.operations.observation.endpoints import Endpoint, EndpointKind, endpoint_of
+from vops.operations.running.pauses import standing_pauses
 from vops.operations.session import Session
 from vops.operations.together import together
 

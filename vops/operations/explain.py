@@ -7,8 +7,8 @@ import inspect
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from vops.diagnosis import candidates
 from vops.diagnosis.findings import GUESS
+from vops.diagnosis.guesses import candidates
 from vops.diagnosis.rule import discover
 from vops.errors import UsageError
 from vops.library import read_runbook_file, runbooks

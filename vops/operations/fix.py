@@ -1,4 +1,4 @@
-"""The verb fix: diagnoses a subject and plans the fix of its first finding. Applying is vops.operations.run's."""
+"""The verb fix: diagnoses a subject and plans the fix of its first finding; vops.operations.running.run applies it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vops.diagnosis.findings import Applicability, Finding, Fix, Report
 from vops.errors import UsageError
 from vops.model.resources import Ref
 from vops.operations.diagnose import look_closely
-from vops.operations.run import plan_run
+from vops.operations.running.run import plan_run
 from vops.operations.session import Session
 from vops.planning.plan import Plan
 
@@ -34,7 +34,7 @@ async def plan_fix(
 ) -> FixPlan:
     """Diagnoses `subject` and plans the fix of the root cause, or of `cause`; `params` add to those of the fix.
 
-    Raises UsageError when `cause` is not among the findings, and what vops.operations.run.plan_run raises.
+    Raises UsageError when `cause` is not among the findings, and what vops.operations.running.run.plan_run raises.
     """
     looking = replace(session, cluster=session.cluster.read_only())
     snapshot, report = await look_closely(looking, subject)

@@ -19,9 +19,9 @@ from vops.model.network import SERVICES
 from vops.model.resources import DEPLOYMENTS, PODS, STATEFULSETS
 from vops.model.scaling import AUTOSCALERS, SCALED_OBJECTS
 from vops.model.storage import CLAIMS
-from vops.operations.observe import observe
+from vops.operations.observation.observe import observe
+from vops.operations.observation.targets import locate, parse_target
 from vops.operations.session import Session
-from vops.operations.targets import locate, parse_target
 from vops.operations.wording import printable
 from vops.ports import Document as Json
 

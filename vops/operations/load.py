@@ -7,15 +7,15 @@ from collections.abc import Iterable
 import msgspec
 
 from vops.diagnosis.facts import Facts, Replica
-from vops.diagnosis.slowness import slowness
+from vops.diagnosis.serving.slowness import slowness
 from vops.diagnosis.states import ReplicaState
 from vops.errors import NotFound, Refused
 from vops.model.load import LoadResult, ServerVerdict
 from vops.model.resources import Ref
 from vops.model.snapshot import ClusterSnapshot
-from vops.operations.observe import observe
+from vops.operations.observation.observe import observe
+from vops.operations.observation.targets import locate, parse_target
 from vops.operations.session import Session
-from vops.operations.targets import locate, parse_target
 from vops.runbooks.load import Endpoint, Load, put_under_load
 
 

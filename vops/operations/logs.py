@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from vops.errors import NotFound
 from vops.model.snapshot import ContainerLog
-from vops.operations.observe import observe
+from vops.operations.observation.observe import observe
+from vops.operations.observation.targets import locate, parse_target
 from vops.operations.session import Session
-from vops.operations.targets import locate, parse_target
 
 
 async def logs_of(session: Session, text: str, *, previous: bool = False) -> tuple[ContainerLog, ...]:

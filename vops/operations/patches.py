@@ -17,7 +17,7 @@ from vops.errors import NotFound, VopsError
 from vops.library import read_runbook_file
 from vops.model.resources import Ref
 from vops.model.snapshot import ClusterSnapshot
-from vops.operations.run import live_document
+from vops.operations.running.run import live_document
 from vops.operations.session import Session
 from vops.planning.patches import Document
 from vops.planning.plan import Identity, Plan

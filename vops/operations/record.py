@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from vops.errors import InputError
-from vops.operations.log_peek import ROUND_S, LogPeek
-from vops.operations.observe import Observer
+from vops.operations.observation.log_peek import ROUND_S, LogPeek
+from vops.operations.observation.observe import Observer
 from vops.operations.recording import Recorder, frame_of
 from vops.operations.session import Session
 

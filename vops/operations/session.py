@@ -46,7 +46,7 @@ def load() -> None:
     """Imports what a session of a real cluster and an observer of it need: for a thread, as it takes its time."""
     import vops.adapters.kube.login
     import vops.adapters.vllm
-    import vops.operations.observe  # noqa: F401  # all of them are
+    import vops.operations.observation.observe  # noqa: F401  # all of them are
 
 
 @asynccontextmanager

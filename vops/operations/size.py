@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from vops.diagnosis.logs import LogReading, read_log
+from vops.diagnosis.logs.reader import LogReading, read_log
 from vops.errors import InputError, UsageError
 from vops.model.dialects import version_of
 from vops.model.resources import Node

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vops.operations.runs import PastRun
+from vops.operations.running.runs import PastRun
 from vops.render.runs import RunStory
 
 

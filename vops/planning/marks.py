@@ -1,9 +1,9 @@
 """Who changed it: annotations on a workload that a run changes, so that a colleague who looks at it knows.
 
 `kubernetes.io/change-cause` is what `kubectl rollout history` shows, `vops.dev/last-run` leads to the run, and
-`vops.dev/undo-until` says how long any machine may take it back (see vops.operations.journal_copy). They stand on the
-object and never on its pod template, so they start no rollout, and on nothing that Git owns. They are sent with the
-change and taken back with it; nothing is decided by them, and what others write there stops no run.
+`vops.dev/undo-until` says how long any machine may take it back (see vops.operations.running.journal_copy). They stand
+on the object and never on its pod template, so they start no rollout, and on nothing that Git owns. They are sent with
+the change and taken back with it; nothing is decided by them, and what others write there stops no run.
 """
 
 from __future__ import annotations

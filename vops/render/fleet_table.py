@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from vops.diagnosis.load import SLOW_TTFT_S
+from vops.diagnosis.serving.load import SLOW_TTFT_S
 from vops.model.known import mean, total
 from vops.model.snapshot import SourceState, SourceStatus
 from vops.model.text import one_line

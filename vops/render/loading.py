@@ -11,7 +11,7 @@ from statistics import median
 from typing import NamedTuple
 
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.stages import PhaseReading, Stage
+from vops.diagnosis.logs.stages import PhaseReading, Stage
 from vops.diagnosis.states import ReplicaState
 from vops.render import units
 

@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from vops.diagnosis.demands import gpu_request, is_gpu
 from vops.diagnosis.facts import Facts, Replica, gpu_product
-from vops.diagnosis.filters.rooms import Room
-from vops.diagnosis.outcomes import Outcome, Provisioning
+from vops.diagnosis.placement.demands import gpu_request, is_gpu
+from vops.diagnosis.placement.filters.rooms import Room
+from vops.diagnosis.provisioning.outcomes import Outcome, Provisioning
 from vops.diagnosis.states import ReplicaState
 from vops.model.known import known, mean
 from vops.model.resources import Node, Pod, Ref

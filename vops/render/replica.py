@@ -15,7 +15,7 @@ import msgspec
 
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Report, Slowness
-from vops.diagnosis.stages import Stage
+from vops.diagnosis.logs.stages import Stage
 from vops.diagnosis.states import ReplicaState
 from vops.model.resources import Event
 from vops.model.text import one_line

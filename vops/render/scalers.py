@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from vops.diagnosis import scaling
+from vops.diagnosis.autoscaling import scaling
 from vops.diagnosis.facts import ScalerFacts, WorkloadFacts
 from vops.model.text import one_line
 from vops.render import units

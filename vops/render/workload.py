@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from vops.diagnosis import budgets, scaling
+from vops.diagnosis.autoscaling import scaling
+from vops.diagnosis.ending import budgets
 from vops.diagnosis.facts import Facts, ScalerFacts, WorkloadFacts
-from vops.diagnosis.services import target
+from vops.diagnosis.network.services import target
 from vops.model.configuration import ControllerRevision
 from vops.model.disruption import PodDisruptionBudget
 from vops.model.network import Endpoint, Service, ServicePort

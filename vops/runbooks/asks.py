@@ -1,6 +1,6 @@
 """What a look may want to know beyond a snapshot: it asks, and the plan is made again once the answer is there.
 
-So planning stays pure, and nothing is read that no step wants. vops.operations.asking answers.
+So planning stays pure, and nothing is read that no step wants. vops.operations.running.asking answers.
 """
 
 from __future__ import annotations

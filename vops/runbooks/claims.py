@@ -1,6 +1,7 @@
 """Where a pod without a GPU can fill a claim for a consumer: claim, volume and class joined with nodes and taints.
 
-The scheduler's filters are those of vops.diagnosis.placement, asked for the seeding pod and for the consumer's.
+The scheduler's filters are those of vops.diagnosis.placement.recompute, asked for the seeding pod and for the
+consumer's.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from typing import Any
 import msgspec
 
 from vops.diagnosis.facts import Facts
-from vops.diagnosis.filters.volumes import Storage, class_name
-from vops.diagnosis.placement import NodeFit, Placement
+from vops.diagnosis.placement.filters.volumes import Storage, class_name
+from vops.diagnosis.placement.recompute import NodeFit, Placement
 from vops.model.quantities import whole
 from vops.model.resources import Container, Meta, Node, Pod, PodSpec, Requirements, Volume
 from vops.model.snapshot import ClusterSnapshot, Source, SourceState, SourceStatus

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from vops.diagnosis.budgets import allowed, budgets_of
+from vops.diagnosis.ending.budgets import allowed, budgets_of
 from vops.diagnosis.facts import Facts, Replica, WorkloadFacts
-from vops.diagnosis.startup import usual_start
+from vops.diagnosis.starting.startup import usual_start
 from vops.diagnosis.states import ReplicaState
 from vops.model.disruption import PodDisruptionBudget
 from vops.model.known import known

@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from vops.diagnosis.demands import is_gpu
+from vops.diagnosis.placement.demands import is_gpu
 from vops.model.commandline import with_flag, with_model, without_flag
 from vops.model.resources import Container, Meta, Pod, PodSpec
 from vops.model.serving import EngineArgs, vllm_container

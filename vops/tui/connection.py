@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 
-from vops.operations.log_peek import LogPeek
+from vops.operations.observation.log_peek import LogPeek
 from vops.operations.recording import Frame
 from vops.operations.session import Session, load, open_session
 from vops.ports import Cost
@@ -109,7 +109,7 @@ class Connection:
 
 
 def _observer(session: Session, early: asyncio.Event) -> Observing:
-    from vops.operations.observe import Observer
+    from vops.operations.observation.observe import Observer
 
     return Observer(session, namespace=session.settings.namespace, early=early)
 

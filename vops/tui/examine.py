@@ -13,7 +13,7 @@ from vops.diagnosis.facts import Facts
 from vops.diagnosis.findings import Report
 from vops.model.resources import Ref
 from vops.model.snapshot import EngineSamples
-from vops.operations.observe import observe
+from vops.operations.observation.observe import observe
 from vops.operations.session import Session
 
 

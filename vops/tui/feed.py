@@ -20,7 +20,7 @@ from vops.diagnosis.facts import Facts, Replica
 from vops.diagnosis.states import ReplicaState
 from vops.model.network import Service
 from vops.model.snapshot import ClusterSnapshot, Source
-from vops.operations.log_peek import ROUND_S, LogPeek
+from vops.operations.observation.log_peek import ROUND_S, LogPeek
 from vops.ports import Clock, Cost
 from vops.render.cells import widths
 from vops.render.fleet_facts import RowMemory, fleet_view

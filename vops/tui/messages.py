@@ -11,7 +11,7 @@ from vops.planning.plan import Plan
 from vops.tui.feed import Picture
 
 if TYPE_CHECKING:
-    from vops.operations.runs import PastRun
+    from vops.operations.running.runs import PastRun
     from vops.tui.connection import Connection
 
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from vops.diagnosis.demands import gpu_request
+from vops.diagnosis.placement.demands import gpu_request
 from vops.model.serving import vllm_container
 from vops.model.snapshot import ClusterSnapshot
 from vops.operations.recording import Frame, pack

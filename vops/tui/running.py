@@ -15,9 +15,9 @@ from vops.tui.connection import first_of
 if TYPE_CHECKING:
     from vops.diagnosis.aftermath import Measure
     from vops.model.resources import Ref
-    from vops.operations.answers import Answer
-    from vops.operations.run import RunResult
-    from vops.operations.runs import PastRun
+    from vops.operations.running.answers import Answer
+    from vops.operations.running.run import RunResult
+    from vops.operations.running.runs import PastRun
     from vops.tui.watch_window import WatchWindow
 
 Ask = Callable[[Question], Awaitable[bool]]
@@ -61,7 +61,7 @@ class Run:
 
     async def carry_out(self, session: Session) -> None:
         """Never raises but for cancellation: how it ended is kept, to be shown."""
-        from vops.operations import run
+        from vops.operations.running import run
 
         approve, progress, answer = self._approve, self._progress, self._answer
         try:

@@ -82,7 +82,7 @@ class RunningApp(LookingApp):
             self.run_worker(self._tell_pauses(self.session), group="pauses", exclusive=True, exit_on_error=False)
 
     async def _tell_pauses(self, session: Session) -> None:
-        from vops.operations.pauses import standing_pauses
+        from vops.operations.running.pauses import standing_pauses
 
         for pause in await standing_pauses(session):
             if pause.is_left:

@@ -13,7 +13,7 @@ from vops.diagnosis.aftermath import Aftermath, Measure, aftermath, measure
 from vops.diagnosis.facts import Facts, WorkloadFacts
 from vops.errors import NotFound, VopsError
 from vops.model.resources import Ref
-from vops.operations.run import live_document
+from vops.operations.running.run import live_document
 from vops.operations.session import Session
 from vops.planning.holding import Overwritten, overwritten
 from vops.planning.plan import Plan

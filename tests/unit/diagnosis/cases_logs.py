@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.unit.diagnosis.cluster_parts import crashed, log_text, node, pod, ready, running, world
 from vops.diagnosis.facts import Facts
-from vops.operations.bundle import read_bundle
+from vops.operations.intake.bundle import read_bundle
 
 Case = Callable[[], Facts]
 

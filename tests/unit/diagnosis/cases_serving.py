@@ -25,7 +25,7 @@ from tests.unit.diagnosis.scaling_parts import (
     workload,
 )
 from vops.diagnosis.facts import Facts
-from vops.operations.bundle import read_bundle
+from vops.operations.intake.bundle import read_bundle
 
 Case = Callable[[], Facts]
 

@@ -26,14 +26,14 @@ from tests.unit.diagnosis.cluster_parts import (
 )
 from tests.unit.diagnosis.healthy_cases import HEALTHY
 from tests.unit.diagnosis.rule_cases import LOADING_LOG, SERVING_LOG
-from vops.diagnosis.candidates import MOST, Failure, candidates, fits
 from vops.diagnosis.diagnose import diagnose, diagnose_all
 from vops.diagnosis.facts import Facts, Replica
 from vops.diagnosis.findings import Applicability, Confidence, Finding, Severity
+from vops.diagnosis.guesses.candidates import MOST, Failure, candidates, fits
+from vops.diagnosis.guesses.suspect_tests import TESTS
+from vops.diagnosis.guesses.suspects import SUSPECTS, Suspect, Trouble
+from vops.diagnosis.logs.stages import Stage
 from vops.diagnosis.rule import discover
-from vops.diagnosis.stages import Stage
-from vops.diagnosis.suspect_tests import TESTS
-from vops.diagnosis.suspects import SUSPECTS, Suspect, Trouble
 from vops.model.resources import Container, Ref
 from vops.model.snapshot import Source
 from vops.operations.fix import plan_fix

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vops.diagnosis.cloud_text import Answer, cloud_answer, first_to_act_on
+from vops.diagnosis.provisioning.cloud_text import Answer, cloud_answer, first_to_act_on
 
 GCE_POOL = (
     "ZONE_RESOURCE_POOL_EXHAUSTED Instance 'gke-a' creation failed: The zone 'projects/p/zones/europe-west4-b' does "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from vops.diagnosis.cluster_autoscaler import (
+from vops.diagnosis.provisioning.cluster_autoscaler import (
     group_named,
     is_limit,
     is_misfit,

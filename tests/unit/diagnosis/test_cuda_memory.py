@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.diagnosis.cluster_parts import crashed, deployment, first_fix, node, pod, replicaset, world
-from vops.diagnosis.cuda_memory import device_memory
 from vops.diagnosis.findings import Applicability
+from vops.diagnosis.memory.cuda_memory import device_memory
 
 HEAD = "CUDA out of memory. GPU 0 has a total capacity of 22.00 GiB of which 400.00 MiB is free. "
 PYTORCH = (

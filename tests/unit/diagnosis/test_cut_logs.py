@@ -6,8 +6,8 @@ import pytest
 
 from tests.unit.diagnosis.cases_logs import alone, printed
 from vops.diagnosis.diagnose import diagnose_all
-from vops.diagnosis.logs import read_log
-from vops.operations.bundle import diagnose_bundle
+from vops.diagnosis.logs.reader import read_log
+from vops.operations.intake.bundle import diagnose_bundle
 
 POOL = "HTTPSConnectionPool(host='huggingface.co', port=443): Max retries exceeded with url: /Qwen/Qwen3-8B"
 HUB = "https://huggingface.co"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.diagnosis.cluster_parts import DATA
-from vops.operations.bundle import diagnose_bundle
+from vops.operations.intake.bundle import diagnose_bundle
 
 WRAPPER = """\
 (APIServer pid=1) Traceback (most recent call last):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.diagnosis.cluster_parts import log_text
-from vops.operations.bundle import diagnose_bundle
+from vops.operations.intake.bundle import diagnose_bundle
 
 STARTED = log_text("size-l8-045.log")
 STARTED = STARTED[: STARTED.index("startup complete.") + len("startup complete.\n")]

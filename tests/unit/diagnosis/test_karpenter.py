@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.diagnosis.cases_capacity import node_claim, node_pool
 from tests.unit.diagnosis.cluster_parts import TAINT, TOLERATION, event, pending
-from vops.diagnosis.karpenter import (
+from vops.diagnosis.provisioning.karpenter import (
     Said,
     admits,
     claims_named,

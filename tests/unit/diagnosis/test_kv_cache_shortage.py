@@ -17,7 +17,7 @@ from tests.unit.diagnosis.cluster_parts import (
 )
 from tests.unit.diagnosis.rule_cases import FIRES
 from vops.diagnosis.findings import Applicability
-from vops.diagnosis.logs import read_log
+from vops.diagnosis.logs.reader import read_log
 from vops.diagnosis.rules.memory.kv_cache_too_small import read_shortage
 
 OWNED = (deployment(), replicaset())

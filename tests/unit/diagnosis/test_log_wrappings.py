@@ -12,8 +12,8 @@ import pytest
 
 from tests.unit.diagnosis.cluster_parts import log_text
 from tests.unit.diagnosis.test_recordings import ROOTS
-from vops.diagnosis.loglines import HEAD, TAIL, log_lines
-from vops.diagnosis.logs import LogReading, read_log
+from vops.diagnosis.logs.lines import HEAD, TAIL, log_lines
+from vops.diagnosis.logs.reader import LogReading, read_log
 from vops.model.text import scrub
 
 STAMP = "2026-11-23T21:06:27.123456789Z"

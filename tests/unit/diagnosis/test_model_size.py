@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.diagnosis.cluster_parts import node, pod, the_replica, world
-from vops.diagnosis.model_size import enough_gpus, fits
+from vops.diagnosis.memory.model_size import enough_gpus, fits
 
 
 @pytest.mark.parametrize(

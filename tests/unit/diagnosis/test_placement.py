@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from tests.unit.diagnosis.cluster_parts import GPU, TAINT, TOLERATION, node, pending, ready, world
-from vops.diagnosis.demands import is_gpu, pod_requests
-from vops.diagnosis.filters.taints import tolerable, tolerates
-from vops.diagnosis.placement import NodeFit, Placement
-from vops.diagnosis.scheduler_text import Obstacle
+from vops.diagnosis.placement.demands import is_gpu, pod_requests
+from vops.diagnosis.placement.filters.taints import tolerable, tolerates
+from vops.diagnosis.placement.recompute import NodeFit, Placement
+from vops.diagnosis.placement.scheduler_text import Obstacle
 from vops.model.resources import Taint, Toleration
 
 DEDICATED = {"key": "dedicated", "value": "training", "effect": "NoExecute"}

@@ -8,8 +8,8 @@ import pytest
 
 from tests.unit.diagnosis.cases_scheduling import ZONE, anti_affinity, host, labelled
 from tests.unit.diagnosis.cluster_parts import pending, ready, world
-from vops.diagnosis.filters.pod_affinity import Side
-from vops.diagnosis.placement import NodeFit, Placement
+from vops.diagnosis.placement.filters.pod_affinity import Side
+from vops.diagnosis.placement.recompute import NodeFit, Placement
 
 HOSTNAME = "kubernetes.io/hostname"
 

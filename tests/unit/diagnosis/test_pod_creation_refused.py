@@ -7,10 +7,10 @@ import pytest
 
 from tests.unit.diagnosis.cases_capacity import CRITICAL, EXCEEDED, VIOLATION, about, quota, refused, server
 from tests.unit.diagnosis.cluster_parts import NAMESPACE, ready, replicaset, world
-from vops.diagnosis.admission import exceeded
 from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.facts import Facts
 from vops.diagnosis.findings import Confidence, Finding, Report
+from vops.diagnosis.starting.admission import exceeded
 from vops.model.resources import Ref, Workload
 
 DENIED = 'admission webhook "validation.gatekeeper.sh" denied the request: [limits] container <vllm> has no cpu limit'

@@ -20,7 +20,7 @@ from tests.unit.diagnosis.cluster_parts import (
 )
 from tests.unit.diagnosis.rule_cases import LOADING_LOG, SERVING_LOG, killed
 from vops.diagnosis.findings import Confidence
-from vops.diagnosis.startup import estimate
+from vops.diagnosis.starting.startup import estimate
 
 OWNED = (deployment(), replicaset())
 

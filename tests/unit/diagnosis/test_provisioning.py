@@ -45,7 +45,7 @@ from tests.unit.diagnosis.cluster_parts import (
 from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.facts import Facts
 from vops.diagnosis.findings import Confidence, Severity
-from vops.diagnosis.outcomes import Outcome, Provisioning
+from vops.diagnosis.provisioning.outcomes import Outcome, Provisioning
 from vops.model.provisioning import NodePool
 from vops.model.resources import Event, Node
 from vops.model.snapshot import Source

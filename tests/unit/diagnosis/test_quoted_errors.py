@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from vops.diagnosis.logs import read_log
-from vops.operations.bundle import diagnose_bundle
+from vops.diagnosis.logs.reader import read_log
+from vops.operations.intake.bundle import diagnose_bundle
 
 RANK = "ValueError: LoRA rank 64 is greater than max_lora_rank 16."
 NO_SCHEME = "NotImplementedError: No compressed-tensors compatible scheme was found."

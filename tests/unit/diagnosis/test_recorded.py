@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from vops.diagnosis.findings import Report
-from vops.operations.bundle import diagnose_bundle
+from vops.operations.intake.bundle import diagnose_bundle
 
 DATA = Path(__file__).parents[2] / "data"
 

@@ -13,7 +13,7 @@ from tests.unit.diagnosis.cluster_parts import DATA, log_text
 from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.facts import Facts
 from vops.diagnosis.findings import Confidence, Report
-from vops.diagnosis.logs import read_log
+from vops.diagnosis.logs.reader import read_log
 from vops.model.resources import Event, Node, Pod
 from vops.model.snapshot import ClusterSnapshot, ContainerLog, Source, SourceState, SourceStatus
 from vops.model.text import scrub

@@ -20,7 +20,7 @@ from tests.unit.diagnosis.scaling_parts import (
     service,
     workload,
 )
-from vops.diagnosis import queries, scaler_errors, scaling
+from vops.diagnosis.autoscaling import queries, scaler_errors, scaling
 from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.facts import Facts
 from vops.diagnosis.findings import Applicability, Finding, Report, Severity

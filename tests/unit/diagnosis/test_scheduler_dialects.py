@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.diagnosis.cluster_parts import event
-from vops.diagnosis.scheduler_text import Obstacle, Preemption, by_scheduler, last_words, scheduler_text
+from vops.diagnosis.placement.scheduler_text import Obstacle, Preemption, by_scheduler, last_words, scheduler_text
 from vops.model.resources import Event, EventSource
 
 REASONS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vops.diagnosis.scheduler_text import Obstacle, scheduler_text
+from vops.diagnosis.placement.scheduler_text import Obstacle, scheduler_text
 
 POST = " preemption: 0/6 nodes are available: 6 Preemption is not helpful for scheduling."
 MESSAGES = {

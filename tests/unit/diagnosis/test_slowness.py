@@ -15,7 +15,7 @@ from tests.unit.diagnosis.cluster_parts import NAMESPACE, NOW, node, pending, re
 from tests.unit.diagnosis.scaling_parts import QUERY, keda_hpa, scaled, scraped, workload
 from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.findings import Pace, Part, Slowness
-from vops.diagnosis.slowness import slowness
+from vops.diagnosis.serving.slowness import slowness
 from vops.model.exposition import parse_sample
 from vops.model.serving import Histogram
 from vops.model.snapshot import EngineSamples

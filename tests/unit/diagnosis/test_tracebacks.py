@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vops.diagnosis.logs import read_log
+from vops.diagnosis.logs.reader import read_log
 
 WRAPPER = "RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}"
 

@@ -16,8 +16,8 @@ from tests.unit.diagnosis.cases_scheduling import (
     volume,
 )
 from tests.unit.diagnosis.cluster_parts import node, pending, ready, world
-from vops.diagnosis.filters.volumes import Trouble
-from vops.diagnosis.placement import Placement
+from vops.diagnosis.placement.filters.volumes import Trouble
+from vops.diagnosis.placement.recompute import Placement
 from vops.model.snapshot import Source
 
 LATE = storage_class(mode="WaitForFirstConsumer")

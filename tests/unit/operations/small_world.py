@@ -32,7 +32,7 @@ from vops.model.resources import (
 )
 from vops.model.serving import EngineSample, GpuSample
 from vops.model.snapshot import Source, SourceState, SourceStatus
-from vops.operations.observer import Observer
+from vops.operations.observation.observer import Observer
 from vops.operations.session import Session
 from vops.ports import Changed, Cluster, Engine, Gpus, Listing, ProxyAnswer
 from vops.settings import Settings

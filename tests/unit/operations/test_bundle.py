@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from vops.diagnosis.facts import Facts
 from vops.errors import InputError
 from vops.model.snapshot import ContainerLog, Source, SourceState
-from vops.operations.bundle import diagnose_bundle, read_bundle
+from vops.operations.intake.bundle import diagnose_bundle, read_bundle
 
 DATA = Path(__file__).parents[2] / "data"
 KUBELET = DATA / "kubelet"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vops.diagnosis.findings import Report
-from vops.operations.bundle import diagnose_bundle
+from vops.operations.intake.bundle import diagnose_bundle
 
 QUOTA = (
     'Error creating: pods "vllm-6d5-x2" is forbidden: exceeded quota: team-a, requested: requests.memory=64Gi, '

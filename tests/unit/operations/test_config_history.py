@@ -10,7 +10,7 @@ import msgspec
 from tests.tui.builders import StubCluster
 from vops.model.configuration import ConfigMapChange
 from vops.model.resources import Pod
-from vops.operations.config_history import config_history
+from vops.operations.observation.config_history import config_history
 
 POD = msgspec.convert(
     {"kind": "Pod", "spec": {"volumes": [{"name": "a", "configMap": {"name": "flags"}}], "containers": []}}, Pod

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from vops.operations.bundle import diagnose_bundle
-from vops.operations.controller_logs import controller_events
+from vops.operations.intake.bundle import diagnose_bundle
+from vops.operations.printed.controller_logs import controller_events
 
 UNPLACED = {
     "level": "ERROR",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from vops.operations.describe_text import read_described
+from vops.operations.printed.describe_text import read_described
 
 HPA = """\
 Name:                                                  keda-hpa-llama

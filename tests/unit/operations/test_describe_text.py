@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from vops.errors import InputError
 from vops.model.storage import PersistentVolumeClaim
-from vops.operations.bundle import diagnose_bundle, read_bundle
+from vops.operations.intake.bundle import diagnose_bundle, read_bundle
 
 DATA = Path(__file__).parents[2] / "data"
 KUBELET, DESCRIBED = DATA / "kubelet", DATA / "describe"

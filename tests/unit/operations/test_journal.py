@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from vops.errors import InputError, PlanStale
-from vops.operations.journal import Journal, claim_plan, read_journal
+from vops.operations.running.journal import Journal, claim_plan, read_journal
 from vops.ports import WriteRecord
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from vops.operations.bundle import diagnose_bundle
-from vops.operations.bundle_files import read_stdin
+from vops.operations.intake.bundle import diagnose_bundle
+from vops.operations.intake.bundle_files import read_stdin
 
 HEAD = "(APIServer pid=1) INFO 11-24 02:00:00 [api_server.py:1] vLLM API server version 0.11.0\n"
 LINE = '(APIServer pid=1) INFO:     10.0.0.1:4711 - "GET /health HTTP/1.1" 200 OK\n'

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from vops.operations.bundle import diagnose_bundle
-from vops.operations.bundle_conditions import told_by_conditions
-from vops.operations.controller_logs import controller_events
-from vops.operations.describe_sentences import sentence_within, told_sentences
+from vops.operations.intake.bundle import diagnose_bundle
+from vops.operations.intake.bundle_conditions import told_by_conditions
+from vops.operations.printed.controller_logs import controller_events
+from vops.operations.printed.describe_sentences import sentence_within, told_sentences
 
 
 def first_cause(text: str) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from vops.diagnosis.findings import Report
-from vops.operations.bundle import diagnose_bundle
-from vops.operations.bundle_mixed import taken_apart
+from vops.operations.intake.bundle import diagnose_bundle
+from vops.operations.intake.bundle_mixed import taken_apart
 
 POD = """\
 apiVersion: v1

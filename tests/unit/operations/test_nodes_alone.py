@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from vops.operations.bundle import diagnose_bundle
+from vops.operations.intake.bundle import diagnose_bundle
 
 CLAIM = {
     "apiVersion": "karpenter.sh/v1",

@@ -12,8 +12,8 @@ from tests.unit.operations.small_world import REFUSED, START, Prom, World, expor
 from vops.errors import Forbidden, NotFound, Rejected, Unavailable, Unreachable
 from vops.model.resources import DEPLOYMENTS, NODES, REPLICASETS, Meta, Node, Ref
 from vops.model.snapshot import ClusterSnapshot, Source, SourceState
-from vops.operations.log_tails import MOST_PODS
-from vops.operations.observe import observe
+from vops.operations.observation.log_tails import MOST_PODS
+from vops.operations.observation.observe import observe
 
 POD = Ref("Pod", "r0", "serving")
 

@@ -15,7 +15,7 @@ from vops.errors import Forbidden, Unavailable, UsageError
 from vops.model.rates import rates
 from vops.model.resources import EVENTS, NODES, PODS, Meta, Node, Pod
 from vops.model.snapshot import ClusterSnapshot, EngineSamples, Source, SourceState
-from vops.operations.observer import Observer
+from vops.operations.observation.observer import Observer
 from vops.settings import Settings
 
 

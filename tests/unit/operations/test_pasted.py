@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from vops.diagnosis.findings import Report
-from vops.operations.bundle import diagnose_bundle
+from vops.operations.intake.bundle import diagnose_bundle
 
 SCHEDULER = "0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
 PULL = 'Failed to pull image "org/vllm:v9": rpc error: code = NotFound desc = docker.io/org/vllm:v9: not found'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vops.operations.bundle_wrappings import unwrapped
+from vops.operations.intake.bundle_wrappings import unwrapped
 
 
 @pytest.mark.parametrize(

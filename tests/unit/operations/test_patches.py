@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from vops.operations.bundle import diagnose_bundle
+from vops.operations.intake.bundle import diagnose_bundle
 from vops.planning.patches import apply_operations
 
 OWNER = {"kind": "Deployment", "name": "llama", "uid": "d-1", "controller": True}

@@ -16,8 +16,8 @@ from vops.model.resources import DEPLOYMENTS, REPLICASETS, Condition, Meta, Pod,
 from vops.model.scaling import SCALED_OBJECTS, ScaledObject, ScaledObjectSpec, ScaledObjectTrigger, ScaleTarget
 from vops.model.snapshot import QueryAnswer, Series, Source, SourceState
 from vops.model.storage import CLAIMS, PersistentVolumeClaim
-from vops.operations.related import around_pods
-from vops.operations.trigger_queries import answers
+from vops.operations.observation.related import around_pods
+from vops.operations.observation.trigger_queries import answers
 
 
 def waiting(*, claim: str = "") -> Pod:

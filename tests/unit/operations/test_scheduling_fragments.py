@@ -7,7 +7,7 @@ import json
 import pytest
 
 from vops.errors import InputError
-from vops.operations.bundle import diagnose_bundle
+from vops.operations.intake.bundle import diagnose_bundle
 
 
 def causes(text: str) -> list[str]:

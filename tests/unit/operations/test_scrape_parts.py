@@ -11,11 +11,11 @@ from vops.lab.clock import LabClock
 from vops.model.resources import EVENTS as EVENTS_KIND
 from vops.model.resources import Event, Kind, Meta
 from vops.model.serving import EngineSample
-from vops.operations.budget import Budget
-from vops.operations.collection import MOST_EVENTS, Collection
-from vops.operations.endpoints import Endpoint, EndpointKind
-from vops.operations.samples import SampleHistory
-from vops.operations.scraping import Schedule
+from vops.operations.observation.budget import Budget
+from vops.operations.observation.collection import MOST_EVENTS, Collection
+from vops.operations.observation.endpoints import Endpoint, EndpointKind
+from vops.operations.observation.samples import SampleHistory
+from vops.operations.observation.scraping import Schedule
 from vops.ports import Changed
 
 AT = datetime(2026, 11, 24, tzinfo=UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vops.errors import InputError
-from vops.operations.bundle import diagnose_bundle
+from vops.operations.intake.bundle import diagnose_bundle
 
 HPA = "NAME   REFERENCE         TARGETS          MINPODS   MAXPODS   REPLICAS   AGE\n"
 PVC = "NAME     STATUS    VOLUME   CAPACITY   ACCESS MODES   STORAGECLASS   AGE\n"

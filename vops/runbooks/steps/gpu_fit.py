@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 
 from vops.diagnosis.facts import Replica, WorkloadFacts
-from vops.diagnosis.filters.volumes import claim_names
-from vops.diagnosis.placement import NodeFit, Placement
+from vops.diagnosis.placement.filters.volumes import claim_names
+from vops.diagnosis.placement.recompute import NodeFit, Placement
+from vops.diagnosis.placement.supposed import Supposed
 from vops.diagnosis.states import ReplicaState
-from vops.diagnosis.supposed import Supposed
 from vops.model.resources import Meta, Pod, PodSpec, Toleration
 from vops.model.rollouts import Bounds, bounds
 from vops.planning.patches import Document, make_patch

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from vops.diagnosis.placement import Placement
+from vops.diagnosis.placement.recompute import Placement
 from vops.errors import VopsError
 from vops.library import manifest_files
 from vops.manifests.render import render

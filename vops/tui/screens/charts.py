@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from vops.model.configuration import ConfigHistory
 from vops.model.resources import Pod, Ref
-from vops.operations.config_history import config_history
+from vops.operations.observation.config_history import config_history
 from vops.render.charts import page_lines
 from vops.render.headline import subject_title
 from vops.render.marks import marks_of

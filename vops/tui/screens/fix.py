@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from vops.diagnosis.findings import Fix
-from vops.diagnosis.seeds import offered
+from vops.diagnosis.starting.seeds import offered
 from vops.errors import PlanStale
 from vops.library import read_runbook_file
 from vops.model.resources import Ref
 from vops.operations.fix import FixPlan, plan_fix
-from vops.operations.run import plan_run
+from vops.operations.running.run import plan_run
 from vops.operations.session import Session
 from vops.render.flow import finding_lines, manual_lines
 from vops.render.headline import subject_title

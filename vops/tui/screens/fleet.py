@@ -156,7 +156,7 @@ class FleetScreen(ListScreen[ReplicaRow], inherit_bindings=False):
         if replica is None or row.folded:
             return ()
         # Only here is anything judged: loading the rules shall not delay the first paint.
-        from vops.diagnosis.slowness import slowness
+        from vops.diagnosis.serving.slowness import slowness
         from vops.render.slowness import slowness_line
 
         found = slowness(replica)

@@ -9,11 +9,11 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from vops.errors import VopsError
-from vops.operations.handback import plan_handback
-from vops.operations.runs import PastRun
+from vops.operations.running.handback import plan_handback
+from vops.operations.running.runs import PastRun
+from vops.operations.running.undo import plan_undo
 from vops.operations.session import Session
 from vops.operations.stories import story_of
-from vops.operations.undo import plan_undo
 from vops.render.flow import agreement_lines
 from vops.render.plan import plan_lines
 from vops.render.runs import story_lines

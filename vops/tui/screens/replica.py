@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Part
-from vops.diagnosis.slowness import slowness
+from vops.diagnosis.serving.slowness import slowness
 from vops.diagnosis.states import ReplicaState
 from vops.errors import VopsError
 from vops.model.resources import Ref

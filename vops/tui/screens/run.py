@@ -97,7 +97,7 @@ class RunScreen(OpsScreen):
 
     def action_undo(self) -> None:
         """Opens the plan that takes it back, from its journal."""
-        from vops.operations.runs import past_run
+        from vops.operations.running.runs import past_run
         from vops.tui.screens.past_run import UndoScreen
 
         if self._run.result is None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from vops.library import read_runbook_file
 from vops.model.resources import Ref
-from vops.operations.run import plan_run
+from vops.operations.running.run import plan_run
 from vops.operations.session import Session
 from vops.render.plan import plan_lines
 from vops.render.text import Line, Span, Tone

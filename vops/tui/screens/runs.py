@@ -9,7 +9,7 @@ from typing import ClassVar
 from textual import events, work
 from textual.binding import Binding, BindingType
 
-from vops.operations.runs import PastRun, past_runs
+from vops.operations.running.runs import PastRun, past_runs
 from vops.operations.stories import story_of
 from vops.render.runs_table import RUN_COLUMNS, RunRow, run_line, run_table_rows
 from vops.render.text import Line, Span, Tone

@@ -19,11 +19,11 @@ from __future__ import annotations
 
 import re
 
-from vops.diagnosis import admission
 from vops.diagnosis.facts import WorkloadFacts
 from vops.diagnosis.findings import Fix
 from vops.diagnosis.remedies import advice
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.starting import admission
 from vops.model.patterns import lazy_pattern
 
 _POD_SECURITY = lazy_pattern(r"violates PodSecurity \"(?P<level>[^\"]{1,60})\": (?P<violations>.{1,3000})", re.DOTALL)

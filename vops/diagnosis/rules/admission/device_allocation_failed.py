@@ -21,11 +21,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from vops.diagnosis import endings, evidence, remedies
-from vops.diagnosis.demands import is_gpu
+from vops.diagnosis import evidence, remedies
+from vops.diagnosis.ending import endings
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.filters.rooms import capacity
 from vops.diagnosis.findings import Confidence, Evidence, Fix
+from vops.diagnosis.placement.demands import is_gpu
+from vops.diagnosis.placement.filters.rooms import capacity
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.rules.gpu.gpu_node_fault import signs
 from vops.model.patterns import lazy_pattern

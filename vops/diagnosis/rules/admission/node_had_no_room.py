@@ -16,7 +16,8 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import endings, evidence, remedies
+from vops.diagnosis import evidence, remedies
+from vops.diagnosis.ending import endings
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule

@@ -16,10 +16,11 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import admission, remedies
+from vops.diagnosis import remedies
 from vops.diagnosis.facts import WorkloadFacts
 from vops.diagnosis.findings import Applicability, Evidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.starting import admission
 
 
 @rule(

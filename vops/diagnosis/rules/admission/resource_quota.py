@@ -20,12 +20,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from vops.diagnosis import admission, remedies
-from vops.diagnosis.admission import Exceeded
-from vops.diagnosis.demands import amounts, pod_requests
+from vops.diagnosis import remedies
 from vops.diagnosis.facts import WorkloadFacts
 from vops.diagnosis.findings import Confidence, Evidence, Fix
+from vops.diagnosis.placement.demands import amounts, pod_requests
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.starting import admission
+from vops.diagnosis.starting.admission import Exceeded
 from vops.model.provisioning import ResourceQuota
 from vops.model.quantities import format_bytes
 

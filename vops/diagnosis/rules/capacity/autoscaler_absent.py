@@ -16,10 +16,11 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import capacity, evidence, remedies
+from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Evidence, Fix
-from vops.diagnosis.outcomes import Outcome
+from vops.diagnosis.provisioning import capacity
+from vops.diagnosis.provisioning.outcomes import Outcome
 from vops.diagnosis.rule import Branch, Verdict, rule
 
 _READ = "no cluster-autoscaler-status in kube-system, no NodePool, no NodeClaim"

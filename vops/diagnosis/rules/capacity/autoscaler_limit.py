@@ -16,11 +16,12 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import capacity, remedies
-from vops.diagnosis.cluster_autoscaler import NodeGroup
+from vops.diagnosis import remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Fix
-from vops.diagnosis.outcomes import Outcome
+from vops.diagnosis.provisioning import capacity
+from vops.diagnosis.provisioning.cluster_autoscaler import NodeGroup
+from vops.diagnosis.provisioning.outcomes import Outcome
 from vops.diagnosis.rule import Branch, Verdict, rule
 
 _COMMANDS = {

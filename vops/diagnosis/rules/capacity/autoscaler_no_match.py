@@ -17,10 +17,11 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import capacity, remedies
+from vops.diagnosis import remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Fix
-from vops.diagnosis.outcomes import Outcome
+from vops.diagnosis.provisioning import capacity
+from vops.diagnosis.provisioning.outcomes import Outcome
 from vops.diagnosis.rule import Branch, Verdict, rule
 
 _GPU_UNTOLD = {

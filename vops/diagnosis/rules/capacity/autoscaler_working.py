@@ -17,10 +17,11 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import capacity, remedies
+from vops.diagnosis import remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Severity
-from vops.diagnosis.outcomes import LONGEST, TYPICAL_S, Outcome
+from vops.diagnosis.provisioning import capacity
+from vops.diagnosis.provisioning.outcomes import LONGEST, TYPICAL_S, Outcome
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.quantities import format_duration
 

@@ -17,11 +17,12 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import capacity, remedies
-from vops.diagnosis.cloud_text import CloudAnswer
+from vops.diagnosis import remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Fix
-from vops.diagnosis.outcomes import Outcome
+from vops.diagnosis.provisioning import capacity
+from vops.diagnosis.provisioning.cloud_text import CloudAnswer
+from vops.diagnosis.provisioning.outcomes import Outcome
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
 

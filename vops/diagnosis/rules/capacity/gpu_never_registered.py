@@ -18,10 +18,11 @@ from __future__ import annotations
 
 import re
 
-from vops.diagnosis import capacity, evidence, remedies
+from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Fix
-from vops.diagnosis.outcomes import Outcome
+from vops.diagnosis.provisioning import capacity
+from vops.diagnosis.provisioning.outcomes import Outcome
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
 from vops.model.quantities import format_duration

@@ -22,12 +22,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from vops.diagnosis import capacity, karpenter, remedies, zones
+from vops.diagnosis import remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Fix
-from vops.diagnosis.outcomes import Outcome
+from vops.diagnosis.placement import zones
+from vops.diagnosis.placement.zones import Pin
+from vops.diagnosis.provisioning import capacity, karpenter
+from vops.diagnosis.provisioning.outcomes import Outcome
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.zones import Pin
 from vops.model.resources import Node
 from vops.sizing.named import named_weights
 

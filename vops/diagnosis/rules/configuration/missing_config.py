@@ -20,11 +20,11 @@ import re
 from collections.abc import Iterator
 
 from vops.diagnosis import evidence, remedies
-from vops.diagnosis.creation import persists, refusal, stuck_at
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence, Fix
-from vops.diagnosis.images import any_pull_failure
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.starting.creation import persists, refusal, stuck_at
+from vops.diagnosis.starting.images import any_pull_failure
 from vops.model.patterns import lazy_pattern
 from vops.model.resources import Container, Volume
 

@@ -16,10 +16,10 @@ Fix
 from __future__ import annotations
 
 from vops.diagnosis import evidence, remedies
-from vops.diagnosis.creation import refusal
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.starting.creation import refusal
 
 
 @rule(cause="admission-denied", branch=Branch.START, order=20)

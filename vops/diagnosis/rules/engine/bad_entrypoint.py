@@ -17,14 +17,14 @@ Fix
 from __future__ import annotations
 
 from vops.diagnosis import evidence, remedies
-from vops.diagnosis.containers import Role, role
-from vops.diagnosis.creation import refusal
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence
+from vops.diagnosis.logs.stages import Stage
+from vops.diagnosis.logs.wordings import read, wording
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.stages import Stage
-from vops.diagnosis.startup import lifetime_s, probe_kill
-from vops.diagnosis.wordings import read, wording
+from vops.diagnosis.starting.containers import Role, role
+from vops.diagnosis.starting.creation import refusal
+from vops.diagnosis.starting.startup import lifetime_s, probe_kill
 from vops.model.snapshot import Source
 
 _NOT_THERE = "{what} is not in the image"

@@ -17,7 +17,8 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import deaths, evidence
+from vops.diagnosis import evidence
+from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence
 from vops.diagnosis.rule import Branch, Verdict, rule

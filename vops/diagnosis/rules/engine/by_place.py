@@ -17,13 +17,14 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import deaths, remedies
+from vops.diagnosis import remedies
+from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence
-from vops.diagnosis.places import REFUSALS, Place, place_of
+from vops.diagnosis.logs.places import REFUSALS, Place, place_of
+from vops.diagnosis.logs.tracebacks import CUT, LoggedError
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.rules.engine.bad_argument import named_flag
-from vops.diagnosis.tracebacks import CUT, LoggedError
 from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 

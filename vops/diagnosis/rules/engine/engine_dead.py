@@ -18,13 +18,14 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import deaths, evidence, remedies
+from vops.diagnosis import evidence, remedies
+from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Fix
-from vops.diagnosis.logs import Refused
-from vops.diagnosis.probes import answered_status, failures
+from vops.diagnosis.logs.reader import Refused
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.startup import probe_kill
+from vops.diagnosis.starting.probes import answered_status, failures
+from vops.diagnosis.starting.startup import probe_kill
 from vops.model.patterns import lazy_pattern
 from vops.model.resources import Event
 from vops.model.snapshot import Source

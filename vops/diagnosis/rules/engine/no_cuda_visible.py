@@ -18,11 +18,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from vops.diagnosis import deaths, evidence, remedies
+from vops.diagnosis import evidence, remedies
+from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.filters.taints import blocks, tolerable
 from vops.diagnosis.findings import Applicability, Evidence, Fix
-from vops.diagnosis.gpu_nodes import gpu_resources
+from vops.diagnosis.nodes.gpu_nodes import gpu_resources
+from vops.diagnosis.placement.filters.taints import blocks, tolerable
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source

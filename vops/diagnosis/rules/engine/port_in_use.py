@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import re
 
-from vops.diagnosis import deaths, evidence
+from vops.diagnosis import evidence
+from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern

@@ -17,7 +17,8 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import deaths, evidence, remedies
+from vops.diagnosis import evidence, remedies
+from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern

@@ -27,12 +27,15 @@ from collections.abc import Sequence
 
 import msgspec
 
-from vops.diagnosis import admission, blockers, evidence, queries, remedies, scaling
+from vops.diagnosis import evidence, remedies
+from vops.diagnosis.autoscaling import queries, scaling
 from vops.diagnosis.facts import DaemonFacts, ScalerFacts
-from vops.diagnosis.filters.taints import tolerable
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Severity
-from vops.diagnosis.placement import NodeFit
+from vops.diagnosis.placement import blockers
+from vops.diagnosis.placement.filters.taints import tolerable
+from vops.diagnosis.placement.recompute import NodeFit
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.starting import admission
 from vops.model.resources import Event
 from vops.model.snapshot import Source
 

@@ -23,11 +23,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 
-from vops.diagnosis import deaths, evidence, remedies
-from vops.diagnosis.demands import amounts, is_gpu
+from vops.diagnosis import evidence, remedies
+from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence
-from vops.diagnosis.gpu_nodes import gpu_complaints
+from vops.diagnosis.nodes.gpu_nodes import gpu_complaints
+from vops.diagnosis.placement.demands import amounts, is_gpu
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.states import ReplicaState
 from vops.model.patterns import lazy_pattern

@@ -18,9 +18,9 @@ Fix
 from __future__ import annotations
 
 from vops.diagnosis import evidence, remedies
-from vops.diagnosis.device_plugin import GPU_STACK
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence
+from vops.diagnosis.nodes.device_plugin import GPU_STACK
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
 

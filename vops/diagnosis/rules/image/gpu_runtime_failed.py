@@ -19,11 +19,11 @@ Fix
 from __future__ import annotations
 
 from vops.diagnosis import evidence, remedies
-from vops.diagnosis.creation import refusal
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence, Fix
+from vops.diagnosis.logs.wordings import read, wording
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.wordings import read, wording
+from vops.diagnosis.starting.creation import refusal
 from vops.model.patterns import lazy_pattern
 
 _REQUIRES = lazy_pattern(r"requirement error: unsatisfied condition: (?P<what>[^,\n]{0,100})")

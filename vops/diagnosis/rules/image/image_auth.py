@@ -20,8 +20,8 @@ from __future__ import annotations
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Fix
-from vops.diagnosis.images import pull_failure
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.starting.images import pull_failure
 
 _CLOUD = (
     (".amazonaws.com/", "ECR: the node's role needs AmazonEC2ContainerRegistryReadOnly (a token lasts 12 hours)."),

@@ -21,8 +21,8 @@ from __future__ import annotations
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
-from vops.diagnosis.images import any_pull_failure, pull_failure, says_nothing, sibling_images, tag
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.starting.images import any_pull_failure, pull_failure, says_nothing, sibling_images, tag
 from vops.model.patterns import lazy_pattern
 from vops.model.serving import image_repository
 

@@ -19,8 +19,8 @@ from __future__ import annotations
 from vops.diagnosis import remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Fix
-from vops.diagnosis.images import pull_failure
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.starting.images import pull_failure
 
 
 @rule(cause="image-rate-limit", branch=Branch.START, order=20)

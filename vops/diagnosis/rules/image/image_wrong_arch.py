@@ -19,12 +19,12 @@ from __future__ import annotations
 import re
 
 from vops.diagnosis import evidence, remedies
-from vops.diagnosis.creation import refusal
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.filters.rooms import capacity
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
-from vops.diagnosis.images import pull_failure
+from vops.diagnosis.placement.filters.rooms import capacity
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.starting.creation import refusal
+from vops.diagnosis.starting.images import pull_failure
 from vops.model.patterns import lazy_pattern
 from vops.model.resources import Node
 

@@ -20,9 +20,9 @@ from __future__ import annotations
 from vops.diagnosis import remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence
-from vops.diagnosis.images import pull_failure, pulled_elsewhere
+from vops.diagnosis.logs.wordings import read, wording
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.wordings import read, wording
+from vops.diagnosis.starting.images import pull_failure, pulled_elsewhere
 
 _SAYS = (
     wording(

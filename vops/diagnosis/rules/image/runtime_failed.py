@@ -17,11 +17,11 @@ Fix
 from __future__ import annotations
 
 from vops.diagnosis import remedies
-from vops.diagnosis.creation import gist, refusal
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence
+from vops.diagnosis.logs.wordings import read, wording
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.wordings import read, wording
+from vops.diagnosis.starting.creation import gist, refusal
 
 _RESTART = (
     "See containerd (or CRI-O) and the kubelet on {node}: journalctl -u containerd -u kubelet; restart the runtime."

@@ -16,12 +16,12 @@ Fix
 from __future__ import annotations
 
 from vops.diagnosis import evidence, remedies
-from vops.diagnosis.creation import gist, persists, stuck_at
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence
+from vops.diagnosis.logs.wordings import Reading, read, wording
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.starting.creation import gist, persists, stuck_at
 from vops.diagnosis.states import ReplicaState
-from vops.diagnosis.wordings import Reading, read, wording
 from vops.model.text import one_line
 
 _REASONS = ("FailedCreatePodSandBox", "NetworkNotReady", "FailedKillPod")

@@ -18,10 +18,10 @@ Fix
 from __future__ import annotations
 
 from vops.diagnosis import evidence, remedies
-from vops.diagnosis.containers import Role, role
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.starting.containers import Role, role
 from vops.diagnosis.states import is_starting
 from vops.model.resources import Event
 from vops.model.text import one_line

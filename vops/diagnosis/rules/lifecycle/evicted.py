@@ -24,7 +24,8 @@ from typing import Any
 
 import msgspec
 
-from vops.diagnosis import endings, evidence, remedies
+from vops.diagnosis import evidence, remedies
+from vops.diagnosis.ending import endings
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule

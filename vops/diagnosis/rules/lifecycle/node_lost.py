@@ -19,7 +19,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vops.diagnosis import deaths, endings, evidence, remedies
+from vops.diagnosis import evidence, remedies
+from vops.diagnosis.ending import deaths, endings
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule

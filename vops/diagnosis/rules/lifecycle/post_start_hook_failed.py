@@ -19,10 +19,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from vops.diagnosis import evidence, remedies
-from vops.diagnosis.creation import is_about
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.starting.creation import is_about
 from vops.model.resources import Event
 
 _REASON = "PostStartHookError"

@@ -18,9 +18,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from vops.diagnosis import blockers, endings, evidence, remedies
+from vops.diagnosis import evidence, remedies
+from vops.diagnosis.ending import endings
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Fix
+from vops.diagnosis.placement import blockers
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
 from vops.model.resources import Event, Pod

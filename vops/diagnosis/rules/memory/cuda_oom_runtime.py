@@ -15,12 +15,13 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import deaths, remedies
-from vops.diagnosis.cuda_memory import SIGNATURE, device_memory, ran_out, stage_of
+from vops.diagnosis import remedies
+from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Fix
+from vops.diagnosis.logs.stages import Stage
+from vops.diagnosis.memory.cuda_memory import SIGNATURE, device_memory, ran_out, stage_of
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.stages import Stage
 from vops.model.snapshot import Source
 
 _LEAST_UTILIZATION = 0.5

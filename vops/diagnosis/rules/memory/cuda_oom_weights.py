@@ -16,14 +16,15 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import deaths, remedies
-from vops.diagnosis.cuda_memory import SIGNATURE, device_memory, ran_out, stage_of
+from vops.diagnosis import remedies
+from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Fix
-from vops.diagnosis.gpu_nodes import most_gpus
-from vops.diagnosis.model_size import enough_gpus
+from vops.diagnosis.logs.stages import Stage
+from vops.diagnosis.memory.cuda_memory import SIGNATURE, device_memory, ran_out, stage_of
+from vops.diagnosis.memory.model_size import enough_gpus
+from vops.diagnosis.nodes.gpu_nodes import most_gpus
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.stages import Stage
 from vops.model.snapshot import Source
 
 

@@ -20,12 +20,14 @@ from __future__ import annotations
 import math
 import re
 
-from vops.diagnosis import blockers, deaths, evidence, remedies
-from vops.diagnosis.cuda_memory import OUT_OF_MEMORY, device_memory
-from vops.diagnosis.deaths import Hit
-from vops.diagnosis.demands import gpu_request
+from vops.diagnosis import evidence, remedies
+from vops.diagnosis.ending import deaths
+from vops.diagnosis.ending.deaths import Hit
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Evidence, Fix
+from vops.diagnosis.memory.cuda_memory import OUT_OF_MEMORY, device_memory
+from vops.diagnosis.placement import blockers
+from vops.diagnosis.placement.demands import gpu_request
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source

@@ -19,12 +19,13 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import evidence, host_memory
+from vops.diagnosis import evidence
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Evidence
-from vops.diagnosis.host_memory import KilledBy, OutOfMemory
+from vops.diagnosis.logs.stages import Stage
+from vops.diagnosis.memory import host_memory
+from vops.diagnosis.memory.host_memory import KilledBy, OutOfMemory
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.stages import Stage
 
 
 @rule(

@@ -23,7 +23,8 @@ from typing import Any
 
 import msgspec
 
-from vops.diagnosis import deaths, evidence, remedies
+from vops.diagnosis import evidence, remedies
+from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Evidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule

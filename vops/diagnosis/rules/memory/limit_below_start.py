@@ -18,12 +18,13 @@ from __future__ import annotations
 
 import re
 
-from vops.diagnosis import evidence, host_memory, remedies
-from vops.diagnosis.creation import refusal
+from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence
+from vops.diagnosis.memory import host_memory
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.rules.memory.tmpfs_charged import suspect
+from vops.diagnosis.starting.creation import refusal
 from vops.model.patterns import lazy_pattern
 
 _TOO_SMALL = lazy_pattern(r"init was OOM-killed|memory limit too low|minimum memory limit", re.IGNORECASE)

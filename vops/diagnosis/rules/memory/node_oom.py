@@ -16,10 +16,12 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import blockers, evidence, host_memory
-from vops.diagnosis.demands import pod_requests
+from vops.diagnosis import evidence
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Evidence
+from vops.diagnosis.memory import host_memory
+from vops.diagnosis.placement import blockers
+from vops.diagnosis.placement.demands import pod_requests
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.quantities import format_bytes
 

@@ -20,10 +20,11 @@ from __future__ import annotations
 
 import msgspec
 
-from vops.diagnosis import evidence, host_memory, remedies
+from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
-from vops.diagnosis.host_memory import GIB, KilledBy
+from vops.diagnosis.memory import host_memory
+from vops.diagnosis.memory.host_memory import GIB, KilledBy
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.resources import Volume
 

@@ -16,9 +16,11 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import deaths, hub, remedies, seeds
+from vops.diagnosis import remedies
+from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.starting import hub, seeds
 from vops.model.snapshot import Source
 
 

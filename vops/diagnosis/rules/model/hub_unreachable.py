@@ -18,10 +18,12 @@ from __future__ import annotations
 
 import re
 
-from vops.diagnosis import deaths, evidence, hub, remedies
+from vops.diagnosis import evidence, remedies
+from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.starting import hub
 from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 

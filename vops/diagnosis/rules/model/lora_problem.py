@@ -18,7 +18,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from vops.diagnosis import deaths, evidence, remedies
+from vops.diagnosis import evidence, remedies
+from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule

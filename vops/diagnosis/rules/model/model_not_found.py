@@ -16,10 +16,12 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import deaths, hub, remedies
+from vops.diagnosis import remedies
+from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.starting import hub
 from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 

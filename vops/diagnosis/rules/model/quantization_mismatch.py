@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 
-from vops.diagnosis import deaths
+from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern

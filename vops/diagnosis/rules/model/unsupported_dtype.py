@@ -19,7 +19,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from vops.diagnosis import deaths, remedies
+from vops.diagnosis import remedies
+from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule

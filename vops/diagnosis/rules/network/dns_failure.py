@@ -20,10 +20,13 @@ from __future__ import annotations
 
 import re
 
-from vops.diagnosis import deaths, evidence, hub, policies
+from vops.diagnosis import evidence
+from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Evidence
+from vops.diagnosis.network import policies
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.starting import hub
 from vops.model.network import Service
 from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source

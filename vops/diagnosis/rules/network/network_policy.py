@@ -22,9 +22,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from vops.diagnosis import blockers, evidence, policies, remedies, services
+from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
+from vops.diagnosis.network import policies, services
+from vops.diagnosis.placement import blockers
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.network import NetworkPolicy
 from vops.model.resources import Pod

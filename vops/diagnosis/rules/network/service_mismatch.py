@@ -25,11 +25,12 @@ from typing import Any
 
 import msgspec
 
-from vops.diagnosis import evidence, remedies, services
+from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Severity
+from vops.diagnosis.network import services
+from vops.diagnosis.network.services import Listening
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.services import Listening
 from vops.model.network import Service, ServicePort
 from vops.model.patterns import lazy_pattern
 from vops.model.resources import Ref

@@ -17,9 +17,10 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import deaths, remedies
-from vops.diagnosis.components import Component
+from vops.diagnosis import remedies
+from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
+from vops.diagnosis.logs.components import Component
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source

@@ -17,9 +17,9 @@ Fix
 from __future__ import annotations
 
 from vops.diagnosis import evidence, remedies
-from vops.diagnosis.demands import amounts, is_gpu
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Fix, Severity
+from vops.diagnosis.placement.demands import amounts, is_gpu
 from vops.diagnosis.rule import Branch, Verdict, rule
 
 _SEVERAL_PODS = ("nnodes", "node-rank", "headless", "data-parallel-address", "data-parallel-size-local")

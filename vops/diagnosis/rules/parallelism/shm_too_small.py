@@ -19,9 +19,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from vops.diagnosis import deaths, evidence, host_memory, remedies
+from vops.diagnosis import evidence, remedies
+from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
+from vops.diagnosis.memory import host_memory
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.rules.parallelism.nccl import FAILED, SHARED_MEMORY
 from vops.model.patterns import lazy_pattern

@@ -21,10 +21,12 @@ from typing import Any
 
 import msgspec
 
-from vops.diagnosis import deaths, evidence, model_size, remedies
+from vops.diagnosis import evidence, remedies
+from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Fix, Severity
-from vops.diagnosis.gpu_nodes import most_gpus
+from vops.diagnosis.memory import model_size
+from vops.diagnosis.nodes.gpu_nodes import most_gpus
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.states import waited_s
 from vops.model.patterns import lazy_pattern

@@ -19,11 +19,12 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import blockers, remedies
-from vops.diagnosis.creation import persists, stuck_at
+from vops.diagnosis import remedies
 from vops.diagnosis.facts import Replica, WorkloadFacts
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Severity
+from vops.diagnosis.placement import blockers
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.starting.creation import persists, stuck_at
 from vops.diagnosis.states import LOADING_LIMIT_S, ReplicaState
 from vops.model.patterns import lazy_pattern
 

@@ -22,16 +22,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vops.diagnosis import blockers, remedies
-from vops.diagnosis.demands import gpu_request, is_gpu
+from vops.diagnosis import remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Evidence
-from vops.diagnosis.placement import NodeFit
+from vops.diagnosis.placement import blockers
+from vops.diagnosis.placement.demands import gpu_request, is_gpu
+from vops.diagnosis.placement.recompute import NodeFit
+from vops.diagnosis.placement.spoken import leading
+from vops.diagnosis.placement.succession import makes_room, may_stop_one, outage, predecessors, strategy_evidence
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.rules.scheduling.gpu_exhausted import full_nodes, holder_evidence
-from vops.diagnosis.spoken import leading
 from vops.diagnosis.states import is_terminal
-from vops.diagnosis.succession import makes_room, may_stop_one, outage, predecessors, strategy_evidence
 from vops.model.resources import Pod, Workload
 from vops.model.snapshot import Source
 

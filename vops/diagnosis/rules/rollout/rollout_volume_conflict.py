@@ -19,14 +19,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from vops.diagnosis import blockers, evidence, remedies
-from vops.diagnosis.attachments import held_elsewhere
+from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.filters.volumes import Trouble
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
+from vops.diagnosis.placement import blockers
+from vops.diagnosis.placement.filters.volumes import Trouble
+from vops.diagnosis.placement.succession import may_stop_one, outage, predecessors, strategy_evidence
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.rules.storage.multi_attach import users_evidence
-from vops.diagnosis.succession import may_stop_one, outage, predecessors, strategy_evidence
+from vops.diagnosis.starting.attachments import held_elsewhere
 from vops.model.resources import Pod, Workload
 from vops.model.snapshot import Source
 

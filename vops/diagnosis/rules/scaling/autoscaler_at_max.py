@@ -16,7 +16,8 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import remedies, scaling
+from vops.diagnosis import remedies
+from vops.diagnosis.autoscaling import scaling
 from vops.diagnosis.facts import Replica, ScalerFacts
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Severity
 from vops.diagnosis.rule import Branch, Verdict, rule

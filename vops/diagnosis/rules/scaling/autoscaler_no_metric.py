@@ -22,12 +22,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from vops.diagnosis import remedies, scaler_errors, scaling
+from vops.diagnosis import remedies
+from vops.diagnosis.autoscaling import scaler_errors, scaling
+from vops.diagnosis.autoscaling.scaler_errors import Complaint, Failure
+from vops.diagnosis.autoscaling.scaling import Signal
 from vops.diagnosis.facts import ScalerFacts
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.scaler_errors import Complaint, Failure
-from vops.diagnosis.scaling import Signal
 from vops.model.network import Service
 from vops.model.patterns import lazy_pattern
 

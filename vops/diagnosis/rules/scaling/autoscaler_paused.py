@@ -17,7 +17,8 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import remedies, scaling
+from vops.diagnosis import remedies
+from vops.diagnosis.autoscaling import scaling
 from vops.diagnosis.facts import ScalerFacts
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Severity
 from vops.diagnosis.rule import Branch, Verdict, rule

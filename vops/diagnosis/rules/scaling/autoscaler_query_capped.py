@@ -21,12 +21,13 @@ from __future__ import annotations
 import math
 import re
 
-from vops.diagnosis import remedies, scaling
+from vops.diagnosis import remedies
+from vops.diagnosis.autoscaling import scaling
+from vops.diagnosis.autoscaling.queries import Aggregate
+from vops.diagnosis.autoscaling.scaling import Signal
 from vops.diagnosis.facts import ScalerFacts
 from vops.diagnosis.findings import Applicability, Confidence, Fix, Severity
-from vops.diagnosis.queries import Aggregate
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.scaling import Signal
 
 _FULL = 0.9
 """From this share of the largest possible value on, the limit holds the service down now."""

@@ -19,7 +19,8 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
-from vops.diagnosis import remedies, scaling
+from vops.diagnosis import remedies
+from vops.diagnosis.autoscaling import scaling
 from vops.diagnosis.facts import ScalerFacts
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule

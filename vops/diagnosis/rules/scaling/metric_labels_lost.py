@@ -22,12 +22,13 @@ from __future__ import annotations
 
 import re
 
-from vops.diagnosis import queries, remedies, scaling
+from vops.diagnosis import remedies
+from vops.diagnosis.autoscaling import queries, scaling
+from vops.diagnosis.autoscaling.queries import Matcher
+from vops.diagnosis.autoscaling.scaling import Signal
 from vops.diagnosis.facts import Facts, ScalerFacts
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Severity
-from vops.diagnosis.queries import Matcher
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.scaling import Signal
 from vops.model.monitoring import PodMonitor, PrometheusServer, ScrapeEndpoint, ServiceMonitor
 from vops.model.resources import Ref
 

@@ -23,11 +23,12 @@ from difflib import get_close_matches
 
 import msgspec
 
-from vops.diagnosis import queries, remedies, scaling
+from vops.diagnosis import remedies
+from vops.diagnosis.autoscaling import queries, scaling
+from vops.diagnosis.autoscaling.scaling import Signal
 from vops.diagnosis.facts import ScalerFacts
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Severity
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.scaling import Signal
 from vops.model.dialects import COUNTERS, ENGINE_METRICS, METRIC_NAMES, Version
 from vops.model.patterns import lazy_pattern
 from vops.model.serving import EngineArgs

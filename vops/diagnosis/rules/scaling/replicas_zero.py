@@ -18,7 +18,8 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import queries, remedies, scaler_errors, scaling
+from vops.diagnosis import remedies
+from vops.diagnosis.autoscaling import queries, scaler_errors, scaling
 from vops.diagnosis.facts import ScalerFacts, WorkloadFacts
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Severity
 from vops.diagnosis.rule import Branch, Verdict, rule

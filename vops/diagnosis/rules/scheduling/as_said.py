@@ -22,15 +22,16 @@ from collections.abc import Iterable
 
 import msgspec
 
-from vops.diagnosis import blockers, evidence, remedies
-from vops.diagnosis.demands import is_gpu
+from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.filters.rooms import capacity
-from vops.diagnosis.filters.taints import tolerable
 from vops.diagnosis.findings import Applicability, Confidence, Fix
+from vops.diagnosis.placement import blockers
+from vops.diagnosis.placement.demands import is_gpu
+from vops.diagnosis.placement.filters.rooms import capacity
+from vops.diagnosis.placement.filters.taints import tolerable
+from vops.diagnosis.placement.scheduler_text import Obstacle, Preemption, Reason
+from vops.diagnosis.placement.spoken import heard, hopeless, leading
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.scheduler_text import Obstacle, Preemption, Reason
-from vops.diagnosis.spoken import heard, hopeless, leading
 
 _WOULD_DO = (Preemption.NO_VICTIMS, Preemption.MIXED)
 _SEE_NODES = "See the nodes: kubectl describe nodes"

@@ -18,14 +18,16 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from vops.diagnosis import blockers, evidence, host_memory, remedies
-from vops.diagnosis.demands import amounts, gpu_request
+from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.filters.rooms import Shortfall
 from vops.diagnosis.findings import Applicability, Evidence, Fix
-from vops.diagnosis.placement import NodeFit
+from vops.diagnosis.memory import host_memory
+from vops.diagnosis.placement import blockers
+from vops.diagnosis.placement.demands import amounts, gpu_request
+from vops.diagnosis.placement.filters.rooms import Shortfall
+from vops.diagnosis.placement.recompute import NodeFit
+from vops.diagnosis.placement.scheduler_text import Obstacle
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.scheduler_text import Obstacle
 from vops.model.quantities import format_bytes
 from vops.model.snapshot import Source
 

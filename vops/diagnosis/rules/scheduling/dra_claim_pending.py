@@ -19,12 +19,13 @@ from __future__ import annotations
 
 import re
 
-from vops.diagnosis import blockers, evidence, remedies
+from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.filters.devices import allocated, device_claims, device_classes
 from vops.diagnosis.findings import Confidence, Evidence
+from vops.diagnosis.placement import blockers
+from vops.diagnosis.placement.filters.devices import allocated, device_claims, device_classes
+from vops.diagnosis.placement.scheduler_text import Obstacle
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.scheduler_text import Obstacle
 from vops.model.patterns import lazy_pattern
 
 _CLASS = lazy_pattern(r"device class (?P<name>[\w./-]{1,253}) does not exist")

@@ -22,17 +22,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vops.diagnosis import blockers, evidence, remedies
-from vops.diagnosis.device_plugin import advertise, device_plugin, plugin_evidence, why
+from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.filters.rooms import capacity
 from vops.diagnosis.findings import Confidence
-from vops.diagnosis.gpu_nodes import bare_gpu_nodes, gpu_sign, unhealthy_nodes
-from vops.diagnosis.placement import NodeFit
+from vops.diagnosis.nodes.device_plugin import advertise, device_plugin, plugin_evidence, why
+from vops.diagnosis.nodes.gpu_nodes import bare_gpu_nodes, gpu_sign, unhealthy_nodes
+from vops.diagnosis.placement import blockers
+from vops.diagnosis.placement.filters.rooms import capacity
+from vops.diagnosis.placement.recompute import NodeFit
+from vops.diagnosis.placement.scheduler_text import Obstacle
+from vops.diagnosis.placement.settling import is_young
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.rules.scheduling.wrong_gpu_resource import offered_gpu_resources
-from vops.diagnosis.scheduler_text import Obstacle
-from vops.diagnosis.settling import is_young
 from vops.model.resources import Node
 from vops.model.snapshot import Source
 

@@ -17,11 +17,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from vops.diagnosis import blockers, evidence, remedies
+from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.filters.rooms import capacity
 from vops.diagnosis.findings import Applicability, Confidence, Fix
-from vops.diagnosis.placement import NodeFit
+from vops.diagnosis.placement import blockers
+from vops.diagnosis.placement.filters.rooms import capacity
+from vops.diagnosis.placement.recompute import NodeFit
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 

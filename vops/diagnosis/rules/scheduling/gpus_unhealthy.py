@@ -17,12 +17,13 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import blockers, evidence
+from vops.diagnosis import evidence
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.filters.rooms import capacity
 from vops.diagnosis.findings import Applicability, Confidence, Fix
-from vops.diagnosis.gpu_nodes import gpu_complaints, unhealthy_nodes
-from vops.diagnosis.placement import NodeFit
+from vops.diagnosis.nodes.gpu_nodes import gpu_complaints, unhealthy_nodes
+from vops.diagnosis.placement import blockers
+from vops.diagnosis.placement.filters.rooms import capacity
+from vops.diagnosis.placement.recompute import NodeFit
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.resources import Condition
 from vops.model.snapshot import Source

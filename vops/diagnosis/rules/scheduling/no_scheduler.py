@@ -15,9 +15,10 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import blockers, evidence, remedies
+from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence
+from vops.diagnosis.placement import blockers
 from vops.diagnosis.rule import Branch, Verdict, rule
 
 _PATIENCE_S = 30

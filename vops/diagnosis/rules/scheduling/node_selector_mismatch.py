@@ -19,14 +19,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from vops.diagnosis import blockers, evidence, remedies
+from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.filters.node_affinity import Mismatch
 from vops.diagnosis.findings import Applicability, Evidence, Fix
-from vops.diagnosis.gpu_nodes import bare_gpu_nodes
-from vops.diagnosis.placement import NodeFit
+from vops.diagnosis.nodes.gpu_nodes import bare_gpu_nodes
+from vops.diagnosis.placement import blockers
+from vops.diagnosis.placement.filters.node_affinity import Mismatch
+from vops.diagnosis.placement.recompute import NodeFit
+from vops.diagnosis.placement.scheduler_text import Obstacle
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.scheduler_text import Obstacle
 from vops.model.snapshot import Source
 
 _VALUES_SHOWN = 4

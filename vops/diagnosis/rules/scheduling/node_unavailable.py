@@ -15,12 +15,13 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import blockers, evidence, remedies
+from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Evidence
-from vops.diagnosis.placement import NodeFit
+from vops.diagnosis.placement import blockers
+from vops.diagnosis.placement.recompute import NodeFit
+from vops.diagnosis.placement.scheduler_text import Obstacle
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.scheduler_text import Obstacle
 from vops.model.snapshot import Source
 
 

@@ -18,14 +18,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vops.diagnosis import blockers, evidence, remedies
+from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.filters.pod_affinity import Repulsion, Side
-from vops.diagnosis.filters.spread import Skew
 from vops.diagnosis.findings import Evidence
-from vops.diagnosis.placement import NodeFit
+from vops.diagnosis.placement import blockers
+from vops.diagnosis.placement.filters.pod_affinity import Repulsion, Side
+from vops.diagnosis.placement.filters.spread import Skew
+from vops.diagnosis.placement.recompute import NodeFit
+from vops.diagnosis.placement.scheduler_text import Obstacle
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.scheduler_text import Obstacle
 from vops.model.snapshot import Source
 
 _KINDS = (Obstacle.POD_AFFINITY, Obstacle.SPREAD, Obstacle.PORTS)

@@ -23,13 +23,14 @@ from collections.abc import Sequence
 
 import msgspec
 
-from vops.diagnosis import blockers, evidence, remedies
+from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.filters.taints import tolerable
 from vops.diagnosis.findings import Applicability, Evidence, Fix
-from vops.diagnosis.placement import NodeFit, Placement
+from vops.diagnosis.placement import blockers
+from vops.diagnosis.placement.filters.taints import tolerable
+from vops.diagnosis.placement.recompute import NodeFit, Placement
+from vops.diagnosis.placement.scheduler_text import Obstacle
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.scheduler_text import Obstacle
 from vops.model.resources import Taint
 from vops.model.snapshot import Source
 

@@ -20,11 +20,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from vops.diagnosis import blockers, evidence, remedies
+from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.filters.rooms import capacity
 from vops.diagnosis.findings import Applicability, Confidence
-from vops.diagnosis.gpu_nodes import gpu_resources
+from vops.diagnosis.nodes.gpu_nodes import gpu_resources
+from vops.diagnosis.placement import blockers
+from vops.diagnosis.placement.filters.rooms import capacity
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.resources import Node
 from vops.model.snapshot import Source

@@ -19,11 +19,13 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import deaths, evidence, load, remedies
+from vops.diagnosis import evidence, remedies
+from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence, Fix, Severity
-from vops.diagnosis.load import Window
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.serving import load
+from vops.diagnosis.serving.load import Window
 from vops.model.patterns import lazy_pattern
 from vops.model.quantities import format_duration
 from vops.model.snapshot import Source

@@ -18,11 +18,12 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import evidence, load, remedies
+from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Severity
-from vops.diagnosis.load import Window
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.serving import load
+from vops.diagnosis.serving.load import Window
 from vops.model.snapshot import Source
 
 _FEWEST = 3

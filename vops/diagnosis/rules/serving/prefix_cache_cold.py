@@ -22,11 +22,12 @@ from collections.abc import Iterator
 from itertools import islice
 from statistics import median
 
-from vops.diagnosis import load, remedies
+from vops.diagnosis import remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence, Severity
-from vops.diagnosis.load import Window
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.serving import load
+from vops.diagnosis.serving.load import Window
 from vops.diagnosis.states import ReplicaState, started_at
 from vops.model.quantities import format_duration
 from vops.model.snapshot import Source

@@ -19,12 +19,14 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import load, remedies, scaling
+from vops.diagnosis import remedies
+from vops.diagnosis.autoscaling import scaling
 from vops.diagnosis.evidence import container_field, log_line
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Severity
-from vops.diagnosis.load import Window
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.serving import load
+from vops.diagnosis.serving.load import Window
 from vops.model.snapshot import Source
 
 QUEUE = 5

@@ -22,12 +22,14 @@ from collections.abc import Sequence
 from datetime import timedelta
 from statistics import median
 
-from vops.diagnosis import blockers, load, remedies
+from vops.diagnosis import remedies
 from vops.diagnosis.facts import Replica, WorkloadFacts
 from vops.diagnosis.findings import Confidence, Evidence, Severity
-from vops.diagnosis.load import Window
+from vops.diagnosis.placement import blockers
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.rules.serving.queue_saturated import QUEUE
+from vops.diagnosis.serving import load
+from vops.diagnosis.serving.load import Window
 from vops.diagnosis.states import ReplicaState, started_at
 from vops.model.snapshot import Source
 

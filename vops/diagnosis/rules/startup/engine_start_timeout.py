@@ -22,7 +22,7 @@ from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.startup import ENGINE_LIMIT, PERIOD_S, engine_limit_s, estimate
+from vops.diagnosis.starting.startup import ENGINE_LIMIT, PERIOD_S, engine_limit_s, estimate
 from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 

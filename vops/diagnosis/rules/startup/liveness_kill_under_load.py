@@ -22,9 +22,9 @@ from __future__ import annotations
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence
-from vops.diagnosis.probes import answered, failures, misdirected
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.startup import ProbeKill, had_started, lifetime_s, probe_kill
+from vops.diagnosis.starting.probes import answered, failures, misdirected
+from vops.diagnosis.starting.startup import ProbeKill, had_started, lifetime_s, probe_kill
 from vops.model.resources import Event
 
 _LATE = ("context deadline exceeded", "Client.Timeout", "i/o timeout", "timed out after")

@@ -19,8 +19,8 @@ from __future__ import annotations
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Severity
-from vops.diagnosis.probes import failures
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.starting.probes import failures
 from vops.diagnosis.states import AWAITED
 
 

@@ -21,9 +21,9 @@ from __future__ import annotations
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
-from vops.diagnosis.probes import Misdirection, asked_port, by_arguments, failures, misdirected, told
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.startup import probe_kill
+from vops.diagnosis.starting.probes import Misdirection, asked_port, by_arguments, failures, misdirected, told
+from vops.diagnosis.starting.startup import probe_kill
 from vops.diagnosis.states import ReplicaState, answers
 from vops.model.resources import Probe
 

@@ -20,16 +20,18 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import deaths, evidence, remedies, seeds
-from vops.diagnosis.caches import cache_mounts, cache_path
-from vops.diagnosis.containers import Role, role
+from vops.diagnosis import evidence, remedies
+from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Severity
-from vops.diagnosis.logs import LogReading
-from vops.diagnosis.probes import by_arguments, failures, misdirected, told
+from vops.diagnosis.logs.reader import LogReading
+from vops.diagnosis.logs.stages import Stage
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.stages import Stage
-from vops.diagnosis.startup import (
+from vops.diagnosis.starting import seeds
+from vops.diagnosis.starting.caches import cache_mounts, cache_path
+from vops.diagnosis.starting.containers import Role, role
+from vops.diagnosis.starting.probes import by_arguments, failures, misdirected, told
+from vops.diagnosis.starting.startup import (
     ENGINE_LIMIT,
     PERIOD_S,
     ROLLOUT_MARGIN_S,

@@ -17,11 +17,13 @@ from __future__ import annotations
 
 import re
 
-from vops.diagnosis import deaths, endings, evidence, host_memory, remedies
-from vops.diagnosis.caches import cache_path, mount_of
+from vops.diagnosis import evidence, remedies
+from vops.diagnosis.ending import deaths, endings
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Evidence, Fix
+from vops.diagnosis.memory import host_memory
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.starting.caches import cache_path, mount_of
 from vops.model.patterns import lazy_pattern
 from vops.model.resources import Volume
 from vops.model.snapshot import Source

@@ -18,8 +18,8 @@ from __future__ import annotations
 from vops.diagnosis import remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence
-from vops.diagnosis.images import pull_failure
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.starting.images import pull_failure
 
 
 @rule(cause="disk-full", branch=Branch.START, order=20)

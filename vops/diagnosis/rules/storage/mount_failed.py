@@ -17,13 +17,13 @@ Fix
 from __future__ import annotations
 
 from vops.diagnosis import evidence, remedies
-from vops.diagnosis.attachments import elsewhere
-from vops.diagnosis.creation import complaints, gist, persists, refusal, stuck_at
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence
+from vops.diagnosis.logs.wordings import Reading, read, wording
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.starting.attachments import elsewhere
+from vops.diagnosis.starting.creation import complaints, gist, persists, refusal, stuck_at
 from vops.diagnosis.states import ReplicaState
-from vops.diagnosis.wordings import Reading, read, wording
 from vops.model.patterns import lazy_pattern
 from vops.model.resources import Event, Volume
 from vops.model.text import one_line

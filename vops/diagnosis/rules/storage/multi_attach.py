@@ -17,13 +17,14 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import blockers, evidence, remedies
-from vops.diagnosis.attachments import Held, held_elsewhere
+from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.filters.volumes import Trouble
 from vops.diagnosis.findings import Confidence, Evidence
+from vops.diagnosis.placement import blockers
+from vops.diagnosis.placement.filters.volumes import Trouble
+from vops.diagnosis.placement.scheduler_text import Obstacle
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.scheduler_text import Obstacle
+from vops.diagnosis.starting.attachments import Held, held_elsewhere
 
 _ONE_POD = "ReadWriteOncePod"
 _STEPS = (

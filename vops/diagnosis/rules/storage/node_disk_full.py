@@ -17,10 +17,10 @@ Fix
 from __future__ import annotations
 
 from vops.diagnosis import evidence, remedies
-from vops.diagnosis.creation import refusal, stuck_at
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.starting.creation import refusal, stuck_at
 from vops.diagnosis.states import ReplicaState
 
 _FULL = "no space left on device"

@@ -16,11 +16,12 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import deaths, evidence, remedies
-from vops.diagnosis.caches import mount_of
+from vops.diagnosis import evidence, remedies
+from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Evidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.starting.caches import mount_of
 from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 

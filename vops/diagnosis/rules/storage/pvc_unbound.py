@@ -20,11 +20,11 @@ from __future__ import annotations
 
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.filters.volumes import Trouble, volume_of
 from vops.diagnosis.findings import Confidence, Evidence
+from vops.diagnosis.placement.filters.volumes import Trouble, volume_of
+from vops.diagnosis.placement.settling import being_made
+from vops.diagnosis.placement.unbound import Unbound, unbound
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.settling import being_made
-from vops.diagnosis.unbound import Unbound, unbound
 
 _EVENTS_SHOWN = 2
 

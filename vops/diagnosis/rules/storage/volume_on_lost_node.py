@@ -17,11 +17,11 @@ Fix
 from __future__ import annotations
 
 from vops.diagnosis import evidence, remedies
-from vops.diagnosis.attachments import held_elsewhere, lost_node
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.rules.storage.multi_attach import users_evidence
+from vops.diagnosis.starting.attachments import held_elsewhere, lost_node
 from vops.model.resources import Node
 
 

@@ -19,14 +19,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vops.diagnosis import blockers, evidence, remedies
+from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.filters.volumes import VolumeConflict, claim_names
 from vops.diagnosis.findings import Confidence, Evidence
-from vops.diagnosis.placement import NodeFit
+from vops.diagnosis.placement import blockers
+from vops.diagnosis.placement.filters.volumes import VolumeConflict, claim_names
+from vops.diagnosis.placement.recompute import NodeFit
+from vops.diagnosis.placement.scheduler_text import Obstacle
+from vops.diagnosis.placement.spoken import leading
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.scheduler_text import Obstacle
-from vops.diagnosis.spoken import leading
 from vops.model.snapshot import Source
 
 _HOSTNAME = "kubernetes.io/hostname"

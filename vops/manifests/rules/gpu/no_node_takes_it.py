@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vops.diagnosis.findings import Severity
-from vops.diagnosis.placement import Placement
+from vops.diagnosis.placement.recompute import Placement
 from vops.manifests.facts import Seen, seen_servers
 from vops.manifests.rule import Flaw, rule
 from vops.manifests.servers import is_accelerator

@@ -1,0 +1,1 @@
+"""What scales workloads: the arithmetic of autoscalers, their queries, and their errors."""

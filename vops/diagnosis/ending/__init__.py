@@ -1,0 +1,1 @@
+"""How servers and pods end: by an error, a signal, or somebody's wish."""

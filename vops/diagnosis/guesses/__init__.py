@@ -1,0 +1,1 @@
+"""What is said when no rule recognises a failure."""

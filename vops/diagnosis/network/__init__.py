@@ -1,0 +1,1 @@
+"""The way from a client to a server."""

@@ -1,0 +1,1 @@
+"""Nodes with GPUs, and the DaemonSets that make them usable and watched."""

@@ -1,0 +1,1 @@
+"""Where a pod could run, by the objects and by the scheduler's words."""

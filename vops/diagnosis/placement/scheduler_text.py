@@ -1,0 +1,310 @@
+"""What the scheduler says about a pod that it cannot place, in every dialect from Kubernetes 1.22 to 1.36.
+
+The text is no contract (1.35 dropped the taints from it), and it names for each node only the first obstacle. It
+corroborates what vops computes from the objects (vops.diagnosis.placement.recompute); it never replaces that where
+nodes can be read. Sources: FitError.Error of pkg/scheduler/framework/types.go, the reasons of its plugins, and of
+preemption; for other schedulers KAI's node_info.go and unschedule_info.go, Volcano's and HAMi's.
+
+    0/<N> nodes are available: [<PreFilter's message>.] | [<n> <reason>{, <n> <reason>}.] [<DRA's word>, preemption: …]
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+
+import msgspec
+
+from vops.diagnosis.placement.filters.taints import says_unavailable
+from vops.model.patterns import lazy_pattern
+from vops.model.resources import Event, Taint
+
+
+class Obstacle(StrEnum):
+    """Why a node does not take a pod."""
+
+    UNAVAILABLE = "unavailable"
+    TAINT = "taint"
+    SELECTOR = "selector"
+    RESOURCE = "resource"
+    PODS = "pods"
+    POD_AFFINITY = "pod affinity"
+    SPREAD = "topology spread"
+    PORTS = "host ports"
+    VOLUME = "volume"
+    CLAIM = "resource claim"
+    OTHER = "other"
+
+
+class Preemption(StrEnum):
+    """What the scheduler says that evicting pods of lower priority would do."""
+
+    UNSAID = "unsaid"
+    NO_VICTIMS = "no victims"  # a node would do if it were emptied, and nobody there ranks lower
+    NOT_HELPFUL = "not helpful"  # no node would do even if it were emptied
+    MIXED = "mixed"
+    NOT_ALLOWED = "not allowed"  # preemptionPolicy: Never
+    UNDER_WAY = "under way"
+
+
+class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One obstacle as the scheduler counts it: on how many nodes, and the resource or taint where the text has it."""
+
+    obstacle: Obstacle
+    nodes: int
+    text: str
+    resource: str = ""
+    taint: Taint | None = None
+
+
+class SchedulerText(msgspec.Struct, frozen=True):
+    """A message taken apart; `blocked` is what rules out every node at once, such as a claim that is not there.
+
+    `modern` says that it is of 1.34 or later, where "not helpful" tells that no node is large enough. `cut` says that
+    an event had no room for all of it.
+    """
+
+    text: str
+    nodes: int | None = None
+    reasons: tuple[Reason, ...] = ()
+    blocked: str = ""
+    gates: str = ""
+    preemption: Preemption = Preemption.UNSAID
+    modern: bool = False
+    cut: bool = False
+
+    def says(self, obstacle: Obstacle, resource: str = "") -> bool:
+        """Whether an obstacle (of one resource) is among the reasons."""
+        return any(reason.obstacle is obstacle and resource in ("", reason.resource) for reason in self.reasons)
+
+
+_LONGEST = 8_000
+_NEAR = 60
+"""Within so many characters a scheduler that has a reason of its own for its events comes to the count of nodes."""
+
+_CUT = " ..."
+_HEAD = lazy_pattern(r"(?:(\d{1,7})/(\d{1,7})|\b[Aa]ll) nodes are (?:un)?available: ?")
+"""Volcano and Run:ai count no nodes: none is available."""
+
+_AFTER = (
+    r"no new claims to deallocate|still not schedulable|plugin disabled"
+    r"|(?:deallocation|deletion) of ResourceClaim completed"
+)
+_TAIL = lazy_pattern(rf"[.,]? ?(?:(?:{_AFTER})(?:, preemption: |\.*$)|preemption: )")
+_TEXT = (
+    r"(?P<text>"
+    r"[Ii]nsufficient (?P<resource>[\w./-]*\w)"
+    r"|Too many pods"
+    r"|node\(s\) had untolerated taint\(s\)"
+    r"|node\(s\) had untolerated taint \{(?P<new>[^{}]{0,500})\}"
+    r"|node\(s\) had taint \{(?P<old>[^{}]{0,500})\}, that the pod didn't tolerate"
+    r"|[A-Za-z(\"][^,]{2,300}?)"
+)
+_REASON = lazy_pattern(rf"(?P<nodes>\d{{1,7}}) {_TEXT}(?=, \d|\.? ?\.*$|\. )")
+_OBSTACLES = (
+    ("plugin NodeAffinity", Obstacle.SELECTOR),
+    ("[NodeAffinity]", Obstacle.SELECTOR),
+    ("plugin VolumeBinding", Obstacle.VOLUME),
+    ("[VolumeBinding]", Obstacle.VOLUME),
+    ("were unschedulable", Obstacle.UNAVAILABLE),
+    ("had unknown conditions", Obstacle.UNAVAILABLE),
+    ("were not ready", Obstacle.UNAVAILABLE),
+    ("taint", Obstacle.TAINT),
+    ("requested node name", Obstacle.SELECTOR),
+    ("node affinity/selector", Obstacle.SELECTOR),
+    ("match node selector", Obstacle.SELECTOR),
+    ("scheduler-enforced node affinity", Obstacle.SELECTOR),
+    ("Insufficient", Obstacle.RESOURCE),
+    ("insufficient", Obstacle.RESOURCE),
+    ("Too many pods", Obstacle.PODS),
+    ("affinity rules", Obstacle.POD_AFFINITY),
+    ("pod affinity/anti-affinity", Obstacle.POD_AFFINITY),
+    ("topology spread constraints", Obstacle.SPREAD),
+    ("free ports", Obstacle.PORTS),
+    ("persistent volumes", Obstacle.VOLUME),
+    ("volume", Obstacle.VOLUME),
+    ("PersistentVolume", Obstacle.VOLUME),
+    ("pvc(s)", Obstacle.VOLUME),
+    ("free storage", Obstacle.VOLUME),
+    ("no available disk", Obstacle.VOLUME),
+    ("CSI driver", Obstacle.VOLUME),
+    ("claim", Obstacle.CLAIM),
+    ("resource class node filter", Obstacle.CLAIM),
+    ("device class", Obstacle.CLAIM),
+    ("waiting for resource driver", Obstacle.CLAIM),
+    ("node unregistered", Obstacle.RESOURCE),
+    ("resource fit failed", Obstacle.RESOURCE),
+    ("pod number exceeded", Obstacle.PODS),
+    ("Card", Obstacle.RESOURCE),
+    ("InsufficientDevice", Obstacle.RESOURCE),
+    ("GPU", Obstacle.RESOURCE),
+    ("gpu", Obstacle.RESOURCE),
+    ("node affinity", Obstacle.SELECTOR),
+    ("node selector", Obstacle.SELECTOR),
+)
+_FAILED = ("FailedScheduling", "Unschedulable", "FilteringFailed", "PodGroupPending")
+"""What kube-scheduler and Volcano, KAI and Volcano's pod groups, HAMi, and Volcano's controller call it."""
+
+_PENDING = "Pending"
+"""What Kueue calls a workload that gets no quota."""
+
+_PREDICATES = lazy_pattern(r"([A-Z][\w ./()'-]{2,120}?) \((\d{1,7})\)(?=[,.]|$)")
+"""A reason with the nodes behind it, as schedulers before 1.10 wrote."""
+
+SPOKEN = lazy_pattern(
+    r"volume node affinity conflict|untolerated taint \{[^{}]{1,300}\}|[Ii]nsufficient (?:nvidia|amd)\.com/[\w.-]{1,60}"
+    r"|(?:did|do|does)(?:n't| not) match (?:the )?(?:[Pp]od's )?node (?:affinity|selector)"
+    r"|didn't match pod (?:anti-)?affinity rules|didn't match pod topology spread constraints"
+    r"|didn't have free ports for the requested pod ports"
+)
+"""The reasons that mean nothing else, as people quote them without what the scheduler writes around them."""
+
+_COUNTED = lazy_pattern(r"(?:\d{1,7} )?node\(s\)")
+_OF_YUNIKORN = lazy_pattern(r"'([^']{3,300})' \((\d{1,7})x\)")
+_GPU = "nvidia.com/gpu"
+_OTHERS = lazy_pattern(
+    r"(?:(?P<nodes>\d{1,7}) node\(s\)|node-group\(s\)|\bNode \S{1,253}) didn't have enough resources?: "
+    r"(?P<short>[\w./ -]{1,80}?)"
+    r"(?=[.,;\n]|$)"
+    r"|[Nn]o node in the .{1,80} node-pool has (?P<absent>[\w./-]{1,120}) resources"
+    r"|(?P<cards>\d{1,7}) nodes? (?:Card|Allocated|Node|Numa|Exclusive)\w{4,40}"
+)
+_ABSENT = lazy_pattern(r"[Nn]o node in the .{1,80} node-pool has [\w./-]{1,120} resources")
+_BLOCKED, _GATED = "non-empty scheduling gates", "in its spec"
+"""What the API server says of a pod with gates before the scheduler has seen it."""
+
+_CONSOLE = "Cannot schedule pods: "
+"""How the console of Google Cloud begins one of the scheduler's reasons; it cuts `nvidia.com/gpu` at the dot."""
+
+_NAMES = {"nvidia": _GPU, "GPUs": _GPU, "GPU": _GPU, "GPU memory": _GPU, "CPU cores": "cpu", "CPU": "cpu"}
+_KARPENTER = "Failed to schedule pod"
+
+
+def scheduler_text(message: str) -> SchedulerText:
+    """A PodScheduled message or a FailedScheduling event taken apart; never raises."""
+    text = " ".join(message[:_LONGEST].split())
+    cut = text.endswith(_CUT)
+    gates = text.partition("waiting for scheduling gates: ")[2] or (_GATED if _BLOCKED in text else "")
+    head = _HEAD.search(text)
+    if head is None:
+        nodes = 0 if text.startswith("no nodes available") else None
+        absent = _ABSENT.search(text) is not None
+        return SchedulerText(
+            text,
+            nodes,
+            tuple(_of_others(text)),
+            gates=gates,
+            blocked=_outside_the_form(text),
+            preemption=Preemption.NOT_HELPFUL if absent else Preemption.UNSAID,
+            modern=absent,
+            cut=cut,
+        )
+    before, within, _ = text[: head.start()].rpartition("preemption: ")
+    if within and head.start() > _NEAR:
+        blocked = before.replace("no new claims to deallocate", "").strip(" ,.")
+        return SchedulerText(text, int(head[2] or 1), blocked=blocked, preemption=_preemption(text[head.end() :]))
+    body, after = _parted(text[head.end() :].removesuffix(_CUT))
+    body = f"{head[2] or 1} {body}" if body[:13].lower() == "insufficient " else body
+    reasons = tuple(_reason(match) for match in _REASON.finditer(body)) if body[:1].isdigit() else ()
+    if cut and not after:
+        reasons = reasons[:-1]
+    return SchedulerText(
+        text,
+        int(head[2]) if head[2] else None,
+        reasons,
+        blocked="" if body[:1].isdigit() else body.strip(" ."),
+        preemption=_preemption(after),
+        modern=any(word in text for word in ("no new claims to deallocate", "still not schedulable")),
+        cut=cut,
+    )
+
+
+def last_words(said: str, events: Iterable[Event]) -> str:
+    """What the scheduler said last: the pod's condition, else the newest of its events (oldest first)."""
+    if said:
+        return said
+    return next((event.message for event in reversed(tuple(events)) if by_scheduler(event)), "")
+
+
+def by_scheduler(event: Event) -> bool:
+    """Whether an event is a scheduler's refusal, and not Karpenter's, which has the same reason."""
+    who = event.source.component or event.reporting_component
+    if event.reason == _PENDING and who.startswith("kueue"):
+        return True
+    told = event.reason in _FAILED or _HEAD.search(event.message[:_NEAR]) is not None
+    return told and not event.message.startswith(_KARPENTER) and not who.startswith("karpenter")
+
+
+def _parted(rest: str) -> tuple[str, str]:
+    """What is said about the nodes, and what is said after it about evicting others."""
+    match = _TAIL.search(rest)
+    return (rest, "") if match is None else (rest[: match.start()], rest[match.end() :])
+
+
+def _outside_the_form(text: str) -> str:
+    """An error of a plugin, which comes without the count of nodes."""
+    return text if text.startswith(("running ", "binding volumes", "pod has unbound", "persistentvolumeclaim")) else ""
+
+
+def _preemption(after: str) -> Preemption:
+    if "preemptionPolicy=Never" in after:
+        return Preemption.NOT_ALLOWED
+    if "terminating pod on the nominated node" in after:
+        return Preemption.UNDER_WAY
+    victims, helpless = "No preemption victims found" in after, "Preemption is not helpful" in after
+    if victims and helpless:
+        return Preemption.MIXED
+    if victims:
+        return Preemption.NO_VICTIMS
+    return Preemption.NOT_HELPFUL if helpless else Preemption.UNSAID
+
+
+def _reason(match: re.Match[str]) -> Reason:
+    text = match["text"]
+    taint = _taint(match["new"] or match["old"] or "")
+    obstacle = next((obstacle for part, obstacle in _OBSTACLES if part in text), Obstacle.OTHER)
+    if taint is not None and says_unavailable(taint):
+        obstacle = Obstacle.UNAVAILABLE
+    resource = match["resource"] or (_GPU if obstacle is Obstacle.RESOURCE else "")
+    return Reason(obstacle, int(match["nodes"]), text, resource, taint)
+
+
+def _of_others(text: str) -> Iterator[Reason]:
+    """The reasons of schedulers that do not write in this form; some count nodes all the same."""
+    for match in _OTHERS.finditer(text):
+        short = match["short"] or match["absent"] or "GPUs"
+        nodes = int(match["nodes"] or match["cards"] or 1)
+        yield Reason(Obstacle.RESOURCE, nodes, match[0], _NAMES.get(short.strip(), short.strip()))
+    if "match all of the" in text:
+        for why, count in _PREDICATES.findall(text.partition("predicates")[2].lstrip(": ")):
+            short = why.removeprefix("Insufficient ") if why.startswith("Insufficient ") else ""
+            obstacle = next((known for part, known in _OBSTACLES if part in why), Obstacle.OTHER)
+            yield Reason(obstacle, int(count), why, short)
+    if _CONSOLE in text:
+        first = _REASON.search(f"1 {text.partition(_CONSOLE)[2]}")
+        if first is not None and (found := _reason(first)).obstacle is not Obstacle.OTHER:
+            yield msgspec.structs.replace(found, resource=_NAMES.get(found.resource, found.resource))
+    elif text.startswith("Ray has "):
+        yield Reason(Obstacle.RESOURCE, 1, text, _GPU)
+    elif "failing predicate(s): " in text:
+        counted = (_REASON.match(f"{count} {why}") for why, count in _OF_YUNIKORN.findall(text))
+        yield from (_reason(match) for match in counted if match is not None)
+    elif (first := _COUNTED.search(text)) is not None:
+        said = text.partition(": ")[2] if ": " in text[: first.start()] else text[first.start() :]
+        told = (_reason(match) for match in _REASON.finditer(said))
+        yield from (item for item in told if item.obstacle not in (Obstacle.RESOURCE, Obstacle.OTHER))
+    else:
+        yield from _as_quoted(text)
+
+
+def _as_quoted(text: str) -> Iterator[Reason]:
+    """Reasons without a count, each once: what somebody writes of them."""
+    for words in dict.fromkeys(SPOKEN.findall(text)):
+        if (match := _REASON.match(f"1 node(s) had {words}" if "taint" in words else f"1 {words}")) is not None:
+            yield _reason(match)
+
+
+def _taint(text: str) -> Taint | None:
+    key, _, value = text.partition(":")
+    return Taint(key.strip(), value.strip()) if key.strip() else None

@@ -1,0 +1,1 @@
+"""What stands between a scheduled pod and a ready server."""

@@ -1,0 +1,117 @@
+"""Diagnosis without a cluster: a bundle of objects, events, logs and metrics becomes a snapshot like any other.
+
+What is not in the bundle is absent, never empty; what cannot be read is told of, and the rest is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from vops.diagnosis import evidence
+from vops.diagnosis.diagnose import diagnose, diagnose_all, diagnose_workload
+from vops.diagnosis.discretion import discreet, without_secrets
+from vops.diagnosis.facts import STAND_IN, Facts, pod_ref
+from vops.diagnosis.findings import Report
+from vops.errors import InputError
+from vops.model.resources import Ref
+from vops.model.snapshot import ClusterSnapshot
+from vops.operations.intake.bundle_contents import Contents
+from vops.operations.intake.bundle_files import STDIN, Content, read_files
+from vops.operations.intake.bundle_objects import Document
+from vops.operations.intake.bundle_unplaced import unplaced
+from vops.operations.wording import printable
+
+
+def diagnose_bundle(
+    paths: Sequence[Path], stdin: bytes | None, *, patches: bool = False
+) -> tuple[list[Report], list[str]]:
+    """A report for each vLLM replica of a bundle (each pod, when none is one) and for what else is wrong in it, the
+    worst first; and what could not be used. With `patches` the fixes have the JSON Patch that they come to.
+
+    Raises InputError for a path that does not exist and for a bundle without anything that can be used.
+    """
+    snapshot, problems, documents = _read(paths, stdin)
+    facts = Facts(snapshot)
+    reports = diagnose_all(facts)
+    if not facts.replicas:
+        pods = filter(None, map(facts.replica_of_pod, snapshot.pods))
+        reports = [*(diagnose(facts, replica.ref) for replica in pods), *reports]
+    if not reports:  # nothing is known to be vLLM: what was handed in is what is asked about
+        workloads = (*snapshot.deployments, *snapshot.statefulsets)
+        reports = [report for item in workloads if (report := diagnose_workload(facts, item)).findings]
+    made_up = {pod_ref(pod) for pod in snapshot.pods if STAND_IN in pod.metadata.annotations}
+    reports = [
+        _seen_only(_knowing(report, facts), facts) if report.subject in made_up else report for report in reports
+    ]
+    reports = list(map(unplaced, reports))
+    if not reports:
+        problems.append("the bundle holds no pod and no log of one: there is nothing to diagnose")
+    if patches:
+        from vops.operations.patches import with_patches_of  # with runbooks and the cluster's clients: for few outputs
+
+        reports = with_patches_of(documents, snapshot, reports)
+    return reports, list(map(without_secrets, problems))
+
+
+def read_bundle(paths: Sequence[Path], stdin: bytes | None = None) -> tuple[ClusterSnapshot, list[str]]:
+    """Files, folders and standard input as one snapshot, and what could not be used of them."""
+    return _read(paths, stdin)[:2]
+
+
+def _read(paths: Sequence[Path], stdin: bytes | None) -> tuple[ClusterSnapshot, list[str], dict[Ref, Document]]:
+    """The snapshot, what could not be used, and the documents of objects that a fix may be about."""
+    files, problems = read_files(paths, stdin)
+    contents = Contents(problems)
+    for kind in (Content.OBJECTS, Content.DESCRIBED):  # descriptions have ages, objects the times that those end at
+        for file in files:
+            if file.content is kind:
+                contents.add_objects(file)
+    if not contents.nodes:
+        contents.add_nodes_above(paths)
+    contents.add_subjects_of_events()
+    at = contents.newest or datetime.now(UTC)
+    for file in files:
+        if file.content is Content.LOG:
+            contents.add_log(file, at)
+        elif file.content is Content.DESCRIBED:
+            contents.add_log_within(file, at)
+        elif file.content is Content.METRICS:
+            contents.add_metrics(file, at)
+    snapshot = contents.snapshot(at)
+    if not any(status.usable for status in snapshot.sources):
+        where = ", ".join([*map(printable, paths), *([STDIN] if stdin is not None else [])])
+        raise InputError("; ".join(problems) or "holds nothing that can be diagnosed", path=where)
+    return snapshot, problems, contents.documents
+
+
+def _knowing(report: Report, facts: Facts) -> Report:
+    """A report about a few lines that anybody may have written: where no rule knows them, they tell of no failure."""
+    pod = facts.pods.get((report.subject.namespace, report.subject.name))
+    replica = facts.replica_of_pod(pod) if pod is not None else None
+    log = replica.death_log if replica is not None else None
+    if log is None or not log.fragment or _recognised(report):
+        return report
+    return msgspec.structs.replace(report, state="loading", summary=_ANYBODYS, findings=())
+
+
+def _recognised(report: Report) -> bool:
+    return [item.rule for item in report.findings if not item.guessed] != ["unknown"]
+
+
+def _seen_only(report: Report, facts: Facts) -> Report:
+    """A report about a pod that stands for a log or for events: what its object says was seen by nobody."""
+    warnings = [item for item in facts.events_of(report.subject) if item.type == "Warning"]
+    instead = tuple(map(evidence.event, reversed(warnings[-_SHOWN:])))
+    findings = []
+    for item in report.findings:
+        seen = tuple(part for part in item.evidence if part.source != "pod")
+        findings.append(msgspec.structs.replace(item, evidence=seen or instead))
+    return discreet(msgspec.structs.replace(report, findings=tuple(findings)))
+
+
+_SHOWN = 2
+_ANYBODYS = "nothing in these lines says that a server failed"

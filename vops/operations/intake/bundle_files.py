@@ -1,0 +1,219 @@
+"""Files of a bundle: which are read, and what each of them is.
+
+Inside a folder the suffix says what a file is; a file that was named, or standard input, is also known by its content.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from vops.errors import InputError
+from vops.operations.intake.bundle_mixed import taken_apart
+from vops.operations.intake.bundle_streams import MOST_BYTES, SNIFFED, in_utf8, opened, read_bounded
+from vops.operations.intake.bundle_wrappings import as_log_lines, as_metrics, unwrapped, without_sources
+from vops.operations.printed.describe_text import is_described, looks_like_a_log, quotes_a_failure
+from vops.operations.wording import printable
+
+STDIN = "stdin"
+_YAML = re.compile(
+    rb"^(?:(?:apiVersion|kind):[ \t]+[\"']?[\w./]+[\"']?|(?:containerS|initContainerS|s)tatus(?:es)?:|spec:)[ \t]*\r?$"
+    rb"|^ *(?:- )?(?:lastState|containerID|lastTransitionTime|lastProbeTime):|^ *allocatable:[ \t]*\r?$",
+    re.MULTILINE,
+)
+_JSON = re.compile(rb"\s*(?:\{|\[\s*\{)")
+_OF_OBJECTS = frozenset(("kind", "apiVersion", "items", "schema"))
+_OF_RECORDS = frozenset(("log", "message", "msg", "textPayload", "jsonPayload"))
+_WITHIN = re.compile(rb"^\s{0,12}\{\s*\n\s*\"(?:apiVersion|kind)\": ", re.MULTILINE)
+"""An object as kubectl prints it."""
+_ROTATED = re.compile(r"(?:(?<=\.log)(?:[.-][\d-]{1,20})?)(?:\.gz)?$|\.gz$")
+_METRICS = re.compile(rb"\s*(?:# (?:HELP|TYPE) \w|(?:vllm:|DCGM_FI_)\w+[ {])")
+
+
+class Content(StrEnum):
+    OBJECTS = "objects"
+    LOG = "log"
+    METRICS = "metrics"
+    DESCRIBED = "described"
+
+
+class BundleFile(msgspec.Struct, frozen=True):
+    """One file that was read; `folder` is None for standard input, `cut` tells that the beginning of a log is not here.
+
+    `name` is safe to print.
+    """
+
+    name: str
+    stem: str
+    folder: Path | None
+    content: Content
+    body: bytes
+    cut: bool = False
+
+
+_SUFFIXES = {
+    ".json": Content.OBJECTS,
+    ".yaml": Content.OBJECTS,
+    ".yml": Content.OBJECTS,
+    ".log": Content.LOG,
+    ".prom": Content.METRICS,
+    ".txt": Content.DESCRIBED,
+    ".out": Content.DESCRIBED,
+    ".md": Content.DESCRIBED,
+}
+_UNLIKE = "not used: neither what kubectl describes or lists, nor a log"
+"""Said of a text beside other files; where such texts are all that there is, they are what somebody means."""
+
+_WHOLE = frozenset({".json", ".yaml", ".yml"})
+"""What is a manifest as a whole, as its name says."""
+
+
+def read_files(paths: Sequence[Path], stdin: bytes | None) -> tuple[list[BundleFile], list[str]]:
+    """Every file of a bundle, and what could not be read. Raises InputError for a path that does not exist."""
+    files: list[BundleFile] = []
+    unlike: list[BundleFile] = []
+    problems: list[str] = []
+    for path, named in _paths(paths, problems):
+        try:
+            file = _read(path, named)
+        except OSError as error:
+            problems.append(f"{printable(path)}: cannot be read: {error.strerror or error}")
+            continue
+        if not _WITHIN.search(file.body) and file.content is Content.DESCRIBED and sniff(file.body) is not file.content:
+            unlike.append(msgspec.structs.replace(file, content=Content.LOG))
+        else:
+            files += _parts(file) if path.suffix not in _WHOLE else [file]
+    if stdin is not None and stdin.strip():
+        stdin = unwrapped(stdin)
+        stdin = as_log_lines(stdin) or as_metrics(stdin) or stdin
+        files += _parts(BundleFile(STDIN, STDIN, None, sniff(stdin), stdin[-MOST_BYTES:]))
+    if files:
+        problems += [f"{file.name}: {_UNLIKE}" for file in unlike]
+    return files or unlike, problems
+
+
+def _parts(file: BundleFile) -> list[BundleFile]:
+    """The manifests that stand in a text, and what else it holds, where it has both."""
+    holds = file.content is Content.OBJECTS or (file.content is not Content.METRICS and _WITHIN.search(file.body))
+    apart = taken_apart(_text(file.body)) if holds and len(file.body) <= SNIFFED else None
+    if apart is None:
+        return [file]
+    manifests, rest = (part.encode() for part in apart)
+    kind = sniff(rest)
+    found = [msgspec.structs.replace(file, content=Content.OBJECTS, body=manifests)]
+    if kind is Content.DESCRIBED or looks_like_a_log(apart[1]):
+        found.append(msgspec.structs.replace(file, content=kind, body=rest))
+    return found
+
+
+def sniff(body: bytes) -> Content:
+    """What a file without a telling name is: objects, metrics and descriptions have a form, all else is a log."""
+    head = body[:SNIFFED]
+    if _METRICS.match(head):
+        return Content.METRICS
+    if _is_a_record(head):
+        return Content.DESCRIBED if is_described(head.decode("utf-8-sig", "replace")) else Content.LOG
+    if _JSON.match(head) or _YAML.search(head):
+        return Content.OBJECTS
+    return Content.DESCRIBED if is_described(head.decode("utf-8-sig", "replace")) else Content.LOG
+
+
+def _is_a_record(head: bytes) -> bool:
+    """Whether a text begins with a line that a JSON logger wrote: a whole object in one line, which no kind names."""
+    first, ended, _ = head.lstrip().partition(b"\n")
+    if not ended or not first.startswith(b"{"):
+        return False
+    try:
+        record = msgspec.json.decode(first)
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(record, dict) or _OF_OBJECTS & record.keys():
+        return False
+    return bool(_OF_RECORDS & record.keys()) or isinstance(record.get("error"), str)
+
+
+def _paths(paths: Sequence[Path], problems: list[str]) -> Iterator[tuple[Path, bool]]:
+    """Each file once, with whether it was named itself."""
+    seen: set[Path] = set()
+    for path in paths:
+        if not path.exists():
+            raise InputError("no such file or folder", path=printable(path))
+        for file in _below(path) if path.is_dir() else (path,):
+            real = file.resolve()
+            if real in seen:
+                continue
+            seen.add(real)
+            if path.is_dir() and _is_older(file):
+                problems.append(f"{printable(file)}: not used: the log that follows it is here")
+            elif path.is_dir() and _suffix(file) not in _SUFFIXES:
+                problems.append(f"{printable(file)}: not used: not a .json, .yaml, .log, .prom or .txt file")
+            else:
+                yield file, not path.is_dir()
+
+
+def _is_older(path: Path) -> bool:
+    """Whether it is a log that was rotated while the present one lies beside it."""
+    present = path.with_name(_ROTATED.sub("", path.name))
+    return present != path and present.exists()
+
+
+def _suffix(path: Path) -> str:
+    """What tells the content by the name, of a log that was rotated too."""
+    return Path(_ROTATED.sub("", path.name)).suffix
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """The files of a folder and below it, in a stable order; hidden ones left out, links to folders not followed."""
+    for root, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(root) / name for name in sorted(names) if not name.startswith("."))
+
+
+def _read(path: Path, named: bool) -> BundleFile:
+    content = _SUFFIXES.get(_suffix(path))
+    with opened(path) as stream:
+        body, cut = read_bounded(stream, lambda head: _is_log(head, content))
+    body = unwrapped(in_utf8(body))
+    if content is Content.OBJECTS and (lines := as_log_lines(body)) is not None:
+        content, body = Content.LOG, lines
+    elif content is Content.OBJECTS and (page := as_metrics(body)) is not None:
+        content, body = Content.METRICS, page
+    told = content in (None, Content.DESCRIBED) or (content is Content.LOG and _is_described(body))
+    kind = sniff(body) if told else content or Content.LOG
+    if kind in (Content.LOG, Content.DESCRIBED) and (bare := without_sources(body)) is not None:
+        kind, body = (Content.DESCRIBED, bare) if _is_described(bare) else (Content.LOG, body)
+    if kind is Content.LOG and content is Content.DESCRIBED and not named and not _tells(_text(body)):
+        kind = Content.DESCRIBED
+    stem = Path(_ROTATED.sub("", path.name)).stem if content else path.name
+    return BundleFile(printable(path), stem, path.resolve().parent, kind, body, cut)
+
+
+def _tells(text: str) -> bool:
+    """Whether a text that nobody called a log has the form of one, or quotes what one says of a failure."""
+    return looks_like_a_log(text) or quotes_a_failure(text)
+
+
+def _is_log(head: bytes, content: Content | None) -> bool:
+    """Whether a file that begins like this is a log, of which the two ends are enough."""
+    if content in (Content.OBJECTS, Content.METRICS):
+        return False
+    return sniff(head) is Content.LOG if content is not Content.LOG else not _is_described(head)
+
+
+def _is_described(body: bytes) -> bool:
+    return is_described(_text(body))
+
+
+def _text(body: bytes) -> str:
+    return body[:SNIFFED].decode("utf-8-sig", "replace")
+
+
+def read_stdin(stream: BinaryIO) -> bytes:
+    """Standard input within bounded memory."""
+    return read_bounded(stream, lambda head: _is_log(head, None))[0]

@@ -1,0 +1,155 @@
+"""Pods that stand for those which a node or a NodeClaim keeps from running, where a bundle has nothing else.
+
+A description of a node is often all that somebody has when its GPUs do not show, its disk is full or it does not
+answer. A node on which nothing is wrong gets no pod, and so no finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from vops.diagnosis.facts import STAND_IN
+from vops.diagnosis.nodes.gpu_nodes import gpu_complaints, gpu_resources, gpu_sign
+from vops.diagnosis.placement.demands import amounts, is_gpu
+from vops.model.provisioning import NodeClaim
+from vops.model.resources import (
+    Condition,
+    Container,
+    ContainerState,
+    ContainerStatus,
+    Event,
+    Meta,
+    Node,
+    ObjectReference,
+    Pod,
+    PodSpec,
+    PodStatus,
+    Requirements,
+    Running,
+    Terminated,
+)
+
+_GPU = "nvidia.com/gpu"
+DISK_EVENTS = ("EvictionThresholdMet", "FreeDiskSpaceFailed", "ImageGCFailed", "NodeHasDiskPressure")
+TAKEN_BACK = (
+    "SpotInterrupted",
+    "InstanceSpotInterrupted",
+    "InstanceStopping",
+    "InstanceTerminating",
+    "InstanceUnhealthy",
+    "TerminatingOnInterruption",
+    "DisruptionTerminating",
+    "PreemptScheduled",
+    "TerminateScheduled",
+)
+"""What Karpenter, and the node problem detector of AKS, post of a machine that its cloud takes away."""
+
+NO_NODE = (
+    "FailedScheduling",
+    "Unschedulable",
+    "FilteringFailed",
+    "NotTriggerScaleUp",
+    "TriggeredScaleUp",
+    "FailedScaleUp",
+    "Nominated",
+    "PodGroupPending",
+    "Scheduling",
+)
+"""What schedulers and autoscalers say of a pod that has no node yet; Scheduling is YuniKorn's."""
+
+CHECK_EVENTS = ("FailedInflightCheck", "FailedConsistencyCheck")
+"""What Karpenter calls a node that lacks what it was made for."""
+
+
+def pods_of_nodes(nodes: Iterable[Node], events: Iterable[Event]) -> Iterator[Pod]:
+    """A pod for each node that something is wrong with."""
+    told = tuple(events)
+    for node in nodes:
+        about = [item for item in told if item.involved_object.name in (node.metadata.name, "")]
+        if not _answers(node):
+            yield serving_on(node.metadata.name)
+        elif next(gpu_complaints(node), None) is not None:
+            yield waiting_for_gpus(next(iter(gpu_resources(node)), _GPU))
+        elif lacking := _lacks_gpus(node):
+            yield waiting_for_gpus(lacking, count=node.status.capacity.get(lacking, "1"))
+        elif _is_under_pressure(node) or any(item.reason in DISK_EVENTS for item in about):
+            yield waiting_for_gpus(next(iter(gpu_resources(node)), ""))
+
+
+def pods_of_claims(claims: Iterable[NodeClaim]) -> Iterator[tuple[Pod, Event]]:
+    """A pod for each NodeClaim that has not become a node, with Karpenter's word that it is to run there."""
+    for claim in claims:
+        initialized = claim.condition("Initialized")
+        refused = any(item.status == "False" for item in claim.status.conditions if item.type == "Registered")
+        done = initialized is not None and initialized.status == "True" and not refused
+        if not claim.status.conditions or done:
+            continue
+        asked = claim.spec.get("resources", {}).get("requests", {})
+        name = f"pod-{claim.metadata.name}"
+        pod = waiting_for_gpus(next(filter(is_gpu, asked), _GPU), name)
+        message = f"Pod should schedule on: nodeclaim/{claim.metadata.name}"
+        yield (
+            pod,
+            Event(
+                involved_object=ObjectReference(kind="Pod", name=name),
+                type="Normal",
+                reason="Nominated",
+                message=message,
+                last_timestamp=claim.metadata.creation_timestamp,
+            ),
+        )
+
+
+def _answers(node: Node) -> bool:
+    ready = next((item for item in node.status.conditions if item.type == "Ready"), None)
+    return ready is None or ready.status == "True"
+
+
+def _lacks_gpus(node: Node) -> str:
+    """The GPUs that a node should offer and does not; empty where it offers all that it has."""
+    has, offers = amounts(node.status.capacity), amounts(node.status.allocatable)
+    short = (name for name, count in has.items() if is_gpu(name) and offers.get(name, count) < count)
+    if found := next(short, ""):
+        return found
+    return _GPU if has and gpu_sign(node) and not gpu_resources(node) else ""
+
+
+def _is_under_pressure(node: Node) -> bool:
+    return any(item.type.endswith("Pressure") and item.status == "True" for item in node.status.conditions)
+
+
+def waiting_for_gpus(resource: str, name: str = "pod", count: str = "1") -> Pod:
+    """A pod that no node was found for."""
+    wanted = {resource: count} if resource else {}
+    container = Container(name="vllm", command=("vllm", "serve"), resources=Requirements(wanted, wanted))
+    return Pod(
+        metadata=Meta(name, annotations={STAND_IN: "its node"}),
+        spec=PodSpec(containers=(container,)),
+        status=PodStatus(phase="Pending", conditions=(Condition("PodScheduled", "False"),)),
+    )
+
+
+def killed_on(node: str) -> Pod:
+    """A pod of whose processes the kernel of a node killed one."""
+    pod = serving_on(node)
+    status = pod.status.container_statuses[0]
+    ended = ContainerState(terminated=Terminated(exit_code=137, reason="OOMKilled"))
+    statuses = (msgspec.structs.replace(status, ready=False, last_state=ended, restart_count=1),)
+    return msgspec.structs.replace(pod, status=msgspec.structs.replace(pod.status, container_statuses=statuses))
+
+
+def serving_on(node: str, namespace: str = "", source: str = "its node") -> Pod:
+    """A pod with a server that is ready, on a node."""
+    container = Container(name="vllm", command=("vllm", "serve"))
+    status = ContainerStatus(name="vllm", ready=True, state=ContainerState(running=Running()))
+    return Pod(
+        metadata=Meta("pod", namespace, annotations={STAND_IN: source}),
+        spec=PodSpec(containers=(container,), node_name=node),
+        status=PodStatus(
+            phase="Running",
+            conditions=(Condition("PodScheduled", "True"), Condition("Ready", "True")),
+            container_statuses=(status,),
+        ),
+    )

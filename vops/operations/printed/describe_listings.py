@@ -1,0 +1,140 @@
+"""Tables of what stands around pods, as `kubectl get` prints them: autoscalers, endpoints, claims, Knative's kinds.
+
+A row becomes an object or an event where it says by itself that something is wrong, and has said so for longer than it
+takes to settle; all other rows say nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from vops.model.patterns import lazy_pattern
+from vops.operations.printed.describe_events import seconds
+
+Document = dict[str, Any]
+Row = dict[str, str]
+
+_SETTLED_S = 300
+_TOLERATED = 1.1
+"""How far a metric may be from its target before the HPA acts."""
+
+_HEADER = lazy_pattern(r"^ {0,12}(?:NAMESPACE +)?NAME +[A-Z].*$", re.MULTILINE)
+_WORD = lazy_pattern(r"\S+(?: \S+)*")
+_SPACES = lazy_pattern(r"\s{2,}|\t+")
+_TARGET = lazy_pattern(r"(?:[\w./-]+: )?(?P<current>[\d.]+)(?P<unit>m|k|%|)/(?P<wanted>[\d.]+)(?P=unit)(?: \(avg\))?")
+_LATE = ("ProgressDeadlineExceeded", "InitialScaleNeverAchieved")
+_COMING = lazy_pattern(r"WaitForFirstConsumer|first consumer")
+
+
+def listings(text: str) -> Iterator[Document]:
+    """The objects and events that the rows which complain amount to."""
+    for columns, row in _rows(text):
+        reader = next((read for needed, read in _READERS if needed <= columns), None)
+        if reader is not None:
+            yield from reader(row, text)
+
+
+def _rows(text: str) -> Iterator[tuple[frozenset[str], Row]]:
+    """Every row below a header of a table, by the names of its columns."""
+    columns: list[tuple[str, int]] = []
+    for line in text.expandtabs().splitlines():
+        if _HEADER.match(line):
+            columns = [(match[0], match.start()) for match in _WORD.finditer(line)]
+        elif not line.strip():
+            columns = []
+        elif columns and (row := _row(line, columns)) is not None:
+            yield frozenset(row), row
+
+
+def _row(line: str, columns: list[tuple[str, int]]) -> Row | None:
+    """The cells of a row: by the spaces between them, or where the columns begin if some are empty."""
+    names = [name for name, _ in columns]
+    cells = _SPACES.split(line.strip())
+    if len(cells) != len(names):
+        ends = [start for _, start in columns[1:]] + [len(line)]
+        cells = [line[start:end].strip() for (_, start), end in zip(columns, ends, strict=True)]
+        if any(" " * 2 in cell for cell in cells) or not cells[0]:
+            return None
+    return dict(zip(names, cells, strict=True))
+
+
+def _settled(row: Row) -> bool:
+    return (seconds(row.get("AGE", "")) or 0) >= _SETTLED_S
+
+
+def _hpa(row: Row, text: str) -> Iterator[Document]:
+    """One that has no value for its metric, or that asks for more than its maximum."""
+    condition: Document = {}
+    if "<unknown>" in row["TARGETS"] and _settled(row) and row["REPLICAS"] != "0":
+        said = f"unable to get metric: TARGETS {row['TARGETS']}"
+        condition = {"type": "ScalingActive", "status": "False", "reason": "FailedGetMetric", "message": said}
+    elif row["REPLICAS"] == row["MAXPODS"] and _asks_for_more(row["TARGETS"]):
+        said = f"the desired replica count is more than the maximum replica count: TARGETS {row['TARGETS']}"
+        condition = {"type": "ScalingLimited", "status": "True", "reason": "TooManyReplicas", "message": said}
+    if condition:
+        kind, _, name = row["REFERENCE"].partition("/")
+        replicas = int(row["REPLICAS"])
+        yield {
+            **_object("HorizontalPodAutoscaler", row),
+            "spec": {"maxReplicas": int(row["MAXPODS"]), "scaleTargetRef": {"kind": kind, "name": name}},
+            "status": {"currentReplicas": replicas, "desiredReplicas": replicas, "conditions": [condition]},
+        }
+
+
+def _asks_for_more(targets: str) -> bool:
+    match = _TARGET.match(targets)
+    return match is not None and float(match["current"]) > float(match["wanted"]) * _TOLERATED
+
+
+def _scaled_object(row: Row, text: str) -> Iterator[Document]:
+    condition = {"type": "Paused", "status": "True", "reason": "ScaledObjectPaused", "message": "PAUSED True"}
+    if row.get("PAUSED") != "True":
+        condition = {"type": "Ready", "status": "False", "reason": "TriggerError", "message": "READY False"}
+    if row["READY"] == "False" or row.get("PAUSED") == "True":
+        target = {"kind": row["SCALETARGETKIND"].rpartition(".")[2], "name": row.get("SCALETARGETNAME", "")}
+        spec, status = {"scaleTargetRef": target}, {"conditions": [condition]}
+        yield {**_object("ScaledObject", row), "spec": spec, "status": status}
+
+
+def _endpoints(row: Row, text: str) -> Iterator[Document]:
+    if row["ENDPOINTS"] in ("<none>", "<unset>"):
+        yield _event("Ingress", row, "UpstreamUnavailable", f"no endpoints available for service {row['NAME']}")
+
+
+def _claim(row: Row, text: str) -> Iterator[Document]:
+    """One that has waited for long; one that waits for a pod says so, and is not at fault."""
+    if row["STATUS"] not in ("Pending", "Lost") or not _settled(row) or _COMING.search(text):
+        return
+    yield {
+        **_object("PersistentVolumeClaim", row),
+        "spec": {"storageClassName": row["STORAGECLASS"]},
+        "status": {"phase": row["STATUS"]},
+    }
+    yield _event("PersistentVolumeClaim", row, "FailedBinding", f"{row['STATUS']} for {row['AGE']}: no volume is bound")
+
+
+def _knative(row: Row, text: str) -> Iterator[Document]:
+    if row["READY"] == "False" and row["REASON"] in _LATE:
+        message = f'Deployment "{row["NAME"]}" has timed out progressing.'
+        yield _event("Deployment", row, "ProgressDeadlineExceeded", message)
+
+
+def _object(kind: str, row: Row) -> Document:
+    return {"kind": kind, "metadata": {"name": row["NAME"], "namespace": row.get("NAMESPACE", "")}}
+
+
+def _event(kind: str, row: Row, reason: str, message: str) -> Document:
+    about = {"kind": kind, **_object(kind, row)["metadata"]}
+    return {"kind": "Event", "involvedObject": about, "type": "Warning", "reason": reason, "message": message}
+
+
+_READERS: tuple[tuple[frozenset[str], Callable[[Row, str], Iterator[Document]]], ...] = (
+    (frozenset({"REFERENCE", "TARGETS", "MAXPODS", "REPLICAS"}), _hpa),
+    (frozenset({"SCALETARGETKIND", "READY", "ACTIVE"}), _scaled_object),
+    (frozenset({"ENDPOINTS", "AGE"}), _endpoints),
+    (frozenset({"STATUS", "STORAGECLASS", "AGE"}), _claim),
+    (frozenset({"READY", "REASON"}), _knative),
+)
+"""The first whose columns a table has reads it."""

@@ -1,0 +1,186 @@
+"""Rows of tables that kubectl prints for people, where nothing else was copied: pods, nodes, conditions of a node.
+
+A pod's row counts where its status is a reason, or where the pod is one of those that make a node offer its GPUs;
+`Error` and `CrashLoopBackOff` of any other say only that there is one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from textwrap import dedent
+from typing import Any
+
+from vops.diagnosis.nodes.device_plugin import GPU_STACK
+from vops.model.patterns import lazy_pattern
+
+Document = dict[str, Any]
+
+POD_TABLE = lazy_pattern(r"^(?:NAMESPACE +)?NAME +READY +STATUS +RESTARTS +AGE", re.MULTILINE)
+NODE_ROW = lazy_pattern(
+    r"^ *[A-Z][A-Za-z]{4,60} +(?:True|False|Unknown) +[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} .*$", re.MULTILINE
+)
+"""A condition in a description of a node, which alone has the times of two moments in such a row."""
+
+_NODE = "Name: node\nRoles: <none>\nTaints: {}\nConditions:\n  Type\n  ----\n{}\n{}"
+_PODS = "Capacity:\n  pods: 110\nAllocatable:\n  pods: 110"
+_AMOUNTS = lazy_pattern(
+    r"^(?P<indent> *)(?:Capacity|Allocatable): *\n(?:(?P=indent) +[\w./-]{1,253}: +\S+ *(?:\n|$))+", re.MULTILINE
+)
+_KILLED_ROW = lazy_pattern(
+    r"^(?:(?P<namespace>[a-z0-9-]{1,63}) +)?(?P<name>[a-z0-9.-]{1,253}) +\d{1,3}/\d{1,3} +OOMKilled"
+    r" +(?P<restarts>\d{1,6})\b",
+    re.MULTILINE,
+)
+_POD_ROW = lazy_pattern(
+    r"^ {0,12}(?:(?P<namespace>[a-z0-9-]{1,63}) +)?(?P<name>[a-z0-9][a-z0-9.-]{1,252}) +\d+/\d+ +"
+    r"(?P<status>(?:Init:)?(?:Evicted|UnexpectedAdmissionError|OOMKilled|ErrImagePull|ImagePullBackOff|InvalidImageName"
+    r"|ErrImageNeverPull|CreateContainerConfigError|SchedulingGated|OutOf[\w./-]{2,80}|NodeShutdown"
+    r"|Topology ?Affinity ?Error|NodeAffinity|MatchNodeSelector|NodeSelectorMismatching)) +\d",
+    re.MULTILINE,
+)
+_STACK_ROW = lazy_pattern(
+    rf"^ {{0,12}}(?:(?P<namespace>[a-z0-9-]{{1,63}}) +)?(?P<name>{GPU_STACK}[a-z0-9.-]{{0,120}}) +\d+/\d+ +"
+    r"(?P<status>(?:Init:)?(?:CrashLoopBackOff|Error|RunContainerError|StartError|CreateContainerError)) +\d",
+    re.MULTILINE,
+)
+_INIT_ROW = lazy_pattern(
+    r"^ {0,12}(?:(?P<namespace>[a-z0-9-]{1,63}) +)?(?P<name>[a-z0-9][a-z0-9.-]{1,252}) +\d+/\d+ +"
+    r"Init:(?:CrashLoopBackOff|Error|RunContainerError|CreateContainerError|StartError) +(?P<restarts>\d{1,6})\b",
+    re.MULTILINE,
+)
+_NODE_LINE = lazy_pattern(
+    r"^ {0,12}(?P<name>[a-z0-9][a-z0-9.-]{1,252}) +NotReady\S{0,60} +\S+ +[\dywdhms]{2,12} +v1\.\d", re.MULTILINE
+)
+_CLAIM_TABLE = lazy_pattern(r"^(?:NAMESPACE +)?NAME +(?:RESOURCECLASSNAME +ALLOCATIONMODE +)?STATE +AGE", re.MULTILINE)
+_CLAIM_ROW = lazy_pattern(
+    r"^(?:(?P<namespace>[a-z0-9-]{1,63}) +)?(?P<name>[a-z0-9][a-z0-9.-]{1,252}) +"
+    r"(?:\S+ +(?:Immediate|WaitForFirstConsumer) +)?"
+    r"pending +(?:[2-9]m|\d\dm|\d+[hd])\S{0,6}$",
+    re.MULTILINE,
+)
+"""A claim of devices that has been pending for longer than a scheduler takes."""
+
+_ENDS = (
+    "Evicted",
+    "UnexpectedAdmissionError",
+    "NodeShutdown",
+    "TopologyAffinityError",
+    "NodeAffinity",
+    "MatchNodeSelector",
+    "NodeSelectorMismatching",
+)
+_GATED = "Scheduling is blocked due to non-empty scheduling gates"
+"""What the API server writes into the condition of every such pod."""
+
+
+def has_rows(head: str) -> bool:
+    """Whether a text has a row that counts."""
+    signs = (_CLAIM_TABLE, _KILLED_ROW, _POD_ROW, _STACK_ROW, _INIT_ROW, _NODE_LINE, NODE_ROW)
+    return is_node_fragment(head) or any(sign.search(head) for sign in signs)
+
+
+def killed_pods(text: str) -> Iterator[Document]:
+    """The pods of a table that were killed for their memory."""
+    if POD_TABLE.search(text) is None:
+        return
+    for row in _KILLED_ROW.finditer(text):
+        killed = {"exitCode": 137, "reason": "OOMKilled"}
+        yield {
+            "kind": "Pod",
+            "metadata": {"namespace": row["namespace"] or "", "name": row["name"]},
+            "spec": {"nodeName": "unknown", "containers": [{"name": "vllm"}]},
+            "status": {
+                "phase": "Running",
+                "containerStatuses": [
+                    {"name": "vllm", "restartCount": int(row["restarts"]), "state": {"terminated": killed}}
+                ],
+            },
+        }
+
+
+def listed(text: str) -> Iterator[Document]:
+    """The pods of a table that do not run for the reason that it gives, and the nodes that do not answer."""
+    for row in _POD_ROW.finditer(text):
+        yield _pod(row, {"name": "vllm", "command": ["vllm", "serve"]}, _status(row["status"].removeprefix("Init:")))
+    for row in _STACK_ROW.finditer(text):
+        waits = {"reason": "CrashLoopBackOff"}
+        ended = {"terminated": {"reason": "Error", "exitCode": 1}}
+        state = {"name": "ctr", "state": {"waiting": waits}, "lastState": ended, "restartCount": 1}
+        yield _pod(row, {"name": "ctr"}, {"phase": "Running", "containerStatuses": [state]})
+    yield from _waiting_for_devices(text)
+    for row in _INIT_ROW.finditer(text):
+        yield _stuck_before_it(row)
+    for row in _NODE_LINE.finditer(text):
+        ready = {"type": "Ready", "status": "Unknown", "reason": "NotReady"}
+        yield {"kind": "Node", "metadata": {"name": row["name"]}, "status": {"conditions": [ready]}}
+
+
+def _waiting_for_devices(text: str) -> Iterator[Document]:
+    """Claims that no device was found for, each with the pod that waits for it."""
+    if _CLAIM_TABLE.search(text) is None:
+        return
+    for row in _CLAIM_ROW.finditer(text):
+        named = {"name": row["name"], "namespace": row["namespace"] or ""}
+        said = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+        uses = [{"name": "devices", "resourceClaimName": row["name"]}]
+        yield {"kind": "ResourceClaim", "metadata": named, "spec": {}, "status": {}}
+        yield {
+            "kind": "Pod",
+            "metadata": named,
+            "spec": {"containers": [{"name": "vllm"}], "resourceClaims": uses},
+            "status": {"phase": "Pending", "conditions": [said]},
+        }
+
+
+def _stuck_before_it(row: re.Match[str]) -> Document:
+    """A pod of which an init container fails again and again."""
+    waits = {"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "restartCount": max(int(row["restarts"]), 1)}
+    failing = {"name": "init", **waits, "lastState": {"terminated": {"reason": "Error", "exitCode": 1}}}
+    server = {"name": "vllm", "state": {"waiting": {"reason": "PodInitializing"}}}
+    status = {"phase": "Pending", "initContainerStatuses": [failing], "containerStatuses": [server]}
+    pod = _pod(row, {"name": "vllm", "command": ["vllm", "serve"]}, status)
+    return {**pod, "spec": {**pod["spec"], "initContainers": [{"name": "init"}]}}
+
+
+def described_node(text: str) -> str:
+    """The description of a node of which only conditions or amounts were copied; empty where there are none."""
+    rows = [f"  {match[0].strip()}" for match in NODE_ROW.finditer(text)]
+    taints = [f"node.kubernetes.io/{match[1].lower()}-pressure:NoSchedule" for match in _PRESSED.finditer(text)]
+    held = "\n".join(dedent(match[0]) for match in _AMOUNTS.finditer(text))
+    if not rows and not is_node_fragment(text):
+        return ""
+    return _NODE.format("\n  ".join(taints) or "<none>", "\n".join(rows), held or _PODS)
+
+
+def is_node_fragment(text: str) -> bool:
+    """Whether a text has what a node holds and offers, of which only nodes have both."""
+    found = [match[0].strip() for match in _AMOUNTS.finditer(text)]
+    return any(item.startswith("Capacity") for item in found) and any(item.startswith("Alloc") for item in found)
+
+
+_PRESSED = lazy_pattern(r"^ *(Memory|Disk|PID)Pressure +True ", re.MULTILINE)
+"""What the node controller answers with a taint."""
+
+
+def _pod(row: re.Match[str], container: Document, status: Document) -> Document:
+    waits = "conditions" in status
+    return {
+        "kind": "Pod",
+        "metadata": {"name": row["name"], "namespace": row["namespace"] or ""},
+        "spec": {**({} if waits else {"nodeName": "unknown"}), "containers": [container]},
+        "status": status,
+    }
+
+
+def _status(said: str) -> Document:
+    reason = said.replace(" ", "")
+    if reason in _ENDS or reason.startswith("OutOf"):
+        return {"phase": "Failed", "reason": reason}
+    if reason == "SchedulingGated":
+        gated = {"type": "PodScheduled", "status": "False", "reason": reason, "message": _GATED}
+        return {"phase": "Pending", "conditions": [gated]}
+    container: Document = {"name": "vllm", "state": {"waiting": {"reason": reason}}}
+    if reason == "OOMKilled":
+        container["state"] = {"terminated": {"reason": reason, "exitCode": 137}}
+    return {"phase": "Pending", "containerStatuses": [container]}

@@ -1,0 +1,345 @@
+"""What `kubectl describe` and `kubectl get events` print, as the documents that the API would have sent.
+
+The text leaves out what the API has: the messages of waiting containers and of conditions, uids, exact times. Ages are
+counted back from the moment at which the text was printed, which is worked out from a time and an age that belong
+together. What cannot be known is left out, never made up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import pairwise
+from textwrap import dedent, indent
+from typing import Any
+
+import msgspec
+
+from vops.diagnosis.logs.claims import known
+from vops.diagnosis.logs.components import Component, component_of
+from vops.model.patterns import lazy_pattern
+from vops.operations.printed import describe_around
+from vops.operations.printed.controller_logs import controller_events
+from vops.operations.printed.describe_columns import told_in_columns
+from vops.operations.printed.describe_events import (
+    EVENT_TABLE,
+    Told,
+    about,
+    has_loose_events,
+    loose_events,
+    read_table,
+    told_events,
+)
+from vops.operations.printed.describe_fragments import cut_out
+from vops.operations.printed.describe_listings import listings
+from vops.operations.printed.describe_objects import custom_object, document_of, kind_of
+from vops.operations.printed.describe_outline import Entry, moment, outline
+from vops.operations.printed.describe_sentences import sentence_within, told_sentences
+from vops.operations.printed.describe_tables import POD_TABLE, described_node, has_rows, killed_pods, listed
+from vops.operations.printed.gateway_texts import gateway_events, unresolved
+from vops.operations.printed.ray_status import ray_demands
+from vops.operations.printed.waiting_texts import pull_reasons
+
+Document = dict[str, Any]
+
+_BEGINS = lazy_pattern(r"^(?P<indent> {0,12})Name:(?: {2,}|\t+)\S", re.MULTILINE)
+_GOES_ON = lazy_pattern(
+    r"^ {0,12}(?:Namespace|Labels|Annotations|Roles|Priority|Containers|Events|StorageClass|CreationTimestamp|Node):",
+    re.MULTILINE,
+)
+
+
+_STATE = lazy_pattern(r"^ {0,12}(?:Last )?State: +(?:Waiting|Running|Terminated)\s*$", re.MULTILINE)
+_FLAT_STATE = lazy_pattern(
+    r"^([ \t]*(?:Last )?State: +(?:Waiting|Terminated)[ \t]*\n)"
+    r"((?:(?:Reason|Message|Exit Code|Signal|Started|Finished): .*(?:\n|$)){1,6})",
+    re.MULTILINE,
+)
+"""A state whose lines lost what they were moved in by, as pages on the web show it."""
+
+_PRESENT = lazy_pattern(r"^\s*State: ", re.MULTILINE)
+_LAST = lazy_pattern(r"^([ \t]*)Last State: ", re.MULTILINE)
+_CONTAINER = lazy_pattern(r"[a-z0-9-]{1,63}:[ \t]*\n")
+_TWO = "  "
+_NEVER_RAN = lazy_pattern(r"Reason: +(?:ContainerCannotRun|StartError)")
+_NOT_RUNNING = r"Waiting\n\g<1>  Reason: CrashLoopBackOff"
+_HEAD = lazy_pattern(r"^Status: +(?:Terminating|Failed|Pending|Running)\b", re.MULTILINE)
+_ENDING = lazy_pattern(r"^(?:Reason|Message|Termination Grace Period): +\S", re.MULTILINE)
+_NEXT_PART = lazy_pattern(r"^(?:Conditions|Volumes|QoS Class|Node-Selectors|Tolerations|Events):", re.MULTILINE)
+_OF_A_LOG = lazy_pattern(
+    r"^(?:\([A-Za-z][\w-]{0,40} (?:pid|ip|rank)=|(?:INFO|WARNING|ERROR|DEBUG|CRITICAL)(?::|\s+\d\d-\d\d )"
+    r"|Traceback \(most |.{0,80}\bNVRM: (?:Xid|GPU|The NVIDIA GPU)\b"
+    r"|\d{4}/\d\d/\d\d \d\d:\d\d:\d\d |\((?:autoscaler|scheduler|raylet) \+"
+    r"|\[?\d{4}-\d\d-\d\d[T ]\d\d:|time=\"?\d{4}|[IWEF]\d{4} \d\d:)",
+    re.MULTILINE,
+)
+_ERROR_LINE = lazy_pattern(r"^(?:[A-Za-z_][\w.]{0,200})?(?:Error|Exception|Interrupt)\b[:(]", re.MULTILINE)
+_OUT_OF_MEMORY = lazy_pattern(r"(?<!not )(?<!no )(?<!=)\bOOMKilled\b(?!\W{0,3}(?:false|no\b))")
+_LONGEST_PROSE = 4_000
+_TRANSITION = lazy_pattern(r"^ {0,16}Last Transition Time: +\S.*\n(?:.*\n){0,4} {0,16}Reason: ", re.MULTILINE)
+
+
+class Described(msgspec.Struct, frozen=True):
+    """The documents of a text, and the moment at which it was printed (None: nothing tells)."""
+
+    documents: tuple[Document, ...]
+    at: datetime | None = None
+
+
+@lru_cache(maxsize=4)
+def is_described(head: str) -> bool:
+    """Whether a text looks like the output of `kubectl describe` or `kubectl get`, or a part of it.
+
+    A file is asked twice: as it is read, and once it is read.
+    """
+    described = _BEGINS.search(head) and _GOES_ON.search(head)
+    if described or has_loose_events(head) or any(next(read(head), None) for read in (told_in_columns, ray_demands)):
+        return True
+    if has_rows(head) or any(sign.search(head) for sign in (_STATE, EVENT_TABLE, _TRANSITION)):
+        return True
+    if POD_TABLE.search(head) and not looks_like_a_log(head) and not quotes_a_failure(head):
+        return True  # above a log such a table says nothing that the log does not
+    if _HEAD.search(head) and _ENDING.search(head):
+        return True
+    if not looks_like_a_log(head) and next(listings(head), None) is not None:
+        return True
+    readers = (controller_events, told_sentences, gateway_events)
+    return any(next(iter(read(head)), None) is not None for read in readers) or _in_prose(head)
+
+
+def looks_like_a_log(head: str) -> bool:
+    """Whether a text has lines as loggers write them, or an exception."""
+    if _OF_A_LOG.search(head) is not None or _ERROR_LINE.search(head) is not None:
+        return True
+    return component_of(head) is not Component.VLLM
+
+
+def quotes_a_failure(text: str) -> bool:
+    """Whether a short text has a line with words that some rule knows as a failure's."""
+    return len(text) <= _LONGEST_PROSE and any(map(known, text.splitlines()))
+
+
+def log_within(text: str) -> str:
+    """The log that somebody pasted behind a description or events; empty where there is none."""
+    begins = _OF_A_LOG.search(text)
+    if begins is None:
+        return ""
+    after = _BEGINS.search(text, begins.start())
+    return text[begins.start() : after.start() if after is not None else len(text)]
+
+
+def only_lists_pods(text: str) -> bool:
+    """Whether a text is a table of pods and nothing more: it has too little to go by."""
+    return POD_TABLE.search(text) is not None
+
+
+Born = Mapping[str, datetime]
+"""When pods were made, by their names."""
+
+
+def read_described(text: str, otherwise: datetime | None = None, born: Born | None = None) -> Described:
+    """Every object and event of a text; what it is not known to describe is passed over.
+
+    Ages are counted back from `otherwise` where the text has no time of its own, or from later where an event would
+    else be older than the pod that it is about.
+    """
+    documents: list[Document] = []
+    moments: list[datetime] = []
+    for part in _parts(text) if _BEGINS.search(text) else _fragments(text):
+        found, at = _object(part)
+        documents += found
+        moments += [at] if at is not None else []
+    documents = documents or list(killed_pods(text))
+    if not documents:
+        documents += _of_conditions(text)
+    of_nodes = bool(documents) and all(item.get("kind") == "Node" for item in documents)
+    outside = text if of_nodes else _outside(text, documents)
+    told = list(map(_renamed, list(read_table(text)) or _loose(outside)))
+    told = [unresolved(item) for item in told if not of_nodes or item.reason == "FailedScheduling"]
+    if not documents and not told and not looks_like_a_log(text):
+        documents += [*listed(text), *listings(text)] or _of_prose(text)
+    at = max(moments, default=None)
+    documents += _events(told, at or _no_earlier(told, otherwise, born or {})) if told else []
+    return Described(tuple(documents), at)
+
+
+def _no_earlier(told: list[Told], otherwise: datetime | None, born: Born) -> datetime:
+    """The earliest moment at which events of these ages can have been listed."""
+    made = ((born.get(item.about.get("name", "")), item.first_s) for item in told)
+    least = [when + timedelta(seconds=age) for when, age in made if when is not None and age is not None]
+    return max([*least, *([otherwise] if otherwise is not None else [])], default=datetime.now(UTC))
+
+
+def _outside(text: str, documents: list[Document]) -> str:
+    """What a text says besides what it describes: nothing where the descriptions have events of their own."""
+    if not documents:
+        return text
+    if any(item.get("kind") == "Event" for item in documents):
+        return ""
+    begins = _BEGINS.search(text)
+    if begins is not None:
+        return text[: begins.start()]
+    return text if _STATE.search(text) or POD_TABLE.search(text) else ""
+
+
+def _renamed(told: Told) -> Told:
+    """An event whose reason is its component's own, with the one that Kubernetes has for what its words say."""
+    found = sentence_within(told.message) if told.reason not in _SETTLED else None
+    if found is not None and told.reason == "Scheduling":  # YuniKorn's for all that it says of a pod
+        return msgspec.structs.replace(told, reason=found.reason)
+    return msgspec.structs.replace(told, reason=found.reason) if found and found.reason in _SETTLED else told
+
+
+_SETTLED = frozenset({"Preempted"})
+
+
+def _loose(text: str) -> list[Told]:
+    """Events without the object that they are about, and without a header."""
+    readers = (ray_demands, loose_events, told_in_columns, controller_events, told_sentences, gateway_events)
+    found = next((told for read in readers if (told := list(read(text)))), [])
+    found += pull_reasons(found, text)
+    told = [item if item.about.get("name") else msgspec.structs.replace(item, about=about(item)) for item in found]
+    pods = {(item.about.get("namespace", ""), item.about["name"]): item.about for item in told if _names_a_pod(item)}
+    if len({name for _, name in pods}) != 1:
+        return told
+    only = {key: value for key, value in max(pods.items())[1].items() if key != "fieldPath"}
+    return [
+        msgspec.structs.replace(item, about=item.about | only) if item.about["kind"] == "Pod" else item for item in told
+    ]
+
+
+def _names_a_pod(told: Told) -> bool:
+    return told.about["kind"] == "Pod" and bool(told.about["name"])
+
+
+def _parts(text: str) -> Iterator[str]:
+    """The text of each object: from its name to the next one's, indented alike."""
+    names = list(_BEGINS.finditer(text))
+    if not names:
+        return
+    starts = [match.start() for match in names if match["indent"] == names[0]["indent"]]
+    for start, end in pairwise([*starts, len(text)]):
+        yield text[start:end]
+
+
+def _fragments(text: str) -> Iterator[str]:
+    """The description of a pod or node of which only a part was copied: the head, containers, states, conditions."""
+    text = _FLAT_STATE.sub(lambda match: match[1] + indent(match[2], _TWO), text)
+    if node := described_node(text):
+        yield node
+    body = dedent(text.expandtabs()).strip("\n")
+    if _STATE.search(text) is None:
+        if (head := _HEAD.search(body)) is not None and _ENDING.search(body):
+            yield f"Name: pod\nNamespace:\nNode: unknown\nContainers:\n  vllm:\n    Image:\n{body[head.start() :]}"
+        return
+    spaced = text.expandtabs()
+    if (state := _STATE.search(spaced)) is not None:
+        body = dedent(cut_out(spaced, state.start())).strip("\n")
+    if _PRESENT.search(body) is None:
+        now = _NOT_RUNNING if _NEVER_RAN.search(body) else "Running"
+        body = _LAST.sub(rf"\g<1>State: {now}\n\g<0>", body, count=1)
+    if not body.startswith(("Containers:", "Init Containers:", "Status:", "Node:", "Controlled By:")):
+        named = _CONTAINER.match(body)
+        own, after = _before_the_next_part(body)
+        body = f"Containers:\n{indent(own if named else f'vllm:{chr(10)}{indent(own, _TWO)}', _TWO)}\n{after}"
+    status = "" if body.startswith("Status:") else "Status: Running\n"
+    yield f"Name: pod\nNamespace:\nNode: unknown\n{status}{body}"
+
+
+def _of_conditions(text: str) -> Iterator[Document]:
+    """The conditions of an object whose name and kind were not copied: their types tell what has them."""
+    if _TRANSITION.search(text) is None or _BEGINS.search(text) is not None:
+        return
+    entries = outline(text)
+    found = describe_around.conditions(entries)
+    if found:
+        yield {"status": {"conditions": found, "admissionChecks": describe_around.admission_checks(entries)}}
+
+
+def _of_prose(text: str) -> Iterator[Document]:
+    """A container of which somebody says in a sentence of their own that it ran out of memory."""
+    if _in_prose(text):
+        ended = {"terminated": {"reason": "OOMKilled", "exitCode": 137}}
+        yield {"status": {"containerStatuses": [{"name": "vllm", "state": {"running": {}}, "lastState": ended}]}}
+
+
+def _in_prose(text: str) -> bool:
+    return len(text) <= _LONGEST_PROSE and _OUT_OF_MEMORY.search(text) is not None and not looks_like_a_log(text)
+
+
+def _before_the_next_part(body: str) -> tuple[str, str]:
+    """The lines about containers, and those from the next heading on, all of which stand further left."""
+    after = _NEXT_PART.search(body)
+    if after is None:
+        return body, ""
+    return dedent(body[: after.start()]), body[after.start() :]
+
+
+def _object(text: str) -> tuple[list[Document], datetime | None]:
+    entries = outline(text)
+    kind = kind_of(entries)
+    told = list(told_events(text))
+    at = _printed_at(entries, told)
+    name, namespace = entries.value("Name"), entries.value("Namespace")
+    if not kind:
+        return custom_object(entries), None
+    about = {"kind": kind, "name": name, "namespace": "" if namespace == "<none>" else namespace}
+    known_at = at or datetime.now(UTC)
+    events = _events([msgspec.structs.replace(item, about=item.about | about) for item in told], known_at)
+    _snap(entries, events, told)
+    return [document_of(kind, entries, events, known_at), *describe_around.addresses(kind, entries), *events], at
+
+
+def _events(told: list[Told], at: datetime) -> list[Document]:
+    return [
+        {
+            "kind": "Event",
+            "metadata": {"namespace": item.about.get("namespace", "")},
+            "involvedObject": {key: value for key, value in item.about.items() if value},
+            "type": item.type,
+            "reason": item.reason,
+            "message": item.message,
+            "count": item.times,
+            "source": {"component": item.source},
+            **_seen(item, at),
+        }
+        for item in told
+    ]
+
+
+def _seen(item: Told, at: datetime) -> Document:
+    found = {"lastTimestamp": item.last_s, "firstTimestamp": item.first_s}
+    return {key: (at - timedelta(seconds=age)).isoformat() for key, age in found.items() if age is not None}
+
+
+# --- when it was printed ----------------------------------------------------------------------------------
+
+
+def _printed_at(entries: Entry, told: list[Told]) -> datetime | None:
+    """A time in the text plus the age of the event that belongs to it; else the latest time that it names."""
+    begun = moment(entries.value("Start Time"))
+    ages = {item.reason: item.last_s for item in told if item.last_s is not None}
+    scheduled = ages.get("Scheduled")
+    named = [found for entry in entries.all() if (found := moment(entry.value_text)) is not None]
+    if begun is not None and scheduled is not None:
+        named.append(begun + timedelta(seconds=scheduled))
+    elif begun is not None and told:
+        named.append(begun + timedelta(seconds=max(item.first_s or 0 for item in told)))
+    started = [found for entry in entries.all("Started") if (found := moment(entry.value_text)) is not None]
+    if started and "Started" in ages:
+        named.append(max(started) + timedelta(seconds=ages["Started"]))
+    return max(named, default=None)
+
+
+def _snap(entries: Entry, events: list[Document], told: list[Told]) -> None:
+    """A kill whose age fits the end of an instance happened then: ages are rounded, ends are not."""
+    ends = [found for entry in entries.all("Finished") if (found := moment(entry.value_text)) is not None]
+    for event, item in zip(events, told, strict=True):
+        if item.reason != "Killing" or "lastTimestamp" not in event:
+            continue
+        seen = datetime.fromisoformat(event["lastTimestamp"])
+        near = [end for end in ends if abs(end - seen) <= timedelta(seconds=2 * item.precision_s + 90)]
+        if near:
+            event["lastTimestamp"] = max(near).isoformat()

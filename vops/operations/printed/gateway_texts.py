@@ -1,0 +1,86 @@
+"""What stands between clients and servers says when nobody answers: gateways, ingress controllers, routers, curl.
+
+Their words, in a log or in a post, become an event about the route. Where a request got through after the last
+complaint, nothing is said; neither is of a text that a server itself wrote, which may quote any of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from vops.diagnosis.logs.components import Component, component_of
+from vops.model.patterns import lazy_pattern
+from vops.operations.printed.describe_events import Told
+
+_UNREACHED = lazy_pattern(
+    r"connect\(\) (?:to \S{1,200} )?failed \((?:111|113): [\w ]{1,40}\) while connecting to upstream, client: "
+    r"|no live upstreams while connecting to upstream"
+    r"|upstream timed out \(110: [\w ]{1,40}\) while connecting to upstream"
+    r"|[Ss]ervice \"?[\w./-]{1,253}\"? does not have any active [Ee]ndpoint"
+    r"|Error (?:obtaining Endpoints for|getting|searching) [Ss]ervice \"?[\w./-]{1,253}"
+    r"|no healthy upstream|\bno_healthy_upstream\b|\bcluster_not_found\b|\broute_not_found\b"
+    r"|upstream connect error or disconnect/reset before headers|upstream_reset_before_response_started\{remote_conn"
+    r"|upstream_reset_before_response_started\{connection_(?:failure|timeout)"
+    r"|no endpoints available for service|failed_to_pick_backend|failed_to_connect_to_backend"
+    r"|error forwarding port \d{1,5} to pod .{0,400}?[Cc]onnection refused|subset not found for |no available server\b"
+    r"|Skipping service: no endpoints found|kubernetes service not found|has no server available"
+    r"|No server is available to handle this request|failure to get a peer from the ring-balancer"
+    r"|failed to find candidate (?:pods|endpoints)|not found or vLLM engine is sleeping"
+    r"|\" \d{3} (?:UH|UF|NR|NC|UF,URX)\b|\"response_flags\": ?\"(?:UH|UF|NR|NC)\b|error on getting pods for model"
+    r"|no ready pods? (?:available|to forward)|no pods? to forward request"
+    r"|curl: \(7\) Failed to connect to (?:[\w.-]{1,200}\.svc\b|10\.|172\.(?:1[6-9]|2\d|3[01])\.)"
+    r"|wget: can't connect to remote host \((?:10|172)\.|Service has no(?:t ready)? endpoints, "
+    r"|(?:Post|Get) \"https?://[^\s\"]{1,300}/v1/[\w/]{1,60}\": dial tcp [\w.:\[\]]{1,80}: connect: connection refused"
+)
+_UNNAMED = lazy_pattern(
+    r"host not found in upstream \"?(?P<upstream>[\w.-]{1,253})"
+    r"|(?:[Cc]ould not resolve host: |bad address '|can't resolve '|server can't find |ENOTFOUND |lookup |"
+    r"(?:address for|resolve) ')(?P<name>(?:[\w-]{1,63}(?![\w.-])|[\w.-]{1,240}\.svc\b[\w.]{0,60}"
+    r"|[\w.-]{1,240}\.local\b))(?=['\":\s,]|$)"
+    r"|;; connection timed out; no servers could be reached|lookup [\w.-]{1,253} ?: i/o timeout"
+)
+_FORWARDING = lazy_pattern(r"plugin/errors: 2 \S{1,253} [A-Z]{1,5}: read udp \S+: (?:i/o timeout|connection refused)")
+"""CoreDNS gets no answer from the servers that it asks; once is nothing."""
+_OWN_LOG = lazy_pattern(r"(?:INFO|WARNING|ERROR) \d\d-\d\d \d\d:|Traceback \(most recent|\bEngineCore|\(APIServer")
+"""A server's own lines."""
+
+_THROUGH = lazy_pattern(r"\" NOERROR qr|\"? (?:HTTP/[\d.]{1,3}\" )?200 (?:OK|\d|-)|< HTTP/[\d.]{1,3} 200")
+_MAY_BE_CLIENTS = (Component.VLLM, Component.DOWNLOAD)
+"""What a text counts as that is of no component, and one in which curl or wget complains."""
+
+_LONGEST = 600
+_LAST = 3
+
+
+def gateway_events(text: str) -> Iterator[Told]:
+    """The last complaints of a text, where nothing got through after them."""
+    if _OWN_LOG.search(text) or component_of(text) not in _MAY_BE_CLIENTS:
+        return
+    found: list[Told] = []
+    unanswered: list[Told] = []
+    for line in text.splitlines():
+        if _UNREACHED.search(line):
+            found.append(_told("UpstreamUnavailable", line))
+        elif _UNNAMED.search(line):
+            found.append(_told("NameNotResolved", line))
+        elif _FORWARDING.search(line):
+            unanswered.append(_told("NameNotResolved", line))
+        elif _THROUGH.search(line):
+            found.clear()
+            unanswered.clear()
+    yield from (found + (unanswered if len(unanswered) > 1 else []))[-_LAST:]
+
+
+def unresolved(told: Told) -> Told:
+    """An event in which another controller says that it cannot resolve a name of the cluster, as that."""
+    if not told.source.endswith("-controller") or _UNNAMED.search(told.message) is None:
+        return told
+    return msgspec.structs.replace(
+        told, type="Warning", reason="NameNotResolved", about={"kind": "Ingress", "name": ""}
+    )
+
+
+def _told(reason: str, line: str) -> Told:
+    return Told("Warning", reason, line.strip(" \t>`*-")[:_LONGEST], "gateway", about={"kind": "Ingress", "name": ""})

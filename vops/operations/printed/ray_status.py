@@ -1,0 +1,37 @@
+"""What `ray status` says of demands that wait for GPUs, as the event that a scheduler posts of the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vops.model.patterns import lazy_pattern
+from vops.operations.printed.describe_events import Told
+
+_DEMAND = lazy_pattern(
+    r"^ *\{(?P<bundle>[^{}\n]{0,300}'GPU': (?P<gpus>\d{1,6}(?:\.\d{1,6})?)[^{}\n]{0,300})\}"
+    r"(?: \* (?P<times>\d{1,6}))?.{0,300}: \d{1,6}\+ pending (?:placement groups|tasks/actors)",
+)
+_OTHER_BUNDLE = lazy_pattern(r"'GPU': (?P<gpus>\d{1,6}(?:\.\d{1,6})?)[^{}]{0,300}\} \* (?P<times>\d{1,6})")
+_USAGE = lazy_pattern(r"^ *(?P<used>\d{1,6}(?:\.\d{1,20})?)/(?P<all>\d{1,6}(?:\.\d{1,20})?) GPU\b")
+
+
+def ray_demands(text: str) -> Iterator[Told]:
+    """One event where a demand needs more GPUs than are free in Ray's cluster; else it waits for another reason."""
+    if "Demands:" not in text:
+        return
+    lines = text.splitlines()
+    usage = next((match for line in lines if (match := _USAGE.match(line)) is not None), None)
+    free = float(usage["all"]) - float(usage["used"]) if usage is not None else 0.0
+    for line in lines:
+        if _DEMAND.match(line) is not None and _wanted(line) > free:
+            has = f"{usage['used']} of {usage['all']} GPUs in use" if usage is not None else "no GPUs"
+            message = f"Ray has {has}, and this waits for some: {line.strip()}"
+            yield Told("Warning", "FailedScheduling", message, "ray", about={"kind": "Pod", "name": ""})
+            return
+
+
+def _wanted(line: str) -> float:
+    """The GPUs of all bundles of a demand."""
+    bundles = [float(match["gpus"]) * int(match["times"]) for match in _OTHER_BUNDLE.finditer(line)]
+    single = _DEMAND.match(line)
+    return sum(bundles) or (float(single["gpus"]) if single is not None else 0.0)

@@ -1,0 +1,96 @@
+"""Why a container waits, in the words of clients and of the kubelet's retries, where no event was copied.
+
+`kubectl logs` says of a container that has not started what keeps it; the kubelet says in FailedSync and in its log
+what the container failed with; and people quote the message alone. Each becomes the kubelet's `Failed` event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from vops.model.patterns import lazy_pattern
+from vops.operations.printed.describe_events import Told
+
+_SYNC = lazy_pattern(
+    r"\"StartContainer\" for \"[^\"]{1,63}\" with (?P<reason>[A-Z]\w{3,40}): \"(?P<message>.{1,4000})\""
+)
+_FULL = lazy_pattern(r"Error syncing pod, skipping: (?P<message>[^\"]{1,400}no space left on device)")
+_WAITS = lazy_pattern(r"is waiting to start: (?P<why>[\w' -]{4,60})")
+_BARE = lazy_pattern(
+    r"(?:secrets?|configmaps?) \"[\w.-]{1,253}\" not found|couldn't find key \S{1,253} in (?:Secret|ConfigMap) \S+"
+    r"|references non-existent (?:secret|config) key: \S+|[Cc]ontainer has runAsNonRoot and .{1,400}"
+    r"|(?<!exec: )\"[\w./-]{1,200}\": executable file not found in \$PATH"
+    r"|unable to start container process: .{1,1000}|error during container init: .{1,1000}"
+    r"|container's runAsUser breaks non-root policy.{0,400}"
+)
+_PULL = lazy_pattern(
+    r"Error response from daemon: (?:pull access|manifest |(?:Get|Head) \"?https?:|toomany|unauthorized|denied|no match"
+    r"|repository |missing signature|failed to resolve|received unexpected HTTP|error parsing HTTP|unknown: ).{0,2000}"
+    r"|(?:ErrImagePull|ImagePullBackOff|ImagePull): (?:rpc error|failed|unauthorized|denied|Back-off).{1,2000}"
+    r"|denied: (?:Permission \"artifactregistry|requested access|User: arn:).{1,1000}"
+    r"|(?:runtime PullImage|agent pull image) err\. .{1,400}"
+    r"|failed to register layer: .{1,1000}|Error: Status 40\d trying to pull repository .{1,1000}"
+    r"|ctr: (?:failed to (?:resolve|copy|do request|fetch)"
+    r"|rpc error).{1,1000}"
+    r"|(?:Error: |level=fatal msg=\")?(?:initializing source|[Uu]nable to pull|pulling image:) .{0,20}docker.{1,1000}"
+    r"|reading manifest \S{1,200} in \S{1,400}: .{1,400}|unable to retrieve some image layers.{0,400}"
+)
+_TAIL = lazy_pattern(
+    r"\W{0,8}(?:rpc error: |dial tcp|unexpected status|denied: |unauthorized: |x509: |tls: |(?:Get|Head) \"?https?:"
+    r"|manifest |toomanyrequests: |net/http: |no matching manifest"
+    r"|failed to (?:do request|copy|authorize|resolve|fetch))"
+)
+_FAILING = {
+    "trying and failing to pull image": "ImagePullBackOff",
+    "image can't be pulled": "ErrImagePull",
+    "CreateContainerConfigError": "CreateContainerConfigError",
+    "CreateContainerError": "CreateContainerError",
+    "RunContainerError": "RunContainerError",
+    "InvalidImageName": "InvalidImageName",
+    "ErrImageNeverPull": "ErrImageNeverPull",
+    "ImagePullBackOff": "ImagePullBackOff",
+    "ErrImagePull": "ErrImagePull",
+}
+_SAY_WHY = ("Failed", "BackOff", "FailedMount", "FailedCreatePodSandBox", "FailedScheduling")
+_OF_A_PULL = ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError")
+
+
+def waiting_sentences(lines: Iterable[str]) -> Iterator[Told]:
+    """An event for each line that says so; what says why comes last, so that it is what counts."""
+    found = [told for line in lines if (told := waiting_sentence(line)) is not None]
+    yield from sorted(found, key=lambda told: not _is_bare(told))
+
+
+def waiting_sentence(line: str) -> Told | None:
+    """What a line says of a container that does not start."""
+    text = line.replace('\\"', '"')
+    if (sync := _SYNC.search(text)) is not None:
+        if sync["reason"] == "CrashLoopBackOff":
+            return None
+        return _failed(sync["message"] if sync["reason"] in _OF_A_PULL else f"Error: {sync['message']}")
+    if (full := _FULL.search(text)) is not None:
+        return Told("Warning", "FailedMount", full["message"], "kubelet", about={"kind": "Pod", "name": ""})
+    if (pull := _PULL.search(text)) is not None:
+        return _failed(f"Failed to pull image: {pull[0].rstrip(' `')}")
+    if (bare := _BARE.search(text)) is not None:
+        return _failed(f"Error: {bare[0].rstrip(' `')}")
+    waits = _WAITS.search(text)
+    reason = _FAILING.get(waits["why"].strip()) if waits is not None else None
+    return _failed(f"Error: {reason}") if reason is not None else None
+
+
+def pull_reasons(told: Sequence[Told], text: str) -> Iterator[Told]:
+    """Why a pull failed, from lines of their own, where the events that were copied say only that it did."""
+    if not any(map(_is_bare, told)) or not all(_is_bare(item) or item.reason not in _SAY_WHY for item in told):
+        return
+    for line in text.splitlines():
+        if _TAIL.match(line):
+            yield _failed(f"Failed to pull image: {line.strip()}")
+
+
+def _is_bare(told: Told) -> bool:
+    return told.message.removeprefix("Error: ") in _FAILING.values() or told.message.startswith("Back-off pulling")
+
+
+def _failed(message: str) -> Told:
+    return Told("Warning", "Failed", message, "kubelet", about={"kind": "Pod", "name": ""})

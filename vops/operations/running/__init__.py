@@ -1,0 +1,1 @@
+"""Carries plans out: locks, journals, pauses, and the way back."""
