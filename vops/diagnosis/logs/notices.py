@@ -150,11 +150,13 @@ _TRANSIENT = lazy_pattern(
 _SPEAKS = lazy_pattern(
     r"error|fail|exception|denied|cannot|can't|can not|could not|unable|not found|no such|invalid|illegal|unsupported"
     r"|not (?:available|supported|divisible|recognize|installed)|unavailable|out of memory|timed out|refused|missing"
-    r"|must be|doesn't|does not|did not|has no attribute|appears to be|(?:larger|less|greater) than|restricted|expired"
+    r"|must (?:be|match)|doesn't|does not|did not|has no attribute|appears to be|(?:larger|less|greater) than"
+    r"|restricted|expired"
     r"|mismatch|unknown|requires|abort|segfault|exceed|too (?:large|many|small|old)|insufficient|unrecognized|broken"
     r"|unexpected|corrupt|reset by peer|closed by peer|no space|read-only|gated|Incompatible|undefined symbol"
     r"|already in use"
-    r"|only supports|should have|git-lfs|No (?:CUDA|HIP|module|available|valid|model|GPU)|NIXL_ERR|marking device",
+    r"|only supports?\b|but got|expected|should (?:have|be)|git-lfs"
+    r"|No (?:CUDA|HIP|module|available|valid|model|GPU)|NIXL_ERR|marking device",
     re.IGNORECASE,
 )
 _OF_NO_FAILURE = lazy_pattern(
@@ -269,7 +271,7 @@ class Notices:
                 last.more = 0
             return
         transient, blind = _TRANSIENT.search(line.text) is not None, _BLIND.search(line.text) is not None
-        if transient or blind or _LOOSE.search(line.text):
+        if transient or blind or _LOOSE.search(line.text) or _of_the_engine(line):
             self._loose.append(_Loose(_logged("Said", line.text, line), line.level, transient, blind))
         elif last is not None:
             last.more = 0
@@ -318,6 +320,12 @@ class Notices:
     def _add(self, to: list[LoggedError], kind: str, text: str, line: Line, most: int) -> None:
         if len(to) < most:
             to.append(_logged(kind, text, line))
+
+
+def _of_the_engine(line: Line) -> bool:
+    """Whether it is what the engine's process of vLLM 0.6 to 0.9 says before the traceback that it ends of."""
+    told = line.level == "ERROR" and line.place.startswith("engine.py:") and line.text[0] not in " \t"
+    return told and _SPEAKS.search(line.text) is not None and not line.text.startswith("Traceback")
 
 
 def _counts(item: _Loose, lines: int, *, started: bool) -> bool:

@@ -23,6 +23,9 @@ _BROKE_OFF = lazy_pattern(
 )
 _LOGGED = ("ERROR", "WARNING")
 _QUIET = ("DEBUG", "INFO", "WARNING")
+_OF_THE_CONTAINER = lazy_pattern(r"\[Errno (?:13|28|30)\]|no locator available for file")
+"""What a request meets because of where the server runs, and every other one will."""
+
 _CAUSE, _LESSER, _DOUBTFUL, _HARMLESS, _WRAPPING = range(5)
 
 
@@ -88,7 +91,7 @@ def _explained(error: LoggedError, warned: LoggedError) -> LoggedError:
 def _grade(chain: Chain, episode: Episode) -> int:
     if chain.root is None:
         return _WRAPPING
-    if chain.request or _outlived(chain, episode):
+    if _of_one_request(chain, chain.root, episode) or _outlived(chain, episode):
         return _HARMLESS
     if chain.thread or chain.root.type in BEFORE_THE_SERVER:
         return _LESSER
@@ -96,6 +99,11 @@ def _grade(chain: Chain, episode: Episode) -> int:
         return _DOUBTFUL
     before_the_end = episode.died_line is not None and chain.line < min(episode.active_line, episode.died_line)
     return _DOUBTFUL if before_the_end else _CAUSE
+
+
+def _of_one_request(chain: Chain, root: LoggedError, episode: Episode) -> bool:
+    elsewhere = chain.thread or episode.ready_line is not None
+    return chain.request and (elsewhere or not _OF_THE_CONTAINER.search(root.text))
 
 
 def _outlived(chain: Chain, episode: Episode) -> bool:

@@ -11,10 +11,11 @@ _CHILD = lazy_pattern(
     r".{0,200}(?:died unexpectedly|exited unexpectedly)(?:.{0,80}\(?exit ?code:? ?(-?\d{1,4}))?"
     r"|.{0,300}Failed core proc\(s\): \{'[^']{1,60}': (?P<core>-?\d{1,4})"
     r"|.{0,200} died, exit code: (?P<worker>-?\d{1,4})"
-    r"|.{0,200}exitcode *: (?P<elastic>-?\d{1,4})\)? .{0,60}\(?pid: \d+\)",
+    r"|.{0,200}exitcode *: (?P<elastic>-?\d{1,4})\)? .{0,60}\(?pid: \d+\)"
+    r"|.{0,200}process was signaled to shutdown with signal (?P<signal>\d{1,2})",
     re.ASCII,
 )
-_DEATHS = ("unexpectedly", "Failed core proc", "exit code", "exitcode")
+_DEATHS = ("unexpectedly", "Failed core proc", "exit code", "exitcode", "was signaled")
 _STATS = ("Avg prompt throughput: ", "Engine 0")
 _SIGNALLED = lazy_pattern(
     r"(?:.{0,160}[\] ])?(?:Memory cgroup out of memory|Out of memory): Killed process \d{1,10}|Killed$"
@@ -120,7 +121,9 @@ class Endings:
         elif text.startswith(_STATS) and self.engine_died_line is None:
             self.active_line = line.number
         elif holds_any(text, _DEATHS) and (match := _CHILD.match(text)):
-            self._died(line, next((int(code) for code in match.groups() if code), None))
+            signalled = match["signal"]
+            code = next((int(code) for code in match.groups() if code), None)
+            self._died(line, -int(signalled) if signalled else code)
         else:
             self._read_death(line)
 

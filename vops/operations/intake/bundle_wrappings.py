@@ -44,6 +44,7 @@ _LONGEST_YAML = 4 * 2**20
 _RECORD = lazy_pattern(rb"(?m)^(?:insertId|logName|receiveTimestamp): \S")
 """What gcloud prints of each record, which is YAML unless it is asked for something else."""
 
+_OF_A_REFUSAL = lazy_pattern(r"(?:BadRequest|NotFound|InternalServer|Authentication|UnprocessableEntity)Error")
 _MESSAGES = ("textPayload", "message", "log", "msg", "line", "_raw")
 _TIMES = ("timestamp", "@timestamp", "time", "ts")
 
@@ -132,11 +133,34 @@ def _braced(body: bytes) -> bytes:
 
 def as_log_lines(body: bytes) -> bytes | None:
     """The messages of log records that came as JSON, oldest first; None when that is not what a text is."""
+    if (refusal := _refusal(body)) is not None:
+        return refusal
     records = _records(body)
     if records is None:
         return None
     ordered = sorted(records, key=_time)
     return "\n".join(text.rstrip("\n") for record in ordered if (text := _message(record)) is not None).encode()
+
+
+class _Refusal(msgspec.Struct):
+    """What vLLM answers to a request that it refuses; newer versions keep it in `error`."""
+
+    message: str = ""
+    type: str = ""
+    error: _Refusal | None = None
+
+
+def _refusal(body: bytes) -> bytes | None:
+    """The words of the server's API about a request, as its clients raise them; None for anything else."""
+    if len(body) > _SNIFFED or b'"type"' not in body:
+        return None
+    try:
+        answer = msgspec.json.decode(body, type=_Refusal)
+    except (ValueError, RecursionError):
+        return None
+    told = answer.error or answer
+    known = told.message and _OF_A_REFUSAL.fullmatch(told.type)
+    return f"openai.{told.type}: {told.message}".encode() if known else None
 
 
 def _records(body: bytes) -> list[dict[str, Any]] | None:

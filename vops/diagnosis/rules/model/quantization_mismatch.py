@@ -29,6 +29,7 @@ _MISMATCH = lazy_pattern(
     r"|quantization method \S{1,60} is not supported|Cannot find the config file for (?:awq|gptq|\w{1,20}quant)"
     r"|only support 'bitsandbytes'|BitsAndBytes loader does not support|bitsandbytes.{0,80}not supported"
     r"|KeyError: '[^']{0,200}(?:absmax|quant_state|qweight|qzeros|g_idx|weight_scale|input_scale|scales)[^']{0,60}'"
+    r"|Quantization scheme is not supported for"
     r"|Unsupported quantization config|quantization method is not specified in the config|Prequant BitsAndBytes"
     r"|Cannot find any of .{1,200} in the model's quantization config"
     r"|No (?:compatible )?(?:compressed-tensors )?(?:compatible )?scheme was"
