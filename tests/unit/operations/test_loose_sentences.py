@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from vops.errors import InputError
 from vops.operations.intake.bundle import diagnose_bundle
 from vops.operations.intake.bundle_conditions import told_by_conditions
 from vops.operations.printed.controller_logs import controller_events
@@ -14,7 +15,11 @@ from vops.operations.printed.describe_sentences import sentence_within, told_sen
 
 
 def first_cause(text: str) -> str:
-    reports, _ = diagnose_bundle([], text.encode())
+    """The cause that comes first; none where the text is refused, which says too that nothing is found."""
+    try:
+        reports, _ = diagnose_bundle([], text.encode())
+    except InputError:
+        return ""
     return next((finding.cause for report in reports for finding in report.findings), "")
 
 
@@ -149,3 +154,66 @@ def test_a_kubelet_that_waited_for_its_network_is_well() -> None:
     assert [told.reason for told in controller_events(NOT_READY)] == ["NodeNotReady"]
     ready = "I0212 10:02:31.261124 1 kubelet_node_status.go:1] Recording event: Node n status is now: NodeReady\n"
     assert not list(controller_events(NOT_READY + ready))
+
+
+CLIENT_WARNING = "W1118 19:41:03.659013   45860 warnings.go:70] autopilot: adjusted resources\n"
+DENIED = 'Error: admission webhook "warden.gke.io" denied the request: GKE Warden rejected it.'
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ('On 1.14 I have "`pod has unbound immediate PersistentVolumeClaims`". Do I miss something?', "pvc-unbound"),
+        ("Warning  FailedScheduling  4m  default-scheduler  pod has unbound PersistentVolumeClaims", "pvc-unbound"),
+        ("# The second pod cannot be scheduled because of insufficient memory.", "cpu-memory-short"),
+        (CLIENT_WARNING + DENIED, "admission-denied"),
+        (
+            'It fails with "The node was low on resource: ephemeral-storage. Container llm was using 57900024Ki"\n'
+            "2025-01-03T19:06:50.366843Z  INFO text_generation_launcher: Download: [13/30]",
+            "evicted",
+        ),
+        ("The GPU is not usable due to Uncorrectable ECC Error, and the plugin thinks it healthy.", "xid-gpu-lost"),
+        (
+            "kernel: NVRM: Xid (PCI:0000:dc:00): 45, pid=1, name=python3, Ch 00000001 caused by previous Xid 149",
+            "xid-gpu-lost",
+        ),
+    ],
+)
+def test_what_people_quote_has_a_cause(text: str, cause: str) -> None:
+    assert first_cause(text) == cause
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# I gave it insufficient memory at first, 2Gi, and now it runs.",
+        "All pods were scheduled; no insufficient anything.",
+        "There is no uncorrectable ECC error on this card.",
+        "Uncorrectable ECC errors: 0",
+        "The claim had unbound PersistentVolumeClaims, solved with a StorageClass.",
+    ],
+)
+def test_what_people_say_of_what_is_well_has_none(text: str) -> None:
+    assert first_cause(text) == ""
+
+
+STACK = """
+$ kubectl get pods -n gpu-operator
+NAME                                       READY   STATUS                  RESTARTS   AGE
+nvidia-driver-daemonset-qd6nl              1/1     Running                 0          25m
+nvidia-operator-validator-5p2zn            0/1     Init:CrashLoopBackOff   8          25m
+"""
+
+
+def test_a_table_of_the_gpu_stack_is_no_log_for_its_names() -> None:
+    assert first_cause(STACK) == "gpu-not-advertised"
+
+
+@pytest.mark.parametrize(("state", "cause"), [("pending", "dra-claim-pending"), ("allocated,reserved", "")])
+@pytest.mark.parametrize("age", ["22s", "119s", "4m1s"])
+def test_a_claim_of_devices_in_a_table_that_waits(state: str, cause: str, age: str) -> None:
+    assert first_cause(f"NAME         STATE     AGE\ngpu-claim    {state}   {age}\n") == cause
+
+
+def test_a_claim_that_has_just_been_made_may_wait() -> None:
+    assert first_cause("NAME         STATE     AGE\ngpu-claim    pending   9s\n") == ""

@@ -154,17 +154,23 @@ _PREDICATES = lazy_pattern(r"([A-Z][\w ./()'-]{2,120}?) \((\d{1,7})\)(?=[,.]|$)"
 
 SPOKEN = lazy_pattern(
     r"volume node affinity conflict|untolerated taint \{[^{}]{1,300}\}|[Ii]nsufficient (?:nvidia|amd)\.com/[\w.-]{1,60}"
+    r"|node\(s\) had untolerated taint\(s\)|unbound (?:immediate )?PersistentVolumeClaims"
     r"|(?:did|do|does)(?:n't| not) match (?:the )?(?:[Pp]od's )?node (?:affinity|selector)"
     r"|didn't match pod (?:anti-)?affinity rules|didn't match pod topology spread constraints"
     r"|didn't have free ports for the requested pod ports"
 )
 """The reasons that mean nothing else, as people quote them without what the scheduler writes around them."""
 
+SHORT = lazy_pattern(r"\b[Ii]nsufficient (?:memory|cpu|ephemeral-storage)\b")
+"""Those that mean a node only where a line speaks of scheduling as well."""
+
+_NO_VOLUMES = lazy_pattern(r"unbound (?:immediate )?PersistentVolumeClaims")
 _COUNTED = lazy_pattern(r"(?:\d{1,7} )?node\(s\)")
 _OF_YUNIKORN = lazy_pattern(r"'([^']{3,300})' \((\d{1,7})x\)")
 _GPU = "nvidia.com/gpu"
 _OTHERS = lazy_pattern(
-    r"(?:(?P<nodes>\d{1,7}) node\(s\)|node-group\(s\)|\bNode \S{1,253}) didn't have enough resources?: "
+    r"(?:(?P<nodes>\d{1,7}) node\(s\)|node-group\(s\)|\bNode \S{1,253}) didn't have enough "
+    r"(?:resources?|of mig profile): "
     r"(?P<short>[\w./ -]{1,80}?)"
     r"(?=[.,;\n]|$)"
     r"|[Nn]o node in the .{1,80} node-pool has (?P<absent>[\w./-]{1,120}) resources"
@@ -243,8 +249,9 @@ def _parted(rest: str) -> tuple[str, str]:
 
 
 def _outside_the_form(text: str) -> str:
-    """An error of a plugin, which comes without the count of nodes."""
-    return text if text.startswith(("running ", "binding volumes", "pod has unbound", "persistentvolumeclaim")) else ""
+    """An error of a plugin, which comes without the count of nodes; of claims it is known wherever it stands."""
+    begins = text.startswith(("running ", "binding volumes", "persistentvolumeclaim"))
+    return text if begins or _NO_VOLUMES.search(text) else ""
 
 
 def _preemption(after: str) -> Preemption:
@@ -300,7 +307,7 @@ def _of_others(text: str) -> Iterator[Reason]:
 
 def _as_quoted(text: str) -> Iterator[Reason]:
     """Reasons without a count, each once: what somebody writes of them."""
-    for words in dict.fromkeys(SPOKEN.findall(text)):
+    for words in dict.fromkeys((*SPOKEN.findall(text), *SHORT.findall(text))):
         if (match := _REASON.match(f"1 node(s) had {words}" if "taint" in words else f"1 {words}")) is not None:
             yield _reason(match)
 

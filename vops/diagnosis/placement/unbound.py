@@ -24,7 +24,9 @@ from vops.model.text import one_line
 _CLAIM = lazy_pattern(
     r'persistentvolumeclaim "(?P<name>[\w.-]{1,253})" (?P<how>not found|bound to non-existent|is being deleted)'
 )
-_UNBOUND = "unbound immediate PersistentVolumeClaims"
+_UNBOUND = lazy_pattern(r"unbound (?:immediate )?PersistentVolumeClaims")
+"""Kubernetes before 1.14 did not say that they are to be bound at once."""
+
 _GONE = "bound to non-existent pv"
 _EPHEMERAL = lazy_pattern(
     r'waiting for ephemeral volume controller to create the persistentvolumeclaim "(?P<name>[\w.-]{1,253})"'
@@ -179,7 +181,7 @@ def _as_said(replica: Replica) -> Iterator[Unbound]:
         yield Unbound(match["name"], trouble, why, steps)
     elif match := _EPHEMERAL.search(said.blocked):
         yield Unbound(match["name"], Trouble.MISSING, "was not made from its template yet")
-    elif _UNBOUND in said.blocked:
+    elif _UNBOUND.search(said.blocked):
         steps = ("Set a storageClassName that exists; with no default class a claim without one stays unbound.",)
         yield Unbound(", ".join(names), Trouble.UNBOUND, "is not bound to a volume", steps)
     elif any(_GONE in item.text for item in said.reasons):

@@ -33,9 +33,10 @@ def only_template(pods: Iterable[Pod], workloads: Iterable[Workload]) -> Templat
 
 
 def is_unborn(pod: Pod) -> bool:
-    """Whether a pod has no status of any kind: a manifest, which no cluster has seen."""
+    """Whether a pod has no status of any kind: a manifest, which no cluster has seen, though it may name its node."""
     status = pod.status
-    return not (status.phase or status.conditions or status.container_statuses or status.reason or pod.spec.node_name)
+    placed = bool(pod.spec.node_name) and bool(pod.metadata.uid or pod.metadata.creation_timestamp)
+    return not (status.phase or status.conditions or status.container_statuses or status.reason or placed)
 
 
 def runs_whole(workload: Workload) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from vops.diagnosis.placement.scheduler_text import SPOKEN
+from vops.diagnosis.placement.scheduler_text import SHORT, SPOKEN
 from vops.model.patterns import lazy_pattern
 from vops.operations.printed.describe_events import Told
 from vops.operations.printed.waiting_texts import waiting_sentences
@@ -249,7 +249,7 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
 _OF_A_LOG = lazy_pattern(
     r"^(?:\([A-Za-z][\w ]{0,40}(?:pid|ip|rank)=|\[?\d{4}-\d\d-\d\d[T "
     r"][^\[\n]{0,40}(?:INFO|WARN|ERROR|DEBUG|\]|\t)|(?:INFO|WARNING|ERROR|DEBUG)\b(?!: \(gcloud\.)"
-    r"|[IWEF]\d{4} )|Traceback \(most recent",
+    r"|[IWEF]\d{4} (?!\S{1,20} +\d{1,7} warnings\.go:))|Traceback \(most recent",
     re.MULTILINE,
 )
 _CLOUD = lazy_pattern(
@@ -276,6 +276,7 @@ _ROW = lazy_pattern(
 _MOST_LINES = 60
 _LONGEST = 8_192
 _CLOSING = {"`": "`", '"': '"', "'": "'", "\u201c": "\u201d", "\u300c": "\u300d", "(": ")", "[": "]"}
+_SCHEDULED = lazy_pattern(r"schedul|\b[Pp]ending\b")
 _WORD = lazy_pattern(r"[\w/-]", re.ASCII)
 _ENDS = lazy_pattern(r"[\u3002\uff0c\uff1b]")
 """Full stop, comma and semicolon of Chinese prose, which none of the sentences have."""
@@ -283,8 +284,8 @@ _ENDS = lazy_pattern(r"[\u3002\uff0c\uff1b]")
 
 def told_sentences(text: str) -> Iterator[Told]:
     """An event for each sentence of a text that is known as one; a line that goes on is added to it."""
-    if _OF_A_LOG.search(text):
-        return
+    if (log := _OF_A_LOG.search(text)) is not None:
+        text = text[: log.start()]
     lines = text.splitlines()[:_MOST_LINES]
     back = "just became ready" in text
     came = max((index for index, line in enumerate(lines) if _CAME.search(line)), default=-1)
@@ -296,10 +297,14 @@ def told_sentences(text: str) -> Iterator[Told]:
 
 def _quoted(lines: list[str]) -> Iterator[Told]:
     """What somebody quotes of the scheduler's reasons alone; nothing where they tell that it is over."""
-    told = [line.strip()[:_LONGEST] for line in lines if SPOKEN.search(line)]
+    told = [line.strip()[:_LONGEST] for line in lines if SPOKEN.search(line) or _is_short(line)]
     if told and not any(_OVER.search(line) for line in lines):
         about = {"kind": "Pod", "name": ""}
         yield Told("Warning", "FailedScheduling", " ".join(told), "default-scheduler", about=about)
+
+
+def _is_short(line: str) -> bool:
+    return SHORT.search(line) is not None and _SCHEDULED.search(line) is not None
 
 
 def _within(lines: list[str]) -> Iterator[Told]:

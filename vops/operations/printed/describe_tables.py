@@ -56,7 +56,7 @@ _CLAIM_TABLE = lazy_pattern(r"^(?:NAMESPACE +)?NAME +(?:RESOURCECLASSNAME +ALLOC
 _CLAIM_ROW = lazy_pattern(
     r"^(?:(?P<namespace>[a-z0-9-]{1,63}) +)?(?P<name>[a-z0-9][a-z0-9.-]{1,252}) +"
     r"(?:\S+ +(?:Immediate|WaitForFirstConsumer) +)?"
-    r"pending +(?:[2-9]m|\d\dm|\d+[hd])\S{0,6}$",
+    r"pending +(?:(?:[2-9]\d|1\d\d)s|(?:[2-9]m|\d\dm|\d+[hd])\S{0,6})$",
     re.MULTILINE,
 )
 """A claim of devices that has been pending for longer than a scheduler takes."""

@@ -111,9 +111,11 @@ def is_described(head: str) -> bool:
 
 def looks_like_a_log(head: str) -> bool:
     """Whether a text has lines as loggers write them, or an exception."""
-    if _OF_A_LOG.search(head) is not None or _ERROR_LINE.search(head) is not None:
-        return True
-    return component_of(head) is not Component.VLLM
+    return _has_log_lines(head) or component_of(head) is not Component.VLLM
+
+
+def _has_log_lines(head: str) -> bool:
+    return _OF_A_LOG.search(head) is not None or _ERROR_LINE.search(head) is not None
 
 
 def quotes_a_failure(text: str) -> bool:
@@ -158,8 +160,10 @@ def read_described(text: str, otherwise: datetime | None = None, born: Born | No
     outside = text if of_nodes else _outside(text, documents)
     told = list(map(_renamed, list(read_table(text)) or _loose(outside)))
     told = [unresolved(item) for item in told if not of_nodes or item.reason == "FailedScheduling"]
+    if not documents and not told and not _has_log_lines(text):
+        documents += listed(text)
     if not documents and not told and not looks_like_a_log(text):
-        documents += [*listed(text), *listings(text)] or _of_prose(text)
+        documents += [*listings(text)] or _of_prose(text)
     at = max(moments, default=None)
     documents += _events(told, at or _no_earlier(told, otherwise, born or {})) if told else []
     return Described(tuple(documents), at)

@@ -25,7 +25,8 @@ from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
 _HARDWARE = lazy_pattern(
-    r"[Uu]ncorrectable (?:ECC|NVLink) error|uncorrectable NVLink|cudaErrorECCUncorrectable|CUDA_ERROR_ECC_UNCORRECTABLE"
+    r"(?<![Nn]o )[Uu]ncorrectable (?:ECC|NVLink) [Ee]rror(?!s? ?[=:] ?0\b)|uncorrectable NVLink"
+    r"|cudaErrorECCUncorrectable|CUDA_ERROR_ECC_UNCORRECTABLE"
     r"|GPU is lost|GPU_IS_LOST|fallen off the bus|NVMLError_GpuIsLost|unspecified launch failure|hardware stack error"
     r"|cudaErrorLaunchFailure|Unable to determine the device handle for GPU|Nvlink is not supported"
     r"|cudaErrorNvlinkUncorrectable"
@@ -34,7 +35,7 @@ _HARDWARE = lazy_pattern(
     r"|cudaErrorContained|cudaErrorHardwareStackError|CUDA_ERROR_(?:NVLINK_UNCORRECTABLE|HARDWARE_STACK_ERROR"
     r"|CONTAINED)"
 )
-_XID = lazy_pattern(r"Xid ?(?:\(PCI:[^)]{1,40}\): |=)(\d{1,3})")
+_XID = lazy_pattern(r"Xid ?(?:\(PCI:[^)]{1,40}\): (?:\d{1,3}, .{0,160}?caused by previous Xid )?|=)(\d{1,3})")
 _APPLICATION = frozenset((13, 31, 43, 45, 68, 109))
 _SIGNATURE = lazy_pattern(
     f"{_HARDWARE.pattern}|(?:CUDA|HIP) error: |CUDNN_STATUS|ncclUnhandledCudaError|XidCriticalError|^Xid: "

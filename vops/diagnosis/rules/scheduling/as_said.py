@@ -35,6 +35,12 @@ from vops.diagnosis.rule import Branch, Verdict, rule
 
 _WOULD_DO = (Preemption.NO_VICTIMS, Preemption.MIXED)
 _SEE_NODES = "See the nodes: kubectl describe nodes"
+_PRESSED = {
+    "disk-pressure": "Free space on its disk: crictl rmi --prune, old logs and model caches; or use a larger disk.",
+    "memory-pressure": "See what holds its memory: kubectl describe node, and what runs there without a limit.",
+}
+"""What brings back a node that the kubelet closed itself."""
+
 _SEE_TAINTS = (
     "See the taints: kubectl get nodes -o custom-columns=NAME:.metadata.name,TAINTS:.spec.taints, "
     "and add the toleration of the GPU nodes' taint to spec.tolerations."
@@ -183,7 +189,10 @@ def said_node_unavailable(replica: Replica) -> Verdict | None:
         replica,
         summary,
         remedies.advice(
-            "Bring a node back", "See their state: kubectl get nodes", "Uncordon or repair one, or add a node."
+            "Bring a node back",
+            "See their state: kubectl get nodes",
+            *(step for words, step in _PRESSED.items() if words in summary),
+            "Uncordon or repair one, or add a node.",
         ),
     )
 
