@@ -84,7 +84,7 @@ def _pod(entries: Entry, events: list[Document], at: datetime) -> Document:
     started = moment(entries.value("Start Time"))
     return {
         "metadata": meta,
-        "spec": _pod_spec(entries) | {"nodeName": entries.value("Node").partition("/")[0]},
+        "spec": _pod_spec(entries) | {"nodeName": _node_of(entries)},
         "status": {
             "phase": phase.partition(" ")[0],
             "reason": entries.value("Reason"),
@@ -97,6 +97,12 @@ def _pod(entries: Entry, events: list[Document], at: datetime) -> Document:
         }
         | ({"startTime": started.isoformat()} if started is not None else {}),
     }
+
+
+def _node_of(entries: Entry) -> str:
+    """The node of a pod: where somebody left the line out, a container that has a state was given to some kubelet."""
+    left_out = entries.find("Node") is None and any(entries.all("State"))
+    return "unknown" if left_out else entries.value("Node").partition("/")[0]
 
 
 def _pod_spec(entries: Entry) -> Document:
@@ -277,6 +283,9 @@ _SIGNS: tuple[tuple[str, set[str]], ...] = (
     ("Pod", {"Containers", "Node"}),
     ("Pod", {"Init Containers", "Node"}),
     ("Pod", {"Status", "Start Time", "Node"}),
+    ("Pod", {"Status", "Containers"}),
+    ("Pod", {"Status", "Init Containers"}),
+    ("Pod", {"Namespace", "Containers"}),
 )
 _READERS: dict[str, Callable[[Entry, list[Document], datetime], Document]] = {
     "Pod": _pod,

@@ -37,7 +37,7 @@ _BROKEN = lazy_pattern(
     r"|file is not a (?:valid|zip)|not a valid JSON file|Unable to load weights|checksum|Invalid GGUF"
     r"|GGUF magic invalid|Attempted to load weight \(|size mismatch for |Error\(s\) in loading state_dict"
     r"|It looks like the config file at .{0,300} is not a valid"
-    r"|No such file or directory: '[^']{0,300}-of-\d{5}\.safetensors'"
+    r"|No such file or directory: ['\"][^'\"]{0,300}-of-\d{5}\.safetensors['\"]"
 )
 
 

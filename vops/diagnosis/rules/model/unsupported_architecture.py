@@ -35,6 +35,7 @@ _UNSUPPORTED = lazy_pattern(
     r"|Could not find \w{1,80} (?:neither )?in <?module"
     r"|top-level 'architectures' field|rope_scaling.{0,40}must be a dictionary|Unknown RoPE scaling type"
     r"|Unknown gguf model_type|GGUF model with architecture .{1,80} is not supported"
+    r"|validator 'validate_layer_type'|`layer_types` entries must be in"
     r"|There is no module or parameter named|^RuntimeError: weight \S{1,200} does not exist"
     r"|Unsupported model type|has no SGLang implementation|model type .{1,80} is not supported"
     r"|KeyError: '(?:qwen|gemma|llama|mistral|deepseek|phi|glm|minimax|gpt_oss|granite|ernie|kimi|exaone)\w{0,30}'$",
