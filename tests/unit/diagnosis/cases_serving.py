@@ -180,6 +180,7 @@ FIRES: dict[str, Case] = {
     "service-mismatch": reached(service(selector={"app": "llama-server"}), endpoints(addresses=0)),
     "service-without-endpoints": handed_in(NO_ENDPOINTS),
     "liveness-times-out": handed_in(LATE.format(4)),
+    "requests-shed": handed_in("inference gateway: ResourceExhausted - system saturated, sheddable request dropped"),
     "upstream-unreachable": handed_in("HTTP/1.1 503 Service Unavailable", "", "no healthy upstream"),
     "name-not-resolved": handed_in("curl: (6) Could not resolve host: llama.serving.svc.cluster.local"),
     "route-unresolved": reached(
@@ -269,6 +270,11 @@ NEAR_MISSES: dict[str, Case] = {
     "service-without-endpoints": handed_in(NO_ENDPOINTS.replace("<none>", "10.0.0.9:8000"), SERVED),
     # once may be a hiccup
     "liveness-times-out": handed_in(LATE.format(1)),
+    # a request got through after it
+    "requests-shed": handed_in(
+        "system saturated, sheddable request dropped",
+        '10.0.0.4 - - "POST /v1/completions HTTP/1.1" 200 1640 "-" "curl"',
+    ),
     # a request got through after it
     "upstream-unreachable": handed_in(
         "no healthy upstream", '10.0.0.4 - - "POST /v1/completions HTTP/1.1" 200 1640 "-" "python-httpx/0.27"'

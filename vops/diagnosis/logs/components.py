@@ -43,6 +43,7 @@ _SIGNS = (
             r"|Asserting MIG mode|Walking MigConfig|Applying the MIG (?:mode|configuration)|nvidia-mig-manager"
             r"|Attempting to validate a (?:driver container|pre-installed)|Installing Linux kernel headers"
             r"|controllers\.ClusterPolicy|ClusterPolicy is (?:not )?ready"
+            r"|^waiting for nvidia container stack to be setup"
             r"|NVIDIA driver kernel modules|Uninstalling NVIDIA driver|nvidia driver (?:module is|components)",
             re.MULTILINE,
         ),
@@ -109,8 +110,8 @@ _SIGNS = (
 )
 _FAILURES = {
     Component.GPU_OPERATOR: lazy_pattern(
-        r"error validating |(?:toolkit|driver|plugin) is not ready|ClusterPolicy is not ready"
-        r"|[Ff]ailed to (?:locate|validate|uninstall|unload)"
+        r"error validating |waiting for nvidia container stack|(?:toolkit|driver|plugin) is not ready"
+        r"|ClusterPolicy is not ready|[Ff]ailed to (?:locate|validate|uninstall|unload)"
         r"|unable to (?:drain|evict|load)|modprobe: |Error: |MIG mode|could not be reset"
     ),
     Component.DEVICE_PLUGIN: lazy_pattern(
@@ -146,7 +147,7 @@ _FAILURES = {
 }
 _TELLING = {
     Component.GPU_OPERATOR: lazy_pattern(
-        r"ClusterPolicy is not ready, states not ready: "
+        r"ClusterPolicy is not ready, states not ready: |^waiting for nvidia container stack to be setup"
         r"|Could not (?:resolve Linux|locate Linux|unload NVIDIA|stop NVIDIA|install|find)|^make(?:\[\d+\])?: \*\*\* "
         r"|modprobe: (?:FATAL|ERROR)|insmod: ERROR|^E: (?:Unable|Failed|Package)|^ERROR: (?:Unable|The|An|Failed)"
         r"|error validating |Unable to find a match: kernel|Unable to open the kernel module|No such device$"

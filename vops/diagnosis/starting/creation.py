@@ -35,7 +35,13 @@ _STEPS = {
 _REFUSALS = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreCreateHookError")
 _NOT_STARTED = ("StartError", "ContainerCannotRun")
 _NOT_RUN = (126, 127, 128)
-_REFUSED = ("Error: ", "failed to create containerd task", "failed to create shim task", "OCI runtime create failed")
+_REFUSED = (
+    "Error: ",
+    "failed to create containerd task",
+    "failed to create shim task",
+    "OCI runtime create failed",
+    "nvidia-container-cli",
+)
 """How the message of a container begins that was not created or started."""
 
 _NOISE = lazy_pattern(r"object \S+ not registered|failed to sync (?:secret|configmap) cache")

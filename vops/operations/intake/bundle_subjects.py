@@ -89,7 +89,14 @@ CREATES = ("FailedCreate", "ReplicaSetCreateError")
 _CLUSTER_WIDE = ("ScaleUpFailed", "FailedToScaleUpGroup", "ScaleUpTimedOut", "InsufficientCapacityError")
 _WAITING = ("ErrImageNeverPull", "InvalidImageName", "RegistryUnavailable", "SignatureValidationFailed")
 _IMAGE = lazy_pattern(r"\b[Ii]mage (?:name )?\"([^\"\s]{1,512})\"")
-_NOT_CREATED = ("Error:", "failed to create", "failed to start", "failed to generate", "OCI runtime")
+_NOT_CREATED = (
+    "Error:",
+    "failed to create",
+    "failed to start",
+    "failed to generate",
+    "OCI runtime",
+    "nvidia-container-cli",
+)
 _UNSTARTED = "failed to create containerd task"
 _CONFIG = lazy_pattern(r"(?:secret|configmap) \"|couldn't find key|runAsNonRoot|non-numeric user")
 _REASON = lazy_pattern(r"Error: ((?:Err|Image|Create|Run|Registry|Invalid|Signature|PreCreate)[A-Za-z]{3,40})$")

@@ -98,6 +98,7 @@ _NODE = lazy_pattern(
     r"|PLEG is not healthy: pleg was|Node became not ready|just became ready"
     r"|Failed to pull image|resolve image to digest|checking image: "
     r"|Failed to admit pod |\"StartContainer|eviction manager: must evict pod"
+    r"|[Ee]rror scheduling |[Ee]rror selecting node for pod"
     r"|Error creating: |Back-off pulling image|[Mm]ount failed(?: with error)?: |GRPC error: "
 )
 _VOLUME_CALLS = (
@@ -109,6 +110,10 @@ _VOLUME_CALLS = (
 
 _FAILED = lazy_pattern(r"\berr(?:or)?\b|failed", re.IGNORECASE)
 _CAME = lazy_pattern(r"(?:SetUp|MountDevice|Attach) succeeded for volume|\bmount on .{1,400} succeeded")
+_BOUND = lazy_pattern(r"bound successfully on node|Successfully bound pod to node")
+_TRANSIENT = "unbound immediate PersistentVolumeClaims"
+"""What the scheduler says of every new claim until its volume is there: over, where pods are bound after it."""
+
 _READY = ("status is now: NodeReady", "it just became ready")
 _SAYS_SO = lazy_pattern(
     r"\"?(?:Unable to schedule pod|Node became not ready)|\"?Error (?:processing|syncing)"
@@ -165,7 +170,8 @@ def _of_nodes(text: str) -> Iterator[Told]:
     """What the kubelet, the scheduler, controllers and drivers of volumes say."""
     if _NODE.search(text) is None:
         return
-    said = [line for line in log_lines(text) if _NODE.search(line.text) or _CAME.search(line.text)][-_MOST:]
+    said = [line for line in log_lines(text) if any(told.search(line.text) for told in (_NODE, _CAME, _BOUND))][-_MOST:]
+    last_bound = max((index for index, line in enumerate(said) if _BOUND.search(line.text)), default=-1)
     last_came = max((index for index, line in enumerate(said) if _CAME.search(line.text)), default=-1)
     last_ready = max(
         (index for index, line in enumerate(said) if any(word in line.text for word in _READY)), default=-1
@@ -174,6 +180,8 @@ def _of_nodes(text: str) -> Iterator[Told]:
         complains = line.level in _LEVELS or _SAYS_SO.search(line.text)
         told = _of_node(line.text.replace('\\"', '"'), text) if complains else None
         if told is None or (index < last_came and told.reason in ("FailedMount", "FailedAttachVolume")):
+            continue
+        if index < last_bound and _TRANSIENT in told.message:
             continue
         if index >= last_ready or told.reason != "NodeNotReady":
             yield told

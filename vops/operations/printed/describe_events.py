@@ -42,6 +42,7 @@ _QUOTED = lazy_pattern(r"^(?:(?:> ?)+|\d{4}-\d\d-\d\dT[\d:]{8}\.\d{7}Z )")
 _CELLS = lazy_pattern(r"\t+| {2,}|\s+\|\s+")
 _REASON_CELL = lazy_pattern(r"[A-Z][a-z]+[A-Za-z]{2,40}")
 _FEWEST_CELLS = 3
+_COUNT = lazy_pattern(r"[1-9]\d{0,8}")
 _OWN_NAME = lazy_pattern(r"\.[0-9a-f]{12,20}$")
 """What the name of an event has behind that of its object."""
 _AGE = lazy_pattern(r"(?P<last>[\dywdhms]{2,20})(?: \(x(?P<times>\d{1,9}) over (?P<first>[\dywdhms]{2,20})\))?")
@@ -139,9 +140,9 @@ class Told(msgspec.Struct, frozen=True):
 
 def told_events(text: str) -> Iterator[Told]:
     """The events below a described object; a message of several lines goes on below its row."""
-    lines = iter(text.splitlines())
-    if any(_EVENTS.fullmatch(line) for line in lines):
-        yield from _rows(lines)
+    lines = text.splitlines()
+    after = next((index for index, line in enumerate(lines, 1) if _EVENTS.fullmatch(line)), len(lines))
+    yield from list(_rows(iter(lines[after:]))) or _of_cells(lines[after:])
 
 
 def loose_events(text: str) -> Iterator[Told]:
@@ -204,7 +205,10 @@ def _of_cells(lines: Iterable[str]) -> Iterator[Told]:
         rest = cells[kind + 2 :]
         message = max(rest, key=len)
         source = next((cell.partition(",")[0] for cell in rest if cell is not message and _SOURCE.match(cell)), "")
-        yield Told(cells[kind], cells[kind + 1], message, source)
+        ages = [age for cell in cells[:kind] if (age := seconds(cell)) is not None]
+        times = max((int(cell) for cell in cells[:kind] if _COUNT.fullmatch(cell)), default=1)
+        last, first = min(ages, default=None), max(ages, default=None)
+        yield Told(cells[kind], cells[kind + 1], message, source, times=times, last_s=last, first_s=first)
 
 
 def _joined(lines: Iterable[str]) -> Iterator[str]:

@@ -36,7 +36,7 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "default-scheduler",
             r"\d{1,6}/\d{1,6} nodes are (?:un)?available|[Aa]ll nodes are unavailable: \d"
             r"|[Nn]o nodes (?:are )?available (?:to schedule pods|that match all)"
-            r"|Cannot schedule pods: "
+            r"|Cannot schedule pods: |pod has unbound immediate Pers"
             r"|running (?:\"\w{1,40}\" )?(?:PreBind|PreFilter|filter|Reserve|Permit|Bind|Score)\b ?plugins?[ :]"
             r"|waiting for dynamic resource controller to create|waiting for resource driver to",
         ),
@@ -242,6 +242,7 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "kubelet",
             r"Error: (?:ErrImagePull|ImagePullBackOff|InvalidImageName|secret \"|configmap \"|couldn't find key"
             r"|failed to (?:create|start|generate|prepare|reserve|get)|container has runAsNonRoot|stat |context dead)"
+            r"|nvidia-container-cli(?:\.real)?: \w{1,20} error: "
             r"|failed to create (?:containerd task|shim)|OCI runtime create failed",
         ),
     )

@@ -6,6 +6,7 @@ complaint, nothing is said; neither is of a text that a server itself wrote, whi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -41,6 +42,27 @@ _UNNAMED = lazy_pattern(
     r"|[\w.-]{1,240}\.local\b))(?=['\":\s,]|$)"
     r"|;; connection timed out; no servers could be reached|lookup [\w.-]{1,253} ?: i/o timeout"
 )
+_NO_ROUTE = lazy_pattern(
+    r"default backend - 404|no Route matched with those values|Backend service does not exist"
+    r"|response 404 \(backend NotFound\), service rules for"
+)
+"""What NGINX's ingress, Kong, and the controllers of AWS and GKE answer where no rule of an Ingress fits."""
+
+_NOBODY = lazy_pattern(
+    r"encountered a temporary error and could not complete your request|not serving requests at this endpoint"
+)
+"""The pages of Google's load balancer and of OpenShift's router."""
+
+_PAGE = lazy_pattern(r"<title>(?P<status>404 Not Found|502 Bad Gateway|503 Service [\w ]{0,12}Unavailable)</title>")
+_PROXY = lazy_pattern(r"<center>(?:nginx|openresty|awselb|Microsoft-Azure-Application-Gateway)\b")
+_STATUS = lazy_pattern(r"HTTP/[\d.]{1,3} 404\b")
+_OF_ENVOY = lazy_pattern(r"^[<\s]{0,4}server: (?:istio-)?envoy\b", re.MULTILINE | re.IGNORECASE)
+_EMPTY = lazy_pattern(r"^[<\s]{0,4}content-length: 0\b", re.MULTILINE | re.IGNORECASE)
+_SHED = lazy_pattern(
+    r"system saturated, (?:sheddable|non-critical) request|inference gateway: (?:InferencePool)?ResourceExhausted"
+)
+"""What an endpoint picker answers with 429 when every server of its pool is full."""
+
 _FORWARDING = lazy_pattern(r"plugin/errors: 2 \S{1,253} [A-Z]{1,5}: read udp \S+: (?:i/o timeout|connection refused)")
 """CoreDNS gets no answer from the servers that it asks; once is nothing."""
 _OWN_LOG = lazy_pattern(r"(?:INFO|WARNING|ERROR) \d\d-\d\d \d\d:|Traceback \(most recent|\bEngineCore|\(APIServer")
@@ -61,8 +83,8 @@ def gateway_events(text: str) -> Iterator[Told]:
     found: list[Told] = []
     unanswered: list[Told] = []
     for line in text.splitlines():
-        if _UNREACHED.search(line):
-            found.append(_told("UpstreamUnavailable", line))
+        if (reason := _refused(line, text)) is not None:
+            found.append(_told(reason, line))
         elif _UNNAMED.search(line):
             found.append(_told("NameNotResolved", line))
         elif _FORWARDING.search(line):
@@ -71,6 +93,20 @@ def gateway_events(text: str) -> Iterator[Told]:
             found.clear()
             unanswered.clear()
     yield from (found + (unanswered if len(unanswered) > 1 else []))[-_LAST:]
+
+
+def _refused(line: str, text: str) -> str | None:
+    """What a line says of a request that was turned away, as the reason of an event."""
+    if _SHED.search(line):
+        return "RequestsShed"
+    if _UNREACHED.search(line) or _NOBODY.search(line):
+        return "UpstreamUnavailable"
+    if _NO_ROUTE.search(line) or (_STATUS.search(line) and _OF_ENVOY.search(text) and _EMPTY.search(text)):
+        return "NoRoute"
+    page = _PAGE.search(line) if _PROXY.search(text) else None
+    if page is None:
+        return None
+    return "NoRoute" if page["status"].startswith("404") else "UpstreamUnavailable"
 
 
 def unresolved(told: Told) -> Told:

@@ -39,6 +39,12 @@ _BROKEN = (
         "On {node}: nvidia-ctk cdi generate --output=/var/run/cdi/nvidia.yaml, and restart the device plugin.",
     ),
     wording(
+        r"no-gpu-has-\d{1,9}[GM]iB-to-run",
+        "the device plugin that shares its GPUs found none that a scheduler had set aside for the pod",
+        "Let the sharing scheduler place the pod (its extender in kube-scheduler's configuration), not nodeName or"
+        " another scheduler; the log of the device plugin on {node} tells what it looked for.",
+    ),
+    wording(
         r"unknown device",
         "the node does not know that GPU any more",
         "On {node}: nvidia-smi -L; restart the device plugin, and look for an Xid that lost the GPU.",

@@ -26,6 +26,7 @@ from vops.model.text import one_line
 
 _REASONS = ("FailedCreatePodSandBox", "NetworkNotReady", "FailedKillPod")
 _LONGEST = 140
+_PAUSE = r'failed to get sandbox image|pull(?:ing)? (?:sandbox|pause) image|/pause:\S{1,20}"?: '
 _OF_DISKS = "no space left on device"
 _SAYS = (
     wording(
@@ -58,7 +59,18 @@ _SAYS = (
         "See the pods of the network plugin on {node}: kubectl -n kube-system get pods -o wide.",
     ),
     wording(
-        r'failed to get sandbox image|pull(?:ing)? (?:sandbox|pause) image|/pause:\S{1,20}"?: ',
+        rf"(?:{_PAUSE})[^\n]{{0,1500}}(?:\b40[13]\b|unauthorized|[Aa]ccess ?[Dd]enied|basic auth credentials|denied:)",
+        "its registry wants credentials for the sandbox image (pause)",
+        "The runtime of {node} pulls it without the pod's imagePullSecrets: put credentials of the registry into its"
+        " own configuration, or set sandbox_image to one that needs none (registry.k8s.io/pause).",
+    ),
+    wording(
+        rf"(?:{_PAUSE})[^\n]{{0,1500}}(?:not found|manifest unknown)",
+        "there is no such sandbox image (pause)",
+        "Set sandbox_image in the runtime's configuration on {node} to an image and tag that its registry has.",
+    ),
+    wording(
+        _PAUSE,
         "the sandbox image (pause) cannot be pulled",
         "See sandbox_image in the runtime's configuration on {node}, and that its registry can be reached.",
     ),

@@ -21,27 +21,27 @@ from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
+from vops.model.resources import Event
 from vops.model.snapshot import Source
 
 _REASON = "UpstreamUnavailable"
+_NO_ROUTE = "NoRoute"
 _NONE = lazy_pattern(
     r"no healthy upstream|no_healthy_upstream|active [Ee]ndpoint|no endpoints|no live upstreams|no available server"
     r"|subset not found|no server available|No server is available|ring-balancer|candidate|no ready pod|failed_to_pick"
-    r"|not found|no pods?\b"
+    r"|not found|no pods?\b|503 \w"
 )
 
 
 @rule(cause="service-mismatch", branch=Branch.TRAFFIC, needs={Source.EVENTS}, order=30)
 def upstream_unreachable(replica: Replica) -> Verdict | None:
     """Only of what stands for the servers: those that were seen are compared with their Service."""
-    told = [] if replica.observed else list(replica.facts.events_with(_REASON))
+    told = [] if replica.observed else list(replica.facts.events_with(_REASON, _NO_ROUTE))
     if not told:
         return None
-    empty = _NONE.search(told[-1].message) is not None
-    what = "has no server to send requests to" if empty else "reaches no server at the address that it has"
     where = f"kubectl -n {replica.namespace or 'NAMESPACE'}"
     return Verdict(
-        summary=f"The gateway {what}: a Service without ready endpoints, or a wrong port",
+        summary=f"The gateway {_what(told[-1])}",
         evidence=tuple(map(evidence.event, told[-2:])),
         confidence=Confidence.PROBABLE,
         fixes=(
@@ -57,3 +57,11 @@ def upstream_unreachable(replica: Replica) -> Verdict | None:
             ),
         ),
     )
+
+
+def _what(event: Event) -> str:
+    if event.reason == _NO_ROUTE:
+        return "has no route for that host and path: no rule fits them, or the route is not attached"
+    empty = _NONE.search(event.message) is not None
+    what = "has no server to send requests to" if empty else "reaches no server at the address that it has"
+    return f"{what}: a Service without ready endpoints, or a wrong port"

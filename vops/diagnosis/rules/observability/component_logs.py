@@ -46,7 +46,7 @@ _OF_A_NODE = (
         ),
     ),
     (
-        lazy_pattern(r"toolkit|plugin|cuda"),
+        lazy_pattern(r"toolkit|plugin|cuda|container stack"),
         (
             "The container runtime does not pass the GPU on: nvidia-container-toolkit's pod must have written "
             "containerd's configuration (toolkit.env CONTAINERD_CONFIG and CONTAINERD_SOCKET on K3s, RKE2, MicroK8s).",
