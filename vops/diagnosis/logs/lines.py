@@ -26,6 +26,7 @@ _COLOUR = lazy_pattern(r"(?:[\x1b\ufffd]\[[0-9;]{0,16}m|\[\d{1,3}(?:;\d{1,3}){0,
 _SOURCE = lazy_pattern(
     r"\[pod/[^\]\s]{1,512}\](?: |$)"  # kubectl logs --prefix
     r"|[\w.-]{1,80} +\|(?: |$)"  # docker compose
+    r"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \| [A-Z]{4,8} \| std(?:out|err) \|(?: |$)"  # FastChat
     r"|[A-Z][a-z]{2}, [A-Z][a-z]{2} \d{1,2} \d{4} \d{1,2}:\d\d:\d\d [ap]m(?: |$)"  # Rancher
     r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d [\w.-]{1,80} [\w.@/-]{1,80}(?:\[\d{1,10}\])?:(?: |$)"  # journald
     r"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{1,6} \[[A-Z][a-z]{2,8}\] \(Process\)(?: |$)"  # Lemonade
@@ -71,6 +72,9 @@ _GO = lazy_pattern(
 )
 _UVICORN = lazy_pattern(r"(ERROR|CRITICAL|WARNING): {2,8}", re.ASCII)
 _ZAP_LEVELS = ("DEBUG  ", "INFO  ", "WARN  ", "ERROR  ", "FATAL  ", "PANIC  ")
+_PASSED_ON = lazy_pattern(r" {0,2}[A-Z]{4,5} [a-z]\w{0,80}(?:::\w{1,80}){1,8}: VLLM: ", re.ASCII)
+"""What Dynamo, in Rust, puts before each line that its engine prints, behind a stamp."""
+
 _LETTERS = {"I": "INFO", "W": "WARNING", "E": "ERROR", "F": "CRITICAL", "WARN": "WARNING", "FATAL": "CRITICAL"}
 _LEAP_YEAR = 2000
 _MOST_PREFIXES = 8
@@ -166,6 +170,7 @@ class _Joiner:
             at = _instant(stamp[1])
             text = text[stamp.end() :]
             text = text.lstrip(" ") if text.lstrip(" ").startswith(_ZAP_LEVELS) else text
+            text = text[passed.end() :] if (passed := _PASSED_ON.match(text)) is not None else text
             if stamp[2]:
                 yield from self._piece(number, text, at, stamp[2], whole=stamp[3] == "F")
                 return

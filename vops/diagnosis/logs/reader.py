@@ -231,6 +231,7 @@ class _Reader:
         if ended.after_start:
             self._values.setdefault("ready_line", 1)
         ready = self._values.get("ready_line")
+        ended.finish(ready=ready is not None)
         episode = Episode(ready, ended.engine_died_line, ended.active_line, ended.stopped_line, self._steps)
         likely = ranked(found, episode)
         root = likely[0].root if likely else None

@@ -16,6 +16,10 @@ _CHILD = lazy_pattern(
     re.ASCII,
 )
 _DEATHS = ("unexpectedly", "Failed core proc", "exit code", "exitcode", "was signaled")
+_CONTAINER = lazy_pattern(r"[\w.\[\]-]{1,120} exited with (?:exit )?code (13[24-79])$", re.ASCII)
+"""What compose, and who runs containers for others, say of one that a signal ended that nobody sends to stop it."""
+
+_OF_A_SIGNAL = 128
 _STATS = ("Avg prompt throughput: ", "Engine 0")
 _SIGNALLED = lazy_pattern(
     r"(?:.{0,160}[\] ])?(?:Memory cgroup out of memory|Out of memory): Killed process \d{1,10}|Killed$"
@@ -120,12 +124,26 @@ class Endings:
                 self._died(self._core_failed, None)
         elif text.startswith(_STATS) and self.engine_died_line is None:
             self.active_line = line.number
+        elif "exited with" in text and (container := _CONTAINER.match(text)):
+            self._container_ended(line, _OF_A_SIGNAL - int(container[1]))
         elif holds_any(text, _DEATHS) and (match := _CHILD.match(text)):
             signalled = match["signal"]
             code = next((int(code) for code in match.groups() if code), None)
             self._died(line, -int(signalled) if signalled else code)
         else:
             self._read_death(line)
+
+    def _container_ended(self, line: Line, code: int) -> None:
+        """One that was asked to stop and did not is killed, too."""
+        if self.stopped_line is None:
+            self._died(line, code)
+
+    def finish(self, *, ready: bool) -> None:
+        """An engine of the older kind logs only what ends it: nothing that it did comes after."""
+        failed = self._core_failed
+        ended = ready and self.engine_died_line is None and failed is not None and failed.place.startswith("engine.py")
+        if ended and failed is not None and self.active_line < failed.number:
+            self._died(failed, None)
 
     def _stops(self, line: Line) -> None:
         """A server goes down: asked to, or because its engine is gone."""

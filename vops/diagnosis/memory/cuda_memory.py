@@ -39,7 +39,15 @@ _LOADING = (
     "_load_w13",
 )
 _PROFILING = ("profile_run", "determine_available_memory", "determine_num_available_blocks", "profile_cudagraph_memory")
-_CAPTURING = ("capture_model", "_capture_cudagraphs", "capture", "compile_or_warm_up_model", "_warm_up_model")
+_CAPTURING = (
+    "capture_model",
+    "_capture_cudagraphs",
+    "capture",
+    "capture_begin",
+    "capture_end",
+    "compile_or_warm_up_model",
+    "_warm_up_model",
+)
 _CACHING = ("initialize_kv_cache", "_allocate_kv_cache", "_allocate_kv_cache_tensors", "initialize_cache")
 _RUNNING = ("forward", "_call_impl", "_wrapped_call_impl", "_dummy_run", "execute_model")
 _SERVING = ("run_busy_loop", "step_with_batch_queue", "step_fn", "_process_engine_step", "engine_step")

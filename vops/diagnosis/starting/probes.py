@@ -88,8 +88,10 @@ def misdirected(replica: Replica, probe: Probe, log: LogReading | None = None) -
 def by_arguments(replica: Replica, probe: Probe) -> Misdirection | None:
     """A probe of a port that vLLM was not told to listen on, and that no other container of the pod has.
 
-    Only where nothing shows on which port the server really listens.
+    Only where nothing shows on which port the server really listens; an image's own start command is not seen.
     """
+    if not (replica.container.command or replica.container.args):
+        return None
     port, told_port = asked_port(replica, probe), replica.args.port
     log = replica.log or replica.death_log
     known = log is not None and (log.ready or str(log.arguments.get("port", told_port)) != str(told_port))

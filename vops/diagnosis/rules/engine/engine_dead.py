@@ -42,7 +42,14 @@ _CRASH = lazy_pattern(
 _WORKER = lazy_pattern(
     r"Worker exit type: SYSTEM_ERROR|[Tt]he actor died unexpectedly|worker process has died|^Actor: "
 )
-_STEPS = ("run_busy_loop", "_process_engine_step")
+_STEPS = (
+    "run_busy_loop",
+    "_process_engine_step",
+    "maybe_wait_for_kv_save",
+    "maybe_setup_kv_connector",
+    "maybe_get_kv_connector_output",
+    "kv_connector_no_forward",
+)
 """What an engine calls for requests only, once it has come up."""
 
 _UNHEALTHY = 503
