@@ -48,6 +48,7 @@ _FATAL = lazy_pattern(
     r"|bad substitution)$"
     r"|(?:/bin/)?(?:ba|da|a)?sh: (?:line )?(?:\d+: )?(?:Syntax error: .{1,200}|Bad substitution"
     r"|Illegal option .{1,80})$"
+    r"|.{0,40}\bdeprecated and no longer works\b.{0,200}"
     r"|.{0,80}python[\d.]*: can't open file .{1,300}|.{0,80}python[\d.]*: (?:No module named"
     r"|Error while finding module) .{1,300})"
     r"|(?P<Loader>.{0,200}error while loading shared libraries: .{1,300}"
@@ -79,7 +80,7 @@ terminate NVRM (): corrupt Fatal fault error Illegal Aborted egfault SIG signal 
 Denied cannot_exec Is_a_dir can't_open No_module Errno Watchdog nvidia-c ERROR curl wget fatal failed Exception: Failed
 GCS Access Error logged timed_out CUDA Got_ marked_dead worker_died aylet_is The_actor Assertion _in_thread
 _by_GPU_node HSA_STATUS marked_as_dead _timeout, GPU_reset is_lost ERR! watchdog_got
-yntax_error unexpected_EOF unbound ad_substitution
+yntax_error no_longer_works unexpected_EOF unbound ad_substitution
 """
 _QUICK = tuple(word.replace("_", " ") for word in _WORDS.split())
 """One of these is in whatever _FATAL knows: looking for words is four times as fast as for a pattern of them."""

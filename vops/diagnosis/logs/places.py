@@ -51,7 +51,9 @@ _PLACES = (
     ),
     (
         Place.TOKENIZER,
-        lazy_pattern(r"transformers/(?:tokenization|convert_slow)|^(?:tokenizers|sentencepiece|tiktoken)/"),
+        lazy_pattern(
+            r"transformers/(?:tokenization|convert_slow)|^(?:tokenizers|sentencepiece|tiktoken|mistral_common|vllm/tokenizers)/"
+        ),
     ),
     (
         Place.HUB,
@@ -77,7 +79,7 @@ _PLACES = (
     (
         Place.MODEL,
         lazy_pattern(
-            r"vllm/model_executor/(?:models|layers)/|vllm/transformers_utils/|^transformers/|transformers_modules/"
+            r"vllm/(?:model_executor/(?:models|layers)|transformers_utils|multimodal)/|^transformers/|transformers_modules/"
         ),
     ),
     (

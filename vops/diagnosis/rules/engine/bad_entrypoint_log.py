@@ -34,6 +34,11 @@ _MAY_NOT = (
     "Make the file executable in the image or its ConfigMap (chmod +x, defaultMode: 0755), or start it by its "
     "interpreter, such as [bash, FILE].",
 )
+_GONE = "no longer works"
+_IS_GONE = (
+    "no longer does anything",
+    "Call the program that took its place, as its message says: hf instead of huggingface-cli.",
+)
 _IS_NOT = (
     "is not in the image",
     "Use command: [vllm, serve], or leave it out so that the image's own is used; python3, not python.",
@@ -46,7 +51,8 @@ def bad_entrypoint_log(replica: Replica) -> Verdict | None:
     if hit is None:
         return None
     command = " ".join((*replica.container.command, *replica.container.args)[:4]) or "the image's own"
-    fails, step = _MAY_NOT if _DENIED in hit[0].text else _IS_NOT
+    known = {_DENIED: _MAY_NOT, _GONE: _IS_GONE}
+    fails, step = next((told for words, told in known.items() if words in hit[0].text), _IS_NOT)
     return deaths.verdict(
         replica,
         hit,
