@@ -9,16 +9,16 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input
 
 from vops.render.text import Line
 from vops.tui.screens.base import titled
+from vops.tui.screens.dialog import Dialog
 from vops.tui.widgets.lines import Lines
 from vops.tui.widgets.tones import content, drawable
 
 
-class ConfirmScreen(ModalScreen[bool]):
+class ConfirmScreen(Dialog[bool]):
     """True only for the button that says what it does; with `type_this`, only once that is typed."""
 
     CSS_PATH = "confirm.tcss"

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, NamedTuple
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Container
-from textual.screen import ModalScreen
 
 from vops.diagnosis.states import ReplicaState
 from vops.render.cells import Column
@@ -17,6 +16,7 @@ from vops.render.text import Line, Span, Tone, line
 from vops.tui.commands import VERBS
 from vops.tui.registry import SCREENS, About
 from vops.tui.screens.base import titled
+from vops.tui.screens.dialog import Dialog
 from vops.tui.widgets.lines import Lines
 
 _STATES = {
@@ -41,7 +41,7 @@ _RANK = {"list": 1, "command": 2, "app": 2, "table": 3, "log": 3}
 """The screen's own keys come first, then those of the app, then those that move about."""
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Dialog[None]):
     """A box of keys over the screen it explains."""
 
     CSS_PATH = "help.tcss"

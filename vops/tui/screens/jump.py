@@ -6,14 +6,15 @@ from collections.abc import Iterable
 
 from textual import events
 from textual.app import ComposeResult
-from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
+
+from vops.tui.screens.dialog import Dialog
 
 LETTERS = "asdfghjklqwertyuiop"
 
 
-class JumpScreen(ModalScreen[Widget | None]):
+class JumpScreen(Dialog[Widget | None]):
     """Gives back the pane that was chosen; None for any other key."""
 
     CSS_PATH = "jump.tcss"

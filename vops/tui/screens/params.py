@@ -9,19 +9,19 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from vops.errors import UsageError
 from vops.model.text import one_line
 from vops.runbooks.params import Param, bind
 from vops.tui.screens.base import titled
+from vops.tui.screens.dialog import Dialog
 from vops.tui.widgets.tones import drawable
 
 Values = dict[str, str]
 
 
-class ParamsScreen(ModalScreen[Values | None]):
+class ParamsScreen(Dialog[Values | None]):
     """Gives back what was filled in, as text; None when left. No value here is ever a secret, only its name.
 
     What has no value yet comes first.

@@ -10,12 +10,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from vops.model.text import one_line
 from vops.tui.screens.base import titled
+from vops.tui.screens.dialog import Dialog
 
 SHOWN = 200
 
@@ -32,7 +32,7 @@ class Choice(Option):
         return Content(f"{'▌' if chosen else ' '}{self._text}")
 
 
-class PickScreen(ModalScreen[str | None]):
+class PickScreen(Dialog[str | None]):
     """Gives back what was picked or typed; None when left. Of `several`, what was marked, with commas between."""
 
     CSS_PATH = "pick.tcss"
