@@ -180,6 +180,7 @@ FIRES: dict[str, Case] = {
     "service-mismatch": reached(service(selector={"app": "llama-server"}), endpoints(addresses=0)),
     "service-without-endpoints": handed_in(NO_ENDPOINTS),
     "liveness-times-out": handed_in(LATE.format(4)),
+    "access-denied": handed_in("HTTP/1.1 403 Forbidden", "server: istio-envoy", "RBAC: access denied"),
     "requests-shed": handed_in("inference gateway: ResourceExhausted - system saturated, sheddable request dropped"),
     "upstream-unreachable": handed_in("HTTP/1.1 503 Service Unavailable", "", "no healthy upstream"),
     "name-not-resolved": handed_in("curl: (6) Could not resolve host: llama.serving.svc.cluster.local"),
@@ -271,6 +272,7 @@ NEAR_MISSES: dict[str, Case] = {
     # once may be a hiccup
     "liveness-times-out": handed_in(LATE.format(1)),
     # a request got through after it
+    "access-denied": handed_in("RBAC: access denied", '10.0.0.4 - - "GET /v1/models HTTP/1.1" 200 640 "-" "curl"'),
     "requests-shed": handed_in(
         "system saturated, sheddable request dropped",
         '10.0.0.4 - - "POST /v1/completions HTTP/1.1" 200 1640 "-" "curl"',

@@ -69,7 +69,7 @@ _SIGNS = (
         Component.KEDA,
         lazy_pattern(
             r"scale_handler|scaledobject|ScaledObject|kedacore|keda-operator|prometheus_scaler|KEDAScalerFailed"
-            r"|error parsing \w{1,40} metadata"
+            r"|error parsing \w{1,40} metadata|keda_metrics_adapter"
         ),
     ),
     (
@@ -131,10 +131,11 @@ _FAILURES = {
         r"|Unable to connect to .{0,40}nv-hostengine|[Ff]ailed to (?:start|init).{0,60}(?:DCGM|dcgm)"
     ),
     Component.KEDA: lazy_pattern(
-        r"target may be lost|returned (?:multiple elements|no|empty)|error (?:getting|fetching|querying"
-        r"|executing) .{0,60}"
+        r"target may be lost|returned (?:multiple elements|no|empty)|[Ee]rror (?:when )?(?:getting|fetching"
+        r"|querying|executing|checking|requesting) .{0,60}"
         r"(?:metric|prometheus|scale decision)|(?:prometheus|metrics).{0,200}(?:no such host|connection refused"
         r"|status \d{3})"
+        r"|Waiting for establishing a gRPC connection"
         r"|doesn't have correct (?:scaleTargetRef|triggers)|scaleTargetRef .{0,60}not found"
     ),
     Component.METRICS_ADAPTER: lazy_pattern(
@@ -161,10 +162,14 @@ _TELLING = {
     ),
     Component.DCGM_EXPORTER: lazy_pattern(r"^(?:panic: |fatal error: |exit status [1-9]|Error: )"),
     Component.METRICS_ADAPTER: lazy_pattern(r"\.metrics\.k8s\.io/.{1,600}(?:resp=\"?404|\) 404 )"),
-    Component.KEDA: lazy_pattern(r"^(?:panic: |fatal error: )|KEDAScalerFailed|error parsing \w{1,40} metadata"),
+    Component.KEDA: lazy_pattern(
+        r"^(?:panic: |fatal error: )|KEDAScalerFailed|error parsing \w{1,40} metadata"
+        r"|Waiting for establishing a gRPC connection"
+    ),
 }
 """What these say of a failure outside of their loggers, or as if it were none."""
 _RECOVERED = {
+    Component.KEDA: lazy_pattern(r"Connection to KEDA Metrics Service gRPC server has been successfully established"),
     Component.METRICS_ADAPTER: lazy_pattern(r"(?:custom|external)\.metrics\.k8s\.io/.{1,600}(?:resp=\"?200|\) 200 )"),
     Component.GPU_OPERATOR: lazy_pattern(
         r"Done, now waiting for signal|ClusterPolicy is ready"

@@ -70,6 +70,8 @@ _GO = lazy_pattern(
     r"\d{4}/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d)(?:\.\d{1,9})? (?=(Failed|Fatal|Error|error|panic|Could not|could not)?)",
     re.ASCII,
 )
+_EPOCH = lazy_pattern(rf"\d\.\d{{1,16}}e\+09\t({_LEVELS}|WARN|FATAL)\t(?:[\w./-]{{1,100}}\t)?", re.ASCII)
+"""zap's header where nobody set a format for its time."""
 _UVICORN = lazy_pattern(r"(ERROR|CRITICAL|WARNING): {2,8}", re.ASCII)
 _ZAP_LEVELS = ("DEBUG  ", "INFO  ", "WARN  ", "ERROR  ", "FATAL  ", "PANIC  ")
 _PASSED_ON = lazy_pattern(r" {0,2}[A-Z]{4,5} [a-z]\w{0,80}(?:::\w{1,80}){1,8}: VLLM: ", re.ASCII)
@@ -278,6 +280,8 @@ def _header(text: str) -> tuple[str, str, datetime | None, int] | None:
         return level, match[7] or "", _moment(*match.group(1, 2, 3, 4, 5)), match.end()
     if first.isdigit() and (match := _GO.match(text)):
         return "ERROR" if match[6] else "", "", _moment(*match.group(1, 2, 3, 4, 5)), match.end()
+    if first == "1" and (match := _EPOCH.match(text)):
+        return _LETTERS.get(match[1], match[1]), "", None, match.end()
     if first in "ECW" and (match := _UVICORN.match(text)):
         return match[1], "uvicorn", None, match.end()
     return None

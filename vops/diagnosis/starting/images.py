@@ -34,7 +34,8 @@ _CLASSES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             r"|network is unreachable|no route to host|x509:|\btls: |tls handshake|context canceled"
             r"|deadline ?exceeded|client\.timeout|proxyconnect|gave HTTP response to HTTPS client"
             r"|registry is unavailable|RegistryUnavailable"
-            r"|\b5\d\d (?:internal|bad gateway|service unavail|gateway time)|HTTP status:? 5\d\d"
+            r"|(?:\b5\d\d (?:internal|bad gateway|service unavail|gateway time)|HTTP status:? 5\d\d)"
+            r"(?!.{0,400}\bunauthorized: )"
             r"|unexpected EOF|unexpected media type|\bEOF$|unexpected commit digest"
             r"|failed size validation|short read|timeout awaiting"
             r"|pull(?:ing)? progress|broken pipe|stream error",

@@ -136,7 +136,8 @@ _SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "deployment-controller",
             r"(?:error: )?[Dd]eployment \"[\w./-]{1,253}\" exceeded its progress deadline"
             r"|(?:Deployment|ReplicaSet) \"[\w./-]{1,253}\" has timed out progressing|Initial scale was never achieved"
-            r"|Helm (?:install|upgrade) failed for release .{1,300}?: (?:timed out waiting|context deadline exceeded)"
+            r"|Helm (?:install|upgrade) failed for release .{1,300}?: (?:timed out waiting|context deadline exceeded"
+            r"|resource \S{1,300} not ready)|resource \S{1,300} not ready\. status: (?:Failed|InProgress), message: "
             r"|(?:Error: )?(?:INSTALLATION|UPGRADE) FAILED: .{0,200}?(?:timed out waiting|context deadline exceeded)"
             r"|error: timed out waiting for the condition",
         ),

@@ -30,6 +30,7 @@ _UNREACHED = lazy_pattern(
     r"|No server is available to handle this request|failure to get a peer from the ring-balancer"
     r"|failed to find candidate (?:pods|endpoints)|not found or vLLM engine is sleeping"
     r"|\" \d{3} (?:UH|UF|NR|NC|UF,URX)\b|\"response_flags\": ?\"(?:UH|UF|NR|NC)\b|error on getting pods for model"
+    r"|Probing of https?://\S{1,300} failed, IP: \S{1,60}, ready: false|\bbackends? does not exist\b"
     r"|no ready pods? (?:available|to forward)|no pods? to forward request"
     r"|curl: \(7\) Failed to connect to (?:[\w.-]{1,200}\.svc\b|10\.|172\.(?:1[6-9]|2\d|3[01])\.)"
     r"|wget: can't connect to remote host \((?:10|172)\.|Service has no(?:t ready)? endpoints, "
@@ -63,12 +64,16 @@ _SHED = lazy_pattern(
 )
 """What an endpoint picker answers with 429 when every server of its pool is full."""
 
+_DENIED = lazy_pattern(r"RBAC: access denied|rbac_access_denied_matched_policy")
 _FORWARDING = lazy_pattern(r"plugin/errors: 2 \S{1,253} [A-Z]{1,5}: read udp \S+: (?:i/o timeout|connection refused)")
 """CoreDNS gets no answer from the servers that it asks; once is nothing."""
 _OWN_LOG = lazy_pattern(r"(?:INFO|WARNING|ERROR) \d\d-\d\d \d\d:|Traceback \(most recent|\bEngineCore|\(APIServer")
 """A server's own lines."""
 
-_THROUGH = lazy_pattern(r"\" NOERROR qr|\"? (?:HTTP/[\d.]{1,3}\" )?200 (?:OK|\d|-)|< HTTP/[\d.]{1,3} 200")
+_THROUGH = lazy_pattern(
+    r"\" NOERROR qr|\"? (?:HTTP/[\d.]{1,3}\" )?200 (?:OK|\d|-)|< HTTP/[\d.]{1,3} 200"
+    r"|Processing probe for .{1,400}\bready: true"
+)
 _MAY_BE_CLIENTS = (Component.VLLM, Component.DOWNLOAD)
 """What a text counts as that is of no component, and one in which curl or wget complains."""
 
@@ -99,6 +104,8 @@ def _refused(line: str, text: str) -> str | None:
     """What a line says of a request that was turned away, as the reason of an event."""
     if _SHED.search(line):
         return "RequestsShed"
+    if _DENIED.search(line):
+        return "AccessDenied"
     if _UNREACHED.search(line) or _NOBODY.search(line):
         return "UpstreamUnavailable"
     if _NO_ROUTE.search(line) or (_STATUS.search(line) and _OF_ENVOY.search(text) and _EMPTY.search(text)):

@@ -15,6 +15,10 @@ _SYNC = lazy_pattern(
     r"\"StartContainer\" for \"[^\"]{1,63}\" with (?P<reason>[A-Z]\w{3,40}): \"(?P<message>.{1,4000})\""
 )
 _FULL = lazy_pattern(r"Error syncing pod, skipping: (?P<message>[^\"]{1,400}no space left on device)")
+_STATE = lazy_pattern(
+    r"\"waiting\": ?\{\s{0,40}(?:\"message\": \"(?P<before>(?:[^\"\\]|\\.){1,4000})\",\s{0,40})?"
+    r"\"reason\": \"(?P<reason>[A-Z]\w{3,40})\"(?:,\s{0,40}\"message\": \"(?P<after>(?:[^\"\\]|\\.){1,4000})\")?"
+)
 _WAITS = lazy_pattern(r"is waiting to start: (?P<why>[\w' -]{4,60})")
 _BARE = lazy_pattern(
     r"(?:secrets?|configmaps?) \"[\w.-]{1,253}\" not found|couldn't find key \S{1,253} in (?:Secret|ConfigMap) \S+"
@@ -57,8 +61,18 @@ _OF_A_PULL = ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidI
 
 def waiting_sentences(lines: Iterable[str]) -> Iterator[Told]:
     """An event for each line that says so; what says why comes last, so that it is what counts."""
+    lines = list(lines)
     found = [told for line in lines if (told := waiting_sentence(line)) is not None]
+    found = found or list(_states("\n".join(lines)))
     yield from sorted(found, key=lambda told: not _is_bare(told))
+
+
+def _states(text: str) -> Iterator[Told]:
+    """What the states of containers say that were copied out of a pod's JSON."""
+    for state in _STATE.finditer(text):
+        message = (state["before"] or state["after"] or "").replace('\\"', '"')
+        if message and state["reason"] in _FAILING.values():
+            yield _failed(message if state["reason"] in _OF_A_PULL else f"Error: {message}")
 
 
 def waiting_sentence(line: str) -> Told | None:

@@ -46,6 +46,7 @@ _SAYS = (
     ),
     wording(r'exec: "?([^" :]{1,200})"?: (?:permission denied|is a directory)', "{what} may not be executed", _MODE),
     wording(r"open executable: Permission denied", "it may not be executed", _MODE),
+    wording(r"Cannot mkdir: (\S{1,200}) is not a directory", "its working directory {what} is a file", _DIRECTORY),
     wording(r'chdir to cwd \(?"?([^")]{1,200})', "its working directory {what} cannot be entered", _DIRECTORY),
     wording(r"unable to find (?:user|group) ([^:\s]{1,64})|no users found", "the image knows no user {what}", ""),
     wording(r"no command specified", "there is none, neither in the pod nor in the image", ""),
