@@ -68,6 +68,7 @@ _FATAL = lazy_pattern(
     r"|(?:Service|Access|AccessDenied)Exception: .{1,400}|(?:ERROR|Error): (?:\(?gcloud|gsutil).{1,400}"
     r"|fatal: (?:unable to access|could not read|repository|Authentication failed) .{1,300}"
     r"|(?:ERROR: |Error: )?Failed to download .{1,300}"
+    r"|ERROR: (?:Could not find a version that satisfies|No matching distribution found for) .{1,300}"
     r"|(?:Error: )?(?:Access denied|Not logged in|User Access Token|Invalid HF URI|Local entry not found).{0,400}"
     r"|Error: (?:(?:Model|Dataset|Space|Repository|Bucket)(?: '[^']{1,200}')? not found|(?:Revision|File) not found in"
     r"|\d{3} Client Error|Client error '|Cannot reach ).{0,600})"

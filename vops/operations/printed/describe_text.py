@@ -70,6 +70,7 @@ _ENDING = lazy_pattern(r"^(?:Reason|Message|Termination Grace Period): +\S", re.
 _NEXT_PART = lazy_pattern(r"^(?:Conditions|Volumes|QoS Class|Node-Selectors|Tolerations|Events):", re.MULTILINE)
 _OF_A_LOG = lazy_pattern(
     r"^(?:\([A-Za-z][\w-]{0,40} (?:pid|ip|rank)=|(?:INFO|WARNING|ERROR|DEBUG|CRITICAL)(?::|\s+\d\d-\d\d )"
+    r"|(?!error: )[\w. -]{1,60}: error: (?:argument |unrecognized arguments: |the following arguments )"
     r"|Traceback \(most |.{0,80}\bNVRM: (?:Xid|GPU|The NVIDIA GPU)\b"
     r"|\d{4}/\d\d/\d\d \d\d:\d\d:\d\d |\((?:autoscaler|scheduler|raylet) \+"
     r"|\[?\d{4}-\d\d-\d\d[T ]\d\d:|time=\"?\d{4}|[IWEF]\d{4} \d\d:)",

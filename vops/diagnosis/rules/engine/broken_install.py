@@ -55,6 +55,7 @@ _BROKEN = lazy_pattern(
     r"|'list' object has no attribute 'keys'$"
     r"|Backend compiler failed|BackendCompilerFailed|pip install|is not installed"
     r"|must be installed"
+    r"|No matching distribution found|Could not find a version that satisfies"
     r"|kernels not found|Error building extension|ninja: build stopped|Ninja build failed"
     r"|version \S{1,40} is required, but|version \(\S{1,40}\) does not match \S{1,40} version"
     r"|Fast download using 'hf_transfer' is enabled|data did not match any variant of untagged enum"

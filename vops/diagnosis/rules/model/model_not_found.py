@@ -41,7 +41,8 @@ _FILES = lazy_pattern(
     r"|Cannot locate source uri|No model found in|Failed to fetch model|Local path .{1,200} does not exist"
     r"|[Mm]odel path .{0,200}does not exist|is not a local folder"
     r"|Invalid repository ID or local directory|(?<!Local)EntryNotFoundError|Could not find \S{0,80}tokenizer\.model"
-    r"|Path .{1,200} does not exist|Failed to load mistral .{0,120} config|non-existent path: "
+    r"|Path .{1,200} does not exist|Failed to load mistral .{0,120}config|non-existent path: "
+    r"|no file named \S{1,200} found in|(?:params|config)\.json not found"
     r"|Mistral tokenizer is present|FileNotFoundError: (?!.{0,300}-of-\d{5}\.).{0,200}(?:model|config)"
 )
 _SIGNATURE = lazy_pattern(f"{hub.NOT_THERE.pattern}|{_FILES.pattern}")
