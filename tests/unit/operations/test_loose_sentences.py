@@ -165,6 +165,34 @@ DENIED = 'Error: admission webhook "warden.gke.io" denied the request: GKE Warde
     [
         ('On 1.14 I have "`pod has unbound immediate PersistentVolumeClaims`". Do I miss something?', "pvc-unbound"),
         ("Warning  FailedScheduling  4m  default-scheduler  pod has unbound PersistentVolumeClaims", "pvc-unbound"),
+        (
+            "1 node(s) had taint {eks.amazonaws.com/compute-type: fargate}, that the pod didn't tolerate.",
+            "untolerated-taint",
+        ),
+        (
+            "PodSchedulingErrors: Resources were found for 5 pods while 17 are required for gang scheduling. "
+            "Additional pods cannot be scheduled due to: no nodes with enough resources were found: "
+            "12 cannot allocate all claims.",
+            "dra-claim-pending",
+        ),
+        (
+            "AsgInstanceLaunchFailures: You've reached your quota for maximum Fleet Requests for this account.",
+            "cloud-quota",
+        ),
+        ("NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.", "gpu-not-advertised"),
+        ("chroot: failed to run command 'nvidia-smi': No such file or directory", "gpu-not-advertised"),
+        ("Error: Unable to find a match: elfutils-libelf-devel.x86_64", "gpu-not-advertised"),
+        ("ERROR: An NVIDIA kernel module 'nvidia-uvm' appears to already be loaded", "gpu-not-advertised"),
+        (
+            "2023-11-16T15:11:49.499Z\tERROR\tcontroller.provisioner\tCould not schedule pod, all available "
+            'instance types exceed provisioner limits\t{"commit": "dc3af1a"}',
+            "autoscaler-limit",
+        ),
+        (
+            "2022-01-19T02:44:37.680Z        ERROR   controller.provisioning Failed to find instance type "
+            'option(s) for [default/a-0 default/a-1] {"commit": "5047f3c"}',
+            "autoscaler-no-match",
+        ),
         ("# The second pod cannot be scheduled because of insufficient memory.", "cpu-memory-short"),
         (CLIENT_WARNING + DENIED, "admission-denied"),
         (
@@ -217,3 +245,32 @@ def test_a_claim_of_devices_in_a_table_that_waits(state: str, cause: str, age: s
 
 def test_a_claim_that_has_just_been_made_may_wait() -> None:
     assert first_cause("NAME         STATE     AGE\ngpu-claim    pending   9s\n") == ""
+
+
+UNLOOKED = """
+Name:           pause-0
+Namespace:      default
+Node:           <none>
+Status:         Pending
+Containers:
+  pause:
+    Image:        registry.k8s.io/pause:3.6
+{conditions}QoS Class:       BestEffort
+{events}
+"""
+CONDITIONS = "Conditions:\n  Type           Status\n  PodScheduled   False\n"
+
+
+@pytest.mark.parametrize(
+    ("conditions", "events", "cause"),
+    [
+        ("", "Events:          <none>", "no-scheduler"),
+        (CONDITIONS, "Events:          <none>", ""),
+        ("", "", ""),
+    ],
+)
+def test_a_description_without_conditions_and_events_is_of_a_pod_that_no_scheduler_saw(
+    conditions: str, events: str, cause: str
+) -> None:
+    found = first_cause(UNLOOKED.format(conditions=conditions, events=events))
+    assert (found == "no-scheduler") is (cause == "no-scheduler")

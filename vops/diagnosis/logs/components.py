@@ -44,7 +44,10 @@ _SIGNS = (
             r"|Attempting to validate a (?:driver container|pre-installed)|Installing Linux kernel headers"
             r"|controllers\.ClusterPolicy|ClusterPolicy is (?:not )?ready"
             r"|^waiting for nvidia container stack to be setup"
-            r"|NVIDIA driver kernel modules|Uninstalling NVIDIA driver|nvidia driver (?:module is|components)",
+            r"|NVIDIA driver kernel modules|Uninstalling NVIDIA driver|nvidia driver (?:module is|components)"
+            r"|ERROR: (?:An NVIDIA kernel module '|Unable to load the (?:kernel module '|')nvidia)"
+            r"|NVIDIA-SMI has failed because it couldn.t communicate|failed to run command 'nvidia-smi'"
+            r"|Unable to find a match: (?:kernel-|elfutils-)",
             re.MULTILINE,
         ),
     ),
@@ -150,10 +153,12 @@ _TELLING = {
     Component.GPU_OPERATOR: lazy_pattern(
         r"ClusterPolicy is not ready, states not ready: |^waiting for nvidia container stack to be setup"
         r"|Could not (?:resolve Linux|locate Linux|unload NVIDIA|stop NVIDIA|install|find)|^make(?:\[\d+\])?: \*\*\* "
-        r"|modprobe: (?:FATAL|ERROR)|insmod: ERROR|^E: (?:Unable|Failed|Package)|^ERROR: (?:Unable|The|An|Failed)"
-        r"|error validating |Unable to find a match: kernel|Unable to open the kernel module|No such device$"
+        r"|modprobe: (?:FATAL|ERROR)|insmod: ERROR|^E: (?:Unable|Failed|Package)|^\W?ERROR: (?:Unable|The|An|Failed)"
+        r"|error validating |Unable to find a match: (?:kernel|elfutils)|No such device$"
+        r"|Unable to open the kernel module"
         r"|Error (?:setting|applying|clearing) MIG|could not be reset|mig\.config\.state' node label to 'failed'"
         r"|Failed to (?:uninstall|install|drain|evict)|is not supported on this kernel|command failed, retrying"
+        r"|NVIDIA-SMI has failed because it|failed to run command 'nvidia-smi'"
     ),
     Component.DEVICE_PLUGIN: lazy_pattern(
         r"No devices found\. Waiting|GPU driver auto installation is disabled"

@@ -154,6 +154,7 @@ _PREDICATES = lazy_pattern(r"([A-Z][\w ./()'-]{2,120}?) \((\d{1,7})\)(?=[,.]|$)"
 
 SPOKEN = lazy_pattern(
     r"volume node affinity conflict|untolerated taint \{[^{}]{1,300}\}|[Ii]nsufficient (?:nvidia|amd)\.com/[\w.-]{1,60}"
+    r"|node\(s\) had taint \{[^{}]{1,300}\}, that the pod didn't tolerate"
     r"|node\(s\) had untolerated taint\(s\)|unbound (?:immediate )?PersistentVolumeClaims"
     r"|(?:did|do|does)(?:n't| not) match (?:the )?(?:[Pp]od's )?node (?:affinity|selector)"
     r"|didn't match pod (?:anti-)?affinity rules|didn't match pod topology spread constraints"
@@ -182,6 +183,9 @@ _BLOCKED, _GATED = "non-empty scheduling gates", "in its spec"
 
 _CONSOLE = "Cannot schedule pods: "
 """How the console of Google Cloud begins one of the scheduler's reasons; it cuts `nvidia.com/gpu` at the dot."""
+
+_OF_KAI = "nough resources were found: "
+"""Behind it KAI counts nodes by what it lacks there, and by what the scheduler's own plugins say."""
 
 _NAMES = {"nvidia": _GPU, "GPUs": _GPU, "GPU": _GPU, "GPU memory": _GPU, "CPU cores": "cpu", "CPU": "cpu"}
 _KARPENTER = "Failed to schedule pod"
@@ -283,6 +287,9 @@ def _of_others(text: str) -> Iterator[Reason]:
         short = match["short"] or match["absent"] or "GPUs"
         nodes = int(match["nodes"] or match["cards"] or 1)
         yield Reason(Obstacle.RESOURCE, nodes, match[0], _NAMES.get(short.strip(), short.strip()))
+    if _OF_KAI in text:
+        told = map(_reason, _REASON.finditer(text.rpartition(_OF_KAI)[2].rstrip(" .")))
+        yield from (item for item in told if item.obstacle is Obstacle.CLAIM)
     if "match all of the" in text:
         for why, count in _PREDICATES.findall(text.partition("predicates")[2].lstrip(": ")):
             short = why.removeprefix("Insufficient ") if why.startswith("Insufficient ") else ""

@@ -43,7 +43,7 @@ _QUOTA = lazy_pattern(
     r"|MaxSpotInstanceCountExceeded|MaxFleetCountExceeded|LowPriorityQuota|vCPU quota|Cores quota|vCPU limit of"
     r"|requested more vCPU capacity|exceeding (?:approved [\w .-]{0,60})?quota"
     r"|quota metrics? exceed|quota exceeded for"
-    r"|insufficient \w{2,20} quota|Insufficient\w{2,20}Quota|quota of \d{1,9} and cannot",
+    r"|reached your quota for|insufficient \w{2,20} quota|Insufficient\w{2,20}Quota|quota of \d{1,9} and cannot",
     re.IGNORECASE,
 )
 _REFUSED = lazy_pattern(

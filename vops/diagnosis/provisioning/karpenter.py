@@ -28,7 +28,10 @@ _MANAGED = {
     "karpenter.azure.com": "AKS node auto-provisioning",
 }
 _CLAIM = lazy_pattern(r"nodeclaim/([a-z0-9][a-z0-9.-]{0,252})")
-_LIMIT = lazy_pattern(r"exceed limits for (?:nodepool|provisioner)|limits have been exhausted for nodepool", re.ASCII)
+_LIMIT = lazy_pattern(
+    r"exceed limits for (?:nodepool|provisioner)|exceed provisioner limits|limits have been exhausted for nodepool",
+    re.ASCII,
+)
 _UNAVAILABLE = lazy_pattern(
     r"no instance type has the required offering|had enough resources, had a required offering"
     r"|reserved offerings? .{0,60}could not be reserved"

@@ -65,6 +65,9 @@ _AMOUNTS = frozenset({"limits", "requests", "capacity", "allocatable", "overhead
 _NO_ZONE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?", re.ASCII)
 _MOMENTS = ("Time", "Timestamp", "At", "time", "at")
 _YET_TO_COME = frozenset({"deletionTimestamp"})
+_NO_EVENTS = re.compile(r"^ {0,12}Events: +<none> *$", re.MULTILINE)
+"""What kubectl says of an object about which it found none; where it has no such line, nobody asked."""
+
 _SEPARATOR = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 _DEEPEST = 100
 _MOST_VALUES = 5_000_000
@@ -113,6 +116,8 @@ def read_described_objects(
         tidy = _Tidy()
         _take(objects, tidy.value(document), name)
         objects.newest = newer(objects.newest, tidy.newest)
+    if _NO_EVENTS.search(text):
+        objects.listed.add(Source.EVENTS)
     if not objects.found:
         lists = "a table of pods says too little: use kubectl get pods -o yaml, or kubectl describe pods"
         why = lists if only_lists_pods(text) else "describes no object that vops has a use for"

@@ -25,7 +25,7 @@ _FEWEST_NUMBERED, _MOST_NUMBERED = 3, 200
 _SOURCES = (
     lazy_pattern(rb"(?m)^\[pod/[^\]\s]{1,512}\] ?"),
     lazy_pattern(rb"(?m)^[\w.-]{1,80} +\| ?"),
-    lazy_pattern(rb"(?m)^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,9}Z "),
+    lazy_pattern(rb"(?m)^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,9}Z (?! *[A-Z]{4,5}\s+controller\b)"),
     lazy_pattern(rb"(?m)^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d [\w.-]{1,80} [\w.@/-]{1,80}(?:\[\d{1,10}\])?: ?"),
 )
 _INDENT = lazy_pattern(rb"[ \t]+(?=\S)")

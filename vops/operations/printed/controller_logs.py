@@ -27,7 +27,11 @@ _STAMP = lazy_pattern(r"^\d{4}-\d\d-\d\dT[\d:.]{8,20}(?:Z|[+-]\d\d:\d\d) (?=\{)"
 """What kubectl puts before a line with --timestamps."""
 
 _UNREGISTERED = lazy_pattern(r"[Ee]xpected resource .{1,160} didn't register on the node.{0,200}")
-_UNPLACED = lazy_pattern(r"(?:[Cc]ould not|[Ff]ailed to) schedule pod,? ?")
+_UNPLACED = lazy_pattern(
+    r"(?:[Cc]ould not|[Ff]ailed to) schedule pod,? ?|(?=Failed to find instance type option\(s\) for \[)"
+)
+"""The last is Karpenter's before 0.6, which names several pods at once."""
+
 _LAUNCH = lazy_pattern(
     r"(?:failed |could not )?launch(?:ing)? (?:nodeclaim|machine|node)|creating (?:instance|machine)", re.I
 )

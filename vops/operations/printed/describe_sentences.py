@@ -263,7 +263,7 @@ _CLOUD = lazy_pattern(
     r"|exceeding (?:approved|quota limit)|ZONE_RESOURCE_POOL_EXHAUSTED|GCE_STOCKOUT|Quota '[A-Z_0-9]{3,80}' exceeded"
     r"|does not have enough resources available to fulfill|is currently not available in location"
     r"|resource is not available in the location"
-    r"|QuotaExceeded|[Qq]uota metrics? exceed|Quota exceeded for"
+    r"|QuotaExceeded|reached your quota for|[Qq]uota metrics? exceed|Quota exceeded for"
     r"|out\.of\.resources|scale\.up\.error|not enough free addresses|InsufficientFreeAddressesInSubnet"
     r"|[Oo]ut of (?:host )?capacity|[Oo]ut of stock|NoStock\b|ResourceInsufficient|ResourcesSoldOut"
     r"|[Ii]nsufficient \w{2,20} quota|Insufficient\w{2,20}Quota|quota of \d{1,9} and cannot|GCE (?:out of|quota)"

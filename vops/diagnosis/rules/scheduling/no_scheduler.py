@@ -1,7 +1,8 @@
 """No scheduler has looked at the pod.
 
 What it finds
-    The PodScheduled condition is absent long after the pod was made, and no scheduler has said a word about it.
+    The PodScheduled condition is absent long after the pod was made, and no scheduler has said a word about it. Of a
+    description, which tells no age: that it has neither conditions nor events.
 
 Why it matters
     A wrong schedulerName fails in silence: no event, no condition.
@@ -15,11 +16,14 @@ Fix
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence
 from vops.diagnosis.placement import blockers
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.snapshot import Source
 
 _PATIENCE_S = 30
 _DEFAULT = "default-scheduler"
@@ -29,17 +33,17 @@ _LOOKED = ("FailedScheduling", "Unschedulable", "FilteringFailed", "Scheduled", 
 @rule(cause="no-scheduler", branch=Branch.SCHEDULE, order=0)
 def no_scheduler(replica: Replica) -> Verdict | None:
     spec, created = replica.pod.spec, replica.pod.metadata.creation_timestamp
-    if replica.pod.condition("PodScheduled") is not None or spec.scheduling_gates or created is None:
+    if replica.pod.condition("PodScheduled") is not None or spec.scheduling_gates or not replica.observed:
         return None
-    age_s = (replica.facts.snapshot.at - created).total_seconds()
     looked = any(event.reason in _LOOKED for event in replica.events)
-    if age_s <= _PATIENCE_S or looked or not replica.observed:
+    if looked or not (_is_old(replica, created) if created is not None else _has_been_described(replica)):
         return None
+    since = f" for {(replica.facts.snapshot.at - created).total_seconds():.0f} s" if created is not None else ""
     name = spec.scheduler_name
     working = _working(replica)
     known = name in working
     return Verdict(
-        summary=f"No scheduler has looked at {replica.name} for {age_s:.0f} s; it names {name}",
+        summary=f"No scheduler has looked at {replica.name}{since}; it names {name}",
         evidence=(
             evidence.pod_field("spec.schedulerName", name, expected="a scheduler that runs"),
             *(
@@ -51,6 +55,16 @@ def no_scheduler(replica: Replica) -> Verdict | None:
         confidence=Confidence.PROBABLE if known or name == _DEFAULT else Confidence.STRONG,
         fixes=(remedies.by_steps(replica, "Name a scheduler that runs", _steps(name, working)),),
     )
+
+
+def _is_old(replica: Replica, created: datetime) -> bool:
+    return (replica.facts.snapshot.at - created).total_seconds() > _PATIENCE_S
+
+
+def _has_been_described(replica: Replica) -> bool:
+    """Whether all that is known of a pod is that it has neither a condition nor an event, of which kubectl told."""
+    facts = replica.facts
+    return not replica.pod.status.conditions and facts.snapshot.source(Source.EVENTS).usable and not replica.events
 
 
 def _working(replica: Replica) -> list[str]:
