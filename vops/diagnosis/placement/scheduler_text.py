@@ -288,8 +288,8 @@ def _of_others(text: str) -> Iterator[Reason]:
         nodes = int(match["nodes"] or match["cards"] or 1)
         yield Reason(Obstacle.RESOURCE, nodes, match[0], _NAMES.get(short.strip(), short.strip()))
     if _OF_KAI in text:
-        told = map(_reason, _REASON.finditer(text.rpartition(_OF_KAI)[2].rstrip(" .")))
-        yield from (item for item in told if item.obstacle is Obstacle.CLAIM)
+        plugins = map(_reason, _REASON.finditer(text.rpartition(_OF_KAI)[2].rstrip(" .")))
+        yield from (item for item in plugins if item.obstacle is Obstacle.CLAIM)
     if "match all of the" in text:
         for why, count in _PREDICATES.findall(text.partition("predicates")[2].lstrip(": ")):
             short = why.removeprefix("Insufficient ") if why.startswith("Insufficient ") else ""
