@@ -48,6 +48,9 @@ _NEVER_RIGHT = re.compile(
 AWAITED = re.compile(r"awaiting headers|timeout awaiting response", re.ASCII)
 """What a probe says of a server that takes its connection and does not answer: one that loads takes none."""
 _AWAITED_IN_VAIN = 3
+_RAY_NODES = re.compile(r"Ray cluster status: (\d{1,6})/(\d{1,6}) nodes alive", re.ASCII)
+_COUNTED_OFTEN = 20
+"""Readiness probes after which the start of a Ray worker no longer explains that it is missing."""
 _ANSWERED = re.compile(r"statuscode: 4\d\d", re.ASCII)
 
 
@@ -72,7 +75,7 @@ def replica_state(replica: Replica) -> ReplicaState:
         return ReplicaState.TERMINATING
     if phase is not None:
         return phase
-    if not pod.spec.node_name:
+    if not pod.spec.node_name and not _has_begun(status):
         return ReplicaState.PENDING
     if status is None or status.state.waiting is not None:
         return _waiting(status)
@@ -81,6 +84,11 @@ def replica_state(replica: Replica) -> ReplicaState:
     if status.ready and not _ready_in_name_only(replica, status):
         return ReplicaState.NOT_READY if _held_back(replica) else ReplicaState.READY
     return _running(replica, status)
+
+
+def _has_begun(status: ContainerStatus | None) -> bool:
+    """Whether a container was started: on a node, even if what was handed in leaves out on which."""
+    return status is not None and (status.state.running is not None or status.state.terminated is not None)
 
 
 def is_settled(replica: Replica) -> bool:
@@ -125,9 +133,20 @@ def _waiting(status: ContainerStatus | None) -> ReplicaState:
 def _running(replica: Replica, status: ContainerStatus) -> ReplicaState:
     if served(replica) or answers(replica) or _never_becomes_ready(replica) or _answers_late(replica):
         return ReplicaState.NOT_READY
+    if ray_nodes(replica) is not None:
+        return ReplicaState.NOT_READY
     if restarts_in_a_loop(status):
         return ReplicaState.CRASH_LOOPING
     return ReplicaState.LOADING if within_budget(replica) and not waited_s(replica) else ReplicaState.NOT_READY
+
+
+def ray_nodes(replica: Replica) -> tuple[int, int] | None:
+    """The nodes that have joined its Ray cluster, and those it waits for, where a probe has missed some for long."""
+    for item in reversed(replica.events):
+        counted = _RAY_NODES.search(item.message) if item.reason == "Unhealthy" else None
+        if counted is not None and item.times >= _COUNTED_OFTEN and int(counted[1]) < int(counted[2]):
+            return int(counted[1]), int(counted[2])
+    return None
 
 
 def waited_s(replica: Replica) -> int:

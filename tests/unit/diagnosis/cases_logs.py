@@ -107,6 +107,9 @@ FIRES: dict[str, Case] = {
     "ended-while-loading": alone(STARTING + "KeyboardInterrupt: terminated\n"),
     "volume-io-failed": raised("OSError: [Errno 116] Stale file handle: '/models/model-00001-of-00004.safetensors'"),
     "ray-worker-died": raised(RAY_DIED),
+    "swap-space-full": raised(
+        "RuntimeError: Aborted due to the lack of CPU swap space. Please increase the swap space"
+    ),
     "ray-unreachable": printed("ray: Failed to connect to GCS at address llama-0.llama:6379"),
     "shm-too-small": raised(NCCL, FULL),
     "xid-gpu-lost": raised("RuntimeError: CUDA error: uncorrectable ECC error encountered"),
@@ -149,6 +152,7 @@ NEAR_MISSES: dict[str, Case] = {
     "ended-while-loading": alone(STARTING + SERVING + "KeyboardInterrupt: terminated\n"),
     "engine-failed": printed(FATAL.replace("encountered a fatal error", "failed to start")),
     "ray-worker-died": raised("ray.exceptions.ActorDiedError: The actor is dead because all its references are gone."),
+    "swap-space-full": raised("RuntimeError: Too large swap space. 40.00 GiB out of the 32.00 GiB total CPU memory"),
     "ray-unreachable": raised("ValueError: Ray does not allocate any GPUs on the driver node"),
     "shm-too-small": raised(NCCL, "gpu-1:7:7 [0] NCCL WARN NET/IB : Got completion from peer with status=12"),
     # an Xid that an application leaves

@@ -65,6 +65,10 @@ def handed_in(*texts: str) -> Case:
     return lambda: Facts(read_bundle([], "\n".join(texts).encode())[0])
 
 
+ONE_NODE = (
+    "  Warning  Unhealthy  2m (x{} over 21m)  kubelet  Readiness probe failed: [2025-08-21 12:00:00,123] "
+    "Ray cluster status: 1/2 nodes alive."
+)
 LATE = (
     'Warning  Unhealthy  12m (x{} over 5h)  kubelet  Liveness probe failed: Get "http://10.0.0.9:8000/health": context '
     "deadline exceeded (Client.Timeout exceeded while awaiting headers)"
@@ -181,6 +185,7 @@ FIRES: dict[str, Case] = {
     "service-without-endpoints": handed_in(NO_ENDPOINTS),
     "liveness-times-out": handed_in(LATE.format(4)),
     "access-denied": handed_in("HTTP/1.1 403 Forbidden", "server: istio-envoy", "RBAC: access denied"),
+    "ray-workers-missing": handed_in(ONE_NODE.format(120)),
     "requests-shed": handed_in("inference gateway: ResourceExhausted - system saturated, sheddable request dropped"),
     "upstream-unreachable": handed_in("HTTP/1.1 503 Service Unavailable", "", "no healthy upstream"),
     "name-not-resolved": handed_in("curl: (6) Could not resolve host: llama.serving.svc.cluster.local"),
@@ -271,6 +276,7 @@ NEAR_MISSES: dict[str, Case] = {
     "service-without-endpoints": handed_in(NO_ENDPOINTS.replace("<none>", "10.0.0.9:8000"), SERVED),
     # once may be a hiccup
     "liveness-times-out": handed_in(LATE.format(1)),
+    "ray-workers-missing": handed_in(ONE_NODE.format(4)),
     # a request got through after it
     "access-denied": handed_in("RBAC: access denied", '10.0.0.4 - - "GET /v1/models HTTP/1.1" 200 640 "-" "curl"'),
     "requests-shed": handed_in(

@@ -35,6 +35,7 @@ _INFINIBAND = lazy_pattern(
 )
 _FABRIC = lazy_pattern(r"NET/OFI|\bEFA\b|[Ll]ibfabric|\bfi_[a-z]")
 _PEER = lazy_pattern(r"peer access|P2P|nvlink|NVLS|cuMem|IMEX|custom[_ ]all_?reduce", re.I)
+_SOCKET = lazy_pattern(r"socket(?:StartConnect|PollConnect|FinalizeConnect|Progress|TryAccept)|ncclSocket|net_socket")
 _STORE = lazy_pattern(r"TCPStore|client socket|DistNetworkError|DistStoreError|rendezvous", re.I)
 _LEFT = lazy_pattern(r"(?:send|recv)Bytes |shut down too early")
 _HUNG = lazy_pattern(r"Watchdog|RPC call to|timed? ?out", re.I)
@@ -70,6 +71,12 @@ _ADVICE = (
         _PEER,
         "Check peer-to-peer access on the node (nvidia-smi topo -p2p r): virtual machines and MIG have none. "
         "--disable-custom-all-reduce avoids vLLM's own use of it.",
+    ),
+    (
+        _SOCKET,
+        "See that the address that it names is one of the group's pods: else set NCCL_SOCKET_IFNAME to the interface "
+        "of the pods (eth0); if it is, let the pods reach each other on all ports (NetworkPolicy), and "
+        "look at that pod's own log.",
     ),
     (
         _LEFT,

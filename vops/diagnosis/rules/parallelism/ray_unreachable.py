@@ -1,7 +1,8 @@
 """A Ray worker cannot join its head: nothing answers for the cluster's control service (GCS).
 
 What it finds
-    `ray start` or a worker that gave up connecting to the head, or a server that finds no Ray cluster to run in.
+    `ray start` or a worker that gave up connecting to the head, or a server that finds no Ray cluster to run in. Or a
+    head whose readiness probe counts its nodes, as the production stack's does, and misses some again and again.
 
 Why it matters
     The group waits for this worker; without it vLLM never has its GPUs.
@@ -20,7 +21,10 @@ import re
 from vops.diagnosis import evidence
 from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Confidence
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.starting.probes import failures
+from vops.diagnosis.states import ray_nodes
 from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
@@ -55,5 +59,26 @@ def ray_unreachable(replica: Replica) -> Verdict | None:
         ),
         evidence.container_field(
             replica, "command", " ".join((*replica.container.command, *replica.container.args))[:200]
+        ),
+    )
+
+
+@rule(cause="ray-unreachable", branch=Branch.SERVE, order=40)
+def ray_workers_missing(replica: Replica) -> Verdict | None:
+    event, nodes = failures(replica, "Readiness"), ray_nodes(replica)
+    if event is None or nodes is None:
+        return None
+    return Verdict(
+        summary=f"Only {nodes[0]} of the {nodes[1]} nodes of the Ray cluster of {replica.name} have joined it",
+        evidence=(evidence.event(event),),
+        confidence=Confidence.PROBABLE,
+        fixes=(
+            deaths.steps(
+                replica,
+                "Bring the missing Ray workers",
+                "See whether their pods are there: kubectl get pods -l ray.io/node-type=worker; none at all is for the "
+                "log of KubeRay's operator to tell, one that is Pending for its own events.",
+                "One that runs and did not join: see its log, and open port 6379 between the pods (NetworkPolicy).",
+            ),
         ),
     )

@@ -4,6 +4,7 @@ What it finds
     Preemptions at a steady rate (at least 3 between two scrapes, and one in ten seconds) while the cache is 90 % full
     or more. A single preemption happens to every busy server, and a full cache without any is what a cache is for.
     Or a log that counts them: vLLM 0.4 to 0.9 warns of the first and of every fiftieth, newer ones in their statistics.
+    Or an engine of vLLM before 0.9 that ended because what it threw out had no room in the CPU's memory either.
 
 Why it matters
     A preempted request starts again from its prompt: throughput falls just when it is needed, and latency jumps.
@@ -19,11 +20,13 @@ Fix
 from __future__ import annotations
 
 from vops.diagnosis import evidence, remedies
+from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Severity
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.serving import load
 from vops.diagnosis.serving.load import Window
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
 _FEWEST = 3
@@ -31,6 +34,8 @@ _PER_S = 0.1
 _OF_ALL = 0.1
 _COUNTED = 50
 """Preemptions of which a log tells: more than the first, of which every log does."""
+
+_NO_SWAP = lazy_pattern(r"lack of CPU swap space")
 
 
 @rule(cause="kv-thrash", branch=Branch.TRAFFIC, needs={Source.METRICS}, explains={"queue-saturated"}, order=40)
@@ -90,6 +95,27 @@ def kv_thrash_by_count(replica: Replica) -> Verdict | None:
         confidence=Confidence.PROBABLE,
         severity=Severity.WARNING,
         fixes=(remedies.by_steps(replica, "Run no more requests at once than the cache holds", _steps(replica, None)),),
+    )
+
+
+@rule(cause="kv-thrash", branch=Branch.DIED, needs={Source.LOGS}, order=34, even_when_ready=True, signature=_NO_SWAP)
+def swap_space_full(replica: Replica) -> Verdict | None:
+    hit = deaths.error(replica, _NO_SWAP)
+    if hit is None:
+        return None
+    return deaths.verdict(
+        replica,
+        hit,
+        f"The engine of {replica.name} ended: requests thrown out of its KV cache had no room in its swap space",
+        remedies.by_steps(
+            replica,
+            "Run no more requests at once than the cache holds",
+            (
+                *_steps(replica, None),
+                "Requests with n or best_of above 1 are swapped, not computed again: give --swap-space 16 (GiB a "
+                "GPU, of the pod's memory limit), or use vLLM 0.9 or newer, which has no swap space.",
+            ),
+        ),
     )
 
 
