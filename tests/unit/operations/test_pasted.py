@@ -82,6 +82,29 @@ PASTED = {
         f"        {ERROR}\n",
         "no-cuda-visible",
     ),
+    "what KServe keeps of a failure, described": (
+        "Name:         llama\nNamespace:    ml\nAPI Version:  serving.kserve.io/v1beta1\n"
+        "Kind:         InferenceService\nStatus:\n  Model Status:\n    Last Failure Info:\n      Exit Code:  1\n"
+        f"      Message:    {ERROR}\n      Reason:     ModelLoadFailed\n",
+        "no-cuda-visible",
+    ),
+    "what Knative quotes of a container": (
+        "apiVersion: serving.knative.dev/v1\nkind: Revision\nmetadata: {name: llama, namespace: 7}\nstatus:\n"
+        "  conditions:\n  - type: Ready\n    status: 'False'\n    reason: ExitCode1\n"
+        f"    message: 'Container failed with: {ERROR}'\n",
+        "no-cuda-visible",
+    ),
+    "a pod's description without its node": (
+        "Name:         llama-0\nNamespace:    ml\nStatus:       Pending\nContainers:\n  vllm:\n    Image:  vllm\n"
+        "    State:  Waiting\n      Reason:  CrashLoopBackOff\n    Last State:  Terminated\n      Reason:  OOMKilled\n"
+        "      Exit Code:  137\n    Restart Count:  3\n",
+        "host-oom",
+    ),
+    "an answer of the server in JSON": (
+        '{"error": {"message": "\\"auto\\" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be '
+        'set", "type": "BadRequestError", "code": 400}}',
+        "bad-argument",
+    ),
     "conditions of a description alone": (
         "Status:\n  Parents:\n    Conditions:\n      Last Transition Time:  2026-07-09T18:01:13Z\n"
         "      Message:  Service vllm not found\n      Reason:   BackendNotFound\n      Status:   False\n"

@@ -21,6 +21,9 @@ _OF_A_NODE = frozenset({"taints", "podCIDR", "podCIDRs", "providerID"})
 _OF_A_NODES_STATUS = frozenset({"allocatable", "capacity"})
 _FAILED = frozenset({"DEPLOY_FAILED", "UNHEALTHY"})
 _KUBELETS = ("NodeStatusUnknown", "NodeStatusNeverUpdated")
+_MOST_DIGITS = 10
+_OF_KNATIVE = ("Revision", "Configuration", "Service")
+_CONTAINER_FAILED = "Container failed with: "
 _ROUTES = "gateway.networking.k8s.io/v1"
 _BY_CONDITION = {
     "ResolvedRefs": "HTTPRoute",
@@ -96,10 +99,34 @@ def pod_of_a_failed_model(document: Document) -> Document | None:
     status = document.get("status")
     told = status.get("modelStatus") if isinstance(status, dict) else None
     failure = told.get("lastFailureInfo") if isinstance(told, dict) else None
-    if not isinstance(failure, dict) or not failure.get("message") or not failure.get("exitCode"):
+    code = _whole_number(failure.get("exitCode")) if isinstance(failure, dict) else 0
+    message = failure.get("message") if isinstance(failure, dict) else None
+    if not code or not isinstance(message, str) or not message:
         return None
-    told_of = (failure["exitCode"], failure["message"])
+    told_of = (code, message)
     return _ended(document, "predictor", "kserve-container", told_of, "its InferenceService")
+
+
+def pod_of_a_failed_revision(document: Document) -> Document | None:
+    """The pod of a Knative Revision or Service whose conditions quote how its container ended; None where none does."""
+    status = document.get("status")
+    conditions = status.get("conditions") if isinstance(status, dict) else None
+    if document.get("kind") not in _OF_KNATIVE or not isinstance(conditions, list):
+        return None
+    said = (str(item.get("message", "")) for item in conditions if isinstance(item, dict) and _not_so(item))
+    message = next((text for text in said if _CONTAINER_FAILED in text), "")
+    told = message.partition(_CONTAINER_FAILED)[2].strip()
+    return _ended(document, "deployment", "user-container", (1, told), "its Revision") if told else None
+
+
+def _not_so(condition: Document) -> bool:
+    return str(condition.get("status")) == "False"
+
+
+def _whole_number(value: Any) -> int:
+    """A number as the API has it or as describe prints it; 0 for anything else."""
+    text = str(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < _MOST_DIGITS else 0
 
 
 def pod_of_a_failed_service(document: Document) -> Document | None:
@@ -128,7 +155,7 @@ def _ended(document: Document, suffix: str, container: str, told: tuple[int, str
         "kind": "Pod",
         "metadata": {
             "name": f"{metadata.get('name', 'model')}-{suffix}",
-            "namespace": metadata.get("namespace", ""),
+            "namespace": str(metadata.get("namespace") or ""),
             "annotations": {STAND_IN: by},
         },
         "spec": {"nodeName": "unknown", "containers": [{"name": container, "command": ["vllm", "serve"]}]},

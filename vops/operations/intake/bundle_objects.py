@@ -27,6 +27,7 @@ from vops.operations.intake.bundle_conditions import told_by_conditions, told_by
 from vops.operations.intake.bundle_fragments import (
     conditions_alone,
     pod_of_a_failed_model,
+    pod_of_a_failed_revision,
     pod_of_a_failed_service,
     whole,
 )
@@ -50,6 +51,9 @@ _TYPES: dict[str, type[Resource]] = {
     "Event": Event,
     **{kind.kind: kind.decodes_to for kind in RELATED if kind.decodes_to},
 }
+_FAILED_PODS = (pod_of_a_failed_model, pod_of_a_failed_service, pod_of_a_failed_revision)
+"""Readers of what other objects quote of a pod that failed."""
+
 _NEVER_PATCHED = frozenset({"Pod", "Node", "Event"})
 _GROUPS = {kind.kind: kind.group for kind in RELATED}
 _EVENTS_K8S_IO = {
@@ -268,7 +272,7 @@ def _take_kind(objects: Objects, document: Document, name: str) -> None:
             objects.problems.append(f"{name}: {kind.lower()}/{_name(document)} is not used: {one_line(str(error))}")
     else:
         objects.found += [("Event", _typed("Event", event)) for event in told_by_conditions(document)]
-        failed = pod_of_a_failed_model(document) or pod_of_a_failed_service(document)
+        failed = next((pod for read in _FAILED_PODS if (pod := read(document)) is not None), None)
         if failed is not None:
             objects.found.append(("Pod", _typed("Pod", failed)))
 
