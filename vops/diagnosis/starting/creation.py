@@ -35,12 +35,14 @@ _STEPS = {
 _REFUSALS = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreCreateHookError")
 _NOT_STARTED = ("StartError", "ContainerCannotRun")
 _NOT_RUN = (126, 127, 128)
-_REFUSED = (
-    "Error: ",
-    "failed to create containerd task",
-    "failed to create shim task",
-    "OCI runtime create failed",
+REFUSED = (
+    "Error:",
+    "failed to create",
+    "failed to start",
+    "failed to generate",
+    "OCI runtime",
     "nvidia-container-cli",
+    "container_linux.go",
 )
 """How the message of a container begins that was not created or started."""
 
@@ -97,7 +99,7 @@ def _refusal(replica: Replica) -> Refusal | None:
 
 def _refused_by_event(replica: Replica) -> Event | None:
     about = (item for item in reversed(replica.events) if item.reason == "Failed" and is_about(replica, item))
-    return next((item for item in about if item.message.startswith(_REFUSED)), None)
+    return next((item for item in about if item.message.startswith(REFUSED)), None)
 
 
 def is_about(replica: Replica, event: Event) -> bool:

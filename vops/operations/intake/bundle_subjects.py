@@ -17,6 +17,7 @@ import msgspec
 from vops.diagnosis.facts import STAND_IN
 from vops.diagnosis.memory.host_memory import may_be_ours
 from vops.diagnosis.placement.scheduler_text import by_scheduler
+from vops.diagnosis.starting.creation import REFUSED
 from vops.model.patterns import lazy_pattern
 from vops.model.resources import (
     Condition,
@@ -87,16 +88,9 @@ _GROUP_READY = "pod group is ready"
 _LATE = "ProgressDeadlineExceeded"
 CREATES = ("FailedCreate", "ReplicaSetCreateError")
 _CLUSTER_WIDE = ("ScaleUpFailed", "FailedToScaleUpGroup", "ScaleUpTimedOut", "InsufficientCapacityError")
-_WAITING = ("ErrImageNeverPull", "InvalidImageName", "RegistryUnavailable", "SignatureValidationFailed")
+_AS_TOLD = ("ErrImageNeverPull", "InvalidImageName", "RegistryUnavailable", "SignatureValidationFailed")
+_WAITING = {"FailedPostStartHook": "PostStartHookError", **{reason: reason for reason in _AS_TOLD}}
 _IMAGE = lazy_pattern(r"\b[Ii]mage (?:name )?\"([^\"\s]{1,512})\"")
-_NOT_CREATED = (
-    "Error:",
-    "failed to create",
-    "failed to start",
-    "failed to generate",
-    "OCI runtime",
-    "nvidia-container-cli",
-)
 _UNSTARTED = "failed to create containerd task"
 _CONFIG = lazy_pattern(r"(?:secret|configmap) \"|couldn't find key|runAsNonRoot|non-numeric user")
 _REASON = lazy_pattern(r"Error: ((?:Err|Image|Create|Run|Registry|Invalid|Signature|PreCreate)[A-Za-z]{3,40})$")
@@ -236,12 +230,12 @@ def _state(event: Event) -> ContainerState | None:
         pulls = "pulling image" in text
         return ContainerState(waiting=Waiting("ImagePullBackOff" if pulls else "CrashLoopBackOff"))
     if event.reason in _WAITING:
-        return ContainerState(waiting=Waiting(event.reason, text))
+        return ContainerState(waiting=Waiting(_WAITING[event.reason], text))
     if event.reason in ("Failed", "FailedPullImage", "InspectFailed"):
         match = _REASON.match(text)
         if match is not None:
             return ContainerState(waiting=Waiting(match[1]))
-        if not text.startswith(_NOT_CREATED):
+        if not text.startswith(REFUSED):
             return ContainerState(waiting=Waiting("ErrImagePull", text))
         reason = "CreateContainerConfigError" if _CONFIG.search(text) else "CreateContainerError"
         return ContainerState(waiting=Waiting(reason, text.removeprefix("Error: ")))

@@ -102,7 +102,7 @@ _NODE = lazy_pattern(
     r"|PLEG is not healthy: pleg was|Node became not ready|just became ready"
     r"|Failed to pull image|resolve image to digest|checking image: "
     r"|Failed to admit pod |\"StartContainer|eviction manager: must evict pod"
-    r"|[Ee]rror scheduling |[Ee]rror selecting node for pod"
+    r"|container start failed: [A-Z]|[Ee]rror scheduling |[Ee]rror selecting node for pod"
     r"|Error creating: |Back-off pulling image|[Mm]ount failed(?: with error)?: |GRPC error: "
 )
 _VOLUME_CALLS = (

@@ -147,7 +147,7 @@ def told_events(text: str) -> Iterator[Told]:
 
 def loose_events(text: str) -> Iterator[Told]:
     """The rows of events in a text that describes nothing: what somebody copied out of a description or a table."""
-    lines = list(_rejoined(_QUOTED.sub("", line) for line in text.splitlines()))
+    lines = list(_rejoined(_QUOTED.sub("", line).replace("**", "") for line in text.splitlines()))
     listed = [_listed(match) for line in lines if (match := _LOOSE.match(line.strip())) is not None]
     yield from listed or list(_rows(iter(lines))) or _of_cells(lines)
 

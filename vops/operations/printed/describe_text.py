@@ -77,6 +77,7 @@ _OF_A_LOG = lazy_pattern(
     re.MULTILINE,
 )
 _ERROR_LINE = lazy_pattern(r"^(?:[A-Za-z_][\w.]{0,200})?(?:Error|Exception|Interrupt)\b[:(]", re.MULTILINE)
+_EXEC = lazy_pattern(r"exec /\S{1,200}: (?:no such file|exec format|permission denied)")
 _OUT_OF_MEMORY = lazy_pattern(r"(?<!not )(?<!no )(?<!=)\bOOMKilled\b(?!\W{0,3}(?:false|no\b))")
 _LONGEST_PROSE = 4_000
 _TRANSITION = lazy_pattern(r"^ {0,16}Last Transition Time: +\S.*\n(?:.*\n){0,4} {0,16}Reason: ", re.MULTILINE)
@@ -121,7 +122,7 @@ def _has_log_lines(head: str) -> bool:
 
 def quotes_a_failure(text: str) -> bool:
     """Whether a short text has a line with words that some rule knows as a failure's."""
-    return len(text) <= _LONGEST_PROSE and any(map(known, text.splitlines()))
+    return len(text) <= _LONGEST_PROSE and any(known(line) or _EXEC.match(line) for line in text.splitlines())
 
 
 def log_within(text: str) -> str:

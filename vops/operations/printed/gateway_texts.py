@@ -41,6 +41,7 @@ _UNNAMED = lazy_pattern(
     r"|(?:[Cc]ould not resolve host: |bad address '|can't resolve '|server can't find |ENOTFOUND |lookup |"
     r"(?:address for|resolve) ')(?P<name>(?:[\w-]{1,63}(?![\w.-])|[\w.-]{1,240}\.svc\b[\w.]{0,60}"
     r"|[\w.-]{1,240}\.local\b))(?=['\":\s,]|$)"
+    r"|server can't find \S{1,253}: SERVFAIL|plugin/loop: (?:Seen |Loop |no next plugin)"
     r"|;; connection timed out; no servers could be reached|lookup [\w.-]{1,253} ?: i/o timeout"
 )
 _NO_ROUTE = lazy_pattern(

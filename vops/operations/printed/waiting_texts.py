@@ -14,6 +14,7 @@ from vops.operations.printed.describe_events import Told
 _SYNC = lazy_pattern(
     r"\"StartContainer\" for \"[^\"]{1,63}\" with (?P<reason>[A-Z]\w{3,40}): \"(?P<message>.{1,4000})\""
 )
+_UNSTARTED = lazy_pattern(r"container start failed: (?P<reason>[A-Z]\w{3,40}): (?P<message>.{1,2000})")
 _FULL = lazy_pattern(r"Error syncing pod, skipping: (?P<message>[^\"]{1,400}no space left on device)")
 _STATE = lazy_pattern(
     r"\"waiting\": ?\{\s{0,40}(?:\"message\": \"(?P<before>(?:[^\"\\]|\\.){1,4000})\",\s{0,40})?"
@@ -82,6 +83,8 @@ def waiting_sentence(line: str) -> Told | None:
         if sync["reason"] == "CrashLoopBackOff":
             return None
         return _failed(sync["message"] if sync["reason"] in _OF_A_PULL else f"Error: {sync['message']}")
+    if (start := _UNSTARTED.search(text)) is not None and start["reason"] in _FAILING.values():
+        return _failed(f"Error: {start['message']}")
     if (full := _FULL.search(text)) is not None:
         return Told("Warning", "FailedMount", full["message"], "kubelet", about={"kind": "Pod", "name": ""})
     if (pull := _PULL.search(text)) is not None:
