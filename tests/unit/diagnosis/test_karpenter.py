@@ -8,13 +8,14 @@ import msgspec
 import pytest
 
 from tests.unit.diagnosis.cases_capacity import node_claim, node_pool
-from tests.unit.diagnosis.cluster_parts import TAINT, TOLERATION, event, pending
+from tests.unit.diagnosis.cluster_parts import NOW, TAINT, TOLERATION, event, pending
 from vops.diagnosis.provisioning.karpenter import (
     Said,
     admits,
     claims_named,
     is_karpenters,
     limits,
+    never_joined,
     not_launched,
     pool_answers,
     pool_of,
@@ -138,3 +139,27 @@ def test_a_pool_admits_by_taints_and_labels() -> None:
     in_a = msgspec.structs.replace(node_pool(), spec={"template": {"spec": {"requirements": [zones]}}})
     assert admits(in_a, pending(nodeSelector={"topology.kubernetes.io/zone": "a"}))
     assert not admits(in_a, pending(nodeSelector={"topology.kubernetes.io/zone": "b"}))
+
+
+LAUNCHED = ("True", "Launched", "")
+ALONE = ("Unknown", "NodeNotFound", "Node not registered with cluster")
+
+
+@pytest.mark.parametrize(
+    ("age_s", "registered", "late"),
+    [
+        (1200, ALONE, True),
+        (300, ALONE, False),
+        (1200, ("True", "Registered", ""), False),
+    ],
+)
+def test_a_machine_that_never_joins_is_late_after_ten_minutes(
+    age_s: float, registered: tuple[str, str, str], late: bool
+) -> None:
+    claim = node_claim(age_s=age_s, Launched=LAUNCHED, Registered=registered)
+    assert bool(never_joined(claim, NOW)) is late
+
+
+def test_a_machine_that_was_not_launched_is_not_awaited() -> None:
+    claim = node_claim(age_s=1200, Launched=("Unknown", "AwaitingReconciliation", ""), Registered=ALONE)
+    assert never_joined(claim, NOW) == ""

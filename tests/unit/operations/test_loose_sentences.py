@@ -193,6 +193,15 @@ DENIED = 'Error: admission webhook "warden.gke.io" denied the request: GKE Warde
             'option(s) for [default/a-0 default/a-1] {"commit": "5047f3c"}',
             "autoscaler-no-match",
         ),
+        (
+            'After scale-in it never scales out: `"NodeResourcesFit"` fails due to '
+            "`predicateReasons=[Insufficient nvidia.com/gpu]`.",
+            "autoscaler-no-match",
+        ),
+        (
+            'messageId: "no.scale.up.nap.pod.gpu.type.not.supported"\nparameters: [\n0: "nvidia-l4"\n]',
+            "autoscaler-no-match",
+        ),
         ("# The second pod cannot be scheduled because of insufficient memory.", "cpu-memory-short"),
         (CLIENT_WARNING + DENIED, "admission-denied"),
         (

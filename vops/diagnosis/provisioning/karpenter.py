@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -94,6 +94,9 @@ def claims_named(message: str) -> tuple[str, ...]:
     return tuple(_CLAIM.findall(message))
 
 
+_JOINS_WITHIN = timedelta(minutes=10)
+"""Karpenter takes a machine back after 15 minutes."""
+
 _REFUSED_NODE = lazy_pattern(r"UnregisteredTaint|MultipleNodesFound")
 
 
@@ -122,6 +125,16 @@ def not_registered(claim: NodeClaim) -> str:
     if condition is None or condition.status != "False" or _REFUSED_NODE.search(condition.reason) is None:
         return ""
     return f"{condition.reason}: {condition.message}"
+
+
+def never_joined(claim: NodeClaim, at: datetime) -> str:
+    """What Karpenter says of a machine that was launched, and of which no node has come for longer than it takes."""
+    condition, given = claim.condition("Registered"), claim.condition("Launched")
+    if condition is None or condition.status == "True" or given is None or given.status != "True":
+        return ""
+    since = given.last_transition_time or claim.metadata.creation_timestamp
+    late = since is not None and at - since > _JOINS_WITHIN
+    return f"{condition.reason}: {condition.message}" if late else ""
 
 
 def stage(claim: NodeClaim) -> str:

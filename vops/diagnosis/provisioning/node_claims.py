@@ -109,7 +109,9 @@ def _of_claim(
     and whoever shows a NodeClaim alone has waited for it."""
     events = (said,) if said is not None else ()
     since = claim.metadata.creation_timestamp
-    if refusal := karpenter.not_launched(claim) or karpenter.not_registered(claim):
+    if refusal := (
+        karpenter.not_launched(claim) or karpenter.not_registered(claim) or karpenter.never_joined(claim, seen.at)
+    ):
         answer = cloud_answer(refusal, Answer.REFUSED)
         if answer is not None:
             return Provisioning(

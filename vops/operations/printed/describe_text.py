@@ -21,6 +21,7 @@ from vops.diagnosis.logs.claims import known
 from vops.diagnosis.logs.components import Component, component_of
 from vops.model.patterns import lazy_pattern
 from vops.operations.printed import describe_around
+from vops.operations.printed.autoscaler_quotes import quoted_reasons
 from vops.operations.printed.controller_logs import controller_events
 from vops.operations.printed.describe_columns import told_in_columns
 from vops.operations.printed.describe_events import (
@@ -107,7 +108,7 @@ def is_described(head: str) -> bool:
         return True
     if not looks_like_a_log(head) and next(listings(head), None) is not None:
         return True
-    readers = (controller_events, told_sentences, gateway_events)
+    readers = (controller_events, quoted_reasons, told_sentences, gateway_events)
     return any(next(iter(read(head)), None) is not None for read in readers) or _in_prose(head)
 
 
@@ -203,7 +204,15 @@ _SETTLED = frozenset({"Preempted"})
 
 def _loose(text: str) -> list[Told]:
     """Events without the object that they are about, and without a header."""
-    readers = (ray_demands, loose_events, told_in_columns, controller_events, told_sentences, gateway_events)
+    readers = (
+        ray_demands,
+        loose_events,
+        told_in_columns,
+        controller_events,
+        quoted_reasons,
+        told_sentences,
+        gateway_events,
+    )
     found = next((told for read in readers if (told := list(read(text)))), [])
     found += pull_reasons(found, text)
     told = [item if item.about.get("name") else msgspec.structs.replace(item, about=about(item)) for item in found]

@@ -1,0 +1,30 @@
+"""What people quote of an autoscaler's reasons in prose, as the event that it posts of the same.
+
+The Cluster Autoscaler gives a node group's reasons in square brackets behind `predicateReasons=`; GKE's gives codes
+(`no.scale.up.nap.pod.gpu.type.not.supported`), here without the JSON that has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vops.model.patterns import lazy_pattern
+from vops.operations.printed.describe_events import Told
+
+_REASONS = lazy_pattern(r"predicateReasons=\[(?P<why>[^\]\n]{3,400})\]")
+_CODE = lazy_pattern(
+    r"\bno\.scale\.up\.(?:mig|nap)\.(?:skipped|pod|failing|zonal|cluster|optimize)?\.?(?P<words>[a-z.]{5,120})"
+)
+_LONGEST = 8_192
+
+
+def quoted_reasons(text: str) -> Iterator[Told]:
+    """One event with all the reasons of a short text, each once."""
+    if len(text) > _LONGEST:
+        return
+    found = [match["why"] for match in _REASONS.finditer(text)]
+    found += [match["words"].strip(".").replace(".", " ") for match in _CODE.finditer(text)]
+    reasons = ", ".join(f"1 {why}" for why in dict.fromkeys(found))
+    if reasons:
+        message = f"pod didn't trigger scale-up: {reasons}"
+        yield Told("Normal", "NotTriggerScaleUp", message, "cluster-autoscaler", about={"kind": "Pod", "name": ""})
