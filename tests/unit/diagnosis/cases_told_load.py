@@ -37,6 +37,7 @@ FIRES: dict[str, Case] = {
     "kv-thrash-by-count": only_scrape(running=40, waiting=9, kv_usage=0.98, preemptions=400, finished={"stop": 900}),
     "queue-saturated-by-log": told(*((900.0, 64, 20 + wait) for wait in range(4))),
     "queue-saturated-at-once": only_scrape(running=60, waiting=90, kv_usage=0.4),
+    "queue-saturated-by-a-line": serves(SERVED + _STATISTICS.format(61.0, 2, 20).replace("91.0%", "98.7%")),
     "engine-stands-still": told(*((0.0, 0, 22) for _ in range(4))),
     "engine-dead-by-refusals": serves(SERVED + _UNWELL * 3),
 }
@@ -49,6 +50,8 @@ NEAR_MISSES: dict[str, Case] = {
     "queue-saturated-by-log": told(*((900.0, 64, 120 - wait) for wait in range(4))),
     # a moment
     "queue-saturated-at-once": only_scrape(running=60, waiting=20, kv_usage=0.4),
+    # its cache has room: the next step takes more of them
+    "queue-saturated-by-a-line": told((61.0, 2, 20)),
     # a first request that compiles, and an idle server
     "engine-stands-still": told((0.0, 0, 0), (0.0, 1, 0), (0.0, 1, 0), (0.0, 1, 0)),
     # a request that is refused says nothing of the engine

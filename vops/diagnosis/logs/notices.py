@@ -125,6 +125,7 @@ _LOOSE = lazy_pattern(
     r"|^NvMapMem\w{1,40}: (?:\d{1,20} )?error|Could not find a profile that is currently runnable"
     r"|Cuda Runtime \(out of memory\)"
     r"|ptxas (?:fatal|/\S{1,200}, line \d+; fatal)"
+    r"|operation failed with error: TRANSFER_FAIL|Failed to receive all KVs"
     r"|Worker exit type: SYSTEM_ERROR|killed due to the node running low on memory",
     re.ASCII,
 )

@@ -34,9 +34,10 @@ _NIXL = lazy_pattern(
     r"|\bUCX {1,3}ERROR"
     r"|[Mm]ooncake.{0,80}(?:[Ff]ail|[Ee]rror|not )|mooncake\w{0,20}/|[Ff]ailed to (?:mount|open) segment"
     r"|Failed to transfer KV cache|Failed to retrieve segment descriptor|Failed to connect to segment"
+    r"|Failed to receive all KVs|error: TRANSFER_FAIL"
 )
 _UCX = lazy_pattern(r"\bUCX {1,3}ERROR")
-_MOONCAKE = lazy_pattern(r"[Mm]ooncake|segment")
+_MOONCAKE = lazy_pattern(r"[Mm]ooncake|segment|TRANSFER_FAIL")
 _VARIABLE = "VLLM_NIXL_SIDE_CHANNEL_HOST"
 _OWN = ("localhost", "127.0.0.1")
 _DIFFER = lazy_pattern(r"hash mismatch|decode NixlHandshake|expects same|must match|not divisible|incompatib")

@@ -4,7 +4,7 @@ What it finds
     At least 5 requests that wait at both of two scrapes while others run. It says what the limit is: the KV cache is
     full, or as many requests run as --max-num-seqs allows. Fewer, or a queue at one scrape only, is how batching works.
     Or such a queue in each of the newest statistics of a log, which does not get shorter, or fifty that wait at the
-    only scrape that there is.
+    only scrape that there is, or five times as many as run before a full cache in the only line that there is.
 
 Why it matters
     Every second in the queue is added to the time to the first token, and a queue that does not empty grows.
@@ -35,6 +35,9 @@ QUEUE = 5
 _CROWD = 50
 _LINES = 4
 """Lines of statistics, which are 5 or 10 seconds apart."""
+
+_MANY_TIMES = 5
+"""So many times as many requests wait as run, before a full cache: no moment's queue, even in a single line."""
 
 _AT_LIMIT = 0.95
 _ROOM = 0.7
@@ -74,6 +77,23 @@ def queue_saturated_by_log(replica: Replica) -> Verdict | None:
         summary=f"{waits[-1]} requests wait at {replica.name}, and were {waits[0]} before: {told[-1].words}",
         evidence=tuple(log_line(item.line, item.words) for item in (told[0], told[-1])),
         confidence=Confidence.PROBABLE,
+        severity=Severity.WARNING,
+        fixes=(_one_more(replica),),
+    )
+
+
+@rule(cause="queue-saturated", branch=Branch.TRAFFIC, needs={Source.LOGS}, order=48)
+def queue_saturated_by_a_line(replica: Replica) -> Verdict | None:
+    """A line or a few of statistics, all that was handed in, with a full cache and a queue that no step empties."""
+    log = replica.log
+    told = log.load.told if log is not None and log.ready else ()
+    now = told[-1] if told and len(told) < _LINES else None
+    if now is None or (now.full or 0.0) < _AT_LIMIT or not 0 < now.running * _MANY_TIMES <= now.waiting:
+        return None
+    return Verdict(
+        summary=f"{now.waiting} requests wait at {replica.name} while {now.running} run: {now.words}",
+        evidence=(log_line(now.line, now.words),),
+        confidence=Confidence.POSSIBLE,
         severity=Severity.WARNING,
         fixes=(_one_more(replica),),
     )
