@@ -29,6 +29,7 @@ _SOURCE = lazy_pattern(
     r"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \| [A-Z]{4,8} \| std(?:out|err) \|(?: |$)"  # FastChat
     r"|[A-Z][a-z]{2}, [A-Z][a-z]{2} \d{1,2} \d{4} \d{1,2}:\d\d:\d\d [ap]m(?: |$)"  # Rancher
     r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d [\w.-]{1,80} [\w.@/-]{1,80}(?:\[\d{1,10}\])?:(?: |$)"  # journald
+    r"|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}<std(?:out|err)>: ?"  # mpirun with dates
     r"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{1,6} \[[A-Z][a-z]{2,8}\] \(Process\)(?: |$)"  # Lemonade
     r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{3} \[[A-Z]{4,5} ?\] W-\d{1,6}-[\w.-]{1,100}-std(?:out|err) MODEL_LOG -(?: "
     r"|$)"  # TorchServe

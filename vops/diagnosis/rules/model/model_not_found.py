@@ -42,7 +42,8 @@ _FILES = lazy_pattern(
     r"|[Mm]odel path .{0,200}does not exist|is not a local folder"
     r"|Invalid repository ID or local directory|(?<!Local)EntryNotFoundError|Could not find \S{0,80}tokenizer\.model"
     r"|Path .{1,200} does not exist|Failed to load mistral .{0,120}config|non-existent path: "
-    r"|no file named \S{1,200} found in|(?:params|config)\.json not found"
+    r"|was not found in (?:tokenizers )?model name list|no file named \S{1,200} found in"
+    r"|(?:params|config)\.json not found"
     r"|Mistral tokenizer is present|FileNotFoundError: (?!.{0,300}-of-\d{5}\.).{0,200}(?:model|config)"
 )
 _SIGNATURE = lazy_pattern(f"{hub.NOT_THERE.pattern}|{_FILES.pattern}")
