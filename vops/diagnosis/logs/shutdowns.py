@@ -21,8 +21,11 @@ _CONTAINER = lazy_pattern(r"[\w.\[\]-]{1,120} exited with (?:exit )?code (13[24-
 
 _OF_A_SIGNAL = 128
 _STATS = ("Avg prompt throughput: ", "Engine 0")
+_OF_KILLS = ("Killed", "with signal", "Memory cgroup out", "slurmstepd")
 _SIGNALLED = lazy_pattern(
-    r"(?:.{0,160}[\] ])?(?:Memory cgroup out of memory|Out of memory): Killed process \d{1,10}|Killed$"
+    r"(?:.{0,160}[\] ])?(?:(?:Memory cgroup out of memory|Out of memory): Killed process \d{1,10}"
+    r"|Memory cgroup out of memory:$)|Killed$"
+    r"|slurmstepd: error: Detected \d{1,6} oom[-_]kill event"
     r"|.{0,160}: line \d+: +\d+ Killed\s|.{0,200} terminated with signal (SIG[A-Z]{3,6})",
     re.ASCII,
 )
@@ -172,7 +175,7 @@ class Endings:
             self._died(line, None)
         elif "EngineDeadError" in text or text.startswith(_FATAL) or _lost(line):
             self._died(line, None)
-        elif ("Killed" in text or "with signal" in text) and (signal := _SIGNALLED.match(text)):
+        elif any(word in text for word in _OF_KILLS) and (signal := _SIGNALLED.match(text)):
             self._died(line, -_SIGNALS.get(signal[1] or "SIGKILL", 9))
         elif "memory pressure" in text and _RAY_KILLED.match(text):
             self._died(line, -_SIGNALS["SIGKILL"])
