@@ -174,10 +174,13 @@ _TELLING = {
 }
 """What these say of a failure outside of their loggers, or as if it were none."""
 _RECOVERED = {
-    Component.KEDA: lazy_pattern(r"Connection to KEDA Metrics Service gRPC server has been successfully established"),
+    Component.KEDA: lazy_pattern(
+        r"Connection to KEDA Metrics Service gRPC server has been successfully established"
+        r"|Successfully updated ScaleTarget"
+    ),
     Component.METRICS_ADAPTER: lazy_pattern(r"(?:custom|external)\.metrics\.k8s\.io/.{1,600}(?:resp=\"?200|\) 200 )"),
     Component.GPU_OPERATOR: lazy_pattern(
-        r"Done, now waiting for signal|ClusterPolicy is ready"
+        r"Done, now waiting for signal|ClusterPolicy is ready|Registered device plugin for|Starting FS watcher"
         r"|MIG configuration applied successfully|mig\.config\.state' node label to "
         r"'success'|\b(?:driver|toolkit|plugin|cuda)(?: validation)? is (?:ready|successful)|validations are successful"
     ),
