@@ -6,7 +6,7 @@ answer. A node on which nothing is wrong gets no pod, and so no finding.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -32,6 +32,7 @@ from vops.model.resources import (
 )
 
 _GPU = "nvidia.com/gpu"
+_ITS_NODE = "its node"
 DISK_EVENTS = ("EvictionThresholdMet", "FreeDiskSpaceFailed", "ImageGCFailed", "NodeHasDiskPressure")
 TAKEN_BACK = (
     "SpotInterrupted",
@@ -125,7 +126,7 @@ def waiting_for_gpus(resource: str, name: str = "pod", count: str = "1") -> Pod:
     wanted = {resource: count} if resource else {}
     container = Container(name="vllm", command=("vllm", "serve"), resources=Requirements(wanted, wanted))
     return Pod(
-        metadata=Meta(name, annotations={STAND_IN: "its node"}),
+        metadata=Meta(name, annotations={STAND_IN: _ITS_NODE}),
         spec=PodSpec(containers=(container,)),
         status=PodStatus(phase="Pending", conditions=(Condition("PodScheduled", "False"),)),
     )
@@ -140,7 +141,31 @@ def killed_on(node: str) -> Pod:
     return msgspec.structs.replace(pod, status=msgspec.structs.replace(pod.status, container_statuses=statuses))
 
 
-def serving_on(node: str, namespace: str = "", source: str = "its node") -> Pod:
+def with_its_victim(pods: Sequence[Pod]) -> list[Pod]:
+    """The only pod that ends again and again is the one of which a node says that the kernel killed a process."""
+    killed = [pod for pod in pods if _ended(pod) == "OOMKilled" and pod.metadata.annotations.get(STAND_IN) == _ITS_NODE]
+    ending = [pod for pod in pods if _ended(pod) == "Error" and pod.spec.node_name in ("", "unknown")]
+    if len(killed) != 1 or len(ending) != 1:
+        return list(pods)
+    told, victim = killed[0], ending[0]
+    last = told.status.container_statuses[0].last_state
+    first, *others = victim.status.container_statuses
+    status = msgspec.structs.replace(
+        victim.status, container_statuses=(msgspec.structs.replace(first, last_state=last), *others)
+    )
+    spec = msgspec.structs.replace(victim.spec, node_name=told.spec.node_name)
+    merged = msgspec.structs.replace(victim, spec=spec, status=status)
+    return [merged if pod is victim else pod for pod in pods if pod is not told]
+
+
+def _ended(pod: Pod) -> str:
+    """Why its first container ended last, by its status."""
+    first = next(iter(pod.status.container_statuses), None)
+    ended = first.last_state.terminated if first is not None else None
+    return ended.reason if ended is not None else ""
+
+
+def serving_on(node: str, namespace: str = "", source: str = _ITS_NODE) -> Pod:
     """A pod with a server that is ready, on a node."""
     container = Container(name="vllm", command=("vllm", "serve"))
     status = ContainerStatus(name="vllm", ready=True, state=ContainerState(running=Running()))

@@ -54,6 +54,7 @@ from vops.operations.intake.bundle_node_subjects import (
     killed_on,
     serving_on,
     waiting_for_gpus,
+    with_its_victim,
 )
 
 UNNAMED = "pod"
@@ -126,7 +127,11 @@ def objects_of(events: Iterable[Event], source: str) -> list[Found]:
     wide = any(event.reason in _CLUSTER_WIDE for several in about.values() for event in several)
     if wide and not any(kind == "Pod" for kind, _ in found):
         found += _pod(Meta(UNNAMED, annotations={STAND_IN: source}), [])
-    return found
+    pods = [item for _, item in found if isinstance(item, Pod)]
+    placed = with_its_victim(pods)
+    if len(placed) == len(pods):
+        return found
+    return [*(item for item in found if item[0] != "Pod"), *(("Pod", pod) for pod in placed)]
 
 
 # --- pods -------------------------------------------------------------------------------------------------
