@@ -202,6 +202,14 @@ DENIED = 'Error: admission webhook "warden.gke.io" denied the request: GKE Warde
             'messageId: "no.scale.up.nap.pod.gpu.type.not.supported"\nparameters: [\n0: "nvidia-l4"\n]',
             "autoscaler-no-match",
         ),
+        ("Stuck `Pending`, error like: 0/3 nodes available: Insufficient memory", "cpu-memory-short"),
+        ("0/1 nodes are available: 1 Insufficient tencent.com/vcuda-core.", "gpu-exhausted"),
+        (
+            "kai-scheduler: no nodes with enough resources were found: 1 node is not a gpu node or the gpu memory "
+            "count on "
+            "the node was not synced yet, task: <default/gpu-memory>, node: <minikube>.",
+            "gpu-exhausted",
+        ),
         ("# The second pod cannot be scheduled because of insufficient memory.", "cpu-memory-short"),
         (CLIENT_WARNING + DENIED, "admission-denied"),
         (

@@ -158,6 +158,7 @@ _TELLING = {
         r"|Unable to open the kernel module"
         r"|Error (?:setting|applying|clearing) MIG|could not be reset|mig\.config\.state' node label to 'failed'"
         r"|Failed to (?:uninstall|install|drain|evict)|is not supported on this kernel|command failed, retrying"
+        r"|No GPU node (?:can be found )?in the cluster"
         r"|NVIDIA-SMI has failed because it|failed to run command 'nvidia-smi'"
     ),
     Component.DEVICE_PLUGIN: lazy_pattern(

@@ -26,6 +26,7 @@ _GPU_NAMES = (
     "google.com/tpu",
     "aws.amazon.com/neuron",
     "gpu.nvidia.com/",
+    "tencent.com/vcuda-",
 )
 _NOT_GPUS = lazy_pattern(r"hostdev|rdma|roce|sriov|nic\b|_ib|/ib")
 """Network devices that the same vendors advertise under the same prefix."""

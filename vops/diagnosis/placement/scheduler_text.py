@@ -84,7 +84,7 @@ _NEAR = 60
 """Within so many characters a scheduler that has a reason of its own for its events comes to the count of nodes."""
 
 _CUT = " ..."
-_HEAD = lazy_pattern(r"(?:(\d{1,7})/(\d{1,7})|\b[Aa]ll) nodes are (?:un)?available: ?")
+_HEAD = lazy_pattern(r"(?:(\d{1,7})/(\d{1,7}) nodes(?: are)?|\b[Aa]ll nodes are) (?:un)?available: ?")
 """Volcano and Run:ai count no nodes: none is available."""
 
 _AFTER = (
@@ -175,7 +175,7 @@ _OTHERS = lazy_pattern(
     r"(?P<short>[\w./ -]{1,80}?)"
     r"(?=[.,;\n]|$)"
     r"|[Nn]o node in the .{1,80} node-pool has (?P<absent>[\w./-]{1,120}) resources"
-    r"|(?P<cards>\d{1,7}) nodes? (?:Card|Allocated|Node|Numa|Exclusive)\w{4,40}"
+    r"|(?P<cards>\d{1,7}) nodes? (?:(?:Card|Allocated|Node|Numa|Exclusive)\w{4,40}|is not a gpu node)"
 )
 _ABSENT = lazy_pattern(r"[Nn]o node in the .{1,80} node-pool has [\w./-]{1,120} resources")
 _BLOCKED, _GATED = "non-empty scheduling gates", "in its spec"

@@ -20,7 +20,7 @@ SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "FailedScheduling",
             "Pod",
             "default-scheduler",
-            r"\d{1,6}/\d{1,6} nodes are (?:un)?available|[Aa]ll nodes are unavailable: \d"
+            r"\d{1,6}/\d{1,6} nodes (?:are )?(?:un)?available|[Aa]ll nodes are unavailable: \d"
             r"|[Nn]o nodes (?:are )?available (?:to schedule pods|that match all)"
             r"|Cannot schedule pods: |pod has unbound immediate Pers"
             r"|running (?:\"\w{1,40}\" )?(?:PreBind|PreFilter|filter|Reserve|Permit|Bind|Score)\b ?plugins?[ :]"
