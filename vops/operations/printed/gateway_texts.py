@@ -73,7 +73,7 @@ _OWN_LOG = lazy_pattern(r"(?:INFO|WARNING|ERROR) \d\d-\d\d \d\d:|Traceback \(mos
 
 _THROUGH = lazy_pattern(
     r"\" NOERROR qr|\"? (?:HTTP/[\d.]{1,3}\" )?200 (?:OK|\d|-)|< HTTP/[\d.]{1,3} 200"
-    r"|Processing probe for .{1,400}\bready: true|^Name:\s{1,12}[\w.-]{1,253}\s*$"
+    r"|Processing probe for .{1,400}\bready: true|^Address:\s{1,8}\d{1,3}(?:\.\d{1,3}){3}\s*$"
 )
 _MAY_BE_CLIENTS = (Component.VLLM, Component.DOWNLOAD)
 """What a text counts as that is of no component, and one in which curl or wget complains."""
