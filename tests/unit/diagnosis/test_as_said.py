@@ -128,5 +128,6 @@ def test_a_cluster_without_nodes() -> None:
     assert finding.cause == "node-unavailable"
 
 
-def test_a_taint_without_a_name_tells_nothing_by_itself() -> None:
-    assert causes("6 node(s) had untolerated taint(s).") == ["unknown"]
+def test_a_taint_without_a_name_is_only_possible() -> None:
+    (finding,) = found(pending("6 node(s) had untolerated taint(s)."))
+    assert (finding.cause, finding.confidence) == ("untolerated-taint", Confidence.POSSIBLE)

@@ -3,8 +3,8 @@
 The scheduler stops at a node's first obstacle, in the order of its filters: a node that it refuses late has passed all
 that comes before. So a node without the GPUs says so before it says anything of volumes or other pods, and a node with
 another taint says that before all else. Reasons about nodes that were never meant (the control plane's, broken ones)
-are left out where there are others. A taint without its name (1.35 and later) may as well say that a node is not ready:
-alone it tells nothing.
+are left out where there are others, and so are taints without their names (1.35 and later): these may as well say that
+a node is not ready.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def leading(replica: Replica) -> tuple[Reason, ...]:
         return ports or _nearest_shortage(said, resources)
     named = tuple(item for item in reasons if item.obstacle is Obstacle.TAINT and item.taint is not None)
     selectors = tuple(item for item in reasons if item.obstacle is Obstacle.SELECTOR)
-    return named or selectors or tuple(item for item in reasons if item not in unnamed)
+    return named or selectors or tuple(item for item in reasons if item not in unnamed) or unnamed
 
 
 def hopeless(said: SchedulerText) -> bool:

@@ -43,7 +43,8 @@ _PRESSED = {
 
 _SEE_TAINTS = (
     "See the taints: kubectl get nodes -o custom-columns=NAME:.metadata.name,TAINTS:.spec.taints, "
-    "and add the toleration of the GPU nodes' taint to spec.tolerations."
+    "and add the toleration of the GPU nodes' taint to spec.tolerations.",
+    "A node that is not ready has a taint as well (node.kubernetes.io/…): mend the node instead.",
 )
 
 
@@ -60,7 +61,8 @@ def said_untolerated_taint(replica: Replica) -> Verdict | None:
     return _verdict(
         replica,
         f"{replica.name} does not tolerate {words} of {_nodes(found)}",
-        _tolerate(replica, wanted) if wanted else remedies.by_steps(replica, "Tolerate the taint", (_SEE_TAINTS,)),
+        _tolerate(replica, wanted) if wanted else remedies.by_steps(replica, "Tolerate the taint", _SEE_TAINTS),
+        Confidence.PROBABLE if taints else Confidence.POSSIBLE,
     )
 
 
