@@ -187,7 +187,7 @@ def test_what_is_known_decides_what_is_guessed(facts: Facts, expected: list[str]
 
 
 def test_a_pod_without_a_node_is_guessed_by_the_schedulers_words() -> None:
-    facts = world(pending("0/1 nodes are available: 1 node(s) are tainted oddly."), without=[Source.NODES])
+    facts = world(pending("0/1 nodes are available: 1 node(s) did not tolerate it."), without=[Source.NODES])
     assert guessed(facts) == ["untolerated-taint", "gpu-exhausted"]
 
 
