@@ -19,7 +19,7 @@ import msgspec
 from stills import SIZES, Lead, Shot, Stage, journals, stage
 from textual.widgets import Input
 
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.operations.running.journal import Journal
 from vops.operations.running.run import RunResult
 from vops.operations.running.runs import BEGUN, ENDED, EVENT, Ending, past_run

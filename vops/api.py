@@ -8,7 +8,7 @@ from vops.diagnosis.facts import Facts, Replica
 from vops.diagnosis.findings import Applicability, Evidence, Finding, Fix, Report, Severity
 from vops.diagnosis.states import ReplicaState
 from vops.errors import VopsError
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.model.snapshot import ClusterSnapshot
 from vops.operations.diagnose import diagnose_targets
 from vops.operations.fix import FixPlan, plan_fix

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import msgspec
 
 from vops.model.hub import HubListing
-from vops.model.resources import Decoded, Kind
+from vops.model.objects import Decoded, Kind
 from vops.model.serving import EngineSample, GpuSample
 from vops.model.snapshot import SourceStatus
 

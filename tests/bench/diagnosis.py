@@ -16,7 +16,9 @@ from tests.unit.diagnosis import cluster_parts as parts
 from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.facts import Facts
 from vops.diagnosis.rule import discover
-from vops.model.resources import Event, Node, Pod, Ref, Workload
+from vops.model.objects import Ref
+from vops.model.pods import Pod
+from vops.model.resources import Event, Node, Workload
 from vops.model.snapshot import ClusterSnapshot, ContainerLog
 
 PODS, PODS_PER_NODE, TIMES = 5000, 10, 5

@@ -25,7 +25,8 @@ from vops.diagnosis.placement.blockers import first_obstacle
 from vops.diagnosis.placement.recompute import NodeFit, Placement
 from vops.diagnosis.placement.scheduler_text import Obstacle
 from vops.model.kinds import Related
-from vops.model.resources import Node, Pod
+from vops.model.pods import Pod
+from vops.model.resources import Node
 from vops.model.snapshot import ClusterSnapshot, Source, SourceState, SourceStatus
 
 NAMESPACE = "placement"

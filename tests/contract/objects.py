@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vops.model.resources import Kind
+from vops.model.objects import Kind
 
 SERVICE_ACCOUNTS = Kind("v1", "ServiceAccount", "serviceaccounts")
 CONFIG_MAPS = Kind("v1", "ConfigMap", "configmaps")

@@ -8,7 +8,8 @@ from tests.contract.conftest import Users
 from tests.contract.objects import CONFIG_MAPS, config_map, pod
 from vops.adapters.kube import KubeCluster
 from vops.model.configuration import CONTROLLER_REVISIONS
-from vops.model.resources import OwnerReference, Pod
+from vops.model.objects import OwnerReference
+from vops.model.pods import Pod
 from vops.operations.observation.config_history import config_history
 
 UID = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"

@@ -9,7 +9,9 @@ from tests.contract.objects import HOSTILE, assert_clean, deployment, pod
 from tests.contract.wire import Wire
 from vops.adapters.kube import KubeCluster, client
 from vops.errors import ClusterError, Forbidden, NotFound, Rejected, Unauthorized, Unavailable
-from vops.model.resources import DEPLOYMENTS, NAMESPACES, NODES, PODS, Kind, Named, Pod, Workload
+from vops.model.objects import Kind, Named
+from vops.model.pods import Pod
+from vops.model.resources import DEPLOYMENTS, NAMESPACES, NODES, PODS, Workload
 
 
 async def test_the_version_is_a_git_version(cluster: KubeCluster) -> None:

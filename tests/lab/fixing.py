@@ -14,7 +14,7 @@ from vops.adapters.clock import MachineClock
 from vops.adapters.prometheus import PrometheusMetrics
 from vops.adapters.vllm import VllmEngine
 from vops.lab.world import Lab
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.operations.session import Session
 from vops.planning.events import Question, RunEvent
 from vops.settings import Settings

@@ -13,7 +13,9 @@ from vops.diagnosis.findings import Applicability
 from vops.errors import ApprovalNeeded, NotVerified, UsageError
 from vops.lab.manifests import token_secret
 from vops.lab.world import Lab
-from vops.model.resources import PODS, Pod, Ref
+from vops.model.objects import Ref
+from vops.model.pods import Pod
+from vops.model.resources import PODS
 from vops.operations.fix import FixPlan, plan_fix
 from vops.operations.running.journal import read_journal
 from vops.operations.running.run import RunResult, plan_run, run_plan

@@ -14,7 +14,7 @@ from tests.lab.fixing import NAMESPACE, Person, deployment, session_on, watched
 from tests.lab.test_fix_five import carried_out, is_empty, live, the_plan
 from vops.lab.documents import Document
 from vops.lab.world import Lab
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.operations.fix import plan_fix
 from vops.operations.running.run import RunResult
 from vops.operations.running.runs import Ending, past_run

@@ -15,7 +15,7 @@ from vops.lab.documents import Document
 from vops.lab.monitoring.manifests import scaled_object
 from vops.lab.scenarios._cluster import monitoring
 from vops.lab.world import Lab
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 
 SERVER = "qwen3-4b"
 KEDA = "keda.sh/v1alpha1"

@@ -19,7 +19,7 @@ from vops.lab.engine.gpus import A10G
 from vops.lab.manifests import node
 from vops.lab.scenarios._cluster import monitoring
 from vops.lab.world import Lab
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.operations.running.run import plan_run
 from vops.operations.running.runs import Ending
 from vops.planning.plan import Gate

@@ -11,34 +11,32 @@ import msgspec
 
 from vops.diagnosis.findings import Applicability, Confidence, Finding, Fix, Report, Severity
 from vops.errors import NotFound, Unreachable
-from vops.model.resources import (
-    Condition,
+from vops.model.objects import Condition, Kind, Meta, OwnerReference, Ref
+from vops.model.pods import (
     Container,
     ContainerPort,
     ContainerState,
     ContainerStatus,
+    Pod,
+    PodSpec,
+    PodStatus,
+    Probe,
+    Requirements,
+    Running,
+    Terminated,
+    Waiting,
+)
+from vops.model.resources import (
     Event,
-    Kind,
     LabelSelector,
-    Meta,
     Node,
     NodeSpec,
     NodeStatus,
     ObjectReference,
-    OwnerReference,
-    Pod,
-    PodSpec,
-    PodStatus,
     PodTemplate,
-    Probe,
-    Ref,
-    Requirements,
     RollingUpdate,
-    Running,
     Strategy,
     Taint,
-    Terminated,
-    Waiting,
     Workload,
     WorkloadSpec,
     WorkloadStatus,

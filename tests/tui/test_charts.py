@@ -13,7 +13,9 @@ from tests.tui.conftest import GATED, app_on, painted, screen_text, until
 from tests.unit.diagnosis import cluster_parts as parts
 from tests.unit.diagnosis.scaling_parts import QUERY, about, keda_hpa, scaled, workload
 from vops.model.configuration import ConfigHistory, ConfigMapChange, ControllerRevision, RevisionData, RevisionSpec
-from vops.model.resources import Container, Meta, Pod, PodSpec, PodTemplate, Ref, Workload
+from vops.model.objects import Meta, Ref
+from vops.model.pods import Container, Pod, PodSpec
+from vops.model.resources import PodTemplate, Workload
 from vops.operations.observation.config_history import config_maps_of
 from vops.render.charts import SERIES, Window, change_lines, chart_lines, mark_lines, page_lines
 from vops.render.history import History

@@ -11,7 +11,7 @@ from tests.tui.conftest import GATED, app_on, painted, screen_text, until
 from tests.unit.diagnosis.cluster_parts import crashed, node, pod, world
 from vops.diagnosis.findings import Applicability, Confidence, Finding, Fix, Report, Severity
 from vops.errors import Unreachable
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.model.snapshot import ClusterSnapshot
 from vops.render.findings_table import FINDING_COLUMNS, counts_line, finding_line, finding_rows
 from vops.render.text import plain

@@ -13,7 +13,7 @@ from textual.widgets import Button, Input
 from tests.tui import builders
 from tests.tui.conftest import app_on, painted, screen_text, until
 from vops.errors import LockHeld, Refused
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.operations.fix import FixPlan
 from vops.operations.running.run import RunResult
 from vops.operations.running.runs import Ending

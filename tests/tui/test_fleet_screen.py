@@ -11,7 +11,7 @@ from textual.widgets import OptionList
 from tests.tui import builders
 from tests.tui.conftest import GATED, app_on, painted, screen_text, until
 from vops.errors import Unreachable
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.model.snapshot import ClusterSnapshot, Source, SourceState, SourceStatus
 from vops.render.fleet import fleet_document, row_document, view_document
 from vops.settings import Settings

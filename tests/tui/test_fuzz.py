@@ -21,7 +21,8 @@ from textual.pilot import Pilot
 from vops.lab.clock import LabClock
 from vops.lab.scenarios import discover
 from vops.lab.world import Lab
-from vops.model.resources import PODS, Pod
+from vops.model.pods import Pod
+from vops.model.resources import PODS
 from vops.operations.session import Session
 from vops.settings import Settings
 from vops.tui.app import VopsApp

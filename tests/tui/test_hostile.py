@@ -12,7 +12,8 @@ from textual.screen import Screen
 from tests.tui import builders
 from tests.tui.conftest import GATED, app_on, painted, screen_text, until
 from vops.errors import VopsError
-from vops.model.resources import Pod, Ref
+from vops.model.objects import Ref
+from vops.model.pods import Pod
 from vops.model.snapshot import ClusterSnapshot, SourceState
 from vops.tui.app import VopsApp
 from vops.tui.screens.confirm import ConfirmScreen

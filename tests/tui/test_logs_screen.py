@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 
 from tests.tui import builders
 from tests.tui.conftest import app_on, painted, screen_text, until
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.render.filters import Match
 from vops.tui.app import VopsApp
 from vops.tui.screens.diagnosis import DiagnosisScreen

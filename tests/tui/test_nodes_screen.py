@@ -13,7 +13,8 @@ from tests.tui import builders
 from tests.tui.conftest import app_on, painted, screen_text, until
 from vops.diagnosis.facts import Facts
 from vops.diagnosis.provisioning.outcomes import Outcome, Provisioning
-from vops.model.resources import Condition, Node
+from vops.model.objects import Condition
+from vops.model.resources import Node
 from vops.model.serving import GpuSample
 from vops.model.snapshot import ClusterSnapshot, Source, SourceState
 from vops.render.nodes import GpuHours, NodeRow, node_rows, nodes_view, price_of, provision_text

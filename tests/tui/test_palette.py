@@ -9,7 +9,7 @@ from textual.color import Color
 
 from tests.tui.conftest import GATED, app_on, painted, screen_text, until
 from vops.errors import UsageError
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.settings import Settings, TuiSettings, ViewSettings
 from vops.tui import commands
 from vops.tui.registry import SCREENS, About

@@ -9,7 +9,7 @@ from textual import events
 
 from tests.tui import builders
 from tests.tui.conftest import GATED, app_on, painted, screen_text, until
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.tui.app import VopsApp
 from vops.tui.screens.diagnosis import DiagnosisScreen
 from vops.tui.screens.fix import FixScreen

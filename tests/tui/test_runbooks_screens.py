@@ -11,7 +11,7 @@ from textual.widgets import Input
 
 from tests.tui import builders
 from tests.tui.conftest import app_on, painted, screen_text, until
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.operations.running.journal import Journal
 from vops.operations.running.pauses import Pause
 from vops.operations.running.run import RunResult

@@ -16,7 +16,8 @@ from vops.adapters.vllm import VllmEngine
 from vops.errors import Refused, Unreachable, UsageError
 from vops.lab.clock import LabClock
 from vops.lab.world import Lab
-from vops.model.resources import DEPLOYMENTS, Ref, Workload
+from vops.model.objects import Ref
+from vops.model.resources import DEPLOYMENTS, Workload
 from vops.operations.fix import plan_fix
 from vops.operations.running.run import run_plan
 from vops.operations.running.runs import Ending

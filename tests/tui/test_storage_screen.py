@@ -11,7 +11,8 @@ from tests.tui import builders
 from tests.tui.conftest import app_on, painted, screen_text, until
 from vops.diagnosis.facts import Facts
 from vops.errors import Forbidden
-from vops.model.resources import Meta, Volume
+from vops.model.objects import Meta
+from vops.model.pods import Volume
 from vops.model.snapshot import ClusterSnapshot
 from vops.model.storage import ClaimSpec, ClaimStatus, PersistentVolume, PersistentVolumeClaim, VolumeSpec
 from vops.operations.storage import Held

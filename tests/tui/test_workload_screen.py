@@ -17,7 +17,9 @@ from vops.diagnosis.facts import Facts, WorkloadFacts
 from vops.model.configuration import ControllerRevision, RevisionData, RevisionSpec
 from vops.model.disruption import PodDisruptionBudget
 from vops.model.network import Endpoint, EndpointConditions, EndpointSlice, Service, ServicePort, ServiceSpec
-from vops.model.resources import Condition, Container, Meta, PodSpec, PodTemplate, Ref, Workload
+from vops.model.objects import Condition, Meta, Ref
+from vops.model.pods import Container, PodSpec
+from vops.model.resources import PodTemplate, Workload
 from vops.model.scaling import (
     HorizontalPodAutoscaler,
     HpaSpec,

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from vops.errors import NotFound, Unavailable
 from vops.model.dcgm import parse_gpus
 from vops.model.exposition import parse_sample
-from vops.model.resources import PODS, Kind
+from vops.model.objects import Kind
+from vops.model.resources import PODS
 from vops.model.serving import EngineSample, GpuSample
 from vops.model.text import one_line, read_json
 from vops.ports import ProxyAnswer

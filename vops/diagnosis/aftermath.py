@@ -15,7 +15,7 @@ from msgspec import field
 
 from vops.diagnosis.facts import WorkloadFacts
 from vops.model.known import known, total
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 
 _SLOWER, _SLOWER_S = 1.5, 0.5
 """A time to the first token is worse when it is this many times, and this much, longer than before."""

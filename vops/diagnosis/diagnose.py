@@ -23,7 +23,8 @@ from vops.diagnosis.serving.slowness import slowness
 from vops.diagnosis.starting.containers import called, to_examine
 from vops.diagnosis.states import ReplicaState
 from vops.diagnosis.summaries import scaler_state, scaler_summary, state_summary, workload_state, workload_summary
-from vops.model.resources import Ref, Workload
+from vops.model.objects import Ref
+from vops.model.resources import Workload
 from vops.model.snapshot import Source
 
 _CONFIDENCES = tuple(Confidence)

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from vops.diagnosis.findings import Evidence, Finding, Fix, Report
+from vops.model.objects import Ref
 from vops.model.patterns import lazy_pattern
-from vops.model.resources import Ref
 
 _SECRET = lazy_pattern(
     r"\b(hf_|api_org_|AKIA|ghp_|gho_)[A-Za-z0-9]{10,}|\b(glpat-|nvapi-|sk-|xox[abp]-)[A-Za-z0-9_-]{16,}"

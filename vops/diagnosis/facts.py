@@ -33,8 +33,10 @@ from vops.diagnosis.subjects import (
     workload_ref,
 )
 from vops.model.kinds import Related
+from vops.model.objects import Meta, Ref, Resource
+from vops.model.pods import Container, Pod
 from vops.model.provisioning import ResourceClaim
-from vops.model.resources import Container, Event, Meta, Node, Pod, Ref, Resource, Workload
+from vops.model.resources import Event, Node, Workload
 from vops.model.scaling import HorizontalPodAutoscaler, ScaledObject, ScaleTarget
 from vops.model.serving import GpuSample, vllm_container
 from vops.model.snapshot import ClusterSnapshot, ContainerLog, EngineSamples, Source

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import field
 
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 
 
 class Severity(StrEnum):

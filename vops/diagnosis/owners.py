@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import cached_property
 from itertools import chain
 
-from vops.model.resources import Pod, Ref, Workload
+from vops.model.objects import Ref
+from vops.model.pods import Pod
+from vops.model.resources import Workload
 from vops.model.snapshot import ClusterSnapshot
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Fix
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 
 CHANGEABLE = ("Deployment", "StatefulSet")
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from vops.model.resources import ContainerStatus, Pod
+from vops.model.pods import ContainerStatus, Pod
 
 if TYPE_CHECKING:
     from vops.diagnosis.facts import Replica

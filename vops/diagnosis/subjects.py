@@ -17,8 +17,10 @@ from vops.diagnosis.placement.settling import settles
 from vops.diagnosis.provisioning.coming import provisioning
 from vops.diagnosis.provisioning.outcomes import Provisioning
 from vops.diagnosis.states import ReplicaState, is_settled, replica_state
+from vops.model.objects import Ref
+from vops.model.pods import Container, ContainerStatus, Pod, Terminated
 from vops.model.rates import rates
-from vops.model.resources import Container, ContainerStatus, Event, Node, Pod, Ref, Terminated, Workload
+from vops.model.resources import Event, Node, Workload
 from vops.model.scaling import HorizontalPodAutoscaler, ScaledObject, ScaleTarget
 from vops.model.serving import EngineArgs, EngineRates, GpuSample
 from vops.model.snapshot import ContainerLog, EngineSamples

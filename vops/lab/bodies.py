@@ -13,7 +13,9 @@ from ruamel.yaml.error import YAMLError
 from vops.lab import statuses
 from vops.lab.documents import Document
 from vops.lab.kinds import ResourceType
-from vops.model.resources import Event, Meta, Node, Pod, Workload
+from vops.model.objects import Meta
+from vops.model.pods import Pod
+from vops.model.resources import Event, Node, Workload
 
 _JSON = "application/json"
 _DECODABLE = (_JSON, "application/octet-stream", "application/x-www-form-urlencoded")

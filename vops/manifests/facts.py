@@ -14,7 +14,7 @@ from vops.manifests.objects import Object, dig, mapping, selects, strings, text,
 from vops.manifests.queries import Query, queries_of
 from vops.manifests.servers import PodTemplate, Server, pod_templates, servers_of
 from vops.model.dialects import Version
-from vops.model.resources import Pod
+from vops.model.pods import Pod
 from vops.model.snapshot import Source
 
 

@@ -18,7 +18,7 @@ from vops.manifests.documents import Path
 from vops.manifests.objects import Object, dig, items, mapping, mappings, strings, text, whole_number
 from vops.model.commandline import command_line
 from vops.model.dialects import Version, version_of
-from vops.model.resources import Container, ContainerPort, EnvSource, EnvVar, HttpGet, Probe, Requirements, VolumeMount
+from vops.model.pods import Container, ContainerPort, EnvSource, EnvVar, HttpGet, Probe, Requirements, VolumeMount
 from vops.model.serving import EngineArgs, is_vllm_server
 
 _DEEPEST = 12

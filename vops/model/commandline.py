@@ -15,7 +15,7 @@ from typing import Literal
 import msgspec
 
 from vops.model.dialects import MULTIPLE_VALUES, SECRET_FLAGS, SHORT_FLAGS, is_switch
-from vops.model.resources import Container
+from vops.model.pods import Container
 
 Field = Literal["command", "args"]
 Span = tuple[int, int]

@@ -7,7 +7,8 @@ from datetime import datetime
 
 import msgspec
 
-from vops.model.resources import Kind, Object, PodTemplate, Resource
+from vops.model.objects import Kind, Object, Resource
+from vops.model.resources import PodTemplate
 
 
 class RevisionSpec(Object, frozen=True):

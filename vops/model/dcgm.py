@@ -14,7 +14,7 @@ from functools import lru_cache
 from re import Pattern
 
 from vops.model.exposition import Labels, Series, line_pattern, read_series
-from vops.model.resources import Pod
+from vops.model.pods import Pod
 from vops.model.serving import GpuSample
 
 DCGM_PORT = 9400

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from msgspec import field
 
-from vops.model.resources import Kind, LabelSelector, Object, Resource
+from vops.model.objects import Kind, Object, Resource
+from vops.model.resources import LabelSelector
 
 
 class BudgetSpec(Object, frozen=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vops.model.resources import Kind, Named
+from vops.model.objects import Kind, Named
 
 APPLICATIONS = Kind("argoproj.io/v1alpha1", "Application", "applications", decodes_to=Named)
 

@@ -16,6 +16,7 @@ from vops.model.monitoring import (
     ServiceMonitor,
 )
 from vops.model.network import ENDPOINT_SLICES, NETWORK_POLICIES, SERVICES, EndpointSlice, NetworkPolicy, Service
+from vops.model.objects import Kind
 from vops.model.provisioning import (
     CONFIG_MAPS,
     NODE_CLAIMS,
@@ -39,7 +40,6 @@ from vops.model.resources import (
     REPLICASETS,
     SERVICE_ACCOUNTS,
     STATEFULSETS,
-    Kind,
 )
 from vops.model.scaling import AUTOSCALERS, SCALED_OBJECTS, HorizontalPodAutoscaler, ScaledObject
 from vops.model.storage import CLAIMS, STORAGE_CLASSES, VOLUMES, PersistentVolume, PersistentVolumeClaim, StorageClass

@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 from msgspec import field
 
-from vops.model.resources import Kind, Object, Resource
+from vops.model.objects import Kind, Object, Resource
 
 
 class LeaseSpec(Object, frozen=True):

@@ -6,7 +6,8 @@ from typing import Any
 
 from msgspec import field
 
-from vops.model.resources import Kind, LabelSelector, Object, Resource
+from vops.model.objects import Kind, Object, Resource
+from vops.model.resources import LabelSelector
 
 
 class ScrapeEndpoint(Object, frozen=True):

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import field
 
-from vops.model.resources import Condition, Kind, Object, Resource
+from vops.model.objects import Condition, Kind, Object, Resource
 
 
 class NodePool(Resource, frozen=True, tag_field="kind", tag="NodePool"):

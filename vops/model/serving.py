@@ -15,7 +15,7 @@ from msgspec import field
 
 from vops.model.commandline import CommandLine, Flag, command_line
 from vops.model.dialects import Version, version_of
-from vops.model.resources import Container, EnvSource, EnvVar, Pod
+from vops.model.pods import Container, EnvSource, EnvVar, Pod
 
 Counters = dict[str, float]
 

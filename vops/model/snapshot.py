@@ -14,7 +14,8 @@ import msgspec
 from msgspec import field
 
 from vops.model.kinds import Related
-from vops.model.resources import Event, Node, Pod, Workload
+from vops.model.pods import Pod
+from vops.model.resources import Event, Node, Workload
 from vops.model.serving import EngineSample, GpuSample
 
 

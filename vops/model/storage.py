@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import field
 
-from vops.model.resources import Condition, Kind, Object, Resource
+from vops.model.objects import Condition, Kind, Object, Resource
 
 
 class ClaimResources(Object, frozen=True):

@@ -9,7 +9,7 @@ from vops.diagnosis.facts import Facts, Replica
 from vops.diagnosis.findings import Report, Severity
 from vops.diagnosis.serving.load import FULL, STEADY_S
 from vops.diagnosis.states import ReplicaState
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.model.snapshot import ClusterSnapshot
 from vops.operations.observation.observe import observe
 from vops.operations.observation.targets import Target, locate, parse_target, present

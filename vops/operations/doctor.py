@@ -16,8 +16,10 @@ from vops.model.dialects import DIALECTS, version_of
 from vops.model.examination import Check, Examination, Health
 from vops.model.leases import LEASES
 from vops.model.network import SERVICES
+from vops.model.objects import Kind
+from vops.model.pods import Pod
 from vops.model.provisioning import CONFIG_MAPS, NODE_POOLS
-from vops.model.resources import DAEMONSETS, DEPLOYMENTS, EVENTS, NODES, PODS, REPLICASETS, STATEFULSETS, Kind, Pod
+from vops.model.resources import DAEMONSETS, DEPLOYMENTS, EVENTS, NODES, PODS, REPLICASETS, STATEFULSETS
 from vops.model.scaling import AUTOSCALERS, SCALED_OBJECTS
 from vops.model.serving import vllm_container
 from vops.model.storage import CLAIMS

@@ -8,7 +8,7 @@ from typing import Any
 
 from vops.diagnosis.findings import Applicability, Finding, Fix, Report
 from vops.errors import UsageError
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.operations.diagnose import look_closely
 from vops.operations.running.run import plan_run
 from vops.operations.session import Session

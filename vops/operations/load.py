@@ -11,7 +11,7 @@ from vops.diagnosis.serving.slowness import slowness
 from vops.diagnosis.states import ReplicaState
 from vops.errors import NotFound, Refused
 from vops.model.load import LoadResult, ServerVerdict
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.model.snapshot import ClusterSnapshot
 from vops.operations.observation.observe import observe
 from vops.operations.observation.targets import locate, parse_target

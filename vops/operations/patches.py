@@ -15,7 +15,7 @@ from vops.diagnosis.discretion import without_secrets
 from vops.diagnosis.findings import Finding, Fix, Report
 from vops.errors import NotFound, VopsError
 from vops.library import read_runbook_file
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.model.snapshot import ClusterSnapshot
 from vops.operations.running.run import live_document
 from vops.operations.session import Session

@@ -16,7 +16,7 @@ from msgspec import field
 
 from vops.errors import Refused
 from vops.model.kinds import KINDS
-from vops.model.resources import Kind, Ref
+from vops.model.objects import Kind, Ref
 from vops.model.secrets import holds_secret, mask
 from vops.planning.excerpts import excerpts
 from vops.planning.ownership import field_managers

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.planning.patches import Document
 from vops.planning.plan import Gate
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from vops.model.resources import Kind
+from vops.model.objects import Kind
 from vops.planning.changes import Change, Verb
 from vops.planning.ownership import Owner
 from vops.planning.patches import Document

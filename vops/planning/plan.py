@@ -17,7 +17,7 @@ import msgspec
 from msgspec import field
 
 from vops.errors import InputError
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.model.text import scrub_json
 from vops.planning.changes import Change
 from vops.planning.guards import Guard

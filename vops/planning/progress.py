@@ -13,7 +13,8 @@ from enum import StrEnum
 
 import msgspec
 
-from vops.model.resources import ContainerStatus, Pod, Workload
+from vops.model.pods import ContainerStatus, Pod
+from vops.model.resources import Workload
 
 PATIENCE_S = 120.0
 """How long a pod of the new template may be unschedulable, or fail to pull or create, before it counts as stuck."""

@@ -7,7 +7,8 @@ from datetime import datetime
 
 import msgspec
 
-from vops.model.resources import Event, Ref
+from vops.model.objects import Ref
+from vops.model.resources import Event
 from vops.model.text import one_line
 from vops.render import units
 from vops.render.cells import Cell, Column

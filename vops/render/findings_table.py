@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from vops.diagnosis.findings import Applicability, Finding, Report
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.model.text import one_line
 from vops.render.cells import Cell, Column
 from vops.render.states import severity_look

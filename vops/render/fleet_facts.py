@@ -9,7 +9,9 @@ from msgspec.structs import replace
 
 from vops.diagnosis.facts import Facts, Replica, WorkloadFacts
 from vops.diagnosis.states import ReplicaState, is_settled
-from vops.model.resources import Node, Pod, Ref, Strategy
+from vops.model.objects import Ref
+from vops.model.pods import Pod
+from vops.model.resources import Node, Strategy
 from vops.model.serving import GpuSample
 from vops.model.snapshot import EngineSamples, Source, SourceState, SourceStatus
 from vops.model.text import one_line

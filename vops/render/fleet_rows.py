@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from vops.diagnosis.states import ReplicaState
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.model.snapshot import Source, SourceState, SourceStatus
 from vops.render.states import state_span
 from vops.render.text import Span, Tone

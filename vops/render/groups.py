@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from vops.diagnosis.facts import Facts, Replica
 from vops.model.known import known, mean, total
-from vops.model.resources import Pod
+from vops.model.pods import Pod
 from vops.model.serving import EngineArgs
 from vops.render.fleet_rows import ReplicaRow
 from vops.render.states import urgency

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.render.cells import CRAMPED, cut_middle
 from vops.render.text import Line, Span, Tone, cell_width, joined
 

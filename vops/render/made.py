@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from vops.model.resources import Container
+from vops.model.pods import Container
 from vops.model.serving import EngineArgs
 from vops.planning.patches import Document
 

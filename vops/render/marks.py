@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from vops.diagnosis.facts import Replica, WorkloadFacts
 from vops.model.configuration import ConfigHistory
-from vops.model.resources import Event, Ref, Workload
+from vops.model.objects import Ref
+from vops.model.resources import Event, Workload
 from vops.model.text import one_line
 from vops.render.revisions import new_in, revision
 

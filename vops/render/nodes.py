@@ -19,7 +19,9 @@ from vops.diagnosis.placement.filters.rooms import Room
 from vops.diagnosis.provisioning.outcomes import Outcome, Provisioning
 from vops.diagnosis.states import ReplicaState
 from vops.model.known import known, mean
-from vops.model.resources import Node, Pod, Ref
+from vops.model.objects import Ref
+from vops.model.pods import Pod
+from vops.model.resources import Node
 from vops.model.serving import GpuSample
 from vops.model.snapshot import Source
 from vops.render import units

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 from ruamel.yaml import YAML
 
+from vops.model.objects import Ref
 from vops.model.quantities import format_duration
-from vops.model.resources import Ref
 from vops.planning.changes import Change, Verb, is_mark
 from vops.planning.diff import Sign, diff_lines, repository_patch
 from vops.planning.ownership import OwnerKind

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from vops.diagnosis.findings import Applicability, Evidence, Finding, Fix, Report, Severity, Skipped
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.render.slowness import slowness_document, slowness_lines
 from vops.render.states import severity_look
 from vops.render.text import Line, Span, Tone, line

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from itertools import zip_longest
 
 from vops.model.configuration import ControllerRevision
-from vops.model.resources import Container, PodTemplate, Workload
+from vops.model.pods import Container
+from vops.model.resources import PodTemplate, Workload
 from vops.model.serving import is_vllm_server
 from vops.model.text import one_line
 from vops.render.text import Line, Span, Tone, line

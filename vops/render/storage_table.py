@@ -12,8 +12,9 @@ import msgspec
 
 from vops.diagnosis.facts import Facts, Replica
 from vops.model.hub import seeded_model
+from vops.model.objects import Ref
+from vops.model.pods import Pod
 from vops.model.quantities import format_bytes, quantity
-from vops.model.resources import Pod, Ref
 from vops.model.storage import PersistentVolume, PersistentVolumeClaim
 from vops.model.text import one_line
 from vops.render import units

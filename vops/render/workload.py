@@ -15,7 +15,9 @@ from vops.diagnosis.network.services import target
 from vops.model.configuration import ControllerRevision
 from vops.model.disruption import PodDisruptionBudget
 from vops.model.network import Endpoint, Service, ServicePort
-from vops.model.resources import Meta, Pod, Workload
+from vops.model.objects import Meta
+from vops.model.pods import Pod
+from vops.model.resources import Workload
 from vops.model.rollouts import bounds
 from vops.model.scaling import HorizontalPodAutoscaler
 from vops.model.snapshot import Source

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from vops.model.resources import Kind
+from vops.model.objects import Kind
 
 
 class HubAsk(msgspec.Struct, frozen=True):

@@ -16,8 +16,10 @@ import msgspec
 from vops.diagnosis.facts import Facts
 from vops.diagnosis.placement.filters.volumes import Storage, class_name
 from vops.diagnosis.placement.recompute import NodeFit, Placement
+from vops.model.objects import Meta
+from vops.model.pods import Container, Pod, PodSpec, Requirements, Volume
 from vops.model.quantities import whole
-from vops.model.resources import Container, Meta, Node, Pod, PodSpec, Requirements, Volume
+from vops.model.resources import Node
 from vops.model.snapshot import ClusterSnapshot, Source, SourceState, SourceStatus
 from vops.model.storage import CLAIMS, STORAGE_CLASSES, VOLUMES, ClaimSpec, PersistentVolumeClaim
 from vops.planning.patches import Document

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vops.errors import StepFailed, TimedOut, Unavailable, Unreachable, VopsError
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.planning.plan import PlannedStep
 from vops.runbooks.kinds import Stalled, StepFault
 

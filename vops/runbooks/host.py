@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from vops.errors import VopsError
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.model.snapshot import ClusterSnapshot
 from vops.planning.events import Approve, Progress, Question, StepRecord
 from vops.ports import Clock, Cluster

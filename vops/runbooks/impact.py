@@ -16,7 +16,8 @@ from vops.diagnosis.starting.startup import usual_start
 from vops.diagnosis.states import ReplicaState
 from vops.model.disruption import PodDisruptionBudget
 from vops.model.known import known
-from vops.model.resources import Ref, Strategy
+from vops.model.objects import Ref
+from vops.model.resources import Strategy
 from vops.model.rollouts import bounds
 from vops.planning.changes import Change, Verb
 from vops.planning.plan import Impact, Plan

@@ -30,7 +30,7 @@ import msgspec
 
 from vops.diagnosis.facts import Facts
 from vops.errors import TimedOut, Unavailable, Unreachable, VopsError
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.model.snapshot import ClusterSnapshot
 from vops.planning.changes import Change
 from vops.planning.patches import Document

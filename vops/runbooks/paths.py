@@ -22,7 +22,8 @@ import msgspec
 
 from vops.diagnosis.placement.demands import is_gpu
 from vops.model.commandline import with_flag, with_model, without_flag
-from vops.model.resources import Container, Meta, Pod, PodSpec
+from vops.model.objects import Meta
+from vops.model.pods import Container, Pod, PodSpec
 from vops.model.serving import EngineArgs, vllm_container
 from vops.planning.patches import Document, Edit
 from vops.planning.pointers import ABSENT, Tokens, join, lookup, split

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from vops.errors import Refused
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.model.secrets import mask
 from vops.model.snapshot import ClusterSnapshot
 from vops.planning.changes import Change, Verb, kind_of

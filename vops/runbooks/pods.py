@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from vops.model.resources import PODS, Pod, Ref, Workload
+from vops.model.objects import Ref
+from vops.model.pods import Pod
+from vops.model.resources import PODS, Workload
 from vops.planning.changes import kind_of
 from vops.planning.patches import Document
 from vops.ports import Cluster

@@ -12,7 +12,7 @@ from typing import Any
 
 from vops.model.kinds import KINDS
 from vops.model.leases import LEASES
-from vops.model.resources import Kind
+from vops.model.objects import Kind
 from vops.planning.guards import Permission
 from vops.planning.plan import Decision, OnFail, Plan, PlannedStep
 from vops.runbooks.kinds import Group, discover

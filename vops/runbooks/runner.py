@@ -25,7 +25,7 @@ from vops.errors import (
     Unreachable,
     VopsError,
 )
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.model.snapshot import ClusterSnapshot
 from vops.planning.changes import Change
 from vops.planning.events import Question, RunEvent, StepRecord, StepState

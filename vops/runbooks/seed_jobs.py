@@ -9,7 +9,8 @@ from typing import Literal
 
 import msgspec
 
-from vops.model.resources import Pod, Ref
+from vops.model.objects import Ref
+from vops.model.pods import Pod
 from vops.planning.patches import Document
 from vops.runbooks.asks import LogAsk
 from vops.runbooks.kinds import View

@@ -16,7 +16,9 @@ from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.facts import Facts, pod_ref
 from vops.diagnosis.findings import Severity
 from vops.errors import VopsError
-from vops.model.resources import PODS, REPLICASETS, Pod, Ref, Workload
+from vops.model.objects import Ref
+from vops.model.pods import Pod
+from vops.model.resources import PODS, REPLICASETS, Workload
 from vops.planning.patches import Document
 from vops.planning.progress import Wait, new_pods, stuck
 from vops.ports import Cluster

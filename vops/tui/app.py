@@ -17,7 +17,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from vops.errors import VopsError
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.operations.recording import Frame
 from vops.operations.session import Session, open_session
 from vops.render.filters import busiest

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from vops.errors import UsageError
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.tui.registry import SCREENS, About, ScreenEntry, entry_of
 from vops.tui.widgets.prompt import Candidate
 

@@ -14,7 +14,7 @@ import msgspec
 from vops.diagnosis.facts import Facts
 from vops.diagnosis.subjects import workload_ref
 from vops.errors import VopsError
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.model.snapshot import Source, SourceState
 from vops.operations.recording import Frame
 from vops.operations.session import MachineClock, Session, open_session

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vops.diagnosis.diagnose import diagnose
 from vops.errors import VopsError
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.tui.examine import Examined, examine
 
 if TYPE_CHECKING:

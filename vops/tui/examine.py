@@ -11,7 +11,7 @@ import msgspec
 from vops.diagnosis.diagnose import diagnose, diagnose_all
 from vops.diagnosis.facts import Facts
 from vops.diagnosis.findings import Report
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.model.snapshot import EngineSamples
 from vops.operations.observation.observe import observe
 from vops.operations.session import Session

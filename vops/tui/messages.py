@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.planning.plan import Plan
 from vops.tui.feed import Picture
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 
 if TYPE_CHECKING:
     from vops.tui.screens.base import OpsScreen

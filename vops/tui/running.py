@@ -14,7 +14,7 @@ from vops.tui.connection import first_of
 
 if TYPE_CHECKING:
     from vops.diagnosis.aftermath import Measure
-    from vops.model.resources import Ref
+    from vops.model.objects import Ref
     from vops.operations.running.answers import Answer
     from vops.operations.running.run import RunResult
     from vops.operations.running.runs import PastRun

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from vops.errors import NotFound, VopsError
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.model.text import one_line
 from vops.operations.session import Session
 from vops.tui.widgets.log import LogPane

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from vops.diagnosis.aftermath import Aftermath, Measure, aftermath, measure
 from vops.diagnosis.facts import Facts, WorkloadFacts
 from vops.errors import NotFound, VopsError
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.operations.running.run import live_document
 from vops.operations.session import Session
 from vops.planning.holding import Overwritten, overwritten

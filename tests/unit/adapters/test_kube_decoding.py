@@ -9,7 +9,9 @@ import pytest
 
 from tests.unit.adapters.kube_scripts import page, pod
 from vops.adapters.kube.decoding import decode_document, decode_page
-from vops.model.resources import DEPLOYMENTS, NAMESPACES, PODS, Kind, Named, Pod, Workload
+from vops.model.objects import Kind, Named
+from vops.model.pods import Pod
+from vops.model.resources import DEPLOYMENTS, NAMESPACES, PODS, Workload
 
 
 def test_items_of_a_list_get_their_kind() -> None:

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from vops.adapters.vllm import DirectProxy, VllmEngine
 from vops.errors import Forbidden, NotFound, Unavailable
-from vops.model.resources import Kind
+from vops.model.objects import Kind
 from vops.ports import ProxyAnswer
 
 AT = datetime(2026, 11, 24, tzinfo=UTC)

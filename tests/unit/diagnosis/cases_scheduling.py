@@ -22,8 +22,9 @@ from tests.unit.diagnosis.cluster_parts import (
     world,
 )
 from vops.diagnosis.facts import Facts
+from vops.model.pods import Pod
 from vops.model.provisioning import ResourceClaim
-from vops.model.resources import Event, Node, Pod, Workload, WorkloadStatus
+from vops.model.resources import Event, Node, Workload, WorkloadStatus
 from vops.model.snapshot import Source
 from vops.model.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 

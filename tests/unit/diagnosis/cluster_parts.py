@@ -13,7 +13,8 @@ from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.facts import Facts, Replica
 from vops.diagnosis.findings import Finding, Fix
 from vops.model.kinds import RELATED_TYPES, Related
-from vops.model.resources import Event, Node, Pod, Workload
+from vops.model.pods import Pod
+from vops.model.resources import Event, Node, Workload
 from vops.model.serving import EngineSample, GpuSample
 from vops.model.snapshot import (
     ClusterSnapshot,

@@ -10,7 +10,8 @@ import msgspec
 from tests.unit.diagnosis.cluster_parts import GPU, NAMESPACE, NOW, Document, ago
 from vops.model.monitoring import PrometheusServer, ServiceMonitor
 from vops.model.network import EndpointSlice, NetworkPolicy, Service
-from vops.model.resources import Event, Pod, Workload
+from vops.model.pods import Pod
+from vops.model.resources import Event, Workload
 from vops.model.scaling import HorizontalPodAutoscaler, ScaledObject
 from vops.model.serving import EngineSample, GpuSample
 from vops.model.snapshot import EngineSamples, QueryAnswer, Series

@@ -23,7 +23,7 @@ from tests.unit.diagnosis.cluster_parts import (
 from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.findings import Confidence, Finding
 from vops.diagnosis.nodes.gpu_nodes import gpu_sign
-from vops.model.resources import Meta
+from vops.model.objects import Meta
 
 L4, H100 = {"nvidia.com/gpu.product": "NVIDIA-L4"}, {"nvidia.com/gpu.product": "NVIDIA-H100"}
 PLAIN = {"nvidia.com/gpu.product": ""}

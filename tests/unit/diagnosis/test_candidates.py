@@ -34,7 +34,8 @@ from vops.diagnosis.guesses.suspect_tests import TESTS
 from vops.diagnosis.guesses.suspects import SUSPECTS, Suspect, Trouble
 from vops.diagnosis.logs.stages import Stage
 from vops.diagnosis.rule import discover
-from vops.model.resources import Container, Ref
+from vops.model.objects import Ref
+from vops.model.pods import Container
 from vops.model.snapshot import Source
 from vops.operations.fix import plan_fix
 from vops.runbooks.kinds import RefArg, View

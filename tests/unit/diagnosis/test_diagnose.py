@@ -25,7 +25,7 @@ from tests.unit.diagnosis.rule_cases import LOADING_LOG
 from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.facts import Facts
 from vops.diagnosis.findings import Report, Severity
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.model.snapshot import Source
 
 

@@ -24,7 +24,8 @@ from tests.unit.diagnosis.cluster_parts import (
 from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.facts import Facts
 from vops.diagnosis.findings import Severity
-from vops.model.resources import Pod, Ref
+from vops.model.objects import Ref
+from vops.model.pods import Pod
 
 LOW = (
     "The node was low on resource: {}. Threshold quantity: 100Mi, available: 50Mi. Container vllm was using 40Gi, "

@@ -13,7 +13,8 @@ from tests.unit.diagnosis.scaling_parts import about, exporter, gpu
 from vops.diagnosis.diagnose import diagnose, diagnose_all
 from vops.diagnosis.facts import Facts
 from vops.diagnosis.findings import Confidence, Finding, Severity
-from vops.model.resources import Event, Node, Ref
+from vops.model.objects import Ref
+from vops.model.resources import Event, Node
 from vops.model.snapshot import Source
 
 EXPORTER = Ref("DaemonSet", "dcgm-exporter", "serving")

@@ -12,7 +12,7 @@ from tests.unit.diagnosis.cluster_parts import node, ready, samples, the_replica
 from tests.unit.diagnosis.scaling_parts import scraped, service, workload
 from vops.diagnosis.diagnose import diagnose, diagnose_all
 from vops.diagnosis.findings import Finding, Severity
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.model.snapshot import EngineSamples
 
 THRASHING: dict[str, Any] = {"running": 40, "waiting": 20, "kv_usage": 0.97, "preemptions": 9}

@@ -13,7 +13,8 @@ from vops.diagnosis.placement.demands import is_gpu, pod_requests
 from vops.diagnosis.placement.filters.taints import tolerable, tolerates
 from vops.diagnosis.placement.recompute import NodeFit, Placement
 from vops.diagnosis.placement.scheduler_text import Obstacle
-from vops.model.resources import Taint, Toleration
+from vops.model.pods import Toleration
+from vops.model.resources import Taint
 
 DEDICATED = {"key": "dedicated", "value": "training", "effect": "NoExecute"}
 

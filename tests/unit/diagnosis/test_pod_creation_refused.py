@@ -11,7 +11,8 @@ from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.facts import Facts
 from vops.diagnosis.findings import Confidence, Finding, Report
 from vops.diagnosis.starting.admission import exceeded
-from vops.model.resources import Ref, Workload
+from vops.model.objects import Ref
+from vops.model.resources import Workload
 
 DENIED = 'admission webhook "validation.gatekeeper.sh" denied the request: [limits] container <vllm> has no cpu limit'
 

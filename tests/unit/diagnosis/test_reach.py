@@ -14,7 +14,7 @@ from tests.unit.diagnosis.scaling_parts import endpoints, policy, service, workl
 from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.facts import Facts
 from vops.diagnosis.findings import Confidence
-from vops.model.resources import Pod
+from vops.model.pods import Pod
 
 Case = Callable[[], Facts]
 

@@ -14,7 +14,8 @@ from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.facts import Facts
 from vops.diagnosis.findings import Confidence, Report
 from vops.diagnosis.logs.reader import read_log
-from vops.model.resources import Event, Node, Pod
+from vops.model.pods import Pod
+from vops.model.resources import Event, Node
 from vops.model.snapshot import ClusterSnapshot, ContainerLog, Source, SourceState, SourceStatus
 from vops.model.text import scrub
 

@@ -24,7 +24,7 @@ from vops.diagnosis.autoscaling import queries, scaler_errors, scaling
 from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.facts import Facts
 from vops.diagnosis.findings import Applicability, Finding, Report, Severity
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 
 
 def report(facts: Facts) -> Report:

@@ -11,7 +11,8 @@ from tests.unit.diagnosis.cases_scheduling import MODELS, anti_affinity, claim, 
 from tests.unit.diagnosis.cluster_parts import NOW, ago, node, pending, ready, world
 from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.facts import Facts
-from vops.model.resources import Node, Pod
+from vops.model.pods import Pod
+from vops.model.resources import Node
 
 SHORT = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
 TAINTED = "0/1 nodes are available: 1 node(s) had untolerated taint(s)."

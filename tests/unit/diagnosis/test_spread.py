@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.diagnosis.cases_scheduling import ZONE, host, labelled
 from tests.unit.diagnosis.cluster_parts import TAINT, node, pending, ready, world
-from vops.model.resources import Pod
+from vops.model.pods import Pod
 
 APP = {"app": "llama"}
 

@@ -9,7 +9,9 @@ from typing import Any
 from vops.diagnosis.facts import Facts
 from vops.manifests.documents import Document, live_document, read_documents
 from vops.manifests.lint import LintReport, lint
-from vops.model.resources import Container, Meta, Node, NodeStatus, Pod, PodSpec, Requirements
+from vops.model.objects import Meta
+from vops.model.pods import Container, Pod, PodSpec, Requirements
+from vops.model.resources import Node, NodeStatus
 from vops.model.snapshot import ClusterSnapshot, Source, SourceState, SourceStatus
 
 Doc = dict[str, Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vops.model.commandline import with_flag, with_model
-from vops.model.resources import Container, ContainerPort, EnvSource, EnvVar, Pod, PodSpec
+from vops.model.pods import Container, ContainerPort, EnvSource, EnvVar, Pod, PodSpec
 from vops.model.serving import EngineArgs, token_count, vllm_container
 
 IMAGE = "vllm/vllm-openai:v0.25.1"

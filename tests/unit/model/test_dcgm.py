@@ -8,7 +8,8 @@ import pytest
 
 from vops.model.dcgm import dcgm_port, gpu_samples, parse_gpus
 from vops.model.exposition import Series
-from vops.model.resources import Container, ContainerPort, Meta, Pod, PodSpec
+from vops.model.objects import Meta
+from vops.model.pods import Container, ContainerPort, Pod, PodSpec
 
 AT = datetime(2026, 11, 24, tzinfo=UTC)
 GPU = 'gpu="0",UUID="GPU-1",device="nvidia0",modelName="NVIDIA L4",Hostname="node-a",DCGM_FI_DRIVER_VERSION="550"'

@@ -13,23 +13,19 @@ import msgspec
 
 from vops.errors import Forbidden, NotFound, Unavailable, VopsError
 from vops.lab.clock import LabClock
-from vops.model.resources import (
-    PODS,
+from vops.model.objects import Decoded, Kind, Meta, OwnerReference
+from vops.model.pods import (
     Container,
     ContainerPort,
     ContainerState,
     ContainerStatus,
-    Decoded,
-    Kind,
-    Meta,
-    OwnerReference,
     Pod,
     PodSpec,
     PodStatus,
     Running,
     Waiting,
-    Workload,
 )
+from vops.model.resources import PODS, Workload
 from vops.model.serving import EngineSample, GpuSample
 from vops.model.snapshot import Source, SourceState, SourceStatus
 from vops.operations.observation.observer import Observer

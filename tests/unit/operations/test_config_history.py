@@ -9,7 +9,7 @@ import msgspec
 
 from tests.tui.builders import StubCluster
 from vops.model.configuration import ConfigMapChange
-from vops.model.resources import Pod
+from vops.model.pods import Pod
 from vops.operations.observation.config_history import config_history
 
 POD = msgspec.convert(

@@ -10,7 +10,8 @@ import pytest
 
 from tests.unit.operations.small_world import REFUSED, START, Prom, World, exporter, replica, settle, workload
 from vops.errors import Forbidden, NotFound, Rejected, Unavailable, Unreachable
-from vops.model.resources import DEPLOYMENTS, NODES, REPLICASETS, Meta, Node, Ref
+from vops.model.objects import Meta, Ref
+from vops.model.resources import DEPLOYMENTS, NODES, REPLICASETS, Node
 from vops.model.snapshot import ClusterSnapshot, Source, SourceState
 from vops.operations.observation.log_tails import MOST_PODS
 from vops.operations.observation.observe import observe

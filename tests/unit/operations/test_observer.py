@@ -12,8 +12,10 @@ import pytest
 
 from tests.unit.operations.small_world import REFUSED, START, TIMED_OUT, Prom, World, exporter, replica, seconds
 from vops.errors import Forbidden, Unavailable, UsageError
+from vops.model.objects import Meta
+from vops.model.pods import Pod
 from vops.model.rates import rates
-from vops.model.resources import EVENTS, NODES, PODS, Meta, Node, Pod
+from vops.model.resources import EVENTS, NODES, PODS, Node
 from vops.model.snapshot import ClusterSnapshot, EngineSamples, Source, SourceState
 from vops.operations.observation.observer import Observer
 from vops.settings import Settings

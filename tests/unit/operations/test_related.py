@@ -12,7 +12,9 @@ from msgspec.structs import replace
 from tests.unit.operations.small_world import World, replica, workload
 from tests.unit.operations.test_observe import POD, look
 from vops.errors import Rejected
-from vops.model.resources import DEPLOYMENTS, REPLICASETS, Condition, Meta, Pod, Ref, Volume
+from vops.model.objects import Condition, Meta, Ref
+from vops.model.pods import Pod, Volume
+from vops.model.resources import DEPLOYMENTS, REPLICASETS
 from vops.model.scaling import SCALED_OBJECTS, ScaledObject, ScaledObjectSpec, ScaledObjectTrigger, ScaleTarget
 from vops.model.snapshot import QueryAnswer, Series, Source, SourceState
 from vops.model.storage import CLAIMS, PersistentVolumeClaim

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from vops.lab.clock import LabClock
+from vops.model.objects import Kind, Meta
 from vops.model.resources import EVENTS as EVENTS_KIND
-from vops.model.resources import Event, Kind, Meta
+from vops.model.resources import Event
 from vops.model.serving import EngineSample
 from vops.operations.observation.budget import Budget
 from vops.operations.observation.collection import MOST_EVENTS, Collection

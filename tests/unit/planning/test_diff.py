@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.planning.changes import Change, Verb, delete_change, patch_change
 from vops.planning.diff import diff_lines, repository_patch, unified
 from vops.planning.patches import Edit

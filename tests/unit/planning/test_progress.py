@@ -7,26 +7,20 @@ from typing import Any
 
 import pytest
 
-from vops.model.resources import (
-    Condition,
+from vops.model.objects import Condition, Meta, OwnerReference
+from vops.model.pods import (
     Container,
     ContainerState,
     ContainerStatus,
-    Meta,
-    OwnerReference,
     Pod,
     PodSpec,
     PodStatus,
     Probe,
-    RollingUpdate,
     Running,
-    Strategy,
     Terminated,
     Waiting,
-    Workload,
-    WorkloadSpec,
-    WorkloadStatus,
 )
+from vops.model.resources import RollingUpdate, Strategy, Workload, WorkloadSpec, WorkloadStatus
 from vops.planning.progress import REVISION, Phase, Wait, judge, new_pods, rollout_progress
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

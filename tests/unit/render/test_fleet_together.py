@@ -10,7 +10,8 @@ import pytest
 from tests.tui import builders
 from vops.diagnosis.facts import Facts
 from vops.diagnosis.states import ReplicaState
-from vops.model.resources import Condition, Meta, Pod
+from vops.model.objects import Condition, Meta
+from vops.model.pods import Pod
 from vops.model.scaling import HorizontalPodAutoscaler, HpaSpec, HpaStatus, ScaledObject, ScaledObjectSpec, ScaleTarget
 from vops.model.snapshot import ClusterSnapshot
 from vops.render.fleet import view_document

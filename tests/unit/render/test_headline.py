@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.render.headline import Headline, subject_title
 from vops.render.text import Tone, plain
 

@@ -16,7 +16,8 @@ from msgspec.structs import replace
 from tests.tui import builders
 from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.facts import Facts, Replica
-from vops.model.resources import Condition, ContainerState, OwnerReference, Pod, Running, Terminated
+from vops.model.objects import Condition, OwnerReference
+from vops.model.pods import ContainerState, Pod, Running, Terminated
 from vops.model.snapshot import ClusterSnapshot, Source, SourceState, SourceStatus
 from vops.render import fleet_facts
 from vops.render.fleet_facts import RowMemory, fleet_view

@@ -11,7 +11,7 @@ from tests.tui import builders
 from tests.unit.diagnosis import cluster_parts as parts
 from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.facts import Facts, Replica
-from vops.model.resources import Condition
+from vops.model.objects import Condition
 from vops.model.snapshot import ClusterSnapshot, Source, SourceState
 from vops.render.fleet_facts import replica_row
 from vops.render.history import History

@@ -17,7 +17,7 @@ from vops.diagnosis.findings import (
     Severity,
     Skipped,
 )
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.model.snapshot import Source
 from vops.render.report import report_json, report_junit, report_lines, report_markdown, report_yaml
 from vops.render.text import plain

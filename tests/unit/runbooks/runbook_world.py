@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 
 from vops.library import read_runbook_file
-from vops.model.resources import Node, Pod, Ref, Workload
+from vops.model.objects import Ref
+from vops.model.pods import Pod
+from vops.model.resources import Node, Workload
 from vops.model.snapshot import ClusterSnapshot, Source, SourceState, SourceStatus
 from vops.planning.plan import Identity, Plan
 from vops.runbooks.planner import World, bound_params, make_plan

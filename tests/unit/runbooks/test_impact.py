@@ -11,7 +11,7 @@ from tests.unit.diagnosis.cluster_parts import NAMESPACE, node, pod, ready, samp
 from tests.unit.diagnosis.scaling_parts import workload
 from vops.diagnosis.facts import Facts
 from vops.model.disruption import PodDisruptionBudget
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.planning.changes import Change, Verb, evict_change
 from vops.planning.plan import Impact
 from vops.render.impact import impact_lines

@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.diagnosis.cluster_parts import NAMESPACE, TAINT, TOLERATION, node, pod, replicaset, world
 from tests.unit.diagnosis.cluster_parts import deployment as a_deployment
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.model.storage import (
     CLAIMS,
     STORAGE_CLASSES,

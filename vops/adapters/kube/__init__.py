@@ -1,6 +1,6 @@
 """The Kubernetes adapter: vops.ports.Cluster over the user's kubeconfig.
 
-The official `kubernetes` package logs in; requests are raw and bodies are decoded into vops.model.resources.
+The official `kubernetes` package logs in; requests are raw and bodies are decoded into the structs of vops.model.
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ from vops.adapters.kube.transport import HttpTransport, Transport
 from vops.adapters.kube.watch import Watcher
 from vops.adapters.kube.wrappers import Journalled, ReadOnly
 from vops.errors import Gone, Refused
-from vops.model.resources import PODS, Decoded, Kind
+from vops.model.objects import Decoded, Kind
+from vops.model.resources import PODS
 from vops.ports import Changed, Clock, Document, Listing, Meter, Page, ProxyAnswer, WriteRecord
 
 PAGE = 500

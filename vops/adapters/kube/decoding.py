@@ -11,7 +11,8 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec import field
 
-from vops.model.resources import Decoded, Kind, Meta, Named, Workload
+from vops.model.objects import Decoded, Kind, Meta, Named
+from vops.model.resources import Workload
 from vops.model.text import scrub_json
 
 T = TypeVar("T")

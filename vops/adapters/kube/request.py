@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote, urlencode
 import msgspec
 from msgspec import field
 
-from vops.model.resources import Kind
+from vops.model.objects import Kind
 
 CONNECTING = frozenset({"proxy", "portforward", "exec", "attach"})
 """Subresources that reach into a pod: the API server hands the request on, `dryRun` and all."""

@@ -19,7 +19,7 @@ from vops.adapters.kube.errors import Failure, Status, error_of, error_of_status
 from vops.adapters.kube.request import Request
 from vops.adapters.kube.transport import Stream, Transport
 from vops.errors import ClusterError, Forbidden, Gone, NotFound, Rejected, Unavailable, Unreachable, VopsError
-from vops.model.resources import Decoded, Kind
+from vops.model.objects import Decoded, Kind
 from vops.model.snapshot import Source, SourceState, SourceStatus
 from vops.ports import Changed, Clock, Page
 

@@ -16,9 +16,9 @@ import msgspec
 from vops.diagnosis.autoscaling.queries import Aggregate, aggregate
 from vops.diagnosis.findings import Evidence
 from vops.diagnosis.subjects import ScalerFacts
+from vops.model.objects import Condition
 from vops.model.patterns import lazy_pattern
 from vops.model.quantities import quantity
-from vops.model.resources import Condition
 from vops.model.scaling import HorizontalPodAutoscaler, ScaledObject, ScaledObjectTrigger
 from vops.model.snapshot import QueryAnswer
 from vops.model.text import one_line

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from vops.diagnosis.placement.filters.labels import label_selector
 from vops.model.disruption import PodDisruptionBudget
-from vops.model.resources import Pod
+from vops.model.pods import Pod
 
 
 def budgets_of(pod: Pod, budgets: Iterable[PodDisruptionBudget]) -> tuple[PodDisruptionBudget, ...]:

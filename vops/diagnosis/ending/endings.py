@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Severity
 from vops.diagnosis.placement.demands import amounts
-from vops.model.resources import Condition
+from vops.model.objects import Condition
 from vops.sizing.named import named_weights
 
 _NEWS = timedelta(hours=1)

@@ -21,7 +21,8 @@ from vops.diagnosis.logs.reader import LogReading
 from vops.diagnosis.starting.creation import refusal
 from vops.diagnosis.starting.startup import probe_kill
 from vops.model.patterns import lazy_pattern
-from vops.model.resources import Event, Volume
+from vops.model.pods import Volume
+from vops.model.resources import Event
 
 GIB = 2**30
 _SPARE = 1.25

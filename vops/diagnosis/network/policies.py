@@ -13,7 +13,7 @@ from typing import Any, Literal
 from vops.diagnosis.placement.filters.labels import label_selector
 from vops.diagnosis.subjects import Replica
 from vops.model.network import NetworkPolicy
-from vops.model.resources import Pod
+from vops.model.pods import Pod
 
 _NAME = "kubernetes.io/metadata.name"
 Direction = Literal["Ingress", "Egress"]

@@ -18,7 +18,7 @@ import msgspec
 from vops.diagnosis.subjects import Replica
 from vops.model.network import SERVICE_LABEL, EndpointSlice, Service, ServicePort
 from vops.model.patterns import lazy_pattern
-from vops.model.resources import Container, Pod, Probe
+from vops.model.pods import Container, Pod, Probe
 from vops.model.snapshot import Source
 
 if TYPE_CHECKING:

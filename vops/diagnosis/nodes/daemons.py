@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 from vops.diagnosis.placement.demands import amounts, is_gpu
 from vops.diagnosis.placement.recompute import NodeFit
 from vops.model.dcgm import dcgm_port
-from vops.model.resources import Event, Meta, Node, Pod, Ref, Taint, Workload
+from vops.model.objects import Meta, Ref
+from vops.model.pods import Pod
+from vops.model.resources import Event, Node, Taint, Workload
 
 if TYPE_CHECKING:
     from vops.diagnosis.facts import Facts

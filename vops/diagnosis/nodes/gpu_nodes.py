@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from vops.diagnosis.placement.demands import amounts, is_gpu
 from vops.diagnosis.placement.filters.rooms import capacity
 from vops.diagnosis.placement.recompute import NodeFit, Placement
+from vops.model.objects import Condition
 from vops.model.patterns import lazy_pattern
-from vops.model.resources import Condition, Node
+from vops.model.resources import Node
 
 _PRODUCTS = (
     "nvidia.com/gpu.product",

@@ -9,8 +9,8 @@ from vops.diagnosis.facts import Facts, Replica, gpu_product
 from vops.diagnosis.findings import Confidence, Evidence
 from vops.diagnosis.placement.recompute import NodeFit, Placement
 from vops.diagnosis.placement.scheduler_text import Obstacle
+from vops.model.pods import Pod
 from vops.model.quantities import format_duration
-from vops.model.resources import Pod
 
 _FILTER_ORDER = (
     Obstacle.UNAVAILABLE,

@@ -11,8 +11,8 @@ from decimal import Decimal
 from functools import lru_cache
 
 from vops.model.patterns import lazy_pattern
+from vops.model.pods import Container, Pod, PodSpec
 from vops.model.quantities import quantity
-from vops.model.resources import Container, Pod, PodSpec
 
 Amounts = Mapping[str, Decimal]
 """Quantity by resource name: bytes, cores or pieces, exactly."""

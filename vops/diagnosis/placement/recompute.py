@@ -22,7 +22,8 @@ from vops.diagnosis.placement.filters.spread import Skew, Spread
 from vops.diagnosis.placement.filters.taints import tolerable, unavailable, untolerated
 from vops.diagnosis.placement.filters.volumes import ClaimBlock, Storage, VolumeConflict
 from vops.diagnosis.placement.scheduler_text import Obstacle, SchedulerText, scheduler_text
-from vops.model.resources import Node, Pod, Taint
+from vops.model.pods import Pod
+from vops.model.resources import Node, Taint
 
 _ROOM = frozenset({Obstacle.RESOURCE, Obstacle.PODS, Obstacle.PORTS, Obstacle.POD_AFFINITY, Obstacle.SPREAD})
 """What depends on the pods that are on a node, and may pass when one of them goes."""

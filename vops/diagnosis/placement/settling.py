@@ -15,7 +15,9 @@ from vops.diagnosis.placement.demands import pod_requests
 from vops.diagnosis.placement.filters.volumes import Trouble
 from vops.diagnosis.placement.recompute import NodeFit
 from vops.diagnosis.placement.scheduler_text import Preemption
-from vops.model.resources import Node, Pod, Ref
+from vops.model.objects import Ref
+from vops.model.pods import Pod
+from vops.model.resources import Node
 
 if TYPE_CHECKING:
     from vops.diagnosis.subjects import Replica

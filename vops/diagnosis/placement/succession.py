@@ -9,7 +9,8 @@ from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Evidence
 from vops.diagnosis.placement.recompute import NodeFit
 from vops.diagnosis.placement.settling import held_by
-from vops.model.resources import Pod, Workload
+from vops.model.pods import Pod
+from vops.model.resources import Workload
 from vops.model.rollouts import DEFAULT_BOUND, bounds
 
 

@@ -18,7 +18,7 @@ from vops.diagnosis.placement.filters.rooms import Room
 from vops.diagnosis.placement.filters.volumes import Storage, claim_names
 from vops.diagnosis.placement.recompute import Placement, Surroundings
 from vops.diagnosis.placement.scheduler_text import Obstacle
-from vops.model.resources import Pod
+from vops.model.pods import Pod
 from vops.model.storage import PersistentVolumeClaim
 
 _MANY_NODES = frozenset({"ReadWriteMany", "ReadOnlyMany"})

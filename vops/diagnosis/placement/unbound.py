@@ -15,9 +15,10 @@ import msgspec
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.placement.filters.volumes import ClaimBlock, Storage, Trouble, claim_names, class_name
 from vops.diagnosis.placement.spoken import leading
+from vops.model.objects import Ref
 from vops.model.patterns import lazy_pattern
 from vops.model.quantities import quantity
-from vops.model.resources import Event, Ref
+from vops.model.resources import Event
 from vops.model.storage import PersistentVolume, PersistentVolumeClaim
 from vops.model.text import one_line
 

@@ -16,8 +16,9 @@ import msgspec
 
 from vops.diagnosis.placement.filters.taints import blocks
 from vops.model.patterns import lazy_pattern
+from vops.model.pods import Pod
 from vops.model.provisioning import NodeClaim, NodePool
-from vops.model.resources import Event, Pod, Taint
+from vops.model.resources import Event, Taint
 
 POOL = "karpenter.sh/nodepool"
 ICE = "InsufficientCapacityError"

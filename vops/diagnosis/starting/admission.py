@@ -16,8 +16,9 @@ from vops.diagnosis import evidence
 from vops.diagnosis.facts import WorkloadFacts
 from vops.diagnosis.findings import Confidence, Evidence, Fix
 from vops.diagnosis.remedies import advice
+from vops.model.objects import Condition
 from vops.model.patterns import lazy_pattern
-from vops.model.resources import Condition, Event, Workload
+from vops.model.resources import Event, Workload
 from vops.model.text import one_line
 
 RETRIED_WITHIN = timedelta(minutes=20)

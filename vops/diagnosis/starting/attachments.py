@@ -16,7 +16,8 @@ from vops.diagnosis.placement.filters.volumes import claim_names
 from vops.diagnosis.starting.creation import persists, stuck_at
 from vops.diagnosis.states import ReplicaState
 from vops.model.patterns import lazy_pattern
-from vops.model.resources import Event, Node, Pod
+from vops.model.pods import Pod
+from vops.model.resources import Event, Node
 from vops.model.storage import PersistentVolumeClaim
 
 _REASONS = ("FailedAttachVolume",)

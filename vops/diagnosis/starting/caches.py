@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import PurePosixPath
 
 from vops.diagnosis.facts import Replica
-from vops.model.resources import Volume, VolumeMount
+from vops.model.pods import Volume, VolumeMount
 
 _NAMED_BY = ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME")
 _UNDER_HOME = ".cache/huggingface"

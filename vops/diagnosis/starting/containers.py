@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.states import ReplicaState, is_terminal, restarts_in_a_loop
-from vops.model.resources import Container, ContainerStatus
+from vops.model.pods import Container, ContainerStatus
 from vops.model.serving import vllm_container
 
 _ON_ITS_WAY = ("", "ContainerCreating", "PodInitializing")

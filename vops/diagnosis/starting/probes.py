@@ -15,7 +15,8 @@ from vops.diagnosis.facts import Replica
 from vops.diagnosis.logs.reader import LogReading
 from vops.diagnosis.logs.wordings import read, wording
 from vops.model.patterns import lazy_pattern
-from vops.model.resources import Event, Probe
+from vops.model.pods import Probe
+from vops.model.resources import Event
 
 _STATUS = lazy_pattern(r"statuscode: (4\d\d|503)", re.ASCII)
 _WRONG_STATUS = (401, 403, 404, 405)

@@ -19,7 +19,8 @@ from vops.diagnosis.logs.reader import LogReading
 from vops.diagnosis.logs.stages import Stage
 from vops.diagnosis.states import AWAITED, ReplicaState, started_at
 from vops.model.patterns import lazy_pattern
-from vops.model.resources import Event, Probe
+from vops.model.pods import Probe
+from vops.model.resources import Event
 
 PERIOD_S = 10
 FLOOR_S = 600

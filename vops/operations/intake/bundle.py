@@ -17,7 +17,7 @@ from vops.diagnosis.discretion import discreet, without_secrets
 from vops.diagnosis.facts import STAND_IN, Facts, pod_ref
 from vops.diagnosis.findings import Report
 from vops.errors import InputError
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.model.snapshot import ClusterSnapshot
 from vops.operations.intake.bundle_contents import Contents
 from vops.operations.intake.bundle_files import STDIN, Content, read_files

@@ -12,8 +12,10 @@ from vops.model.dcgm import parse_gpus
 from vops.model.exposition import parse_sample
 from vops.model.kinds import RELATED_TYPES, Related
 from vops.model.network import SERVICE_LABEL, EndpointSlice, Service
+from vops.model.objects import Ref, Resource
+from vops.model.pods import Pod
 from vops.model.provisioning import NodeClaim
-from vops.model.resources import Event, Node, Pod, Ref, Resource, Workload
+from vops.model.resources import Event, Node, Workload
 from vops.model.serving import GpuSample
 from vops.model.snapshot import (
     ClusterSnapshot,

@@ -13,16 +13,11 @@ import msgspec
 from vops.diagnosis.facts import STAND_IN
 from vops.diagnosis.nodes.gpu_nodes import gpu_complaints, gpu_resources, gpu_sign
 from vops.diagnosis.placement.demands import amounts, is_gpu
-from vops.model.provisioning import NodeClaim
-from vops.model.resources import (
-    Condition,
+from vops.model.objects import Condition, Meta
+from vops.model.pods import (
     Container,
     ContainerState,
     ContainerStatus,
-    Event,
-    Meta,
-    Node,
-    ObjectReference,
     Pod,
     PodSpec,
     PodStatus,
@@ -30,6 +25,8 @@ from vops.model.resources import (
     Running,
     Terminated,
 )
+from vops.model.provisioning import NodeClaim
+from vops.model.resources import Event, Node, ObjectReference
 
 _GPU = "nvidia.com/gpu"
 _ITS_NODE = "its node"

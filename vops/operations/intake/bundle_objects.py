@@ -20,7 +20,9 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from vops.errors import InputError
 from vops.model.kinds import RELATED
-from vops.model.resources import Event, Node, Pod, Ref, Resource, Workload
+from vops.model.objects import Ref, Resource
+from vops.model.pods import Pod
+from vops.model.resources import Event, Node, Workload
 from vops.model.snapshot import ClusterSnapshot, Source
 from vops.model.text import one_line, scrub, scrub_json
 from vops.operations.intake.bundle_conditions import told_by_conditions, told_by_messages

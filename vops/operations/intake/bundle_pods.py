@@ -17,19 +17,9 @@ from vops.diagnosis.logs.components import GOES_ON
 from vops.diagnosis.logs.places import told_by_place
 from vops.diagnosis.logs.reader import read_log
 from vops.diagnosis.logs.stages import Stage
+from vops.model.objects import Condition, Meta
 from vops.model.patterns import lazy_pattern
-from vops.model.resources import (
-    Condition,
-    Container,
-    ContainerState,
-    ContainerStatus,
-    Meta,
-    Pod,
-    PodSpec,
-    PodStatus,
-    Running,
-    Terminated,
-)
+from vops.model.pods import Container, ContainerState, ContainerStatus, Pod, PodSpec, PodStatus, Running, Terminated
 from vops.model.serving import vllm_container
 
 _PREVIOUS = ".previous"

@@ -18,32 +18,23 @@ from vops.diagnosis.facts import STAND_IN
 from vops.diagnosis.memory.host_memory import may_be_ours
 from vops.diagnosis.placement.scheduler_text import by_scheduler
 from vops.diagnosis.starting.creation import REFUSED
+from vops.model.objects import Condition, Meta, OwnerReference, Resource
 from vops.model.patterns import lazy_pattern
-from vops.model.resources import (
-    Condition,
+from vops.model.pods import (
     Container,
     ContainerState,
     ContainerStatus,
-    Event,
     HttpGet,
-    Meta,
-    Node,
-    NodeStatus,
-    OwnerReference,
     Pod,
     PodSpec,
     PodStatus,
-    PodTemplate,
     Probe,
-    Resource,
     Running,
     Terminated,
     Volume,
     Waiting,
-    Workload,
-    WorkloadSpec,
-    WorkloadStatus,
 )
+from vops.model.resources import Event, Node, NodeStatus, PodTemplate, Workload, WorkloadSpec, WorkloadStatus
 from vops.model.scaling import HorizontalPodAutoscaler, HpaStatus, ScaledObject, ScaledObjectStatus
 from vops.model.storage import ClaimSpec, ClaimStatus, PersistentVolumeClaim
 from vops.operations.intake.bundle_node_subjects import (

@@ -12,7 +12,9 @@ from collections.abc import Iterable
 import msgspec
 
 from vops.diagnosis.logs.reader import read_log
-from vops.model.resources import Container, Meta, OwnerReference, Pod, PodSpec, Probe, Workload
+from vops.model.objects import Meta, OwnerReference
+from vops.model.pods import Container, Pod, PodSpec, Probe
+from vops.model.resources import Workload
 from vops.operations.intake.bundle_pods import main_container
 
 _MAKE_PODS = ("Deployment", "StatefulSet", "DaemonSet")

@@ -8,7 +8,8 @@ from typing import Generic, TypeVar
 
 from msgspec.structs import replace
 
-from vops.model.resources import Decoded, Event, Kind
+from vops.model.objects import Decoded, Kind
+from vops.model.resources import Event
 from vops.model.snapshot import Source, SourceState, SourceStatus
 from vops.ports import Changed
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from vops.errors import ClusterError, NotFound
 from vops.model.configuration import CONTROLLER_REVISIONS, ConfigHistory, ConfigMapChange, ControllerRevision
+from vops.model.pods import Container, Pod
 from vops.model.provisioning import CONFIG_MAPS
-from vops.model.resources import Container, Pod
 from vops.model.text import one_line, scrub
 from vops.ports import Cluster
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from vops.model.dcgm import dcgm_port
-from vops.model.resources import Pod
+from vops.model.pods import Pod
 from vops.model.serving import EngineArgs, vllm_container
 
 PodKey = tuple[str, str]

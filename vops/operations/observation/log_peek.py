@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from vops.model.resources import Pod
+from vops.model.pods import Pod
 from vops.model.serving import vllm_container
 from vops.model.snapshot import ClusterSnapshot, ContainerLog, SourceStatus
 from vops.operations.observation.log_tails import LogTails

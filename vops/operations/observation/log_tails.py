@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from vops.errors import Forbidden, NotFound, Rejected, VopsError
-from vops.model.resources import Container, ContainerStatus, Meta, Pod
+from vops.model.objects import Meta
+from vops.model.pods import Container, ContainerStatus, Pod
 from vops.model.serving import vllm_container
 from vops.model.snapshot import ContainerLog, Source, SourceState, SourceStatus
 from vops.operations.wording import failure_words

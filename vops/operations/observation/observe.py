@@ -15,6 +15,8 @@ from typing import TypeVar
 import msgspec
 
 from vops.errors import Forbidden, NotFound, VopsError
+from vops.model.objects import Kind, Ref, Resource
+from vops.model.pods import Pod
 from vops.model.resources import (
     DAEMONSETS,
     DEPLOYMENTS,
@@ -24,11 +26,7 @@ from vops.model.resources import (
     REPLICASETS,
     STATEFULSETS,
     Event,
-    Kind,
     Node,
-    Pod,
-    Ref,
-    Resource,
     Workload,
 )
 from vops.model.scaling import HorizontalPodAutoscaler, ScaledObject

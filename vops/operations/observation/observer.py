@@ -17,19 +17,9 @@ from msgspec.structs import replace
 
 from vops.errors import Forbidden, VopsError
 from vops.model.network import SERVICES, Service
-from vops.model.resources import (
-    DEPLOYMENTS,
-    EVENTS,
-    NODES,
-    PODS,
-    REPLICASETS,
-    STATEFULSETS,
-    Decoded,
-    Event,
-    Node,
-    Pod,
-    Workload,
-)
+from vops.model.objects import Decoded
+from vops.model.pods import Pod
+from vops.model.resources import DEPLOYMENTS, EVENTS, NODES, PODS, REPLICASETS, STATEFULSETS, Event, Node, Workload
 from vops.model.scaling import AUTOSCALERS, SCALED_OBJECTS, HorizontalPodAutoscaler, ScaledObject
 from vops.model.serving import vllm_container
 from vops.model.snapshot import ClusterSnapshot, Source, SourceState, SourceStatus

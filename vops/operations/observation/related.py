@@ -17,8 +17,10 @@ from vops.model.kinds import RELATED_TYPES
 from vops.model.kinds import Related as AnyRelated
 from vops.model.monitoring import POD_MONITORS, PROMETHEUSES, SERVICE_MONITORS
 from vops.model.network import ENDPOINT_SLICES, NETWORK_POLICIES, SERVICES
+from vops.model.objects import Kind, Ref, Resource
+from vops.model.pods import Pod
 from vops.model.provisioning import CONFIG_MAPS, NODE_CLAIMS, NODE_POOLS, QUOTAS, RESOURCE_CLAIMS
-from vops.model.resources import DAEMONSETS, EVENTS, Kind, Pod, Ref, Resource
+from vops.model.resources import DAEMONSETS, EVENTS
 from vops.model.scaling import AUTOSCALERS, SCALED_OBJECTS, ScaledObject
 from vops.model.serving import vllm_container
 from vops.model.storage import CLAIMS, STORAGE_CLASSES, VOLUMES

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from vops.errors import UsageError
-from vops.model.resources import Container, Pod
+from vops.model.pods import Container, Pod
 from vops.model.selectors import Matches, selector
 
 

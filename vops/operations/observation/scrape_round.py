@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from vops.errors import VopsError
+from vops.model.pods import Pod
 from vops.model.promql import fleet_query, fleet_samples
-from vops.model.resources import Pod
 from vops.model.serving import GpuSample
 from vops.model.snapshot import EngineSamples, Source, SourceState, SourceStatus
 from vops.operations.observation.budget import Budget

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 from vops.diagnosis.findings import Report
 from vops.errors import Forbidden, NotFound, UsageError
-from vops.model.resources import DEPLOYMENTS, PODS, STATEFULSETS, Ref, Resource
+from vops.model.objects import Ref, Resource
+from vops.model.resources import DEPLOYMENTS, PODS, STATEFULSETS
 from vops.model.scaling import AUTOSCALERS, SCALED_OBJECTS
 from vops.operations.session import Session
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vops.errors import InputError, NotFound, PlanStale
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.operations.running.run import live_document
 from vops.operations.session import Session
 from vops.planning.changes import Change, Verb

@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from vops.errors import ClusterError, Conflict, Rejected
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.operations.session import Session
 from vops.planning.changes import Change, Verb
 from vops.planning.guards import Guard

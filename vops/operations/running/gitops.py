@@ -15,7 +15,7 @@ import msgspec
 
 from vops.errors import NotFound, Refused
 from vops.model.gitops import APPLICATIONS, FLUX_PAUSES, PAUSED_BY, PAUSED_UNTIL, PAUSED_WAS
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.operations.running.access import with_permissions
 from vops.operations.running.run import live_document
 from vops.operations.running.runs import PAUSING

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from vops.errors import NotFound, Refused, UsageError
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.operations.observation.targets import locate, not_there, parse_target
 from vops.operations.running.access import with_permissions
 from vops.operations.running.dry_runs import tried

@@ -16,8 +16,8 @@ from datetime import datetime
 from pathlib import Path
 
 from vops.errors import ClusterError, InputError, NotFound, UsageError
+from vops.model.objects import Meta, Ref
 from vops.model.provisioning import CONFIG_MAPS
-from vops.model.resources import Meta, Ref
 from vops.operations.running.journal import journal_path
 from vops.operations.running.runs import fetched_mark, read_run
 from vops.operations.session import Session

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from vops.errors import NotFound
 from vops.model.leases import LEASES, HeldLock, Lease, held_lock
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.operations.observation.targets import locate, parse_target
 from vops.operations.running.access import with_permissions
 from vops.operations.running.locks import lease_name

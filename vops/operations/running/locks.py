@@ -17,7 +17,7 @@ from datetime import datetime
 
 from vops.errors import ClusterError, Conflict, Forbidden, LockHeld, NotFound, Rejected, Unavailable, Unreachable
 from vops.model.leases import LEASES
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.planning.patches import Document
 from vops.ports import Clock, Cluster
 

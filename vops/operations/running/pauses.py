@@ -18,7 +18,8 @@ import msgspec
 from vops.errors import ClusterError, Refused
 from vops.model.gitops import APPLICATIONS, FLUX_PAUSES, PAUSED_BY, PAUSED_UNTIL, PAUSED_WAS
 from vops.model.leases import LEASES, Lease, held_lock
-from vops.model.resources import DEPLOYMENTS, STATEFULSETS, Kind, Meta, Ref, Workload
+from vops.model.objects import Kind, Meta, Ref
+from vops.model.resources import DEPLOYMENTS, STATEFULSETS, Workload
 from vops.operations.running.access import with_permissions
 from vops.operations.running.dry_runs import tried
 from vops.operations.running.run import cluster_identity, live_document

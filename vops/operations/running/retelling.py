@@ -11,7 +11,7 @@ from dataclasses import replace
 import msgspec
 
 from vops.errors import NotFound, PlanStale
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.model.secrets import mask
 from vops.operations.session import Session
 from vops.planning.changes import Change, Verb, is_known, kind_of, projection

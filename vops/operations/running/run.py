@@ -16,7 +16,8 @@ from typing import Any
 
 from vops.errors import ApprovalNeeded, Forbidden, NotFound, NotVerified, PlanStale, Refused, VopsError
 from vops.library import read_runbook_file
-from vops.model.resources import NAMESPACES, Ref
+from vops.model.objects import Ref
+from vops.model.resources import NAMESPACES
 from vops.model.snapshot import ClusterSnapshot
 from vops.operations.observation.observe import observe
 from vops.operations.running.access import GUARD, check_permissions, needed, with_permissions

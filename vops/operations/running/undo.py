@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from vops.errors import NotFound, Refused
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.operations.running.access import with_permissions
 from vops.operations.running.dry_runs import tried
 from vops.operations.running.gitops import softened

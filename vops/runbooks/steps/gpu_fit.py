@@ -17,7 +17,8 @@ from vops.diagnosis.placement.filters.volumes import claim_names
 from vops.diagnosis.placement.recompute import NodeFit, Placement
 from vops.diagnosis.placement.supposed import Supposed
 from vops.diagnosis.states import ReplicaState
-from vops.model.resources import Meta, Pod, PodSpec, Toleration
+from vops.model.objects import Meta
+from vops.model.pods import Pod, PodSpec, Toleration
 from vops.model.rollouts import Bounds, bounds
 from vops.planning.patches import Document, make_patch
 from vops.planning.pointers import lookup

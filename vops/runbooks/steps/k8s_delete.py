@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.planning.changes import delete_change
 from vops.runbooks.kinds import Changes, Group, RefArg, View
 

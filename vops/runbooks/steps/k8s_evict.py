@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from vops.diagnosis.facts import Replica
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.planning.changes import evict_change
 from vops.runbooks.kinds import Changes, Group, RefArg, View
 

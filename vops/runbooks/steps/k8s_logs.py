@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from vops.model.resources import Pod
+from vops.model.pods import Pod
 from vops.model.secrets import mask
 from vops.runbooks.asks import LogAsk
 from vops.runbooks.kinds import Group, Outcome, RefArg, View

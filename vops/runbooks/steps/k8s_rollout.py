@@ -11,7 +11,8 @@ from typing import Literal
 
 import msgspec
 
-from vops.model.resources import Ref, Workload
+from vops.model.objects import Ref
+from vops.model.resources import Workload
 from vops.planning.changes import patch_change
 from vops.planning.patches import Document, Edit
 from vops.planning.pointers import ABSENT

@@ -6,7 +6,8 @@ from datetime import datetime
 
 import msgspec
 
-from vops.model.resources import PODS, REPLICASETS, Pod, Workload
+from vops.model.pods import Pod
+from vops.model.resources import PODS, REPLICASETS, Workload
 from vops.planning.changes import kind_of
 from vops.planning.progress import Phase, Progress, Wait, judge, new_pods
 from vops.runbooks.kinds import Group, Outcome, Ports, RefArg, StepFault

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from vops.diagnosis.subjects import ScalerFacts
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.model.scaling import HorizontalPodAutoscaler
 from vops.planning.changes import Change, patch_change
 from vops.planning.patches import Document, Edit

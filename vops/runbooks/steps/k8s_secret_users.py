@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from vops.model.resources import Container, PodSpec, Workload
+from vops.model.pods import Container, PodSpec
+from vops.model.resources import Workload
 from vops.runbooks.kinds import Group, Outcome, View
 
 KIND = "k8s.secretUsers"

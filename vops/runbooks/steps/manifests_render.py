@@ -15,7 +15,8 @@ from vops.errors import VopsError
 from vops.library import manifest_files
 from vops.manifests.render import render
 from vops.manifests.values import Asked, library_values
-from vops.model.resources import Meta, Pod, PodSpec
+from vops.model.objects import Meta
+from vops.model.pods import Pod, PodSpec
 from vops.planning.patches import Document
 from vops.runbooks.kinds import Group, Outcome, StepFault, View
 

@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from vops.errors import ClusterError, NotFound, Unavailable, Unreachable
-from vops.model.resources import JOBS, PODS, Pod
+from vops.model.pods import Pod
+from vops.model.resources import JOBS, PODS
 from vops.planning.patches import Document
 from vops.runbooks.kinds import Group, Outcome, Ports, Stalled, StepFault
 from vops.runbooks.seed_jobs import pods_of_job, state_of

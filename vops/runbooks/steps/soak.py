@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from vops.errors import NotVerified
-from vops.model.resources import Pod, Ref
+from vops.model.objects import Ref
+from vops.model.pods import Pod
 from vops.planning.changes import Change, Verb, kind_of
 from vops.planning.ownership import last_writer
 from vops.planning.patches import Document, same

@@ -14,7 +14,7 @@ from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.facts import Facts, WorkloadFacts, pod_ref
 from vops.diagnosis.findings import Finding, Severity
 from vops.diagnosis.states import ReplicaState
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.model.snapshot import ClusterSnapshot
 from vops.planning.progress import Phase, new_pods, rollout_progress
 from vops.runbooks.kinds import Group, Outcome, Ports, RefArg, Result, StepFault, Verdict

@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from vops.diagnosis.facts import WorkloadFacts
+from vops.model.objects import Meta
+from vops.model.pods import Container, Pod, PodSpec
 from vops.model.quantities import whole
-from vops.model.resources import Container, Meta, Pod, PodSpec
 from vops.model.serving import EngineArgs, vllm_container
 from vops.runbooks.kinds import Group, Outcome, RefArg, StepFault, View
 

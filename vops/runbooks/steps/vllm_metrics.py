@@ -6,7 +6,7 @@ import msgspec
 
 from vops.diagnosis.facts import Facts, Replica
 from vops.model.known import total
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.model.snapshot import ClusterSnapshot
 from vops.planning.patches import Document
 from vops.runbooks.kinds import Group, Outcome, Ports, RefArg, Stalled, StepFault

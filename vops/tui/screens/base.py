@@ -15,7 +15,7 @@ from textual.widget import Widget
 
 from vops.diagnosis.facts import Facts
 from vops.errors import VopsError
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.model.snapshot import Source
 from vops.render.cells import CRAMPED
 from vops.render.flow import next_lines

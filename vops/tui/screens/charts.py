@@ -10,7 +10,8 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from vops.model.configuration import ConfigHistory
-from vops.model.resources import Pod, Ref
+from vops.model.objects import Ref
+from vops.model.pods import Pod
 from vops.operations.observation.config_history import config_history
 from vops.render.charts import page_lines
 from vops.render.headline import subject_title

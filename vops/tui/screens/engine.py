@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from vops.diagnosis.facts import Replica
 from vops.errors import VopsError
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.render.engine import engine_lines
 from vops.render.headline import subject_title
 from vops.render.text import Line, Span, Tone

@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from vops.diagnosis.facts import Facts
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.model.snapshot import Source
 from vops.render.events_table import EVENT_COLUMNS, EventRow, event_line, event_rows
 from vops.render.text import Line, Span, Tone

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.operations.session import Session
 from vops.render import units
 from vops.render.findings_table import FINDING_COLUMNS, FindingRow, finding_line, finding_rows

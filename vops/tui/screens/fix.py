@@ -6,7 +6,7 @@ from vops.diagnosis.findings import Fix
 from vops.diagnosis.starting.seeds import offered
 from vops.errors import PlanStale
 from vops.library import read_runbook_file
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.operations.fix import FixPlan, plan_fix
 from vops.operations.running.run import plan_run
 from vops.operations.session import Session

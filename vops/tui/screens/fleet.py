@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.model.snapshot import Source
 from vops.render.cells import ordered
 from vops.render.filters import Match, chosen_replicas, chosen_workloads

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.model.snapshot import Source
 from vops.render.cells import Column, ordered
 from vops.render.filters import NO_LABELS, Labels, Match

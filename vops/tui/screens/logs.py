@@ -11,7 +11,7 @@ from textual import work
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.render.filters import Match
 from vops.render.headline import subject_title
 from vops.render.log_errors import KnownError, error_lines, known_errors

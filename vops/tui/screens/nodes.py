@@ -10,7 +10,7 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from vops.diagnosis.facts import Facts
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.model.snapshot import Source
 from vops.render.nodes import NodeRow, NodesView, nodes_view
 from vops.render.nodes_table import NODE_COLUMNS, gpu_lines, node_line, pending_lines, totals_line

@@ -14,7 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from vops.errors import VopsError
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.operations.session import Session
 from vops.planning.plan import Plan
 from vops.render.flow import agreement_lines

@@ -17,7 +17,7 @@ from vops.diagnosis.findings import Part
 from vops.diagnosis.serving.slowness import slowness
 from vops.diagnosis.states import ReplicaState
 from vops.errors import VopsError
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.render.fleet_rows import ReplicaRow
 from vops.render.headline import subject_title
 from vops.render.replica import (

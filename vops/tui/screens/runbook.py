@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vops.library import read_runbook_file
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.operations.running.run import plan_run
 from vops.operations.session import Session
 from vops.render.plan import plan_lines

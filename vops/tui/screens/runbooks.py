@@ -9,7 +9,7 @@ from typing import ClassVar
 from textual import work
 from textual.binding import Binding, BindingType
 
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.operations.runbook_list import runbook_rows
 from vops.render.runbooks_table import RUNBOOK_COLUMNS, RunbookRow, runbook_line
 from vops.render.text import Line, Span, Tone

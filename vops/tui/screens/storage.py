@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.operations.session import Session
 from vops.operations.storage import Held, claims_of
 from vops.render.storage_table import CLAIM_COLUMNS, ClaimRow, claim_line, claim_rows

@@ -13,7 +13,7 @@ from textual.widget import Widget
 
 from vops.errors import ClusterError, VopsError
 from vops.model.configuration import ControllerRevision
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 from vops.operations.observation.config_history import revisions_of
 from vops.operations.session import Session
 from vops.render.headline import subject_title

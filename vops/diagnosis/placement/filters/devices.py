@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 
 from vops.diagnosis.placement.filters.node_affinity import Mismatch, term_mismatches
+from vops.model.pods import Pod
 from vops.model.provisioning import ResourceClaim
-from vops.model.resources import Node, Pod
+from vops.model.resources import Node
 
 _MOST_USERS = 256
 """How many pods may share a claim (ResourceClaimReservedForMaxSize of resource.k8s.io)."""

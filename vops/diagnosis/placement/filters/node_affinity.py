@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from vops.diagnosis.placement.filters.taints import compare
-from vops.model.resources import Node, PodSpec
+from vops.model.pods import PodSpec
+from vops.model.resources import Node
 
 _BETA = {
     "failure-domain.beta.kubernetes.io/zone": "topology.kubernetes.io/zone",

@@ -16,7 +16,8 @@ import msgspec
 
 from vops.diagnosis.placement.filters.labels import Selects, in_words, label_selector
 from vops.diagnosis.placement.filters.rooms import Room
-from vops.model.resources import Node, Pod
+from vops.model.pods import Pod
+from vops.model.resources import Node
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _NAME_LABEL = "kubernetes.io/metadata.name"

@@ -11,7 +11,8 @@ import msgspec
 
 from vops.diagnosis.placement.demands import Amounts, amounts, pod_requests
 from vops.diagnosis.states import is_terminal
-from vops.model.resources import Container, Node, Pod
+from vops.model.pods import Container, Pod
+from vops.model.resources import Node
 
 NOTHING = Decimal()
 _ANYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - addresses that pods ask for, none that is bound here

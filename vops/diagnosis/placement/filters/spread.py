@@ -12,7 +12,8 @@ from vops.diagnosis.placement.filters.labels import Selects, label_selector
 from vops.diagnosis.placement.filters.node_affinity import mismatches
 from vops.diagnosis.placement.filters.rooms import Room
 from vops.diagnosis.placement.filters.taints import blocks
-from vops.model.resources import Node, Pod
+from vops.model.pods import Pod
+from vops.model.resources import Node
 
 
 class Skew(msgspec.Struct, frozen=True):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from vops.model.resources import Node, Taint, Toleration
+from vops.model.pods import Toleration
+from vops.model.resources import Node, Taint
 
 _NEVER_TOLERATED = (
     "node.kubernetes.io/",

@@ -16,7 +16,8 @@ import msgspec
 
 from vops.diagnosis.placement.filters.node_affinity import Mismatch, term_mismatches, topology_mismatches, volume_labels
 from vops.diagnosis.states import is_terminal
-from vops.model.resources import Node, Pod
+from vops.model.pods import Pod
+from vops.model.resources import Node
 from vops.model.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 
 _CLASS = "volume.beta.kubernetes.io/storage-class"

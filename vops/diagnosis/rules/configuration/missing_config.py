@@ -26,7 +26,7 @@ from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.starting.creation import persists, refusal, stuck_at
 from vops.diagnosis.starting.images import any_pull_failure
 from vops.model.patterns import lazy_pattern
-from vops.model.resources import Container, Volume
+from vops.model.pods import Container, Volume
 
 _MISSING = lazy_pattern(
     r"(?P<kind>secret|configmap|serviceaccount|SecretProviderClass)s?(?:\.[\w.-]{1,80})? "

@@ -27,7 +27,7 @@ from vops.diagnosis.findings import Confidence, Evidence, Severity
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.rules.gpu.dcgm_exporter_absent import edit
 from vops.model.patterns import lazy_pattern
-from vops.model.resources import ContainerStatus, Pod
+from vops.model.pods import ContainerStatus, Pod
 from vops.model.text import one_line
 
 _LONGEST = 300

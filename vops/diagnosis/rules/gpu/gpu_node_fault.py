@@ -31,8 +31,9 @@ from vops.diagnosis.nodes.gpu_nodes import gpu_complaints
 from vops.diagnosis.placement.demands import amounts, is_gpu
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.states import ReplicaState
+from vops.model.objects import Ref
 from vops.model.patterns import lazy_pattern
-from vops.model.resources import Node, Ref
+from vops.model.resources import Node
 from vops.model.snapshot import Source
 
 _CUDA = lazy_pattern(

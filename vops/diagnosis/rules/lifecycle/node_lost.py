@@ -24,8 +24,9 @@ from vops.diagnosis.ending import deaths, endings
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.objects import Condition
 from vops.model.patterns import lazy_pattern
-from vops.model.resources import Condition, Node
+from vops.model.resources import Node
 from vops.model.snapshot import Source
 
 _REASONS = {

@@ -25,7 +25,8 @@ from vops.diagnosis.findings import Confidence, Fix
 from vops.diagnosis.placement import blockers
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
-from vops.model.resources import Event, Pod
+from vops.model.pods import Pod
+from vops.model.resources import Event
 
 _BY_SCHEDULER = ("PreemptionByScheduler", "PreemptionByKubeScheduler")
 _BY = lazy_pattern(r"[Pp]reempted (?:by|in order to admit) (?:a )?(?:critical )?(?:pod )?(?P<who>[\w./-]{1,317})?")

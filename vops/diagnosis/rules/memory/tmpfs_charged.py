@@ -26,7 +26,7 @@ from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
 from vops.diagnosis.memory import host_memory
 from vops.diagnosis.memory.host_memory import GIB, KilledBy
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.model.resources import Volume
+from vops.model.pods import Volume
 
 _SHM = "/dev/shm"  # noqa: S108
 _SHM_EACH = 2 * GIB

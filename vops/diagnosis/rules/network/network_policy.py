@@ -29,7 +29,7 @@ from vops.diagnosis.network import policies, services
 from vops.diagnosis.placement import blockers
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.network import NetworkPolicy
-from vops.model.resources import Pod
+from vops.model.pods import Pod
 from vops.model.snapshot import Source
 from vops.model.text import one_line
 

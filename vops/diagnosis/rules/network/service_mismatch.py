@@ -32,8 +32,8 @@ from vops.diagnosis.network import services
 from vops.diagnosis.network.services import Listening
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.network import Service, ServicePort
+from vops.model.objects import Ref
 from vops.model.patterns import lazy_pattern
-from vops.model.resources import Ref
 from vops.model.snapshot import Source
 
 _GENERATED = ("pod-template-hash", "controller-revision-hash", "statefulset.kubernetes.io/", "apps.kubernetes.io/")

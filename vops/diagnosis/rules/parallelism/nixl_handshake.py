@@ -24,7 +24,7 @@ from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Fix, Severity
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
-from vops.model.resources import EnvVar
+from vops.model.pods import EnvVar
 from vops.model.snapshot import Source
 
 _NIXL = lazy_pattern(

@@ -33,7 +33,8 @@ from vops.diagnosis.placement.succession import makes_room, may_stop_one, outage
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.rules.scheduling.gpu_exhausted import full_nodes, holder_evidence
 from vops.diagnosis.states import is_terminal
-from vops.model.resources import Pod, Workload
+from vops.model.pods import Pod
+from vops.model.resources import Workload
 from vops.model.snapshot import Source
 
 

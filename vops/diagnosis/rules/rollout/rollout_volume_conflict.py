@@ -28,7 +28,8 @@ from vops.diagnosis.placement.succession import may_stop_one, outage, predecesso
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.rules.storage.multi_attach import users_evidence
 from vops.diagnosis.starting.attachments import held_elsewhere
-from vops.model.resources import Pod, Workload
+from vops.model.pods import Pod
+from vops.model.resources import Workload
 from vops.model.snapshot import Source
 
 _SHARED = (

@@ -24,7 +24,7 @@ from vops.diagnosis.autoscaling import scaling
 from vops.diagnosis.facts import ScalerFacts
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.model.resources import Condition
+from vops.model.objects import Condition
 
 _CANNOT = frozenset({"FailedGetScale", "FailedUpdateScale"})
 _SELECTORS = frozenset({"InvalidSelector", "AmbiguousSelector"})

@@ -30,7 +30,7 @@ from vops.diagnosis.facts import Facts, ScalerFacts
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Severity
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.monitoring import PodMonitor, PrometheusServer, ScrapeEndpoint, ServiceMonitor
-from vops.model.resources import Ref
+from vops.model.objects import Ref
 
 _LABELS = frozenset({"pod", "container", "namespace"})
 _EXPORTED = frozenset(f"exported_{name}" for name in _LABELS)

@@ -25,7 +25,7 @@ from vops.diagnosis.placement import blockers
 from vops.diagnosis.placement.recompute import NodeFit
 from vops.diagnosis.placement.scheduler_text import Obstacle
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.model.resources import Pod
+from vops.model.pods import Pod
 from vops.model.snapshot import Source
 
 

@@ -25,7 +25,7 @@ from vops.diagnosis.placement import blockers
 from vops.diagnosis.placement.filters.rooms import capacity
 from vops.diagnosis.placement.recompute import NodeFit
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.model.resources import Condition
+from vops.model.objects import Condition
 from vops.model.snapshot import Source
 
 

@@ -25,7 +25,7 @@ from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.starting.probes import Misdirection, asked_port, by_arguments, failures, misdirected, told
 from vops.diagnosis.starting.startup import probe_kill
 from vops.diagnosis.states import ReplicaState, answers
-from vops.model.resources import Probe
+from vops.model.pods import Probe
 
 _KINDS = ("startup", "liveness", "readiness")
 

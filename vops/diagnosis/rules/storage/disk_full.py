@@ -25,7 +25,7 @@ from vops.diagnosis.memory import host_memory
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.starting.caches import cache_path, mount_of
 from vops.model.patterns import lazy_pattern
-from vops.model.resources import Volume
+from vops.model.pods import Volume
 from vops.model.snapshot import Source
 from vops.model.storage import PersistentVolumeClaim
 

@@ -25,7 +25,8 @@ from vops.diagnosis.starting.attachments import elsewhere
 from vops.diagnosis.starting.creation import complaints, gist, persists, refusal, stuck_at
 from vops.diagnosis.states import ReplicaState
 from vops.model.patterns import lazy_pattern
-from vops.model.resources import Event, Volume
+from vops.model.pods import Volume
+from vops.model.resources import Event
 from vops.model.text import one_line
 
 _REASONS = ("FailedMount", "FailedAttachVolume", "FailedMapVolume")

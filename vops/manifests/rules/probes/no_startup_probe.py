@@ -26,7 +26,7 @@ from vops.manifests.facts import servers
 from vops.manifests.predictions import start_seconds
 from vops.manifests.rule import Flaw, rule
 from vops.manifests.servers import Server
-from vops.model.resources import Probe
+from vops.model.pods import Probe
 
 _STRETCHED_S = 120
 _AMPLE_S = 600

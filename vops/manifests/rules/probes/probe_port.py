@@ -22,7 +22,7 @@ from vops.diagnosis.findings import Severity
 from vops.manifests.facts import servers
 from vops.manifests.rule import Flaw, rule
 from vops.manifests.servers import Server
-from vops.model.resources import Probe
+from vops.model.pods import Probe
 
 
 @rule(Severity.ERROR, servers)
