@@ -30,8 +30,9 @@ from vops.diagnosis.diagnose import diagnose, diagnose_all
 from vops.diagnosis.facts import Facts, Replica
 from vops.diagnosis.findings import Applicability, Confidence, Finding, Severity
 from vops.diagnosis.guesses.candidates import MOST, Failure, candidates, fits
+from vops.diagnosis.guesses.suspect import Suspect, Trouble
 from vops.diagnosis.guesses.suspect_tests import TESTS
-from vops.diagnosis.guesses.suspects import SUSPECTS, Suspect, Trouble
+from vops.diagnosis.guesses.suspects import SUSPECTS
 from vops.diagnosis.logs.stages import Stage
 from vops.diagnosis.rule import discover
 from vops.model.objects import Ref

@@ -150,11 +150,9 @@ def test_a_probe_kill_is_seen_without_its_events(name: str, confidence: Confiden
     assert (finding.cause, finding.confidence) == ("startup-probe-kill", confidence)
 
 
-def test_an_untolerated_taint_is_no_more_than_a_guess_without_nodes() -> None:
+def test_an_untolerated_taint_is_no_more_than_possible_without_nodes() -> None:
     report = recorded("untolerated", without=(Source.NODES,))
-    assert [(finding.cause, finding.guessed) for finding in report.findings][:2] == [
-        ("unknown", False),
-        ("untolerated-taint", True),
-    ]
-    assert "untolerated taint" in report.findings[0].evidence[0].observed
+    (finding,) = report.findings
+    assert (finding.cause, finding.confidence) == ("untolerated-taint", Confidence.POSSIBLE)
+    assert "untolerated taint" in finding.evidence[0].observed
     assert "untolerated-taint" in [item.rule for item in report.skipped]

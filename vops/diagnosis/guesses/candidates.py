@@ -25,8 +25,9 @@ import msgspec
 from vops.diagnosis import remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import GUESS, Confidence, Finding, Fix, Severity
+from vops.diagnosis.guesses.suspect import Suspect, Trouble
 from vops.diagnosis.guesses.suspect_tests import TESTS
-from vops.diagnosis.guesses.suspects import SUSPECTS, Suspect, Trouble
+from vops.diagnosis.guesses.suspects import SUSPECTS
 from vops.diagnosis.logs.components import Component
 from vops.diagnosis.logs.reader import LogReading
 from vops.diagnosis.logs.stages import Stage

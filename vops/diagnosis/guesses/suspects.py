@@ -12,84 +12,56 @@ initialize_from_config, capture_model). Classes: huggingface_hub.errors, safeten
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from enum import StrEnum
-
-import msgspec
-
-from vops.diagnosis.facts import Replica
 from vops.diagnosis.guesses import suspect_facts as facts
+from vops.diagnosis.guesses.suspect import Suspect, Trouble, stages_between, words_of
+from vops.diagnosis.guesses.suspects_unstarted import UNSTARTED
 from vops.diagnosis.logs.stages import Stage
-from vops.model.patterns import lazy_pattern
 
-
-class Trouble(StrEnum):
-    """How a server shows that it fails."""
-
-    DIED = "died"
-    UNPLACED = "unplaced"
-    UNCREATED = "uncreated"
-    SILENT = "silent"  # it runs, is not Ready, and should be
-
-
-class Suspect(msgspec.Struct, frozen=True):
-    """A cause, why it comes to mind, and all that must hold for it; what is empty or None is not asked."""
-
-    cause: str
-    because: str
-    words: re.Pattern[str] | None = None
-    stages: frozenset[Stage] = frozenset()
-    codes: frozenset[int] = frozenset()
-    fact: Callable[[Replica], bool] | None = None
-    trouble: Trouble = Trouble.DIED
-
-
-def _words(pattern: str) -> re.Pattern[str]:
-    return lazy_pattern(pattern, re.IGNORECASE)
-
-
-def _stages(first: Stage, last: Stage) -> frozenset[Stage]:
-    return frozenset(stage for stage in Stage if first.rank <= stage.rank <= last.rank)
-
-
-_BOOT = _stages(Stage.BOOT, Stage.CONFIG)
-_START = _stages(Stage.BOOT, Stage.ENGINE)
+_BOOT = stages_between(Stage.BOOT, Stage.CONFIG)
+_START = stages_between(Stage.BOOT, Stage.ENGINE)
 _LOAD = frozenset({Stage.WEIGHTS})
 _DOWNLOAD = frozenset({Stage.DOWNLOAD})
-_TRIAL = _stages(Stage.COMPILE, Stage.PROFILE)
-_LATE = _stages(Stage.COMPILE, Stage.SERVING)
-_NOT_SERVING = _stages(Stage.BOOT, Stage.SERVER)
+_TRIAL = stages_between(Stage.COMPILE, Stage.PROFILE)
+_LATE = stages_between(Stage.COMPILE, Stage.SERVING)
+_NOT_SERVING = stages_between(Stage.BOOT, Stage.SERVER)
 _SERVES = frozenset({Stage.SERVING})
 _CONFIG = frozenset({Stage.CONFIG})
-_ENGINE_FAILED = _words(
+_ENGINE_FAILED = words_of(
     r"engine ?core|engine process|workerproc|engine_core|background process|run_mp_engine|from_engine_args"
 )
-_UNPLACED, _UNCREATED, _SILENT = Trouble.UNPLACED, Trouble.UNCREATED, Trouble.SILENT
+_SILENT = Trouble.SILENT
 
 SUSPECTS: tuple[Suspect, ...] = (
     # what is left of its words
-    Suspect("disk-full", "it could not write", _words(r"no space left|errno 28|quota exceeded")),
-    Suspect("shm-too-small", "shared memory could not be written", _words(r"\bshm\b|shm_open|shared memory|bus error")),
+    Suspect("disk-full", "it could not write", words_of(r"no space left|errno 28|quota exceeded")),
+    Suspect(
+        "shm-too-small", "shared memory could not be written", words_of(r"\bshm\b|shm_open|shared memory|bus error")
+    ),
     Suspect(
         "permission-denied",
         "it was not allowed to use a file",
-        _words(r"permission ?(?:error|denied)|errno (?:13|30)\b|read-only file|operation not permitted"),
+        words_of(r"permission ?(?:error|denied)|errno (?:13|30)\b|read-only file|operation not permitted"),
     ),
     Suspect(
-        "vllm-port-collision", "a Service's address stands where a port is wanted", _words(r"tcp://\d|\bvllm_port\b")
+        "vllm-port-collision", "a Service's address stands where a port is wanted", words_of(r"tcp://\d|\bvllm_port\b")
     ),
-    Suspect("port-in-use", "an address was taken", _words(r"address (?:already )?in use|eaddrinuse|errno 98|\bbind\b")),
-    Suspect("dns-failure", "a name was not resolved", _words(r"gaierror|name resolution|name or service|getaddrinfo")),
-    Suspect("hub-rate-limit", "the hub turned it away", _words(r"\b429\b|too many requests|rate.?limit")),
-    Suspect("gated-model", "the hub refused it", _words(r"gated|\b403\b|forbidden|restricted|access to model")),
     Suspect(
-        "token-missing", "the hub did not know it", _words(r"\b401\b|unauthori[sz]ed|credential|\btoken is\b|hf_token")
+        "port-in-use", "an address was taken", words_of(r"address (?:already )?in use|eaddrinuse|errno 98|\bbind\b")
+    ),
+    Suspect(
+        "dns-failure", "a name was not resolved", words_of(r"gaierror|name resolution|name or service|getaddrinfo")
+    ),
+    Suspect("hub-rate-limit", "the hub turned it away", words_of(r"\b429\b|too many requests|rate.?limit")),
+    Suspect("gated-model", "the hub refused it", words_of(r"gated|\b403\b|forbidden|restricted|access to model")),
+    Suspect(
+        "token-missing",
+        "the hub did not know it",
+        words_of(r"\b401\b|unauthori[sz]ed|credential|\btoken is\b|hf_token"),
     ),
     Suspect(
         "model-not-found",
         "something that it wanted to read is not there",
-        _words(
+        words_of(
             r"\b404\b|notfound|not found|no such file|no file|does not (?:exist|appear)|can'?t load|filenotfound"
             r"|no model|config\.json|couldn'?t find|hfvalidation|repo id"
         ),
@@ -98,7 +70,7 @@ SUSPECTS: tuple[Suspect, ...] = (
     Suspect(
         "hub-unreachable",
         "a connection failed while it fetched the model",
-        _words(
+        words_of(
             r"huggingface|hf_hub|hf_xet|\bxet\b|hf_transfer|\bhub\b|urllib3|requests\.exc|httpx|httpcore"
             r"|\bssl\b|certificate"
             r"|proxy|localentry|offline|https?://|max retries|modelscope|boto|\bs3\b"
@@ -108,7 +80,7 @@ SUSPECTS: tuple[Suspect, ...] = (
     Suspect(
         "corrupted-download",
         "a file of the model could not be read",
-        _words(
+        words_of(
             r"safetensor|header|unexpected (?:eof|end)|eoferror|invalid load key|jsondecode|badzip|central directory"
             r"|pytorchstreamreader|checksum|truncated|corrupt|deserializ|unicodedecode"
         ),
@@ -117,59 +89,59 @@ SUSPECTS: tuple[Suspect, ...] = (
     Suspect(
         "nixl-handshake",
         "it was about the transfer of KV cache",
-        _words(r"nixl|\bucx\b|kv_transfer|kv_?connector|mooncake"),
+        words_of(r"nixl|\bucx\b|kv_transfer|kv_?connector|mooncake"),
     ),
     Suspect(
         "shm-too-small",
         "several processes share memory that was not given to them",
-        _words(r"nccl|broadcast|message ?queue|shm"),
+        words_of(r"nccl|broadcast|message ?queue|shm"),
         fact=facts.small_shm,
     ),
     Suspect(
         "nccl-failure",
         "its processes did not come together",
-        _words(
+        words_of(
             r"nccl|gloo|distbackend|distnetwork|distributed|tcpstore|process ?group|rendezvous"
             r"|all_?reduce|all_?gather|\brank\b|\bpeer\b|collective|\bray\b|broadcast|connection (?:reset"
             r"|closed)|broken pipe"
         ),
     ),
-    Suspect("ray-unreachable", "it was about its Ray cluster", _words(r"\bray\b|raylet|\bgcs\b|placement group")),
+    Suspect("ray-unreachable", "it was about its Ray cluster", words_of(r"\bray\b|raylet|\bgcs\b|placement group")),
     Suspect(
         "kv-cache-too-small",
         "it was about room for the KV cache",
-        _words(r"kv.?cache|max_?(?:model|seq)_?len|max seq|cache blocks|num_gpu_blocks|block_size"),
+        words_of(r"kv.?cache|max_?(?:model|seq)_?len|max seq|cache blocks|num_gpu_blocks|block_size"),
     ),
     Suspect(
         "gpu-memory-not-free",
         "GPU memory was not as expected",
-        _words(r"free memory|gpu_memory_utilization|gpu memory|memory usage|memory profiling"),
+        words_of(r"free memory|gpu_memory_utilization|gpu memory|memory usage|memory profiling"),
     ),
     Suspect(
         "cuda-oom-weights",
         "memory ran out as it loaded",
-        _words(r"out of ?memory|outofmemory|\boom\b|cudamalloc|alloc"),
-        stages=_stages(Stage.BOOT, Stage.WEIGHTS),
+        words_of(r"out of ?memory|outofmemory|\boom\b|cudamalloc|alloc"),
+        stages=stages_between(Stage.BOOT, Stage.WEIGHTS),
     ),
     Suspect(
         "cuda-oom-runtime",
         "memory ran out later",
-        _words(r"out of ?memory|outofmemory|\boom\b|cudamalloc|alloc|cublas|workspace"),
+        words_of(r"out of ?memory|outofmemory|\boom\b|cudamalloc|alloc|cublas|workspace"),
     ),
     Suspect(
         "host-oom",
         "memory ran out",
-        _words(r"memoryerror|cannot allocate|std::bad_alloc|errno 12|out of ?memory|sigkill|killed"),
+        words_of(r"memoryerror|cannot allocate|std::bad_alloc|errno 12|out of ?memory|sigkill|killed"),
     ),
     Suspect(
         "xid-gpu-lost",
         "the GPU did not answer rightly",
-        _words(r"\bxid\b|\becc\b|uncorrectable|nvlink|fallen off|unspecified launch|hardware"),
+        words_of(r"\bxid\b|\becc\b|uncorrectable|nvlink|fallen off|unspecified launch|hardware"),
     ),
     Suspect(
         "no-cuda-visible",
         "no GPU was found",
-        _words(
+        words_of(
             r"no cuda|no gpus?\b|cuda_visible|device type|infer device|is_available|no nvidia|libcuda|nvml"
             r"|device_count|no devices?"
         ),
@@ -178,19 +150,19 @@ SUSPECTS: tuple[Suspect, ...] = (
     Suspect(
         "unsupported-dtype",
         "the number format was not taken",
-        _words(r"bfloat16|float16|dtype|compute capability|\bfp8\b|\bsm_?\d\d"),
+        words_of(r"bfloat16|float16|dtype|compute capability|\bfp8\b|\bsm_?\d\d"),
     ),
     Suspect(
         "cuda-driver-mismatch",
         "CUDA did not work on this node",
-        _words(r"cuda|nvidia|nvml|driver|kernel image|\bptx\b|cudnn|cublas|accelerator|\brocm\b|\bhip\b"),
+        words_of(r"cuda|nvidia|nvml|driver|kernel image|\bptx\b|cudnn|cublas|accelerator|\brocm\b|\bhip\b"),
     ),
-    Suspect("lora-problem", "it was about an adapter", _words(r"\blora|adapter|\bpeft\b")),
-    Suspect("chat-template-missing", "it was about the chat template", _words(r"chat.?template|jinja")),
+    Suspect("lora-problem", "it was about an adapter", words_of(r"\blora|adapter|\bpeft\b")),
+    Suspect("chat-template-missing", "it was about the chat template", words_of(r"chat.?template|jinja")),
     Suspect(
         "quantization-mismatch",
         "it was about quantized weights",
-        _words(
+        words_of(
             r"quant|\bawq\b|gptq|marlin|\bbnb\b|bitsandbytes|int4|int8|fp8|fp4|\bscales?\b|qweight|zero.?point"
             r"|gguf|machete"
         ),
@@ -198,7 +170,7 @@ SUSPECTS: tuple[Suspect, ...] = (
     Suspect(
         "tp-mismatch",
         "sizes did not divide",
-        _words(
+        words_of(
             r"divisible|tensor.?parallel|world.?size|num(?:ber)?_?.{0,12}heads|pipeline.?parallel|partition"
             r"|placement|num_gpus"
         ),
@@ -206,7 +178,7 @@ SUSPECTS: tuple[Suspect, ...] = (
     Suspect(
         "broken-install",
         "code of the image did not go together",
-        _words(
+        words_of(
             r"importerror|modulenotfound|no module|cannot import|undefined symbol|shared object|\.so\b|attributeerror"
             r"|unexpected keyword|nameerror|triton|inductor|nvcc|ninja|\bgcc\b|compil|flashinfer|deep_gemm|dynamo"
             r"|symbol|version|torch\.ops|tokenizer|sentencepiece|protobuf|importlib"
@@ -215,24 +187,24 @@ SUSPECTS: tuple[Suspect, ...] = (
     Suspect(
         "unsupported-architecture",
         "it was about the model's architecture",
-        _words(
+        words_of(
             r"architecture|model_?type|trust_remote|not supported|unsupported|transformers|rope|model class"
             r"|config object|hf_config|keyerror|size mismatch|shape|unexpected key|missing key|not initialized"
             r"|parameter|multimodal|processor"
         ),
-        stages=_stages(Stage.BOOT, Stage.PROFILE),
+        stages=stages_between(Stage.BOOT, Stage.PROFILE),
     ),
     Suspect(
         "bad-argument",
         "a check of its settings refused",
-        _words(
+        words_of(
             r"valueerror|validation|assertionerror|notimplemented|typeerror|argument|usage:|unrecognized|invalid"
             r"|must be|option|config"
         ),
         stages=_NOT_SERVING,
     ),
-    Suspect("engine-start-timeout", "it waited too long", _words(r"time(?:d )?out"), stages=_NOT_SERVING),
-    Suspect("engine-wedged", "it waited too long", _words(r"time(?:d )?out|\brpc\b"), stages=_SERVES),
+    Suspect("engine-start-timeout", "it waited too long", words_of(r"time(?:d )?out"), stages=_NOT_SERVING),
+    Suspect("engine-wedged", "it waited too long", words_of(r"time(?:d )?out|\brpc\b"), stages=_SERVES),
     # facts that do not fit
     Suspect("no-cuda-visible", "the pod asks for no GPU", stages=_START, fact=facts.no_gpu),
     Suspect(
@@ -319,7 +291,9 @@ SUSPECTS: tuple[Suspect, ...] = (
     Suspect("host-oom", "weights pass through host memory there", stages=_LOAD),
     Suspect("kv-cache-too-small", "it makes room for the KV cache there", stages=frozenset({Stage.KV_CACHE})),
     Suspect(
-        "cuda-oom-runtime", "it tries there how much memory a step takes", stages=_stages(Stage.COMPILE, Stage.CAPTURE)
+        "cuda-oom-runtime",
+        "it tries there how much memory a step takes",
+        stages=stages_between(Stage.COMPILE, Stage.CAPTURE),
     ),
     Suspect("broken-install", "kernels are compiled there", stages=frozenset({Stage.COMPILE, Stage.CAPTURE})),
     Suspect(
@@ -335,64 +309,7 @@ SUSPECTS: tuple[Suspect, ...] = (
     Suspect("nccl-failure", "its engine's processes form a group first", _ENGINE_FAILED, fact=facts.several_gpus),
     Suspect("gpu-memory-not-free", "its engine measures free GPU memory as it starts", _ENGINE_FAILED),
     Suspect("kv-cache-too-small", "its engine makes room for the KV cache as it starts", _ENGINE_FAILED),
-    # no node
-    Suspect(
-        "dra-claim-pending",
-        "it is about a claim for devices",
-        _words(r"resource ?claim|all claims|device ?class|\bdra\b"),
-        trouble=_UNPLACED,
-    ),
-    Suspect("pvc-unbound", "it is about a volume", _words(r"volume|\bpvc?\b|storage ?class"), trouble=_UNPLACED),
-    Suspect("untolerated-taint", "it is about a taint", _words(r"taint|tolerat"), trouble=_UNPLACED),
-    Suspect(
-        "spread-or-affinity",
-        "it is about its neighbours",
-        _words(r"spread|anti-?affinity|pod affinity|ports\b"),
-        trouble=_UNPLACED,
-    ),
-    Suspect(
-        "node-selector-mismatch",
-        "it is about which nodes it may use",
-        _words(r"selector|affinity|label"),
-        trouble=_UNPLACED,
-    ),
-    Suspect(
-        "cpu-memory-short",
-        "it is about room",
-        _words(r"insufficient (?:cpu|memory|ephemeral)|too many pods"),
-        trouble=_UNPLACED,
-    ),
-    Suspect("gpu-exhausted", "most servers that wait for a node wait for a GPU", trouble=_UNPLACED),
-    Suspect("node-unavailable", "nodes that are not Ready or are cordoned take no pod", trouble=_UNPLACED),
-    # no container
-    Suspect(
-        "missing-config",
-        "it is about configuration",
-        _words(r"secret|configmap|config map|\bkey\b"),
-        trouble=_UNCREATED,
-    ),
-    Suspect(
-        "permission-denied",
-        "something was not allowed",
-        _words(r"permission|denied|read-only|not permitted"),
-        trouble=_UNCREATED,
-    ),
-    Suspect(
-        "sandbox-failed", "it is about the pod's network", _words(r"sandbox|\bcni\b|network|\bip\b"), trouble=_UNCREATED
-    ),
-    Suspect("mount-failed", "it is about a volume", _words(r"mount|volume|attach|\bcsi\b|\bnfs\b"), trouble=_UNCREATED),
-    Suspect(
-        "registry-unreachable",
-        "it is about its image",
-        _words(r"pull|registry|manifest|blob|layer"),
-        trouble=_UNCREATED,
-    ),
-    Suspect("image-not-found", "it is about its image", _words(r"image|manifest|\btag\b"), trouble=_UNCREATED),
-    Suspect(
-        "bad-entrypoint", "it is about its command", _words(r"exec|entrypoint|command|runc|\boci\b"), trouble=_UNCREATED
-    ),
-    Suspect("mount-failed", "it has claims, and volumes come before containers", fact=facts.claims, trouble=_UNCREATED),
-    Suspect("sandbox-failed", "the network comes before containers", trouble=_UNCREATED),
+    *UNSTARTED,
     # no answer
     Suspect(
         "hub-unreachable",
