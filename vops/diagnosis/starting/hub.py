@@ -55,7 +55,7 @@ NOT_THERE = lazy_pattern(
     r"RepositoryNotFoundError|RevisionNotFoundError|Repository Not Found for url|Revision Not Found for url"
     r"|HFValidationError: Repo id must|404 Client Error|EntryNotFoundError: 404|NoSuchBucket|NoSuchKey"
     r"|specified (?:bucket|key|container|blob|resource) does not exist|(?:Container|Blob)NotFound"
-    r"|\(404\) when calling|requested URL returned error: 404|404 Not Found"
+    r"|\(404\) when calling|requested URL returned error: 404|(?<!HTTP/1\.1 )404 Not Found"
     r"|(?:Model|Repository) '[^']{1,200}' not found|(?:Revision|File) not found in (?:model|repository)"
     r"|NotExistError|The request model: \S{1,200} does not exist|has no revision ?:"
     r"|server returned error: HTTP/[\d.]{1,3} 404|is not a valid model identifier|Invalid rev id|BucketNotFound"
