@@ -30,7 +30,7 @@ async def nothing_to_do(min_sleep: float = 0.0, max_sleep: float = 1.0) -> None:
     while idle < IN_A_ROW and (looks < MOST_LOOKS or loop.time() - begun < max(min_sleep, max_sleep)):
         pause_s = _pause_s(loop, loop.time() + (FRAME_S if waited_s < FRAMES * FRAME_S else 0.0))
         await asyncio.sleep(pause_s)
-        idle = 0 if pause_s or loop._ready else idle + 1  # type: ignore[attr-defined]
+        idle = 0 if pause_s or loop._ready else idle + 1  # type: ignore[attr-defined]  # what waits to run
         waited_s, looks = waited_s + pause_s, looks + 1
 
 

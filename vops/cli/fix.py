@@ -8,7 +8,7 @@ import typer
 
 from vops.cli.options import Globals
 from vops.cli.runs import CONFIRM, PAUSE, REPORT
-from vops.errors import ApprovalNeeded, UsageError
+from vops.errors import ApprovalNeeded
 
 if TYPE_CHECKING:
     from vops.cli.carrying import Terms
@@ -64,13 +64,11 @@ async def _fix(
     from vops.cli.carrying import carry_out, pending
     from vops.cli.running import settings_of
     from vops.operations.fix import plan_fix
-    from vops.operations.observation.targets import locate, parse_target, present
+    from vops.operations.observation.targets import locate, parse_one, present
     from vops.operations.running.gitops import with_pause
     from vops.operations.session import open_session
 
-    target = parse_target(text)
-    if not target.is_one:
-        raise UsageError(f"{text!r} is more than one object", hint="fix one POD, deploy/NAME or sts/NAME at a time")
+    target = parse_one(text, "fix one POD, deploy/NAME or sts/NAME at a time")
     async with open_session(settings_of(options)) as session:
         planned = await plan_fix(session, await locate(session, target), cause=cause, params=values)
         if planned.plan is not None and terms.pause_gitops:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vops.cli.options import Globals
-from vops.errors import UsageError
 
 if TYPE_CHECKING:
     from vops.diagnosis.facts import Replica
@@ -88,12 +87,10 @@ async def _replicas(options: Globals, text: str) -> list[Replica]:
     from vops.cli.running import settings_of
     from vops.diagnosis.facts import Facts
     from vops.operations.observation.observe import observe
-    from vops.operations.observation.targets import locate, parse_target
+    from vops.operations.observation.targets import locate, parse_one
     from vops.operations.session import open_session
 
-    target = parse_target(text)
-    if not target.is_one:
-        raise UsageError(f"{text!r} is more than one object", hint="name one POD, deploy/NAME or sts/NAME")
+    target = parse_one(text, "name one POD, deploy/NAME or sts/NAME")
     async with open_session(settings_of(options)) as session:
         ref = await locate(session, target)
         facts = Facts(await observe(session, target=ref, metrics=False, related=False))

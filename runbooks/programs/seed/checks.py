@@ -40,7 +40,7 @@ def check_file(path: Path, wanted: Mapping[str, Any], read: Callable[[int], None
 
 def _hash(path: Path, kind: str, size: int, read: Callable[[int], None]) -> str:
     # Git names content by sha1; against accidents, which is what is looked for here, that is enough.
-    digest = hashlib.sha256() if kind == "sha256" else hashlib.sha1(b"blob %d\0" % size)  # noqa: S324
+    digest = hashlib.sha256() if kind == "sha256" else hashlib.sha1(b"blob %d\0" % size)  # noqa: S324  see above
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)

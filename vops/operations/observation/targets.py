@@ -78,6 +78,14 @@ def parse_target(text: str) -> Target:
     return Target(kind, name)
 
 
+def parse_one(text: str, hint: str) -> Target:
+    """Like `parse_target`, for what is done to one object at a time. Raises UsageError with `hint` for more."""
+    target = parse_target(text)
+    if not target.is_one:
+        raise UsageError(f"{text!r} is more than one object", hint=hint)
+    return target
+
+
 async def locate(session: Session, target: Target) -> Ref:
     """Where a single target is: in the chosen namespace, or, when none was chosen, wherever an object of its name is
     (in the context's namespace where the credentials cannot list all of them).

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vops.model.patterns import lazy_pattern
-from vops.operations.printed.describe_events import Told
+from vops.operations.printed.describe_events import Told, of_some_pod
 
 _REASONS = lazy_pattern(r"predicateReasons=\[(?P<why>[^\]\n]{3,400})\]")
 _CODE = lazy_pattern(
@@ -27,4 +27,4 @@ def quoted_reasons(text: str) -> Iterator[Told]:
     reasons = ", ".join(f"1 {why}" for why in dict.fromkeys(found))
     if reasons:
         message = f"pod didn't trigger scale-up: {reasons}"
-        yield Told("Normal", "NotTriggerScaleUp", message, "cluster-autoscaler", about={"kind": "Pod", "name": ""})
+        yield of_some_pod("Normal", "NotTriggerScaleUp", message, "cluster-autoscaler")

@@ -15,7 +15,7 @@ from vops.diagnosis.logs.lines import log_lines
 from vops.diagnosis.provisioning.cloud_text import cloud_answer
 from vops.model.patterns import lazy_pattern
 from vops.model.text import read_json
-from vops.operations.printed.describe_events import Told
+from vops.operations.printed.describe_events import Told, of_some_pod
 from vops.operations.printed.describe_sentences import sentence_within
 from vops.operations.printed.waiting_texts import waiting_sentence
 
@@ -295,8 +295,8 @@ def _of_autoscaler(line: str) -> Told | None:
         why = f"pod didn't trigger scale-up: 1 {ignored['why']}"
         return Told("Normal", "NotTriggerScaleUp", why, "cluster-autoscaler", about=about)
     if message.startswith("No expansion options"):
-        return Told("Normal", "NotTriggerScaleUp", _NO_GROUP, "cluster-autoscaler", about={"kind": "Pod", "name": ""})
+        return of_some_pod("Normal", "NotTriggerScaleUp", _NO_GROUP, "cluster-autoscaler")
     if _MAXED.search(message) is not None:
         why = "pod didn't trigger scale-up: 1 max node group size reached"
-        return Told("Normal", "NotTriggerScaleUp", why, "cluster-autoscaler", about={"kind": "Pod", "name": ""})
+        return of_some_pod("Normal", "NotTriggerScaleUp", why, "cluster-autoscaler")
     return None

@@ -138,6 +138,11 @@ class Told(msgspec.Struct, frozen=True):
     about: dict[str, str] = field(default_factory=dict)
 
 
+def of_some_pod(kind: str, reason: str, message: str, source: str) -> Told:
+    """An event about a pod that nobody named."""
+    return Told(kind, reason, message, source, about={"kind": "Pod", "name": ""})
+
+
 def told_events(text: str) -> Iterator[Told]:
     """The events below a described object; a message of several lines goes on below its row."""
     lines = text.splitlines()

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from vops.diagnosis.placement.scheduler_text import SHORT, SPOKEN
 from vops.model.patterns import lazy_pattern
-from vops.operations.printed.describe_events import Told
+from vops.operations.printed.describe_events import Told, of_some_pod
 from vops.operations.printed.sentences import SENTENCES
 from vops.operations.printed.waiting_texts import waiting_sentences
 
@@ -110,7 +110,7 @@ def cloud_sentence(line: str) -> Told | None:
     text = line.replace('\\"', '"').strip(" \t\r\"'`,>*-")
     if not _CLOUD.search(text):
         return None
-    return Told("Warning", "FailedScaleUp", text[:_LONGEST], "cluster-autoscaler", about={"kind": "Pod", "name": ""})
+    return of_some_pod("Warning", "FailedScaleUp", text[:_LONGEST], "cluster-autoscaler")
 
 
 def sentence_within(text: str) -> Told | None:

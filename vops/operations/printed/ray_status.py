@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vops.model.patterns import lazy_pattern
-from vops.operations.printed.describe_events import Told
+from vops.operations.printed.describe_events import Told, of_some_pod
 
 _DEMAND = lazy_pattern(
     r"^ *\{(?P<bundle>[^{}\n]{0,300}'GPU': (?P<gpus>\d{1,6}(?:\.\d{1,6})?)[^{}\n]{0,300})\}"
@@ -26,7 +26,7 @@ def ray_demands(text: str) -> Iterator[Told]:
         if _DEMAND.match(line) is not None and _wanted(line) > free:
             has = f"{usage['used']} of {usage['all']} GPUs in use" if usage is not None else "no GPUs"
             message = f"Ray has {has}, and this waits for some: {line.strip()}"
-            yield Told("Warning", "FailedScheduling", message, "ray", about={"kind": "Pod", "name": ""})
+            yield of_some_pod("Warning", "FailedScheduling", message, "ray")
             return
 
 

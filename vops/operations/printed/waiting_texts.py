@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from vops.model.patterns import lazy_pattern
-from vops.operations.printed.describe_events import Told
+from vops.operations.printed.describe_events import Told, of_some_pod
 
 _SYNC = lazy_pattern(
     r"\"StartContainer\" for \"[^\"]{1,63}\" with (?P<reason>[A-Z]\w{3,40}): \"(?P<message>.{1,4000})\""
@@ -86,7 +86,7 @@ def waiting_sentence(line: str) -> Told | None:
     if (start := _UNSTARTED.search(text)) is not None and start["reason"] in _FAILING.values():
         return _failed(f"Error: {start['message']}")
     if (full := _FULL.search(text)) is not None:
-        return Told("Warning", "FailedMount", full["message"], "kubelet", about={"kind": "Pod", "name": ""})
+        return of_some_pod("Warning", "FailedMount", full["message"], "kubelet")
     if (pull := _PULL.search(text)) is not None:
         return _failed(f"Failed to pull image: {pull[0].rstrip(' `')}")
     if (bare := _BARE.search(text)) is not None:
@@ -110,4 +110,4 @@ def _is_bare(told: Told) -> bool:
 
 
 def _failed(message: str) -> Told:
-    return Told("Warning", "Failed", message, "kubelet", about={"kind": "Pod", "name": ""})
+    return of_some_pod("Warning", "Failed", message, "kubelet")

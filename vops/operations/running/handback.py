@@ -10,9 +10,9 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import replace
 
-from vops.errors import NotFound, Refused, UsageError
+from vops.errors import NotFound, Refused
 from vops.model.objects import Ref
-from vops.operations.observation.targets import locate, not_there, parse_target
+from vops.operations.observation.targets import locate, not_there, parse_one
 from vops.operations.running.access import with_permissions
 from vops.operations.running.dry_runs import tried
 from vops.operations.running.run import cluster_identity, live_document
@@ -65,11 +65,7 @@ async def plan_handback(session: Session, subject: PastRun | str) -> Plan:
 
 
 async def _one(session: Session, text: str) -> Ref:
-    target = parse_target(text)
-    if not target.is_one:
-        raise UsageError(
-            f"{text!r} is more than one object", hint="hand back one POD, deploy/NAME or sts/NAME at a time"
-        )
+    target = parse_one(text, "hand back one POD, deploy/NAME or sts/NAME at a time")
     return await locate(session, target)
 
 
