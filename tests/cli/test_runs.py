@@ -100,7 +100,7 @@ async def test_what_cannot_be_read_is_named(vops: RunVops, arguments: tuple[str,
 
 def story(**more: object) -> RunStory:
     steps = (StepRecord("a", "k8s.patch", "Change it", StepState.FAILED, "it | broke\n<b>"),)
-    return RunStory("r1", toleration_plan(), steps, **({"outcome": "failed", "error": "50% broke\nhere"} | more))  # type: ignore[arg-type]
+    return RunStory("r1", toleration_plan(), steps, **({"outcome": "failed", "error": "50% broke\nhere"} | more))  # type: ignore[arg-type]  # passed on as they came
 
 
 def test_a_failed_step_is_a_failure_for_ci_and_its_text_stays_text() -> None:

@@ -12,7 +12,7 @@ LOG = f"{PODS}/p/log"
 
 
 def place(store: Store, **members: object) -> None:
-    store.create(pod("p", nodeName="n", **{"status": running(), **members}))  # type: ignore[arg-type]
+    store.create(pod("p", nodeName="n", **{"status": running(), **members}))  # type: ignore[arg-type]  # passed on as they came
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ class Place:
             lost = method == "PATCH" and seen >= first
             return Disturbance(1, after_write=after_write) if lost else None
 
-        self.lab.server.trouble.take = take  # type: ignore[method-assign]
+        self.lab.server.trouble.take = take  # type: ignore[method-assign]  # watched
 
 
 @pytest_asyncio.fixture
@@ -185,7 +185,7 @@ async def test_undo_leaves_alone_what_somebody_changed_since(place: Place) -> No
         place.edit(lambda spec: spec.update(progressDeadlineSeconds=1234))
         return True
 
-    place.person.approve = edit_meanwhile  # type: ignore[method-assign]
+    place.person.approve = edit_meanwhile  # type: ignore[method-assign]  # watched
     outcome = await place.execute(plan)
     assert isinstance(outcome.error, StepFailed)
     assert (outcome.error.dirty, place.deadline) == (True, 1234)

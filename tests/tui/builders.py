@@ -452,6 +452,12 @@ class Silent:
         """Nothing was opened."""
 
 
+def broken(asked: list[Settings], settings: Settings) -> Broken:
+    """Opens no session, and keeps the settings it was asked with."""
+    asked.append(settings)
+    return Broken()
+
+
 class Broken:
     """A session that cannot be opened."""
 

@@ -16,8 +16,10 @@ from tests.tui import builders
 from vops.model.objects import Ref
 from vops.model.snapshot import ClusterSnapshot
 from vops.operations.fix import FixPlan
+from vops.render.fleet_rows import ReplicaRow
 from vops.tui.app import VopsApp
 from vops.tui.screens.base import OpsScreen
+from vops.tui.screens.fleet import FleetScreen
 from vops.tui.widgets.bar import Bar
 
 Apps = Callable[..., VopsApp]
@@ -105,6 +107,17 @@ def _drawn(app: VopsApp) -> bool:
         return False
     truth = screen.query_one("#truth", Bar).left
     return bool(truth) and "CONNECTING" not in truth[0].text
+
+
+def replica_rows(app: VopsApp) -> list[ReplicaRow]:
+    """The rows of the fleet's replicas; none while another screen is in front or nothing is drawn."""
+    screen = app.screen
+    return list(screen.replicas.rows) if isinstance(screen, FleetScreen) and screen.is_drawn else []
+
+
+async def replicas_shown(pilot: Pilot[Any], app: VopsApp, count: int) -> None:
+    """Lets the app work until the fleet shows as many replicas."""
+    await until(pilot, lambda: len(replica_rows(app)) == count)
 
 
 def screen_text(app: Any) -> str:

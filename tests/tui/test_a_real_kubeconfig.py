@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.tui.conftest import screen_text, until
+from tests.tui.conftest import replica_rows, screen_text, until
 from vops.lab.world import Lab
 from vops.render.placed import context_of
 from vops.settings import Settings
 from vops.tui.app import VopsApp
-from vops.tui.screens.fleet import FleetScreen
 
 EXPIRED = "echo 'Error: the SSO session has expired, run: aws sso login --profile prod' >&2; exit 255"
 DEAD = "http://127.0.0.1:9"
@@ -52,8 +51,7 @@ async def kubeconfig(tmp_path: Path) -> AsyncIterator[Callable[[str], Settings]]
 
 
 def rows_of(app: VopsApp) -> set[str]:
-    there = isinstance(app.screen, FleetScreen) and app.screen.is_drawn
-    return {context_of(row) for row in app.screen.replicas.rows} if there else set()  # type: ignore[attr-defined]
+    return {context_of(row) for row in replica_rows(app)}
 
 
 async def told(pilot: Pilot[Any], *texts: str) -> None:

@@ -71,7 +71,7 @@ async def test_keys_act_on_the_finding_under_the_cursor(key: str, screen: type[A
         await until(pilot, lambda: len(findings.table.rows) == 1)
         await pilot.press(key)
         await until(pilot, lambda: isinstance(app.screen, screen))
-        assert app.screen.ref.name == GATED  # type: ignore[attr-defined]
+        assert app.screen.ref.name == GATED  # type: ignore[attr-defined]  # the screen that was asked for
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is findings)
 

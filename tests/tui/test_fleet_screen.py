@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 import msgspec
 import pytest
@@ -30,6 +31,10 @@ def fleet(app: VopsApp) -> FleetScreen:
     screen = app.screen
     assert isinstance(screen, FleetScreen)
     return screen
+
+
+def shows(app: VopsApp, text: str) -> bool:
+    return text in screen_text(app)
 
 
 def pods(app: VopsApp) -> list[str]:
@@ -185,7 +190,7 @@ async def test_contexts_come_from_the_kubeconfig_and_the_lab_only_inside_the_lab
         await pilot.press("c")
         await until(pilot, lambda: isinstance(app.screen, PickScreen))
         options = app.screen.query_one(OptionList)
-        assert [options.get_option_at_index(at).value for at in range(options.option_count)] == ["blue", "green"]  # type: ignore[attr-defined]
+        assert [options.get_option_at_index(at).value for at in range(options.option_count)] == ["blue", "green"]  # type: ignore[attr-defined]  # options that carry their value
 
 
 async def test_tab_goes_to_the_workloads_and_keys_act_on_them_there(looking: list[Ref]) -> None:
@@ -310,13 +315,13 @@ async def test_in_few_rows_replicas_come_before_workloads(rows: int, workloads: 
 
 
 async def test_a_context_switch_does_not_wait_for_the_old_connection() -> None:
-    opened: list[str] = []
+    opened: list[Settings] = []
     app = app_on()
-    app._opener = lambda settings: opened.append(settings.context) or builders.Broken()  # type: ignore[func-returns-value]
+    app._opener = partial(builders.broken, opened)
     async with app.run_test() as pilot:
         await painted(pilot)
         await pilot.press("colon", *"ctx green", "enter")
-        await until(pilot, lambda: opened == ["green"])
+        await until(pilot, lambda: [each.context for each in opened] == ["green"])
         assert app.picture is None
 
 
@@ -403,7 +408,7 @@ async def test_a_past_is_drawn_beside_the_number() -> None:
                 if pod.metadata.name in ("qwen3-8b-6f9c4-k2x8p",)
             )
             observer.show(msgspec.structs.replace(busy, samples=fresh))
-            await until(pilot, lambda kv=kv: f"{kv:.0%}" in screen_text(app))  # type: ignore[misc]
+            await until(pilot, partial(shows, app, f"{kv:.0%}"))
         row = next(line for line in screen_text(app).splitlines() if "k2x8p" in line)
         assert "▂▇▅" in row
 

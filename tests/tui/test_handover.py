@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from tests.tui import builders
-from tests.tui.conftest import GATED, app_on, painted, screen_text, until
+from tests.tui.conftest import GATED, app_on, painted, replica_rows, screen_text, until
 from vops.model.secrets import MASK
 from vops.model.snapshot import ClusterSnapshot
 from vops.settings import Settings, TuiSettings, ViewSettings
@@ -47,7 +48,7 @@ async def test_Y_writes_what_is_on_the_screen_three_ways_without_secrets(tmp_pat
         assert GATED in files["fleet.md"]
         assert "sources:" in files["fleet.md"]
         document = json.loads(files["fleet.json"])
-        assert [row["pod"] for row in document["rows"]] == [row.pod for row in app.screen.table.rows]  # type: ignore[attr-defined]
+        assert [row["pod"] for row in document["rows"]] == [row.pod for row in replica_rows(app)]
         assert document["fleet"]["schema"] == "vops.fleet/v1"
         assert "<script>" not in files["fleet.svg"]
 
@@ -112,7 +113,7 @@ async def test_being_gentle_is_told_and_asks_for_a_fifth() -> None:
 async def test_a_view_may_make_its_contexts_read_only() -> None:
     opened: list[Settings] = []
     app = app_on(settings=Settings(tui=TuiSettings(views=(ViewSettings(contexts="prod", readonly=True),))))
-    app._opener = lambda settings: opened.append(settings) or builders.Broken()  # type: ignore[func-returns-value]
+    app._opener = partial(builders.broken, opened)
     async with app.run_test() as pilot:
         await until(pilot, lambda: bool(opened))
         assert opened[0].readonly

@@ -83,7 +83,7 @@ async def test_a_key_that_does_nothing_now_is_dim_and_rings() -> None:
         hints = await shown(pilot, app)
         hints._hints = (Hint("x", "x", "Stop", False, ""), *hints._hints)
         rung: list[bool] = []
-        app.bell = lambda: rung.append(True)  # type: ignore[method-assign]
+        app.bell = lambda: rung.append(True)  # type: ignore[method-assign]  # watched
         assert all(segment.style and segment.style.dim for segment in list(hints.render_line(0))[1:3])
         await pilot.click(Hints, offset=(2, 0))
         assert rung == [True]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -120,7 +121,7 @@ async def test_every_other_screen(hostile: str, monkeypatch: pytest.MonkeyPatch,
         )
         for screen in screens:
             app.push_screen(screen)
-            await until(pilot, lambda screen=screen: screen.is_mounted)  # type: ignore[misc]
+            await until(pilot, partial(getattr, screen, "is_mounted"))
             await shows_safely(app, pilot)
         app.say(VopsError(hostile[:5000], hint=hostile[:5000]))
         await shows_safely(app, pilot)

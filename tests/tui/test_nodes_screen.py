@@ -10,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.tui import builders
-from tests.tui.conftest import app_on, painted, screen_text, until
+from tests.tui.conftest import app_on, painted, replicas_shown, screen_text, until
 from vops.diagnosis.facts import Facts
 from vops.diagnosis.provisioning.outcomes import Outcome, Provisioning
 from vops.model.objects import Condition
@@ -176,7 +176,7 @@ async def test_every_key_of_the_nodes_screen() -> None:
         assert screen.focused is screen.table
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, FleetScreen))
-        await until(pilot, lambda: len(app.screen.replicas.rows) == 2)  # type: ignore[attr-defined]
+        await replicas_shown(pilot, app, 2)
 
 
 async def test_the_first_waiting_pod_opens_and_escape_comes_all_the_way_back() -> None:

@@ -12,7 +12,7 @@ from vops.errors import UsageError
 from vops.model.objects import Ref
 from vops.settings import Settings, TuiSettings, ViewSettings
 from vops.tui import commands
-from vops.tui.registry import SCREENS, About
+from vops.tui.registry import SCREENS, About, ScreenEntry
 from vops.tui.screens.base import OpsScreen
 from vops.tui.screens.fleet import FleetScreen
 from vops.tui.screens.logs import LogsScreen
@@ -25,8 +25,8 @@ THINGS = {About.REPLICA: [POD], About.WORKLOAD: [DEPLOYMENT], About.ANY: [DEPLOY
 
 
 @pytest.mark.parametrize("entry", SCREENS, ids=lambda entry: entry.name)
-def test_every_screen_of_the_registry_is_there_and_its_crumb_names_it(entry: object) -> None:
-    assert entry.load().crumb  # type: ignore[attr-defined]
+def test_every_screen_of_the_registry_is_there_and_its_crumb_names_it(entry: ScreenEntry) -> None:
+    assert entry.load().crumb
 
 
 @pytest.mark.parametrize(

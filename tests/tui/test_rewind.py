@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from tests.tui import builders
-from tests.tui.conftest import app_on, painted, screen_text, until
+from tests.tui.conftest import app_on, painted, replica_rows, replicas_shown, screen_text, until
 from vops.model.snapshot import ClusterSnapshot
 from vops.operations.recording import Frame, frame_of
 from vops.settings import Settings
@@ -17,7 +17,6 @@ from vops.tui.app import VopsApp
 from vops.tui.diagnosed import NOT_KEPT
 from vops.tui.rewind import LARGE, Ring, earlier, reduced
 from vops.tui.screens.diagnosis import DiagnosisScreen
-from vops.tui.screens.fleet import FleetScreen
 
 
 def at(seconds: float, *, pods: int = 9) -> ClusterSnapshot:
@@ -97,11 +96,6 @@ def test_without_frames_there_is_only_now() -> None:
     assert earlier([], None, timedelta(seconds=-15)) is None
 
 
-async def shown(app: VopsApp) -> int:
-    assert isinstance(app.screen, FleetScreen)
-    return len(app.screen.replicas.rows)
-
-
 async def test_left_shows_what_was_right_comes_back_and_live_goes_on_beneath(looking: list[object]) -> None:
     app = app_on(at(0, pods=4))
     observer = app._connection.observer
@@ -110,23 +104,23 @@ async def test_left_shows_what_was_right_comes_back_and_live_goes_on_beneath(loo
         await painted(pilot)
         for second, pods in ((20, 5), (40, 9)):
             observer.show(at(second, pods=pods))
-            await until(pilot, lambda pods=pods: len(app.screen.replicas.rows) == pods)  # type: ignore[misc,attr-defined]
+            await replicas_shown(pilot, app, pods)
         await pilot.press("left")
-        await until(pilot, lambda: len(app.screen.replicas.rows) == 5)  # type: ignore[attr-defined]
+        await replicas_shown(pilot, app, 5)
         header = screen_text(app).splitlines()[0]
         assert "◀◀ 03:13:05" in header
         assert "what is shown was at 03:13:05" in screen_text(app)
         observer.show(at(60, pods=8))
         await until(pilot, lambda: app._live is not None and len(app._live.view.replicas) == 8)
-        assert await shown(app) == 5
+        assert len(replica_rows(app)) == 5
         await pilot.press("d")
         await until(pilot, lambda: isinstance(app.screen, DiagnosisScreen))
         await until(pilot, lambda: NOT_KEPT in screen_text(app))
         assert not looking
         await pilot.press("escape", "shift+left")
-        await until(pilot, lambda: len(app.screen.replicas.rows) == 4)  # type: ignore[attr-defined]
+        await replicas_shown(pilot, app, 4)
         await pilot.press("full_stop")
-        await until(pilot, lambda: len(app.screen.replicas.rows) == 8)  # type: ignore[attr-defined]
+        await replicas_shown(pilot, app, 8)
         assert "◀◀" not in screen_text(app)
 
 
@@ -146,11 +140,11 @@ async def test_every_way_back_leads_forward_again(keys: tuple[str, str]) -> None
     async with app.run_test(size=(120, 34)) as pilot:
         await painted(pilot)
         observer.show(at(20, pods=5))
-        await until(pilot, lambda: len(app.screen.replicas.rows) == 5)  # type: ignore[attr-defined]
+        await replicas_shown(pilot, app, 5)
         await pilot.press(keys[0])
-        await until(pilot, lambda: len(app.screen.replicas.rows) == 4)  # type: ignore[attr-defined]
+        await replicas_shown(pilot, app, 4)
         await pilot.press(keys[1], keys[1])
-        await until(pilot, lambda: len(app.screen.replicas.rows) == 5)  # type: ignore[attr-defined]
+        await replicas_shown(pilot, app, 5)
 
 
 async def test_a_recording_plays_pauses_and_goes_through_time_without_a_cluster(tmp_path: Path) -> None:
@@ -158,16 +152,16 @@ async def test_a_recording_plays_pauses_and_goes_through_time_without_a_cluster(
     app = VopsApp(settings=Settings(state_dir=str(tmp_path)), recording=recording)
     async with app.run_test(size=(120, 34)) as pilot:
         await painted(pilot)
-        assert await shown(app) == 4
+        assert len(replica_rows(app)) == 4
         assert "◀◀ REPLAY 03:12:45 ‖" in screen_text(app).splitlines()[0]
         assert "prod-eu-1" in screen_text(app).splitlines()[0]
         await pilot.press("right")
-        await until(pilot, lambda: len(app.screen.replicas.rows) == 5)  # type: ignore[attr-defined]
+        await replicas_shown(pilot, app, 5)
         await pilot.press("space")
-        await until(pilot, lambda: len(app.screen.replicas.rows) == 9)  # type: ignore[attr-defined]
+        await replicas_shown(pilot, app, 9)
         await pilot.press("right")
         await pilot.pause()
-        assert await shown(app) == 9
+        assert len(replica_rows(app)) == 9
         await pilot.press("d")
         await until(pilot, lambda: NOT_KEPT in screen_text(app))
         await pilot.press("escape", "f")

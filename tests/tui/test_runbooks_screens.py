@@ -10,7 +10,7 @@ import pytest
 from textual.widgets import Input
 
 from tests.tui import builders
-from tests.tui.conftest import app_on, painted, screen_text, until
+from tests.tui.conftest import app_on, painted, replicas_shown, screen_text, until
 from vops.model.objects import Ref
 from vops.operations.running.journal import Journal
 from vops.operations.running.pauses import Pause
@@ -71,11 +71,11 @@ async def at_form(app: VopsApp, pilot: Any, runbook: str) -> None:
     """As far as the form of a runbook, with the cursor of the fleet on the pending mixtral."""
     await painted(pilot)
     await pilot.press("slash", *"mixtral", "enter")
-    await until(pilot, lambda: len(app.screen.replicas.rows) == 1)  # type: ignore[attr-defined]
+    await replicas_shown(pilot, app, 1)
     await pilot.press("colon", *"runbooks", "enter")
     await until(pilot, lambda: isinstance(app.screen, RunbooksScreen) and bool(app.screen.table.rows))
     await pilot.press("slash", *f"^{runbook}", "enter")
-    await until(pilot, lambda: app.screen.table.rows[0].name == runbook)  # type: ignore[attr-defined]
+    await until(pilot, lambda: app.screen.table.rows[0].name == runbook)  # type: ignore[attr-defined]  # the screen that was asked for
     await pilot.press("enter")
     await until(pilot, lambda: isinstance(app.screen, ParamsScreen))
 

@@ -21,7 +21,7 @@ async def test_a_key_press_draws_two_rows_and_a_frame_only_what_is_visible(monke
 
     def counted(self: Table[ReplicaRow], row: ReplicaRow, *rest: object) -> object:
         drawn[row.pod] += 1
-        return plain(self, row, *rest)  # type: ignore[arg-type]
+        return plain(self, row, *rest)  # type: ignore[arg-type]  # passed on as they came
 
     monkeypatch.setattr(Table, "_row_strip", counted)
     app = app_on(builders.big_snapshot(1000))

@@ -226,7 +226,7 @@ def scraped(
 ) -> EngineSamples:
     """Two scrapes of one server; what `before` does not say was as it is now."""
     grown = {"steps": 1000.0, "generation_tokens": 50_000.0, "prompt_tokens": 9000.0, "preemptions": 0.0}
-    now = EngineSample(at=NOW, engines=1, **(grown | after))  # type: ignore[arg-type]
+    now = EngineSample(at=NOW, engines=1, **(grown | after))  # type: ignore[arg-type]  # passed on as they came
     earlier = {"steps": 700.0, "generation_tokens": 20_000.0, "prompt_tokens": 5000.0}
     then = msgspec.structs.replace(now, at=NOW - timedelta(seconds=apart_s), **(earlier | (before or {})))
     return EngineSamples(NAMESPACE, name, latest=now, earlier=then)

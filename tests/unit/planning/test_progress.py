@@ -83,7 +83,7 @@ def test_statefulsets_are_judged_as_kubectl_does(workload: Workload, phase: Phas
 def daemonset(status: dict[str, int], *, strategy: str = "RollingUpdate") -> Workload:
     counts = {"observed_generation": 3, "desired_number_scheduled": 2, "updated_number_scheduled": 2}
     spec = WorkloadSpec(update_strategy=Strategy(strategy))
-    found = WorkloadStatus(**{**counts, "number_available": 2, **status})  # type: ignore[arg-type]
+    found = WorkloadStatus(**{**counts, "number_available": 2, **status})  # type: ignore[arg-type]  # passed on as they came
     return Workload(Meta(name="exporter", generation=3), "DaemonSet", spec, found)
 
 

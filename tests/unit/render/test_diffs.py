@@ -10,7 +10,7 @@ from vops.render.diffs import LONGEST, Folded, folded
 
 def diff(text: str) -> tuple[DiffLine, ...]:
     """Lines of a diff as they are written: a sign, then the YAML."""
-    return tuple(DiffLine(line[0], line[1:]) for line in text.splitlines())  # type: ignore[arg-type]
+    return tuple(DiffLine(line[0], line[1:]) for line in text.splitlines())  # type: ignore[arg-type]  # a sign is one of three
 
 
 def shown(found: Folded) -> list[str]:
