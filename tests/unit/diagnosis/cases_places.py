@@ -46,6 +46,7 @@ FIRES: dict[str, Case] = {
     "weights-reader-failed": failed_at("safetensors/torch.py", "load_file", "OverflowError: int too big"),
     "cut-in-a-trial-run": failed_at("vllm/v1/worker/gpu_model_runner.py", "profile_run", "    x = self._dummy_run("),
     "cache-server-unreachable": failed_at("lmcache/connector.py", "f", "ConnectionRefusedError: [Errno 111] refused"),
+    "transfer-failed": failed_at("vllm/distributed/kv_transfer/kv_connector/v1/p2p/a.py", "f", "OSError: later"),
     "engine-ended-early": printed(
         STARTING + "CRITICAL 04-08 04:00:01 [core_client.py:361] Got fatal signal from worker processes, shutting down."
     ),
@@ -75,6 +76,7 @@ NEAR_MISSES: dict[str, Case] = {
     ),
     "cut-in-a-trial-run": failed_at("vllm/v1/worker/gpu_model_runner.py", "execute_model", "    x = self.model("),
     "cache-server-unreachable": failed_at("lmcache/connector.py", "f", "ValueError: unsupported url"),
+    "transfer-failed": failed_at("vllm/distributed/kv_transfer/kv_connector/factory.py", "f", "OSError: later"),
     "engine-ended-early": printed(STARTING),
     "built-for-another-cpu": printed("INFO 11-24 02:00:00 [a.py:1] hello", exit_code=139),
     "ray-node-lost": printed("(raylet) The node with node id: 0f21 and address: 10.0.0.51 has joined the cluster."),

@@ -69,6 +69,9 @@ _OF_A_RUN = lazy_pattern(
 
 _GIB = {"K": 2**-20, "M": 2**-10, "G": 1.0}
 _FOREIGN_SHARE = 0.08
+_GAPS_GIB = 0.1
+"""More than loading weights leaves reserved but unallocated: it takes and keeps."""
+
 _CONTEXT_GIB = 1.0
 """About what CUDA's own context, its modules and NCCL take beside what PyTorch allocates."""
 
@@ -113,8 +116,15 @@ def stage_of(error: LoggedError, log: LogReading) -> Stage:
             return stage
     if _OF_A_RUN.search(error.message):
         return Stage.PROFILE
-    large = _TRIED.search(error.message)
-    return Stage.SERVING if not log.phases[1:] and large and not error.frames else log.stage
+    bare = not log.phases[1:] and not error.frames
+    return Stage.SERVING if bare and _of_requests(error.message) else log.stage
+
+
+def _of_requests(message: str) -> bool:
+    """Whether a message without surroundings is of buffers: large ones, or that come and go and leave gaps."""
+    allocated = _ALLOCATED.search(message)
+    gaps = _gib(allocated[3], allocated[4]) if allocated is not None and allocated[3] else 0.0
+    return _TRIED.search(message) is not None or gaps > _GAPS_GIB
 
 
 def device_memory(message: str) -> DeviceMemory | None:

@@ -59,7 +59,7 @@ NOT_THERE = lazy_pattern(
     r"|(?:Model|Repository) '[^']{1,200}' not found|(?:Revision|File) not found in (?:model|repository)"
     r"|NotExistError|The request model: \S{1,200} does not exist|has no revision ?:"
     r"|server returned error: HTTP/[\d.]{1,3} 404|is not a valid model identifier|Invalid rev id|BucketNotFound"
-    r"|RemoteEntryNotFoundError"
+    r"|RemoteEntryNotFoundError|does not exist on (?:www\.)?modelscope|<Response \[404\]>"
 )
 OFFLINE = lazy_pattern(r"outgoing traffic has been disabled|offline mode is enabled|OfflineModeIsEnabled")
 DNS = lazy_pattern(

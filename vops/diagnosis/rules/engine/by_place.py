@@ -31,6 +31,7 @@ from vops.model.snapshot import Source
 _TRIALS = ("profile_run", "_dummy_run", "determine_available_memory", "capture_model", "determine_num_available_blocks")
 _REFUSED = lazy_pattern(r"ConnectionRefused|Connection refused|TimeoutError|timed out|ConnectionError|ConnectionReset")
 _CACHE = lazy_pattern(r"lmcache/|mooncake|redis/|vineyard|infinistore|aibrix_kvcache|valkey")
+_TRANSFER = lazy_pattern(r"kv_connector/v1/(?:nixl|mooncake|p2p|moriio)")
 _OTHER_IMAGE = "Try the next version of the image, then the last one that worked; report it with its traceback."
 _OF_QUANTIZATION = lazy_pattern(
     r"scale|absmax|quant|qweight|zeros|zero_point|g_idx|packed|_bias'|\bw(?:13|2)_|experts|bnb|fp8|mxfp4|nvfp4|int[48]"
@@ -146,6 +147,20 @@ def cache_server_unreachable(replica: Replica) -> Verdict | None:
         "Start the cache's server first",
         "See that the server's pod is Ready and its Service selects it on the port that LMCACHE_REMOTE_URL (or the "
         "connector's configuration) names; let the engine wait for it in an init container.",
+    )
+
+
+@rule(cause="nixl-handshake", branch=Branch.DIED, needs={Source.LOGS}, order=92, last_resort=True)
+def transfer_failed(replica: Replica) -> Verdict | None:
+    """Whatever ends the code that hands KV cache over between engines."""
+    error = replica.death_log.root if replica.death_log is not None else None
+    return _verdict(
+        replica,
+        error if error is not None and any(map(_TRANSFER.search, error.frames)) else None,
+        "handing over KV cache to another engine",
+        "Let prefill and decode understand each other",
+        "Run one image and one configuration on both sides, and let each name an address that the other reaches: env "
+        "VLLM_NIXL_SIDE_CHANNEL_HOST from fieldRef status.podIP, port 5600 (plus the rank) open between the pods.",
     )
 
 

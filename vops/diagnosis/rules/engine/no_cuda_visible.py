@@ -50,6 +50,7 @@ NO_GPU = lazy_pattern(
     r"|Failed to start model server: integer division or modulo by zero"
 )
 _BY_UUID = "invalid literal for int"
+_TPU = lazy_pattern(r"TPU initialization failed")
 _VARIABLES = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
 
 
@@ -66,7 +67,7 @@ def no_cuda_visible(replica: Replica) -> Verdict | None:
         f"{replica.name} cannot use a GPU that CUDA_VISIBLE_DEVICES names by its UUID"
         if by_uuid
         else f"{replica.name} sees no GPU" + (": it does not ask for one" if none else ""),
-        _fix(replica, by_uuid=by_uuid, none=none),
+        _of_a_tpu(replica) if _TPU.search(hit[0].text) else _fix(replica, by_uuid=by_uuid, none=none),
         evidence.container_field(replica, "resources.limits", f"{asks} GPUs"),
         *_settings(replica),
     )
@@ -81,6 +82,18 @@ def _fix(replica: Replica, *, by_uuid: bool, none: bool) -> Fix:
         params["tolerations"] = wanted
     return remedies.runbook(
         replica, "fix-gpu-count", title, Applicability.ASK, params, by_hand=steps, notes=("GPUs cost.",)
+    )
+
+
+def _of_a_tpu(replica: Replica) -> Fix:
+    return remedies.by_steps(
+        replica,
+        "Give the container all chips of its TPU",
+        (
+            "Set google.com/tpu in resources.limits to the number of chips of the machine, and the nodeSelectors "
+            "cloud.google.com/gke-tpu-accelerator and cloud.google.com/gke-tpu-topology to those of the node pool.",
+            "A slice of several hosts needs one pod on each at once, with TPU_WORKER_ID and TPU_WORKER_HOSTNAMES.",
+        ),
     )
 
 

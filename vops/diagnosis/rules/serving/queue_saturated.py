@@ -4,7 +4,7 @@ What it finds
     At least 5 requests that wait at both of two scrapes while others run. It says what the limit is: the KV cache is
     full, or as many requests run as --max-num-seqs allows. Fewer, or a queue at one scrape only, is how batching works.
     Or such a queue in each of the newest statistics of a log, which does not get shorter, or fifty that wait at the
-    only scrape that there is, or five times as many as run before a full cache in the only line that there is.
+    only scrape that there is or in the few lines that there are, or five times as many as run before a full cache.
 
 Why it matters
     Every second in the queue is added to the time to the first token, and a queue that does not empty grows.
@@ -27,6 +27,7 @@ from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Se
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.serving import load
 from vops.diagnosis.serving.load import Window
+from vops.diagnosis.serving.told_load import Told
 from vops.model.snapshot import Source
 
 QUEUE = 5
@@ -84,11 +85,11 @@ def queue_saturated_by_log(replica: Replica) -> Verdict | None:
 
 @rule(cause="queue-saturated", branch=Branch.TRAFFIC, needs={Source.LOGS}, order=48)
 def queue_saturated_by_a_line(replica: Replica) -> Verdict | None:
-    """A line or a few of statistics, all that was handed in, with a full cache and a queue that no step empties."""
+    """A line or a few of statistics, all that was handed in, with a queue that no step empties."""
     log = replica.log
     told = log.load.told if log is not None and log.ready else ()
     now = told[-1] if told and len(told) < _LINES else None
-    if now is None or (now.full or 0.0) < _AT_LIMIT or not 0 < now.running * _MANY_TIMES <= now.waiting:
+    if now is None or not now.running or not (_backed_up(now) or all(map(_crowded, told))):
         return None
     return Verdict(
         summary=f"{now.waiting} requests wait at {replica.name} while {now.running} run: {now.words}",
@@ -97,6 +98,15 @@ def queue_saturated_by_a_line(replica: Replica) -> Verdict | None:
         severity=Severity.WARNING,
         fixes=(_one_more(replica),),
     )
+
+
+def _backed_up(now: Told) -> bool:
+    return (now.full or 0.0) >= _AT_LIMIT and now.running * _MANY_TIMES <= now.waiting
+
+
+def _crowded(told: Told) -> bool:
+    """Whether more wait than run, and no step empties such a queue."""
+    return told.waiting >= _CROWD and told.waiting >= told.running
 
 
 @rule(cause="queue-saturated", branch=Branch.TRAFFIC, needs={Source.METRICS}, order=47)
