@@ -48,7 +48,7 @@ _FATAL = lazy_pattern(
     r"|bad substitution)$"
     r"|(?:/bin/)?(?:ba|da|a)?sh: (?:line )?(?:\d+: )?(?:Syntax error: .{1,200}|Bad substitution"
     r"|Illegal option .{1,80})$"
-    r"|.{0,40}\bdeprecated and no longer works\b.{0,200}"
+    r"|.{0,80}\bdeprecated and no longer works\b.{0,200}"
     r"|.{0,80}python[\d.]*: can't open file .{1,300}|.{0,80}python[\d.]*: (?:No module named"
     r"|Error while finding module) .{1,300})"
     r"|(?P<Loader>.{0,200}error while loading shared libraries: .{1,300}"
@@ -117,6 +117,7 @@ _LOOSE = lazy_pattern(
     # CUDA's, the driver's and Ray's
     r"|CUDA out of memory\. Tried to allocate|CUDA error: |no kernel image is available"
     r"|not compatible with the current PyTorch|Driver/library version mismatch"
+    r"|^thread '[^']{1,60}' (?:\(\d{1,9}\) )?panicked at \S{1,300}:\d{1,6}:"
     r"|no longer supports this GPU|NIXL is not available|No available node types can fulfill resource request"
     r"|hipErrorNoBinaryForGpu|nvshmem.{0,200}(?:non-zero status|failed|error)|ibv_\w{1,30} failed"
     r"|gloo/transport/.{1,120}(?:imed out|losed|reset|refused)"

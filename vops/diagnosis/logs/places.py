@@ -37,7 +37,8 @@ _PLACES = (
         Place.QUANTIZATION,
         lazy_pattern(
             r"vllm/model_executor/(?:layers/quantization|kernels/linear)/|compressed_tensors/|auto_gptq/|gptqmodel/"
-            r"|bitsandbytes/|awq/|llmcompressor/|vllm/model_executor/layers/fused_moe/oracle/"
+            r"|bitsandbytes/|awq/|llmcompressor/|transformers/(?:quantizers/|utils/quantization_config)"
+            r"|vllm/model_executor/layers/fused_moe/oracle/"
         ),
     ),
     (Place.FILES, lazy_pattern(r"^safetensors/|^torch/serialization|runai_model_streamer/|fastsafetensors/")),
@@ -52,7 +53,8 @@ _PLACES = (
     (
         Place.TOKENIZER,
         lazy_pattern(
-            r"transformers/(?:tokenization|convert_slow)|^(?:tokenizers|sentencepiece|tiktoken|mistral_common|vllm/tokenizers)/"
+            r"transformers/(?:tokenization|convert_slow)|^(?:tokenizers|sentencepiece|tiktoken|mistral_common"
+            r"|vllm/tokenizers)/"
         ),
     ),
     (
@@ -79,7 +81,8 @@ _PLACES = (
     (
         Place.MODEL,
         lazy_pattern(
-            r"vllm/(?:model_executor/(?:models|layers)|transformers_utils|multimodal)/|^transformers/|transformers_modules/"
+            r"vllm/(?:model_executor/(?:models|layers)|transformers_utils|multimodal)/|^transformers/"
+            r"|transformers_modules/"
         ),
     ),
     (
@@ -98,6 +101,18 @@ _TENSOR = lazy_pattern(r"^'(?:[\w.]{1,80}\.)?(?:layers|blocks|h|experts)\.\d{1,4
 _OF_FILES = (Place.WEIGHTS, Place.MODEL, Place.TOKENIZER, Place.HUB)
 _UNREADABLE = ("JSONDecodeError", "UnicodeDecodeError")
 """Of a file of the model that holds something else."""
+
+_PYTHONS = lazy_pattern(r"(?:/|<|json/|codecs|encodings/)")
+"""Calls of Python's own, which tell nothing of who wanted the file."""
+
+_HTTP = lazy_pattern(r"^(?:httpx2?|httpcore2?|requests|urllib3|aiohttp|h11)\.")
+"""Clients of HTTP: while it starts, a server asks the hub by them and hardly anybody else."""
+
+_ELSEWHERE = lazy_pattern(
+    r"localhost|\b(?:10|127|172|192)(?:\.\d{1,3}){3}\b|\.svc\b|\.cluster\.local"
+    r"|(?<!_ssl\.c):(?!443\b)[1-9]\d{1,4}\b(?!')"
+)
+"""An address that is nobody's hub."""
 
 _LOOKUPS = ("KeyError", "AttributeError")
 _CONFIG = lazy_pattern(r"vllm/config")
@@ -140,8 +155,12 @@ def place_of(replica: Replica) -> tuple[Place, LoggedError] | None:
     if any(_LOADED.search(frame) for frame in log.root.frames[-_INNERMOST:]):
         return Place.IMPORT, log.root
     found = next((place for call in calls if (place := _at(call))), None) or _by_words(log.root)
-    if found in _OF_FILES and log.root.short_type in _UNREADABLE:
+    if found in _OF_FILES and log.root.short_type in _UNREADABLE and not _HTTP.search(log.root.type):
         return Place.FILES, log.root
+    if log.root.short_type in _UNREADABLE and all(_PYTHONS.match(frame) for frame in log.root.frames):
+        return Place.FILES, log.root
+    if found is None and _HTTP.search(log.root.type) and not _ELSEWHERE.search(log.root.message):
+        return Place.HUB, log.root
     if found is Place.SETTINGS and log.root.short_type in _LOOKUPS and _CONFIG.search(" ".join(calls)):
         return Place.MODEL, log.root
     if found is None or (found is Place.SETTINGS and not _refuses(log.root, log.stage)):

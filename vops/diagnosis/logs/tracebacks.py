@@ -22,8 +22,9 @@ _TYPE = r"(?:(?:[A-Za-z_]\w{0,60}\.){0,8}[A-Z]|(?:[A-Za-z_]\w{0,60}\.){1,8}[a-z]
 _KINDS = r"Error|Exception|Interrupt|Exit|Failure|Timeout|Died|Unavailable|IsEnabled|OutOfResources|Empty"
 _ANSWERS = (
     "NotFound|Forbidden|Denied|NoSuchKey|NoSuchBucket|Unauthenticated|Unauthorized|TooManyRequests|InvalidArgument"
+    "|MissingSchema|InvalidSchema|InvalidURL|InvalidProxyURL|InvalidHeader|UnsupportedProtocol|TooManyRedirects"
 )
-"""What clients of clouds call the refusals that they got; elsewhere these are ordinary words."""
+"""What clients of clouds and of HTTP call the refusals that they got; elsewhere these are ordinary words."""
 
 _EXCEPTION = lazy_pattern(
     rf"((?:{_TYPE}(?:{_KINDS})|(?:[A-Za-z_]\w{{0,60}}\.){{1,8}}(?:{_KINDS}|\w{{0,40}}(?:{_ANSWERS}))|Exception)"

@@ -18,7 +18,7 @@ GATED = lazy_pattern(
     r"repositor|fine-grained token|awaiting a review|has been rejected)|GatedRepoError: 403"
     r"|not in the authorized list|awaiting a review from the repo authors"
     r"|Your request to access \S{1,300} has been rejected"
-    r"|enable access to public gated repositories|(?:This (?:repository|model)"
+    r"|enable access to public gated repositories|is a gated repository|(?:This (?:repository|model)"
     r"|[Mm]odel '[^']{1,200}') requires approval"
     r"|403 Forbidden: .{0,400}[Mm]ake sure your token has the correct permissions"
     r"|trying to access a gated repo\.(?!.{0,900}(?:401 |[Pp]lease log in|be authenticated))"
@@ -36,7 +36,8 @@ UNKNOWN_TOKEN = lazy_pattern(
     r"|trying to access a gated repo\..{0,900}(?:401 |[Pp]lease log in|be authenticated)"
     r"|NGC_API_KEY (?:is|was|not) |Authentication Error.{0,200}401"
     r"|requested URL returned error: 401|server returned error: HTTP/[\d.]{1,3} 401"
-    r"|User Access Token .{0,60}(?:is invalid|has expired|expired)|Not logged in",
+    r"|User Access Token .{0,60}(?:is invalid|has expired|expired)|Not logged in|OIDCError|XetAuthorizationError"
+    r"|must use your personal account token|Invalid token passed!|Token is not valid \(401",
     re.DOTALL,
 )
 NO_CREDENTIALS = lazy_pattern(
@@ -49,17 +50,18 @@ LIMITED = lazy_pattern(
     r"\b429\b.{0,60}(?:Too Many Requests|Client Error|rate)|429 Client Error|Too Many Requests"
     r"|rate.?limit(?:ed)? your IP|(?:GET|HEAD|request) failed \(429\)|Status\(429"
     r"|hit the rate limit|You have been rate.?limited|SlowDown|requested URL returned error: 429"
-    r"|TooManyRequestsException"
+    r"|TooManyRequestsException|^\w{1,20}: Rate limited\. Waiting"
 )
 NOT_THERE = lazy_pattern(
     r"RepositoryNotFoundError|RevisionNotFoundError|Repository Not Found for url|Revision Not Found for url"
-    r"|HFValidationError: Repo id must|404 Client Error|EntryNotFoundError: 404|NoSuchBucket|NoSuchKey"
+    r"|HFValidationError|HfUriError|404 Client Error|EntryNotFoundError: 404|NoSuchBucket|NoSuchKey"
     r"|specified (?:bucket|key|container|blob|resource) does not exist|(?:Container|Blob)NotFound"
     r"|\(404\) when calling|requested URL returned error: 404|(?<!HTTP/1\.1 )404 Not Found"
     r"|(?:Model|Repository) '[^']{1,200}' not found|(?:Revision|File) not found in (?:model|repository)"
     r"|NotExistError|The request model: \S{1,200} does not exist|has no revision ?:"
     r"|server returned error: HTTP/[\d.]{1,3} 404|is not a valid model identifier|Invalid rev id|BucketNotFound"
     r"|RemoteEntryNotFoundError|does not exist on (?:www\.)?modelscope|<Response \[404\]>"
+    r"|NotASafetensorsRepoError|DisabledRepoError|Repository id must be 'namespace/name'"
 )
 OFFLINE = lazy_pattern(r"outgoing traffic has been disabled|offline mode is enabled|OfflineModeIsEnabled")
 DNS = lazy_pattern(
@@ -69,16 +71,20 @@ DNS = lazy_pattern(
 )
 TLS = lazy_pattern(
     r"CERTIFICATE_VERIFY_FAILED|certificate verify failed|SSLError|SSLCertVerificationError|self.signed certificate"
+    r"|TLS CA certificate bundle|NO_CERTIFICATE_OR_CRL_FOUND"
     r"|SSL certificate problem|invalid peer certificate|SSL_ERROR_SYSCALL|UnknownIssuer|unable to get local issuer"
 )
 PROXY = lazy_pattern(
     r"ProxyError|Tunnel connection failed|407 Proxy|Cannot connect to proxy|[Pp]roxy authentication required"
-    r"|unexpected status from proxy"
+    r"|unexpected status from proxy|InvalidProxyURL|Unknown scheme for proxy URL|dependencies for SOCKS support"
 )
 DOWN = lazy_pattern(
     r"\b5\d\d (?:Server Error|Service (?:Temporarily )?Unavailable|Bad Gateway|Gateway Time-?out|Internal Server Error)"
     r"|requested URL returned error: 5\d\d|Server error '5\d\d|HTTP status server error \(5\d\d"
 )
+_OF_THE_DISK = r"(?!.{0,200}(?:os error (?:1|13|28|30|122)\b|No space left|[Pp]ermission denied|Read-only file))"
+"""What a download that broke off says where the disk and not the way was at fault."""
+
 NO_WAY = lazy_pattern(
     r"ConnectError|ConnectTimeout|ReadTimeout|ConnectionError|MaxRetryError|ReadError|RemoteProtocolError"
     r"|ChunkedEncodingError"
@@ -90,7 +96,9 @@ NO_WAY = lazy_pattern(
     r"|downloading using .hf_transfer|Cannot reach"
     r"|trying to locate the files? on the Hub|does not seem to be (?:served by|on)|CAS service error"
     r"|HarmonyError: error downloading|downloading or loading vocab|ReqwestMiddleware|[Rr]eqwest::Error"
-    r"|File reconstruction error|Data processing error"
+    rf"|(?:File reconstruction error|Data processing error){_OF_THE_DISK}|Force download failed"
+    r"|Xet headers have not been|XetDownloadError|XetRefreshTokenError|MissingSchema|UnsupportedProtocol|hf-xet-\d"
+    r"|TooManyRedirects"
 )
 STREAMER = lazy_pattern(r"libstreamer due to: .{0,4}(?:File access error|Unknown Error|CA bundle|Object)")
 """What Run:ai's streamer says of storage that does not give it a file: it keeps the reason to itself."""
@@ -109,7 +117,8 @@ _STORE = lazy_pattern(
     r"|s3[.:/-]|googleapis"
     r"|blob\.core\.windows|modelscope|boto|gcsfs|curl: |wget: |[Hh]ub\b|kserve|storage_initializer|download failed"
     r"|Data processing error|File reconstruction error|transformers/utils/hub|libstreamer|openai_harmony|openaipublic"
-    r"|vocab file|hf_xet|hf_transfer|LocalEntryNotFound|Local entry"
+    r"|vocab file|hf_xet|hf_transfer|LocalEntryNotFound|Local entry|\bXet|hf-xet|Force download failed|proxy URL"
+    r"|TLS CA certificate bundle|too many failures in parallel"
 )
 
 

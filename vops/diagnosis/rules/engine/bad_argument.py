@@ -33,8 +33,8 @@ _TELLING = (
     r"|User-specified max_model_len \((?P<asked>\d{1,9})\) is greater than the derived max_model_len "
     r"\((?:\w{1,60}=)?(?P<derived>\d{1,9})"
     r"|(?P<remote>requires you to execute the |trust[_-]remote[_-]code.{0,4}(?:=True|` flag|` option)"
-    r"|EOFError: EOF when reading a line|contains custom code "
-    r"which must be executed)"
+    r"|EOFError: EOF when reading a line|custom code "
+    r"(?:contained in \S{1,200} )?which must be executed)"
     r"|(?P<batched>max_num_batched_tokens \((?P<tokens>\d{1,9})\) (?:is smaller than|must be greater than or equal to) "
     r"max_(?:model_len|num_seqs) \((?P<least>\d{1,9})\))"
 )

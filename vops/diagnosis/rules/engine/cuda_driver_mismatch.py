@@ -17,6 +17,8 @@ Fix
 
 from __future__ import annotations
 
+import re
+
 from vops.diagnosis import evidence
 from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
@@ -58,6 +60,12 @@ _NO_CODE = lazy_pattern(
     r"|CUDA_ERROR_NO_BINARY_FOR_GPU|not supported on (?:this|your) GPU architecture|requires (?:device with )?compute "
     r"capability (?:>=? ?)?\d|does not support (?:compute capability|SM) ?\d|PassManager::run failed"
 )
+_OF_A_FORMAT = lazy_pattern(
+    r"(?:quantiz\w{1,10}|(?:NV|MX)?FP[48])\b.{0,60} (?:is only supported on GPUs|requires (?:Blackwell|Hopper|Ada))",
+    re.IGNORECASE,
+)
+"""What the weights are quantized to asks for another GPU: an image with more code in it would not help."""
+
 _TOO_LARGE = lazy_pattern(r"out of resources?: (?:shared memory|threads|registers)")
 _ANY = lazy_pattern("|".join(part.pattern for part in (_TOO_LARGE, _TOO_OLD, _COMPATIBILITY, _FABRIC, _NO_CODE)))
 _SIGNATURE = lazy_pattern(f"{_ANY.pattern}|{NO_GPU.pattern}|unspecified launch failure")
@@ -98,7 +106,7 @@ _WHAT = (
 @rule(cause="cuda-driver-mismatch", branch=Branch.DIED, needs={Source.LOGS}, order=15, signature=_SIGNATURE)
 def cuda_driver_mismatch(replica: Replica) -> Verdict | None:
     hit = deaths.error(replica, _ANY) or deaths.notice(replica, _ANY)
-    if hit is None:
+    if hit is None or _OF_A_FORMAT.search(hit[0].text):
         return None
     summary, step = next((what, how) for pattern, what, how in _WHAT if pattern.search(hit[0].text))
     node = replica.pod.spec.node_name if replica.observed else "its node"

@@ -47,6 +47,7 @@ NO_GPU = lazy_pattern(
     r"|MPS client failed to connect|CUDA_ERROR_MPS_(?:CONNECTION_FAILED|SERVER_NOT_READY)"
     r"|Unable to determine Neuron Driver version|[Nn]o [Nn]euron device|TPU initialization failed: (?!.{0,200}busy)"
     r"|synStatus=(?!20\b)\d+ \[[^\]]{1,60}\] Device acquire failed"
+    r"|deserialize object on a CUDA device but torch\.cuda\.is_available"
     r"|Failed to start model server: integer division or modulo by zero"
 )
 _BY_UUID = "invalid literal for int"

@@ -28,6 +28,7 @@ _UNUSABLE = lazy_pattern(
     r"supplied chat template.{0,400}(?:doesn't exist|looks like a file path|failed to|not)"
     r"|chat template path doesn't exist"
     r"|ChatTemplateResolutionError|default chat template is no longer allowed|TemplateSyntaxError"
+    r"|multiple chat templates with no default|Cannot load chat template"
     r"|chat_template is not set|does not (?:have|define) a chat template"
 )
 

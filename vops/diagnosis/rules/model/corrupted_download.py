@@ -25,7 +25,9 @@ from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
 _BROKEN = lazy_pattern(
-    r"BadZipFile|tarfile\.ReadError|FileIntegrityError|integrity check failed|SafetensorError(?!.{0,60}StorageFull)"
+    r"SafetensorsParsingError|CorruptedCacheException|No such file or directory: '[^']{1,300}\.incomplete'"
+    r"|file lock '[^']{1,300}/\.locks/|BadZipFile|tarfile\.ReadError|FileIntegrityError|integrity check failed"
+    r"|SafetensorError(?!.{0,60}StorageFull)"
     r"|No model weights found in"
     r"|Could not find checkpoint files|in loaded state|file size different is"
     r"|Error while deserializing header|Cannot find any (?:safetensors )?model weights"
@@ -33,7 +35,11 @@ _BROKEN = lazy_pattern(
     r"|InvalidHeader"
     r"|MetadataIncompleteBuffer|HeaderTooLarge|HeaderTooSmall|InvalidHeaderDeserialization|version https://git-lfs"
     r"|Weight files referenced in index but missing|Following weights were not initialized from checkpoint"
-    r"|expected value at line 1 column 1"
+    r"|Exception: (?:expected|EOF while parsing|missing field|invalid type|key must be"
+    r"|trailing) .{1,80} at line \d{1,9} column \d"
+    r"|ModelProto|model_proto->|Unable to load vocabulary from file|without having git-lfs"
+    r"|not contain the valid metadata"
+    r"|Ran out of input|Invalid magic number; corrupt|storage has wrong byte size|pickle data was truncated"
     r"|file is not a (?:valid|zip)|not a valid JSON file|Unable to load weights|checksum|Invalid GGUF"
     r"|GGUF magic invalid|Attempted to load weight \(|size mismatch for |Error\(s\) in loading state_dict"
     r"|It looks like the config file at .{0,300} is not a valid"

@@ -26,10 +26,11 @@ from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
 _FILES = lazy_pattern(
-    r"No such file or directory: '?(?![^']{0,300}-of-\d{5}\.)[^']{0,300}(?:config\.json|tokenizer|\.safetensors|\.gguf"
+    r"No such file or directory: '?(?![^']{0,300}(?:-of-\d{5}\.|\.incomplete))[^']{0,300}(?:config\.json|tokenizer"
+    r"|\.safetensors|\.gguf"
     r"|\.bin|/models?/"
     r"|/mnt/models)"
-    r"|does not appear to have a(?:ny)? files? named|Can't load (?:the )?(?:configuration|tokenizer|(?:image "
+    r"|does not appear to have (?:a(?:ny)? )?files? named|Can't load (?:the )?(?:configuration|tokenizer|(?:image "
     r"|video )?processor"
     r"|feature extractor|the model) (?:of|for)|no config file found|No supported config format found"
     r"|Incorrect path_or_model_id"
@@ -42,9 +43,11 @@ _FILES = lazy_pattern(
     r"|[Mm]odel path .{0,200}does not exist|is not a local folder"
     r"|Invalid repository ID or local directory|(?<!Local)EntryNotFoundError|Could not find \S{0,80}tokenizer\.model"
     r"|Path .{1,200} does not exist|Failed to load mistral .{0,120}config|non-existent path: "
-    r"|was not found in (?:tokenizers )?model name list|no file named \S{1,200} found in"
+    r"|was not found in (?:tokenizers )?model name list|no file named .{1,300}found in"
+    r"|is not a valid git identifier|Can't find a checkpoint index|Not found: \"[^\"]{1,300}\": No such file"
+    r"|No such file or directory \(os error 2\)|^TypeError: (?:not a string$|stat: path should be .{1,60} not NoneType)"
     r"|(?:params|config)\.json not found"
-    r"|Mistral tokenizer is present|FileNotFoundError: (?!.{0,300}-of-\d{5}\.).{0,200}(?:model|config)"
+    r"|Mistral tokenizer is present|FileNotFoundError: (?!.{0,300}(?:-of-\d{5}\.|\.incomplete)).{0,200}(?:model|config)"
 )
 _SIGNATURE = lazy_pattern(f"{hub.NOT_THERE.pattern}|{_FILES.pattern}")
 _LAST_WORD = "Invalid repository ID or local directory"

@@ -36,7 +36,10 @@ _MISMATCH = lazy_pattern(
     r"|(?:prob|size)_[mnk] ?= ?\d{1,9}(?: is)? not divisible by|min_thread_[nk]"
     r"|validation errors? for (?:Quantization|CompressedTensors|Compression|GPTQ|AWQ)\w{0,40}"
     r"|Failed to find a kernel that can implement the WNA16|Marlin.{0,200}not supported"
-    r"|quantized model .{0,60}not supported"
+    r"|quantized model .{0,60}not supported|[Qq]uantiz\w{1,10} .{0,60}only supported on GPU|Unknown quantization type"
+    r"|has no `quant_method` attribute|model is quantized with \w{1,60} but you are"
+    r"|Did not found a `quantization_config`"
+    r"|Only support quantization to "
     r"|does not support (?:native )?(?:NVFP4|FP8|fp8|MXFP4|AWQ|GPTQ)|(?:nvfp4|NVFP4|mxfp4"
     r"|MXFP4).{0,120}(?:not supported|requires)"
     r"|(?:Value|NotImplemented|Assertion|Runtime)Error: .{1,1500} @ (?:vllm/)?model_executor/layers/quantization/",

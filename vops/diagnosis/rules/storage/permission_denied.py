@@ -32,13 +32,13 @@ _DENIED = lazy_pattern(
     r"|403 Forbidden.{0,200}storage"
     r"|does not have storage\.objects|No usable temporary directory|cannot create directory"
     r"|AuthorizationPermissionMismatch"
-    r"|getpwuid\(\): uid not found"
+    r"|getpwuid\(\): uid not found|Could not determine home directory"
 )
 _REMOTE = lazy_pattern(
     r"AccessDenied|\(403\)|error: (?:HTTP/[\d.]{1,3} )?403|403 Forbidden|storage\.objects"
     r"|AuthorizationPermission"
 )
-_NO_USER = "getpwuid"
+_NO_USER = lazy_pattern("getpwuid|home directory")
 _TO_BIND = "attempting to bind"
 _ANYWHERE = "Mount a volume that the container's user may write to, and set HF_HOME and HOME to it."
 _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
@@ -74,7 +74,7 @@ def permission_denied(replica: Replica) -> Verdict | None:
                 "the capability NET_BIND_SERVICE.",
             ),
         )
-    if _NO_USER in hit[0].text:
+    if _NO_USER.search(hit[0].text):
         return deaths.verdict(
             replica,
             hit,

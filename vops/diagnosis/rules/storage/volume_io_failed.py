@@ -24,8 +24,8 @@ from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
 _FAILED = lazy_pattern(
-    r"\[Errno (?:37|107|112|116|121)\]|\[Errno 5\] Input/output error: '|Stale (?:NFS )?file handle"
-    r"|Transport endpoint is not connected|Remote I/O error|\(os error (?:5|107|116|121)\)"
+    r"\[Errno (?:37|38|95|107|112|116|121)\]|\[Errno 5\] Input/output error: '|Stale (?:NFS )?file handle"
+    r"|Transport endpoint is not connected|Remote I/O error|\(os error (?:5|19|107|116|121)\)"
 )
 """An input/output error counts with the file that it was about: a terminal that is gone gives one without."""
 
