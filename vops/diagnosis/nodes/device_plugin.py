@@ -13,7 +13,7 @@ from vops.diagnosis.placement.recompute import NodeFit
 from vops.model.resources import Taint, Workload
 
 GPU_STACK = (
-    r"(?:nvidia-(?:driver-daemonset|device-plugin|container-toolkit-daemonset|operator-validator|gpu-device-plugin"
+    r"(?:nvidia-(?:driver-daemonset|device-plugin|container-toolkit-daemonset|operator-validator|cuda-validator|gpu-device-plugin"
     r"|driver-installer)|nvdp-nvidia-device-plugin|gpu-operator-driver|amdgpu-device-plugin)"
 )
 """How the pods are called without which a node does not offer its GPUs: driver, runtime, plugin and their check."""

@@ -159,6 +159,16 @@ def is_node_fragment(text: str) -> bool:
     return any(item.startswith("Capacity") for item in found) and any(item.startswith("Alloc") for item in found)
 
 
+def without_a_node(text: str) -> tuple[str, str]:
+    """The description of something, and of a node of which only the amounts were copied behind it; empty if not."""
+    begins = _AMOUNTS.search(text)
+    if begins is None or _OF_A_NODE.search(text) or not is_node_fragment(text):
+        return text, ""
+    return text[: begins.start()], described_node(text[begins.start() :])
+
+
+_OF_A_NODE = lazy_pattern(r"^ *(?:Roles|System Info|PodCIDR|Addresses|Non-terminated Pods):", re.MULTILINE)
+
 _PRESSED = lazy_pattern(r"^ *(Memory|Disk|PID)Pressure +True ", re.MULTILINE)
 """What the node controller answers with a taint."""
 

@@ -38,7 +38,14 @@ from vops.operations.printed.describe_listings import listings
 from vops.operations.printed.describe_objects import custom_object, document_of, kind_of
 from vops.operations.printed.describe_outline import Entry, moment, outline
 from vops.operations.printed.describe_sentences import sentence_within, told_sentences
-from vops.operations.printed.describe_tables import POD_TABLE, described_node, has_rows, killed_pods, listed
+from vops.operations.printed.describe_tables import (
+    POD_TABLE,
+    described_node,
+    has_rows,
+    killed_pods,
+    listed,
+    without_a_node,
+)
 from vops.operations.printed.gateway_texts import gateway_events, unresolved
 from vops.operations.printed.ray_status import ray_demands
 from vops.operations.printed.waiting_texts import pull_reasons
@@ -236,7 +243,10 @@ def _parts(text: str) -> Iterator[str]:
         return
     starts = [match.start() for match in names if match["indent"] == names[0]["indent"]]
     for start, end in pairwise([*starts, len(text)]):
-        yield text[start:end]
+        own, node = without_a_node(text[start:end])
+        yield own
+        if node:
+            yield node
 
 
 def _fragments(text: str) -> Iterator[str]:

@@ -34,6 +34,9 @@ from vops.diagnosis.placement.spoken import heard, hopeless, leading
 from vops.diagnosis.rule import Branch, Verdict, rule
 
 _WOULD_DO = (Preemption.NO_VICTIMS, Preemption.MIXED)
+_UNNAMED = "node"
+"""How a node is called of which only amounts were copied."""
+
 _SEE_NODES = "See the nodes: kubectl describe nodes"
 _PRESSED = {
     "disk-pressure": "Free space on its disk: crictl rmi --prune, old logs and model caches; or use a larger disk.",
@@ -117,7 +120,8 @@ def said_gpu_not_advertised(replica: Replica) -> Verdict | None:
     seen = _none_offers(replica, found[0].resource)
     if not seen and not _none_large_enough(replica):
         return None
-    how = "no node has any in its capacity" if seen else "the scheduler says that emptying a node would not help"
+    shown = "no node that was handed in" if replica.placement.partial else "no node"
+    how = f"{shown} has any in its capacity" if seen else "the scheduler says that emptying a node would not help"
     return _verdict(
         replica,
         f"No node offers even one {found[0].resource}: {how}",
@@ -129,6 +133,7 @@ def said_gpu_not_advertised(replica: Replica) -> Verdict | None:
             "See whether a device plugin runs: kubectl get daemonsets,pods -A -o wide | grep -i nvidia",
             "Add a GPU node if there is none, else install driver and device plugin on it.",
         ),
+        Confidence.POSSIBLE if replica.placement.partial and seen else Confidence.PROBABLE,
     )
 
 
@@ -235,10 +240,13 @@ def _short_of_gpus(replica: Replica) -> tuple[Reason, ...]:
 
 
 def _none_offers(replica: Replica, resource: str) -> bool:
-    """Whether all nodes that the scheduler counts are known, and none has the resource in its capacity."""
+    """Whether all nodes that the scheduler counts are known, and none has the resource in its capacity.
+
+    Of several nodes people show the capacity of the one that they take for the GPU node.
+    """
     said, nodes = heard(replica), [fit.node for fit in replica.placement.fits]
-    counted = said is not None and said.nodes == len(nodes) > 0
-    return counted and all(node.status.capacity and not capacity(node, resource) for node in nodes)
+    counted = said is not None and (said.nodes == len(nodes) or {node.metadata.name for node in nodes} == {_UNNAMED})
+    return counted and bool(nodes) and all(node.status.capacity and not capacity(node, resource) for node in nodes)
 
 
 def _none_large_enough(replica: Replica) -> bool:
