@@ -213,6 +213,7 @@ FIRES: dict[str, Case] = {
     "progress-deadline": slow_rollout,
     # the scheduler's words alone
     "said-rollout-deadlock": surging,
+    "told-rollout-deadlock": unread("0/1 nodes are available: 1 Insufficient nvidia.com/gpu. The old pod holds it."),
     "said-untolerated-taint": unread(
         "0/3 nodes are available: 3 node(s) had untolerated taint {nvidia.com/gpu: present}."
     ),
@@ -254,6 +255,7 @@ NEAR_MISSES: dict[str, Case] = {
     "volume-on-lost-node": attaching,
     "progress-deadline": lambda: slow_rollout("True", "ReplicaSetUpdated"),
     "said-rollout-deadlock": lambda: surging({"type": "Recreate"}),
+    "told-rollout-deadlock": unread("0/1 nodes are available: 1 Insufficient nvidia.com/gpu. The old pod is gone."),
     # the tainted nodes are the cluster's own
     "said-untolerated-taint": unread(
         "0/3 nodes are available: 1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }, "
@@ -275,6 +277,7 @@ NEAR_MISSES: dict[str, Case] = {
 }
 
 TOGETHER: dict[str, set[str]] = {
+    "told-rollout-deadlock": {"gpu-exhausted"},
     "said-rollout-deadlock": {"gpu-exhausted"},
     "rollout-claim-conflict": {"multi-attach"},
     "rollout-volume-conflict": {"multi-attach"},

@@ -133,7 +133,7 @@ _OBSTACLES = (
     ("resource class node filter", Obstacle.CLAIM),
     ("device class", Obstacle.CLAIM),
     ("waiting for resource driver", Obstacle.CLAIM),
-    ("node unregistered", Obstacle.RESOURCE),
+    ("node unregister", Obstacle.RESOURCE),
     ("resource fit failed", Obstacle.RESOURCE),
     ("pod number exceeded", Obstacle.PODS),
     ("Card", Obstacle.RESOURCE),
@@ -164,6 +164,12 @@ SPOKEN = lazy_pattern(
 
 SHORT = lazy_pattern(r"\b[Ii]nsufficient (?:memory|cpu|ephemeral-storage)\b")
 """Those that mean a node only where a line speaks of scheduling as well."""
+
+AGAINST_OLD = lazy_pattern(
+    r"\b(?:old|previous|existing|outgoing) (?:\S{1,30} )?(?:pod|replica|revision|replica ?set|one|instance)s?\b"
+    r"[^.\n]{0,40}\b(?:h[eo]ld|keep|kept|occup|is not released|(?:can|could|may)(?:not| not) be (?:terminated|removed))"
+)
+"""How people tell that a rolling update waits for what its old pods have."""
 
 _NO_VOLUMES = lazy_pattern(r"unbound (?:immediate )?PersistentVolumeClaims")
 _COUNTED = lazy_pattern(r"(?:\d{1,7} )?node\(s\)")

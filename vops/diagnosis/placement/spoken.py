@@ -90,5 +90,6 @@ def _nearest_shortage(said: SchedulerText, resources: tuple[Reason, ...]) -> tup
     other = tuple(item for item in resources if not is_gpu(item.resource))
     if not gpu or not other or said.nodes is None:
         return resources
-    apart = sum(item.nodes for item in said.reasons) <= said.nodes
-    return other if apart else gpu
+    elsewhere = sum(item.nodes for item in said.reasons if item not in resources)
+    with_gpus = said.nodes - elsewhere - max(item.nodes for item in gpu)
+    return other if with_gpus > 0 or sum(item.nodes for item in said.reasons) <= said.nodes else gpu

@@ -56,7 +56,8 @@ _REFUSED = lazy_pattern(
 )
 _STOCKOUT = lazy_pattern(
     r"resource_pool_exhausted|out of resources|not have enough resources available|stockout|insufficient_capacity"
-    r"|Insufficient(?:Instance|Host|Reserved\w*)?Capacity|insufficient capacity|UnfulfillableCapacity"
+    r"|Insufficient(?:Instance|Host|Reserved\w*)?Capacity|UnfulfillableCapacity"
+    r"|insufficient (?:reserved |instance |host )?capacity"
     r"|(?:not have enough|sufficient) (?:\S{1,60} ){0,4}capacity"
     r"|Allocation ?Fail|Overconstrained(?:Zonal)?Allocation|SKU ?NotAvailable"
     r"|placeholder-cannot-be-fulfilled|cannot provision any more instances|instance types were unavailable"

@@ -77,17 +77,19 @@ def _nominated(last: Event, nominated: list[Event], seen: Autoscalers, by: str, 
         return answered(by, Confidence.STRONG, (*lacks, last), since=nominated[0].first_timestamp)
     if not any(map(karpenter.launched, claims)) and _given_up(nominated, seen):
         return Provisioning(Outcome.STOCKOUT, by, Confidence.POSSIBLE, tuple(nominated[-2:]), since=_asked(nominated))
-    if not names or (not claims and seen.claims_known) or seen.age(last) > LONGEST or _in_vain(last):
+    if not names or (not claims and seen.claims_known) or seen.age(last) > LONGEST or _in_vain(last, nominated[0]):
         return NOTHING
     stage = karpenter.stage(claims[0]) if claims else ""
     since = claims[0].metadata.creation_timestamp if claims else last.last_seen
     return Provisioning(Outcome.WORKING, by, Confidence.STRONG, (last,), claims=claims, since=since, detail=stage)
 
 
-def _in_vain(last: Event) -> bool:
-    """Whether the pod was promised the same machine again and again for longer than one takes to come."""
-    first, seen = last.first_timestamp, last.last_seen
-    return last.times >= _AGAIN and first is not None and seen is not None and seen - first > LONGEST
+def _in_vain(last: Event, earliest: Event) -> bool:
+    """Whether the pod was promised machines, one or several, for longer than one takes to come."""
+    begun, first, seen = earliest.last_seen, last.first_timestamp or last.last_seen, last.last_seen
+    again = begun is not None and first is not None and first - begun > LONGEST
+    same = last.times >= _AGAIN and first is not None and seen is not None and seen - first > LONGEST
+    return same or (again and last.message != earliest.message)
 
 
 def _given_up(nominated: list[Event], seen: Autoscalers) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,6 +14,7 @@ from vops.diagnosis.findings import Confidence
 from vops.diagnosis.provisioning import karpenter
 from vops.diagnosis.provisioning.cloud_text import Answer, CloudAnswer, cloud_answer, first_to_act_on
 from vops.diagnosis.provisioning.cluster_autoscaler import NodeGroup
+from vops.model.patterns import lazy_pattern
 from vops.model.provisioning import NodeClaim
 from vops.model.resources import Event
 
@@ -24,6 +26,9 @@ TYPICAL_S = 360
 
 LONGEST = timedelta(minutes=15)
 """After this long the Cluster Autoscaler and Karpenter take a node for lost."""
+
+
+_GPU_TAINT = lazy_pattern(r"did not tolerate (?:taint \(taint=)?[\w./-]{0,60}gpu", re.IGNORECASE)
 
 
 class Outcome(StrEnum):
@@ -57,6 +62,11 @@ class Provisioning(msgspec.Struct, frozen=True):
     reasons: tuple[str, ...] = ()
     since: datetime | None = None
     detail: str = ""
+
+    @property
+    def of_gpu_taints(self) -> bool:
+        """Whether a pool of GPU nodes is ruled out by its taint: nodes that are there do not matter then."""
+        return self.outcome is Outcome.NO_MATCH and any(_GPU_TAINT.search(text) for text in self.reasons)
 
 
 OF_ANSWER = {

@@ -120,7 +120,7 @@ _TRANSIENT = "unbound immediate PersistentVolumeClaims"
 
 _READY = ("status is now: NodeReady", "it just became ready")
 _SAYS_SO = lazy_pattern(
-    r"\"?(?:Unable to schedule pod|Node became not ready)|\"?Error (?:processing|syncing)"
+    r"\"?(?:Unable to schedule (?:pod|\S{1,320}: no fit)|Node became not ready)|\"?Error (?:processing|syncing)"
     r"|blocking resource request|admission request denied|\"?[Ee]viction manager: must evict pod"
 )
 """What is an error by its words in a line that its logger calls information."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from vops.diagnosis.placement.scheduler_text import SHORT, SPOKEN
+from vops.diagnosis.placement.scheduler_text import AGAINST_OLD, SHORT, SPOKEN
 from vops.model.patterns import lazy_pattern
 from vops.operations.printed.describe_events import Told, of_some_pod
 from vops.operations.printed.sentences import SENTENCES
@@ -23,7 +23,7 @@ _PREFIX = lazy_pattern(
 )
 _OF_A_LOG = lazy_pattern(
     r"^(?:\([A-Za-z][\w ]{0,40}(?:pid|ip|rank)=|\[?\d{4}-\d\d-\d\d[T "
-    r"][^\[\n]{0,40}(?:INFO|WARN|ERROR|DEBUG|\]|\t)|(?:INFO|WARNING|ERROR|DEBUG)\b(?!: \(gcloud\.)"
+    r"][^\[\n]{0,40}(?:INFO|WARN|ERROR|DEBUG|\]|\t)|(?:INFO|WARNING|ERROR|DEBUG)\b(?!: (?:\(gcloud\.|Job failed \())"
     r"|[IWEF]\d{4} (?!\S{1,20} +\d{1,7} warnings\.go:))|Traceback \(most recent",
     re.MULTILINE,
 )
@@ -38,6 +38,7 @@ _CLOUD = lazy_pattern(
     r"|resource is not available in the location"
     r"|QuotaExceeded|reached your quota for|[Qq]uota metrics? exceed|Quota exceeded for"
     r"|out\.of\.resources|scale\.up\.error|not enough free addresses|InsufficientFreeAddressesInSubnet"
+    r"|[Ii]nsufficient reserved capacity|Failed to acquire resources in "
     r"|[Oo]ut of (?:host )?capacity|[Oo]ut of stock|NoStock\b|ResourceInsufficient|ResourcesSoldOut"
     r"|[Ii]nsufficient \w{2,20} quota|Insufficient\w{2,20}Quota|quota of \d{1,9} and cannot|GCE (?:out of|quota)"
 )
@@ -73,6 +74,9 @@ def told_sentences(text: str) -> Iterator[Told]:
 def _quoted(lines: list[str]) -> Iterator[Told]:
     """What somebody quotes of the scheduler's reasons alone; nothing where they tell that it is over."""
     told = [line.strip()[:_LONGEST] for line in lines if SPOKEN.search(line) or _is_short(line)]
+    told += [
+        line.strip()[:_LONGEST] for line in lines if told and line.strip() not in told and AGAINST_OLD.search(line)
+    ]
     if told and not any(_OVER.search(line) for line in lines):
         about = {"kind": "Pod", "name": ""}
         yield Told("Warning", "FailedScheduling", " ".join(told), "default-scheduler", about=about)

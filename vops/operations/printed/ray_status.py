@@ -11,15 +11,19 @@ _DEMAND = lazy_pattern(
     r"^ *\{(?P<bundle>[^{}\n]{0,300}'GPU': (?P<gpus>\d{1,6}(?:\.\d{1,6})?)[^{}\n]{0,300})\}"
     r"(?: \* (?P<times>\d{1,6}))?.{0,300}: \d{1,6}\+ pending (?:placement groups|tasks/actors)",
 )
+_NO_TYPE = lazy_pattern(
+    r"could not find a node type to satisfy the request: (?P<demand>\[[^\n]{0,300}'GPU': [^\n]{1,300})"
+)
 _OTHER_BUNDLE = lazy_pattern(r"'GPU': (?P<gpus>\d{1,6}(?:\.\d{1,6})?)[^{}]{0,300}\} \* (?P<times>\d{1,6})")
 _USAGE = lazy_pattern(r"^ *(?P<used>\d{1,6}(?:\.\d{1,20})?)/(?P<all>\d{1,6}(?:\.\d{1,20})?) GPU\b")
 
 
 def ray_demands(text: str) -> Iterator[Told]:
     """One event where a demand needs more GPUs than are free in Ray's cluster; else it waits for another reason."""
-    if "Demands:" not in text:
-        return
     lines = text.splitlines()
+    if "Demands:" not in text:
+        yield from _unfit(lines)
+        return
     usage = next((match for line in lines if (match := _USAGE.match(line)) is not None), None)
     free = float(usage["all"]) - float(usage["used"]) if usage is not None else 0.0
     for line in lines:
@@ -28,6 +32,14 @@ def ray_demands(text: str) -> Iterator[Told]:
             message = f"Ray has {has}, and this waits for some: {line.strip()}"
             yield of_some_pod("Warning", "FailedScheduling", message, "ray")
             return
+
+
+def _unfit(lines: list[str]) -> Iterator[Told]:
+    """What Ray's autoscaler says of a demand that no group of workers has the GPUs for, as it said it last."""
+    last = next((match for line in reversed(lines) if (match := _NO_TYPE.search(line)) is not None), None)
+    if last is not None:
+        message = f"Ray has no group of workers that would serve this: {last['demand']}"
+        yield of_some_pod("Warning", "FailedScheduling", message, "ray")
 
 
 def _wanted(line: str) -> float:

@@ -189,7 +189,8 @@ SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "Pod",
             "kubelet",
             r"Failed to admit pod .{1,300}node has conditions"
-            r"|The node was low on resource|The node had condition|eviction manager: must evict pod\(s\)"
+            r"|The node was low on resource|The node had condition|Eviction API: evicting"
+            r"|eviction manager: must evict pod\(s\)"
             r"|Pod ephemeral local storage usage exceeds"
             r"|Usage of EmptyDir volume|Container \S{1,63} exceeded its local ephemeral",
         ),

@@ -50,8 +50,8 @@ _USED = lazy_pattern(
 
 
 _BY_API = "EvictionByEvictionAPI"
-_TAKEN = lazy_pattern(r"Evicted pod(?:: (?P<why>[\w/ -]{1,60}))?$")
-"""Karpenter's words, before it takes a node away."""
+_TAKEN = lazy_pattern(r"(?:Evicted pod|Eviction API: evicting)(?:: (?P<why>[\w/ -]{1,60}))?\.?$")
+"""Karpenter's words, before it takes a node away, and the API server's of whoever asks it to."""
 
 
 class _Reading(msgspec.Struct, frozen=True):

@@ -28,6 +28,7 @@ from vops.diagnosis.findings import Applicability, Confidence, Evidence
 from vops.diagnosis.placement import blockers
 from vops.diagnosis.placement.demands import gpu_request, is_gpu
 from vops.diagnosis.placement.recompute import NodeFit
+from vops.diagnosis.placement.scheduler_text import AGAINST_OLD
 from vops.diagnosis.placement.spoken import leading
 from vops.diagnosis.placement.succession import makes_room, may_stop_one, outage, predecessors, strategy_evidence
 from vops.diagnosis.rule import Branch, Verdict, rule
@@ -67,6 +68,31 @@ def said_rollout_deadlock(replica: Replica) -> Verdict | None:
     if not old:
         return None
     return _verdict(replica, deployment, old, "a GPU", _old(old), Confidence.PROBABLE)
+
+
+@rule(cause="rollout-deadlock", branch=Branch.SCHEDULE, explains={"gpu-exhausted"}, order=7)
+def told_rollout_deadlock(replica: Replica) -> Verdict | None:
+    """A rollout of which somebody tells that the new pod waits for the GPU of the old one."""
+    said = replica.placement.scheduler
+    if said is None or not AGAINST_OLD.search(said.text):
+        return None
+    if not any(is_gpu(reason.resource) for reason in leading(replica)):
+        return None
+    return Verdict(
+        summary=f"The rollout of {replica.name} may be unable to end: it waits for a GPU that the old pod keeps",
+        evidence=blockers.scheduled_by(replica),
+        confidence=Confidence.POSSIBLE,
+        fixes=(
+            remedies.by_steps(
+                replica,
+                "Let an old pod stop first",
+                (
+                    "Set spec.strategy.rollingUpdate to maxSurge: 0, maxUnavailable: 1, or spec.strategy.type to "
+                    "Recreate.",
+                ),
+            ),
+        ),
+    )
 
 
 def _verdict(

@@ -34,6 +34,9 @@ from vops.diagnosis.placement.spoken import heard, hopeless, leading
 from vops.diagnosis.rule import Branch, Verdict, rule
 
 _WOULD_DO = (Preemption.NO_VICTIMS, Preemption.MIXED)
+_UNREGISTERED = "node unregister"
+"""HAMi's word for a node whose device plugin has not told it of any GPU."""
+
 _UNNAMED = "node"
 """How a node is called of which only amounts were copied."""
 
@@ -72,7 +75,7 @@ def said_untolerated_taint(replica: Replica) -> Verdict | None:
 @rule(cause="node-selector-mismatch", branch=Branch.SCHEDULE, explains={"autoscaler-no-match"}, order=30)
 def said_node_selector_mismatch(replica: Replica) -> Verdict | None:
     found = _of(replica, Obstacle.SELECTOR)
-    if not found:
+    if not found or replica.provisioning.of_gpu_taints:
         return None
     spec = replica.pod.spec
     asked = ", ".join(f"{key}={value}" for key, value in spec.node_selector.items())
@@ -94,7 +97,7 @@ def said_node_selector_mismatch(replica: Replica) -> Verdict | None:
 @rule(cause="gpu-exhausted", branch=Branch.SCHEDULE, order=40)
 def said_gpu_exhausted(replica: Replica) -> Verdict | None:
     found = _short_of_gpus(replica)
-    if not found or _none_large_enough(replica) or _none_offers(replica, found[0].resource):
+    if not found or _how_none_offers(replica, found, seen=_none_offers(replica, found[0].resource)):
         return None
     known = _certainly_taken(replica)
     doubt = "" if known else "; the words are the same where no node advertises them"
@@ -118,10 +121,9 @@ def said_gpu_not_advertised(replica: Replica) -> Verdict | None:
     if not found or replica.placement.gpus > 1:
         return None
     seen = _none_offers(replica, found[0].resource)
-    if not seen and not _none_large_enough(replica):
+    how = _how_none_offers(replica, found, seen=seen)
+    if not how:
         return None
-    shown = "no node that was handed in" if replica.placement.partial else "no node"
-    how = f"{shown} has any in its capacity" if seen else "the scheduler says that emptying a node would not help"
     return _verdict(
         replica,
         f"No node offers even one {found[0].resource}: {how}",
@@ -135,6 +137,15 @@ def said_gpu_not_advertised(replica: Replica) -> Verdict | None:
         ),
         Confidence.POSSIBLE if replica.placement.partial and seen else Confidence.PROBABLE,
     )
+
+
+def _how_none_offers(replica: Replica, found: tuple[Reason, ...], *, seen: bool) -> str:
+    if any(_UNREGISTERED in item.text for item in found):
+        return "the device plugin has registered none with the scheduler"
+    if not seen:
+        return "the scheduler says that emptying a node would not help" if _none_large_enough(replica) else ""
+    shown = "no node that was handed in" if replica.placement.partial else "no node"
+    return f"{shown} has any in its capacity"
 
 
 @rule(cause="gpu-request-too-large", branch=Branch.SCHEDULE, order=40)

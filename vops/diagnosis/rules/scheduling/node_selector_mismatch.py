@@ -43,7 +43,7 @@ _VALUES_SHOWN = 4
 def node_selector_mismatch(replica: Replica) -> Verdict | None:
     placement = replica.placement
     off = tuple(fit for fit in placement.nearest if fit.mismatches and not fit.unavailable)
-    if placement.allowed or not off or _picks_nodes_with_gpus(replica):
+    if placement.allowed or not off or _picks_nodes_with_gpus(replica) or replica.provisioning.of_gpu_taints:
         return None
     nearest = min(off, key=lambda fit: len(fit.mismatches))
     differs = "; ".join(_in_words(item) for item in nearest.mismatches)
