@@ -11,6 +11,7 @@ from tests.unit.diagnosis import (
     cases_capacity,
     cases_logs,
     cases_places,
+    cases_prose,
     cases_scheduling,
     cases_serving,
     cases_start,
@@ -292,6 +293,8 @@ NEAR_MISSES |= (
 )
 TOGETHER |= cases_capacity.TOGETHER | cases_scheduling.TOGETHER | cases_start.TOGETHER
 
-FIRES |= cases_serving.FIRES | cases_places.FIRES | cases_told_load.FIRES
-NEAR_MISSES |= cases_serving.NEAR_MISSES | cases_places.NEAR_MISSES | cases_told_load.NEAR_MISSES
+FIRES |= cases_serving.FIRES | cases_places.FIRES | cases_told_load.FIRES | cases_prose.FIRES
+NEAR_MISSES |= (
+    cases_serving.NEAR_MISSES | cases_places.NEAR_MISSES | cases_told_load.NEAR_MISSES | cases_prose.NEAR_MISSES
+)
 TOGETHER |= cases_serving.TOGETHER

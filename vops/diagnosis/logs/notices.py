@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -169,6 +170,7 @@ _OF_NO_FAILURE = lazy_pattern(
     r'NCCL INFO|" [1-3]\d\d\b|HTTP/[\d.]{1,3}" \d\d\d|(?<![=/])\b(?:INFO|DEBUG|TRACE|WARN(?:ING)?)\b'
     r"|level=(?:info|debug|warn)|\[(?:info|notice|debug|warn)\]|\d{1,3}%\||\b\w{0,20}Warning: |[Ff]alling back",
 )
+_PYTHON_WARNS = lazy_pattern(r"\S{1,300}\.py:\d{1,6}: \w{0,40}Warning: ")
 _QUOTED = lazy_pattern(
     r"(?<![\w.])((?:[A-Za-z_]\w{0,60}\.){0,8}[A-Z]\w{0,60}(?:Error|Exception)): (.{4,1500})", re.ASCII | re.DOTALL
 )
@@ -312,7 +314,8 @@ class Notices:
 
     def fragment(self) -> tuple[LoggedError, ...]:
         """A few lines that nobody's logger has marked and that speak of a failure: what was pasted of a longer text."""
-        lines = [line for line in self._bare if line.level not in _QUIET and not _OF_NO_FAILURE.search(line.text)]
+        lines = [line for line in _unwarned(self._bare) if line.level not in _QUIET]
+        lines = [line for line in lines if not _OF_NO_FAILURE.search(line.text)]
         if len(self._bare) > _FRAGMENT or not any(_SPEAKS.search(line.text) for line in lines):
             return ()
         together = " ".join(line.text.strip() for line in lines)
@@ -326,6 +329,19 @@ class Notices:
     def _add(self, to: list[LoggedError], kind: str, text: str, line: Line, most: int) -> None:
         if len(to) < most:
             to.append(_logged(kind, text, line))
+
+
+def _unwarned(lines: Sequence[Line]) -> Iterator[Line]:
+    """The lines without those that a warning of Python's goes on in, up to the code that it came out of."""
+    rest = 0
+    for line in lines:
+        if _PYTHON_WARNS.match(line.text):
+            rest = _MORE_LINES
+        elif rest and not line.level:
+            rest = 0 if line.text[:1] in " \t" else rest - 1
+        else:
+            rest = 0
+            yield line
 
 
 def _of_the_engine(line: Line) -> bool:

@@ -24,6 +24,7 @@ from vops.operations.wording import printable
 STDIN = "stdin"
 _YAML = re.compile(
     rb"^(?:(?:apiVersion|kind):[ \t]+[\"']?[\w./]+[\"']?|(?:containerS|initContainerS|s)tatus(?:es)?:|spec:)[ \t]*\r?$"
+    rb"|^ *(?:- )?state:[ \t]*\r?\n *(?:waiting|terminated):"
     rb"|^ *(?:- )?(?:lastState|containerID|lastTransitionTime|lastProbeTime):|^ *allocatable:[ \t]*\r?$",
     re.MULTILINE,
 )

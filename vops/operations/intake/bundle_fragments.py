@@ -81,7 +81,7 @@ def _is_cut(document: Document) -> bool:
 
 def _with_parts(document: Document) -> Document:
     """A document whose fields are those of a status or of a spec, as one that has them where they belong."""
-    if document.keys() & _OF_ONE_STATUS and "metadata" not in document:
+    if (document.keys() & _OF_ONE_STATUS or _is_a_state(document.get("state"))) and "metadata" not in document:
         document = {"containerStatuses": [{"name": "vllm", "state": {"running": {}}, **document}]}
     if _OF_A_STATUS & document.keys():
         document = {"status": document}
@@ -92,6 +92,11 @@ def _with_parts(document: Document) -> Document:
     elif isinstance(document.get("conditions"), list) and "status" not in document:
         document = _with_status(document)
     return document
+
+
+def _is_a_state(value: Any) -> bool:
+    """Whether it is how a container stands, as only its status has it."""
+    return isinstance(value, dict) and bool(value.keys() & {"waiting", "terminated"})
 
 
 def pod_of_a_failed_model(document: Document) -> Document | None:

@@ -94,7 +94,8 @@ _NO_GROUP = "pod didn't trigger scale-up (it wouldn't fit if a new node is added
 _MAXED = lazy_pattern(r"Skipping node group (?P<group>\S{1,400}) - max size reached")
 _MOST = 500
 _NODE = lazy_pattern(
-    r"MountVolume\.|AttachVolume\.|MapVolume\.|Multi-Attach|Node(?:Stage|Publish)Volume|Controller(?:Publish|Create)"
+    r"MountVolume\.|AttachVolume\.|MapVolume\.|Multi-Attach|Unable to (?:attach or )?mount volumes"
+    r"|Node(?:Stage|Publish)Volume|Controller(?:Publish|Create)"
     r"|CreateVolume|mount failed: exit status|nodes are available|[Pp]od ?[Ss]andbox|for sandbox|Allocate failed"
     r"|failed calling webhook|failed to attach: |[Vv]olume not attached|runtime network not ready|network plugin is not"
     r"|prepar(?:e dynamic resources|ing devices for claim)"

@@ -47,6 +47,7 @@ from vops.operations.printed.describe_tables import (
     without_a_node,
 )
 from vops.operations.printed.gateway_texts import gateway_events, unresolved
+from vops.operations.printed.prose_texts import prose_events
 from vops.operations.printed.ray_status import ray_demands
 from vops.operations.printed.waiting_texts import pull_reasons
 
@@ -116,7 +117,9 @@ def is_described(head: str) -> bool:
     if not looks_like_a_log(head) and next(listings(head), None) is not None:
         return True
     readers = (controller_events, quoted_reasons, told_sentences, gateway_events)
-    return any(next(iter(read(head)), None) is not None for read in readers) or _in_prose(head)
+    if any(next(iter(read(head)), None) is not None for read in readers) or _in_prose(head):
+        return True
+    return not looks_like_a_log(head) and not quotes_a_failure(head) and next(prose_events(head), None) is not None
 
 
 def looks_like_a_log(head: str) -> bool:
@@ -221,6 +224,8 @@ def _loose(text: str) -> list[Told]:
         gateway_events,
     )
     found = next((told for read in readers if (told := list(read(text)))), [])
+    if not found and not looks_like_a_log(text) and not quotes_a_failure(text):
+        found = list(prose_events(text))
     found += pull_reasons(found, text)
     told = [item if item.about.get("name") else msgspec.structs.replace(item, about=about(item)) for item in found]
     pods = {(item.about.get("namespace", ""), item.about["name"]): item.about for item in told if _names_a_pod(item)}

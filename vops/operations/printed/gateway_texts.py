@@ -24,7 +24,7 @@ _UNREACHED = lazy_pattern(
     r"|no healthy upstream|\bno_healthy_upstream\b|\bcluster_not_found\b|\broute_not_found\b"
     r"|upstream connect error or disconnect/reset before headers|upstream_reset_before_response_started\{remote_conn"
     r"|upstream_reset_before_response_started\{connection_(?:failure|timeout)"
-    r"|no endpoints available for service|failed_to_pick_backend|failed_to_connect_to_backend"
+    r"|no (?:ready )?endpoints (?:available|found|resolved) for |failed_to_pick_backend|failed_to_connect_to_backend"
     r"|error forwarding port \d{1,5} to pod .{0,400}?[Cc]onnection refused|subset not found for |no available server\b"
     r"|Skipping service: no endpoints found|kubernetes service not found|has no server available"
     r"|No server is available to handle this request|failure to get a peer from the ring-balancer"

@@ -1,0 +1,218 @@
+"""What people tell in sentences of their own of a failure between node and request, where they quote no program.
+
+A cause is named where one paragraph has all of its signs: what failed, and how that shows. A paragraph that tells of
+what may be, should be or is over names nothing, and neither does a text that asks for a feature.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from vops.model.patterns import lazy_pattern
+
+TOLD = "ToldInProse"
+"""The reason of the event that such a paragraph becomes."""
+
+LONGEST_TEXT, _LONGEST = 6_000, 900
+
+
+class Saying(msgspec.Struct, frozen=True):
+    """A cause, and the signs that a paragraph must have, all of them."""
+
+    cause: str
+    signs: tuple[re.Pattern[str], ...]
+    never: re.Pattern[str] | None = None
+
+
+def _saying(cause: str, *signs: str, never: str = "") -> Saying:
+    patterns = tuple(lazy_pattern(sign, re.IGNORECASE) for sign in signs)
+    return Saying(cause, patterns, lazy_pattern(never, re.IGNORECASE) if never else None)
+
+
+_PULLS = (
+    r"ImagePullBack|ErrImage|(?:pull(?:ing|s|ed)?|fetch\w*|download\w*)\b.{0,40}\bimages?\b|\bimages?\b.{0,40}\bpull"
+)
+_FAILS = r"fail|error|cannot|can't|can not|unable|could not|couldn't|refus|stuck|never|back-?off|crash|not work"
+_STUCK = (
+    rf"{_FAILS}|ErrImage|ImagePullBack|pending|hang|not start|doesn't start|won't start|ContainerCreating|waiting|blocked"
+    r"|not (?:become )?ready"
+)
+_CONFIG = r"secrets?|config ?-?maps?"
+_ABSENT = (
+    rf"\b(?:missing|non-?existent|absent|wrong) (?:\w+ )?(?:{_CONFIG})\b"
+    rf"|\b(?:{_CONFIG})\b[^.]{{0,80}}\b(?:is|are|was|were) (?:\w+ )?(?:missing|absent|deleted)\b"
+    rf"|\b(?:{_CONFIG})\b[^.]{{0,80}}\b(?:is|are|was|were|does|did|do|has|have)(?:n't| not) (?:\w+ )?"
+    r"(?:exist|there|found|created|present)\b"
+    rf"|\b(?:without|no) (?:the |a |such )?(?:\w+ )?(?:{_CONFIG})\b|\b(?:{_CONFIG}) not (?:created|found)"
+)
+_PROBE = r"(?:startup|liveness|liveliness|readiness|health)[ /-]?(?:and|or|/|check)?[ /-]?\w{0,12} ?prob\w+|\bprobes?\b"
+_KILLS = r"\bkill\w*|restart\w*|terminat\w+|crash-?loop\w*"
+_EARLY = (
+    r"(?:before|until|while|whilst|during|long(?:er)? than)\b.{0,100}"
+    r"\b(?:load|download|fetch|start|ready|restor|warm|compil|initiali[sz]|pull)"
+)
+_SEVERAL = r"(?:take|need)s? (?:about |around |over |up to )?\d{1,3} ?(?:m|min|minutes|s|sec|seconds)\b"
+
+SAYINGS: tuple[Saying, ...] = (
+    _saying("missing-config", r"CreateContainerConfigError", rf"\b(?:{_CONFIG})\b"),
+    _saying("missing-config", _ABSENT, _STUCK, never=r"imagePull|pull secret|registry|log in|\btoken\b"),
+    _saying(
+        "token-missing",
+        r"\b(?:missing|no|without|lacks?) (?:an? |the |its |any )?(?:valid )?"
+        r"(?:HF|hugging ?face|hub)[ _-]?(?:access )?token",
+        rf"{_FAILS}|401|unhealthy|not (?:being |become )?(?:able|healthy)",
+    ),
+    _saying("startup-probe-kill", _PROBE, _KILLS, rf"{_EARLY}|{_SEVERAL}"),
+    _saying(
+        "host-oom",
+        rf"(?:{_KILLS}|evict\w*).{{0,60}}\bmemory\b.{{0,40}}\b(?:cross|exceed|over|above|hit|reach|beyond)\w*"
+        r"|\bmemory\b.{0,40}\b(?:cross|exceed|goes over|hits?|reach)\w*.{0,40}\blimit",
+        rf"{_KILLS}|OOM",
+        never=r"\b(?:GPU|CUDA|VRAM|KV)\b",
+    ),
+    _saying("image-rate-limit", _PULLS, r"rate.?limit|\b429\b|too many requests|toomanyrequests", _STUCK),
+    _saying(
+        "image-wrong-arch", _PULLS, r"\b(?:arm64|aarch64|amd64|x86_64|ppc64le)\b.{0,80}\b(?:only|not|no|but)\b", _STUCK
+    ),
+    _saying(
+        "image-auth",
+        _PULLS,
+        r"\b40[13]\b|unauthori[sz]ed|forbidden|permission|imagePullSecret|pull secret|credential|private registry"
+        r"|access denied|\blog ?in\b",
+        _STUCK,
+    ),
+    _saying(
+        "image-not-found",
+        _PULLS,
+        r"not found|n[o']t exist|no longer exist|no such (?:tag|image)|\b404\b|wrong tag",
+        _STUCK,
+    ),
+    _saying(
+        "registry-unreachable",
+        _PULLS,
+        r"time(?:d|s)? ?out|\bDNS\b|proxy|x509|certificate|air-?gap|no internet|firewall|unreachable",
+        _STUCK,
+    ),
+    _saying(
+        "pvc-unbound",
+        r"\bPVCs?\b|persistent ?volume ?claims?|volume claims?",
+        r"\b(?:stuck|stays?|remains?|still|always|forever|keeps?|never|hangs?)\b.{0,60}\b(?:pending|bound|unbound)|\bunbound\b"
+        r"|pending\b.{0,60}\b(?:storage ?class|provisioner)|一直.{0,20}pending",
+    ),
+    _saying(
+        "mount-failed",
+        r"\b(?:mount|volume|NFS|CSI|hostPath|EFS|PVC)\w*",
+        r"(?:fail\w*|unable|cannot|can't|could not|time[sd]? ?out|refus\w*)\b.{0,60}\bmount"
+        r"|\bmount\w*\b.{0,80}\b(?:fail\w*|time[sd]? ?out|hang|stuck|refus\w*)",
+        r"ContainerCreating|\bpods?\b|stuck",
+    ),
+    _saying(
+        "evicted",
+        r"\bevict(?:ed|s|ing|ion)\b",
+        r"ephemeral|disk ?pressure|\bdisk\b|local storage|memory ?pressure|emptyDir",
+    ),
+    _saying(
+        "admission-denied",
+        r"PodSecurity|Pod Security|\bPS[AP]\b|\bSCCs?\b|security context constraint|Gatekeeper|Kyverno|admission"
+        r"|validating webhook|policy",
+        r"\b(?:blocked|rejected|denied|refused|forbidden|not allowed|disallow\w*)\b",
+        r"\b(?:pods?|deployment|replica ?set|statefulset|daemonset|container)s?\b",
+        never=r"network ?polic|\bIAM\b|\b40[134]\b|registry",
+    ),
+    _saying(
+        "resource-quota",
+        r"resource ?quota|namespace quota|quota of the namespace",
+        r"exceed\w*|block\w*|reached|used up|exhaust\w*|full|no room",
+    ),
+    _saying(
+        "probe-misconfigured",
+        _PROBE,
+        r"\b40[1345]\b|wrong (?:port|path)|(?:different|another|other) (?:port|path)"
+        r"|not installed|not found in (?:the )?image"
+        r"|\b(?:jq|curl|wget|grpc_health_probe)\b.{0,40}\b(?:missing|not found|not installed)|does not (?:exist|serve)",
+        rf"{_STUCK}|0/1|restart|not ready",
+    ),
+    _saying(
+        "service-mismatch",
+        r"\b(?:service|svc|endpoints?|inferencepool)\b",
+        r"\bno (?:ready )?endpoints?\b|\bendpoints?\b.{0,40}(?:<none>|\bempty\b|\bnone\b)"
+        r"|\bselectors?\b.{0,80}\b(?:not|n't|mis)\w* ?match|target ?port\b.{0,80}\b(?:wrong|not match|mismatch|differ)",
+        never=r"\bHPA\b|metrics? (?:server|adapter)",
+    ),
+    _saying(
+        "network-policy",
+        r"network ?polic(?:y|ies)|AuthorizationPolicy",
+        r"\b(?:block|drop|den(?:y|ies|ied)|prevent|reject|forbid)\w*",
+    ),
+    _saying(
+        "shm-too-small",
+        r"/dev/shm|shared memory",  # noqa: S108 a path in words, which nothing opens
+        r"too small|64 ?Mi?B?\b|not enough|insufficient|ran out|runs? out|\bfull\b|exhaust\w*|no space",
+        rf"{_STUCK}|bus error|NCCL",
+    ),
+    _saying(
+        "progress-deadline",
+        r"progress ?deadline",
+        rf"exceed\w*|too short|{_EARLY}|{_SEVERAL}|default (?:of )?(?:600|10 min)",
+    ),
+    _saying(
+        "autoscaler-no-metric",
+        r"\b(?:HPA|KEDA|Scaled ?Object|autoscal\w+|horizontal pod)\b",
+        r"<?\bunknown\b>?|no metrics? (?:found|returned|available)"
+        r"|(?:cannot|can't|unable to|could not|fails? to|not able to) (?:get|fetch|find|read|scrape|query)"
+        r".{0,40}\bmetrics?|metrics?\b.{0,60}\bnot (?:found|available|exist)",
+    ),
+)
+
+_OVER = lazy_pattern(
+    r"\b(?:no longer|went away|(?:been|is|are|now) (?:fixed|resolved)|prevent\w*|avoid\w*|so that|would|should|could"
+    r"|might|may|if|whether|unless|to ensure|in case)\b",
+    re.IGNORECASE,
+)
+_WISH = lazy_pattern(
+    r"/kind feature|feature request|What this PR does|proposed changes|Describe the solution you'd like"
+    r"|^#{0,4} ?feat[(:]|Type of change",
+    re.IGNORECASE | re.MULTILINE,
+)
+_COMMON = lazy_pattern(
+    r"\b(?:the|an?|is|are|was|were|to|of|in|on|at|and|it|its|my|I|we|our|this|that|with|when|but|because|by|for|as|due|since"
+    r"|from|after|before|get|gets|does|do)\b"
+)
+_FEWEST_COMMON = 3
+"""Words that sentences have, and lines of logs and tables have few of."""
+
+_CHINESE = lazy_pattern(r"[\u4e00-\u9fff]{2}")
+_OF_A_PROGRAM = lazy_pattern(r"\s*(?:[{<\[]|\d{4}[-/]\d\d|(?:Warning|Error|INFO|WARN|ERROR)\b)")
+_MARKUP = lazy_pattern(r"^[\s>#*|-]{1,12}|\*\*|`")
+
+
+def cause_of(text: str) -> str:
+    """The cause that a paragraph tells of; empty where it tells of none."""
+    if _OVER.search(text) or not _is_prose(text):
+        return ""
+    return next((item.cause for item in SAYINGS if _has(item, text)), "")
+
+
+def _is_prose(text: str) -> bool:
+    return len(_COMMON.findall(text)) >= _FEWEST_COMMON or _CHINESE.search(text) is not None
+
+
+def told_paragraphs(text: str) -> Iterator[str]:
+    """The paragraphs of a text that tell of a cause."""
+    if len(text) > LONGEST_TEXT or _WISH.search(text):
+        return
+    for paragraph in re.split(r"\n\s*\n", text):
+        own = (line for line in paragraph.splitlines() if not _OF_A_PROGRAM.match(line))
+        lines = (_MARKUP.sub("", line).strip() for line in own)
+        joined = " ".join(filter(None, lines))[:_LONGEST]
+        if cause_of(joined):
+            yield joined
+
+
+def _has(item: Saying, text: str) -> bool:
+    if item.never is not None and item.never.search(text):
+        return False
+    return all(sign.search(text) for sign in item.signs)

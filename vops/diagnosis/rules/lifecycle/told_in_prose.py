@@ -1,0 +1,241 @@
+"""Somebody tells in prose what keeps a pod, and nothing that a program said is at hand.
+
+What it finds
+    A paragraph of a post that has all the signs of one cause: what failed, and how that shows. It is asked only where
+    no event, status or log came with it.
+
+Why it matters
+    Questions are often asked in a sentence or two; what they say is the best that there is to go by.
+
+Evidence
+    The paragraph. It is never more than a suspicion.
+
+Fix
+    By hand, after a look at what the cluster says: the pod's events and status.
+"""
+
+from __future__ import annotations
+
+from vops.diagnosis import evidence, remedies
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Confidence
+from vops.diagnosis.guesses.prose import TOLD, cause_of
+from vops.diagnosis.rule import Branch, Verdict, rule
+
+_SEE = "See what the cluster says of it: kubectl -n NAMESPACE describe pod POD, and its log (kubectl logs --previous)."
+_LONGEST = 160
+
+
+@rule(cause="missing-config", branch=Branch.START, order=90, last_resort=True)
+def told_missing_config(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        "missing-config",
+        "Create what is missing",
+        "Create the Secret or ConfigMap with the key that the pod names, in the pod's namespace, or correct the name.",
+    )
+
+
+@rule(cause="token-missing", branch=Branch.START, order=90, last_resort=True)
+def told_token_missing(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        "token-missing",
+        "Give the container a token of the hub",
+        "Set env HF_TOKEN from a Secret (secretKeyRef) in the container that downloads, an init container too.",
+    )
+
+
+@rule(cause="startup-probe-kill", branch=Branch.START, order=90, last_resort=True)
+def told_startup_probe_kill(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        "startup-probe-kill",
+        "Allow the start more time",
+        "Set a startupProbe whose failureThreshold times periodSeconds is one and a half times the longest start.",
+    )
+
+
+@rule(cause="host-oom", branch=Branch.START, order=90, last_resort=True)
+def told_host_oom(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        "host-oom",
+        "Give the container more host memory",
+        "Raise limits.memory to 1.25 times the weights and 10 GiB more.",
+    )
+
+
+@rule(cause="image-rate-limit", branch=Branch.START, order=90, last_resort=True)
+def told_image_rate_limit(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        "image-rate-limit",
+        "Pull with credentials or from a mirror",
+        "Add imagePullSecrets with an account of the registry, or name a mirror.",
+    )
+
+
+@rule(cause="image-wrong-arch", branch=Branch.START, order=90, last_resort=True)
+def told_image_wrong_arch(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        "image-wrong-arch",
+        "Use an image for this processor",
+        "Set an image that is built for the node's architecture, or nodeSelector kubernetes.io/arch.",
+    )
+
+
+@rule(cause="image-auth", branch=Branch.START, order=90, last_resort=True)
+def told_image_auth(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        "image-auth",
+        "Let the registry know who pulls",
+        "Add imagePullSecrets with access to the repository, in the pod's namespace.",
+    )
+
+
+@rule(cause="image-not-found", branch=Branch.START, order=90, last_resort=True)
+def told_image_not_found(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        "image-not-found",
+        "Correct the image",
+        "Set a name and tag that the registry has: skopeo list-tags docker://NAME.",
+    )
+
+
+@rule(cause="registry-unreachable", branch=Branch.START, order=90, last_resort=True)
+def told_registry_unreachable(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        "registry-unreachable",
+        "Open the way to the registry",
+        "See the node's DNS, proxy, certificates and firewall towards the registry, or name a mirror.",
+    )
+
+
+@rule(cause="pvc-unbound", branch=Branch.START, order=90, last_resort=True)
+def told_pvc_unbound(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        "pvc-unbound",
+        "Let the claim be bound",
+        "See its events: StorageClass, provisioner, size, access mode or zone do not fit.",
+    )
+
+
+@rule(cause="mount-failed", branch=Branch.START, order=90, last_resort=True)
+def told_mount_failed(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        "mount-failed",
+        "Let the volume be mounted",
+        "See that its claim is Bound, its CSI driver runs on the node, and the server it is on answers.",
+    )
+
+
+@rule(cause="evicted", branch=Branch.START, order=90, last_resort=True)
+def told_evicted(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        "evicted",
+        "Ask for what it uses",
+        "Set requests and limits for ephemeral-storage to what it uses, or keep the model in a claim (PVC).",
+    )
+
+
+@rule(cause="admission-denied", branch=Branch.START, order=90, last_resort=True)
+def told_admission_denied(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        "admission-denied",
+        "Do what the policy asks",
+        "See the events of the ReplicaSet for what is violated; set that securityContext, or use a namespace "
+        "that allows it.",
+    )
+
+
+@rule(cause="resource-quota", branch=Branch.START, order=90, last_resort=True)
+def told_resource_quota(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        "resource-quota",
+        "Make room in the quota",
+        "See what is used: kubectl -n NAMESPACE describe quota; raise it, or run fewer replicas.",
+    )
+
+
+@rule(cause="probe-misconfigured", branch=Branch.START, order=90, last_resort=True)
+def told_probe_misconfigured(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        "probe-misconfigured",
+        "Probe where the server listens",
+        "Set the probes to httpGet, path /health and the port of --port, or to a command that the image has.",
+    )
+
+
+@rule(cause="service-mismatch", branch=Branch.START, order=90, last_resort=True)
+def told_service_mismatch(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        "service-mismatch",
+        "Let the Service lead to servers that are ready",
+        "Compare its selector with the labels of the pods, and targetPort with the port that the server listens on.",
+    )
+
+
+@rule(cause="network-policy", branch=Branch.START, order=90, last_resort=True)
+def told_network_policy(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        "network-policy",
+        "Allow the traffic",
+        "Add a rule to the NetworkPolicy for the clients' namespace and the server's port.",
+    )
+
+
+@rule(cause="shm-too-small", branch=Branch.START, order=90, last_resort=True)
+def told_shm_too_small(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        "shm-too-small",
+        "Give it more shared memory",
+        "Mount an emptyDir of medium Memory at /dev/shm, 2 GiB for each GPU.",
+    )
+
+
+@rule(cause="progress-deadline", branch=Branch.START, order=90, last_resort=True)
+def told_progress_deadline(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        "progress-deadline",
+        "Allow the rollout more time",
+        "Set progressDeadlineSeconds above the longest start.",
+    )
+
+
+@rule(cause="autoscaler-no-metric", branch=Branch.START, order=90, last_resort=True)
+def told_autoscaler_no_metric(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        "autoscaler-no-metric",
+        "Let the autoscaler get its metric",
+        "Ask Prometheus the trigger's query; see serverAddress, credentials, and the log of the metrics "
+        "adapter or KEDA.",
+    )
+
+
+def _verdict(replica: Replica, cause: str, title: str, step: str) -> Verdict | None:
+    told = [item for item in replica.events if item.reason == TOLD and cause_of(item.message) == cause]
+    if not told:
+        return None
+    said = told[0].message
+    return Verdict(
+        summary=f"By what is told of it: {said[:_LONGEST].rstrip('.: ')}{'…' if len(said) > _LONGEST else ''}",
+        evidence=tuple(map(evidence.event, told)),
+        confidence=Confidence.POSSIBLE,
+        fixes=(remedies.advice(title, _SEE, step),),
+    )
