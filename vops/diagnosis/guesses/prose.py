@@ -37,8 +37,8 @@ _PULLS = (
 )
 _FAILS = r"fail|error|cannot|can't|can not|unable|could not|couldn't|refus|stuck|never|back-?off|crash|not work"
 _STUCK = (
-    rf"{_FAILS}|ErrImage|ImagePullBack|pending|hang|not start|doesn't start|won't start|ContainerCreating|waiting|blocked"
-    r"|not (?:become )?ready"
+    rf"{_FAILS}|ErrImage|ImagePullBack|pending|hang|not start|doesn't start|won't start|ContainerCreating"
+    r"|waiting|blocked|not (?:become )?ready"
 )
 _CONFIG = r"secrets?|config ?-?maps?"
 _ABSENT = (
