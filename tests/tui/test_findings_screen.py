@@ -13,7 +13,7 @@ from vops.diagnosis.findings import Applicability, Confidence, Finding, Fix, Rep
 from vops.errors import Unreachable
 from vops.model.objects import Ref
 from vops.model.snapshot import ClusterSnapshot
-from vops.render.findings_table import FINDING_COLUMNS, counts_line, finding_line, finding_rows
+from vops.render.findings_table import FINDING_COLUMNS, finding_line, finding_rows
 from vops.render.text import plain
 from vops.tui.app import VopsApp
 from vops.tui.feed import verdict_of
@@ -50,7 +50,6 @@ def test_a_row_says_severity_cause_subject_and_how_its_fix_is_applied() -> None:
     assert (cells["severity"], cells["cause"], cells["subject"]) == ("✗ error", "killed", "pod/llm-1")
     assert cells["fix"] == "by hand"
     assert "follows from full" in plain([finding_line(row)])
-    assert plain([counts_line([row])]).strip() == "✗ 1 error"
 
 
 async def at_findings(app: VopsApp, pilot: Pilot[Any]) -> FindingsScreen:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import msgspec
 
@@ -58,16 +58,6 @@ def finding_rows(reports: Iterable[Report]) -> list[FindingRow]:
             seen.setdefault((finding.rule, finding.subject, finding.summary), finding)
     rows = [FindingRow(finding) for finding in seen.values()]
     return sorted(rows, key=lambda row: (-row.finding.severity.rank, bool(row.finding.because)))
-
-
-def counts_line(rows: Sequence[FindingRow]) -> Line:
-    """How many there are of each severity."""
-    found = [row.finding.severity for row in rows]
-    parts = []
-    for severity in sorted(set(found), key=lambda item: -item.rank):
-        glyph, tone = severity_look(severity)
-        parts.append(Span(f"{glyph} {found.count(severity)} {severity}  ", tone))
-    return tuple(parts)
 
 
 def finding_line(row: FindingRow) -> Line:

@@ -198,7 +198,7 @@ def _missing(claim: Claim, pace: Pace) -> list[dict[str, Any]]:
         if name not in proven and not _holds(claim, item, pace):
             missing.append(item)
             continue
-        pace.have(item["size"])
+        pace.done_files += 1
     return missing
 
 
@@ -354,7 +354,6 @@ class Pace:
     every_s: float
     verb: str = "fetched"
     done_files: int = 0
-    _had: int = 0
     _read: int = 0
     _told_at: float = 0.0
     _begun: float = field(default_factory=time.monotonic)
@@ -363,11 +362,6 @@ class Pace:
     @property
     def seconds(self) -> float:
         return time.monotonic() - self._begun
-
-    def have(self, size: int) -> None:
-        """A file that was there already."""
-        self.done_files += 1
-        self._had += size
 
     def read(self, count: int) -> None:
         """Bytes of a file that is being proven."""

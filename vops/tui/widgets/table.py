@@ -211,11 +211,6 @@ class Table(ScrollView, Generic[R], can_focus=True):
         top = self.scroll_offset.y
         return self._rows[top : top + max(0, self.size.height - 1)]
 
-    def put_cursor(self, key: str) -> None:
-        """Moves the cursor to the row of this key, if there is one."""
-        if key in self._places:
-            self._go(self._places[key])
-
     def _pin_cursor(self) -> None:
         offset = self._cursor - self.scroll_offset.y
         place = self._places.get(self._cursor_key)
