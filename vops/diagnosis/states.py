@@ -87,8 +87,11 @@ def replica_state(replica: Replica) -> ReplicaState:
 
 
 def _has_begun(status: ContainerStatus | None) -> bool:
-    """Whether a container was started: on a node, even if what was handed in leaves out on which."""
-    return status is not None and (status.state.running is not None or status.state.terminated is not None)
+    """Whether a kubelet tells of a container: on a node, even if what was handed in leaves out on which."""
+    if status is None:
+        return False
+    now = status.state
+    return any((now.running, now.terminated, now.waiting, status.last_state.terminated))
 
 
 def is_settled(replica: Replica) -> bool:

@@ -18,7 +18,7 @@ from functools import lru_cache
 import msgspec
 
 from vops.model.dialects import ENGINE_METRICS, EngineMetrics
-from vops.model.serving import EngineSample, Histogram
+from vops.model.serving import EngineSample, EngineShare, Histogram
 from vops.model.text import one_line
 
 Labels = Mapping[str, str]
@@ -72,6 +72,7 @@ def engine_sample(series: Iterable[Series], at: datetime, metrics: EngineMetrics
         prefills=_total(families, metrics.prefills),
         e2e=_histogram(families, metrics.e2e),
         process_start=_total(families, metrics.process_start),
+        shares=_shares(running, _first(families, metrics.waiting)),
     )
 
 
@@ -140,6 +141,15 @@ def _total(families: Families, names: Sequence[str]) -> float | None:
 def _mean(families: Families, names: Sequence[str]) -> float | None:
     found = _first(families, names)
     return sum(item.value for item in found) / len(found) if found else None
+
+
+def _shares(running: Sequence[Series], waiting: Sequence[Series]) -> tuple[EngineShare, ...]:
+    """Running and waiting requests by engine; nothing where there is one engine, or a page tells of one of the two."""
+    known = {item.labels.get("engine", ""): item.value for item in running}
+    queues = {item.labels.get("engine", ""): item.value for item in waiting}
+    if len(known) < 2 or known.keys() != queues.keys():
+        return ()
+    return tuple(EngineShare(name, value, queues[name]) for name, value in known.items())
 
 
 def _model(families: Families) -> str:

@@ -31,6 +31,14 @@ class Histogram(msgspec.Struct, frozen=True):
     sum: float = 0.0
 
 
+class EngineShare(msgspec.Struct, frozen=True):
+    """What one of several data-parallel engines of a server has at a scrape."""
+
+    engine: str
+    running: float
+    waiting: float
+
+
 class EngineSample(msgspec.Struct, frozen=True, omit_defaults=True):
     """One scrape of one vLLM server, data-parallel engines folded (counts summed, usages averaged).
 
@@ -59,6 +67,8 @@ class EngineSample(msgspec.Struct, frozen=True, omit_defaults=True):
     prefills: float | None = None
     e2e: Histogram | None = None
     process_start: float | None = None
+    shares: tuple[EngineShare, ...] = ()
+    """Of each engine, where there are several."""
 
 
 class EngineRates(msgspec.Struct, frozen=True, omit_defaults=True):

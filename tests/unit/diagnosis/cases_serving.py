@@ -29,6 +29,8 @@ from vops.operations.intake.bundle import read_bundle
 
 Case = Callable[[], Facts]
 
+EMPTY_QUERY = 'DCGM_FI_DEV_GPU_UTIL{pod=~"llama.*"}'
+EXPORTED = 'DCGM_FI_DEV_GPU_UTIL{exported_pod="llama-1",gpu="0",namespace="gpu",pod="dcgm-exporter-1"} 97'
 AVERAGE = 'avg(DCGM_FI_DEV_GPU_UTIL{namespace="gpu"})'
 OF_PODS = 'sum(DCGM_FI_DEV_GPU_UTIL{pod=~"llama-.*"})'
 OLD_NAME = 'sum(vllm:gpu_cache_usage_perc{namespace="serving"})'
@@ -185,6 +187,8 @@ FIRES: dict[str, Case] = {
     "service-without-endpoints": handed_in(NO_ENDPOINTS),
     "liveness-times-out": handed_in(LATE.format(4)),
     "access-denied": handed_in("HTTP/1.1 403 Forbidden", "server: istio-envoy", "RBAC: access denied"),
+    "metric-labels-missed": handed_in(f"The query {EMPTY_QUERY} is empty, and there is", EXPORTED),
+    "metric-missed": handed_in("No data for vllm:gpu_cache_usage_perc,", 'vllm:kv_cache_usage_perc{engine="0"} 0.2'),
     "ray-workers-missing": handed_in(ONE_NODE.format(120)),
     "requests-shed": handed_in("inference gateway: ResourceExhausted - system saturated, sheddable request dropped"),
     "upstream-unreachable": handed_in("HTTP/1.1 503 Service Unavailable", "", "no healthy upstream"),
@@ -279,6 +283,9 @@ NEAR_MISSES: dict[str, Case] = {
     "ray-workers-missing": handed_in(ONE_NODE.format(4)),
     # a request got through after it
     "access-denied": handed_in("RBAC: access denied", '10.0.0.4 - - "GET /v1/models HTTP/1.1" 200 640 "-" "curl"'),
+    # an autoscaler that was seen is compared with its monitors and servers
+    "metric-labels-missed": serving(scaled(), about("ScaledObject", "llama", "LabelsRenamed", EXPORTED)),
+    "metric-missed": serving(scaled(), about("ScaledObject", "llama", "MetricRenamed", OLD_NAME)),
     "requests-shed": handed_in(
         "system saturated, sheddable request dropped",
         '10.0.0.4 - - "POST /v1/completions HTTP/1.1" 200 1640 "-" "curl"',

@@ -9,6 +9,8 @@ import msgspec
 from tests.unit.diagnosis.cases_logs import SERVED, Case, serves
 from tests.unit.diagnosis.cases_serving import loaded
 from tests.unit.diagnosis.scaling_parts import scraped
+from vops.model.serving import EngineShare
+from vops.model.snapshot import EngineSamples
 
 _STATISTICS = (
     "(APIServer pid=1) INFO 11-24 02:10:00 [loggers.py:259] Engine 000: Avg prompt throughput: {0:.1f} tokens/s, Avg "
@@ -27,9 +29,29 @@ def told(*lines: tuple[float, int, int]) -> Case:
     return serves(SERVED + "".join(_STATISTICS.format(*line) for line in lines))
 
 
+def once(*args: Any, shares: tuple[tuple[str, float, float], ...] = (), **values: Any) -> EngineSamples:
+    """One scrape of a server; `shares` are running and waiting requests of each of its engines."""
+    samples = scraped(*args, **values)
+    latest = samples.latest
+    assert latest is not None
+    each = tuple(EngineShare(*share) for share in shares)
+    return msgspec.structs.replace(samples, earlier=None, latest=msgspec.structs.replace(latest, shares=each))
+
+
 def only_scrape(**values: Any) -> Case:
     """A ready server of which one scrape is there."""
-    return loaded(msgspec.structs.replace(scraped(**values), earlier=None))
+    return loaded(once(**values))
+
+
+def engines(*lines: tuple[int, int]) -> Case:
+    """A server with an engine for each pair of running and waiting requests, which its log tells of."""
+    told = enumerate(_STATISTICS.format(900.0, *line) for line in lines)
+    return serves(SERVED + "".join(line.replace("Engine 000", f"Engine {number:03}") for number, line in told))
+
+
+def of_two(own: dict[str, Any], other: dict[str, Any]) -> Case:
+    """Two replicas of one workload, with one scrape of each."""
+    return loaded(once(**own), once("llama-2", **other))
 
 
 FIRES: dict[str, Case] = {
@@ -40,6 +62,12 @@ FIRES: dict[str, Case] = {
     "queue-saturated-by-a-line": serves(SERVED + _STATISTICS.format(61.0, 2, 20).replace("91.0%", "98.7%")),
     "engine-stands-still": told(*((0.0, 0, 22) for _ in range(4))),
     "engine-dead-by-refusals": serves(SERVED + _UNWELL * 3),
+    "replica-imbalance-at-once": of_two({"running": 128, "waiting": 84}, {"running": 3, "waiting": 0}),
+    "engines-imbalance": engines((51, 117), (31, 108), (18, 0), (9, 0)),
+    "prefix-cache-cold-at-once": of_two(
+        {"running": 6, "waiting": 0, "prefix_queries": 5_000_000, "prefix_hits": 0},
+        {"running": 5, "waiting": 0, "prefix_queries": 6_000_000, "prefix_hits": 5_700_000},
+    ),
 }
 NEAR_MISSES: dict[str, Case] = {
     # the first, of which every log tells
@@ -54,6 +82,14 @@ NEAR_MISSES: dict[str, Case] = {
     "queue-saturated-by-a-line": told((61.0, 2, 20)),
     # a first request that compiles, and an idle server
     "engine-stands-still": told((0.0, 0, 0), (0.0, 1, 0), (0.0, 1, 0), (0.0, 1, 0)),
+    # a moment's queue, and one who is as busy
+    "replica-imbalance-at-once": of_two({"running": 128, "waiting": 12}, {"running": 3, "waiting": 0}),
+    "engines-imbalance": engines((51, 117), (48, 0)),
+    # both find little
+    "prefix-cache-cold-at-once": of_two(
+        {"running": 6, "waiting": 0, "prefix_queries": 5_000_000, "prefix_hits": 0},
+        {"running": 5, "waiting": 0, "prefix_queries": 6_000_000, "prefix_hits": 900_000},
+    ),
     # a request that is refused says nothing of the engine
     "engine-dead-by-refusals": serves(SERVED + _UNWELL.replace("/health", "/v1/embeddings") * 3),
 }

@@ -256,7 +256,7 @@ def test_at_the_maximum_the_fix_counts_free_gpus() -> None:
     hpa = keda_hpa(current="13500m", replicas=2, most=2, conditions=AT_MAX)
     some = serving(scaled(maxReplicaCount=2), hpa, node("gpu-9"), replicas=2)()
     none = serving(scaled(maxReplicaCount=2), hpa, replicas=2)()
-    assert found(some).fixes[0].title == "Raise the maximum from 2 to 3"
+    assert found(some).fixes[0].title == "Raise maxReplicaCount from 2 to 3"
     assert found(none).fixes[0].title == "Add GPUs before raising the maximum"
     assert "s0-prometheus is 27 in all where each replica is to have 5, which asks for 6" in found(some).summary
 

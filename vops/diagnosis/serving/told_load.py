@@ -5,6 +5,7 @@ Knows the lines of the engines of vLLM 0.3 to 0.33. Of many lines the newest are
 
 from __future__ import annotations
 
+import re
 from collections import deque
 
 import msgspec
@@ -13,9 +14,11 @@ from vops.diagnosis.logs.lines import Line
 from vops.model.patterns import lazy_pattern
 
 _STATISTICS = lazy_pattern(
-    r".{0,40}Avg prompt throughput: ([\d.]{1,12}) tokens/s.{0,8}Avg generation throughput: ([\d.]{1,12}) tokens/s"
-    r".{0,8}Running: (\d{1,9}) reqs?(?:.{0,60}?(?:Waiting|Pending): (\d{1,9}) reqs?)?"
+    r"(?:.{0,20}\bEngine (?P<engine>\d{3}): )?.{0,40}Avg prompt throughput: (?P<prompt>[\d.]{1,12}) tokens/s"
+    r".{0,8}Avg generation throughput: (?P<made>[\d.]{1,12}) tokens/s"
+    r".{0,8}Running: (?P<running>\d{1,9}) reqs?(?:.{0,60}?(?:Waiting|Pending): (?P<waiting>\d{1,9}) reqs?)?"
     r"(?:.{0,80}?Preemptions: (?P<preempted>\d{1,9}))?(?:.{0,80}?KV cache usage: (?P<full>[\d.]{1,8})%)?"
+    r"(?:.{0,20}?Prefix cache hit rate: (?P<hits>[\d.]{1,8})%)?"
 )
 _PREEMPTED = lazy_pattern(
     r".{0,40}Sequence group \S{1,200} is preempted by .{0,400}total_num_cumulative_preemption=(\d{1,9})"
@@ -24,13 +27,19 @@ _MOST = 30
 
 
 class Told(msgspec.Struct, frozen=True):
-    """One line of statistics; `full` is the share of the KV cache in use, 0..1, None where it is not told."""
+    """One line of statistics, of one engine or of all.
+
+    `full` is the share of the KV cache in use and `hits` that of prompts found in the prefix cache, 0..1, None where it
+    is not told.
+    """
 
     line: int
     tokens_per_s: float
     running: int
     waiting: int
     full: float | None = None
+    hits: float | None = None
+    engine: str = ""
 
     @property
     def stands_still(self) -> bool:
@@ -51,6 +60,10 @@ class ToldLoad(msgspec.Struct, frozen=True, omit_defaults=True):
     preempted: int = 0
     preempted_line: int = 0
 
+    def by_engine(self) -> dict[str, Told]:
+        """The newest line of each engine that names itself."""
+        return {item.engine: item for item in self.told if item.engine}
+
     def last(self, number: int) -> tuple[Told, ...]:
         """The newest lines, if there are so many; none else."""
         return self.told[-number:] if len(self.told) >= number else ()
@@ -65,7 +78,7 @@ class LoadReader:
 
     def read(self, line: Line) -> None:
         if "Running: " in line.text and (match := _STATISTICS.match(line.text)):
-            self._told.append(_told(line.number, match.groups()))
+            self._told.append(_told(line.number, match))
             if more := int(match["preempted"] or 0):
                 self._preempted, self._preempted_line = self._preempted + more, line.number
         elif "is preempted by" in line.text and (match := _PREEMPTED.match(line.text)):
@@ -76,10 +89,11 @@ class LoadReader:
         return ToldLoad(tuple(self._told), self._preempted, self._preempted_line)
 
 
-def _told(line: int, groups: tuple[str | None, ...]) -> Told:
-    prompt, generation, running, waiting, _, full = groups
-    share = _number(full) / 100 if full else None
-    return Told(line, _number(prompt) + _number(generation), int(running or 0), int(waiting or 0), share)
+def _told(line: int, match: re.Match[str]) -> Told:
+    prompt, generation, running, waiting = (match[name] for name in ("prompt", "made", "running", "waiting"))
+    full, hits = (_number(match[name]) / 100 if match[name] else None for name in ("full", "hits"))
+    tokens = _number(prompt) + _number(generation)
+    return Told(line, tokens, int(running or 0), int(waiting or 0), full, hits, match["engine"] or "")
 
 
 def _number(text: str | None) -> float:

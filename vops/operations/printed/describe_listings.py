@@ -25,6 +25,14 @@ _WORD = lazy_pattern(r"\S+(?: \S+)*")
 _SPACES = lazy_pattern(r"\s{2,}|\t+")
 _TARGET = lazy_pattern(r"(?:[\w./-]+: )?(?P<current>[\d.]+)(?P<unit>m|k|%|)/(?P<wanted>[\d.]+)(?P=unit)(?: \(avg\))?")
 _LATE = ("ProgressDeadlineExceeded", "InitialScaleNeverAchieved")
+_MISSED = lazy_pattern(
+    r"\b503\b|no (?:healthy )?(?:upstream|endpoint|backend)|\bnever (?:scal|wak|start|com)"
+    r"|n(?:o|')t (?:scal|wak|start|com)"
+    r"|(?:stay|remain|stuck|sit)\w{0,3} (?:at |on )?(?:zero|0)\b|won't (?:scal|start)",
+    re.IGNORECASE,
+)
+"""What somebody says who misses the servers of a workload that has none."""
+
 _COMING = lazy_pattern(r"WaitForFirstConsumer|first consumer")
 
 
@@ -88,7 +96,21 @@ def _asks_for_more(targets: str) -> bool:
     return match is not None and float(match["current"]) > float(match["wanted"]) * _TOLERATED
 
 
+def _at_zero(row: Row, text: str) -> Iterator[Document]:
+    """A Deployment that is meant to have no replica, where somebody misses them."""
+    if row["READY"] == "0/0" and _MISSED.search(text):
+        container = {"name": "vllm", "command": ["vllm", "serve"]}
+        spec = {"replicas": 0, "template": {"spec": {"containers": [container]}}}
+        yield {**_object("Deployment", row), "spec": spec}
+
+
 def _scaled_object(row: Row, text: str) -> Iterator[Document]:
+    if (row.get("MIN"), row["ACTIVE"], row["READY"]) == ("0", "False", "True") and _MISSED.search(text):
+        condition = {"type": "Active", "status": "False", "reason": "ScalerNotActive", "message": "ACTIVE False"}
+        target = {"kind": row["SCALETARGETKIND"].rpartition(".")[2], "name": row.get("SCALETARGETNAME", "")}
+        spec = {"scaleTargetRef": target, "minReplicaCount": 0}
+        yield {**_object("ScaledObject", row), "spec": spec, "status": {"conditions": [condition]}}
+        return
     condition = {"type": "Paused", "status": "True", "reason": "ScaledObjectPaused", "message": "PAUSED True"}
     if row.get("PAUSED") != "True":
         condition = {"type": "Ready", "status": "False", "reason": "TriggerError", "message": "READY False"}
@@ -122,7 +144,7 @@ def _knative(row: Row, text: str) -> Iterator[Document]:
 
 
 def _object(kind: str, row: Row) -> Document:
-    return {"kind": kind, "metadata": {"name": row["NAME"], "namespace": row.get("NAMESPACE", "")}}
+    return {"kind": kind, "metadata": {"name": row["NAME"].rpartition("/")[2], "namespace": row.get("NAMESPACE", "")}}
 
 
 def _event(kind: str, row: Row, reason: str, message: str) -> Document:
@@ -133,6 +155,7 @@ def _event(kind: str, row: Row, reason: str, message: str) -> Document:
 _READERS: tuple[tuple[frozenset[str], Callable[[Row, str], Iterator[Document]]], ...] = (
     (frozenset({"REFERENCE", "TARGETS", "MAXPODS", "REPLICAS"}), _hpa),
     (frozenset({"SCALETARGETKIND", "READY", "ACTIVE"}), _scaled_object),
+    (frozenset({"READY", "UP-TO-DATE", "AVAILABLE"}), _at_zero),
     (frozenset({"ENDPOINTS", "AGE"}), _endpoints),
     (frozenset({"STATUS", "STORAGECLASS", "AGE"}), _claim),
     (frozenset({"READY", "REASON"}), _knative),

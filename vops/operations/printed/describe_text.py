@@ -21,6 +21,7 @@ from vops.diagnosis.logs.claims import known
 from vops.diagnosis.logs.components import Component, component_of
 from vops.model.patterns import lazy_pattern
 from vops.operations.printed import describe_around
+from vops.operations.printed.amounts_around import around_a_refusal
 from vops.operations.printed.autoscaler_quotes import quoted_reasons
 from vops.operations.printed.controller_logs import controller_events
 from vops.operations.printed.describe_columns import told_in_columns
@@ -49,6 +50,8 @@ from vops.operations.printed.describe_tables import (
 from vops.operations.printed.gateway_texts import gateway_events, unresolved
 from vops.operations.printed.prose_texts import prose_events
 from vops.operations.printed.ray_status import ray_demands
+from vops.operations.printed.rollout_rows import rollouts
+from vops.operations.printed.scaling_texts import scaling_events
 from vops.operations.printed.waiting_texts import pull_reasons
 
 Document = dict[str, Any]
@@ -59,6 +62,9 @@ _GOES_ON = lazy_pattern(
     re.MULTILINE,
 )
 
+
+_ASKED = lazy_pattern(r"^[ \t]*\S{0,80}[$#❯➜%>][ \t]+(?:kubectl|oc|k)[ \t]+[a-z]", re.MULTILINE)
+"""A prompt, and a command of kubectl's behind it."""
 
 _STATE = lazy_pattern(r"^ {0,12}(?:Last )?State: +(?:Waiting|Running|Terminated)\s*$", re.MULTILINE)
 _FLAT_STATE = lazy_pattern(
@@ -114,9 +120,9 @@ def is_described(head: str) -> bool:
         return True  # above a log such a table says nothing that the log does not
     if _HEAD.search(head) and _ENDING.search(head):
         return True
-    if not looks_like_a_log(head) and next(listings(head), None) is not None:
+    if not _has_log_lines(head) and next(listings(head), None) is not None:
         return True
-    readers = (controller_events, quoted_reasons, told_sentences, gateway_events)
+    readers = (controller_events, quoted_reasons, told_sentences, gateway_events, scaling_events)
     if any(next(iter(read(head)), None) is not None for read in readers) or _in_prose(head):
         return True
     return not looks_like_a_log(head) and not quotes_a_failure(head) and next(prose_events(head), None) is not None
@@ -162,7 +168,7 @@ def read_described(text: str, otherwise: datetime | None = None, born: Born | No
     """
     documents: list[Document] = []
     moments: list[datetime] = []
-    for part in _parts(text) if _BEGINS.search(text) else _fragments(text):
+    for part in [own for own, _ in _parts(text)] if _BEGINS.search(text) else _fragments(text):
         found, at = _object(part)
         documents += found
         moments += [at] if at is not None else []
@@ -175,11 +181,21 @@ def read_described(text: str, otherwise: datetime | None = None, born: Born | No
     told = [unresolved(item) for item in told if not of_nodes or item.reason == "FailedScheduling"]
     if not documents and not told and not _has_log_lines(text):
         documents += listed(text)
-    if not documents and not told and not looks_like_a_log(text):
+    if not documents and not told and not _has_log_lines(text):
         documents += [*listings(text)] or _of_prose(text)
+    if told and not any(item.get("kind") in ("Pod", "Node") for item in documents):
+        more, told = _beside(text, told, documents)
+        documents += more
     at = max(moments, default=None)
     documents += _events(told, at or _no_earlier(told, otherwise, born or {})) if told else []
     return Described(tuple(documents), at)
+
+
+def _beside(text: str, told: list[Told], documents: list[Document]) -> tuple[list[Document], list[Told]]:
+    """What a text has beside the scheduler's refusals: the pods of a rollout, else what nodes offer and a pod asks."""
+    found, told = rollouts(text, told, documents)
+    said = " ".join(item.message for item in told if item.reason == "FailedScheduling")
+    return found or ([*around_a_refusal(text, said)] if said and not documents else []), told
 
 
 def _no_earlier(told: list[Told], otherwise: datetime | None, born: Born) -> datetime:
@@ -197,7 +213,7 @@ def _outside(text: str, documents: list[Document]) -> str:
         return ""
     begins = _BEGINS.search(text)
     if begins is not None:
-        return text[: begins.start()]
+        return text[: begins.start()] + "".join(rest for _, rest in _parts(text))
     return text if _STATE.search(text) or POD_TABLE.search(text) else ""
 
 
@@ -222,6 +238,7 @@ def _loose(text: str) -> list[Told]:
         quoted_reasons,
         told_sentences,
         gateway_events,
+        scaling_events,
     )
     found = next((told for read in readers if (told := list(read(text)))), [])
     if not found and not looks_like_a_log(text) and not quotes_a_failure(text):
@@ -241,17 +258,19 @@ def _names_a_pod(told: Told) -> bool:
     return told.about["kind"] == "Pod" and bool(told.about["name"])
 
 
-def _parts(text: str) -> Iterator[str]:
-    """The text of each object: from its name to the next one's, indented alike."""
+def _parts(text: str) -> Iterator[tuple[str, str]]:
+    """The text of each object, from its name to the next one's, indented alike; apart what another command printed."""
     names = list(_BEGINS.finditer(text))
     if not names:
         return
     starts = [match.start() for match in names if match["indent"] == names[0]["indent"]]
     for start, end in pairwise([*starts, len(text)]):
-        own, node = without_a_node(text[start:end])
-        yield own
+        asked = _ASKED.search(text, start, end)
+        own_end = asked.start() if asked is not None else end
+        own, node = without_a_node(text[start:own_end])
+        yield own, text[own_end:end]
         if node:
-            yield node
+            yield node, ""
 
 
 def _fragments(text: str) -> Iterator[str]:

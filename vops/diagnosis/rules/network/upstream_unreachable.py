@@ -37,7 +37,7 @@ _NONE = lazy_pattern(
 def upstream_unreachable(replica: Replica) -> Verdict | None:
     """Only of what stands for the servers: those that were seen are compared with their Service."""
     told = [] if replica.observed else list(replica.facts.events_with(_REASON, _NO_ROUTE))
-    if not told:
+    if not told or _meant_to_be_empty(replica, told[-1]):
         return None
     where = f"kubectl -n {replica.namespace or 'NAMESPACE'}"
     return Verdict(
@@ -57,6 +57,11 @@ def upstream_unreachable(replica: Replica) -> Verdict | None:
             ),
         ),
     )
+
+
+def _meant_to_be_empty(replica: Replica, event: Event) -> bool:
+    """Whether it is about a workload that is scaled to nothing, of which replicas-zero tells."""
+    return any(not item.desired and item.name in event.message for item in replica.facts.workloads)
 
 
 def _what(event: Event) -> str:

@@ -32,7 +32,7 @@ def autoscaler_at_max(scaler: ScalerFacts) -> Verdict | None:
     if hpa is None or limited is None or (limited.status, limited.reason) != ("True", "TooManyReplicas"):
         return None
     most, replicas = hpa.spec.max_replicas, hpa.status.current_replicas
-    if replicas < most or _waits_for_pods(scaler):
+    if 0 < replicas < most or _waits_for_pods(scaler):  # 0: not told, since an HPA says this of no target at 0
         return None
     because = scaling.why(scaler)
     return Verdict(
@@ -51,6 +51,10 @@ def autoscaler_at_max(scaler: ScalerFacts) -> Verdict | None:
 
 def _field(scaler: ScalerFacts) -> str:
     return "spec.maxReplicaCount" if scaler.scaled_object is not None else "spec.maxReplicas"
+
+
+def _name(scaler: ScalerFacts) -> str:
+    return _field(scaler).rpartition(".")[2]
 
 
 def _waits_for_pods(scaler: ScalerFacts) -> bool:
@@ -83,13 +87,13 @@ def _fix(scaler: ScalerFacts, most: int, replicas: int) -> Fix:
     room_known = f" The GPUs that are free now hold {room} more." if room is not None else ""
     if not value:
         return remedies.advice(
-            f"Raise the maximum above {most}",
+            f"Raise {_name(scaler)} above {most}",
             scaling.edit(scaler),
             f"Set {_field(scaler)}: as many as the GPUs hold.{room_known} Every replica costs its GPUs.",
         )
     return remedies.of_object(
         "fix-autoscaler-max",
-        f"Raise the maximum from {most} to {value}",
+        f"Raise {_name(scaler)} from {most} to {value}",
         Applicability.ASK,
         scaler.ref,
         {"maximum": value},

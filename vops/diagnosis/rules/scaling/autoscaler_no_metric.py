@@ -20,6 +20,7 @@ Fix
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from vops.diagnosis import remedies
@@ -29,6 +30,7 @@ from vops.diagnosis.autoscaling.scaling import Signal
 from vops.diagnosis.facts import ScalerFacts
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.dialects import METRIC_NAMES
 from vops.model.network import Service
 from vops.model.patterns import lazy_pattern
 
@@ -78,7 +80,17 @@ def _says(scaler: ScalerFacts, told: tuple[Complaint, ...], found: tuple[Failure
         summary=f"{scaling.named(scaler)} gets no metric and does not scale {scaling.target_named(scaler)}: {what}",
         evidence=(first.shown, *others[: _SHOWN - 1], *_addresses(scaler), *_missing_service(scaler)),
         confidence=Confidence.CERTAIN if found is not None else Confidence.STRONG,
-        fixes=(*_addressed(scaler, found), _fix(scaler, steps)),
+        fixes=(*_addressed(scaler, found), _fix(scaler, (*steps, *_newer_names(first.text)))),
+    )
+
+
+def _newer_names(text: str) -> tuple[str, ...]:
+    """What metrics that somebody asks for by an old name are called now."""
+    old = (item for item in METRIC_NAMES if item.until and item.instead and item.name in text)
+    return tuple(
+        f"vLLM {'.'.join(map(str, item.until[:2]))} and newer call vllm:{item.name} vllm:{item.instead}: ask for that."
+        for item in old
+        if item.until and not re.search(rf"\w{item.name}", text)
     )
 
 

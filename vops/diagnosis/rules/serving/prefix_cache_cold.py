@@ -3,7 +3,8 @@
 What it finds
     Between two scrapes the replica looked up at least 1,000 tokens (or blocks) of prompts and found at most a tenth,
     while the median of its siblings under the same kind of load found at least 40 %. Alone a low share says nothing:
-    prompts may simply have nothing in common.
+    prompts may simply have nothing in common. Of one scrape of each, or the newest line of each log, the counts since
+    the process began are compared in the same way, and the finding is only probable.
 
 Why it matters
     It answers later and does more work than the others, until its cache is warm, or for good where the requests that
@@ -26,7 +27,7 @@ from vops.diagnosis import remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence, Severity
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.serving import load
+from vops.diagnosis.serving import load, moments
 from vops.diagnosis.serving.load import Window
 from vops.diagnosis.states import ReplicaState, started_at
 from vops.model.quantities import format_duration
@@ -66,6 +67,31 @@ def prefix_cache_cold(replica: Replica) -> Verdict | None:
                 "Nothing needs to be done while it is young; a new process begins with an empty cache."
                 if young
                 else "Route by prefix or session (Gateway API inference extension, vLLM's router).",
+            ),
+        ),
+    )
+
+
+@rule(cause="prefix-cache-cold", branch=Branch.TRAFFIC, order=61)
+def prefix_cache_cold_at_once(replica: Replica) -> Verdict | None:
+    """By one scrape, or one line of a log, of it and of others that serve the same."""
+    own = moments.moment(replica)
+    if own is None or own.hits is None or own.hits > _COLD:
+        return None
+    others = [item.hits for item in moments.siblings(replica) if item.hits is not None]
+    if not others or median(others) < _WARM:
+        return None
+    return Verdict(
+        summary=f"{replica.name} finds {own.hits:.0%} of its prompts in the prefix cache, others that serve the same "
+        f"{median(others):.0%}",
+        evidence=(Evidence("metrics", "prefix cache hits", f"{own.hits:.0%}", f"about {median(others):.0%}"),),
+        confidence=Confidence.PROBABLE,
+        severity=Severity.INFO,
+        fixes=(
+            remedies.advice(
+                "Send requests with the same beginning to the same replica",
+                "Where it has just started, wait: a new process begins with an empty cache.",
+                "Else route by prefix or session (Gateway API inference extension, vLLM's router).",
             ),
         ),
     )

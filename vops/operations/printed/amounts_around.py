@@ -1,0 +1,72 @@
+"""What stands around a scheduler's refusal in a post: what nodes offer, and what the pod asks for.
+
+People grep it out of descriptions (`kubectl describe nodes | grep -A9 Allocatable`), or list it with custom columns.
+Without such a refusal amounts tell of nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from vops.diagnosis.placement.demands import is_gpu
+from vops.model.patterns import lazy_pattern
+
+Document = dict[str, Any]
+
+_OFFERED = lazy_pattern(
+    r"^(?P<indent>[ \t]*)Allocatable:[ \t]*\n(?P<amounts>(?:(?P=indent)[ \t]+[\w./-]{1,253}:[ \t]+\S+[ \t]*(?:\n|$))+)",
+    re.MULTILINE,
+)
+_ASKED = lazy_pattern(
+    r"^(?P<indent>[ \t]*)(?:-?[ \t]*)(?:Limits|Requests|limits|requests):[ \t]*\n"
+    r"(?P<amounts>(?:(?P=indent)[ \t]+[\w./-]{1,253}:[ \t]+\S+[ \t]*(?:\n|$))+)",
+    re.MULTILINE,
+)
+_AMOUNT = lazy_pattern(r"([\w./-]{1,253}):[ \t]+[\"']?(\w{1,20})[\"']?")
+_SHORT = lazy_pattern(r"Insufficient ([\w.-]{1,200}/[\w.-]{1,63})")
+_HEADER = lazy_pattern(r"^ {0,12}(?:NAME|NODE)(?: +\S+)*? +(?P<column>\S*GPUS?\S*)(?: +\S+)*[ \t]*$", re.MULTILINE)
+_CELLS = lazy_pattern(r" {2,}|\t+")
+_COUNT = lazy_pattern(r"<none>|\d{1,3}")
+_GPU = "nvidia.com/gpu"
+
+
+def around_a_refusal(text: str, said: str) -> Iterator[Document]:
+    """Nodes, and the manifest of the pod, as far as a text tells of them; `said` are the scheduler's words."""
+    short = next((match[1] for match in _SHORT.finditer(said) if is_gpu(match[1])), "")
+    nodes = [*_offered(text), *_listed(text, short or _GPU)] if short else []
+    for number, (name, amounts) in enumerate(nodes, 1):
+        offers = {"capacity": amounts, "allocatable": amounts}
+        yield {"kind": "Node", "metadata": {"name": name or f"node-{number}"}, "status": offers}
+    asked = _asked(text) or ({short: "1"} if nodes else {})
+    if asked:
+        resources = {"limits": asked, "requests": asked}
+        container = {"name": "vllm", "command": ["vllm", "serve"], "resources": resources}
+        yield {"kind": "Pod", "metadata": {"name": "pod"}, "spec": {"containers": [container]}}
+
+
+def _offered(text: str) -> Iterator[tuple[str, dict[str, str]]]:
+    for block in _OFFERED.finditer(text):
+        yield "", dict(_AMOUNT.findall(block["amounts"]))
+
+
+def _listed(text: str, resource: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """The rows of a table of nodes that has a column for their GPUs."""
+    header = _HEADER.search(text)
+    if header is None:
+        return
+    columns = _CELLS.split(header[0].strip())
+    at = next((index for index, name in enumerate(columns) if "GPU" in name), 0)
+    for line in text[header.end() :].lstrip("\n").splitlines():
+        cells = _CELLS.split(line.strip())
+        if len(cells) != len(columns) or not _COUNT.fullmatch(cells[at]):
+            return
+        yield cells[0], {"pods": "110"} | ({resource: cells[at]} if cells[at].isdigit() else {})
+
+
+def _asked(text: str) -> dict[str, str]:
+    """What the only pod asks for, of GPUs; nothing where two blocks differ."""
+    blocks = (dict(_AMOUNT.findall(match["amounts"])) for match in _ASKED.finditer(text))
+    found = {tuple((name, count) for name, count in block.items() if is_gpu(name)) for block in blocks} - {()}
+    return dict(found.pop()) if len(found) == 1 else {}

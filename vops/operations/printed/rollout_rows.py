@@ -1,0 +1,95 @@
+"""A rollout as `kubectl get pods` lists it: an old pod that runs, and a new one of the same Deployment that waits.
+
+The names tell which ReplicaSet a pod is of; why the new one waits stands beside the table, in an event that may leave
+out whose it is. Without such an event nothing is said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from vops.diagnosis.placement.demands import is_gpu
+from vops.model.patterns import lazy_pattern
+from vops.operations.printed.describe_events import Told
+
+Document = dict[str, Any]
+
+_ROW = lazy_pattern(
+    r"^ {0,12}(?:[a-z0-9-]{1,63} +)??"
+    r"(?P<name>(?P<base>[a-z0-9][a-z0-9-]{0,200})-(?P<hash>[a-z0-9]{6,10})-[a-z0-9]{5}) +"
+    r"(?P<ready>\d{1,2})/(?P<all>\d{1,2}) +(?P<status>Running|Pending) +\d",
+    re.MULTILINE,
+)
+_SHORT = lazy_pattern(r"Insufficient ([\w.-]{1,200}/[\w.-]{1,63})")
+
+
+def rollouts(text: str, told: Sequence[Told], documents: Sequence[Document]) -> tuple[list[Document], list[Told]]:
+    """The pods of a rollout whose new pod found no GPU, with their Deployment, and the events with that pod's name."""
+    refused = [item for item in told if item.reason == "FailedScheduling" and _resource(item)]
+    names = {item.about.get("name", "") for item in refused}
+    rows = list(_ROW.finditer(text)) if refused else []
+    waiting = [row for row in rows if row["status"] == "Pending" and names <= {"", row["name"]}]
+    if len(waiting) != 1:
+        return [], list(told)
+    new = waiting[0]
+    old = [row for row in rows if _came_before(row, new)]
+    if not old:
+        return [], list(told)
+    resource, place = _resource(refused[-1]), _namespace(new["base"], documents)
+    found = [_pod(row, place, resource) for row in old] + [_pod(new, place, resource, refused[-1].message)]
+    if not any(item.get("kind") == "Deployment" for item in documents):
+        meta = {"name": new["base"], "namespace": place, "uid": f"deployment/{new['base']}"}
+        template = {"spec": {"containers": [_container(resource)]}}
+        found.append({"kind": "Deployment", "metadata": meta, "spec": {"replicas": len(old), "template": template}})
+    about = {"kind": "Pod", "name": new["name"], "namespace": place}
+    return found, [msgspec.structs.replace(item, about=about) if item in refused else item for item in told]
+
+
+def _came_before(row: re.Match[str], new: re.Match[str]) -> bool:
+    same = row["base"] == new["base"] and row["hash"] != new["hash"]
+    return same and row["status"] == "Running" and row["ready"] == row["all"]
+
+
+def _resource(told: Told) -> str:
+    """The GPUs of which there were too few; empty where it was something else."""
+    return next((match[1] for match in _SHORT.finditer(told.message) if is_gpu(match[1])), "")
+
+
+def _namespace(deployment: str, documents: Sequence[Document]) -> str:
+    found: dict[str, str] = defaultdict(str)
+    for item in documents:
+        if item.get("kind") == "Deployment":
+            found[item["metadata"]["name"]] = item["metadata"].get("namespace") or ""
+    return found[deployment]
+
+
+def _container(resource: str) -> Document:
+    amounts = {resource: "1"}
+    return {"name": "vllm", "command": ["vllm", "serve"], "resources": {"limits": amounts, "requests": amounts}}
+
+
+def _pod(row: re.Match[str], namespace: str, resource: str, refusal: str = "") -> Document:
+    owner = {"kind": "ReplicaSet", "name": f"{row['base']}-{row['hash']}", "controller": True}
+    runs = {"name": "vllm", "ready": True, "state": {"running": {}}}
+    scheduled = {"type": "PodScheduled", "status": "False" if refusal else "True", "message": refusal}
+    ready = [] if refusal else [{"type": "Ready", "status": "True"}]
+    return {
+        "kind": "Pod",
+        "metadata": {
+            "name": row["name"],
+            "namespace": namespace,
+            "labels": {"pod-template-hash": row["hash"]},
+            "ownerReferences": [owner],
+        },
+        "spec": {"nodeName": "" if refusal else "unknown", "containers": [_container(resource)]},
+        "status": {
+            "phase": row["status"],
+            "conditions": [scheduled, *ready],
+            "containerStatuses": [] if refusal else [runs],
+        },
+    }

@@ -1,0 +1,52 @@
+"""What people write of metrics that are not there any more, or not under the labels that they ask by.
+
+A series of DCGM that has `exported_pod` beside `pod` shows that its scrape does not honour labels; a query by the plain
+labels, or a complaint, that this is what somebody runs into. The old name of a metric of vLLM is a fault where
+somebody misses it. Each becomes an event about an autoscaler, which is who asks by metrics.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from vops.model.dialects import METRIC_NAMES
+from vops.model.patterns import lazy_pattern
+from vops.operations.printed.describe_events import Told
+
+LABELS_RENAMED = "LabelsRenamed"
+METRIC_RENAMED = "MetricRenamed"
+_SERIES = lazy_pattern(r"DCGM_FI_\w{3,60}\{[^}\n]{0,2000}\bexported_pod=\"[^\"\n]{1,253}\"[^}\n]{0,2000}\}")
+_ASKED = lazy_pattern(r"DCGM_FI_\w{3,60}\{[^}\n]{0,400}?(?<!exported_)\b(?:pod|namespace|container) ?=~? ?[\"']")
+_EXPORTERS = lazy_pattern(
+    r"(?:\bpod\b|\bnamespace\b)[`\"']{0,2} (?:label )?(?:\w{1,12} ){0,4}(?:the )?(?:dcgm|exporter)"
+    r"|exported_(?:pod|namespace)\b"
+)
+_MISSED = lazy_pattern(
+    r"\bno (?:data(?:points?)?|results?|series|values?)\b|\bN/A\b|\bempty\b|\bmissing\b"
+    r"|\bnot? (?:found|longer|exist|there|shown?)|(?:doe|i)s ?n[o']t (?:exist|exported|there|show|work)|\bgone\b"
+    r"|\bdisappear|\bremoved\b|\brenamed\b|stopped work|could not find the metric|\binstead of\b"
+    r"|\bwrong (?:pod|label|namespace)",
+    re.IGNORECASE,
+)
+_OLD = tuple(item for item in METRIC_NAMES if item.until is not None)
+_NAME = lazy_pattern(r"\bvllm[:_](" + "|".join(item.name for item in _OLD) + r")(?![a-z])")
+_NEW = tuple(item.instead for item in _OLD if item.instead)
+_OVER = lazy_pattern(r"\b(?:fixe[sd]|solved|resolved|works? now|merged)\b")
+_LONGEST = 6_000
+
+
+def scaling_events(text: str) -> Iterator[Told]:
+    """What a short text tells of labels or names that a query does not find."""
+    if len(text) > _LONGEST or _OVER.search(text) or not _MISSED.search(text):
+        return
+    series = _SERIES.search(text)
+    if series is not None and (_ASKED.search(_SERIES.sub("", text)) or _EXPORTERS.search(_SERIES.sub("", text))):
+        yield _told(LABELS_RENAMED, series[0])
+    elif (name := _NAME.search(text)) is not None and any(f"vllm:{new}" in text for new in _NEW):
+        line = next(line for line in text.splitlines() if name[0] in line)
+        yield _told(METRIC_RENAMED, line.strip())
+
+
+def _told(reason: str, message: str) -> Told:
+    return Told("Warning", reason, message[:1000], "prometheus", about={"kind": "ScaledObject", "name": ""})
