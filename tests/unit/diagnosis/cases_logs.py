@@ -82,7 +82,9 @@ def unready(log: str) -> Case:
     return lambda: world(pod(status=status), node(), log=log)
 
 
+CACHE = "There was a problem when trying to write in your cache folder (/.cache/huggingface/hub). You should set {}"
 FIRES: dict[str, Case] = {
+    "cache-not-writable": printed(CACHE, TRACE.rstrip("\n")),
     "bad-entrypoint-log": printed("/bin/sh: 1: python: not found", exit_code=127),
     "wrong-arch-log": printed("exec /usr/bin/python3: exec format error", exit_code=1),
     "broken-install": raised("ImportError: /x/vllm/_C.abi3.so: undefined symbol: _ZN3c10"),
@@ -128,6 +130,8 @@ FIRES: dict[str, Case] = {
 }
 
 NEAR_MISSES: dict[str, Case] = {
+    # it went on, and failed of something else
+    "cache-not-writable": raised("ValueError: no such thing", CACHE),
     # the shell found it; the program itself was not pleased
     "wrong-arch-log": printed("exec /usr/bin/vllm: no such file or directory", exit_code=127),
     "bad-entrypoint-log": printed("vllm: error: unrecognized arguments: --x", exit_code=2),

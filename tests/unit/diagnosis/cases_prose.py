@@ -28,6 +28,18 @@ _PARAGRAPHS: dict[str, tuple[str, str]] = {
         "The container is killed by Kubernetes when its memory crosses the limit while the model is loading.",
         "The container is killed when the GPU memory crosses the limit that we set for the model.",
     ),
+    "permission-denied": (
+        "The generated users have no home, and the libraries that keep a cache there make the pod fail.",
+        "The generated users of the gateway fail to log in, and that is no fault of the pod.",
+    ),
+    "rollout-volume-conflict": (
+        "The new pod is stuck as the volume is ReadWriteOnce and is still attached to the old pod.",
+        "The new pod is stuck as the volume is ReadWriteOnce and its claim is in another zone.",
+    ),
+    "multi-attach": (
+        "The pod is stuck since the volume is ReadWriteOnce and is used by another pod of the team.",
+        "The pod is ready since the volume is ReadWriteMany and is used by another pod of the team.",
+    ),
     "image-rate-limit": (
         "The pods are stuck in ImagePullBackOff because of the rate limit of Docker Hub.",
         "The clients of the server get 429 because of the rate limit of the gateway.",

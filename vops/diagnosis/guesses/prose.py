@@ -73,7 +73,15 @@ SAYINGS: tuple[Saying, ...] = (
         rf"{_KILLS}|OOM",
         never=r"\b(?:GPU|CUDA|VRAM|KV)\b",
     ),
-    _saying("image-rate-limit", _PULLS, r"rate.?limit|\b429\b|too many requests|toomanyrequests", _STUCK),
+    _saying(
+        "permission-denied",
+        r"non-?root|\b(?:random|arbitrary|generated) (?:\w+ )?(?:UIDs?|users?)\b|runAsUser|restricted.{0,10}SCC",
+        r"\bcaches?\b|\bhome\b|HF_HOME|\bvolume\b|hostPath",
+        r"fail|error|not writ|forbidden|denied|permission|cannot|can't|unable",
+    ),
+    _saying(
+        "image-rate-limit", rf"{_PULLS}|docker ?hub", r"rate.?limit|\b429\b|too many requests|toomanyrequests", _STUCK
+    ),
     _saying(
         "image-wrong-arch", _PULLS, r"\b(?:arm64|aarch64|amd64|x86_64|ppc64le)\b.{0,80}\b(?:only|not|no|but)\b", _STUCK
     ),
@@ -101,6 +109,19 @@ SAYINGS: tuple[Saying, ...] = (
         r"\bPVCs?\b|persistent ?volume ?claims?|volume claims?",
         r"\b(?:stuck|stays?|remains?|still|always|forever|keeps?|never|hangs?)\b.{0,60}\b(?:pending|bound|unbound)|\bunbound\b"
         r"|pending\b.{0,60}\b(?:storage ?class|provisioner)|一直.{0,20}pending",
+    ),
+    _saying(
+        "rollout-volume-conflict",
+        r"\bRWO\b|ReadWriteOnce|\bPVCs?\b|\bvolumes?\b|\bdisk\b",
+        r"\b(?:attached|mounted|used|held|bound)\b.{0,40}\b(?:old|previous|running|terminating|existing)"
+        r" (?:pod|one|replica)",
+        rf"{_STUCK}|ever gets out",
+    ),
+    _saying(
+        "multi-attach",
+        r"\bRWO\b|ReadWriteOnce|\bPVCs?\b|\bvolumes?\b|\bdisk\b",
+        r"\b(?:attached|mounted|used|held)\b.{0,40}\b(?:other|another|different) (?:pod|node)",
+        _STUCK,
     ),
     _saying(
         "mount-failed",

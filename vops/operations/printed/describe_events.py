@@ -37,8 +37,8 @@ _NARROWEST = 72
 _WHOLE = lazy_pattern(r"\sError: (?:Err|Image|Create|Run|Invalid)[A-Za-z]{3,40}$")
 _PROMPT = lazy_pattern(r"\[?[\w.-]{1,64}@[\w.-]{1,64}[: ][^$#]{0,200}[$#](?:\s|$)|[$#%❯➜](?:\s|$)|PS [A-Z]:\\")
 _FENCE = ("```", "~~~", "</")
-_QUOTED = lazy_pattern(r"^(?:(?:> ?)+|\d{4}-\d\d-\d\dT[\d:]{8}\.\d{7}Z )")
-"""What stands before a line that is quoted, or that a job of GitHub's printed."""
+_QUOTED = lazy_pattern(r"^(?:(?:> ?)+|\d{4}-\d\d-\d\dT[\d:]{8}\.\d{7}Z |\s*[│┃|]\s+(?=(?:Normal|Warning)\s))")
+"""What stands before a line that is quoted, that a job of GitHub's printed, or that stood in a frame."""
 _CELLS = lazy_pattern(r"\t+| {2,}|\s+\|\s+")
 _REASON_CELL = lazy_pattern(r"[A-Z][a-z]+[A-Za-z]{2,40}")
 _FEWEST_CELLS = 3
@@ -236,7 +236,7 @@ _SOURCE = lazy_pattern(r"kubelet\b|karpenter\b|[a-z0-9.-]{1,60}-(?:controller|sc
 
 
 def _told(match: re.Match[str]) -> Told:
-    message = (match["message"] or "").strip()
+    message = (match["message"] or "").strip(" \t│┃")
     part = _PART.fullmatch(message)
     return Told(
         type=match["type"],

@@ -25,6 +25,7 @@ _UNREACHED = lazy_pattern(
     r"|upstream connect error or disconnect/reset before headers|upstream_reset_before_response_started\{remote_conn"
     r"|upstream_reset_before_response_started\{connection_(?:failure|timeout)"
     r"|no (?:ready )?endpoints (?:available|found|resolved) for |failed_to_pick_backend|failed_to_connect_to_backend"
+    r"|Failed to scrape metrics from https?://\S{1,200}: HTTPConnectionPool.{0,300}(?:refused|timed out)"
     r"|error forwarding port \d{1,5} to pod .{0,400}?[Cc]onnection refused|subset not found for |no available server\b"
     r"|Skipping service: no endpoints found|kubernetes service not found|has no server available"
     r"|No server is available to handle this request|failure to get a peer from the ring-balancer"

@@ -125,7 +125,8 @@ SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             r"|(?:Deployment|ReplicaSet) \"[\w./-]{1,253}\" has timed out progressing|Initial scale was never achieved"
             r"|Helm (?:install|upgrade) failed for release .{1,300}?: (?:timed out waiting|context deadline exceeded"
             r"|resource \S{1,300} not ready)|resource \S{1,300} not ready\. status: Failed, message: "
-            r"|(?:Error: )?(?:INSTALLATION|UPGRADE) FAILED: .{0,200}?(?:timed out waiting|context deadline exceeded)"
+            r"|(?:Error: )?(?:INSTALLATION|UPGRADE) FAILED: .{0,200}?"
+            r"(?:time(?:d |-?)out waiting|context deadline exceeded)"
             r"|Health check failed after \S{1,40}?,? ?(?:timeout waiting for: \[|failed early due to stalled)"
             r"|error: timed out waiting for the condition",
         ),

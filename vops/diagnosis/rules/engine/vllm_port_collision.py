@@ -24,7 +24,8 @@ from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
 _COLLISION = lazy_pattern(
-    r"VLLM_PORT '?tcp://\S{1,120} appears to be a URI|invalid literal for int\(\) with base 10: '(?:tcp|udp)://"
+    r"VLLM_PORT '?tcp://\S{1,120} appears to be a URI|appears to be a URI\. .{1,60}Kubernetes service discovery"
+    r"|invalid literal for int\(\) with base 10: '(?:tcp|udp)://"
     r"|Unknown vLLM environment variable detected: VLLM_\w{0,80}(?:SERVICE_(?:HOST|PORT)|_PORT(?:_\d{1,5}\w{0,20})?)\b"
 )
 

@@ -66,6 +66,16 @@ def told_host_oom(replica: Replica) -> Verdict | None:
     )
 
 
+@rule(cause="permission-denied", branch=Branch.START, order=90, last_resort=True)
+def told_permission_denied(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        "permission-denied",
+        "Give it a directory to write to",
+        "Set HOME and HF_HOME to a mounted volume, and the pod's securityContext.fsGroup so that its user may write.",
+    )
+
+
 @rule(cause="image-rate-limit", branch=Branch.START, order=90, last_resort=True)
 def told_image_rate_limit(replica: Replica) -> Verdict | None:
     return _verdict(
@@ -123,6 +133,26 @@ def told_pvc_unbound(replica: Replica) -> Verdict | None:
         "pvc-unbound",
         "Let the claim be bound",
         "See its events: StorageClass, provisioner, size, access mode or zone do not fit.",
+    )
+
+
+@rule(cause="rollout-volume-conflict", branch=Branch.START, order=90, last_resort=True)
+def told_rollout_volume_conflict(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        "rollout-volume-conflict",
+        "Let the old pod go before the new one comes",
+        "Set strategy Recreate (or maxSurge 0), or use a volume that several nodes may mount (ReadWriteMany).",
+    )
+
+
+@rule(cause="multi-attach", branch=Branch.START, order=90, last_resort=True)
+def told_multi_attach(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        "multi-attach",
+        "Let go of the volume on the other node",
+        "See which pod holds it, and let that end; strategy Recreate, or a volume of ReadWriteMany.",
     )
 
 

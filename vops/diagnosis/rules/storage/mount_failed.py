@@ -129,9 +129,11 @@ _SAYS = (
         "Let the pod run in the disk's zone (nodeSelector topology.kubernetes.io/zone), or use a regional disk.",
     ),
     wording(
-        r"already attached|in use by|being used by|currently attached|IN_USE|VolumeInUse|attachment is being deleted",
+        r"already attached|is exist(?:s|ed) and is attached"
+        r"|in use by|being used by|currently attached|IN_USE|VolumeInUse|attachment is being deleted",
         "the disk is still attached to another machine",
-        "Wait until the old pod is gone; if its machine is gone for good, delete its VolumeAttachment.",
+        "Wait until the old pod is gone (strategy Recreate lets it go first); if its machine is gone for good, delete "
+        "its VolumeAttachment.",
     ),
     wording(
         r"cannot find volume \"?([\w.-]{1,253})",

@@ -19,7 +19,8 @@ from __future__ import annotations
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Applicability, Evidence, Fix
+from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
+from vops.diagnosis.logs.tracebacks import CUT
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.starting.caches import mount_of
 from vops.model.patterns import lazy_pattern
@@ -38,6 +39,7 @@ _REMOTE = lazy_pattern(
     r"AccessDenied|\(403\)|error: (?:HTTP/[\d.]{1,3} )?403|403 Forbidden|storage\.objects"
     r"|AuthorizationPermission"
 )
+_CACHE = lazy_pattern(r"problem when trying to write in your cache folder")
 _NO_USER = lazy_pattern("getpwuid|home directory")
 _TO_BIND = "attempting to bind"
 _ANYWHERE = "Mount a volume that the container's user may write to, and set HF_HOME and HOME to it."
@@ -98,6 +100,20 @@ def permission_denied(replica: Replica) -> Verdict | None:
         ),
         confidence=deaths.confidence(replica),
         fixes=(_fix(replica, path[1] if path is not None else "", step),),
+    )
+
+
+@rule(cause="permission-denied", branch=Branch.DIED, needs={Source.LOGS}, order=94, last_resort=True)
+def cache_not_writable(replica: Replica) -> Verdict | None:
+    """What transformers says before it fails, where the end of its traceback is not there."""
+    log, hit = replica.death_log, deaths.notice(replica, _CACHE)
+    if hit is None or log is None or (log.root is not None and log.root.type != CUT):
+        return None
+    return Verdict(
+        summary=f"{replica.name} may not write to its cache: {deaths.quoted(hit, 120)}",
+        evidence=deaths.shown(replica, hit),
+        confidence=Confidence.POSSIBLE,
+        fixes=(deaths.steps(replica, "Give it a directory to write to", _ANYWHERE),),
     )
 
 
