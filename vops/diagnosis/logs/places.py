@@ -67,7 +67,7 @@ _PLACES = (
     (
         Place.COMPILER,
         lazy_pattern(
-            r"^(?:triton|torch/_inductor|torch/_dynamo|torch/utils/cpp_extension|flashinfer|deep_gemm|tilelang"
+            r"^(?:triton|torch/_inductor|torch/_dynamo|torch/fx|torch/utils/cpp_extension|flashinfer|deep_gemm|tilelang"
             r"|tvm_ffi|tvm)/|^torch/utils/cpp_extension|vllm/(?:compilation|vllm_flash_attn|third_party|triton_utils)/"
             r"|vllm/utils/deep_gemm"
         ),

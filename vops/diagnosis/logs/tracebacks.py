@@ -23,6 +23,7 @@ _KINDS = r"Error|Exception|Interrupt|Exit|Failure|Timeout|Died|Unavailable|IsEna
 _ANSWERS = (
     "NotFound|Forbidden|Denied|NoSuchKey|NoSuchBucket|Unauthenticated|Unauthorized|TooManyRequests|InvalidArgument"
     "|MissingSchema|InvalidSchema|InvalidURL|InvalidProxyURL|InvalidHeader|UnsupportedProtocol|TooManyRedirects"
+    "|Unsupported"
 )
 """What clients of clouds and of HTTP call the refusals that they got; elsewhere these are ordinary words."""
 

@@ -22,6 +22,7 @@ import re
 from vops.diagnosis import evidence
 from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
+from vops.diagnosis.logs.cuda_errors import Meaning, words
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.rules.engine.no_cuda_visible import NO_GPU
 from vops.model.patterns import lazy_pattern
@@ -66,8 +67,12 @@ _OF_A_FORMAT = lazy_pattern(
 )
 """What the weights are quantized to asks for another GPU: an image with more code in it would not help."""
 
-_TOO_LARGE = lazy_pattern(r"out of resources?: (?:shared memory|threads|registers)")
-_ANY = lazy_pattern("|".join(part.pattern for part in (_TOO_LARGE, _TOO_OLD, _COMPATIBILITY, _FABRIC, _NO_CODE)))
+_TOO_LARGE = lazy_pattern(r"out of resources?: (?:shared memory|threads|registers|triton_)")
+_NAMED = lazy_pattern(words(Meaning.DRIVER))
+_NAMED_CODE = lazy_pattern(f"{words(Meaning.CODE)}|nvrtc: error: invalid value for --gpu-architecture")
+_ANY = lazy_pattern(
+    "|".join(part.pattern for part in (_TOO_LARGE, _TOO_OLD, _COMPATIBILITY, _FABRIC, _NO_CODE, _NAMED_CODE, _NAMED))
+)
 _SIGNATURE = lazy_pattern(f"{_ANY.pattern}|{NO_GPU.pattern}|unspecified launch failure")
 """What a kernel that refuses the GPU ends with says nothing of it: the kernel printed that before."""
 
@@ -96,9 +101,20 @@ _WHAT = (
         "Use an image that was built for this GPU (a newer CUDA for newer GPUs), or another GPU.",
     ),
     (
+        _NAMED_CODE,
+        "the image has no code for the GPU of {node}",
+        "Use an image that was built for this GPU (a newer CUDA for newer GPUs), or another GPU.",
+    ),
+    (
         _TOO_OLD,
         "the driver of {node} is too old for the CUDA of the image",
         "Use an image whose CUDA is not newer than the driver's (nvidia-smi shows it), or upgrade the node's driver.",
+    ),
+    (
+        _NAMED,
+        "the CUDA libraries in the image and the driver of {node} do not go together",
+        "Remove /usr/local/cuda/compat and stubs from LD_LIBRARY_PATH; compare what nvidia-smi says on the node "
+        "(driver, licence of a vGPU) with the CUDA of the image, and run vllm/vllm-openai of one tag unchanged.",
     ),
 )
 

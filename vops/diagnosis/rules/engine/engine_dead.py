@@ -22,6 +22,7 @@ from vops.diagnosis import evidence, remedies
 from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Fix
+from vops.diagnosis.logs.cuda_errors import Meaning, words
 from vops.diagnosis.logs.reader import Refused
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.starting.probes import answered_status, failures
@@ -37,7 +38,8 @@ _CRASH = lazy_pattern(
     r"|(?:level_zero|UR|PI) backend failed|(?:UR|ZE)_RESULT_ERROR_(?!OUT_OF|UNINITIALIZED)"
     r"|Xid \(PCI:[^)]{1,40}\): (?:13|31|43|45|68|109)\b|CUDA driver error \("
     r"|CUBLAS_STATUS_(?!ALLOC_FAILED)|^Abort: |^Signal: .{0,120}(?:[Ss]egmentation|[Ss]egfault|SIGSEGV|SIGABRT|Aborted"
-    r"|signal (?:6|11))|c10::Error|[Cc]utlass error: |[Cc]uda status: |cudaErrorIllegalAddress|cudaErrorAssert"
+    r"|signal (?:6|11))|c10::Error|[Cc]utlass error: |[Cc]uda status: |CU(?:SOLVER|FFT|RAND|SPARSE)_STATUS_"
+    rf"|{words(Meaning.CRASH)}"
 )
 _WORKER = lazy_pattern(
     r"Worker exit type: SYSTEM_ERROR|[Tt]he actor died unexpectedly|worker process has died|^Actor: "

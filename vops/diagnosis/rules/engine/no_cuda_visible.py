@@ -22,13 +22,14 @@ from vops.diagnosis import evidence, remedies
 from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Evidence, Fix
+from vops.diagnosis.logs.cuda_errors import Meaning, words
 from vops.diagnosis.nodes.gpu_nodes import gpu_resources
 from vops.diagnosis.placement.filters.taints import blocks, tolerable
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-NO_GPU = lazy_pattern(
+_SAID = (
     r"Failed to infer device type|Device string must not be empty|out of bounds for 0 devices"
     r"|No (?:CUDA|HIP) GPUs are available|NVMLError_Unknown|Failed to initialize NVML: Unknown Error"
     r"|no CUDA-capable device is detected|Found no NVIDIA driver on your system"
@@ -48,8 +49,10 @@ NO_GPU = lazy_pattern(
     r"|Unable to determine Neuron Driver version|[Nn]o [Nn]euron device|TPU initialization failed: (?!.{0,200}busy)"
     r"|synStatus=(?!20\b)\d+ \[[^\]]{1,60}\] Device acquire failed"
     r"|deserialize object on a CUDA device but torch\.cuda\.is_available"
+    r"|Unable to open /dev/kfd|ROCk module is NOT loaded|nvmlDeviceGetHandleByPciBusId\w{0,4}\(.{0,60}INTERNAL ASSERT"
     r"|Failed to start model server: integer division or modulo by zero"
 )
+NO_GPU = lazy_pattern("|".join((_SAID, words(Meaning.NO_GPU))))
 _BY_UUID = "invalid literal for int"
 _TPU = lazy_pattern(r"TPU initialization failed")
 _VARIABLES = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")

@@ -20,6 +20,7 @@ from __future__ import annotations
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
+from vops.diagnosis.logs.cuda_errors import Meaning, words
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
@@ -34,6 +35,7 @@ _HARDWARE = lazy_pattern(
     r"|(?:UR|ZE)_RESULT_ERROR_DEVICE_LOST|reason ?: ?GPU Hang"
     r"|cudaErrorContained|cudaErrorHardwareStackError|CUDA_ERROR_(?:NVLINK_UNCORRECTABLE|HARDWARE_STACK_ERROR"
     r"|CONTAINED)"
+    rf"|{words(Meaning.HARDWARE)}"
 )
 _XID = lazy_pattern(r"Xid ?(?:\(PCI:[^)]{1,40}\): (?:\d{1,3}, .{0,160}?caused by previous Xid )?|=)(\d{1,3})")
 _APPLICATION = frozenset((13, 31, 43, 45, 68, 109))

@@ -25,6 +25,7 @@ from vops.diagnosis.ending import deaths
 from vops.diagnosis.ending.deaths import Hit
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Evidence, Fix
+from vops.diagnosis.logs.cuda_errors import Meaning, words
 from vops.diagnosis.memory.cuda_memory import OUT_OF_MEMORY, device_memory
 from vops.diagnosis.placement import blockers
 from vops.diagnosis.placement.demands import gpu_request
@@ -43,6 +44,7 @@ _BUSY = lazy_pattern(
     r"CUDA-capable device\(s\) is/are busy or unavailable|cudaErrorDevicesUnavailable|Device already acquired"
     r"|Could not find a profile that is currently runnable with the detected hardware"
     r"|TPU initialization failed: .{0,200}busy|TPU is already in use by"
+    rf"|{words(Meaning.TAKEN)}"
 )
 _SIGNATURE = lazy_pattern(f"{_NOT_FREE.pattern}|{_CHANGED.pattern}|{_BUSY.pattern}|{OUT_OF_MEMORY.pattern}", re.ASCII)
 _NEARLY_ALL = 0.95

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vops.diagnosis.logs.cuda_errors import Meaning, words
 from vops.model.patterns import lazy_pattern
 
 FAILED = lazy_pattern(
@@ -15,6 +16,7 @@ FAILED = lazy_pattern(
     r"|(?:hip|cuda)Ipc(?:Get|Open)\w{1,24}|IPC memory creation failed|Failed to create memory for IPC"
     r"|DeepEP timeout|[Cc]ustom allreduce|custom_all_?reduce|peer access is not supported"
     r"|peer-to-peer access from|SymmetricMemory|SymmDeviceMemory|cuMulticast|Barrier (?:departure )?timed out"
+    rf"|{words(Meaning.PEER)}"
 )
 SHARED_MEMORY = lazy_pattern(  # in the container's /dev/shm, not in a file of vops
     r"/dev/[s]hm.{0,200}(?:[Nn]o space|No such|error)|failed to extend /dev/shm|shared memory segment /dev/shm"

@@ -45,6 +45,7 @@ _MISMATCH = lazy_pattern(
     r"(?: Required number of devices: (?P<needs>\d{1,5})\. Total number of devices: (?P<total>\d{1,5}))?"
     r"|Unable to load Ray which is required for multi-node inference|Ray does not allocate any GPUs"
     r"|Cannot provide a placement group|enough GPUs available|[Ii]nvalid device ordinal|Duplicate GPU detected"
+    r"|AssertionError: Invalid device id|device < num_gpus INTERNAL ASSERT FAILED|CUDA_ERROR_INVALID_DEVICE\b"
     r"|Insufficient devices for .{0,20}mesh|[Nn]umber of devices \d{1,5} must (?:equal|be >=) the product"
     r"|Total available GPUs [\d.]{1,8} is less than total desired GPUs"
     r"|but only \d{1,4} GPUs? (?:are |is )?available"

@@ -38,7 +38,8 @@ _ABOUT_PODS = frozenset({"unready", "empty", "unknown-metric"})
 _ADDRESS = frozenset({"name", "refused", "timeout", "path"})
 _PROMETHEUS = lazy_pattern(r"prometheus|^vmsingle|^vmselect|thanos-query(?!-frontend-)|^mimir-nginx")
 _NOT_PROMETHEUS = lazy_pattern(
-    r"alertmanager|node-exporter|kube-state|pushgateway|adapter|blackbox|(?:^|-)operator$|thanos-sidecar|webhook|grafana"
+    r"alertmanager|node-exporter|kube-state|pushgateway|adapter|blackbox|(?:^|-)operator$|thanos-sidecar|webhook"
+    r"|grafana"
     r"|coredns|kubelet|etcd|kube-(?:dns|proxy|scheduler|controller)"
 )
 _PORTS = frozenset({80, 8080, 8427, 8428, 8481, 9090})
