@@ -177,6 +177,7 @@ def read_log(text: str) -> LogReading:
     failing = reader.failing or collector.unfinished
     if not any(chain.root and not _SAYS_NOTHING.match(chain.root.message) for chain in found):
         more = [*collector.cut(), *notices.loose(count, started=reader.started and not failing)]
+        more = failure_of(component, [chain.root for chain in more if chain.root is not None], count) or more
         found = [*(chain for chain in found if not (more and chain.root)), *more]
     reading = reader.reading(count, component, foretold(found, notices.said), notices.said)
     failing = not reading.ready and (failing or reading.root is not None or reading.wrapper is not None)

@@ -228,8 +228,8 @@ def said_spread_or_affinity(replica: Replica) -> Verdict | None:
             replica,
             "Loosen the constraint",
             (
-                "Use preferredDuringSchedulingIgnoredDuringExecution, or whenUnsatisfiable: ScheduleAnyway; drop "
-                "hostPort where ports clash.",
+                "In its affinity use preferredDuringSchedulingIgnoredDuringExecution; in topologySpreadConstraints "
+                "whenUnsatisfiable: ScheduleAnyway; drop hostPort where ports clash.",
                 "Or set maxSurge 0 so that an update needs no node more than there are replicas.",
             ),
         ),

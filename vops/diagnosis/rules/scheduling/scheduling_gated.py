@@ -36,11 +36,14 @@ _OVER_QUOTA = lazy_pattern(
     r"Workload requested .{1,60}, but .{1,200} quota is .{1,200}"
     r"|\S{1,253} quota has reached the allowable limit .{0,300}"
     r"|Non-?[Pp]reemptible ?(?:workload is over quota|OverQuota).{0,300}"
+    r"|queue resource quota insufficient.{0,300}"
     r"|(?:Request '[^']{1,253}' does not fit in queue|Insufficient quotas, quotaName:) .{1,400}"
 )
-"""KAI's words (unschedulable_info.go of its scheduler), Run:ai's, YuniKorn's and Koordinator's for a queue's share."""
+"""KAI's words (unschedulable_info.go of its scheduler) for a queue's share, and Run:ai's, Volcano's, YuniKorn's and
+Koordinator's."""
 
 _SHARES = {
+    "queue resource quota": "See what the queue may have and uses: kubectl get queues.scheduling.volcano.sh -o yaml",
     "Request '": "See the queue's limits and what runs in it: kubectl get configmaps -A | grep yunikorn-configs",
     "Insufficient quotas": "See what the quota has and uses: kubectl get elasticquotas -A -o yaml",
 }
