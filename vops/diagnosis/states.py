@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from vops.model.pods import ContainerStatus, Pod
+from vops.model.resources import Event
 
 if TYPE_CHECKING:
     from vops.diagnosis.facts import Replica
@@ -47,6 +48,7 @@ _NEVER_RIGHT = re.compile(
 )
 AWAITED = re.compile(r"awaiting headers|timeout awaiting response", re.ASCII)
 """What a probe says of a server that takes its connection and does not answer: one that loads takes none."""
+_REFUSES = re.compile(r"connection refused|statuscode: 503", re.ASCII)
 _AWAITED_IN_VAIN = 3
 _RAY_NODES = re.compile(r"Ray cluster status: (\d{1,6})/(\d{1,6}) nodes alive", re.ASCII)
 _COUNTED_OFTEN = 20
@@ -136,11 +138,16 @@ def _waiting(status: ContainerStatus | None) -> ReplicaState:
 def _running(replica: Replica, status: ContainerStatus) -> ReplicaState:
     if served(replica) or answers(replica) or _never_becomes_ready(replica) or _answers_late(replica):
         return ReplicaState.NOT_READY
-    if ray_nodes(replica) is not None:
+    if ray_nodes(replica) is not None or _its_node_is_gone(replica):
         return ReplicaState.NOT_READY
     if restarts_in_a_loop(status):
         return ReplicaState.CRASH_LOOPING
     return ReplicaState.LOADING if within_budget(replica) and not waited_s(replica) else ReplicaState.NOT_READY
+
+
+def _its_node_is_gone(replica: Replica) -> bool:
+    """Whether the last that was said of the pod is that its node is not ready."""
+    return bool(replica.events) and replica.events[-1].reason == "NodeNotReady"
 
 
 def ray_nodes(replica: Replica) -> tuple[int, int] | None:
@@ -194,17 +201,27 @@ def _answered_a_probe(replica: Replica) -> bool:
 def _never_becomes_ready(replica: Replica) -> bool:
     """Whether the readiness probe asks in a way that never gets an answer, so that waiting does not help."""
     said = (item.message for item in replica.events if item.reason == "Unhealthy")
-    return any(text.startswith("Readiness") and _NEVER_RIGHT.search(text) for text in said)
+    return any(_NEVER_RIGHT.search(text) for text in said)
 
 
 def _answers_late(replica: Replica) -> bool:
     """Whether a pod of which only events tell has been asked for its life in vain, again and again."""
     said = () if replica.observed else replica.events
     return any(
-        item.message.startswith("Liveness") and AWAITED.search(item.message) and item.times >= _AWAITED_IN_VAIN
+        _in_vain(item) and (AWAITED.search(item.message) or _REFUSES.search(item.message))
         for item in said
-        if item.reason == "Unhealthy"
+        if item.reason == "Unhealthy" and item.message.startswith("Liveness")
     )
+
+
+def _in_vain(event: Event) -> bool:
+    """Whether a probe has failed often enough; what somebody quotes without a time, they have seen for long."""
+    return event.times >= _AWAITED_IN_VAIN or event.last_seen is None
+
+
+def refuses_in_vain(event: Event) -> bool:
+    """Whether a probe found nobody, or an engine that is dead, as often as the kubelet has patience by default."""
+    return _in_vain(event) and _REFUSES.search(event.message) is not None
 
 
 def _since(seen: datetime | None, started: datetime | None) -> bool:

@@ -287,6 +287,7 @@ FIRES: dict[str, Case] = {
     "gpu-lost-at-admission": failed("UnexpectedAdmissionError", "Allocate failed due to nvml: GPU is lost"),
     "node-had-no-room": failed("OutOfmemory", "Node didn't have enough resource: memory, requested: 9, used: 8"),
     "node-matches-no-more": failed("NodeAffinity", "Predicate NodeAffinity failed"),
+    "node-does-not-allow": failed("SysctlForbidden", 'forbidden sysctl: "net.core.somaxconn" not allowlisted'),
     "evicted": failed("Evicted", 'Usage of EmptyDir volume "cache" exceeds the limit "20Gi". '),
     "preempted": disrupted(
         "PreemptionByScheduler", "default-scheduler: preempting to accommodate a higher priority pod"
@@ -347,6 +348,7 @@ NEAR_MISSES: dict[str, Case] = {
     "gpu-lost-at-admission": failed("UnexpectedAdmissionError", ALLOCATE),
     "node-had-no-room": failed("OutOfnvidia.com/gpu", "Node didn't have enough resource: nvidia.com/gpu"),
     "node-matches-no-more": failed("Evicted", "The node was low on resource: memory."),
+    "node-does-not-allow": failed("NodeAffinity", "Predicate NodeAffinity failed"),
     "evicted": failed("NodeShutdown", "Pod was rejected as the node is shutting down."),
     # somebody drains the node: what was asked for happens
     "preempted": disrupted("EvictionByEvictionAPI", "Eviction API: evicting"),

@@ -71,6 +71,11 @@ ONE_NODE = (
     "  Warning  Unhealthy  2m (x{} over 21m)  kubelet  Readiness probe failed: [2025-08-21 12:00:00,123] "
     "Ray cluster status: 1/2 nodes alive."
 )
+REFUSED = (
+    "Warning  Unhealthy  20s (x{} over 40s)  kubelet  Liveness probe failed: "
+    'Get "http://10.0.0.4:8000/health": dial tcp 10.0.0.4:8000: connect: connection refused'
+)
+DEAD = "Warning  Unhealthy  20s (x{} over 40s)  kubelet  Liveness probe failed: HTTP probe failed with statuscode: 503"
 LATE = (
     'Warning  Unhealthy  12m (x{} over 5h)  kubelet  Liveness probe failed: Get "http://10.0.0.9:8000/health": context '
     "deadline exceeded (Client.Timeout exceeded while awaiting headers)"
@@ -186,6 +191,8 @@ FIRES: dict[str, Case] = {
     "service-mismatch": reached(service(selector={"app": "llama-server"}), endpoints(addresses=0)),
     "service-without-endpoints": handed_in(NO_ENDPOINTS),
     "liveness-times-out": handed_in(LATE.format(4)),
+    "liveness-refused": handed_in(REFUSED.format(4)),
+    "liveness-unavailable": handed_in(DEAD.format(4)),
     "access-denied": handed_in("HTTP/1.1 403 Forbidden", "server: istio-envoy", "RBAC: access denied"),
     "metric-labels-missed": handed_in(f"The query {EMPTY_QUERY} is empty, and there is", EXPORTED),
     "metric-missed": handed_in("No data for vllm:gpu_cache_usage_perc,", 'vllm:kv_cache_usage_perc{engine="0"} 0.2'),
@@ -280,6 +287,8 @@ NEAR_MISSES: dict[str, Case] = {
     "service-without-endpoints": handed_in(NO_ENDPOINTS.replace("<none>", "10.0.0.9:8000"), SERVED),
     # once may be a hiccup
     "liveness-times-out": handed_in(LATE.format(1)),
+    "liveness-refused": handed_in(REFUSED.format(2)),
+    "liveness-unavailable": handed_in(DEAD.format(2)),
     "ray-workers-missing": handed_in(ONE_NODE.format(4)),
     # a request got through after it
     "access-denied": handed_in("RBAC: access denied", '10.0.0.4 - - "GET /v1/models HTTP/1.1" 200 640 "-" "curl"'),

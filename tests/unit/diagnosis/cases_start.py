@@ -63,6 +63,7 @@ def hangs(reason: str, message: str, *events: Event, count: int = 5, **more: Any
     return not_created("ContainerCreating", "", event(reason, message, count=count), *events, **more)
 
 
+NO_PULL_SECRET = "Unable to retrieve some image pull secrets (regcred); attempting to pull the image may not succeed."
 CREATE_FAILED = (
     "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
 )
@@ -132,6 +133,7 @@ FIRES: dict[str, Case] = {
         ),
         imagePullSecrets=[{"name": "regcred"}],
     ),
+    "pull-secret-missing": hangs("FailedToRetrieveImagePullSecret", NO_PULL_SECRET),
     "root-refused": not_created(
         "CreateContainerConfigError",
         'container has runAsNonRoot and image will run as root (pod: "llama-1_serving(1)", container: vllm)',
@@ -172,6 +174,8 @@ NEAR_MISSES: dict[str, Case] = {
         'Back-off pulling image "vllm/vllm-openai:v0.25.1": ErrImagePull: dial tcp: i/o timeout',
         event("FailedToRetrieveImagePullSecret", "Unable to retrieve some image pull secrets (regcred); attempting"),
     ),
+    # a public image comes without it
+    "pull-secret-missing": hangs("FailedToRetrieveImagePullSecret", NO_PULL_SECRET, event("Pulling", "Pulling image")),
     "root-refused": not_created("CreateContainerConfigError", 'secret "hf-token" not found'),
     "limit-below-start": not_started(CREATE_FAILED + "unable to apply cgroup configuration: unknown"),
     "bad-entrypoint-ends": lambda: world(

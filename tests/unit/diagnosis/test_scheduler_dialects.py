@@ -50,7 +50,7 @@ REASONS = {
     "resourceclaim not available on the node": Obstacle.CLAIM,
     "resourceclaim cannot be allocated for the node (unsuitable)": Obstacle.CLAIM,
     "excluded by resource class node filter": Obstacle.CLAIM,
-    "node(s) didn't match Pod's required features": Obstacle.OTHER,
+    "node(s) didn't match Pod's required features": Obstacle.SELECTOR,
 }
 VICTIMS, HELPLESS = "No preemption victims found for incoming pod", "Preemption is not helpful for scheduling"
 NEVER = "not eligible due to preemptionPolicy=Never."
@@ -79,7 +79,6 @@ BLOCKING = (
     "resourceclaim in use",
     'pod "serving/llama-1": ResourceClaim not created yet',
     "request gpu: device class gpu.nvidia.com does not exist",
-    "pod affinity terms conflict",
 )
 counts = st.dictionaries(st.sampled_from(sorted(REASONS)), st.integers(1, 5_000), min_size=1, max_size=6)
 
@@ -103,6 +102,11 @@ def test_every_reason_of_a_composed_message_is_found(reasons: dict[str, int], no
 def test_what_blocks_every_node_is_told_whole(blocking: str, nodes: int, dialect: str) -> None:
     said = scheduler_text(f"0/{nodes} nodes are available: {blocking}." + AFTER[dialect](nodes)[0])
     assert (said.blocked, said.reasons) == (blocking, ())
+
+
+def test_terms_that_no_node_can_meet_are_a_reason_of_every_node() -> None:
+    said = scheduler_text("0/4 nodes are available: pod affinity terms conflict." + AFTER["1.36"](4)[0])
+    assert [(item.obstacle, item.nodes) for item in said.reasons] == [(Obstacle.SELECTOR, 4)]
 
 
 @given(st.text(max_size=400))

@@ -6,7 +6,7 @@ from vops.diagnosis import evidence
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence, Finding, Severity
 from vops.diagnosis.starting.containers import called
-from vops.diagnosis.starting.creation import gist, persists, refusal, stuck_at
+from vops.diagnosis.starting.creation import HARMLESS, gist, persists, refusal, stuck_at
 from vops.diagnosis.states import ReplicaState
 from vops.model.resources import Event
 from vops.model.snapshot import Source
@@ -109,5 +109,5 @@ def _warnings(replica: Replica) -> tuple[Evidence, ...]:
 def _of_creation(replica: Replica) -> list[Event]:
     """Warnings about the pod, without the scheduler's once it has a node."""
     placed = bool(replica.pod.spec.node_name)
-    warnings = (item for item in replica.events if item.type == "Warning")
+    warnings = (item for item in replica.events if item.type == "Warning" and item.reason not in HARMLESS)
     return [item for item in warnings if not (item.reason == "FailedScheduling" and placed)]

@@ -113,6 +113,8 @@ _OBSTACLES = (
     ("taint", Obstacle.TAINT),
     ("requested node name", Obstacle.SELECTOR),
     ("node affinity/selector", Obstacle.SELECTOR),
+    ("affinity terms conflict", Obstacle.SELECTOR),
+    ("required features", Obstacle.SELECTOR),
     ("match node selector", Obstacle.SELECTOR),
     ("scheduler-enforced node affinity", Obstacle.SELECTOR),
     ("Insufficient", Obstacle.RESOURCE),
@@ -130,6 +132,7 @@ _OBSTACLES = (
     ("no available disk", Obstacle.VOLUME),
     ("CSI driver", Obstacle.VOLUME),
     ("claim", Obstacle.CLAIM),
+    ("cannot fit resource", Obstacle.CLAIM),
     ("resource class node filter", Obstacle.CLAIM),
     ("device class", Obstacle.CLAIM),
     ("waiting for resource driver", Obstacle.CLAIM),
@@ -146,6 +149,7 @@ _OBSTACLES = (
 _FAILED = ("FailedScheduling", "Unschedulable", "FilteringFailed", "PodGroupPending")
 """What kube-scheduler and Volcano, KAI and Volcano's pod groups, HAMi, and Volcano's controller call it."""
 
+_SKIPPED = "skip schedule deleting pod"
 _PENDING = "Pending"
 """What Kueue calls a workload that gets no quota."""
 
@@ -172,6 +176,7 @@ AGAINST_OLD = lazy_pattern(
 """How people tell that a rolling update waits for what its old pods have."""
 
 _NO_VOLUMES = lazy_pattern(r"unbound (?:immediate )?PersistentVolumeClaims")
+_OF_A_CLAIM = lazy_pattern(r"(?i)\bresource ?claim\b")
 _COUNTED = lazy_pattern(r"(?:\d{1,7} )?node\(s\)")
 _OF_YUNIKORN = lazy_pattern(r"'([^']{3,300})' \((\d{1,7})x\)")
 _GPU = "nvidia.com/gpu"
@@ -184,6 +189,9 @@ _OTHERS = lazy_pattern(
     r"|(?P<cards>\d{1,7}) nodes? (?:(?:Card|Allocated|Node|Numa|Exclusive)\w{4,40}|is not a gpu node)"
 )
 _ABSENT = lazy_pattern(r"[Nn]o node in the .{1,80} node-pool has [\w./-]{1,120} resources")
+_OF_ALL = ("insufficient ", "pod affinity terms conflict")
+"""Reasons that may come without a count, and are then of every node."""
+
 _BLOCKED, _GATED = "non-empty scheduling gates", "in its spec"
 """What the API server says of a pod with gates before the scheduler has seen it."""
 
@@ -221,7 +229,7 @@ def scheduler_text(message: str) -> SchedulerText:
         blocked = before.replace("no new claims to deallocate", "").strip(" ,.")
         return SchedulerText(text, int(head[2] or 1), blocked=blocked, preemption=_preemption(text[head.end() :]))
     body, after = _parted(text[head.end() :].removesuffix(_CUT))
-    body = f"{head[2] or 1} {body}" if body[:13].lower() == "insufficient " else body
+    body = f"{head[2] or 1} {body}" if body.lower().startswith(_OF_ALL) else body
     reasons = tuple(_reason(match) for match in _REASON.finditer(body)) if body[:1].isdigit() else ()
     if cut and not after:
         reasons = reasons[:-1]
@@ -246,6 +254,8 @@ def last_words(said: str, events: Iterable[Event]) -> str:
 def by_scheduler(event: Event) -> bool:
     """Whether an event is a scheduler's refusal, and not Karpenter's, which has the same reason."""
     who = event.source.component or event.reporting_component
+    if event.message.startswith(_SKIPPED):
+        return False
     if event.reason == _PENDING and who.startswith("kueue"):
         return True
     told = event.reason in _FAILED or _HEAD.search(event.message[:_NEAR]) is not None
@@ -261,7 +271,7 @@ def _parted(rest: str) -> tuple[str, str]:
 def _outside_the_form(text: str) -> str:
     """An error of a plugin, which comes without the count of nodes; of claims it is known wherever it stands."""
     begins = text.startswith(("running ", "binding volumes", "persistentvolumeclaim"))
-    return text if begins or _NO_VOLUMES.search(text) else ""
+    return text if begins or _NO_VOLUMES.search(text) or _OF_A_CLAIM.search(text) else ""
 
 
 def _preemption(after: str) -> Preemption:

@@ -34,12 +34,25 @@ _EPHEMERAL = lazy_pattern(
 )
 _NO_CLASS = "no storage class is set"
 _LACKS_CLASS = lazy_pattern(r'storageclass(?:\.storage\.k8s\.io)? "(?P<name>[\w.-]{1,253})" not found')
+AFFINITY = "node affinity doesn't match node"
+"""Said of a volume that was bound, while the pod waited, to where its node is not."""
+
 _FAILED = ("ProvisioningFailed", "FailedBinding", "VolumeMismatch")
 _WAITS = ("WaitForFirstConsumer", "WaitForPodScheduled")
 _NO_VOLUME = {
     "didn't find available persistent volumes to bind": "finds no volume on the nodes that would take the pod",
+    "CSI driver is not installed on the node": "needs a CSI driver that does not run on the nodes",
     "did not have enough free storage": "is larger than the storage that the nodes have left",
 }
+_BY_BINDER = lazy_pattern(
+    r"binding volumes: (?P<how>.{1,200})"
+    r"|(?P<lacks>failed to find storage class \"[^\"]{1,253}|no class for claim .{1,200})"
+    r"|(?P<gone>could not find v1\.PersistentVolumeClaim .{1,253})|(?P<odd>PersistentVolumeClaim had no .{1,60}"
+    r"|VolumeBindingMode not set for StorageClass .{1,200})"
+)
+"""What the scheduler's VolumeBinding and VolumeZone say of a claim when they fail, with whatever failed them."""
+
+_PROVISIONER = "See why no volume is made for it: the claim's events, and the log of the CSI driver's provisioner."
 _REASON_SHOWN = 220
 _HOW = {
     "not found": ("does not exist", Trouble.MISSING),
@@ -185,6 +198,8 @@ def _as_said(replica: Replica) -> Iterator[Unbound]:
     elif _UNBOUND.search(said.blocked):
         steps = ("Set a storageClassName that exists; with no default class a claim without one stays unbound.",)
         yield Unbound(", ".join(names), Trouble.UNBOUND, "is not bound to a volume", steps)
+    elif (failed := _BY_BINDER.search(said.blocked)) and AFFINITY not in said.blocked:
+        yield _by_binder(", ".join(names), failed)
     elif any(_GONE in item.text for item in said.reasons):
         steps = ("Restore the volume, or make a new claim and seed it again.",)
         yield Unbound(", ".join(names), Trouble.LOST, "has lost its volume", steps)
@@ -194,6 +209,15 @@ def _as_said(replica: Replica) -> Iterator[Unbound]:
             "volumes where the GPU nodes are.",
         )
         yield Unbound(", ".join(names), Trouble.UNBOUND, lacks, steps)
+
+
+def _by_binder(name: str, failed: re.Match[str]) -> Unbound:
+    if failed["gone"]:
+        return Unbound(name, Trouble.MISSING, "does not exist", ("Create the claim, or name one that exists.",))
+    if failed["how"]:
+        return Unbound(name, Trouble.UNBOUND, f"was not bound in time: {failed['how']}", (_PROVISIONER,))
+    steps = ("Set a storageClassName that exists and has a volumeBindingMode (kubectl get storageclass).",)
+    return Unbound(name, Trouble.UNBOUND, f"cannot be bound: {failed['lacks'] or failed['odd']}", steps)
 
 
 def _leads(replica: Replica, text: str) -> bool:

@@ -17,6 +17,35 @@ from vops.diagnosis.findings import Evidence
 from vops.model.patterns import lazy_pattern
 from vops.model.resources import Event
 
+HARMLESS = frozenset(
+    {
+        "AlreadyMountedVolume",
+        "DNSConfigForming",
+        "ExceededGracePeriod",
+        "FailedKillPod",
+        "FailedPreStopHook",
+        "FailedToUpdateEndpoint",
+        "FailedToUpdateEndpointSlices",
+        "FileSystemResizeFailed",
+        "HostIPsIPFamilyMismatch",
+        "InvalidDoNotDisruptAnnotation",
+        "LifecycleHTTPFallback",
+        "MissingClusterDNS",
+        "MultiplePodDisruptionBudgets",
+        "NotDeleted",
+        "OwnerRefInvalidNamespace",
+        "PolicyViolation",
+        "ProbeWarning",
+        "ResizeDeferred",
+        "ResizeError",
+        "ResizeInfeasible",
+        "VolumeConditionAbnormal",
+        "VolumePermissionChangeInProgress",
+        "VolumeResizeFailed",
+    }
+)
+"""Warnings about a pod that keep it neither from starting nor from serving."""
+
 _STEPS = {
     "FailedAttachVolume": 1,
     "SuccessfulAttachVolume": 1,

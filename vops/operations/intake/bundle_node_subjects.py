@@ -26,9 +26,10 @@ from vops.model.pods import (
     Terminated,
 )
 from vops.model.provisioning import NodeClaim
-from vops.model.resources import Event, Node, ObjectReference
+from vops.model.resources import Event, Node, NodeSpec, NodeStatus, ObjectReference, Taint
 
 _GPU = "nvidia.com/gpu"
+_ROOM = {"pods": "110"}
 _ITS_NODE = "its node"
 DISK_EVENTS = ("EvictionThresholdMet", "FreeDiskSpaceFailed", "ImageGCFailed", "NodeHasDiskPressure")
 TAKEN_BACK = (
@@ -44,7 +45,26 @@ TAKEN_BACK = (
 )
 """What Karpenter, and the node problem detector of AKS, post of a machine that its cloud takes away."""
 
+REFUSED_BY_NODE = (
+    "UnexpectedAdmissionError",
+    "TopologyAffinityError",
+    "NodeAffinity",
+    "NodeShutdown",
+    "Preempting",
+    "SysctlForbidden",
+    "AppArmor",
+    "PodOSNotSupported",
+    "PodOSSelectorNodeLabelDoesNotMatch",
+    "PodLevelResourcesNotSupported",
+    "SMTAlignmentError",
+)
+"""Why a kubelet does not take a pod that a scheduler gave it; Preempting is of one that it had taken."""
+
+DOWN = ("Rebooted", "Shutdown")
+"""What a kubelet posts of a machine that goes down, or that has come back from it."""
+
 NO_NODE = (
+    "FailedResourceClaimCreation",
     "FailedScheduling",
     "Unschedulable",
     "FilteringFailed",
@@ -127,6 +147,15 @@ def waiting_for_gpus(resource: str, name: str = "pod", count: str = "1") -> Pod:
         spec=PodSpec(containers=(container,)),
         status=PodStatus(phase="Pending", conditions=(Condition("PodScheduled", "False"),)),
     )
+
+
+def pressed_for_memory(meta: Meta) -> Node:
+    """A node that takes no pods since its kubelet runs out of memory."""
+    taint = Taint("node.kubernetes.io/memory-pressure", effect="NoSchedule")
+    status = NodeStatus(
+        capacity=_ROOM, allocatable=_ROOM, conditions=(Condition("MemoryPressure", "True"), Condition("Ready", "True"))
+    )
+    return Node(meta, NodeSpec(taints=(taint,)), status)
 
 
 def killed_on(node: str) -> Pod:

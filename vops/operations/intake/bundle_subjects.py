@@ -40,9 +40,12 @@ from vops.model.storage import ClaimSpec, ClaimStatus, PersistentVolumeClaim
 from vops.operations.intake.bundle_node_subjects import (
     CHECK_EVENTS,
     DISK_EVENTS,
+    DOWN,
     NO_NODE,
+    REFUSED_BY_NODE,
     TAKEN_BACK,
     killed_on,
+    pressed_for_memory,
     serving_on,
     waiting_for_gpus,
     with_its_victim,
@@ -56,10 +59,7 @@ Found = tuple[str, Resource]
 _ENDED = (
     "Evicted",
     "Preempted",
-    "UnexpectedAdmissionError",
-    "TopologyAffinityError",
-    "NodeAffinity",
-    "NodeShutdown",
+    *REFUSED_BY_NODE,
     "Terminated",
     "Evict",
     *TAKEN_BACK,
@@ -100,6 +100,7 @@ _UNBOUND = "pod has unbound immediate PersistentVolumeClaims"
 _PATIENCE_S = 180
 """Longer than any provisioner takes to make a volume."""
 
+_RECLAIMS_MEMORY = "Attempting to reclaim memory"
 _HASH = lazy_pattern(r"-[a-z0-9]{6,10}")
 _NOT_A_NAME = frozenset({"image", "created", "started", "could", "was", "has", "is", "failed", "runtime", "with"})
 _HPA_METRIC = lazy_pattern(r"Failed(?:Get|Compute)\w{0,30}|InvalidMetricSourceType")
@@ -351,13 +352,16 @@ def _route(meta: Meta, events: Sequence[Event]) -> list[Found]:
 
 def _node(meta: Meta, events: Sequence[Event]) -> list[Found]:
     """What a node keeps from running: by its disk, or since it does not answer."""
-    gone = next((item for item in events if item.reason in TAKEN_BACK and "Empty" not in item.message), None)
+    down = DOWN if events[-1].reason != "NodeReady" else ()
+    gone = next((item for item in events if item.reason in TAKEN_BACK + down and "Empty" not in item.message), None)
     if gone is not None or events[-1].reason == "NodeNotReady":
         why = gone.reason if gone is not None else "NodeNotReady"
         node = Node(meta, status=NodeStatus(conditions=(Condition("Ready", "Unknown", why),)))
         return [("Node", node), ("Pod", serving_on(meta.name))]
     if any(item.reason in ("SystemOOM", "OOMKilling") and may_be_ours(item.message) for item in events):
         return [("Pod", killed_on(meta.name))]
+    if events[-1].reason == "NodeHasInsufficientMemory" or events[-1].message.startswith(_RECLAIMS_MEMORY):
+        return [("Node", pressed_for_memory(meta)), ("Pod", waiting_for_gpus(""))]
     troubled = any(item.reason in DISK_EVENTS + CHECK_EVENTS for item in events)
     return [("Pod", waiting_for_gpus("nvidia.com/gpu"))] if troubled else []
 

@@ -57,6 +57,12 @@ def made_from(template: Template | None, pod: Pod, log: str = "") -> Pod:
     own = pod.spec.containers[0].name
     shaped = msgspec.structs.replace(template.spec, node_name=pod.spec.node_name)
     name = own if any(item.name == own for item in shaped.containers) else main_container(Pod(spec=shaped))
+    shaped = msgspec.structs.replace(
+        shaped,
+        containers=tuple(
+            _probed(item, pod.spec.containers[0]) if item.name == name else item for item in shaped.containers
+        ),
+    )
     missed = bool(log) and any(item.name == name and _misses(item, log) for item in shaped.containers)
     statuses = (
         msgspec.structs.replace(item, name=name, ready=item.ready and not missed)
@@ -67,6 +73,15 @@ def made_from(template: Template | None, pod: Pod, log: str = "") -> Pod:
         spec=shaped,
         status=msgspec.structs.replace(pod.status, container_statuses=tuple(statuses)),
     )
+
+
+def _probed(container: Container, told: Container) -> Container:
+    """A container with the probes that its events tell of, where what was copied of its manifest leaves them out."""
+    kinds = ("startup_probe", "liveness_probe", "readiness_probe")
+    known = {kind: getattr(container, kind) for kind in kinds}
+    if any(known.values()):
+        return container
+    return msgspec.structs.replace(container, **{kind: getattr(told, kind) for kind in kinds})
 
 
 def _misses(container: Container, log: str) -> bool:

@@ -19,6 +19,7 @@ from vops.model.patterns import lazy_pattern
 
 _FENCE = lazy_pattern(rb"(?m)^[ \t>]{0,12}(?:```|~~~)[\w+-]{0,20}[ \t]*\r?\n?")
 _QUOTED = lazy_pattern(rb"(?m)^(?:>(?: |(?=\S)|$))+")
+_COMMENT = lazy_pattern(rb"(?m)^# ?")
 _FRAMED = lazy_pattern(r"\s*[│┃|] ?(?P<text>.*?) ?[│┃|]\s*")
 _NUMBER = lazy_pattern(rb"(?m)^ {0,12}(\d{1,7})(?:\t|:|[ ]{1,2}\|? ?)")
 _FEWEST_NUMBERED, _MOST_NUMBERED = 3, 200
@@ -52,10 +53,19 @@ _TIMES = ("timestamp", "@timestamp", "time", "ts")
 def unwrapped(body: bytes) -> bytes:
     """A text without the markup of a page or of Markdown, the frame of a terminal, and the `> ` of quoted lines."""
     body = _outdented(_unnumbered(_braced(_unframed(_plain(body)))))
+    body = _uncommented(body)
     head = body[:_SNIFFED]
     if len(body) > _LONGEST or (b"```" not in head and b"~~~" not in head and _QUOTED.search(head) is None):
         return body
     return _QUOTED.sub(b"", _FENCE.sub(b"", body))
+
+
+def _uncommented(body: bytes) -> bytes:
+    """A text without the `#` that all of its lines begin with, as one that stood in a script or in YAML has it."""
+    if not body.startswith(b"#") or len(body) > _LONGEST_YAML:
+        return body
+    lines = [line for line in body.splitlines() if line.strip()]
+    return _COMMENT.sub(b"", body) if len(lines) > 1 and all(line.startswith(b"#") for line in lines) else body
 
 
 def _plain(body: bytes) -> bytes:

@@ -16,7 +16,7 @@ EVENT_TABLE = lazy_pattern(
 )
 _EVENTS = lazy_pattern(r"\s{0,12}Events:\s*")
 _ROW = lazy_pattern(
-    r"(?P<type>Normal|Warning)\s+(?P<reason>[\w-]{1,100})\s+(?P<age><unknown>|<invalid>|[\dywdhms]{2,20})"
+    r"(?P<type>Normal|Warning)\s+(?P<reason>[\w./-]{1,100})\s+(?P<age><unknown>|<invalid>|[\dywdhms]{2,20})"
     r"(?: \(x(?P<times>\d{1,9}) over (?P<over>[\dywdhms]{2,20})\))?\s+"
     r"(?:(?P<source>[a-zA-Z][^\s,:\"]{1,253}(?:, \S{1,253})?)(?:\s{2,}|$)"
     r"|(?P<known>kubelet(?:, \S{1,253})?|karpenter(?:/\S{1,100})?|[a-z0-9.]{0,60}(?:-[a-z0-9.]{1,60}){0,5}"
@@ -26,7 +26,7 @@ _ROW = lazy_pattern(
 _LOOSE = lazy_pattern(
     r"(?:[a-z0-9][a-z0-9-]{0,62}\s+)?(?P<age><unknown>|<invalid>|[\dywdhms]{2,20}(?: ago)?)"
     r"(?: \(x(?P<times>\d{1,9}) over (?P<over>[\dywdhms]{2,20})\))?\s+(?P<type>Normal|Warning)"
-    r"\s+(?P<reason>[\w-]{1,100})\s+(?P<kind>[A-Za-z]{2,40}(?:\.[a-z0-9.]{1,100})?)/(?P<name>[a-z0-9][\w.-]{0,252})"
+    r"\s+(?P<reason>[\w./-]{1,100})\s+(?P<kind>[A-Za-z]{2,40}(?:\.[a-z0-9.]{1,100})?)/(?P<name>[a-z0-9][\w.-]{0,252})"
     r"\s+(?P<message>\S.*)$"
 )
 _USUAL = ["LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"]
@@ -89,7 +89,32 @@ _OF_REASON = {
     "ScaleUpTimedOut": "ConfigMap",
     "SystemOOM": "Node",
     "OOMKilling": "Node",
-    "NodeHasDiskPressure": "Node",
+    **dict.fromkeys(
+        (
+            "NodeHasDiskPressure",
+            "NodeHasInsufficientMemory",
+            "NodeHasInsufficientPID",
+            "NodeHasSufficientMemory",
+            "NodeHasSufficientPID",
+            "NodeHasNoDiskPressure",
+            "NodeReady",
+            "NodeSchedulable",
+            "NodeNotSchedulable",
+            "NodeAllocatableEnforced",
+            "FailedNodeAllocatableEnforcement",
+            "Rebooted",
+            "Shutdown",
+            "Starting",
+            "KubeletSetupFailed",
+            "ContainerGCFailed",
+            "InvalidDiskCapacity",
+            "CheckLimitsForResolvConf",
+            "CgroupV1",
+            "RegisteredNode",
+            "RemovingNode",
+        ),
+        "Node",
+    ),
     "EvictionThresholdMet": "Node",
     "FreeDiskSpaceFailed": "Node",
     "ImageGCFailed": "Node",
@@ -117,6 +142,7 @@ _NAMED = lazy_pattern(
 )
 
 
+_NODE_STATUS = lazy_pattern(r"Node \S{1,253} status is now: ")
 _NAMED_DEPLOYMENT = lazy_pattern(
     r"[Dd]eployment \"(?:(?P<namespace>[\w.-]{1,63})/)?(?P<name>[a-z0-9][\w.-]{0,252})(?P<other>)\""
 )
@@ -267,7 +293,8 @@ def _listed(match: re.Match[str]) -> Told:
 
 def about(told: Told) -> dict[str, str]:
     """What an event without an object is about, by its reason and by who says it; a pod unless told otherwise."""
-    kind = told.about.get("kind") or _OF_REASON.get(told.reason) or _OF_SOURCE.get(told.source, "Pod")
+    status = "Node" if _NODE_STATUS.match(told.message) else ""
+    kind = told.about.get("kind") or status or _OF_REASON.get(told.reason) or _OF_SOURCE.get(told.source, "Pod")
     named = _NAMED if kind == "Pod" else _NAMED_DEPLOYMENT if kind == "Deployment" else None
     match = named.search(told.message) if named is not None else None
     if match is None:

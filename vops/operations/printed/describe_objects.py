@@ -82,6 +82,8 @@ def _pod(entries: Entry, events: list[Document], at: datetime) -> Document:
     if oldest is not None:
         meta.setdefault("creationTimestamp", oldest)
     started = moment(entries.value("Start Time"))
+    if _tells_only_events(entries, events):
+        return {"metadata": meta, "spec": _pod_spec(entries), "status": {}}
     return {
         "metadata": meta,
         "spec": _pod_spec(entries) | {"nodeName": _node_of(entries)},
@@ -97,6 +99,12 @@ def _pod(entries: Entry, events: list[Document], at: datetime) -> Document:
         }
         | ({"startTime": started.isoformat()} if started is not None else {}),
     }
+
+
+def _tells_only_events(entries: Entry, events: list[Document]) -> bool:
+    """Whether somebody cut out what a pod's status is, so that its events alone tell how it stands."""
+    told = any(entries.find(key) is not None for key in ("Node", "Conditions", "Reason"))
+    return bool(events) and not told and not any(entries.all("State"))
 
 
 def _node_of(entries: Entry) -> str:

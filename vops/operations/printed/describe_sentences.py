@@ -155,6 +155,9 @@ def _begun(lines: list[str]) -> Iterator[Told]:
             if current is not None:
                 yield current
             current = told
+        elif current is not None and not line.strip() and current.message.removeprefix("Error: ").isalpha():
+            yield current  # a reason alone, and whatever somebody says below it
+            current = None
         elif current is not None and line.strip():
             current = _longer(current, line.strip())
     if current is not None:

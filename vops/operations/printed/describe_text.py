@@ -38,6 +38,7 @@ from vops.operations.printed.describe_fragments import cut_out
 from vops.operations.printed.describe_listings import listings
 from vops.operations.printed.describe_objects import custom_object, document_of, kind_of
 from vops.operations.printed.describe_outline import Entry, moment, outline
+from vops.operations.printed.describe_repairs import repaired
 from vops.operations.printed.describe_sentences import sentence_within, told_sentences
 from vops.operations.printed.describe_tables import (
     POD_TABLE,
@@ -111,6 +112,7 @@ def is_described(head: str) -> bool:
 
     A file is asked twice: as it is read, and once it is read.
     """
+    head = repaired(head)
     described = _BEGINS.search(head) and _GOES_ON.search(head)
     if described or has_loose_events(head) or any(next(read(head), None) for read in (told_in_columns, ray_demands)):
         return True
@@ -166,6 +168,7 @@ def read_described(text: str, otherwise: datetime | None = None, born: Born | No
     Ages are counted back from `otherwise` where the text has no time of its own, or from later where an event would
     else be older than the pod that it is about.
     """
+    text = repaired(text)
     documents: list[Document] = []
     moments: list[datetime] = []
     for part in [own for own, _ in _parts(text)] if _BEGINS.search(text) else _fragments(text):

@@ -24,7 +24,11 @@ SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             r"|[Nn]o nodes (?:are )?available (?:to schedule pods|that match all)"
             r"|Cannot schedule pods: |pod has unbound immediate Pers"
             r"|running (?:\"\w{1,40}\" )?(?:PreBind|PreFilter|filter|Reserve|Permit|Bind|Score)\b ?plugins?[ :]"
-            r"|waiting for dynamic resource controller to create|waiting for resource driver to",
+            r"|waiting for dynamic resource controller to create|waiting for resource driver to"
+            r"|persistentvolumeclaim \"[\w.-]{1,253}\" (?:not found|is being deleted|bound to non-existent)"
+            r"|pod \"[\w./-]{1,317}\": ResourceClaim not created|waiting for scheduling gates: \["
+            r"|Scheduling is blocked due to non-empty scheduling gates|waiting for pods's pod group "
+            r"|waiting for minCount pods from a gang|optimistic scheduling rejected: pod group",
         ),
         (
             "Unschedulable",
@@ -54,7 +58,8 @@ SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "TopologyAffinityError",
             "Pod",
             "kubelet",
-            r"(?:Pod was rejected: |Pod )?Resources cannot be allocated with Topology locality",
+            r"(?:Pod was rejected: |Pod )?Resources cannot be allocated with Topology locality"
+            r"|pod with pod-level resources failed admission",
         ),
         ("FilteringFailed", "Pod", "hami-scheduler", r"no available node, \d{1,6} nodes? do"),
         (
@@ -165,8 +170,15 @@ SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "NodeNotReady",
             "Node",
             "kubelet",
-            r"PLEG is not healthy: pleg was last seen|[Kk]ubelet stopped posting node status|Node became not ready"
+            r"PLEG is not healthy: pleg was last seen|Node \S{1,253} status is now: NodeNotReady"
+            r"|[Kk]ubelet stopped posting node status|Node became not ready"
             r"|[Cc]ontainer runtime network not ready|[Nn]etwork plugin is not ready|runtime network not ready",
+        ),
+        (
+            "Preempted",
+            "Pod",
+            "default-scheduler",
+            r"Preempted by (?:pod |a pod |[\w-]{1,63}/)[\w.-]{1,253} on node |Preempted in order to admit critical pod",
         ),
         (
             "Preempted",
@@ -193,7 +205,8 @@ SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             r"|The node was low on resource|The node had condition|Eviction API: evicting"
             r"|eviction manager: must evict pod\(s\)"
             r"|Pod ephemeral local storage usage exceeds"
-            r"|Usage of EmptyDir volume|Container \S{1,63} exceeded its local ephemeral",
+            r"|(?:Container|Pod) \S{1,253} was using \S{1,30}, request is |Usage of EmptyDir volume"
+            r"|Container \S{1,63} exceeded its local ephemeral",
         ),
         (
             "UnexpectedAdmissionError",
@@ -202,7 +215,52 @@ SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             r"(?:Pod was rejected: |Pod )?(?:Allocate failed due to|Update plugin resources failed)",
         ),
         ("NodeShutdown", "Pod", "kubelet", r"Pod was rejected as the node is shutting down"),
+        *(
+            (f"OutOf{short}", "Pod", "kubelet", rf"(?:Pod was rejected: )?Node didn't have enough resource: {short}\b")
+            for short in ("cpu", "memory", "ephemeral-storage", "pods")
+        ),
         ("OutOfnvidia.com/gpu", "Pod", "kubelet", r"(?:Pod was rejected: )?Node didn't have enough resource"),
+        ("Terminated", "Pod", "kubelet", r"Pod was terminated in response to imminent node shutdown"),
+        (
+            "SysctlForbidden",
+            "Pod",
+            "kubelet",
+            r"(?:Pod was rejected: )?(?:forbidden sysctl: |Cannot enforce AppArmor: )",
+        ),
+        (
+            "PodOSNotSupported",
+            "Pod",
+            "kubelet",
+            r"(?:Pod was rejected: )?Failed to admit pod as the (?:OS field|`kubernetes\.io/os`)",
+        ),
+        ("SMTAlignmentError", "Pod", "kubelet", r"(?:Pod was rejected: )?SMT Alignment Error: requested"),
+        ("TaintManagerEviction", "Pod", "taint-eviction-controller", r"Marking for deletion Pod [\w.-]{1,63}/"),
+        ("SystemOOM", "Node", "kubelet", r"System OOM encountered, victim process: "),
+        ("NodeHasDiskPressure", "Node", "kubelet", r"Node \S{1,253} status is now: NodeHasDiskPressure"),
+        ("NodeHasInsufficientMemory", "Node", "kubelet", r"Node \S{1,253} status is now: NodeHasInsufficientMemory"),
+        ("NodeNotReady", "Pod", "node-controller", r"Node is not ready$"),
+        ("NetworkNotReady", "Pod", "kubelet", r"network is not ready: (?:container )?runtime network not ready"),
+        ("FailedPostStartHook", "Pod", "kubelet", r"Exec lifecycle hook \(\[|PostStartHook failed"),
+        ("FailedCreatePodContainer", "Pod", "kubelet", r"unable to ensure pod container exists: "),
+        ("FailedPodSandBoxStatus", "Pod", "kubelet", r"Unable to get pod sandbox status: "),
+        (
+            "FailedResourceClaimCreation",
+            "Pod",
+            "resource-claim-controller",
+            r"PodResourceClaim \S{1,63}: (?:failed|resource claim)",
+        ),
+        (
+            "ErrImageNeverPull",
+            "Pod",
+            "kubelet",
+            r"Container image \"\S{1,400}\" is not present with pull policy of Never",
+        ),
+        (
+            "FailedToRetrieveImagePullSecret",
+            "Pod",
+            "kubelet",
+            r"Unable to retrieve some image pull secrets \(",
+        ),
         (
             "ProvisioningFailed",
             "PersistentVolumeClaim",
@@ -231,8 +289,10 @@ SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "Failed",
             "Pod",
             "kubelet",
-            r"Error: (?:ErrImagePull|ImagePullBackOff|InvalidImageName|secret \"|configmap \"|couldn't find key"
-            r"|failed to (?:create|start|generate|prepare|reserve|get)|container has runAsNonRoot|stat |context dead)"
+            r"Error: (?:ErrImagePull|ErrImageNeverPull|ImagePullBackOff|InvalidImageName|secret \"|configmap \""
+            r"|couldn't find key|failed to (?:create|start|generate|prepare|reserve|get)"
+            r"|container has runAsNonRoot|stat |context dead"
+            r"|container create failed: |CDI device injection failed: |container's runAsUser breaks)"
             r"|nvidia-container-cli(?:\.real)?: \w{1,20} error: "
             r"|container_linux\.go:\d{1,6}: (?:starting container process|creating new parent)"
             r"|failed to create (?:containerd task|shim)|OCI runtime create failed",

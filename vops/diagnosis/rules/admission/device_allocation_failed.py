@@ -32,7 +32,7 @@ from vops.diagnosis.rules.gpu.gpu_node_fault import signs
 from vops.model.patterns import lazy_pattern
 from vops.model.quantities import format_duration
 
-_REASONS = ("UnexpectedAdmissionError", "TopologyAffinityError")
+_REASONS = ("UnexpectedAdmissionError", "TopologyAffinityError", "SMTAlignmentError")
 _LOST = lazy_pattern(r"GPU is lost|nvml: |Unable to determine the device handle|XidCriticalError", re.IGNORECASE)
 _UNHEALTHY = lazy_pattern(r"cannot allocate unhealthy devices|no healthy devices present")
 _UNREGISTERED = lazy_pattern(r"unregistered device|can't allocate unregistered|Unknown Device Plugin")
@@ -95,6 +95,8 @@ def _refused(replica: Replica) -> bool:
 def _why(replica: Replica) -> str:
     status = replica.pod.status
     message = status.message.removeprefix(endings.REJECTED)
+    if status.reason == "SMTAlignmentError":
+        return f"its cores cannot be given out whole: {message}"
     if status.reason == "TopologyAffinityError":
         return "its GPUs, cores and memory are not to be had from one NUMA node"
     if _UNHEALTHY.search(message):

@@ -22,6 +22,14 @@ from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
 
+_OTHER_LABELS = (
+    "NodeAffinity",
+    "NodeSelectorMismatching",
+    "MatchNodeSelector",
+    "PodOSNotSupported",
+    "PodOSSelectorNodeLabelDoesNotMatch",
+)
+_UNABLE = ("SysctlForbidden", "AppArmor", "PodLevelResourcesNotSupported", "PodFeatureUnsupported")
 _SHORT = ("OutOfcpu", "OutOfmemory", "OutOfephemeral-storage", "OutOfpods")
 
 
@@ -42,12 +50,26 @@ def node_had_no_room(replica: Replica) -> Verdict | None:
 @rule(cause="node-selector-mismatch", branch=Branch.GONE, order=11)
 def node_matches_no_more(replica: Replica) -> Verdict | None:
     """A pod whose node lost the labels that it asks for between the scheduler's decision and its start."""
-    if replica.pod.status.reason not in ("NodeAffinity", "NodeSelectorMismatching", "MatchNodeSelector"):
+    if replica.pod.status.reason not in _OTHER_LABELS:
         return None
     return _refused(
         replica,
         "does not have the labels that it asks for",
         "Compare them: kubectl get node {node} --show-labels; a node that was made anew may lack labels set by hand",
+    )
+
+
+@rule(cause="admission-denied", branch=Branch.GONE, order=11)
+def node_does_not_allow(replica: Replica) -> Verdict | None:
+    """A pod that asks for what its node's kubelet is not set up for, or not allowed to give."""
+    status = replica.pod.status
+    if status.reason not in _UNABLE:
+        return None
+    return _refused(
+        replica,
+        f"does not allow what its securityContext asks for ({status.message.removeprefix(endings.REJECTED)})",
+        "Take that setting out of the pod template's securityContext, or allow it on {node} (the kubelet's "
+        "--allowed-unsafe-sysctls, AppArmor)",
     )
 
 

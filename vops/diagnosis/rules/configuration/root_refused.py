@@ -21,11 +21,13 @@ from vops.diagnosis.findings import Confidence
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.starting.creation import refusal
 
+_SAYS = ("runAsNonRoot", "runAsUser breaks non-root policy")
+
 
 @rule(cause="admission-denied", branch=Branch.START, order=20)
 def root_refused(replica: Replica) -> Verdict | None:
     found = refusal(replica)
-    if found is None or "runAsNonRoot" not in found.text:
+    if found is None or not any(words in found.text for words in _SAYS):
         return None
     why = "as a user without a number" if "non-numeric" in found.text else "as root"
     context = {**replica.pod.spec.security_context, **replica.container.security_context}

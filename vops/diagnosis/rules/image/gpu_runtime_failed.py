@@ -36,7 +36,8 @@ _BROKEN = (
     wording(
         r"unresolvable CDI devices|failed to inject CDI|CDI device injection failed",
         "the node's list of GPU devices (CDI) does not know its device",
-        "On {node}: nvidia-ctk cdi generate --output=/var/run/cdi/nvidia.yaml, and restart the device plugin.",
+        "See that the driver of {node} is loaded (nvidia-smi); then nvidia-ctk cdi generate "
+        "--output=/var/run/cdi/nvidia.yaml, and restart the device plugin.",
     ),
     wording(
         r"no-gpu-has-\d{1,9}[GM]iB-to-run",
@@ -45,9 +46,10 @@ _BROKEN = (
         " another scheduler; the log of the device plugin on {node} tells what it looked for.",
     ),
     wording(
-        r"unknown device",
+        r"unknown device|custom device \"?/dev/nvidia",
         "the node does not know that GPU any more",
-        "On {node}: nvidia-smi -L; restart the device plugin, and look for an Xid that lost the GPU.",
+        "On {node}: see that its driver is loaded (nvidia-smi -L); restart the device plugin, and look for an Xid that "
+        "lost the GPU.",
     ),
     wording(
         r"libnvidia-ml\.so|libcuda\.so|driver not loaded|driver/library version mismatch|nvml error"

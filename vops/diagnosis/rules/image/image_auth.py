@@ -21,8 +21,12 @@ from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.starting.images import pull_failure
+from vops.diagnosis.starting.creation import stuck_at
+from vops.diagnosis.starting.images import any_pull_failure, pull_failure
+from vops.diagnosis.states import ReplicaState
+from vops.model.patterns import lazy_pattern
 
+_NAMED = lazy_pattern(r"\(([\w., -]{1,253})\)")
 _CLOUD = (
     (".amazonaws.com/", "ECR: the node's role needs AmazonEC2ContainerRegistryReadOnly (a token lasts 12 hours)."),
     ("-docker.pkg.dev/", "Artifact Registry: the node's service account needs roles/artifactregistry.reader."),
@@ -46,6 +50,21 @@ def image_auth(replica: Replica) -> Verdict | None:
         ),
         confidence=Confidence.CERTAIN,
         fixes=(_fix(replica, names),),
+    )
+
+
+@rule(cause="image-auth", branch=Branch.START, order=61)
+def pull_secret_missing(replica: Replica) -> Verdict | None:
+    """A pull secret that is not there, where nothing is told of the pull itself: public images come without."""
+    event = stuck_at(replica, ("FailedToRetrieveImagePullSecret",))
+    if event is None or replica.state is not ReplicaState.CREATING or any_pull_failure(replica) is not None:
+        return None
+    names = _NAMED.findall(event.message)
+    return Verdict(
+        summary=f"The pull secret of {replica.name} ({', '.join(names) or 'unnamed'}) is not there",
+        evidence=(evidence.event(event),),
+        confidence=Confidence.POSSIBLE,
+        fixes=(_fix(replica, []),),
     )
 
 

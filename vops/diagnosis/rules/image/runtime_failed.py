@@ -34,7 +34,8 @@ _SAYS = (
         "where it does not recover.",
     ),
     wording(
-        r"deadline ?exceeded|context canceled|transport is closing|ttrpc: closed|dial unix|connection error|timed out",
+        r"deadline ?exceeded|context canceled|transport is closing|ttrpc: closed|dial unix|connection error|timed out"
+        r"|resource temporarily unavailable|start(?:ing)? shim",
         "the runtime does not answer in time",
         _RESTART,
     ),

@@ -24,7 +24,13 @@ from vops.diagnosis.starting.creation import gist, persists, stuck_at
 from vops.diagnosis.states import ReplicaState
 from vops.model.text import one_line
 
-_REASONS = ("FailedCreatePodSandBox", "NetworkNotReady", "FailedKillPod")
+_REASONS = (
+    "FailedCreatePodSandBox",
+    "NetworkNotReady",
+    "FailedCreatePodContainer",
+    "FailedPodSandBoxStatus",
+    "FailedKillPod",
+)
 _LONGEST = 140
 _PAUSE = r'failed to get sandbox image|pull(?:ing)? (?:sandbox|pause) image|/pause:\S{1,20}"?: '
 _OF_DISKS = "no space left on device"

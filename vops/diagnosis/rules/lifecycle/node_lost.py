@@ -84,7 +84,20 @@ def node_lost_while_leaving(replica: Replica) -> Verdict | None:
     due = replica.pod.metadata.deletion_timestamp
     if due is None or due > replica.facts.snapshot.at:
         return None
-    return _on_lost_node(replica)
+    return _on_lost_node(replica) or _sent_away(replica)
+
+
+def _sent_away(replica: Replica) -> Verdict | None:
+    """A pod that is still there some time after its node was tainted so that pods have to leave."""
+    told = next((item for item in reversed(replica.events) if item.reason == "TaintManagerEviction"), None)
+    if told is None or not told.message.startswith("Marking") or replica.node is not None:
+        return None
+    return Verdict(
+        summary=f"{replica.name} has to leave {_named(replica)}, which is not ready or was tainted so",
+        evidence=(evidence.event(told),),
+        confidence=Confidence.STRONG,
+        fixes=(_fix(replica),),
+    )
 
 
 @rule(cause="node-lost", branch=Branch.DIED, explains={"host-oom"}, order=1)

@@ -179,7 +179,7 @@ def said_cpu_memory_short(replica: Replica) -> Verdict | None:
     unit = "volume" if any(item.obstacle is Obstacle.VOLUME for item in full) else "pod"
     step = f"Lower the request for {lacks} to what a node has free, or use a bigger node."
     if not lacks:
-        step = f"Move small pods away, or use a node that takes more {unit}s."
+        step = f"Move small pods away, or use a bigger node, which takes more {unit}s."
     asks = ", ".join(f"{name} {amount.normalize():f}" for name, amount in replica.placement.wanted.items())
     return _verdict(
         replica,

@@ -29,8 +29,10 @@ from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.patterns import lazy_pattern
 
 _CLASS = lazy_pattern(r"device class (?P<name>[\w./-]{1,253}) does not exist")
+_NOT_MADE = "FailedResourceClaimCreation"
 _BLOCKED = lazy_pattern(
-    r"resource ?claim|device class|allocate devices|unsupported request type|resource driver|DynamicResources",
+    r"resource ?claim|device class|allocate devices|unsupported request type|resource driver|DynamicResources"
+    r"|\bCEL expression|device\.attributes",
     re.IGNORECASE,
 )
 
@@ -61,6 +63,8 @@ def _why(replica: Replica) -> str:
         return f"the DeviceClass {match['name']} does not exist"
     if said is not None and _BLOCKED.search(said.blocked):
         return said.blocked
+    if (refused := next((item for item in reversed(replica.events) if item.reason == _NOT_MADE), None)) is not None:
+        return f"it was not created: {refused.message}"
     passed = said is not None and bool(said.reasons)
     if placement.device_blocks and not passed:
         block = placement.device_blocks[0]

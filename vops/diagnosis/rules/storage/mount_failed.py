@@ -177,6 +177,12 @@ _SAYS = (
         definite=True,
     ),
     wording(
+        r"error mounting \"[^\"]{1,300}\" to rootfs[^\n]{0,300}read-only file system",
+        "its mount path lies where the container may not write",
+        "Mount it at a path that the image has, or that does not lie below a read-only mount.",
+        definite=True,
+    ),
+    wording(
         r"relabel failed|lsetxattr",
         "its files cannot be given the pod's SELinux label",
         "Set securityContext.seLinuxOptions.type spc_t, or mount the volume with context=; many files take long.",

@@ -27,6 +27,7 @@ from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.starting.attachments import Held, held_elsewhere
 
 _ONE_POD = "ReadWriteOncePod"
+_IN_USE = (_ONE_POD, "no available disk")
 _STEPS = (
     "Scale down or delete the pod that has it, if it is yours to stop; the volume is detached once it is gone.",
     "Or use a volume that many may read (ReadWriteMany or ReadOnlyMany), or a claim for each replica.",
@@ -52,14 +53,16 @@ def claim_in_use(replica: Replica) -> Verdict | None:
     placement = replica.placement
     block = next((item for item in placement.claim_blocks if item.trouble is Trouble.IN_USE), None)
     said = placement.scheduler
-    spoken = said is not None and any(_ONE_POD in item.text for item in said.reasons)
+    spoken = said is not None and any(words in item.text for item in said.reasons for words in _IN_USE)
     silent = said is not None and not spoken and said.says(Obstacle.RESOURCE)
     if (block is None and not spoken) or silent:
         return None
     name = block.name if block is not None else "of the pod"
     holder = f", which {blockers.pod_in_words(block.holder)} has" if block is not None and block.holder else ""
+    whole_disk = said is not None and any(_IN_USE[1] in item.text for item in said.reasons)
+    how = "" if whole_disk else f" ({_ONE_POD})"
     return Verdict(
-        summary=f"{replica.name} waits for the claim {name}{holder}: only one pod at a time may use it ({_ONE_POD})",
+        summary=f"{replica.name} waits for the claim {name}{holder}: only one pod at a time may use it{how}",
         evidence=(
             *((Evidence("persistentvolumeclaim", f"{name} spec.accessModes", _ONE_POD),) if block is not None else ()),
             *evidence.scheduler(replica),

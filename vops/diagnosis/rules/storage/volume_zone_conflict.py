@@ -27,6 +27,7 @@ from vops.diagnosis.placement.filters.volumes import VolumeConflict, claim_names
 from vops.diagnosis.placement.recompute import NodeFit
 from vops.diagnosis.placement.scheduler_text import Obstacle
 from vops.diagnosis.placement.spoken import leading
+from vops.diagnosis.placement.unbound import AFFINITY
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 
@@ -63,7 +64,9 @@ def volume_zone_conflict(replica: Replica) -> Verdict | None:
 @rule(cause="volume-zone-conflict", branch=Branch.SCHEDULE, order=26)
 def said_volume_zone_conflict(replica: Replica) -> Verdict | None:
     found = [item for item in leading(replica) if any(words in item.text for words in _PINNED)]
-    if not any(item.obstacle is Obstacle.VOLUME for item in found):
+    said = replica.placement.scheduler
+    bound_apart = said is not None and AFFINITY in said.blocked
+    if not bound_apart and not any(item.obstacle is Obstacle.VOLUME for item in found):
         return None
     claims = blockers.named(claim_names(replica.pod)) or "of the pod"
     return Verdict(
