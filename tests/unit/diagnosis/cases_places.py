@@ -3,7 +3,8 @@ engines say without one."""
 
 from __future__ import annotations
 
-from tests.unit.diagnosis.cases_logs import SERVED, STARTING, Case, printed, serves
+from tests.unit.diagnosis.cases_logs import SERVED, STARTING, Case, alone, printed, serves
+from tests.unit.diagnosis.cluster_parts import node, pod, running, world
 
 _TRACE = """\
 (EngineCore_DP0 pid=9) ERROR 11-24 02:00:40 [core.py:700] Traceback (most recent call last):
@@ -22,6 +23,11 @@ def failed_at(path: str, function: str, error: str, before: str = STARTING) -> C
     return printed(before + _TRACE.format(path, function, error))
 
 
+def overdue(log: str) -> Case:
+    """A server that should be up since hours."""
+    return lambda: world(pod(status=running(20_000, ready=False)), node(), log=log)
+
+
 STATS = (
     "(APIServer pid=1) INFO 11-24 02:10:00 [loggers.py:259] Engine 000: Avg prompt throughput: 0.0 tokens/s, Avg "
     "generation throughput: 0.0 tokens/s, Running: {} reqs, Waiting: 0 reqs, GPU KV cache usage: 9.0%\n"
@@ -31,6 +37,7 @@ WAITING = (
 )
 WAITED = "".join(WAITING.format(minute) + "econds.\n" for minute in range(3))
 DEAF = "(EngineCore_DP0 pid=967) Exception in thread Thread-1 ({}):\n(EngineCore_DP0 pid=967) AssertionError: x\n"
+JOINING = "INFO 08-31 09:50:46 [pynccl.py:63] vLLM is using nccl==2.20.5\n"
 LAYERS = "vllm/model_executor/layers"
 FIRES: dict[str, Case] = {
     "quantization-code-failed": failed_at(
@@ -51,6 +58,8 @@ FIRES: dict[str, Case] = {
         STARTING + "CRITICAL 04-08 04:00:01 [core_client.py:361] Got fatal signal from worker processes, shutting down."
     ),
     "built-for-another-cpu": printed("INFO 11-24 02:00:00 [a.py:1] hello", exit_code=132),
+    "nccl-said-to-hang": alone("vLLM hangs here, for hours:\n" + JOINING),
+    "nccl-hangs": overdue(STARTING + JOINING),
     "ray-node-lost": printed(NODE_DEAD),
     "engine-step-timed-out": printed(TIMED_OUT),
     "engine-deaf": printed(SERVED + DEAF.format("process_input_sockets")),
@@ -79,6 +88,9 @@ NEAR_MISSES: dict[str, Case] = {
     "transfer-failed": failed_at("vllm/distributed/kv_transfer/kv_connector/factory.py", "f", "OSError: later"),
     "engine-ended-early": printed(STARTING),
     "built-for-another-cpu": printed("INFO 11-24 02:00:00 [a.py:1] hello", exit_code=139),
+    # a start that goes on, and one of which nobody says that it does not
+    "nccl-said-to-hang": alone("vLLM hung here until I set NCCL_P2P_DISABLE:\n" + JOINING + SERVED),
+    "nccl-hangs": overdue(STARTING + JOINING + STARTING),
     "ray-node-lost": printed("(raylet) The node with node id: 0f21 and address: 10.0.0.51 has joined the cluster."),
     # an idle one waits for work
     # a thread that nobody waits for

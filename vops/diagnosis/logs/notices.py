@@ -130,6 +130,7 @@ _LOOSE = lazy_pattern(
     r"|Cuda Runtime \(out of memory\)"
     r"|ptxas (?:fatal|/\S{1,200}, line \d+; fatal)"
     r"|operation failed with error: TRANSFER_FAIL|Failed to receive all KVs"
+    r"|ld: cannot find -l|Unable to allocate [\d.]{1,12} [KMGT]iB for an array|^(?:nvidia-smi: )?No devices were found$"
     r"|Worker exit type: SYSTEM_ERROR|killed due to the node running low on memory",
     re.ASCII,
 )
@@ -149,7 +150,8 @@ _TRANSIENT = lazy_pattern(
     r"|Max retries exceeded with url: |\b[45]\d\d (?:Client|Server) Error\b|Cannot reach https?://"
     r"|Authentication Error|offline mode is enabled|outgoing traffic has been disabled|\b40[13] (?:Forbidden"
     r"|Unauthorized): "
-    r"|Cannot access gated repo|Access to model \S{1,200} is restricted|Repository Not Found for url"
+    r"|Cannot access gated repo|is awaiting a review from the repo authors"
+    r"|Access to model \S{1,200} is restricted|Repository Not Found for url"
     r"|Not enough free disk space to download|<urlopen error |CUDA initialization: Unexpected error"
     r"|We couldn't connect to|Reqwest\(|CAS service error|Status Code: [45]\d\d\b|awaiting response\.\.\. [45]\d\d ",
     re.ASCII,

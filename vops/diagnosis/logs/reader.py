@@ -20,6 +20,7 @@ from vops.diagnosis.logs.notices import Notices
 from vops.diagnosis.logs.roots import Episode, Steps, failed_first, foretold, ranked
 from vops.diagnosis.logs.shutdowns import Endings
 from vops.diagnosis.logs.stages import MARKS, PhaseReading, Stage
+from vops.diagnosis.logs.standstills import Standstill
 from vops.diagnosis.logs.tracebacks import Chain, Collector, LoggedError
 from vops.diagnosis.serving.told_load import LoadReader, ToldLoad
 from vops.model.patterns import lazy_pattern
@@ -44,6 +45,7 @@ class LogReading(msgspec.Struct, frozen=True, omit_defaults=True):
     `failing` tells that a start failed, even if the log was cut before it says of what.
     `fragment` is what a few lines without any mark of a logger say, where nothing else tells what they are: they are
     the words of a failure if a rule knows them, and anybody's otherwise.
+    `joining_line` is the last line, where that is one of processes that wait for each other to form a group.
     `elapsed_s` is the time between the first and the last stamped line; `whole` tells that the log begins where the
     process did, so that times count from its start. `load` is what it told of its requests.
     """
@@ -78,6 +80,7 @@ class LogReading(msgspec.Struct, frozen=True, omit_defaults=True):
     last_words: tuple[LoggedError, ...] = ()
     failing: bool = False
     fragment: tuple[LoggedError, ...] = ()
+    joining_line: int | None = None
 
     @property
     def ready(self) -> bool:
@@ -167,24 +170,29 @@ _MOST_REFUSED = 32
 def read_log(text: str) -> LogReading:
     """What a scrubbed log says; never raises, whatever the text is."""
     component, count = component_of(text), line_count(text)
-    reader, collector, notices = _Reader(), Collector(), Notices(component)
+    reader, collector, notices, still = _Reader(), Collector(), Notices(component), Standstill()
     for line in log_lines(text):
         collector.read(line)
         if line.text:
             reader.read(line)
             notices.read(line)
+            still.read(line)
     found = [*collector.finish(), *notices.fatal(started=reader.started), *failure_of(component, notices.errors, count)]
     failing = reader.failing or collector.unfinished
     if not any(chain.root and not _SAYS_NOTHING.match(chain.root.message) for chain in found):
         more = [*collector.cut(), *notices.loose(count, started=reader.started and not failing)]
         more = failure_of(component, [chain.root for chain in more if chain.root is not None], count) or more
         found = [*(chain for chain in found if not (more and chain.root)), *more]
+    if still.told is not None and not reader.ready and not any(chain.root for chain in found):
+        found.append(Chain((still.told,), (False,)))
     reading = reader.reading(count, component, foretold(found, notices.said), notices.said)
     failing = not reading.ready and (failing or reading.root is not None or reading.wrapper is not None)
     alone = not (reader.started or reading.ready or failing or reading.engine_died or reading.terminated)
     fragment = notices.fragment() if alone and component in _BY_THE_BOOK else ()
     last = notices.last_words(count)
-    return msgspec.structs.replace(reading, last_words=last or fragment, failing=failing, fragment=fragment)
+    return msgspec.structs.replace(
+        reading, last_words=last or fragment, failing=failing, fragment=fragment, joining_line=still.last_line
+    )
 
 
 class _Reader:
@@ -219,6 +227,11 @@ class _Reader:
     def started(self) -> bool:
         """Whether vLLM itself has said anything that it says on its way."""
         return "version" in self._values or any(phase.stage is not Stage.BOOT for phase in self._phases)
+
+    @property
+    def ready(self) -> bool:
+        """Whether it said that it serves."""
+        return "ready_line" in self._values
 
     @property
     def failing(self) -> bool:

@@ -16,8 +16,15 @@ _CHILD = lazy_pattern(
     re.ASCII,
 )
 _DEATHS = ("unexpectedly", "Failed core proc", "exit code", "exitcode", "was signaled")
-_CONTAINER = lazy_pattern(r"[\w.\[\]-]{1,120} exited with (?:exit )?code (13[24-79])$", re.ASCII)
-"""What compose, and who runs containers for others, say of one that a signal ended that nobody sends to stop it."""
+_CONTAINER = lazy_pattern(
+    r"`?[\w.\[\]-]{1,120} exited with (?:exit )?code (13[24-79])`?$"
+    r"|.{0,160}\b(?:exit(?:ed|s)|terminated|died|dies|crashe[sd]) with (?:exit )?code (13[24-69])\b",
+    re.ASCII,
+)
+"""What compose, who runs containers for others, and people say of one that a signal ended that nobody sends to stop it.
+
+The last may have been asked to stop, where it was SIGKILL.
+"""
 
 _OF_A_SIGNAL = 128
 _STATS = ("Avg prompt throughput: ", "Engine 0")
@@ -127,8 +134,8 @@ class Endings:
                 self._died(self._core_failed, None)
         elif text.startswith(_STATS) and self.engine_died_line is None:
             self.active_line = line.number
-        elif "exited with" in text and (container := _CONTAINER.match(text)):
-            self._container_ended(line, _OF_A_SIGNAL - int(container[1]))
+        elif " with " in text and "code 13" in text and (container := _CONTAINER.match(text)):
+            self._container_ended(line, _OF_A_SIGNAL - int(container[1] or container[2]))
         elif holds_any(text, _DEATHS) and (match := _CHILD.match(text)):
             signalled = match["signal"]
             code = next((int(code) for code in match.groups() if code), None)

@@ -117,8 +117,12 @@ def stage_of(error: LoggedError, log: LogReading) -> Stage:
             return stage
     if _OF_A_RUN.search(error.message):
         return Stage.PROFILE
-    bare = not log.phases[1:] and not error.frames
-    return Stage.SERVING if bare and _of_requests(error.message) else log.stage
+    return Stage.SERVING if is_bare(error, log) and _of_requests(error.message) else log.stage
+
+
+def is_bare(error: LoggedError, log: LogReading) -> bool:
+    """Whether nothing but the message tells of the stage."""
+    return not log.ready and not log.phases[1:] and not error.frames
 
 
 def _of_requests(message: str) -> bool:

@@ -34,7 +34,7 @@ _COMPILER = lazy_pattern(
     r"Failed to find C compiler|InvalidCxxCompiler|No working C\+\+ compiler|(?:gcc|g\+\+|cc|nvcc"
     r"|ninja)[:'\"].{0,80}(?:not found"
     r"|No such file)|Python\.h|CUDA_HOME|No such file or directory: '[^']{0,200}(?:nvcc|gcc|g\+\+|ninja)'"
-    r"|Could not find (?:nvcc|compiler)|Ninja is required"
+    r"|ld: cannot find -l|Could not find (?:nvcc|compiler)|Ninja is required"
     r"|InductorError: .{0,200}(?:gcc|g\+\+|cc1|Compile)"
     r"|CalledProcessError: Command '\['[^']{0,200}(?:gcc|cc|g\+\+|nvcc|ninja|ptxas)'"
 )

@@ -56,6 +56,7 @@ _NO_CODE = lazy_pattern(
     r"(?:Hopper|Blackwell|Ampere|Ada|compute capability|SM ?\d|sm_?\d)"
     r"|(?:requires?|needs?) (?:an? )?(?:NVIDIA )?(?:Hopper|Blackwell|Ampere|SM ?\d\d|sm_?\d\d)"
     r"|only supports? .{0,30}\b(?:sm|SM)_?\d|HSA_STATUS_ERROR_INVALID_(?:CODE_OBJECT|ISA)"
+    r"|deep_?gemm/.{0,120}: \(?(?:device_runtime->get_|arch_|arch|major)\S{0,40} ?(?:==|>|<|>=)"
     r"|only supports? Ampere GPUs or newer|Minimum required [Cc]uda capability|Invalid architecture value"
     r"|too old to be supported by the triton|device kernel image is invalid|CUDA_ERROR_INVALID_IMAGE"
     r"|CUDA_ERROR_NO_BINARY_FOR_GPU|not supported on (?:this|your) GPU architecture|requires (?:device with )?compute "

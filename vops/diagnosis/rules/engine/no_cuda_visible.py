@@ -45,6 +45,7 @@ _SAID = (
     r"|could not select device driver .{0,40} with capabilities: \[\[gpu"
     r"|CUDA driver initialization failed|NVMLError_NotSupported|Get GPU arch from rocminfo failed"
     r"|initialize Tensile host: No devices found"
+    r"|^(?:Said|\w{1,40}): (?:nvidia-smi: )?No devices were found"
     r"|MPS client failed to connect|CUDA_ERROR_MPS_(?:CONNECTION_FAILED|SERVER_NOT_READY)"
     r"|Unable to determine Neuron Driver version|[Nn]o [Nn]euron device|TPU initialization failed: (?!.{0,200}busy)"
     r"|synStatus=(?!20\b)\d+ \[[^\]]{1,60}\] Device acquire failed"

@@ -48,7 +48,9 @@ _SPOT_LABELS = {
     "kubernetes.azure.com/scalesetpriority": "spot",
 }
 _LOST_CONTAINERS = ("ContainerStatusUnknown",)
-_BY_RAY = lazy_pattern(r"^Lost: |NodeDiedError|has been marked dead because the detector")
+_BY_RAY = lazy_pattern(
+    r"^Lost: |NodeDiedError|actor died because its node has died|has been marked dead because the detector"
+)
 
 
 @rule(cause="node-lost", branch=Branch.GONE, explains={"host-oom", "engine-dead"}, order=6)

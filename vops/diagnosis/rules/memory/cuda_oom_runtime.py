@@ -20,12 +20,16 @@ from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Fix
 from vops.diagnosis.logs.stages import Stage
-from vops.diagnosis.memory.cuda_memory import SIGNATURE, device_memory, ran_out, stage_of
+from vops.diagnosis.memory.cuda_memory import SIGNATURE, device_memory, is_bare, ran_out, stage_of
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 
 _LEAST_UTILIZATION = 0.5
 _STEP = 0.05
+_UNTOLD = (
+    "If it ran out before the weights were loaded (see the log above): raise --tensor-parallel-size, or load a "
+    "quantized model.",
+)
 
 
 @rule(
@@ -48,13 +52,12 @@ def cuda_oom_runtime(replica: Replica) -> Verdict | None:
         replica,
         hit,
         f"{replica.name} runs out of GPU memory during {stage}",
-        _fix(replica, stage, hit),
+        _fix(replica, _steps(replica, stage, hit) + (_UNTOLD if is_bare(hit[0], log) else ())),
     )
 
 
-def _fix(replica: Replica, stage: Stage, hit: deaths.Hit) -> Fix:
+def _fix(replica: Replica, steps: tuple[str, ...]) -> Fix:
     """The first of the ways as a runbook."""
-    steps = _steps(replica, stage, hit)
     utilization = "--gpu-memory-utilization" in steps[0]
     change = (
         {"gpu_memory_utilization": _smaller_budget(replica)} if utilization else {"max_num_seqs": _half(replica) or 128}

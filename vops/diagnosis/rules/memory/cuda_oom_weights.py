@@ -21,7 +21,7 @@ from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Fix
 from vops.diagnosis.logs.stages import Stage
-from vops.diagnosis.memory.cuda_memory import SIGNATURE, device_memory, ran_out, stage_of
+from vops.diagnosis.memory.cuda_memory import SIGNATURE, device_memory, is_bare, ran_out, stage_of
 from vops.diagnosis.memory.model_size import enough_gpus
 from vops.diagnosis.nodes.gpu_nodes import most_gpus
 from vops.diagnosis.rule import Branch, Verdict, rule
@@ -41,15 +41,15 @@ def cuda_oom_weights(replica: Replica) -> Verdict | None:
         replica,
         hit,
         f"The weights of {deaths.model_of(replica)} do not fit into {size}",
-        _fix(replica, memory.total_gib if memory is not None else None),
+        _fix(replica, memory.total_gib if memory is not None else None, sure=not is_bare(hit[0], log)),
     )
 
 
-def _fix(replica: Replica, each_gib: float | None) -> Fix:
+def _fix(replica: Replica, each_gib: float | None, *, sure: bool) -> Fix:
     """As many GPUs as hold the weights, twice as many as now at least; by hand where no node has them."""
     more = enough_gpus(replica, max(2, 2 * (replica.args.tensor_parallel_size or 1)), each_gib)
     title, gpus = "Spread or shrink the weights", more * (replica.args.pipeline_parallel_size or 1)
-    steps = _steps(replica, more)
+    steps = _steps(replica, more, sure=sure)
     if replica.placement.meant and most_gpus(replica.placement) < gpus:
         return deaths.steps(replica, title, *steps)
     return remedies.runbook(
@@ -63,10 +63,12 @@ def _fix(replica: Replica, each_gib: float | None) -> Fix:
     )
 
 
-def _steps(replica: Replica, more: int) -> tuple[str, ...]:
+def _steps(replica: Replica, more: int, *, sure: bool) -> tuple[str, ...]:
     now = replica.args.tensor_parallel_size or 1
     return (
         f"Set --tensor-parallel-size {more} (now {now}) and the GPU limit to {more}, where {more} divides the heads;",
         "or load a quantized model (AWQ, FP8), or use a GPU with more memory.",
-        "--gpu-memory-utilization and --max-model-len do not help: they act on what is left after the weights.",
+        "--gpu-memory-utilization and --max-model-len do not help: they act on what is left after the weights."
+        if sure
+        else "If it had loaded them (see the log above): lower --gpu-memory-utilization or --max-num-seqs instead.",
     )

@@ -21,6 +21,8 @@ import re
 from vops.diagnosis import evidence
 from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
+from vops.diagnosis.findings import Confidence, Fix
+from vops.diagnosis.logs.standstills import STANDSTILL
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.rules.parallelism.nccl import FAILED
 from vops.model.patterns import lazy_pattern
@@ -40,6 +42,7 @@ _STORE = lazy_pattern(r"TCPStore|client socket|DistNetworkError|DistStoreError|r
 _LEFT = lazy_pattern(r"(?:send|recv)Bytes |shut down too early")
 _HUNG = lazy_pattern(r"Watchdog|RPC call to|timed? ?out", re.I)
 _TWICE = lazy_pattern(r"Duplicate GPU detected")
+_STANDS = lazy_pattern(f"^{STANDSTILL}: ")
 _NOT_THEIRS = lazy_pattern(
     r"undefined symbol|terminated with exception: CUDA error: (?:an illegal|device-side|unspecified|misaligned"
     r"|uncorrectable)"
@@ -113,4 +116,44 @@ def nccl_failure(replica: Replica) -> Verdict | None:
         f"The GPUs of {replica.name} cannot work together: {said[:160].rstrip('.: ')}",
         deaths.steps(replica, "Let the ranks reach each other", *((advice,) if advice else ()), *more),
         *((evidence.death_line(replica, warned[0].line, warned[0].message),) if warned is not None else ()),
+    )
+
+
+@rule(cause="nccl-failure", branch=Branch.DIED, needs={Source.LOGS}, order=57, signature=_STANDS)
+def nccl_said_to_hang(replica: Replica) -> Verdict | None:
+    """A log that ends where the ranks join, of which its reader says that it goes no further."""
+    hit = deaths.error(replica, _STANDS)
+    if hit is None:
+        return None
+    return Verdict(
+        summary=f"{replica.name} stands still where its ranks join each other: {deaths.quoted(hit, 120)}",
+        evidence=deaths.shown(replica, hit),
+        confidence=Confidence.POSSIBLE,
+        fixes=(_of_a_hang(replica),),
+    )
+
+
+@rule(cause="nccl-failure", branch=Branch.SERVE, needs={Source.LOGS}, order=90)
+def nccl_hangs(replica: Replica) -> Verdict | None:
+    """A server that should be up by now, whose log ends where the ranks join."""
+    log = replica.log
+    if log is None or log.ready or log.root is not None or log.joining_line is None:
+        return None
+    return Verdict(
+        summary=f"{replica.name} should be up by now, and its log ends where its ranks join each other",
+        evidence=(evidence.log_line(log.joining_line, "the last line: NCCL forms the group"),),
+        confidence=Confidence.POSSIBLE,
+        fixes=(_of_a_hang(replica),),
+    )
+
+
+def _of_a_hang(replica: Replica) -> Fix:
+    return deaths.steps(
+        replica,
+        "Find the rank that does not come, or the way that is shut",
+        "Set env NCCL_DEBUG=INFO and compare the ranks: one that prints less has not started, or sees other addresses "
+        "(NCCL_SOCKET_IFNAME, VLLM_HOST_IP).",
+        "Within one node: NCCL_P2P_DISABLE=1 (or --disable-custom-all-reduce) shows whether peer access hangs, as it "
+        "does in virtual machines with ACS or an IOMMU on; /dev/shm needs room (an emptyDir of medium Memory).",
+        "Between nodes: NCCL_IB_DISABLE=1 shows whether InfiniBand hangs; open all ports between the pods.",
     )

@@ -34,7 +34,7 @@ from vops.model.quantities import format_duration
 from vops.model.snapshot import Source
 
 _MISMATCH = lazy_pattern(
-    r"World size \((?P<world>\d{1,5})\) is larger than the number of available GPUs \((?P<gpus>\d{1,5})\)"
+    r"[Ww]orld size \((?P<world>\d{1,5})\) is larger than the number of available GPUs \((?P<gpus>\d{1,5})\)"
     r"|attention heads \((?P<heads>\d{1,5})\) must be divisible by tensor parallel size \((?P<tp>\d{1,5})\)"
     r"|local rank \d{1,5} is out of bounds for (?P<devices>[1-9]\d{0,4}) devices"
     r"|local_world_size \((?P<ranks>\d{1,5})\) must be less than or equal to the number of visible devices "
@@ -48,7 +48,7 @@ _MISMATCH = lazy_pattern(
     r"|AssertionError: Invalid device id|device < num_gpus INTERNAL ASSERT FAILED|CUDA_ERROR_INVALID_DEVICE\b"
     r"|Insufficient devices for .{0,20}mesh|[Nn]umber of devices \d{1,5} must (?:equal|be >=) the product"
     r"|Total available GPUs [\d.]{1,8} is less than total desired GPUs"
-    r"|but only \d{1,4} GPUs? (?:are |is )?available"
+    r"|but only \d{1,4} (?:GPUs? )?(?:are |is )?(?:available|visible)"
     r"|only has \d{1,4} GPUs|must be divisible by tensor|tensor_parallel_size .{0,80}divisible"
     r"|[Cc]onsider reducing tensor_parallel_size|block_n = |weight quantization block_[nk]|min_thread_[nk]"
     r"|Tensor parallel size \(?\d{1,5}\)? (?:is larger|cannot be larger|exceeds)|please set tensor_parallel_size"
