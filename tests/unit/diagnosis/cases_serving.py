@@ -198,6 +198,7 @@ FIRES: dict[str, Case] = {
     "metric-missed": handed_in("No data for vllm:gpu_cache_usage_perc,", 'vllm:kv_cache_usage_perc{engine="0"} 0.2'),
     "ray-workers-missing": handed_in(ONE_NODE.format(120)),
     "requests-shed": handed_in("inference gateway: ResourceExhausted - system saturated, sheddable request dropped"),
+    "upstream-slow": handed_in("upstream request timeout"),
     "upstream-unreachable": handed_in("HTTP/1.1 503 Service Unavailable", "", "no healthy upstream"),
     "name-not-resolved": handed_in("curl: (6) Could not resolve host: llama.serving.svc.cluster.local"),
     "route-unresolved": reached(
@@ -300,6 +301,9 @@ NEAR_MISSES: dict[str, Case] = {
         '10.0.0.4 - - "POST /v1/completions HTTP/1.1" 200 1640 "-" "curl"',
     ),
     # a request got through after it
+    "upstream-slow": handed_in(
+        "upstream request timeout", '10.0.0.4 - - "POST /v1/completions HTTP/1.1" 200 1640 "-" "python-httpx/0.27"'
+    ),
     "upstream-unreachable": handed_in(
         "no healthy upstream", '10.0.0.4 - - "POST /v1/completions HTTP/1.1" 200 1640 "-" "python-httpx/0.27"'
     ),

@@ -16,7 +16,7 @@ from vops.model.patterns import lazy_pattern
 TOLD = "ToldInProse"
 """The reason of the event that such a paragraph becomes."""
 
-LONGEST_TEXT, _LONGEST = 6_000, 900
+LONGEST_TEXT, _LONGEST, _SHORT = 6_000, 900, 400
 
 
 class Saying(msgspec.Struct, frozen=True):
@@ -85,6 +85,7 @@ SAYINGS: tuple[Saying, ...] = (
     _saying(
         "image-wrong-arch", _PULLS, r"\b(?:arm64|aarch64|amd64|x86_64|ppc64le)\b.{0,80}\b(?:only|not|no|but)\b", _STUCK
     ),
+    _saying("registry-unreachable", _PULLS, r"x509|certificate (?:is |was )?signed by an? unknown|self-signed", _STUCK),
     _saying(
         "image-auth",
         _PULLS,
@@ -166,13 +167,14 @@ SAYINGS: tuple[Saying, ...] = (
     _saying(
         "network-policy",
         r"network ?polic(?:y|ies)|AuthorizationPolicy",
-        r"\b(?:block|drop|den(?:y|ies|ied)|prevent|reject|forbid)\w*",
+        r"\b(?:block|drop|den(?:y|ies|ied)|prevent|reject|forbid)\w*"
+        r"|(?:cannot|can't|could not|unable to|not able to) (?:access|reach|connect|scrape|talk)|time[sd]? ?out",
     ),
     _saying(
         "shm-too-small",
         r"/dev/shm|shared memory",  # noqa: S108 a path in words, which nothing opens
         r"too small|64 ?Mi?B?\b|not enough|insufficient|ran out|runs? out|\bfull\b|exhaust\w*|no space",
-        rf"{_STUCK}|bus error|NCCL",
+        rf"{_STUCK}|bus error|NCCL|SIGBUS|\bdies?\b|\bkill\w*",
     ),
     _saying(
         "progress-deadline",
@@ -225,12 +227,24 @@ def told_paragraphs(text: str) -> Iterator[str]:
     """The paragraphs of a text that tell of a cause."""
     if len(text) > LONGEST_TEXT or _WISH.search(text):
         return
-    for paragraph in re.split(r"\n\s*\n", text):
-        own = (line for line in paragraph.splitlines() if not _OF_A_PROGRAM.match(line))
-        lines = (_MARKUP.sub("", line).strip() for line in own)
-        joined = " ".join(filter(None, lines))[:_LONGEST]
-        if cause_of(joined):
-            yield joined
+    paragraphs = list(filter(None, map(_joined, re.split(r"\n\s*\n", text))))
+    alone = [item for item in paragraphs if cause_of(item)]
+    yield from alone or (item for item in _neighbours(paragraphs) if cause_of(item))
+
+
+def _joined(paragraph: str) -> str:
+    own = (line for line in paragraph.splitlines() if not _OF_A_PROGRAM.match(line))
+    lines = (_MARKUP.sub("", line).strip() for line in own)
+    return " ".join(filter(None, lines))[:_LONGEST]
+
+
+def _neighbours(paragraphs: list[str]) -> Iterator[str]:
+    """Short paragraphs that follow each other, as one: what failed is often told in one and how in the next."""
+    for count in (2, 3):
+        for start in range(len(paragraphs) - count + 1):
+            together = " ".join(paragraphs[start : start + count])
+            if len(together) <= _SHORT:
+                yield together
 
 
 def _has(item: Saying, text: str) -> bool:

@@ -31,7 +31,8 @@ _CLASSES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             "registry-unreachable",
             r"no such host|server misbehaving|(?<!short-)name resolution|i/o timeout"
             r"|connection (?:refused|reset)|timed out"
-            r"|network is unreachable|no route to host|x509:|\btls: |tls handshake|context canceled"
+            r"|network is unreachable|no route to host|x509:|certificate verify failed"
+            r"|error trying to connect|\btls: |tls handshake|context canceled"
             r"|deadline ?exceeded|client\.timeout|proxyconnect|gave HTTP response to HTTPS client"
             r"|registry is unavailable|RegistryUnavailable"
             r"|(?:\b5\d\d (?:internal|bad gateway|service unavail|gateway time)|HTTP status:? 5\d\d)"

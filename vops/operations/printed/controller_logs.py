@@ -101,7 +101,7 @@ _NODE = lazy_pattern(
     r"|prepar(?:e dynamic resources|ing devices for claim)"
     r"|blocking resource request|admission request denied|PullImage .{1,300} failed|status is now: NodeReady"
     r"|PLEG is not healthy: pleg was|Node became not ready|just became ready"
-    r"|Failed to pull image|resolve image to digest|checking image: "
+    r"|Failed to pull image|failed to extract layer|resolve image to digest|checking image: "
     r"|Failed to admit pod |\"StartContainer|eviction manager: must evict pod"
     r"|container start failed: [A-Z]|[Ee]rror scheduling |[Ee]rror selecting node for pod"
     r"|Error creating: |Back-off pulling image|[Mm]ount failed(?: with error)?: |GRPC error: "
@@ -123,6 +123,7 @@ _READY = ("status is now: NodeReady", "it just became ready")
 _SAYS_SO = lazy_pattern(
     r"\"?(?:Unable to schedule (?:pod|\S{1,320}: no fit)|Node became not ready)|\"?Error (?:processing|syncing)"
     r"|blocking resource request|admission request denied|\"?[Ee]viction manager: must evict pod"
+    r"|apply failure, attempting cleanup"
 )
 """What is an error by its words in a line that its logger calls information."""
 

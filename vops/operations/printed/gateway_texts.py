@@ -45,6 +45,7 @@ _UNNAMED = lazy_pattern(
     r"|server can't find \S{1,253}: SERVFAIL|plugin/loop: (?:Seen |Loop |no next plugin)"
     r"|;; connection timed out; no servers could be reached|lookup [\w.-]{1,253} ?: i/o timeout"
 )
+_NAME_UNKNOWN = lazy_pattern(r"\.svc\b[\w.:]{0,60}: (?:Name or service not known|Temporary failure in name resolution)")
 _NO_ROUTE = lazy_pattern(
     r"default backend - 404|no Route matched with those values|Backend service does not exist"
     r"|response 404 \(backend NotFound\), service rules for"
@@ -61,6 +62,14 @@ _PROXY = lazy_pattern(r"<center>(?:nginx|openresty|awselb|Microsoft-Azure-Applic
 _STATUS = lazy_pattern(r"HTTP/[\d.]{1,3} 404\b")
 _OF_ENVOY = lazy_pattern(r"^[<\s]{0,4}server: (?:istio-)?envoy\b", re.MULTILINE | re.IGNORECASE)
 _EMPTY = lazy_pattern(r"^[<\s]{0,4}content-length: 0\b", re.MULTILINE | re.IGNORECASE)
+_SLOW = lazy_pattern(
+    r"upstream timed out \(110: [\w ]{1,40}\) while reading (?:response header from )?upstream"
+    r"|^\W{0,4}(?:upstream request timeout|stream timeout|The upstream server is timing out)\W{0,4}$"
+    r"|\" 504 (?:UT|SI|DC,UT)\b|\"response_flags\": ?\"UT\b|\bupstream_response_timeout\b|\bresponse_timeout\b"
+    r"|<title>504 Gateway Time-?out</title>"
+)
+"""What NGINX, Envoy, Kong and cloud load balancers say of a request that was taken and not answered in time."""
+
 _SHED = lazy_pattern(
     r"system saturated, (?:sheddable|non-critical) request|inference gateway: (?:InferencePool)?ResourceExhausted"
 )
@@ -110,6 +119,8 @@ def _refused(line: str, text: str) -> str | None:
         return "AccessDenied"
     if _UNREACHED.search(line) or _NOBODY.search(line):
         return "UpstreamUnavailable"
+    if _SLOW.search(line):
+        return "UpstreamSlow"
     if _NO_ROUTE.search(line) or (_STATUS.search(line) and _OF_ENVOY.search(text) and _EMPTY.search(text)):
         return "NoRoute"
     page = _PAGE.search(line) if _PROXY.search(text) else None
@@ -119,8 +130,10 @@ def _refused(line: str, text: str) -> str | None:
 
 
 def unresolved(told: Told) -> Told:
-    """An event in which another controller says that it cannot resolve a name of the cluster, as that."""
-    if not told.source.endswith("-controller") or _UNNAMED.search(told.message) is None:
+    """An event in which another controller, or what a probe runs, cannot resolve a name of the cluster, as that."""
+    by_probe = told.reason == "Unhealthy" and _NAME_UNKNOWN.search(told.message) is not None
+    by_controller = told.source.endswith("-controller") and _UNNAMED.search(told.message) is not None
+    if not (by_probe or by_controller):
         return told
     return msgspec.structs.replace(
         told, type="Warning", reason="NameNotResolved", about={"kind": "Ingress", "name": ""}

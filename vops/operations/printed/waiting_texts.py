@@ -35,6 +35,7 @@ _PULL = lazy_pattern(
     r"|denied: (?:Permission \"artifactregistry|requested access|User: arn:).{1,1000}"
     r"|(?:runtime PullImage|agent pull image) err\. .{1,400}"
     r"|no matching manifest for \w{1,20}/.{1,200}|no image found in (?:image index|manifest list) for arch.{1,200}"
+    r"|failed to extract layer \S{1,200}: .{1,1000}"
     r"|failed to register layer: .{1,1000}|Error: Status 40\d trying to pull repository .{1,1000}"
     r"|ctr: (?:failed to (?:resolve|copy|do request|fetch)"
     r"|rpc error).{1,1000}"

@@ -2,7 +2,8 @@
 
 What it finds
     What NGINX, Envoy, Traefik, HAProxy, the API server's proxy, endpoint pickers and vLLM's routers say of a Service
-    without endpoints or with one that refuses, where their words are all that was handed in.
+    without endpoints or with one that refuses, where their words are all that was handed in. Or of a request that was
+    taken, and not answered before the gateway gave up.
 
 Why it matters
     Clients get 502, 503 or 504 whatever the servers do: the way to them is wrong, or none of them is ready.
@@ -26,6 +27,7 @@ from vops.model.snapshot import Source
 
 _REASON = "UpstreamUnavailable"
 _NO_ROUTE = "NoRoute"
+_SLOW = "UpstreamSlow"
 _NONE = lazy_pattern(
     r"no healthy upstream|no_healthy_upstream|active [Ee]ndpoint|no endpoints|no live upstreams|no available server"
     r"|subset not found|no server available|No server is available|ring-balancer|candidate|no ready pod|failed_to_pick"
@@ -62,6 +64,28 @@ def upstream_unreachable(replica: Replica) -> Verdict | None:
 def _meant_to_be_empty(replica: Replica, event: Event) -> bool:
     """Whether it is about a workload that is scaled to nothing, of which replicas-zero tells."""
     return any(not item.desired and item.name in event.message for item in replica.facts.workloads)
+
+
+@rule(cause="service-mismatch", branch=Branch.TRAFFIC, needs={Source.EVENTS}, order=31)
+def upstream_slow(replica: Replica) -> Verdict | None:
+    """A server that took the request, and a gateway that did not wait as long as the answer takes."""
+    told = [] if replica.observed else list(replica.facts.events_with(_SLOW))
+    if not told or any(replica.facts.events_with(_REASON, _NO_ROUTE)):
+        return None
+    return Verdict(
+        summary="The gateway gives up before the server has answered: its timeout is shorter than a long answer takes",
+        evidence=tuple(map(evidence.event, told[-2:])),
+        confidence=Confidence.POSSIBLE,
+        fixes=(
+            remedies.advice(
+                "Let the route wait as long as an answer takes",
+                "Raise the timeout of the route (nginx.ingress.kubernetes.io/proxy-read-timeout, timeouts.request of "
+                "an HTTPRoute, timeout of a VirtualService, timeoutSec of a BackendConfig), or let clients stream.",
+                "See whether requests queue: vllm:num_requests_waiting; then it is the server that is slow.",
+                "Where even short requests time out: a NetworkPolicy or a wrong port that drops packets.",
+            ),
+        ),
+    )
 
 
 def _what(event: Event) -> str:
