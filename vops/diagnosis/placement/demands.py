@@ -27,6 +27,13 @@ _GPU_NAMES = (
     "aws.amazon.com/neuron",
     "gpu.nvidia.com/",
     "tencent.com/vcuda-",
+    "huawei.com/Ascend",
+    "virtaitech.com/gpu",
+    "metax-tech.com/gpu",
+    "iluvatar.ai/gpu",
+    "hygon.com/dcu",
+    "volcano.sh/vgpu-number",
+    "aliyun.com/gpu-count",
 )
 _NOT_GPUS = lazy_pattern(r"hostdev|rdma|roce|sriov|nic\b|_ib|/ib")
 """Network devices that the same vendors advertise under the same prefix."""

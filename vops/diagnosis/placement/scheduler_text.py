@@ -3,7 +3,8 @@
 The text is no contract (1.35 dropped the taints from it), and it names for each node only the first obstacle. It
 corroborates what vops computes from the objects (vops.diagnosis.placement.recompute); it never replaces that where
 nodes can be read. Sources: FitError.Error of pkg/scheduler/framework/types.go, the reasons of its plugins, and of
-preemption; for other schedulers KAI's node_info.go and unschedule_info.go, Volcano's and HAMi's.
+preemption; for other schedulers KAI's node_info.go and unschedule_info.go, Volcano's, HAMi's and
+SkyPilot's.
 
     0/<N> nodes are available: [<PreFilter's message>.] | [<n> <reason>{, <n> <reason>}.] [<DRA's word>, preemption: …]
 """
@@ -86,6 +87,9 @@ _NEAR = 60
 _CUT = " ..."
 _HEAD = lazy_pattern(r"(?:(\d{1,7})/(\d{1,7}) nodes(?: are)?|\b[Aa]ll nodes are) (?:un)?available: ?")
 """Volcano and Run:ai count no nodes: none is available."""
+
+SCHEDULERS = _HEAD
+"""What every refusal of kube-scheduler has, and of those that are built on it."""
 
 _AFTER = (
     r"no new claims to deallocate|still not schedulable|plugin disabled"
@@ -185,6 +189,7 @@ _OTHERS = lazy_pattern(
     r"(?:resources?|of mig profile): "
     r"(?P<short>[\w./ -]{1,80}?)"
     r"(?=[.,;\n]|$)"
+    r"|Insufficient (?P<capacity>\w{2,20}) capacity on the cluster\."
     r"|[Nn]o node in the .{1,80} node-pool has (?P<absent>[\w./-]{1,120}) resources"
     r"|(?P<cards>\d{1,7}) nodes? (?:(?:Card|Allocated|Node|Numa|Exclusive)\w{4,40}|is not a gpu node)"
 )
@@ -300,7 +305,7 @@ def _reason(match: re.Match[str]) -> Reason:
 def _of_others(text: str) -> Iterator[Reason]:
     """The reasons of schedulers that do not write in this form; some count nodes all the same."""
     for match in _OTHERS.finditer(text):
-        short = match["short"] or match["absent"] or "GPUs"
+        short = match["short"] or match["absent"] or match["capacity"] or "GPUs"
         nodes = int(match["nodes"] or match["cards"] or 1)
         yield Reason(Obstacle.RESOURCE, nodes, match[0], _NAMES.get(short.strip(), short.strip()))
     if _OF_KAI in text:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from vops.diagnosis.placement.scheduler_text import AGAINST_OLD, SHORT, SPOKEN
+from vops.diagnosis.placement.scheduler_text import AGAINST_OLD, SCHEDULERS, SHORT, SPOKEN
 from vops.model.patterns import lazy_pattern
 from vops.operations.printed.describe_events import Told, of_some_pod
 from vops.operations.printed.sentences import SENTENCES
@@ -43,6 +43,8 @@ _CLOUD = lazy_pattern(
     r"|[Ii]nsufficient \w{2,20} quota|Insufficient\w{2,20}Quota|quota of \d{1,9} and cannot|GCE (?:out of|quota)"
 )
 _OVER = lazy_pattern(r"\b(?:fixed|solved|resolved|no longer|went away|works? now|avoids?|prevents?)\b", re.IGNORECASE)
+_REFUSED = lazy_pattern(r"\b(?:UnexpectedAdmissionError|TopologyAffinityError|OutOf[a-z]{3,12}\.com/gpu)\b")
+_PLACED = lazy_pattern(r"\bSuccessfully assigned \S{1,320} to \S")
 _CAME = lazy_pattern(r"\bSuccessfully (?:provisioned|launched) (?:cluster|instance|node)")
 """What a tool that tries one zone after another says once it was given a machine."""
 
@@ -65,10 +67,16 @@ def told_sentences(text: str) -> Iterator[Told]:
     lines = text.splitlines()[:_MOST_LINES]
     back = "just became ready" in text
     came = max((index for index, line in enumerate(lines) if _CAME.search(line)), default=-1)
-    lines = lines[came + 1 :]
+    lines = _since_placed(lines[came + 1 :])
     found = list(_begun(lines)) or list(_within(lines)) or list(waiting_sentences(lines))
     found = found or list(_quoted(lines))
     yield from (told for told in found if not (back and told.reason == "NodeNotReady"))
+
+
+def _since_placed(lines: list[str]) -> list[str]:
+    """The lines without what a scheduler said of a pod that it placed in the end."""
+    placed = max((index for index, line in enumerate(lines) if _PLACED.search(line)), default=-1)
+    return [line for index, line in enumerate(lines) if index > placed or not SCHEDULERS.search(line)]
 
 
 def _quoted(lines: list[str]) -> Iterator[Told]:
@@ -80,6 +88,15 @@ def _quoted(lines: list[str]) -> Iterator[Told]:
     if told and not any(_OVER.search(line) for line in lines):
         about = {"kind": "Pod", "name": ""}
         yield Told("Warning", "FailedScheduling", " ".join(told), "default-scheduler", about=about)
+    elif not told and not any(_OVER.search(line) for line in lines):
+        yield from _refusals(lines)
+
+
+def _refusals(lines: list[str]) -> Iterator[Told]:
+    """A pod that a kubelet refused, where somebody tells no more of it than the reason that kubectl shows."""
+    named = next((match for line in lines if (match := _REFUSED.search(line)) is not None), None)
+    if named is not None:
+        yield Told("Warning", named[0], named.string.strip()[:_LONGEST], "kubelet", about={"kind": "Pod", "name": ""})
 
 
 def _is_short(line: str) -> bool:

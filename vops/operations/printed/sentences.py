@@ -20,7 +20,8 @@ SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "FailedScheduling",
             "Pod",
             "default-scheduler",
-            r"\d{1,6}/\d{1,6} nodes (?:are )?(?:un)?available|[Aa]ll nodes are unavailable: \d"
+            r"\d{1,6}/\d{1,6} nodes (?:are )?(?:un)?available|Insufficient \w{2,20} capacity on the cluster\."
+            r"|[Aa]ll nodes are unavailable: \d"
             r"|[Nn]o nodes (?:are )?available (?:to schedule pods|that match all)"
             r"|Cannot schedule pods: |pod has unbound immediate Pers"
             r"|running (?:\"\w{1,40}\" )?(?:PreBind|PreFilter|filter|Reserve|Permit|Bind|Score)\b ?plugins?[ :]"
@@ -147,7 +148,8 @@ SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "FailedMount",
             "Pod",
             "kubelet",
-            r"MountVolume\.|MapVolume\.|[Mm]ount failed: exit status|mount\.(?:nfs4?|cifs|lustre|ceph): "
+            r"M(?:ount|ap)Volume\.(?!\w{1,30} succeeded)|[Mm]ount failed: exit status"
+            r"|mount\.(?:nfs4?|cifs|lustre|ceph): "
             r"|Unable to (?:attach or )?mount volumes|mount: /var/lib/kubelet/\S{1,400}: "
             r"|failed to find \w{2,30} in \$PATH",
         ),
@@ -155,7 +157,8 @@ SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             "FailedAttachVolume",
             "Pod",
             "attachdetach-controller",
-            r"Multi-Attach error|AttachVolume\.|failed to attach: |[Vv]olume \S{1,120} is not ready for workloads"
+            r"Multi-Attach error|AttachVolume\.(?!\w{1,30} succeeded)|failed to attach: "
+            r"|[Vv]olume \S{1,120} is not ready for workloads"
             r"|Volume (?:not attached|is not attached|has not been added)",
         ),
         (
