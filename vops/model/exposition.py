@@ -53,7 +53,7 @@ def engine_sample(series: Iterable[Series], at: datetime, metrics: EngineMetrics
     return EngineSample(
         at=at,
         model=_model(families),
-        engines=len({item.labels.get("engine", "") for item in running}),
+        engines=len({item.labels.get("engine", "") for item in running or _first(families, metrics.waiting)}),
         running=_total(families, metrics.running),
         waiting=_total(families, metrics.waiting),
         kv_usage=_mean(families, metrics.kv_usage),

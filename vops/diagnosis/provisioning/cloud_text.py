@@ -49,7 +49,8 @@ _QUOTA = lazy_pattern(
 _REFUSED = lazy_pattern(
     r"ip[_ ]space[_ ]exhausted|FreeAddressesInSubnet|permissions_error|unauthori[sz]ed|AccessDenied|AuthFailure"
     r"|not authorized|service account was deleted|VM_EXTERNAL_IP_ACCESS_POLICY|AMINotFound|InvalidAMI|LaunchTemplate"
-    r"|InstanceProfile|SecurityGroup|PendingVerification|RequestLimitExceeded|spread placement group"
+    r"|InstanceProfile|SecurityGroup|NodeRoleNotFound|Ec2Subnet|PendingVerification|RequestLimitExceeded"
+    r"|spread placement group"
     r"|invalid[_ ]reservation|reservation[_ ]not[_ ](?:ready|found)|reservation[_ ]incompatible"
     r"|AUTOMATIC_RESERVATIONS_NOT_AVAILABLE|UNSUPPORTED_TPU|resolving node ?class|NodeClass",
     re.IGNORECASE,
@@ -68,7 +69,9 @@ _STOCKOUT = lazy_pattern(
     re.IGNORECASE,
 )
 _LATE = lazy_pattern(
-    r"failed to (?:appear in time|register within)|timed out for node group|\btimeout\b", re.IGNORECASE
+    r"failed to (?:appear in time|register within|join)|timed out for node group|\btimeout\b|NodeCreationFailure"
+    r"|vmssCSE|VMExtensionProvisioning|out of \d{1,4} have registered",
+    re.IGNORECASE,
 )
 _KINDS = ((_QUOTA, Answer.QUOTA), (_REFUSED, Answer.REFUSED), (_STOCKOUT, Answer.STOCKOUT), (_LATE, Answer.LATE))
 

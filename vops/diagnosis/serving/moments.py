@@ -36,10 +36,10 @@ class Moment(msgspec.Struct, frozen=True):
 def moment(replica: Replica) -> Moment | None:
     """By the only scrape, else by the newest line of statistics in its log; None where there is neither."""
     sample = load.only(replica)
-    if sample is not None and sample.running is not None and sample.waiting is not None:
+    if sample is not None and sample.waiting is not None:
         asked, found = sample.prefix_queries or 0.0, sample.prefix_hits
         hits = found / asked if found is not None and asked >= _FEWEST else None
-        return Moment(replica.name, sample.running, sample.waiting, hits)
+        return Moment(replica.name, sample.running or 0.0, sample.waiting, hits)
     told = replica.log.load.last(1) if replica.log is not None and replica.samples is None else ()
     if not told:
         return None

@@ -49,6 +49,7 @@ from vops.operations.intake.bundle_subjects import (
     waiting_for,
 )
 from vops.operations.intake.bundle_templates import Template, is_unborn, made_from, only_template, runs_whole
+from vops.operations.printed.describe_tables import listed_at
 from vops.operations.printed.describe_text import log_within
 
 NOT_THERE = "not in the bundle"
@@ -63,6 +64,9 @@ _OF_NO_POD = frozenset(
         "Service",
         "EndpointSlice",
         "NetworkPolicy",
+        "ServiceMonitor",
+        "PodMonitor",
+        "Prometheus",
     }
 )
 """What is no subject, and needs no pod: beside it events alone tell what they are about."""
@@ -99,6 +103,7 @@ class Contents:
             made = {name: item.pod.metadata.creation_timestamp for (_, name), item in self._pods.items()}
             born = {name: when for name, when in made.items() if when is not None}
             objects = read_described_objects(text, file.name, self.newest, born)
+            self.newest = newer(self.newest, listed_at(text, born))
         else:
             objects = read_objects(text, file.name)
             self.documents |= objects.raw

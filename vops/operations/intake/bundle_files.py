@@ -16,6 +16,7 @@ import msgspec
 
 from vops.errors import InputError
 from vops.operations.intake.bundle_mixed import taken_apart
+from vops.operations.intake.bundle_pages import logs_within, pages_within
 from vops.operations.intake.bundle_streams import MOST_BYTES, SNIFFED, in_utf8, opened, read_bounded
 from vops.operations.intake.bundle_wrappings import as_log_lines, as_metrics, unwrapped, without_sources
 from vops.operations.printed.describe_text import is_described, looks_like_a_log, quotes_a_failure
@@ -86,17 +87,41 @@ def read_files(paths: Sequence[Path], stdin: bytes | None) -> tuple[list[BundleF
         except OSError as error:
             problems.append(f"{printable(path)}: cannot be read: {error.strerror or error}")
             continue
-        if not _WITHIN.search(file.body) and file.content is Content.DESCRIBED and sniff(file.body) is not file.content:
+        paged = _paged(file)
+        files += paged
+        if paged or path.suffix in _WHOLE:
+            files += [] if paged else [file]
+        elif not _WITHIN.search(file.body) and file.content is Content.DESCRIBED is not sniff(file.body):
             unlike.append(msgspec.structs.replace(file, content=Content.LOG))
         else:
-            files += _parts(file) if path.suffix not in _WHOLE else [file]
+            files += _parts(file)
     if stdin is not None and stdin.strip():
         stdin = unwrapped(stdin)
         stdin = as_log_lines(stdin) or as_metrics(stdin) or stdin
-        files += _parts(BundleFile(STDIN, STDIN, None, sniff(stdin), stdin[-MOST_BYTES:]))
+        given = BundleFile(STDIN, STDIN, None, sniff(stdin), stdin[-MOST_BYTES:])
+        files += _paged(given) or _parts(given)
     if files:
         problems += [f"{file.name}: {_UNLIKE}" for file in unlike]
     return files or unlike, problems
+
+
+def _paged(file: BundleFile) -> list[BundleFile]:
+    """The pages of metrics that stand in a text, and what else it holds if that tells something; nothing without any.
+
+    Or the logs of several servers, if it has those.
+    """
+    logs = logs_within(_text(file.body)) if file.content is Content.LOG else {}
+    if logs:
+        return [msgspec.structs.replace(file, stem=pod, body=text.encode()) for pod, text in logs.items()]
+    found = pages_within(_text(file.body)) if file.content in (Content.LOG, Content.DESCRIBED) else None
+    if found is None:
+        return []
+    pages, rest = found
+    page = msgspec.structs.replace(file, content=Content.METRICS)
+    parts = [msgspec.structs.replace(page, stem=pod or file.stem, body=text.encode()) for pod, text in pages.items()]
+    kind = sniff(rest.encode())
+    told = kind is Content.DESCRIBED or looks_like_a_log(rest)
+    return [*parts, *([msgspec.structs.replace(file, content=kind, body=rest.encode())] if told else [])]
 
 
 def _parts(file: BundleFile) -> list[BundleFile]:

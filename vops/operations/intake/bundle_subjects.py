@@ -330,6 +330,9 @@ def waiting_for(claim: PersistentVolumeClaim, source: str) -> Pod:
 
 def _hpa(meta: Meta, events: Sequence[Event]) -> list[Found]:
     said = next((item for item in reversed(events) if _HPA_METRIC.match(item.reason)), None)
+    if said is None and events[-1].reason == "TooManyReplicas":
+        limited = Condition("ScalingLimited", "True", "TooManyReplicas", events[-1].message)
+        return [("HorizontalPodAutoscaler", HorizontalPodAutoscaler(meta, status=HpaStatus(conditions=(limited,))))]
     if said is None:
         return []
     about = "AbleToScale" if said.reason == "FailedGetScale" else "ScalingActive"

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from vops.diagnosis.facts import STAND_IN
 from vops.diagnosis.logs.reader import read_log
 from vops.model.objects import Meta, OwnerReference
 from vops.model.pods import Container, Pod, PodSpec, Probe
@@ -31,6 +32,7 @@ def only_template(pods: Iterable[Pod], workloads: Iterable[Workload]) -> Templat
     """The template of the only pod or workload that was handed in as somebody applied it; None where there are more."""
     found = [_of_a_pod(pod) for pod in pods]
     found += [_of_a_workload(item) for item in workloads if item.kind in _MAKE_PODS and item.spec.template.spec]
+    found = [item for item in found if STAND_IN not in item.meta.annotations] or found
     return found[0] if len(found) == 1 and found[0].spec.containers else None
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from vops.diagnosis.facts import STAND_IN
 from vops.diagnosis.placement.demands import is_gpu
 from vops.model.patterns import lazy_pattern
 
@@ -25,7 +26,7 @@ _ASKED = lazy_pattern(
     re.MULTILINE,
 )
 _AMOUNT = lazy_pattern(r"([\w./-]{1,253}):[ \t]+[\"']?(\w{1,20})[\"']?")
-_SHORT = lazy_pattern(r"Insufficient ([\w.-]{1,200}/[\w.-]{1,63})")
+_SHORT = lazy_pattern(r"Insufficient ([\w.-]{1,200}/[\w.-]{0,62}\w)")
 _HEADER = lazy_pattern(r"^ {0,12}(?:NAME|NODE)(?: +\S+)*? +(?P<column>\S*GPUS?\S*)(?: +\S+)*[ \t]*$", re.MULTILINE)
 _CELLS = lazy_pattern(r" {2,}|\t+")
 _COUNT = lazy_pattern(r"<none>|\d{1,3}")
@@ -43,7 +44,8 @@ def around_a_refusal(text: str, said: str) -> Iterator[Document]:
     if asked:
         resources = {"limits": asked, "requests": asked}
         container = {"name": "vllm", "command": ["vllm", "serve"], "resources": resources}
-        yield {"kind": "Pod", "metadata": {"name": "pod"}, "spec": {"containers": [container]}}
+        meta = {"name": "pod", "annotations": {STAND_IN: "its amounts"}}
+        yield {"kind": "Pod", "metadata": meta, "spec": {"containers": [container]}}
 
 
 def _offered(text: str) -> Iterator[tuple[str, dict[str, str]]]:

@@ -40,6 +40,9 @@ _CLOUD = lazy_pattern(
     r"|out\.of\.resources|scale\.up\.error|not enough free addresses|InsufficientFreeAddressesInSubnet"
     r"|[Ii]nsufficient reserved capacity|Failed to acquire resources in "
     r"|[Oo]ut of (?:host )?capacity|[Oo]ut of stock|NoStock\b|ResourceInsufficient|ResourcesSoldOut"
+    r"|NodeCreationFailure|[Ff]ailed to join the (?:\w{1,20} )?cluster|vmssCSE|VMExtensionProvisioning"
+    r"|Ec2(?:LaunchTemplate|Subnet|SecurityGroup)\w{4,40}|Iam(?:InstanceProfile|NodeRole)NotFound"
+    r"|AsgInstanceLaunchFailures|nodes? out of \d{1,4} have registered"
     r"|[Ii]nsufficient \w{2,20} quota|Insufficient\w{2,20}Quota|quota of \d{1,9} and cannot|GCE (?:out of|quota)"
 )
 _OVER = lazy_pattern(r"\b(?:fixed|solved|resolved|no longer|went away|works? now|avoids?|prevents?)\b", re.IGNORECASE)

@@ -7,12 +7,14 @@ A pod's row counts where its status is a reason, or where the pod is one of thos
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from textwrap import dedent
 from typing import Any
 
 from vops.diagnosis.nodes.device_plugin import GPU_STACK
 from vops.model.patterns import lazy_pattern
+from vops.operations.printed.describe_events import seconds
 
 Document = dict[str, Any]
 
@@ -44,6 +46,11 @@ _STACK_ROW = lazy_pattern(
     r"(?P<status>(?:Init:)?(?:CrashLoopBackOff|Error|RunContainerError|StartError|CreateContainerError)) +\d",
     re.MULTILINE,
 )
+_AGED_ROW = lazy_pattern(
+    r"^ {0,12}(?:[a-z0-9-]{1,63} +)??(?P<name>[a-z0-9][a-z0-9.-]{1,252}) +\d+/\d+ +\S+ +\d+(?: \([^)\n]{1,20}\))? +"
+    r"(?P<age>[\dywdhms]{2,12})(?:\s|$)",
+    re.MULTILINE,
+)
 _INIT_ROW = lazy_pattern(
     r"^ {0,12}(?:(?P<namespace>[a-z0-9-]{1,63}) +)?(?P<name>[a-z0-9][a-z0-9.-]{1,252}) +\d+/\d+ +"
     r"Init:(?:CrashLoopBackOff|Error|RunContainerError|CreateContainerError|StartError) +(?P<restarts>\d{1,6})\b",
@@ -72,6 +79,13 @@ _ENDS = (
 )
 _GATED = "Scheduling is blocked due to non-empty scheduling gates"
 """What the API server writes into the condition of every such pod."""
+
+
+def listed_at(text: str, born: Mapping[str, datetime]) -> datetime | None:
+    """When a table of pods was printed, by the ages of those of which it is known when they were made."""
+    rows = _AGED_ROW.finditer(text) if POD_TABLE.search(text) is not None else ()
+    ages = ((born.get(row["name"]), seconds(row["age"])) for row in rows)
+    return max((made + timedelta(seconds=age) for made, age in ages if made and age is not None), default=None)
 
 
 def has_rows(head: str) -> bool:

@@ -382,6 +382,9 @@ def _printed_at(entries: Entry, told: list[Told]) -> datetime | None:
     started = [found for entry in entries.all("Started") if (found := moment(entry.value_text)) is not None]
     if started and "Started" in ages:
         named.append(max(started) + timedelta(seconds=ages["Started"]))
+    ended = [found for entry in entries.all("Finished") if (found := moment(entry.value_text)) is not None]
+    if ended and "Killing" in ages:
+        named.append(max(ended) + timedelta(seconds=ages["Killing"]))
     return max(named, default=None)
 
 

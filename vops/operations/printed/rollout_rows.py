@@ -25,7 +25,7 @@ _ROW = lazy_pattern(
     r"(?P<ready>\d{1,2})/(?P<all>\d{1,2}) +(?P<status>Running|Pending) +\d",
     re.MULTILINE,
 )
-_SHORT = lazy_pattern(r"Insufficient ([\w.-]{1,200}/[\w.-]{1,63})")
+_SHORT = lazy_pattern(r"Insufficient ([\w.-]{1,200}/[\w.-]{0,62}\w)")
 
 
 def rollouts(text: str, told: Sequence[Told], documents: Sequence[Document]) -> tuple[list[Document], list[Told]]:

@@ -23,7 +23,7 @@ _EXPORTERS = lazy_pattern(
     r"|exported_(?:pod|namespace)\b"
 )
 _MISSED = lazy_pattern(
-    r"\bno (?:data(?:points?)?|results?|series|values?)\b|\bN/A\b|\bempty\b|\bmissing\b"
+    r"\bnothing\b|\"result\": ?\[\]|\bno (?:data(?:points?)?|results?|series|values?)\b|\bN/A\b|\bempty\b|\bmissing\b"
     r"|\bnot? (?:found|longer|exist|there|shown?)|(?:doe|i)s ?n[o']t (?:exist|exported|there|show|work)|\bgone\b"
     r"|\bdisappear|\bremoved\b|\brenamed\b|stopped work|could not find the metric|\binstead of\b"
     r"|\bwrong (?:pod|label|namespace)",
@@ -31,7 +31,8 @@ _MISSED = lazy_pattern(
 )
 _OLD = tuple(item for item in METRIC_NAMES if item.until is not None)
 _NAME = lazy_pattern(r"\bvllm[:_](" + "|".join(item.name for item in _OLD) + r")(?![a-z])")
-_NEW = tuple(item.instead for item in _OLD if item.instead)
+_BESIDE = lazy_pattern(r"\bvllm[:_](?:" + "|".join(item.instead for item in _OLD if item.instead) + r")(?![a-z])")
+_VERSION = lazy_pattern(r"\bv?(0)\.(\d{1,2})(?:\.(\d{1,2}))?\b")
 _OVER = lazy_pattern(r"\b(?:fixe[sd]|solved|resolved|works? now|merged)\b")
 _LONGEST = 6_000
 
@@ -40,12 +41,22 @@ def scaling_events(text: str) -> Iterator[Told]:
     """What a short text tells of labels or names that a query does not find."""
     if len(text) > _LONGEST or _OVER.search(text) or not _MISSED.search(text):
         return
-    series = _SERIES.search(text)
-    if series is not None and (_ASKED.search(_SERIES.sub("", text)) or _EXPORTERS.search(_SERIES.sub("", text))):
+    series, around = _SERIES.search(text), _SERIES.sub("", text)
+    asked, exporters = _ASKED.search(around), _EXPORTERS.search(around)
+    if series is not None and (asked or exporters):
         yield _told(LABELS_RENAMED, series[0])
-    elif (name := _NAME.search(text)) is not None and any(f"vllm:{new}" in text for new in _NEW):
+    elif asked is not None and exporters is not None:
+        yield _told(LABELS_RENAMED, asked[0])
+    elif (name := _NAME.search(text)) is not None and (_since(name[1], text) or _BESIDE.search(text)):
         line = next(line for line in text.splitlines() if name[0] in line)
         yield _told(METRIC_RENAMED, line.strip())
+
+
+def _since(name: str, text: str) -> bool:
+    """Whether a text tells of a version of vLLM that has the old name no more."""
+    until = next(item.until for item in _OLD if item.name == name)
+    versions = (tuple(int(part or 0) for part in match) for match in _VERSION.findall(text))
+    return until is not None and any(version >= until for version in versions)
 
 
 def _told(reason: str, message: str) -> Told:

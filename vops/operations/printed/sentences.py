@@ -273,6 +273,13 @@ SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             r"provisioner",
         ),
         (
+            "TooManyReplicas",
+            "HorizontalPodAutoscaler",
+            "horizontal-pod-autoscaler",
+            r"(?:ScalingLimited\W{1,12}True\W{1,12})?TooManyReplicas\W"
+            r"|the desired (?:replica )?count (?:is|was) (?:more|greater|higher) than the maximum",
+        ),
+        (
             "FailedGetExternalMetric",
             "HorizontalPodAutoscaler",
             "horizontal-pod-autoscaler",

@@ -34,13 +34,13 @@ def autoscaler_at_max(scaler: ScalerFacts) -> Verdict | None:
     most, replicas = hpa.spec.max_replicas, hpa.status.current_replicas
     if 0 < replicas < most or _waits_for_pods(scaler):  # 0: not told, since an HPA says this of no target at 0
         return None
-    because = scaling.why(scaler)
+    because, at_most = scaling.why(scaler), f" of {most} replicas" if most else ""
     return Verdict(
-        summary=f"{scaling.named(scaler)} is at its maximum of {most} replicas and its metrics ask for more"
+        summary=f"{scaling.named(scaler)} is at its maximum{at_most} and its metrics ask for more"
         + (f": {because}" if because else ""),
         evidence=(
             scaling.condition(hpa, limited),
-            scaling.field_of(scaler, _field(scaler), most),
+            *((scaling.field_of(scaler, _field(scaler), most),) if most else ()),
             *_values(scaler, replicas),
         ),
         confidence=Confidence.CERTAIN,
@@ -87,7 +87,7 @@ def _fix(scaler: ScalerFacts, most: int, replicas: int) -> Fix:
     room_known = f" The GPUs that are free now hold {room} more." if room is not None else ""
     if not value:
         return remedies.advice(
-            f"Raise {_name(scaler)} above {most}",
+            f"Raise {_name(scaler)}{f' above {most}' if most else ''}",
             scaling.edit(scaler),
             f"Set {_field(scaler)}: as many as the GPUs hold.{room_known} Every replica costs its GPUs.",
         )

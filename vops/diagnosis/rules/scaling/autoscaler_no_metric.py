@@ -33,6 +33,7 @@ from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.dialects import METRIC_NAMES
 from vops.model.network import Service
 from vops.model.patterns import lazy_pattern
+from vops.model.snapshot import Source
 
 _ABOUT_PODS = frozenset({"unready", "empty", "unknown-metric"})
 _ADDRESS = frozenset({"name", "refused", "timeout", "path"})
@@ -62,7 +63,8 @@ def autoscaler_no_metric(scaler: ScalerFacts) -> Verdict | None:
 def _nobody_to_ask(scaler: ScalerFacts) -> bool:
     """Whether servers are wanted and none is ready: they are the cause, not the autoscaler."""
     workload = scaler.workload
-    return workload is not None and workload.desired > 0 and workload.ready == 0
+    known = scaler.facts.snapshot.source(Source.PODS).usable
+    return known and workload is not None and workload.desired > 0 and workload.ready == 0
 
 
 def _just_begun(scaler: ScalerFacts) -> bool:

@@ -48,7 +48,7 @@ class Wrong(msgspec.Struct, frozen=True):
 
 @rule(cause="metric-renamed", branch=Branch.SCALE, of=ScalerFacts, explains={"autoscaler-no-metric"}, order=20)
 def metric_renamed(scaler: ScalerFacts) -> Verdict | None:
-    for signal in scaling.signals(scaler):
+    for signal in map(_asked, scaling.signals(scaler)):
         if not signal.query or queries.alternatives(signal.query):
             continue
         found = scaling.answer(scaler, signal.query)
@@ -58,6 +58,12 @@ def metric_renamed(scaler: ScalerFacts) -> Verdict | None:
         if wrong is not None:
             return _says(scaler, signal, wrong)
     return None
+
+
+def _asked(signal: Signal) -> Signal:
+    """A metric of the servers that an adapter serves to the HPA, as the query for it."""
+    named = not signal.query and _PREFIXED.fullmatch(signal.name) is not None
+    return msgspec.structs.replace(signal, query=signal.name) if named else signal
 
 
 def _wrong(scaler: ScalerFacts, signal: Signal, *, is_empty: bool) -> Wrong | None:
@@ -124,7 +130,7 @@ def _says(scaler: ScalerFacts, signal: Signal, wrong: Wrong) -> Verdict:
     image = (Evidence("workload", f"{workload.name} image", container.image),) if workload and container else ()
     empty = scaling.is_empty(scaling.answer(scaler, signal.query))
     answered = (Evidence("prometheus", signal.query, "no series", "one series"),) if empty else ()
-    where = f"spec.triggers[{signal.trigger}].metadata.query"
+    where = f"spec.triggers[{signal.trigger}].metadata.query" if signal.trigger is not None else signal.where
     instead = f", use {wrong.instead}" if wrong.instead else ""
     return Verdict(
         summary=f"{scaling.named(scaler)} asks for {wrong.name}, which is never there: {wrong.why}{instead}",
