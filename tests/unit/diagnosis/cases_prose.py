@@ -20,6 +20,10 @@ _PARAGRAPHS: dict[str, tuple[str, str]] = {
         "The servers do not become healthy due to not being able to pull the model (missing HF token).",
         "The servers cannot pull the model, and the HF token is set in their environment.",
     ),
+    "model-not-found": (
+        "The server is crash-looping because the path of the model in the bucket does not exist.",
+        "The server is ready and the path of the model in the bucket is the one that we set.",
+    ),
     "startup-probe-kill": (
         "The pods are killed by the liveness probe before the model is loaded, over and over.",
         "A startupProbe keeps the pods from being killed by the liveness probe, so that the model can load.",

@@ -46,7 +46,7 @@ _ABSENT = (
     rf"|\b(?:{_CONFIG})\b[^.]{{0,80}}\b(?:is|are|was|were) (?:\w+ )?(?:missing|absent|deleted)\b"
     rf"|\b(?:{_CONFIG})\b[^.]{{0,80}}\b(?:is|are|was|were|does|did|do|has|have)(?:n't| not) (?:\w+ )?"
     r"(?:exist|there|found|created|present)\b"
-    rf"|\b(?:without|no) (?:the |a |such )?(?:\w+ )?(?:{_CONFIG})\b|\b(?:{_CONFIG}) not (?:created|found)"
+    rf"|\b(?:without (?:the|a|its)|no such) (?:\w+ )?(?:{_CONFIG})\b|\b(?:{_CONFIG}) not (?:created|found)"
 )
 _PROBE = r"(?:startup|liveness|liveliness|readiness|health)[ /-]?(?:and|or|/|check)?[ /-]?\w{0,12} ?prob\w+|\bprobes?\b"
 _KILLS = r"\bkill\w*|restart\w*|terminat\w+|crash-?loop\w*"
@@ -54,7 +54,10 @@ _EARLY = (
     r"(?:before|until|while|whilst|during|long(?:er)? than)\b.{0,100}"
     r"\b(?:load|download|fetch|start|ready|restor|warm|compil|initiali[sz]|pull)"
 )
-_SEVERAL = r"(?:take|need)s? (?:about |around |over |up to )?\d{1,3} ?(?:m|min|minutes|s|sec|seconds)\b"
+_SEVERAL = (
+    r"(?:take|need|exceed)s? (?:about |around |over |up to )?\d{1,3} ?(?:m|min|minutes|s|sec|seconds)\b"
+    r"|\b(?:was|is|were|has|had)(?:n't| not) (?:yet )?(?:been )?(?:ready|loaded|up|done|finished)\b"
+)
 
 SAYINGS: tuple[Saying, ...] = (
     _saying("missing-config", r"CreateContainerConfigError", rf"\b(?:{_CONFIG})\b"),
@@ -65,7 +68,15 @@ SAYINGS: tuple[Saying, ...] = (
         r"(?:HF|hugging ?face|hub)[ _-]?(?:access )?token",
         rf"{_FAILS}|401|unhealthy|not (?:being |become )?(?:able|healthy)",
     ),
-    _saying("startup-probe-kill", _PROBE, _KILLS, rf"{_EARLY}|{_SEVERAL}"),
+    _saying(
+        "model-not-found",
+        r"\b(?:model|weights?)\b",
+        r"\b(?:path|folder|directory|files?|repository)\b.{0,60}\b(?:does ?n[o']t exist|not exist"
+        r"|is (?:missing|empty|not there)|was not found|(?:could not|cannot|can't) be found)",
+        r"crash|crush|fail|error|not start|restart",
+        never=r"\bimages?\b|secret|config ?map|\btag\b",
+    ),
+    _saying("startup-probe-kill", rf"{_PROBE}|failureThreshold|periodSeconds", _KILLS, rf"{_EARLY}|{_SEVERAL}"),
     _saying(
         "host-oom",
         rf"(?:{_KILLS}|evict\w*).{{0,60}}\bmemory\b.{{0,40}}\b(?:cross|exceed|over|above|hit|reach|beyond)\w*"

@@ -67,6 +67,8 @@ _NOT_RUN = (126, 127, 128)
 REFUSED = (
     "Error:",
     "failed to create",
+    "Failed to create container",
+    "Failed to start container",
     "failed to start",
     "failed to generate",
     "OCI runtime",

@@ -95,6 +95,7 @@ _FIELD = lazy_pattern(r"spec\.(?:initC|c)ontainers\{([a-z0-9-]{1,63})\}")
 _PROBED = lazy_pattern(r"(?i:(startup|liveness|readiness) probe (?:failed|errored))|failed (startup|liveness) probe")
 _UNWELL = "statuscode: 503"
 """A server that answers so has been up: how long ago it was started tells. One that refuses may be loading."""
+_WITH_REASON = ": ErrImagePull: "
 _CLASS = lazy_pattern(r'storageclass(?:\.storage\.k8s\.io)? "([\w.-]{1,253})" not found')
 _UNBOUND = "pod has unbound immediate PersistentVolumeClaims"
 _PATIENCE_S = 180
@@ -225,6 +226,8 @@ def _state(event: Event) -> ContainerState | None:
         return ContainerState(running=Running(started_at=event.last_seen if event.reason == "Started" else None))
     if event.reason == "BackOff":
         pulls = "pulling image" in text
+        if pulls and _WITH_REASON in text:  # the message of a status, and not of an event
+            return ContainerState(waiting=Waiting("ImagePullBackOff", text))
         return ContainerState(waiting=Waiting("ImagePullBackOff" if pulls else "CrashLoopBackOff"))
     if event.reason in _WAITING:
         return ContainerState(waiting=Waiting(_WAITING[event.reason], text))

@@ -15,7 +15,7 @@ from vops.diagnosis.logs.lines import log_lines
 from vops.diagnosis.provisioning.cloud_text import cloud_answer
 from vops.model.patterns import lazy_pattern
 from vops.model.text import read_json
-from vops.operations.printed.describe_events import Told, of_some_pod
+from vops.operations.printed.describe_events import Told, of_some_pod, unescaped
 from vops.operations.printed.describe_sentences import sentence_within
 from vops.operations.printed.waiting_texts import waiting_sentence
 
@@ -101,6 +101,7 @@ _NODE = lazy_pattern(
     r"|prepar(?:e dynamic resources|ing devices for claim)"
     r"|blocking resource request|admission request denied|PullImage .{1,300} failed|status is now: NodeReady"
     r"|PLEG is not healthy: pleg was|Node became not ready|just became ready"
+    r"|CreateContainer within sandbox|StartContainer for \""
     r"|Failed to pull image|failed to extract layer|resolve image to digest|checking image: "
     r"|Failed to admit pod |\"StartContainer|eviction manager: must evict pod"
     r"|container start failed: [A-Z]|[Ee]rror scheduling |[Ee]rror selecting node for pod"
@@ -163,7 +164,7 @@ def _posted_losses(text: str) -> Iterator[Told]:
         match = _POSTED.search(line) or _OCCURRED.search(line)
         if match is not None:
             about = {"kind": match["kind"], "namespace": match["namespace"] or "", "name": match["name"]}
-            message = match["message"].replace('\\"', '"')
+            message = unescaped(match["message"])
             if match["reason"] in _LOSSES or (match["type"] == "Warning" and sentence_within(message) is not None):
                 yield Told("Warning", match["reason"], message, about=about)
         elif (gone := _DELETED.search(line)) is not None:
@@ -184,7 +185,7 @@ def _of_nodes(text: str) -> Iterator[Told]:
     )
     for index, line in enumerate(said):
         complains = line.level in _LEVELS or _SAYS_SO.search(line.text)
-        told = _of_node(line.text.replace('\\"', '"'), text) if complains else None
+        told = _of_node(unescaped(line.text), text) if complains else None
         if told is None or (index < last_came and told.reason in ("FailedMount", "FailedAttachVolume")):
             continue
         if index < last_bound and _TRANSIENT in told.message:

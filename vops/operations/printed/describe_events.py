@@ -150,6 +150,9 @@ _PART = lazy_pattern(r"(?P<path>spec\.\w{1,40}\{[\w.-]{1,63}\}): (?P<message>.*)
 """Before the message kubectl 1.36 says which container an event is about."""
 
 
+_ESCAPED = lazy_pattern(r"\\{1,15}\"")
+
+
 class Told(msgspec.Struct, frozen=True):
     """One event; ages in seconds before the text was printed, `precision_s` how exact they are."""
 
@@ -162,6 +165,11 @@ class Told(msgspec.Struct, frozen=True):
     first_s: int | None = None
     precision_s: int = 1
     about: dict[str, str] = field(default_factory=dict)
+
+
+def unescaped(text: str) -> str:
+    """A text whose quotation marks were escaped, be it several times, by those that quoted it."""
+    return _ESCAPED.sub('"', text) if '\\"' in text else text
 
 
 def of_some_pod(kind: str, reason: str, message: str, source: str) -> Told:

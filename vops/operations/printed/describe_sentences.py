@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from vops.diagnosis.placement.scheduler_text import AGAINST_OLD, SCHEDULERS, SHORT, SPOKEN
 from vops.model.patterns import lazy_pattern
-from vops.operations.printed.describe_events import Told, of_some_pod
+from vops.operations.printed.describe_events import Told, of_some_pod, unescaped
 from vops.operations.printed.sentences import SENTENCES
 from vops.operations.printed.waiting_texts import waiting_sentences
 
@@ -131,7 +131,7 @@ def _goes_on(told: Told, line: str, begins: Told | None) -> bool:
 
 def cloud_sentence(line: str) -> Told | None:
     """What a cloud answers when it is asked for a machine: the whole of the line, since its code may stand anywhere."""
-    text = line.replace('\\"', '"').strip(" \t\r\"'`,>*-")
+    text = unescaped(line).strip(" \t\r\"'`,>*-")
     if not _CLOUD.search(text):
         return None
     return of_some_pod("Warning", "FailedScaleUp", text[:_LONGEST], "cluster-autoscaler")
@@ -140,7 +140,7 @@ def cloud_sentence(line: str) -> Told | None:
 def sentence_within(text: str) -> Told | None:
     """The first known sentence that a text contains, up to the quotation mark that closes it, as an event."""
     best: tuple[int, tuple[str, str, str]] | None = None
-    text = text.replace('\\"', '"')
+    text = unescaped(text)
     for reason, kind, source, pattern in SENTENCES:
         match = pattern.search(text)
         if match is None or (match.start() and _WORD.match(text[match.start() - 1])):

@@ -9,11 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from vops.model.patterns import lazy_pattern
-from vops.operations.printed.describe_events import Told, of_some_pod
+from vops.operations.printed.describe_events import Told, of_some_pod, unescaped
 
 _SYNC = lazy_pattern(
     r"\"StartContainer\" for \"[^\"]{1,63}\" with (?P<reason>[A-Z]\w{3,40}): \"(?P<message>.{1,4000})\""
 )
+_CRI = lazy_pattern(
+    r"(?:CreateContainer within sandbox|StartContainer for) .{1,600}?failed(?:, err(?:or)?=|\" error=\")"
+    r"(?P<message>.{1,2000})"
+)
+"""How containerd logs what it answers the kubelet."""
+
 _UNSTARTED = lazy_pattern(r"container start failed: (?P<reason>[A-Z]\w{3,40}): (?P<message>.{1,2000})")
 _FULL = lazy_pattern(r"Error syncing pod, skipping: (?P<message>[^\"]{1,400}no space left on device)")
 _STATE = lazy_pattern(
@@ -26,7 +32,7 @@ _BARE = lazy_pattern(
     r"|references non-existent (?:secret|config) key: \S+|[Cc]ontainer has runAsNonRoot and .{1,400}"
     r"|(?<!exec: )\"[\w./-]{1,200}\": executable file not found in \$PATH"
     r"|unable to start container process: .{1,1000}|error during container init: .{1,1000}"
-    r"|container's runAsUser breaks non-root policy.{0,400}"
+    r"|container's runAsUser breaks non-root policy.{0,400}|failed to reserve container name .{1,400}"
 )
 _PULL = lazy_pattern(
     r"Error response from daemon: (?:pull access|manifest |(?:Get|Head) \"?https?:|toomany|unauthorized|denied|no match"
@@ -35,6 +41,7 @@ _PULL = lazy_pattern(
     r"|denied: (?:Permission \"artifactregistry|requested access|User: arn:).{1,1000}"
     r"|(?:runtime PullImage|agent pull image) err\. .{1,400}"
     r"|no matching manifest for \w{1,20}/.{1,200}|no image found in (?:image index|manifest list) for arch.{1,200}"
+    r"|failed to (?:authorize|fetch (?:anonymous|oauth) token): .{1,1000}"
     r"|failed to extract layer \S{1,200}: .{1,1000}"
     r"|failed to register layer: .{1,1000}|Error: Status 40\d trying to pull repository .{1,1000}"
     r"|ctr: (?:failed to (?:resolve|copy|do request|fetch)"
@@ -73,20 +80,22 @@ def waiting_sentences(lines: Iterable[str]) -> Iterator[Told]:
 def _states(text: str) -> Iterator[Told]:
     """What the states of containers say that were copied out of a pod's JSON."""
     for state in _STATE.finditer(text):
-        message = (state["before"] or state["after"] or "").replace('\\"', '"')
+        message = unescaped(state["before"] or state["after"] or "")
         if message and state["reason"] in _FAILING.values():
             yield _failed(message if state["reason"] in _OF_A_PULL else f"Error: {message}")
 
 
 def waiting_sentence(line: str) -> Told | None:
     """What a line says of a container that does not start."""
-    text = line.replace('\\"', '"')
+    text = unescaped(line)
     if (sync := _SYNC.search(text)) is not None:
         if sync["reason"] == "CrashLoopBackOff":
             return None
         return _failed(sync["message"] if sync["reason"] in _OF_A_PULL else f"Error: {sync['message']}")
     if (start := _UNSTARTED.search(text)) is not None and start["reason"] in _FAILING.values():
         return _failed(f"Error: {start['message']}")
+    if (cri := _CRI.search(text)) is not None:
+        return _failed(f"Error: {cri['message'].rstrip(chr(34))}")
     if (full := _FULL.search(text)) is not None:
         return of_some_pod("Warning", "FailedMount", full["message"], "kubelet")
     if (pull := _PULL.search(text)) is not None:

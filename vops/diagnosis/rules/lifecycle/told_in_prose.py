@@ -46,6 +46,16 @@ def told_token_missing(replica: Replica) -> Verdict | None:
     )
 
 
+@rule(cause="model-not-found", branch=Branch.START, order=90, last_resort=True)
+def told_model_not_found(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        "model-not-found",
+        "Name a model that is there",
+        "See that the path or name of the model is right, and that its volume is mounted there and holds the files.",
+    )
+
+
 @rule(cause="startup-probe-kill", branch=Branch.START, order=90, last_resort=True)
 def told_startup_probe_kill(replica: Replica) -> Verdict | None:
     return _verdict(
