@@ -121,6 +121,9 @@ FIRES: dict[str, Case] = {
     ),
     "gpu-operator-log": printed("Resolving Linux kernel version...", "Could not resolve Linux kernel version"),
     "dcgm-exporter-log": printed('time="x" level=fatal msg="Error starting DCGM-Exporter: Failed to initialize NVML"'),
+    "keda-target-log": printed(
+        '2026-11-24T02:00:00Z\tERROR\tScaledObject doesn\'t have correct scaleTargetRef specification\t{"name": "a"}'
+    ),
     "keda-operator-log": printed(
         '2026-11-24T02:00:00Z\tERROR\tscale_handler\terror getting metric\t{"error": "target may be lost"}'
     ),
@@ -178,6 +181,9 @@ NEAR_MISSES: dict[str, Case] = {
         'time="x" level=warning msg="Not collecting DCP metrics: feature not supported" app=dcgm-exporter'
     ),
     # operators try again
+    "keda-target-log": printed(
+        '2026-11-24T02:00:00Z\tERROR\tReconciler error\t{"scaledObject": "x", "error": "scaleTargetRef was changed"}'
+    ),
     "keda-operator-log": printed(
         '2026-11-24T02:00:00Z\tERROR\tReconciler error\t{"scaledObject": "x", "error": "the object has been modified"}'
     ),

@@ -67,6 +67,10 @@ def handed_in(*texts: str) -> Case:
     return lambda: Facts(read_bundle([], "\n".join(texts).encode())[0])
 
 
+FORBIDDEN = (
+    'deployments.apps is forbidden: {} "jane" cannot create resource "deployments" in API group "apps" in the '
+    'namespace "a"'
+)
 ONE_NODE = (
     "  Warning  Unhealthy  2m (x{} over 21m)  kubelet  Readiness probe failed: [2025-08-21 12:00:00,123] "
     "Ray cluster status: 1/2 nodes alive."
@@ -193,6 +197,13 @@ FIRES: dict[str, Case] = {
     "liveness-times-out": handed_in(LATE.format(4)),
     "liveness-refused": handed_in(REFUSED.format(4)),
     "liveness-unavailable": handed_in(DEAD.format(4)),
+    "kind-missing": handed_in(
+        'error: unable to recognize "a.yaml": no matches for kind "ScaledObject" in version "v1"'
+    ),
+    "reference-missing": handed_in(
+        'Error from server (NotFound): error when creating "a.yaml": namespaces "llm" not found'
+    ),
+    "rights-missing": handed_in(FORBIDDEN.format("User")),
     "access-denied": handed_in("HTTP/1.1 403 Forbidden", "server: istio-envoy", "RBAC: access denied"),
     "metric-labels-missed": handed_in(f"The query {EMPTY_QUERY} is empty, and there is", EXPORTED),
     "metric-missed": handed_in("No data for vllm:gpu_cache_usage_perc,", 'vllm:kv_cache_usage_perc{engine="0"} 0.2'),
@@ -292,6 +303,10 @@ NEAR_MISSES: dict[str, Case] = {
     "liveness-unavailable": handed_in(DEAD.format(2)),
     "ray-workers-missing": handed_in(ONE_NODE.format(4)),
     # a request got through after it
+    # what says that it is there is no complaint
+    "kind-missing": handed_in("scaledobject.keda.sh/llm created", "ScaledObject llm is of kind v1"),
+    "reference-missing": handed_in('namespace "llm" created', SERVED),
+    "rights-missing": handed_in(FORBIDDEN.format("unable to validate user"), "deployment.apps/vllm created"),
     "access-denied": handed_in("RBAC: access denied", '10.0.0.4 - - "GET /v1/models HTTP/1.1" 200 640 "-" "curl"'),
     # an autoscaler that was seen is compared with its monitors and servers
     "metric-labels-missed": serving(scaled(), about("ScaledObject", "llama", "LabelsRenamed", EXPORTED)),

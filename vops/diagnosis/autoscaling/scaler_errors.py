@@ -108,7 +108,8 @@ FAILURES: tuple[Failure, ...] = (
         "metadata",
         lazy_pattern(
             r"error parsing \w+ metadata|unable to set param|no (?:query|serverAddress|threshold) given"
-            r"|error parsing (?:metadata|threshold)|correct triggers specification|no scaler found for type"
+            r"|error parsing (?:metadata|threshold)|correct (?:triggers|Idle/Min/Max Replica Counts) specification"
+            r"|only cpu/memory triggers|no scaler found for type"
             r"|missing required parameter"
         ),
         "a trigger is not written as KEDA wants it",
@@ -217,7 +218,17 @@ def _about_metrics(reason: str) -> bool:
 
 def _keda_says(reason: str, message: str) -> bool:
     if reason == "ScaledObjectCheckFailed":
-        return any(word in message for word in ("triggers spec", "scaler", "metric", "HPA is correctly created"))
+        return any(
+            word in message
+            for word in (
+                "triggers spec",
+                "Replica Counts",
+                "cpu/memory triggers",
+                "scaler",
+                "metric",
+                "HPA is correctly created",
+            )
+        )
     return reason in ("TriggerError", "PartialTriggerError", "HPAMetricsUnavailable") or _about_metrics(reason)
 
 

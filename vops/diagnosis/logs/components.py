@@ -100,7 +100,8 @@ _SIGNS = (
         Component.CONTROLLER,
         lazy_pattern(
             r"is forbidden: User \W{0,2}system:serviceaccount:"
-            r"|reflector\.go:\d+\]|controller-runtime|controllerKind|Starting EventSource|leaderelection"
+            r"|reflector\.go:\d+\]|controller-runtime|controllerKind|controllerGroup|\"Reconciler error\"|Starting "
+            r"EventSource|leaderelection"
         ),
     ),
     (
@@ -139,7 +140,9 @@ _FAILURES = {
         r"(?:metric|prometheus|scale decision)|(?:prometheus|metrics).{0,200}(?:no such host|connection refused"
         r"|status \d{3})"
         r"|Waiting for establishing a gRPC connection"
-        r"|doesn't have correct (?:scaleTargetRef|triggers)|scaleTargetRef .{0,60}not found"
+        r"|doesn't have correct (?:scaleTargetRef|triggers)|scaleTargetRef .{0,60}not found|Target resource doesn't"
+        r"|already managed by the|Replica Counts specification"
+        r"|failed to ensure HPA is correctly created|only cpu/memory triggers"
     ),
     Component.METRICS_ADAPTER: lazy_pattern(
         r"unable to (?:update list of all metrics|fetch (?:\w{1,20} )?metrics|list matching resources|query)"
@@ -168,6 +171,7 @@ _TELLING = {
     ),
     Component.DCGM_EXPORTER: lazy_pattern(r"^(?:panic: |fatal error: |exit status [1-9]|Error: )"),
     Component.METRICS_ADAPTER: lazy_pattern(r"\.metrics\.k8s\.io/.{1,600}(?:resp=\"?404|\) 404 )"),
+    Component.CONTROLLER: lazy_pattern(r"^HTTP response body: .{0,200}is forbidden: User "),
     Component.KEDA: lazy_pattern(
         r"^(?:panic: |fatal error: )|KEDAScalerFailed|error parsing \w{1,40} metadata"
         r"|Waiting for establishing a gRPC connection"

@@ -92,6 +92,7 @@ _PLACES = (
             r"|executor|v1/spec_decode|spec_decode|v1/kv_offload|v1/sample|v1/kv_cache_interface|device_allocator"
             r"|distributed/kv_transfer|distributed/eplb|distributed/ec_transfer|reasoning|tool_parsers|plugins"
             r"|entrypoints/(?:openai/(?:api_server|cli_args|serving_engine|server_utils)|cli|launcher))"
+            r"|^vllm_router/(?:parsers|app\b)"
         ),
     ),
 )

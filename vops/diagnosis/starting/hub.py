@@ -36,7 +36,8 @@ UNKNOWN_TOKEN = lazy_pattern(
     r"|trying to access a gated repo\..{0,900}(?:401 |[Pp]lease log in|be authenticated)"
     r"|NGC_API_KEY (?:is|was|not) |Authentication Error.{0,200}401"
     r"|requested URL returned error: 401|server returned error: HTTP/[\d.]{1,3} 401"
-    r"|User Access Token .{0,60}(?:is invalid|has expired|expired)|Not logged in|OIDCError|XetAuthorizationError"
+    r"|User Access Token .{0,60}(?:is invalid|has expired|expired)|Not logged in|HuggingFace authentication failed"
+    r"|OIDCError|XetAuthorizationError"
     r"|must use your personal account token|Invalid token passed!|Token is not valid \(401",
     re.DOTALL,
 )
@@ -44,7 +45,8 @@ NO_CREDENTIALS = lazy_pattern(
     r"NoCredentialsError|Unable to locate credentials|DefaultCredentialsError|default credentials were not found"
     r"|Anonymous caller does not have|CredentialUnavailableError|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken"
     r"|exceptions\.RefreshError|Unable to generate access token|IMDS endpoint|AssumeRoleWithWebIdentity"
-    r"|The security token included in the request is (?:invalid|expired)"
+    r"|The security token included in the request is (?:invalid|expired)|Invalid AWS credentials"
+    r"|\b(?:S3|GCS|Azure|HDFS|ModelScope|Git|HTTP) authentication failed\b"
 )
 LIMITED = lazy_pattern(
     r"\b429\b.{0,60}(?:Too Many Requests|Client Error|rate)|429 Client Error|Too Many Requests"
@@ -61,6 +63,8 @@ NOT_THERE = lazy_pattern(
     r"|NotExistError|The request model: \S{1,200} does not exist|has no revision ?:"
     r"|server returned error: HTTP/[\d.]{1,3} 404|is not a valid model identifier|Invalid rev id|BucketNotFound"
     r"|RemoteEntryNotFoundError|does not exist on (?:www\.)?modelscope|<Response \[404\]>"
+    r"|\b(?:S3|GCS|Azure|HDFS|HuggingFace|ModelScope|Git) resource (?:'[^']{1,300}' )?not found"
+    r"|S3 bucket '[^']{1,100}' does not exist|HTTP resource not found at '|has no /models/ directory"
     r"|NotASafetensorsRepoError|DisabledRepoError|Repository id must be 'namespace/name'"
 )
 OFFLINE = lazy_pattern(r"outgoing traffic has been disabled|offline mode is enabled|OfflineModeIsEnabled")
@@ -98,7 +102,7 @@ NO_WAY = lazy_pattern(
     r"|HarmonyError: error downloading|downloading or loading vocab|ReqwestMiddleware|[Rr]eqwest::Error"
     rf"|(?:File reconstruction error|Data processing error){_OF_THE_DISK}|Force download failed"
     r"|Xet headers have not been|XetDownloadError|XetRefreshTokenError|MissingSchema|UnsupportedProtocol|hf-xet-\d"
-    r"|TooManyRedirects"
+    r"|TooManyRedirects|Failed to connect to (?:S3|GCS|Azure|HDFS|HuggingFace|ModelScope|HTTP|Git) endpoint"
 )
 STREAMER = lazy_pattern(r"libstreamer due to: .{0,4}(?:File access error|Unknown Error|CA bundle|Object)")
 """What Run:ai's streamer says of storage that does not give it a file: it keeps the reason to itself."""

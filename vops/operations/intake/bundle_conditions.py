@@ -15,6 +15,8 @@ from vops.operations.intake.bundle_visibility import told_by_codes
 from vops.operations.printed.describe_events import Told
 from vops.operations.printed.describe_sentences import cloud_sentence, sentence_within
 from vops.operations.printed.gateway_texts import gateway_events
+from vops.operations.printed.operator_sentences import BY_REASON
+from vops.operations.printed.waiting_texts import waiting_sentence
 
 Document = dict[str, Any]
 
@@ -27,15 +29,25 @@ _MESSAGES = ("message", "errorMessage", "Message", "StatusMessage", "statusMessa
 _CODES = ("code", "errorCode", "Code", "ErrorCode")
 """How clients of the clouds call an error's words and its name; a scaling activity of AWS has it in Description."""
 
+_NO_CONTROLLER = "NoController"
+"""For what the Gateway API says of a Gateway until the controller of its class takes it up."""
+
 _ANSWERS = ("errorMessage", "failureMessage")
+_HEALTHS = ("resources",)
+_SETTLING = {"RevisionMissing": "Unknown", "ConfigurationMissing": "Unknown"}
+"""Reasons that tell of a fault only once a condition is False."""
+
 _DEEPEST = 6
 _MOST = 50
 
 
 def told_by_conditions(document: Document) -> Iterator[Document]:
     """An event for each condition of an object that says what is wrong."""
-    if document.get("kind") == "Status" and (told := sentence_within(str(document.get("message", "")))) is not None:
-        yield _event(told.about, "", told.reason, told.message, told.source, {})
+    if document.get("kind") == "Status":
+        message = str(document.get("message", ""))
+        told = sentence_within(message) or next(gateway_events(message), None)
+        if told is not None:
+            yield _event(told.about, "", told.reason, told.message, told.source, {})
     if _serves_no_metric(document):
         about = {"kind": "HorizontalPodAutoscaler", "name": "hpa"}
         yield _event(about, "", "FailedGetMetric", f"no metrics returned from {document['groupVersion']}", "", {})
@@ -50,15 +62,26 @@ def told_by_conditions(document: Document) -> Iterator[Document]:
     for count, condition in enumerate(_conditions(document.get("status"), 0)):
         if count >= _MOST:
             return
-        message = str(condition.get("message", ""))
-        if not message or not _is_bad(condition):
-            continue
-        told = sentence_within(message) or cloud_sentence(message)
-        if told is not None:
-            yield _event(told.about, namespace, told.reason, told.message, told.source, condition)
-        elif str(document.get("apiVersion", "")).startswith(_GROUPS):
-            about = {"kind": str(document.get("kind", "")), "name": str(metadata.get("name", ""))}
-            yield _event(about, namespace, str(condition.get("reason", "")), message, "", condition)
+        if condition.get("message") and _is_bad(condition):
+            yield from _of_condition(document, namespace, condition)
+
+
+def _of_condition(document: Document, namespace: str, condition: Document) -> Iterator[Document]:
+    """What a condition says in a known sentence, by a reason that only one operator has, or of a route."""
+    message, reason = str(condition["message"]), str(condition.get("reason", ""))
+    metadata = document.get("metadata")
+    name = str(metadata.get("name", "")) if isinstance(metadata, dict) else ""
+    told = sentence_within(message) or cloud_sentence(message) or waiting_sentence(message)
+    if told is not None:
+        yield _event(told.about, namespace, told.reason, told.message, told.source, condition)
+    elif reason in BY_REASON and str(condition.get("status")) != _SETTLING.get(reason):
+        what, kind = BY_REASON[reason]
+        about = {"kind": kind, "name": name if kind != "Pod" else ""}
+        yield _event(about, namespace, what, message, "", condition)
+    elif str(document.get("apiVersion", "")).startswith(_GROUPS):
+        about = {"kind": str(document.get("kind", "")), "name": name}
+        reason = _NO_CONTROLLER if message == "Waiting for controller" else reason
+        yield _event(about, namespace, reason, message, "", condition)
 
 
 def _serves_no_metric(document: Document) -> bool:
@@ -93,9 +116,21 @@ def told_by_messages(document: Document) -> Iterator[Document]:
         if told is not None:
             yield _event(told.about, "", told.reason, told.message, told.source, {})
             return
-    error = document.get("error") or document.get("response_code_details")
-    for told in gateway_events(error) if isinstance(error, str) else ():
+    for told in _of_requests(document):
         yield _event(told.about, "", told.reason, told.message, told.source, {})
+
+
+def _of_requests(document: Document) -> Iterator[Told]:
+    """What a client was answered, and what a load balancer says of the targets that it asked itself."""
+    error = document.get("error") or document.get("response_code_details") or document.get("message")
+    words = [error] if isinstance(error, str) else [message for _, message in _messages(error, 0)]
+    targets = document.get("TargetHealthDescriptions")
+    health = (
+        [item.get("TargetHealth") for item in targets if isinstance(item, dict)] if isinstance(targets, list) else []
+    )
+    words += [f"{item.get('Reason', '')}: {item.get('Description', '')}" for item in health if isinstance(item, dict)]
+    for text in words:
+        yield from gateway_events(text)
 
 
 def _messages(value: Any, depth: int) -> Iterator[tuple[str, str]]:
@@ -125,10 +160,20 @@ def _conditions(value: Any, depth: int) -> Iterator[Document]:
         for key, item in value.items():
             if key.endswith("onditions") and isinstance(item, list):
                 yield from (found for found in item if isinstance(found, dict) and "type" in found)
+            elif key in _HEALTHS and isinstance(item, list):
+                yield from (found for part in item if isinstance(part, dict) and (found := _of_health(part)))
             elif key == "admissionChecks" and isinstance(item, list):
                 yield from (_of_check(found) for found in item if isinstance(found, dict))
             else:
                 yield from _conditions(item, depth + 1)
+
+
+def _of_health(part: Document) -> Document | None:
+    """What Argo CD says of one object that it keeps, as a condition."""
+    health = part.get("health", part)
+    if not isinstance(health, dict) or health.get("status") not in ("Degraded", "SyncFailed"):
+        return None
+    return {"type": "Healthy", "status": "False", "message": str(health.get("message", ""))}
 
 
 def _of_check(check: Document) -> Document:

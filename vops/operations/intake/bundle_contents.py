@@ -28,6 +28,7 @@ from vops.model.snapshot import (
 )
 from vops.model.storage import PersistentVolumeClaim
 from vops.model.text import scrub
+from vops.operations.intake.bundle_events import about_something, causes
 from vops.operations.intake.bundle_files import BundleFile, Content, read_files
 from vops.operations.intake.bundle_node_subjects import pods_of_claims, pods_of_nodes, serving_on
 from vops.operations.intake.bundle_objects import (
@@ -40,9 +41,6 @@ from vops.operations.intake.bundle_objects import (
 )
 from vops.operations.intake.bundle_pods import PodFile, main_container, owners, split_previous, stand_in
 from vops.operations.intake.bundle_subjects import (
-    CREATES,
-    MADE_BY,
-    UNNAMED,
     above,
     objects_of,
     tells_of_no_volume,
@@ -145,9 +143,9 @@ class Contents:
             return
         if self._add_pods_of_nodes():
             return
-        self._events = {key: _about_something(event) for key, event in self._events.items()}
+        self._events = {key: about_something(event) for key, event in self._events.items()}
         made = self._workloads or known
-        for kind, item in objects_of(self._events.values(), "events"):
+        for kind, item in objects_of(causes(self._events.values()), "events"):
             if isinstance(item, Pod) or not made:
                 self._held.add(SOURCES[kind])
                 self._add(made_from(self._template, item) if isinstance(item, Pod) else item, kind, None)
@@ -360,14 +358,3 @@ class Contents:
             return SourceStatus(source, SourceState.LIVE, at=at)
         seen = (status for item in self._snapshots for status in item.sources if status.source is source)
         return next(seen, SourceStatus(source, SourceState.ABSENT, detail=NOT_THERE))
-
-
-def _about_something(event: Event) -> Event:
-    """An event that names nothing is about one thing of its kind: that of all others like it.
-
-    Whatever kind makes pods of its own (a Job, a RayCluster) stands as the one that vops knows best.
-    """
-    about = event.involved_object
-    makes = about.kind not in MADE_BY and event.reason in CREATES
-    named = msgspec.structs.replace(about, name=about.name or UNNAMED, kind="StatefulSet" if makes else about.kind)
-    return msgspec.structs.replace(event, involved_object=named)

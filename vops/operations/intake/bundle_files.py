@@ -32,6 +32,9 @@ _YAML = re.compile(
 _JSON = re.compile(rb"\s*(?:\{|\[\s*\{)")
 _OF_OBJECTS = frozenset(("kind", "apiVersion", "items", "schema"))
 _OF_RECORDS = frozenset(("log", "message", "msg", "textPayload", "jsonPayload"))
+_OF_LOGGERS = frozenset(("level", "msg"))
+"""What a logger's record has, be it about an object of some kind."""
+
 _WITHIN = re.compile(rb"^\s{0,12}\{\s*\n\s*\"(?:apiVersion|kind)\": ", re.MULTILINE)
 """An object as kubectl prints it."""
 _ROTATED = re.compile(r"(?:(?<=\.log)(?:[.-][\d-]{1,20})?)(?:\.gz)?$|\.gz$")
@@ -159,7 +162,7 @@ def _is_a_record(head: bytes) -> bool:
         record = msgspec.json.decode(first)
     except (ValueError, RecursionError):
         return False
-    if not isinstance(record, dict) or _OF_OBJECTS & record.keys():
+    if not isinstance(record, dict) or (_OF_OBJECTS & record.keys() and not record.keys() >= _OF_LOGGERS):
         return False
     return bool(_OF_RECORDS & record.keys()) or isinstance(record.get("error"), str)
 

@@ -24,6 +24,7 @@ _KUBELETS = ("NodeStatusUnknown", "NodeStatusNeverUpdated")
 _MOST_DIGITS = 10
 _OF_KNATIVE = ("Revision", "Configuration", "Service")
 _CONTAINER_FAILED = "Container failed with: "
+_EXIT_CODE = "ExitCode"
 _ROUTES = "gateway.networking.k8s.io/v1"
 _BY_CONDITION = {
     "ResolvedRefs": "HTTPRoute",
@@ -41,6 +42,9 @@ _BY_CONDITION = {
     "Progressing": "Deployment",
     "DiskPressure": "Node",
     "Fallback": "ScaledObject",
+    "ContainerHealthy": "Revision",
+    "ResourcesAvailable": "Revision",
+    "PredictorReady": "InferenceService",
     "MemoryPressure": "Node",
 }
 
@@ -121,7 +125,16 @@ def pod_of_a_failed_revision(document: Document) -> Document | None:
     said = (str(item.get("message", "")) for item in conditions if isinstance(item, dict) and _not_so(item))
     message = next((text for text in said if _CONTAINER_FAILED in text), "")
     told = message.partition(_CONTAINER_FAILED)[2].strip()
-    return _ended(document, "deployment", "user-container", (1, told), "its Revision") if told else None
+    if not told:
+        return None
+    return _ended(document, "deployment", "user-container", (_exit_code(conditions), told), "its Revision")
+
+
+def _exit_code(conditions: list[Any]) -> int:
+    """The code that Knative gives as the reason, ExitCode137; 1 where it is not there."""
+    reasons = (str(item.get("reason", "")) for item in conditions if isinstance(item, dict))
+    codes = (text.removeprefix(_EXIT_CODE) for text in reasons if text.startswith(_EXIT_CODE))
+    return next((int(code) for code in codes if code.isascii() and code.isdigit() and len(code) < _MOST_DIGITS), 1)
 
 
 def _not_so(condition: Document) -> bool:

@@ -352,7 +352,7 @@ def _scaled_object(meta: Meta, events: Sequence[Event]) -> list[Found]:
 
 
 def _route(meta: Meta, events: Sequence[Event]) -> list[Found]:
-    """A server that is ready behind a route of which a gateway complains."""
+    """A server that is ready: behind a route of which a gateway complains, or for what a controller cannot make."""
     return [("Pod", serving_on("unknown", meta.namespace, meta.annotations[STAND_IN]))]
 
 
@@ -393,6 +393,7 @@ _MAKERS: dict[str, Callable[[Meta, Sequence[Event]], list[Found]]] = {
     "Gateway": _route,
     "InferencePool": _route,
     "Ingress": _route,
+    "CustomResourceDefinition": _route,
 }
 MADE_BY = frozenset(_MAKERS)
 """The kinds that something may be told of."""

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import field
 
 from vops.model.patterns import lazy_pattern
+from vops.operations.printed.event_kinds import KINDS, OF_REASON, OF_SOURCE
 
 EVENT_TABLE = lazy_pattern(
     r"^ {0,12}(?:NAMESPACE +)?(?:LAST ?SEEN|FIRST ?SEEN) .{0,200}\b(?:TYPE +REASON|REASON +\w.{0,40} MESSAGE)\b.*$",
@@ -51,90 +52,6 @@ _SECONDS = {"y": 31_536_000, "w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s"
 _OLDEST_S = 20 * 31_536_000
 """Older than any cluster: an age beyond it is a misprint."""
 
-_KINDS = {
-    "pod": "Pod",
-    "node": "Node",
-    "deployment": "Deployment",
-    "replicaset": "ReplicaSet",
-    "statefulset": "StatefulSet",
-    "daemonset": "DaemonSet",
-    "persistentvolumeclaim": "PersistentVolumeClaim",
-    "horizontalpodautoscaler": "HorizontalPodAutoscaler",
-    "scaledobject": "ScaledObject",
-    "nodeclaim": "NodeClaim",
-    "nodepool": "NodePool",
-    "configmap": "ConfigMap",
-    "job": "Job",
-    "leaderworkerset": "LeaderWorkerSet",
-}
-_OF_REASON = {
-    "FailedCreate": "ReplicaSet",
-    "ScalingReplicaSet": "Deployment",
-    "ReplicaSetCreateError": "Deployment",
-    "ProvisioningFailed": "PersistentVolumeClaim",
-    "FailedBinding": "PersistentVolumeClaim",
-    "ExternalProvisioning": "PersistentVolumeClaim",
-    "Provisioning": "PersistentVolumeClaim",
-    "ProvisioningSucceeded": "PersistentVolumeClaim",
-    "WaitForFirstConsumer": "PersistentVolumeClaim",
-    "WaitForPodScheduled": "PersistentVolumeClaim",
-    "InsufficientCapacityError": "NodeClaim",
-    "DisruptionTerminating": "Node",
-    "DisruptionLaunching": "Node",
-    "DisruptionBlocked": "Node",
-    "FailedDraining": "Node",
-    "Unconsolidatable": "Node",
-    "ScaleUpFailed": "ConfigMap",
-    "FailedToScaleUpGroup": "ConfigMap",
-    "ScaleUpTimedOut": "ConfigMap",
-    "SystemOOM": "Node",
-    "OOMKilling": "Node",
-    **dict.fromkeys(
-        (
-            "NodeHasDiskPressure",
-            "NodeHasInsufficientMemory",
-            "NodeHasInsufficientPID",
-            "NodeHasSufficientMemory",
-            "NodeHasSufficientPID",
-            "NodeHasNoDiskPressure",
-            "NodeReady",
-            "NodeSchedulable",
-            "NodeNotSchedulable",
-            "NodeAllocatableEnforced",
-            "FailedNodeAllocatableEnforcement",
-            "Rebooted",
-            "Shutdown",
-            "Starting",
-            "KubeletSetupFailed",
-            "ContainerGCFailed",
-            "InvalidDiskCapacity",
-            "CheckLimitsForResolvConf",
-            "CgroupV1",
-            "RegisteredNode",
-            "RemovingNode",
-        ),
-        "Node",
-    ),
-    "EvictionThresholdMet": "Node",
-    "FreeDiskSpaceFailed": "Node",
-    "ImageGCFailed": "Node",
-    "KEDAScalerFailed": "ScaledObject",
-    "KEDAScalersStarted": "ScaledObject",
-    "ScaledObjectCheckFailed": "ScaledObject",
-}
-_OF_SOURCE = {
-    "horizontal-pod-autoscaler": "HorizontalPodAutoscaler",
-    "keda-operator": "ScaledObject",
-    "statefulset-controller": "StatefulSet",
-    "daemonset-controller": "DaemonSet",
-    "replicaset-controller": "ReplicaSet",
-    "deployment-controller": "Deployment",
-    "job-controller": "Job",
-    "persistentvolume-controller": "PersistentVolumeClaim",
-    "kernel-monitor": "Node",
-    "systemd-monitor": "Node",
-    "node-controller": "Node",
-}
 _NAMED = lazy_pattern(
     r"(?:in|of) pod (?P<name>[a-z0-9][\w.-]{0,252})_"
     r"|(?:Successfully assigned|Marking for deletion Pod) "
@@ -295,20 +212,25 @@ def _listed(match: re.Match[str]) -> Told:
         last_s=seconds(age),
         first_s=seconds(match["over"] or age),
         precision_s=_precision_s(age),
-        about={"kind": _KINDS.get(kind.lower().partition(".")[0], kind), "name": match["name"]},
+        about={"kind": KINDS.get(kind.lower().partition(".")[0], kind), "name": match["name"]},
     )
 
 
 def about(told: Told) -> dict[str, str]:
     """What an event without an object is about, by its reason and by who says it; a pod unless told otherwise."""
     status = "Node" if _NODE_STATUS.match(told.message) else ""
-    kind = told.about.get("kind") or status or _OF_REASON.get(told.reason) or _OF_SOURCE.get(told.source, "Pod")
+    kind = told.about.get("kind") or status or OF_REASON.get(told.reason) or _kind_of_source(told.source)
     named = _NAMED if kind == "Pod" else _NAMED_DEPLOYMENT if kind == "Deployment" else None
     match = named.search(told.message) if named is not None else None
     if match is None:
         return {**told.about, "kind": kind, "name": told.about.get("name", "")}
     namespace = {"namespace": match["namespace"]} if match["namespace"] else {}
     return {**told.about, "kind": kind, "name": match["name"] or match["other"], **namespace}
+
+
+def _kind_of_source(source: str) -> str:
+    """What a component speaks of; cert-manager's controllers have a name for each of their tasks."""
+    return "Certificate" if source.startswith("cert-manager-") else OF_SOURCE.get(source, "Pod")
 
 
 def seconds(age: str) -> int | None:
@@ -365,7 +287,7 @@ def _in_columns(line: str, columns: list[tuple[str, int]]) -> Told | None:
     if cells.get("TYPE") not in ("Normal", "Warning") or not (name or "KIND" in cells):
         return None
     about = {
-        "kind": _KINDS.get(kind.lower().partition(".")[0], kind),
+        "kind": KINDS.get(kind.lower().partition(".")[0], kind),
         "name": name,
         "namespace": cells.get("NAMESPACE", ""),
         "fieldPath": cells.get("SUBOBJECT", ""),

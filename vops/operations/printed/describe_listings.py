@@ -12,6 +12,7 @@ from typing import Any
 
 from vops.model.patterns import lazy_pattern
 from vops.operations.printed.describe_events import seconds
+from vops.operations.printed.operator_sentences import BY_REASON
 
 Document = dict[str, Any]
 Row = dict[str, str]
@@ -33,6 +34,7 @@ _MISSED = lazy_pattern(
 )
 """What somebody says who misses the servers of a workload that has none."""
 
+_FALLS_BACK = "At least one trigger is falling back on this scaled object"
 _COMING = lazy_pattern(r"WaitForFirstConsumer|first consumer")
 
 
@@ -114,7 +116,10 @@ def _scaled_object(row: Row, text: str) -> Iterator[Document]:
     condition = {"type": "Paused", "status": "True", "reason": "ScaledObjectPaused", "message": "PAUSED True"}
     if row.get("PAUSED") != "True":
         condition = {"type": "Ready", "status": "False", "reason": "TriggerError", "message": "READY False"}
-    if row["READY"] == "False" or row.get("PAUSED") == "True":
+    falls_back = row.get("FALLBACK") == "True" and row["READY"] != "False" and row.get("PAUSED") != "True"
+    if falls_back:
+        condition = {"type": "Fallback", "status": "True", "reason": "FallbackExists", "message": _FALLS_BACK}
+    if row["READY"] == "False" or row.get("PAUSED") == "True" or falls_back:
         target = {"kind": row["SCALETARGETKIND"].rpartition(".")[2], "name": row.get("SCALETARGETNAME", "")}
         spec, status = {"scaleTargetRef": target}, {"conditions": [condition]}
         yield {**_object("ScaledObject", row), "spec": spec, "status": status}
@@ -141,6 +146,23 @@ def _knative(row: Row, text: str) -> Iterator[Document]:
     if row["READY"] == "False" and row["REASON"] in _LATE:
         message = f'Deployment "{row["NAME"]}" has timed out progressing.'
         yield _event("Deployment", row, "ProgressDeadlineExceeded", message)
+    elif row["READY"] == "False" and row["REASON"] == "RevisionMissing":
+        yield _event("Ingress", row, "NoRevision", f"{row['NAME']} has no revision that is ready")
+    elif row["READY"] == "Unknown" and row["REASON"] == "IngressNotConfigured":
+        yield _event("Ingress", row, "NoController", "Ingress has not yet been reconciled")
+
+
+def _external_secret(row: Row, text: str) -> Iterator[Document]:
+    if row["READY"] == "False" and row["STATUS"] in BY_REASON:
+        reason, kind = BY_REASON[row["STATUS"]]
+        yield _event(kind, row, reason, f"ExternalSecret {row['NAME']}: {row['STATUS']}, store {row['STORE']}")
+
+
+def _gateway(row: Row, text: str) -> Iterator[Document]:
+    if row["PROGRAMMED"] in ("Unknown", "False") and _settled(row):
+        reason = "NoController" if row["PROGRAMMED"] == "Unknown" else "AddressNotAssigned"
+        message = f"PROGRAMMED {row['PROGRAMMED']} for {row['AGE']}, class {row['CLASS']}"
+        yield _event("Gateway", row, reason, message)
 
 
 def _object(kind: str, row: Row) -> Document:
@@ -159,5 +181,7 @@ _READERS: tuple[tuple[frozenset[str], Callable[[Row, str], Iterator[Document]]],
     (frozenset({"ENDPOINTS", "AGE"}), _endpoints),
     (frozenset({"STATUS", "STORAGECLASS", "AGE"}), _claim),
     (frozenset({"READY", "REASON"}), _knative),
+    (frozenset({"STORE", "STATUS", "READY"}), _external_secret),
+    (frozenset({"CLASS", "PROGRAMMED", "AGE"}), _gateway),
 )
 """The first whose columns a table has reads it."""

@@ -27,11 +27,16 @@ _UNSCHEDULED = ("FailedScheduling", "Unschedulable", "FilteringFailed")
 """What the schedulers that there are call a refusal."""
 
 
+_OTHERS = (".knative.dev",)
+"""API groups whose Service is another one than Kubernetes' own."""
+
+
 def kind_of(entries: Entry) -> str:
     """Which kind of object an outline describes; empty for one that vops has no use for."""
     keys = {item.key for item in entries.below}
     if entries.value("Kind") in _READERS:
-        return entries.value("Kind")
+        others = entries.value("API Version").partition("/")[0].endswith(_OTHERS)
+        return "" if others else entries.value("Kind")
     return next((kind for kind, wanted in _SIGNS if wanted <= keys), "")
 
 

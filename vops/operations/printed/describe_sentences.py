@@ -48,8 +48,10 @@ _CLOUD = lazy_pattern(
 _OVER = lazy_pattern(r"\b(?:fixed|solved|resolved|no longer|went away|works? now|avoids?|prevents?)\b", re.IGNORECASE)
 _REFUSED = lazy_pattern(r"\b(?:UnexpectedAdmissionError|TopologyAffinityError|OutOf[a-z]{3,12}\.com/gpu)\b")
 _PLACED = lazy_pattern(r"\bSuccessfully assigned \S{1,320} to \S")
-_CAME = lazy_pattern(r"\bSuccessfully (?:provisioned|launched) (?:cluster|instance|node)")
-"""What a tool that tries one zone after another says once it was given a machine."""
+_CAME = lazy_pattern(
+    r"\bSuccessfully (?:provisioned|launched) (?:cluster|instance|node)|^STATUS: deployed|Happy Helming!"
+)
+"""What a tool that tries one zone after another says once it was given a machine, and Helm once all is there."""
 
 _ROW = lazy_pattern(
     r"(?:Normal|Warning)\s+[A-Z]|[A-Z][A-Za-z]{2,30}(?: [A-Za-z-]{2,30})?:(?:\s|$)|(?:\$|NAME|apiVersion:)\s?"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from vops.model.patterns import lazy_pattern
+from vops.operations.printed.operator_sentences import OPERATOR_SENTENCES
 
-SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
+_OWN = tuple(
     (reason, kind, source, lazy_pattern(pattern))
     for reason, kind, source, pattern in (
         (
@@ -97,9 +98,9 @@ SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
             r"|values don't meet the specifications of the schema)"
             r"|[a-z]{3,40}s \"[^\"]{1,253}\" is forbidden: (?:[Ee]xceeded|[Ff]ailed) quota"
             r"|(?:Error from server.{0,200}?(?:denied the request|is "
-            r"forbidden|exceeded quota|failed calling)"
+            r"forbidden(?!: User)|exceeded quota|failed calling)"
             r"|Error creating: |create Pod \S{1,253} in StatefulSet"
-            r"|(?:Error from server.{0,40}: )?pods \"[^\"]{1,253}\" is forbidden)"
+            r"|(?:Error from server.{0,40}: )?pods \"[^\"]{1,253}\" is forbidden(?!: User))"
             r"|admission webhook \"[^\"]{1,253}\" (?:denied|does not support dry run)"
             r"|(?:Internal error occurred: )?failed calling (?:admission )?"
             r"webhook \"",
@@ -309,3 +310,6 @@ SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = tuple(
         ),
     )
 )
+
+SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = (*_OWN, *OPERATOR_SENTENCES)
+"""Of two that begin at one place the first counts."""

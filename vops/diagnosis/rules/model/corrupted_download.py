@@ -26,6 +26,7 @@ from vops.model.snapshot import Source
 
 _BROKEN = lazy_pattern(
     r"SafetensorsParsingError|CorruptedCacheException|No such file or directory: '[^']{1,300}\.incomplete'"
+    r"|Failed to unpack archive file|did not respond with (?:any of following )?'Content-Type'"
     r"|file lock '[^']{1,300}/\.locks/|BadZipFile|tarfile\.ReadError|FileIntegrityError|integrity check failed"
     r"|SafetensorError(?!.{0,60}StorageFull)"
     r"|No model weights found in"

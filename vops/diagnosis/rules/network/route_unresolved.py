@@ -45,10 +45,35 @@ _REFUSALS = (
     "Translate",
     "FailedBuildModel",
     "FailedDeployModel",
+    "AddressNotAssigned",
+    "AddressNotUsable",
+    "NoController",
+    "NoRevision",
+    "RefsInvalid",
 )
 """Reasons of the Gateway API and its inference extension, of GKE's ingress and of the AWS load balancer controller."""
 
 _STEPS = (
+    (
+        lazy_pattern(r"NoController|Waiting for controller|[Ii]ngress ?[Cc]lass"),
+        "See that its class is there and its controller runs: kubectl get gatewayclasses,ingressclasses; the class "
+        "that it names (gatewayClassName, ingressClassName) must be Accepted.",
+    ),
+    (
+        lazy_pattern(r"NoRevision"),
+        "See why the revision is not ready: kubectl get revisions, and the pods of its deployment; traffic goes to "
+        "it as soon as it is.",
+    ),
+    (
+        lazy_pattern(r"Ingress has not yet"),
+        "Knative has no networking layer that takes its ingress: install net-istio, net-kourier or net-contour, "
+        "and name it in ingress-class of the ConfigMap config-network.",
+    ),
+    (
+        lazy_pattern(r"AddressNot|subnets?\b"),
+        "Give it an address: a cloud's load balancer, MetalLB, or type NodePort; the public subnets of AWS need the "
+        "tag kubernetes.io/role/elb.",
+    ),
     (
         lazy_pattern(r"not permitted|ReferenceGrant|RefNotPermitted"),
         "Create a ReferenceGrant in the backend's namespace that lets the route's namespace use it.",

@@ -59,6 +59,10 @@ _OF_A_NODE = (
     ),
 )
 _KEDA = lazy_pattern(f"^{Component.KEDA}: ")
+_KEDA_TARGET = lazy_pattern(
+    rf"^{Component.KEDA}: .{{0,1000}}(?:correct scaleTargetRef specification|Target resource doesn't"
+    r"|target (?:deployment|statefulset|replicaset|resource) doesn't exist|is already managed by the)"
+)
 _ADAPTER = lazy_pattern(f"^{Component.METRICS_ADAPTER}: ")
 _ADAPTERS = (
     "The metrics adapter gets nothing from Prometheus, so no HPA has its metrics",
@@ -126,6 +130,25 @@ def dcgm_exporter_log(replica: Replica) -> Verdict | None:
             "Let the exporter reach the GPU",
             "It needs the NVIDIA runtime (runtimeClassName: nvidia, or the default runtime) on a node with a driver,",
             "and, for profiling metrics, the capability SYS_ADMIN.",
+        ),
+    )
+
+
+@rule(cause="autoscaler-paused", branch=Branch.DIED, needs={Source.LOGS}, order=9, signature=_KEDA_TARGET)
+def keda_target_log(replica: Replica) -> Verdict | None:
+    hit = deaths.error(replica, _KEDA_TARGET)
+    if hit is None:
+        return None
+    return deaths.verdict(
+        replica,
+        hit,
+        f"KEDA cannot scale the target of a ScaledObject: {deaths.quoted(hit, 140)}",
+        remedies.advice(
+            "Name the workload that is to be scaled",
+            "Set spec.scaleTargetRef of the ScaledObject to a workload that is there, in its own namespace, with the "
+            "apiVersion and kind of one that has a /scale subresource.",
+            "Where another HPA or ScaledObject manages it: kubectl get hpa,scaledobject -A, and delete the one that is "
+            "not meant.",
         ),
     )
 

@@ -24,13 +24,16 @@ from vops.model.patterns import lazy_pattern
 
 _GANG = lazy_pattern(
     r"\b[Gg]ang\b|[Pp]od ?[Gg]roup\b|Coscheduling|enough sibling pods|\bmin(?:Count|Member|Available)\b"
-    r"|Resources were found for \d{1,6} pods while"
+    r"|Resources were found for \d{1,6} pods while|Waiting for \d{1,6} pods, currently|Insufficient scheduled pods"
+    r"|[Pp]od is gated: "
 )
 """Kubernetes' own gang scheduling (1.35 and later), Volcano's, KAI's, Koordinator's and the Coscheduling plugin's."""
 
 _NO_QUOTA = lazy_pattern(
     r"couldn't assign flavors to pod set.{0,400}|[Ww]orkload didn't fit in .{0,200}|The workload has exceeded the quota"
     r"|(?:Local|Cluster)Queue \S{1,253} (?:is inactive|doesn't exist)"
+    r"|Can't admit new workloads: .{0,300}|Queue \"[\w.-]{1,253}\" does not exist|queue resource quota "
+    r"insufficient.{0,300}"
 )
 _OVER_QUOTA = lazy_pattern(
     r"Workload requested .{1,60}, but .{1,200} quota is .{1,200}"

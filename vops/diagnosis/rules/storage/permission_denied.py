@@ -33,6 +33,7 @@ _DENIED = lazy_pattern(
     r"|403 Forbidden.{0,200}storage"
     r"|does not have storage\.objects|No usable temporary directory|cannot create directory"
     r"|AuthorizationPermissionMismatch"
+    r"|Access denied(?: to \S{1,40} resource '[^']{0,300}')?\. Verify|HTTP access denied for '"
     r"|getpwuid\(\): uid not found|Could not determine home directory"
 )
 _REMOTE = lazy_pattern(
