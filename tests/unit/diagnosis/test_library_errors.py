@@ -99,7 +99,7 @@ CALLS = {
     ),
 }
 BY_THE_API = ("hub", "cfg", "tok", "import", "api")
-SOURCES = ("hub", "transformers", "torch")
+SOURCES = ("hub", "transformers", "torch", "groups", "kernels", "ray")
 NOT_A_FAULT = ("none", "loading", "healthy")
 START = """\
 INFO 11-27 10:00:00 [api_server.py:1839] vLLM API server version 0.11.0

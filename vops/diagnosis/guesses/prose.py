@@ -119,7 +119,8 @@ SAYINGS: tuple[Saying, ...] = (
     _saying(
         "pvc-unbound",
         r"\bPVCs?\b|persistent ?volume ?claims?|volume claims?",
-        r"\b(?:stuck|stays?|remains?|still|always|forever|keeps?|never|hangs?)\b.{0,60}\b(?:pending|bound|unbound)|\bunbound\b"
+        r"\b(?:stuck|stays?|remains?|still|always|forever|keeps?|never|hangs?)\b.{0,60}\b(?:pending|bound|unbound)"
+        r"|\bunbound\b"
         r"|pending\b.{0,60}\b(?:storage ?class|provisioner)|一直.{0,20}pending",
     ),
     _saying(
@@ -212,7 +213,8 @@ _WISH = lazy_pattern(
     re.IGNORECASE | re.MULTILINE,
 )
 _COMMON = lazy_pattern(
-    r"\b(?:the|an?|is|are|was|were|to|of|in|on|at|and|it|its|my|I|we|our|this|that|with|when|but|because|by|for|as|due|since"
+    r"\b(?:the|an?|is|are|was|were|to|of|in|on|at|and|it|its|my|I|we|our|this|that|with|when|but|because|by|for|as"
+    r"|due|since"
     r"|from|after|before|get|gets|does|do)\b"
 )
 _FEWEST_COMMON = 3

@@ -124,7 +124,7 @@ _LOOSE = lazy_pattern(
     r"|No available node types can fulfill resource request"
     r"|hipErrorNoBinaryForGpu|nvshmem.{0,200}(?:non-zero status|failed|error)|ibv_\w{1,30} failed"
     r"|gloo/transport/.{1,120}(?:imed out|losed|reset|refused)"
-    r"|client socket has (?:timed out|failed)|ninja: build stopped|nvcc fatal"
+    r"|client socket has (?:timed out|failed)|DeepEP \w{1,20} .{0,40}timeout|ninja: build stopped|nvcc fatal"
     r"|sendBytes failed on |TCPStore server has shut down too early"
     r"|^NvMapMem\w{1,40}: (?:\d{1,20} )?error|Could not find a profile that is currently runnable"
     r"|Cuda Runtime \(out of memory\)"

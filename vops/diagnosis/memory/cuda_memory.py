@@ -21,7 +21,8 @@ OUT_OF_MEMORY = lazy_pattern(
     r"|CUDNN_STATUS_ALLOC_FAILED"
     r"|Cuda failure.{0,40}out of memory|NVML_SUCCESS == r INTERNAL ASSERT FAILED|CUDA driver error: out of memory"
     r"|NvMapMem\w{1,40}: (?:\d{1,20} )?error|Unable to find a valid cuDNN algorithm"
-    r"|Cuda Runtime \(out of memory\)|hipErrorOutOfMemory|Triton Error \[\w{1,6}\]: out of memory"
+    r"|available in AlignedAllocator|Cuda Runtime \(out of memory\)|hipErrorOutOfMemory"
+    r"|Triton Error \[\w{1,6}\]: out of memory"
     # XLA's for TPUs, SYCL's and Level Zero's for Intel's GPUs, Synapse's for Gaudi, the Neuron runtime's
     r"|RESOURCE_EXHAUSTED: (?:XLA|TPU|Error (?:loading|allocating)|Out of memory|Attempting|Failed to allocate|Allocat)"
     r"|Ran out of memory in memory space|(?:UR|ZE|PI)_(?:RESULT_)?ERROR_OUT_OF_(?:RESOURCES|\w{0,10}MEMORY)"
@@ -64,7 +65,8 @@ _TRIED = lazy_pattern(r"Tried to allocate (?:[1-9]\d{0,3}(?:\.\d+)?) GiB|allocat
 """What no tensor of a model takes: buffers for requests, or graphs."""
 
 _OF_A_RUN = lazy_pattern(
-    r"Triton Error|valid cuDNN|OUT_OF_RESOURCES|Lack of device memory|XLA:|loading program|in memory space"
+    r"Triton Error|AlignedAllocator|valid cuDNN|OUT_OF_RESOURCES|Lack of device memory|XLA:|loading program"
+    r"|in memory space"
 )
 """How compilers of kernels and those who run them say it, and not who keeps tensors."""
 

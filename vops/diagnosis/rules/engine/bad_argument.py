@@ -59,6 +59,7 @@ _REFUSED = lazy_pattern(
     r"|does not support the '\w{1,30}' task|Supported tasks: "
     r"|does not support `--runner|Unsupported kv_role|Please specify kv_role|Pipeline parallelism is not supported"
     r"|VLLM_USE_V1=1 is not supported|Make sure that .max_model_len. is no smaller|Config file must be of a yaml"
+    r"|Window left is not the same|cap object store memory usage"
     r"|Invalid data-parallel launch options|partitions\\?\)=\d|oader extra config"
     r"|extra config keys for load format|Cannot re-initialize CUDA in forked subprocess"
     r"|(?:Value|Assertion|NotImplemented|Type)Error: .{1,1500} @ (?:vllm/)?(?:config(?:/\w{1,60})?|engine/arg_utils"

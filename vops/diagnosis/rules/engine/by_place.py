@@ -29,7 +29,10 @@ from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
 _TRIALS = ("profile_run", "_dummy_run", "determine_available_memory", "capture_model", "determine_num_available_blocks")
-_REFUSED = lazy_pattern(r"ConnectionRefused|Connection refused|TimeoutError|timed out|ConnectionError|ConnectionReset")
+_REFUSED = lazy_pattern(
+    r"ConnectionRefused|Connection refused|TimeoutError|timed out|ConnectionError|ConnectionReset|did not respond"
+)
+_CACHE_SERVER = lazy_pattern(r"LMCache (?:\w{1,10} )?server|[Rr]edis(?:\.exceptions|[ :/])|[Vv]alkey")
 _CACHE = lazy_pattern(r"lmcache/|mooncake|redis/|vineyard|infinistore|aibrix_kvcache|valkey")
 _TRANSFER = lazy_pattern(r"kv_connector/v1/(?:nixl|mooncake|p2p|moriio)")
 _OTHER_IMAGE = "Try the next version of the image, then the last one that worked; report it with its traceback."
@@ -140,9 +143,12 @@ def cache_server_unreachable(replica: Replica) -> Verdict | None:
     """A server that keeps KV cache for others, which does not answer as the engine starts."""
     error = _of_the_start(replica)
     refused = error is not None and _REFUSED.search(error.text) is not None
+    cache = error is not None and (
+        any(map(_CACHE.search, error.frames)) or _CACHE_SERVER.search(error.text) is not None
+    )
     return _verdict(
         replica,
-        error if refused and error is not None and any(map(_CACHE.search, error.frames)) else None,
+        error if refused and cache else None,
         "connecting to the server that keeps its KV cache",
         "Start the cache's server first",
         "See that the server's pod is Ready and its Service selects it on the port that LMCACHE_REMOTE_URL (or the "

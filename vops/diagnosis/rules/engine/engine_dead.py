@@ -38,11 +38,14 @@ _CRASH = lazy_pattern(
     r"|(?:level_zero|UR|PI) backend failed|(?:UR|ZE)_RESULT_ERROR_(?!OUT_OF|UNINITIALIZED)"
     r"|Xid \(PCI:[^)]{1,40}\): (?:13|31|43|45|68|109)\b|CUDA driver error \("
     r"|CUBLAS_STATUS_(?!ALLOC_FAILED)|^Abort: |^Signal: .{0,120}(?:[Ss]egmentation|[Ss]egfault|SIGSEGV|SIGABRT|Aborted"
-    r"|signal (?:6|11))|c10::Error|[Cc]utlass error: |[Cc]uda status: |CU(?:SOLVER|FFT|RAND|SPARSE)_STATUS_"
+    r"|signal (?:6|11))|c10::Error|[Cc]utlass error: |(?:[Cc]utlass|_scaled_mm).{0,80}Error Internal"
+    r"|Error in function '\w{1,60}' at (?!.{0,200}unsupported)|\(\w{1,12} == cudaSuccess\) is false|[Cc]uda status: "
+    r"|CU(?:SOLVER|FFT|RAND|SPARSE)_STATUS_"
     rf"|{words(Meaning.CRASH)}"
 )
 _WORKER = lazy_pattern(
     r"Worker exit type: SYSTEM_ERROR|[Tt]he actor died unexpectedly|worker process has died|^Actor: "
+    r"|ray\.exceptions\.(?:WorkerCrashed|ActorUnavailable|LocalRayletDied|OwnerDied|RayChannel)Error"
 )
 _STEPS = (
     "run_busy_loop",

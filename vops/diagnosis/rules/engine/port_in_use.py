@@ -25,7 +25,9 @@ from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
 _IN_USE = lazy_pattern(
-    r"\[Errno 98\]|Address already in use|EADDRINUSE|failed to listen on any local network", re.IGNORECASE
+    r"\[Errno 98\]|because it's already occupied|Address already in use|EADDRINUSE"
+    r"|failed to listen on any local network(?!.{0,200}EADDRNOTAVAIL)",
+    re.IGNORECASE,
 )
 _BETWEEN_WORKERS = lazy_pattern(
     r"server socket has failed|EADDRINUSE.{0,80}(?:TCPStore|tcp store)|ZMQError|DistNetworkError"

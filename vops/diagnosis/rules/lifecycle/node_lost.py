@@ -49,7 +49,7 @@ _SPOT_LABELS = {
 }
 _LOST_CONTAINERS = ("ContainerStatusUnknown",)
 _BY_RAY = lazy_pattern(
-    r"^Lost: |NodeDiedError|actor died because its node has died|has been marked dead because the detector"
+    r"^Lost: |NodeDiedError|died because its node has died|has been marked dead because the detector"
 )
 
 

@@ -30,7 +30,7 @@ from vops.model.snapshot import Source
 _DTYPE = lazy_pattern(
     r"Bfloat16 is only supported on GPUs with compute capability|bfloat16 is not supported|does not support float16"
     r"|fp8e4nv not supported|type fp8e4\w{0,3} not supported|not implemented for '(?:Half|BFloat16|Float8_e4m3fn)'"
-    r"|expected scalar type (?:Half|BFloat16|Float) but found|Unknown dtype"
+    r"|should either all have the same dtype|expected scalar type (?:Half|BFloat16|Float) but found|Unknown dtype"
     r"|not supported for quantization method \w{1,40}\. Supported dtypes"
     r"|fp8.{0,80}(?:only supported|requires?).{0,60}(?:compute capability|Hopper|Ada|SM ?[89])"
     r"|bf16 is only supported|Feature '\.bf16'|Feature 'cvt with \.f32\.bf16' requires",

@@ -30,7 +30,9 @@ from vops.model.snapshot import Source
 
 _WARNED = lazy_pattern(r"NCCL WARN (.{1,300})")
 _INTERFACE = lazy_pattern(
-    r"NCCL_SOCKET_IFNAME|no socket interface|GLOO_SOCKET_IFNAME|Unable to find address for|Bootstrap : no", re.I
+    r"NCCL_SOCKET_IFNAME|no socket interface|GLOO_SOCKET_IFNAME|Unable to find address for|Bootstrap : no"
+    r"|ZMQError",
+    re.I,
 )
 _INFINIBAND = lazy_pattern(
     r"NET/IB|ibv_|ncclIbv|Infini[Bb]and|RoCE|memlock|ncclRemoteError|Got completion from peer", re.I

@@ -32,7 +32,7 @@ _NIXL = lazy_pattern(
     r"|Handshake with [\w-]{8,64} failed|KV cache sizes must match between P and D"
     r"|Heterogeneous TP expects same kv_cache_layout|kv_connector/v1/nixl"
     r"|Number of KV layers must match between prefill|[Ll]ocal block size \d{1,6} is not divisible by remote"
-    r"|\bUCX {1,3}ERROR"
+    r"|\bUCX {1,3}ERROR|plugin found for UCX|libplugin_UCX|UCX endpoint error|Failed to open device mlx\d"
     r"|[Mm]ooncake.{0,80}(?:[Ff]ail|[Ee]rror|not )|mooncake\w{0,20}/|[Ff]ailed to (?:mount|open) segment"
     r"|Failed to transfer KV cache|Failed to retrieve segment descriptor|Failed to connect to segment"
     r"|Failed to receive all KVs|error: TRANSFER_FAIL"

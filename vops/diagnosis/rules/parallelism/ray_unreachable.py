@@ -33,7 +33,11 @@ _GCS = lazy_pattern(
     r"|GCS address"
     r"|ray\S{0,20}\.exceptions\.RaySystemError|Failed to (?:get|register) .{0,60}(?:GCS|raylet)"
     r"|Unable to connect to .{0,60}:6379"
-    r"|can't find available Ray"
+    r"|can't find available Ray|Failed to connect to Ray cluster|Ray is trying to start at"
+    r"|multiple active Ray instances"
+    r"|Failed to start GCS|[Tt]imed out waiting for node info|to resolve node to connect to|raylet may not have started"
+    r"|current node timed out during startup|waiting for node to startup|has not been registered in GCS"
+    r"|called ray\.init twice|ray\.exceptions\.(?:RpcError|AuthenticationError|GetTimeoutError)"
 )
 _ADDRESS = lazy_pattern(r"(?:address|at|to)[ :]{1,3}([\w.-]{3,253}:\d{2,5})", re.ASCII)
 

@@ -32,7 +32,10 @@ from vops.model.snapshot import Source
 
 _SUSPICIOUS_S = 15.0
 _CERTAIN_S = 60.0
-_TIMED_OUT = lazy_pattern(r"^Hang: |TimeoutError.{0,40} @ .{0,120}async_llm_engine\.py:|Engine iteration timed out")
+_TIMED_OUT = lazy_pattern(
+    r"^Hang: |TimeoutError.{0,40} @ .{0,120}async_llm_engine\.py:|Engine iteration timed out"
+    r"|RayChannelTimeoutError"
+)
 _WAITS = lazy_pattern(r"No available (?:shared memory broadcast )?block found in \d{2,3} second")
 _DEAF = lazy_pattern(r"^Thread: ")
 _MINUTES = 3

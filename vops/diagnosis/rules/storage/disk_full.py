@@ -31,7 +31,7 @@ from vops.model.storage import PersistentVolumeClaim
 
 _FULL = lazy_pattern(
     r"No space left on device|\[Errno (?:28|122)\]|os error (?:28|122)|Disk quota exceeded"
-    r"|Not enough (?:free )?disk space|is over \d\d% full, available space"
+    r"|ray\.exceptions\.OutOfDiskError|Not enough (?:free )?disk space|is over \d\d% full, available space"
     r"|not enough space on (?:the )?(?:disk|device)|curl: \(23\)|ENOSPC",
     re.IGNORECASE,
 )

@@ -28,7 +28,7 @@ from vops.model.snapshot import Source
 
 _DENIED = lazy_pattern(
     r"PermissionError|\[Errno (?:13|30)\](?! error while attempting to bind)|[Pp]ermission denied|Read-only file system"
-    r"|Operation not permitted|os error (?:1|13|30)\b|AccessDenied|\(403\) when calling"
+    r"|(?<!pidfd_getfd: )Operation not permitted|os error (?:1|13|30)\b|AccessDenied|\(403\) when calling"
     r"|requested URL returned error: 403|server returned error: HTTP/[\d.]{1,3} 403|no locator available for file"
     r"|403 Forbidden.{0,200}storage"
     r"|does not have storage\.objects|No usable temporary directory|cannot create directory"
