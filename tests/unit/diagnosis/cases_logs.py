@@ -46,6 +46,13 @@ STARTING = """\
 INFO 05-06 01:55:05 [api_server.py:1043] vLLM API server version 0.8.5
 INFO 05-06 01:55:30 [gpu_model_runner.py:1329] Starting to load model org/llama...
 """
+REFUSED = """\
+INFO:     10.1.0.4:4328 - "POST /v1/completions HTTP/1.1" 500 Internal Server Error
+ERROR:    Exception in ASGI application
+Traceback (most recent call last):
+  File "/usr/local/lib/python3.12/dist-packages/outlines/caching.py", line 14, in get_cache
+PermissionError: [Errno 13] Permission denied: '/.cache'
+"""
 SERVING = "INFO:     Application startup complete.\n"
 FATAL = """\
 (EngineCore_DP0 pid=9) ERROR 11-20 08:00:01 [core.py:702] EngineCore encountered a fatal error.
@@ -130,9 +137,14 @@ FIRES: dict[str, Case] = {
     "metrics-adapter-log": printed(ADAPTER),
     "controller-forbidden": printed(FORBIDDEN),
     "controller-kind-missing": printed(NO_KIND),
+    "permission-denied-to-requests": serves(SERVING + REFUSED),
 }
-
 NEAR_MISSES: dict[str, Case] = {
+    # statistics of use, which nobody needs
+    "permission-denied-to-requests": serves(
+        SERVING
+        + REFUSED.replace("ERROR:    Exception in ASGI application", "Exception in thread Thread-1 (_report_usage)")
+    ),
     # it went on, and failed of something else
     "cache-not-writable": raised("ValueError: no such thing", CACHE),
     # the shell found it; the program itself was not pleased

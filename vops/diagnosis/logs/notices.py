@@ -131,6 +131,7 @@ _LOOSE = lazy_pattern(
     r"|ptxas (?:fatal|/\S{1,200}, line \d+; fatal)"
     r"|operation failed with error: TRANSFER_FAIL|Failed to receive all KVs"
     r"|ld: cannot find -l|Unable to allocate [\d.]{1,12} [KMGT]iB for an array|^(?:nvidia-smi: )?No devices were found$"
+    r"|^usage: vllm \[-h\] (?:\[-v\] )?\{"
     r"|Worker exit type: SYSTEM_ERROR|killed due to the node running low on memory",
     re.ASCII,
 )

@@ -17,7 +17,7 @@ from msgspec import field
 from vops.diagnosis.logs.components import Component, component_of, failure_of
 from vops.diagnosis.logs.lines import Line, line_count, log_lines
 from vops.diagnosis.logs.notices import Notices
-from vops.diagnosis.logs.roots import Episode, Steps, failed_first, foretold, ranked
+from vops.diagnosis.logs.roots import Episode, Steps, failed_first, foretold, met_by_requests, ranked
 from vops.diagnosis.logs.shutdowns import Endings
 from vops.diagnosis.logs.stages import MARKS, PhaseReading, Stage
 from vops.diagnosis.logs.standstills import Standstill
@@ -45,6 +45,7 @@ class LogReading(msgspec.Struct, frozen=True, omit_defaults=True):
     `failing` tells that a start failed, even if the log was cut before it says of what.
     `fragment` is what a few lines without any mark of a logger say, where nothing else tells what they are: they are
     the words of a failure if a rule knows them, and anybody's otherwise.
+    `of_requests` is what a request met because of where the server runs, so that every other one will.
     `joining_line` is the last line, where that is one of processes that wait for each other to form a group.
     `elapsed_s` is the time between the first and the last stamped line; `whole` tells that the log begins where the
     process did, so that times count from its start. `load` is what it told of its requests.
@@ -81,6 +82,7 @@ class LogReading(msgspec.Struct, frozen=True, omit_defaults=True):
     failing: bool = False
     fragment: tuple[LoggedError, ...] = ()
     joining_line: int | None = None
+    of_requests: LoggedError | None = None
 
     @property
     def ready(self) -> bool:
@@ -191,7 +193,12 @@ def read_log(text: str) -> LogReading:
     fragment = notices.fragment() if alone and component in _BY_THE_BOOK else ()
     last = notices.last_words(count)
     return msgspec.structs.replace(
-        reading, last_words=last or fragment, failing=failing, fragment=fragment, joining_line=still.last_line
+        reading,
+        last_words=last or fragment,
+        failing=failing,
+        fragment=fragment,
+        joining_line=still.last_line,
+        of_requests=met_by_requests(found),
     )
 
 

@@ -121,6 +121,12 @@ def _of_stopping(chain: Chain, episode: Episode) -> bool:
     return stopped is not None and chain.line > stopped and (died is None or stopped < died)
 
 
+def met_by_requests(chains: Sequence[Chain]) -> LoggedError | None:
+    """What a request met because of where the server runs, so that every other one will."""
+    roots = (chain.root for chain in chains if chain.request and not chain.thread)
+    return next((root for root in roots if root is not None and _OF_THE_CONTAINER.search(root.text)), None)
+
+
 def failed_first(chains: Sequence[Chain], likely: Sequence[Chain]) -> str:
     """The process of the cause, where several of its height failed; empty where there was only one."""
     if not likely or likely[0].root is None:

@@ -37,6 +37,9 @@ _BEFORE_LOG_S = 15
 _TOO_SHORT = 2
 _TOO_SHORT_WORDS = "were too short"
 _LEAST_PROGRESS = 0.05
+_NOBODY = "connection refused"
+"""What a probe says where nothing listens: a server whose engine died answers, or its container ends."""
+
 _SIGNALLED = (137, 143)
 _AGAIN = 2
 _LONGEST_START_S = 7_200
@@ -143,8 +146,11 @@ def had_started(replica: Replica, kill: ProbeKill) -> bool:
         return replica.death_log.ready
     if kill.kind == "startup":
         return False
-    if any(AWAITED.search(item.message) for item in _late_answers(replica)):
+    answers = [item.message for item in _late_answers(replica)]
+    if any(map(AWAITED.search, answers)):
         return True
+    if answers and all(_NOBODY in message for message in answers):
+        return False
     slack_s = 2 * kill.probe.period_seconds + replica.pod.spec.termination_grace_period_seconds
     outlived = kill.ran_s is not None and kill.ran_s > kill.probe.budget_s + slack_s
     return outlived or replica.container.startup_probe is not None

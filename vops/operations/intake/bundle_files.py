@@ -164,7 +164,8 @@ def _is_a_record(head: bytes) -> bool:
         return False
     if not isinstance(record, dict) or (_OF_OBJECTS & record.keys() and not record.keys() >= _OF_LOGGERS):
         return False
-    return bool(_OF_RECORDS & record.keys()) or isinstance(record.get("error"), str)
+    nested = isinstance(record.get("fields"), dict) and "level" in record  # as loggers of Rust write it
+    return nested or bool(_OF_RECORDS & record.keys()) or isinstance(record.get("error"), str)
 
 
 def _paths(paths: Sequence[Path], problems: list[str]) -> Iterator[tuple[Path, bool]]:

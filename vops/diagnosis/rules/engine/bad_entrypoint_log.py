@@ -24,7 +24,8 @@ from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
 _NOT_FOUND = lazy_pattern(
-    r"^Shell: (?!.*exec format error).{1,400}|FileNotFoundError: \[Errno 2\] No such file or directory: '(?:vllm"
+    r"^Shell: (?!.*exec format error).{1,400}|^Said: usage: vllm \[-h\]"
+    r"|FileNotFoundError: \[Errno 2\] No such file or directory: '(?:vllm"
     r"|python3?)'"
 )
 
@@ -39,6 +40,12 @@ _IS_GONE = (
     "no longer does anything",
     "Call the program that took its place, as its message says: hf instead of huggingface-cli.",
 )
+_USAGE = "usage: vllm"
+_SAYS_NOTHING = (
+    "does not say what vLLM is to do",
+    "Use command: [vllm, serve] and args: [MODEL, …]; behind sh -c all of it is one string, since what follows that "
+    "string is not a part of it.",
+)
 _IS_NOT = (
     "is not in the image",
     "Use command: [vllm, serve], or leave it out so that the image's own is used; python3, not python.",
@@ -51,7 +58,7 @@ def bad_entrypoint_log(replica: Replica) -> Verdict | None:
     if hit is None:
         return None
     command = " ".join((*replica.container.command, *replica.container.args)[:4]) or "the image's own"
-    known = {_DENIED: _MAY_NOT, _GONE: _IS_GONE}
+    known = {_DENIED: _MAY_NOT, _GONE: _IS_GONE, _USAGE: _SAYS_NOTHING}
     fails, step = next((told for words, told in known.items() if words in hit[0].text), _IS_NOT)
     return deaths.verdict(
         replica,

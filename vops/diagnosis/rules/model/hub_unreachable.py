@@ -28,6 +28,7 @@ from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
 _SIGNATURE = lazy_pattern("|".join(pattern.pattern for pattern, _ in hub.WAYS))
+_PACKAGES = lazy_pattern(r"pypi|\bpip\b|/simple/|pythonhosted|conda|docker")
 _STEPS = {
     hub.STREAMER: (
         "Name the store and its region: env AWS_DEFAULT_REGION, AWS_ENDPOINT_URL (and "
@@ -77,7 +78,7 @@ def hub_unreachable(replica: Replica) -> Verdict | None:
         (
             (hit, pattern, how)
             for pattern, how in hub.WAYS
-            if (hit := deaths.error(replica, pattern)) is not None and hub.about_the_store(replica, hit[0])
+            if (hit := deaths.error(replica, pattern)) is not None and _is_about_the_hub(replica, hit, pattern)
         ),
         None,
     )
@@ -93,3 +94,10 @@ def hub_unreachable(replica: Replica) -> Verdict | None:
         _fix(replica, pattern),
         *where,
     )
+
+
+def _is_about_the_hub(replica: Replica, hit: deaths.Hit, pattern: re.Pattern[str]) -> bool:
+    """What goes through a proxy as a server starts is its model, or packages that are installed before."""
+    if hub.about_the_store(replica, hit[0]):
+        return True
+    return pattern is hub.PROXY and not _PACKAGES.search(" ".join((hit[0].text, *hit[0].frames)))

@@ -19,6 +19,8 @@ Fix
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from vops.diagnosis import remedies
 from vops.diagnosis.autoscaling import scaling
 from vops.diagnosis.evidence import container_field, log_line
@@ -89,7 +91,7 @@ def queue_saturated_by_a_line(replica: Replica) -> Verdict | None:
     log = replica.log
     told = log.load.told if log is not None and log.ready else ()
     now = told[-1] if told and len(told) < _LINES else None
-    if now is None or not now.running or not (_backed_up(now) or all(map(_crowded, told))):
+    if now is None or not now.running or not (_backed_up(now) or (len(told) > 1 and _grows(told))):
         return None
     return Verdict(
         summary=f"{now.waiting} requests wait at {replica.name} while {now.running} run: {now.words}",
@@ -104,9 +106,13 @@ def _backed_up(now: Told) -> bool:
     return (now.full or 0.0) >= _AT_LIMIT and now.running * _MANY_TIMES <= now.waiting
 
 
+def _grows(told: Sequence[Told]) -> bool:
+    """Whether a queue that no step empties gets no shorter."""
+    return told[-1].waiting >= told[0].waiting and all(map(_crowded, told))
+
+
 def _crowded(told: Told) -> bool:
-    """Whether more wait than run, and no step empties such a queue."""
-    return told.waiting >= _CROWD and told.waiting >= told.running
+    return told.waiting >= max(told.running, _CROWD) or told.waiting >= max(QUEUE, _MANY_TIMES * told.running)
 
 
 @rule(cause="queue-saturated", branch=Branch.TRAFFIC, needs={Source.METRICS}, order=47)

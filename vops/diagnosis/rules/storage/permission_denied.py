@@ -19,7 +19,7 @@ from __future__ import annotations
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
+from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Severity
 from vops.diagnosis.logs.tracebacks import CUT
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.starting.caches import mount_of
@@ -114,6 +114,23 @@ def cache_not_writable(replica: Replica) -> Verdict | None:
         summary=f"{replica.name} may not write to its cache: {deaths.quoted(hit, 120)}",
         evidence=deaths.shown(replica, hit),
         confidence=Confidence.POSSIBLE,
+        fixes=(deaths.steps(replica, "Give it a directory to write to", _ANYWHERE),),
+    )
+
+
+@rule(cause="permission-denied", branch=Branch.TRAFFIC, needs={Source.LOGS}, order=35)
+def permission_denied_to_requests(replica: Replica) -> Verdict | None:
+    """A server that is up, and whose requests end where it may not write."""
+    error = replica.log.of_requests if replica.log is not None and replica.log.ready else None
+    if error is None or not _DENIED.search(error.text):
+        return None
+    path = _PATH.search(error.message)
+    where = path[1] if path is not None else "a directory that they need"
+    return Verdict(
+        summary=f"Requests to {replica.name} fail (500): it may not write to {where}",
+        evidence=(evidence.log_line(error.line, str(error)),),
+        confidence=Confidence.PROBABLE,
+        severity=Severity.WARNING,
         fixes=(deaths.steps(replica, "Give it a directory to write to", _ANYWHERE),),
     )
 
