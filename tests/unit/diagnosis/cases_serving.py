@@ -75,6 +75,7 @@ ONE_NODE = (
     "  Warning  Unhealthy  2m (x{} over 21m)  kubelet  Readiness probe failed: [2025-08-21 12:00:00,123] "
     "Ray cluster status: 1/2 nodes alive."
 )
+LISTED = "NAME      READY   STATUS   RESTARTS   AGE\nllama-0   0/1     {}   0          14m"
 REFUSED = (
     "Warning  Unhealthy  20s (x{} over 40s)  kubelet  Liveness probe failed: "
     'Get "http://10.0.0.4:8000/health": dial tcp 10.0.0.4:8000: connect: connection refused'
@@ -195,6 +196,9 @@ FIRES: dict[str, Case] = {
     "service-mismatch": reached(service(selector={"app": "llama-server"}), endpoints(addresses=0)),
     "service-without-endpoints": handed_in(NO_ENDPOINTS),
     "liveness-times-out": handed_in(LATE.format(4)),
+    "configuration-listed": handed_in(LISTED.format("CreateContainerConfigError")),
+    "start-listed": handed_in(LISTED.format("RunContainerError")),
+    "creation-listed": handed_in(LISTED.format("CreateContainerError")),
     "liveness-refused": handed_in(REFUSED.format(4)),
     "liveness-unavailable": handed_in(DEAD.format(4)),
     "kind-missing": handed_in(
@@ -299,6 +303,10 @@ NEAR_MISSES: dict[str, Case] = {
     "service-without-endpoints": handed_in(NO_ENDPOINTS.replace("<none>", "10.0.0.9:8000"), SERVED),
     # once may be a hiccup
     "liveness-times-out": handed_in(LATE.format(1)),
+    # the word of another failure
+    "configuration-listed": handed_in(LISTED.format("CreateContainerError")),
+    "start-listed": handed_in(LISTED.format("CreateContainerConfigError")),
+    "creation-listed": handed_in(LISTED.format("RunContainerError")),
     "liveness-refused": handed_in(REFUSED.format(2)),
     "liveness-unavailable": handed_in(DEAD.format(2)),
     "ray-workers-missing": handed_in(ONE_NODE.format(4)),

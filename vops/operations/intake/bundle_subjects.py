@@ -104,7 +104,9 @@ _PATIENCE_S = 180
 _RECLAIMS_MEMORY = "Attempting to reclaim memory"
 _HASH = lazy_pattern(r"-[a-z0-9]{6,10}")
 _NOT_A_NAME = frozenset({"image", "created", "started", "could", "was", "has", "is", "failed", "runtime", "with"})
-_HPA_METRIC = lazy_pattern(r"Failed(?:Get|Compute)\w{0,30}|InvalidMetricSourceType")
+_HPA_METRIC = lazy_pattern(
+    r"Failed(?:Get|Compute)\w{0,30}|InvalidMetricSourceType|AmbiguousSelector|SelectorRequired|InvalidSelector"
+)
 
 
 def objects_of(events: Iterable[Event], source: str) -> list[Found]:

@@ -37,8 +37,11 @@ _KILLED_ROW = lazy_pattern(
 _POD_ROW = lazy_pattern(
     r"^ {0,12}(?:(?P<namespace>[a-z0-9-]{1,63}) +)?(?P<name>[a-z0-9][a-z0-9.-]{1,252}) +\d+/\d+ +"
     r"(?P<status>(?:Init:)?(?:Evicted|UnexpectedAdmissionError|OOMKilled|ErrImagePull|ImagePullBackOff|InvalidImageName"
-    r"|ErrImageNeverPull|CreateContainerConfigError|SchedulingGated|OutOf[\w./-]{2,80}|NodeShutdown"
-    r"|Topology ?Affinity ?Error|NodeAffinity|MatchNodeSelector|NodeSelectorMismatching)) +\d",
+    r"|ErrImageNeverPull|ImageInspectError|RegistryUnavailable|CreateContainerConfigError|SchedulingGated"
+    r"|OutOf[\w./-]{2,80}|Topology ?Affinity ?Error|MatchNodeSelector|NodeSelectorMismatching)"
+    r"|CreateContainerError|RunContainerError|StartError|ContainerCannotRun|PostStartHookError|ContainerStatusUnknown"
+    r"|Unknown|NodeLost|Terminated|Shutdown|NodeShutdown|NodeAffinity|Preempting|SysctlForbidden|AppArmor"
+    r"|SMTAlignmentError|PodOSNotSupported) +\d",
     re.MULTILINE,
 )
 _STACK_ROW = lazy_pattern(
@@ -68,15 +71,35 @@ _CLAIM_ROW = lazy_pattern(
 )
 """A claim of devices that has been pending for longer than a scheduler takes."""
 
-_ENDS = (
-    "Evicted",
-    "UnexpectedAdmissionError",
-    "NodeShutdown",
-    "TopologyAffinityError",
-    "NodeAffinity",
-    "MatchNodeSelector",
-    "NodeSelectorMismatching",
+_ENDS = frozenset(
+    {
+        "Evicted",
+        "UnexpectedAdmissionError",
+        "NodeShutdown",
+        "NodeLost",
+        "Shutdown",
+        "Preempting",
+        "SysctlForbidden",
+        "AppArmor",
+        "SMTAlignmentError",
+        "PodOSNotSupported",
+        "TopologyAffinityError",
+        "NodeAffinity",
+        "MatchNodeSelector",
+        "NodeSelectorMismatching",
+    }
 )
+_OF_LOST_NODES: dict[str, Document] = {
+    "Unknown": {"phase": "Failed", "reason": "NodeLost"},
+    "Terminated": {"phase": "Failed", "reason": "Shutdown"},
+    "ContainerStatusUnknown": {
+        "phase": "Failed",
+        "containerStatuses": [
+            {"name": "vllm", "state": {"terminated": {"reason": "ContainerStatusUnknown", "exitCode": 137}}}
+        ],
+    },
+}
+"""What kubectl prints of pods whose node was lost or shut down, by what it reads that from."""
 _GATED = "Scheduling is blocked due to non-empty scheduling gates"
 """What the API server writes into the condition of every such pod."""
 
@@ -199,6 +222,8 @@ def _pod(row: re.Match[str], container: Document, status: Document) -> Document:
 
 def _status(said: str) -> Document:
     reason = said.replace(" ", "")
+    if reason in _OF_LOST_NODES:
+        return _OF_LOST_NODES[reason]
     if reason in _ENDS or reason.startswith("OutOf"):
         return {"phase": "Failed", "reason": reason}
     if reason == "SchedulingGated":

@@ -69,11 +69,31 @@ _OWN = tuple(
             "Pod",
             "cluster-autoscaler",
             r"pod didn't trigger scale-up|Provisioning Request(?:'s pods)? cannot be scheduled in "
-            r"|[Mm]ax (?:cluster size|nodepool size|cluster limit) reached|Nodepool not ready for scale-up"
+            r"|max total nodes in cluster reached|[Mm]ax (?:cluster size|nodepool size|cluster limit) reached"
+            r"|Nodepool not ready for scale-up"
             r"|Nodepool in backoff after failed scale-up|No nodepool with QueuedProvisioning enabled",
         ),
         ("TriggeredScaleUp", "Pod", "cluster-autoscaler", r"pod triggered scale-up: "),
         ("FailedScaleUp", "Pod", "cluster-autoscaler", r"Node scale up in zones? "),
+        (
+            "SpotInterrupted",
+            "NodeClaim",
+            "karpenter",
+            r"Spot interruption warning was triggered|Interruption triggered termination for the "
+            r"|Capacity Reservation interruption warning was triggered|Instance is (?:stopping|terminating)$",
+        ),
+        (
+            "FailedConsistencyCheck",
+            "Node",
+            "karpenter",
+            r"[Ee]xpected resource \"[\w./-]{3,80}\" didn't register on the",
+        ),
+        (
+            "AmbiguousSelector",
+            "HorizontalPodAutoscaler",
+            "horizontal-pod-autoscaler",
+            r"pods by selector .{1,200} are controlled by multiple HPAs",
+        ),
         ("Nominated", "Pod", "karpenter", r"Pod should schedule on: "),
         (
             "InsufficientCapacityError",
@@ -270,6 +290,9 @@ _OWN = tuple(
             "PersistentVolumeClaim",
             "persistentvolume-controller",
             r"storageclass(?:\.storage\.k8s\.io)? \"[\w.-]{1,253}\" not found|failed to provision volume"
+            r"|Cannot bind (?:to requested volume|PersistentVolume) \""
+            r"|volume \"\S{1,253}\" already bound to a different claim"
+            r"|Bound claim has lost |Two claims are bound to the same volume"
             r"|no persistent volumes available|[Ww]aiting for a volume to be created,? either by the? ?external "
             r"provisioner",
         ),
@@ -284,7 +307,9 @@ _OWN = tuple(
             "FailedGetExternalMetric",
             "HorizontalPodAutoscaler",
             "horizontal-pod-autoscaler",
-            r"unable to get (?:external |resource |object |pods? )?metric |the HPA was unable to compute the replica "
+            r"failed to get (?:cpu|memory) utilization: |invalid metrics \(\d{1,4} invalid out of "
+            r"|(?:deployments|statefulsets)/scale\.apps \"[^\"]{1,253}\" not found"
+            r"|unable to get (?:external |resource |object |pods? )?metric |the HPA was unable to compute the replica "
             r"count"
             r"|(?:Error from server \(\w{1,40}\): )?the server could not find the metric |unable to fetch metrics from "
             r"|no metrics returned from (?:external|custom|resource) metrics API",

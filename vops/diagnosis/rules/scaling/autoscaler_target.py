@@ -27,7 +27,7 @@ from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.objects import Condition
 
 _CANNOT = frozenset({"FailedGetScale", "FailedUpdateScale"})
-_SELECTORS = frozenset({"InvalidSelector", "AmbiguousSelector"})
+_SELECTORS = frozenset({"InvalidSelector", "AmbiguousSelector", "SelectorRequired"})
 _TARGET_WORDS = ("scaleTargetRef", "Target resource", "replicas count for ScaleTarget", "is already managed by")
 
 
@@ -67,7 +67,7 @@ def _about_target(ready: Condition) -> bool:
 def _what(scaler: ScalerFacts, condition: Condition) -> str:
     if condition.reason == "AmbiguousSelector":
         return "another HPA controls the same pods"
-    if condition.reason == "InvalidSelector":
+    if condition.reason in ("InvalidSelector", "SelectorRequired"):
         return "it has no usable selector of pods"
     if scaler.workload is None and ("not found" in condition.message or not nearest(scaler)):
         return "there is no such workload"
@@ -94,7 +94,9 @@ def nearest(scaler: ScalerFacts) -> str:
 def _fix(scaler: ScalerFacts, condition: Condition) -> Fix:
     if condition.reason == "AmbiguousSelector" or "already managed by" in condition.message:
         list_them = f"kubectl -n {scaler.namespace} get hpa,scaledobject"
-        return remedies.advice("Leave one autoscaler for the workload", list_them, "Delete the one that is not meant.")
+        return remedies.advice(
+            "Leave one autoscaler for the workload", list_them, "Remove (delete) the one that is not meant."
+        )
     near = nearest(scaler) if scaler.workload is None else ""
     kind, _, name = near.partition("/")
     if name and _is_not_there(condition):

@@ -24,7 +24,10 @@ from vops.diagnosis.starting.creation import stuck_at
 from vops.diagnosis.states import ReplicaState
 from vops.model.patterns import lazy_pattern
 
-_CLAIM = lazy_pattern(r'persistentvolumeclaims? "([\w.-]{1,253})" not found')
+_CLAIM = lazy_pattern(
+    r'persistentvolumeclaims? "(?P<gone>[\w.-]{1,253})" not found'
+    r"|error processing PVC [\w.-]{1,63}/(?P<unbound>[\w.-]{1,253}): PVC is not bound"
+)
 
 
 @rule(cause="pvc-unbound", branch=Branch.START, order=13)
@@ -33,14 +36,15 @@ def claim_gone(replica: Replica) -> Verdict | None:
     match = _CLAIM.search(event.message) if event is not None else None
     if event is None or match is None:
         return None
-    name = match[1]
+    name = match["gone"] or match["unbound"]
+    why = f"which is not in {replica.namespace}" if match["gone"] else "which is not bound to a volume any more"
     volumes = [
         evidence.pod_field(f"spec.volumes[{volume.name}].persistentVolumeClaim", name)
         for volume in replica.pod.spec.volumes
         if (volume.persistent_volume_claim or {}).get("claimName") == name
     ]
     return Verdict(
-        summary=f"{replica.name} waits for the volume claim {name}, which is not in {replica.namespace}",
+        summary=f"{replica.name} waits for the volume claim {name}, {why}",
         evidence=(evidence.event(event), *volumes),
         confidence=Confidence.CERTAIN,
         fixes=(

@@ -33,7 +33,7 @@ _REASONS = ("FailedMount", "FailedAttachVolume", "FailedMapVolume")
 _OF_OTHERS = lazy_pattern(
     r"no space left on device"
     r"|\b(?:secrets?|configmaps?|serviceaccounts?|persistentvolumeclaims?) \"[^\"]{1,253}\" not found"
-    r"|non-existent (?:secret|config) key|SecretProviderClass[^\n]{0,80}not found"
+    r"|PVC is not bound|non-existent (?:secret|config) key|SecretProviderClass[^\n]{0,80}not found"
 )
 """Said of what other rules name: a full disk of the node, configuration or a claim that is not there."""
 
