@@ -187,6 +187,7 @@ FIRES: dict[str, Case] = {
         ),
     ),
     "dcgm-exporter-absent": watched(taints=[TAINT]),
+    "dcgm-exporter-not-ready": lambda: world(exporter(desired=3, ready=1)),
     "dcgm-exporter-refused": watched(about("DaemonSet", "dcgm-exporter", "FailedCreate", NO_QUOTA), desired=1),
     "dcgm-exporter-blinds": blinded(answered(OF_PODS)),
     "dcgm-exporter-crash": exporting(crashed(), NO_NVML),
@@ -286,6 +287,7 @@ NEAR_MISSES: dict[str, Case] = {
     ),
     # no node has a GPU yet
     "dcgm-exporter-absent": watched(gpus=0),
+    "dcgm-exporter-not-ready": lambda: world(exporter(desired=3, ready=3)),
     # it was refused once, and has its pod now
     "dcgm-exporter-refused": watched(about("DaemonSet", "dcgm-exporter", "FailedCreate", NO_QUOTA), desired=1, ready=1),
     # the exporter is missing, and Prometheus has the metric from elsewhere

@@ -161,7 +161,8 @@ _PREDICATES = lazy_pattern(r"([A-Z][\w ./()'-]{2,120}?) \((\d{1,7})\)(?=[,.]|$)"
 """A reason with the nodes behind it, as schedulers before 1.10 wrote."""
 
 SPOKEN = lazy_pattern(
-    r"volume node affinity conflict|untolerated taint \{[^{}]{1,300}\}|[Ii]nsufficient (?:nvidia|amd)\.com/[\w.-]{1,60}"
+    r"volume node affinity conflict|untolerated taint \{[^{}]{1,300}\}"
+    r"|[Ii]nsufficient (?:nvidia|amd)(?:\.com/[\w.-]{1,60})?\b"
     r"|node\(s\) had taint \{[^{}]{1,300}\}, that the pod didn't tolerate"
     r"|node\(s\) had untolerated taint\(s\)|unbound (?:immediate )?PersistentVolumeClaims"
     r"|(?:did|do|does)(?:n't| not) match (?:the )?(?:[Pp]od's )?node (?:affinity|selector)"
@@ -337,7 +338,8 @@ def _as_quoted(text: str) -> Iterator[Reason]:
     """Reasons without a count, each once: what somebody writes of them."""
     for words in dict.fromkeys((*SPOKEN.findall(text), *SHORT.findall(text))):
         if (match := _REASON.match(f"1 node(s) had {words}" if "taint" in words else f"1 {words}")) is not None:
-            yield _reason(match)
+            found = _reason(match)
+            yield msgspec.structs.replace(found, resource=_NAMES.get(found.resource, found.resource))
 
 
 def _taint(text: str) -> Taint | None:

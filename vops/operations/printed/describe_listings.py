@@ -142,6 +142,19 @@ def _claim(row: Row, text: str) -> Iterator[Document]:
     yield _event("PersistentVolumeClaim", row, "FailedBinding", f"{row['STATUS']} for {row['AGE']}: no volume is bound")
 
 
+def _daemons(row: Row, text: str) -> Iterator[Document]:
+    """An exporter of GPU metrics that has no pods beside others that have some, or whose pods are not ready."""
+    desired, ready = row["DESIRED"], row["READY"]
+    if "dcgm-exporter" not in row["NAME"] or not (desired + ready).isdigit() or not _settled(row):
+        return
+    elsewhere = any(int(match[1]) for match in _DESIRED.finditer(text)) or len(_DESIRED.findall(text)) == 1
+    if int(ready) < int(desired) or (desired == "0" and elsewhere):
+        selector = dict(item.split("=", 1) for item in row.get("NODE SELECTOR", "").split(",") if "=" in item)
+        status = {"desiredNumberScheduled": int(desired), "numberReady": int(ready)}
+        template = {"spec": {"nodeSelector": selector, "containers": [{"name": "exporter"}]}}
+        yield {**_object("DaemonSet", row), "spec": {"template": template}, "status": status}
+
+
 def _knative(row: Row, text: str) -> Iterator[Document]:
     if row["READY"] == "False" and row["REASON"] in _LATE:
         message = f'Deployment "{row["NAME"]}" has timed out progressing.'
@@ -174,9 +187,15 @@ def _event(kind: str, row: Row, reason: str, message: str) -> Document:
     return {"kind": "Event", "involvedObject": about, "type": "Warning", "reason": reason, "message": message}
 
 
+_DESIRED = lazy_pattern(
+    r"^ {0,12}[a-z0-9.-]{1,253}(?: +[a-z0-9.-]{1,253})? +(\d{1,6})(?: +\d{1,6}){4} +\S", re.MULTILINE
+)
+"""A row of a table of DaemonSets."""
+
 _READERS: tuple[tuple[frozenset[str], Callable[[Row, str], Iterator[Document]]], ...] = (
     (frozenset({"REFERENCE", "TARGETS", "MAXPODS", "REPLICAS"}), _hpa),
     (frozenset({"SCALETARGETKIND", "READY", "ACTIVE"}), _scaled_object),
+    (frozenset({"DESIRED", "CURRENT", "READY", "AVAILABLE"}), _daemons),
     (frozenset({"READY", "UP-TO-DATE", "AVAILABLE"}), _at_zero),
     (frozenset({"ENDPOINTS", "AGE"}), _endpoints),
     (frozenset({"STATUS", "STORAGECLASS", "AGE"}), _claim),

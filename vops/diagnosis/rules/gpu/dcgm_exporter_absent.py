@@ -110,6 +110,31 @@ def dcgm_exporter_absent(daemon: DaemonFacts) -> Verdict | None:
     )
 
 
+@rule(cause="dcgm-exporter-failure", branch=Branch.CREATE, of=DaemonFacts, order=12)
+def dcgm_exporter_not_ready(daemon: DaemonFacts) -> Verdict | None:
+    """An exporter of whose pods nothing is known but that they are not ready."""
+    if not daemon.exports_gpus or daemon.pods or daemon.ready >= daemon.desired or daemon.facts.snapshot.pods:
+        return None
+    of = f"kubectl -n {daemon.namespace or 'gpu-operator'}"
+    return Verdict(
+        summary=f"The DCGM exporter {daemon.name} is ready on {daemon.ready} of {daemon.desired} nodes",
+        evidence=(
+            _status(daemon),
+            Evidence("daemonset", f"{daemon.name} status.numberReady", str(daemon.ready), str(daemon.desired)),
+        ),
+        confidence=Confidence.POSSIBLE,
+        severity=Severity.WARNING,
+        fixes=(
+            remedies.advice(
+                "See why its pods are not ready",
+                f"{of} get pods -o wide | grep {daemon.name}",
+                f"{of} logs daemonset/{daemon.name} --previous  (DCGM or the driver that does not start, memory, a "
+                "probe)",
+            ),
+        ),
+    )
+
+
 @rule(
     cause="dcgm-exporter-failure",
     branch=Branch.SCALE,
