@@ -201,9 +201,11 @@ _SERIOUS = ("ERROR", "CRITICAL")
 
 
 _BLIND = lazy_pattern(
-    r"No platform detected, vLLM is running|ImportError\('libcuda\.so|NVML Shared Library Not Found", re.ASCII
+    r"No platform detected, vLLM is running|ImportError\('libcuda\.so|NVML Shared Library Not Found"
+    r"|Failed to import from vllm\._C\b.{1,300}undefined symbol",
+    re.ASCII,
 )
-"""What vLLM says at its very beginning where it sees no GPU: it gets no further, and its log ends soon after."""
+"""What vLLM says at its very beginning where it sees no GPU, or has no kernels: its log ends soon after."""
 
 _OTHER_PLATFORM = lazy_pattern(
     r"Confirmed (?!CUDA)\w{1,8} platform is available|Automatically detected platform (?!cuda)\w"

@@ -35,6 +35,10 @@ _REFUSED = lazy_pattern(
 _CACHE_SERVER = lazy_pattern(r"LMCache (?:\w{1,10} )?server|[Rr]edis(?:\.exceptions|[ :/])|[Vv]alkey")
 _CACHE = lazy_pattern(r"lmcache/|mooncake|redis/|vineyard|infinistore|aibrix_kvcache|valkey")
 _TRANSFER = lazy_pattern(r"kv_connector/v1/(?:nixl|mooncake|p2p|moriio)")
+_REGISTRY = lazy_pattern(
+    r"(?:connect\w{0,4} to|reach) (?:the )?(?:etcd|NATS|nats|[Rr]edis|Consul)\b|nats\S{0,20}NoServersError"
+    r"|nats: no servers available|redis\.exceptions\.ConnectionError|etcd\S{0,40}(?:Unavailable|ConnectionFailed)"
+)
 _OTHER_IMAGE = "Try the next version of the image, then the last one that worked; report it with its traceback."
 _OF_QUANTIZATION = lazy_pattern(
     r"scale|absmax|quant|qweight|zeros|zero_point|g_idx|packed|_bias'|\bw(?:13|2)_|experts|bnb|fp8|mxfp4|nvfp4|int[48]"
@@ -140,19 +144,19 @@ def cut_in_a_trial_run(replica: Replica) -> Verdict | None:
 
 @rule(cause="service-mismatch", branch=Branch.DIED, needs={Source.LOGS}, order=92, last_resort=True)
 def cache_server_unreachable(replica: Replica) -> Verdict | None:
-    """A server that keeps KV cache for others, which does not answer as the engine starts."""
+    """A server beside the engine that does not answer as it starts: one that keeps KV cache, or knows its peers."""
     error = _of_the_start(replica)
-    refused = error is not None and _REFUSED.search(error.text) is not None
-    cache = error is not None and (
-        any(map(_CACHE.search, error.frames)) or _CACHE_SERVER.search(error.text) is not None
-    )
+    if error is None:
+        return None
+    keeps = _REFUSED.search(error.text) is not None and any(map(_CACHE.search, error.frames))
     return _verdict(
         replica,
-        error if refused and cache else None,
-        "connecting to the server that keeps its KV cache",
-        "Start the cache's server first",
-        "See that the server's pod is Ready and its Service selects it on the port that LMCACHE_REMOTE_URL (or the "
-        "connector's configuration) names; let the engine wait for it in an init container.",
+        error if keeps or _REGISTRY.search(error.text) else None,
+        "connecting to the server that keeps its KV cache" if keeps else "connecting to the registry of its peers",
+        "Start the server first that it needs",
+        "See that its pod is Ready and its Service selects it on the port that LMCACHE_REMOTE_URL (ETCD_ENDPOINTS, "
+        "NATS_SERVER, the connector's configuration) names, and that no NetworkPolicy or security group is in between.",
+        "Let the engine wait for it in an init container.",
     )
 
 
