@@ -93,13 +93,19 @@ CALLS = {
         "torch/_dynamo/eval_frame.py:compile_wrapper",
         "torch/_inductor/codecache.py:load",
     ),
+    "mp": (
+        "vllm/v1/executor/multiproc_executor.py:_init_executor",
+        "vllm/v1/executor/multiproc_executor.py:make_worker_process",
+        "multiprocessing/popen_spawn_posix.py:_launch",
+        "multiprocessing/reduction.py:dump",
+    ),
     "kv": (
         "vllm/v1/worker/gpu_worker.py:initialize_from_config",
         "vllm/distributed/kv_transfer/kv_transfer_state.py:ensure_kv_transfer_initialized",
     ),
 }
 BY_THE_API = ("hub", "cfg", "tok", "import", "api")
-SOURCES = ("hub", "transformers", "torch", "groups", "kernels", "ray")
+SOURCES = ("hub", "transformers", "torch", "groups", "kernels", "ray", "clouds", "python")
 NOT_A_FAULT = ("none", "loading", "healthy")
 START = """\
 INFO 11-27 10:00:00 [api_server.py:1839] vLLM API server version 0.11.0

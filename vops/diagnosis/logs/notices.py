@@ -21,7 +21,7 @@ from vops.model.patterns import holds_any, lazy_pattern
 _FATAL = lazy_pattern(
     r"(?P<Abort>terminate called (?:after throwing an instance of '.{1,120}'|without an active exception|recursively)"
     r"|.{0,80}(?:free\(\): |malloc\(\): |double free or corruption|corrupted (?:size|double-linked|unsorted)"
-    r"|munmap_chunk\(\))"
+    r"|munmap_chunk\(\)|\*\*\* stack smashing|malloc\.c:\d{1,5}: \w{1,40}: Assertion)"
     r"|Fatal Python error: .{1,200}|LLVM ERROR: .{1,200}|rocBLAS error: .{1,300}"
     r"|Failed: (?:(?i:cuda|hip|nccl) error .{1,300}|/\S{1,200}\.\w{1,4}:\d{1,6} '.{1,200}')"
     r"|CUDA Error: .{1,200} at .{1,300}:\d{1,6}$"
@@ -80,7 +80,7 @@ _FATAL = lazy_pattern(
 _WORDS = """
 terminate NVRM (): corrupt Fatal fault error Illegal Aborted egfault SIG signal Killed not_found No_such no_such denied
 Denied cannot_exec Is_a_dir can't_open No_module Errno Watchdog nvidia-c ERROR curl wget fatal failed Exception: Failed
-GCS Access Error logged timed_out CUDA Got_ marked_dead worker_died aylet_is The_actor Assertion _in_thread
+GCS Access Error logged timed_out CUDA Got_ marked_dead worker_died aylet_is smashing The_actor Assertion _in_thread
 _by_GPU_node HSA_STATUS marked_as_dead _timeout, GPU_reset is_lost ERR! watchdog_got
 yntax_error no_longer_works unexpected_EOF unbound ad_substitution
 """

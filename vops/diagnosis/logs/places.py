@@ -145,10 +145,14 @@ _UNSUPPORTED = lazy_pattern(
 _CHECKS = ("ValueError", "NotImplementedError", "AssertionError")
 
 
+_OF_THE_HOST = lazy_pattern(r"can't start new thread|\[Errno (?:11|23|24)\]|pthread_create failed")
+"""What any code meets where the host has no more threads, processes or files to give."""
+
+
 def place_of(replica: Replica) -> tuple[Place, LoggedError] | None:
     """What code failed, while the server started; None when its words say nothing, or it has served."""
     log = replica.death_log
-    if log is None or log.root is None or log.ready or log.terminated:
+    if log is None or log.root is None or log.ready or log.terminated or _OF_THE_HOST.search(log.root.message):
         return None
     if log.root.short_type == "KeyError" and _TENSOR.search(log.root.message):
         return Place.WEIGHTS, log.root

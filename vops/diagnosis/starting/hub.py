@@ -42,7 +42,9 @@ UNKNOWN_TOKEN = lazy_pattern(
     re.DOTALL,
 )
 NO_CREDENTIALS = lazy_pattern(
-    r"NoCredentialsError|Unable to locate credentials|DefaultCredentialsError|default credentials were not found"
+    r"(?:PartialCredentials|CredentialRetrieval|TokenRetrieval|ClientAuthentication)Error|ProfileNotFound"
+    r"|google\.auth\.exceptions\.TransportError|InvalidIdentityToken|could not read Username for 'https?://h"
+    r"|NoCredentialsError|Unable to locate credentials|DefaultCredentialsError|default credentials were not found"
     r"|Anonymous caller does not have|CredentialUnavailableError|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken"
     r"|exceptions\.RefreshError|Unable to generate access token|IMDS endpoint|AssumeRoleWithWebIdentity"
     r"|The security token included in the request is (?:invalid|expired)|Invalid AWS credentials"
@@ -52,7 +54,7 @@ LIMITED = lazy_pattern(
     r"\b429\b.{0,60}(?:Too Many Requests|Client Error|rate)|429 Client Error|Too Many Requests"
     r"|rate.?limit(?:ed)? your IP|(?:GET|HEAD|request) failed \(429\)|Status\(429"
     r"|hit the rate limit|You have been rate.?limited|SlowDown|requested URL returned error: 429"
-    r"|TooManyRequestsException|^\w{1,20}: Rate limited\. Waiting"
+    r"|TooManyRequestsException|TooManyRequests: 429|ErrorCode:ServerBusy|^\w{1,20}: Rate limited\. Waiting"
 )
 NOT_THERE = lazy_pattern(
     r"RepositoryNotFoundError|RevisionNotFoundError|Repository Not Found for url|Revision Not Found for url"
@@ -62,7 +64,9 @@ NOT_THERE = lazy_pattern(
     r"|(?:Model|Repository) '[^']{1,200}' not found|(?:Revision|File) not found in (?:model|repository)"
     r"|NotExistError|The request model: \S{1,200} does not exist|has no revision ?:"
     r"|server returned error: HTTP/[\d.]{1,3} 404|is not a valid model identifier|Invalid rev id|BucketNotFound"
-    r"|RemoteEntryNotFoundError|does not exist on (?:www\.)?modelscope|<Response \[404\]>"
+    r"|Invalid bucket name|user-provided path \S{1,300} does not exist|No URLs matched"
+    r"|^Download: fatal: repository '\S{1,300}' not found|RemoteEntryNotFoundError"
+    r"|does not exist on (?:www\.)?modelscope|<Response \[404\]>"
     r"|\b(?:S3|GCS|Azure|HDFS|HuggingFace|ModelScope|Git) resource (?:'[^']{1,300}' )?not found"
     r"|S3 bucket '[^']{1,100}' does not exist|HTTP resource not found at '|has no /models/ directory"
     r"|NotASafetensorsRepoError|DisabledRepoError|Repository id must be 'namespace/name'"
@@ -71,7 +75,8 @@ OFFLINE = lazy_pattern(r"outgoing traffic has been disabled|offline mode is enab
 DNS = lazy_pattern(
     r"name resolution|Name or service not known|Failed to resolve|nodename nor servname|getaddrinfo failed"
     r"|NameResolutionError"
-    r"|Could not resolve host|No address associated with hostname|dns error|failed to lookup address"
+    r"|Could not resolve host|unable to resolve host|wget: bad address|No address associated with hostname|dns error"
+    r"|failed to lookup address"
 )
 TLS = lazy_pattern(
     r"CERTIFICATE_VERIFY_FAILED|certificate verify failed|SSLError|SSLCertVerificationError|self.signed certificate"
@@ -84,6 +89,7 @@ PROXY = lazy_pattern(
 )
 DOWN = lazy_pattern(
     r"\b5\d\d (?:Server Error|Service (?:Temporarily )?Unavailable|Bad Gateway|Gateway Time-?out|Internal Server Error)"
+    r"|exceptions\.(?:ServiceUnavailable|GatewayTimeout|InternalServerError|BadGateway|RetryError)\b"
     r"|requested URL returned error: 5\d\d|Server error '5\d\d|HTTP status server error \(5\d\d"
 )
 _OF_THE_DISK = r"(?!.{0,200}(?:os error (?:1|13|28|30|122)\b|No space left|[Pp]ermission denied|Read-only file))"
@@ -102,9 +108,11 @@ NO_WAY = lazy_pattern(
     r"|HarmonyError: error downloading|downloading or loading vocab|ReqwestMiddleware|[Rr]eqwest::Error"
     rf"|(?:File reconstruction error|Data processing error){_OF_THE_DISK}|Force download failed"
     r"|Xet headers have not been|XetDownloadError|XetRefreshTokenError|MissingSchema|UnsupportedProtocol|hf-xet-\d"
+    r"|ValueError: Invalid endpoint: |ServiceRe(?:quest|sponse)Error|Smudge error|Max retries exceeded"
+    r"|Failed to open stream: curl"
     r"|TooManyRedirects|Failed to connect to (?:S3|GCS|Azure|HDFS|HuggingFace|ModelScope|HTTP|Git) endpoint"
 )
-STREAMER = lazy_pattern(r"libstreamer due to: .{0,4}(?:File access error|Unknown Error|CA bundle|Object)")
+STREAMER = lazy_pattern(r"libstreamer due to: (?!.{0,4}S3 not supported)")
 """What Run:ai's streamer says of storage that does not give it a file: it keeps the reason to itself."""
 
 WAYS = (
@@ -122,6 +130,7 @@ _STORE = lazy_pattern(
     r"|blob\.core\.windows|modelscope|boto|gcsfs|curl: |wget: |[Hh]ub\b|kserve|storage_initializer|download failed"
     r"|Data processing error|File reconstruction error|transformers/utils/hub|libstreamer|openai_harmony|openaipublic"
     r"|vocab file|hf_xet|hf_transfer|LocalEntryNotFound|Local entry|\bXet|hf-xet|Force download failed|proxy URL"
+    r"|google\.api_core|azure\.core|\b(?:s3|gs)://|Invalid endpoint: |Smudge error|stream: curl|pypi\.org"
     r"|TLS CA certificate bundle|too many failures in parallel"
 )
 

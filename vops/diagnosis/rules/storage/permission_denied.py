@@ -32,13 +32,13 @@ _DENIED = lazy_pattern(
     r"|requested URL returned error: 403|server returned error: HTTP/[\d.]{1,3} 403|no locator available for file"
     r"|403 Forbidden.{0,200}storage"
     r"|does not have storage\.objects|No usable temporary directory|cannot create directory"
-    r"|AuthorizationPermissionMismatch"
+    r"|AuthorizationPermissionMismatch|ErrorCode:AuthorizationFailure|403: Insufficient Permission"
     r"|Access denied(?: to \S{1,40} resource '[^']{0,300}')?\. Verify|HTTP access denied for '"
     r"|getpwuid\(\): uid not found|Could not determine home directory"
 )
 _REMOTE = lazy_pattern(
     r"AccessDenied|\(403\)|error: (?:HTTP/[\d.]{1,3} )?403|403 Forbidden|storage\.objects"
-    r"|AuthorizationPermission"
+    r"|AuthorizationPermission|AuthorizationFailure|Insufficient Permission"
 )
 _CACHE = lazy_pattern(r"problem when trying to write in your cache folder")
 _NO_USER = lazy_pattern("getpwuid|home directory")
