@@ -148,7 +148,8 @@ def cache_server_unreachable(replica: Replica) -> Verdict | None:
     error = _of_the_start(replica)
     if error is None:
         return None
-    keeps = _REFUSED.search(error.text) is not None and any(map(_CACHE.search, error.frames))
+    cache = any(map(_CACHE.search, error.frames)) or _CACHE_SERVER.search(error.text) is not None
+    keeps = cache and _REFUSED.search(error.text) is not None
     return _verdict(
         replica,
         error if keeps or _REGISTRY.search(error.text) else None,
