@@ -28,6 +28,14 @@ _PARAGRAPHS: dict[str, tuple[str, str]] = {
         "The pods are killed by the liveness probe before the model is loaded, over and over.",
         "A startupProbe keeps the pods from being killed by the liveness probe, so that the model can load.",
     ),
+    "liveness-kill-under-load": (
+        "The liveness probe times out as the server answers in 1.1 s, and the kubelet restarts it.",
+        "The liveness probe is answered in 1.1 s, and its timeout is of 5 s.",
+    ),
+    "hub-unreachable": (
+        "The init container is not able to download the model, since the istio proxy is not up yet.",
+        "The init container is done with the download of the model, and the istio proxy is up.",
+    ),
     "host-oom": (
         "The container is killed by Kubernetes when its memory crosses the limit while the model is loading.",
         "The container is killed when the GPU memory crosses the limit that we set for the model.",

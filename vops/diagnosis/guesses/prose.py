@@ -35,7 +35,10 @@ def _saying(cause: str, *signs: str, never: str = "") -> Saying:
 _PULLS = (
     r"ImagePullBack|ErrImage|(?:pull(?:ing|s|ed)?|fetch\w*|download\w*)\b.{0,40}\bimages?\b|\bimages?\b.{0,40}\bpull"
 )
-_FAILS = r"fail|error|cannot|can't|can not|unable|could not|couldn't|refus|stuck|never|back-?off|crash|not work"
+_FAILS = (
+    r"fail|error|cannot|can't|can not|unable|could not|couldn't|refus|stuck|never (?:start|be|get|came|go|ready)"
+    r"|back-?off|crash|not work"
+)
 _STUCK = (
     rf"{_FAILS}|ErrImage|ImagePullBack|pending|hang|not start|doesn't start|won't start|ContainerCreating"
     r"|waiting|blocked|not (?:become )?ready"
@@ -49,7 +52,7 @@ _ABSENT = (
     rf"|\b(?:without (?:the|a|its)|no such) (?:\w+ )?(?:{_CONFIG})\b|\b(?:{_CONFIG}) not (?:created|found)"
 )
 _PROBE = r"(?:startup|liveness|liveliness|readiness|health)[ /-]?(?:and|or|/|check)?[ /-]?\w{0,12} ?prob\w+|\bprobes?\b"
-_KILLS = r"\bkill\w*|restart\w*|terminat\w+|crash-?loop\w*"
+_KILLS = r"\bkill\w*|restart(?!Policy)\w*|(?:is|are|gets?|was|were) terminated|SIGTERM|crash-?loop\w*"
 _EARLY = (
     r"(?:before|until|while|whilst|during|long(?:er)? than)\b.{0,100}"
     r"\b(?:load|download|fetch|start|ready|restor|warm|compil|initiali[sz]|pull)"
@@ -77,6 +80,13 @@ SAYINGS: tuple[Saying, ...] = (
         never=r"\bimages?\b|secret|config ?map|\btag\b",
     ),
     _saying("startup-probe-kill", rf"{_PROBE}|failureThreshold|periodSeconds", _KILLS, rf"{_EARLY}|{_SEVERAL}"),
+    _saying(
+        "liveness-kill-under-load",
+        rf"{_PROBE}|\bhealth\b",
+        r"\b(?:tim(?:es|ed|ing) ?out|timeouts?|timeoutSeconds)\b|under (?:heavy )?load|load ?test",
+        rf"{_KILLS}|\bflap\w*|Not ?Ready|unhealthy|not healthy",
+        never=_EARLY,
+    ),
     _saying(
         "host-oom",
         rf"(?:{_KILLS}|evict\w*).{{0,60}}\bmemory\b.{{0,40}}\b(?:cross|exceed|over|above|hit|reach|beyond)\w*"
@@ -117,11 +127,18 @@ SAYINGS: tuple[Saying, ...] = (
         _STUCK,
     ),
     _saying(
+        "hub-unreachable",
+        r"\b(?:pull|download|fetch|load)\w*\b.{0,40}\b(?:models?|weights?)\b|\bmodels?\b.{0,40}\b(?:pull|download|fetch)",
+        r"not able|unable|cannot|can't|could not|fails?\b|failing|hangs?|stuck",
+        r"\bistio\b|\bproxy\b|egress|firewall|\bmtls\b|air-?gap|no internet|\bDNS\b|tim(?:es|ed) out|blocked",
+        never=r"\bimages?\b",
+    ),
+    _saying(
         "pvc-unbound",
         r"\bPVCs?\b|persistent ?volume ?claims?|volume claims?",
         r"\b(?:stuck|stays?|remains?|still|always|forever|keeps?|never|hangs?)\b.{0,60}\b(?:pending|bound|unbound)"
         r"|\bunbound\b"
-        r"|pending\b.{0,60}\b(?:storage ?class|provisioner)|一直.{0,20}pending",
+        r"|pending\b.{0,80}\b(?:storage|provisioner)|一直.{0,20}pending",
     ),
     _saying(
         "rollout-volume-conflict",
@@ -147,6 +164,7 @@ SAYINGS: tuple[Saying, ...] = (
         "evicted",
         r"\bevict(?:ed|s|ing|ion)\b",
         r"ephemeral|disk ?pressure|\bdisk\b|local storage|memory ?pressure|emptyDir",
+        never=r"\b(?:KV|cache (?:hit|tier)|offload\w*)\b|prefix.cache|evictionPolicy",
     ),
     _saying(
         "admission-denied",
@@ -180,7 +198,7 @@ SAYINGS: tuple[Saying, ...] = (
         "network-policy",
         r"network ?polic(?:y|ies)|AuthorizationPolicy",
         r"\b(?:block|drop|den(?:y|ies|ied)|prevent|reject|forbid)\w*"
-        r"|(?:cannot|can't|could not|unable to|not able to) (?:access|reach|connect|scrape|talk)|time[sd]? ?out",
+        r"|(?:cannot|can't|could not|unable to|not able to) (?:access|reach|connect|scrape|talk)|\btim(?:es|ed) out\b",
     ),
     _saying(
         "shm-too-small",
@@ -212,6 +230,7 @@ _WISH = lazy_pattern(
     r"|^#{0,4} ?feat[(:]|Type of change",
     re.IGNORECASE | re.MULTILINE,
 )
+_SENTENCE = lazy_pattern(r"(?<=[.!?])\s+(?=[A-Z*`\"])")
 _COMMON = lazy_pattern(
     r"\b(?:the|an?|is|are|was|were|to|of|in|on|at|and|it|its|my|I|we|our|this|that|with|when|but|because|by|for|as"
     r"|due|since"
@@ -227,9 +246,10 @@ _MARKUP = lazy_pattern(r"^[\s>#*|-]{1,12}|\*\*|`")
 
 def cause_of(text: str) -> str:
     """The cause that a paragraph tells of; empty where it tells of none."""
-    if _OVER.search(text) or not _is_prose(text):
+    told = " ".join(item for item in _SENTENCE.split(text) if not _OVER.search(item))
+    if not _is_prose(told):
         return ""
-    return next((item.cause for item in SAYINGS if _has(item, text)), "")
+    return next((item.cause for item in SAYINGS if _has(item, told)), "")
 
 
 def _is_prose(text: str) -> bool:

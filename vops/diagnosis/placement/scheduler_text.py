@@ -180,7 +180,7 @@ AGAINST_OLD = lazy_pattern(
 )
 """How people tell that a rolling update waits for what its old pods have."""
 
-_NO_VOLUMES = lazy_pattern(r"unbound (?:immediate )?PersistentVolumeClaims")
+_NO_VOLUMES = lazy_pattern(r"unbound (?:immediate )?PersistentVolumeClaims|PersistentVolumeClaim is not bound")
 _OF_A_CLAIM = lazy_pattern(r"(?i)\bresource ?claim\b")
 _COUNTED = lazy_pattern(r"(?:\d{1,7} )?node\(s\)")
 _OF_YUNIKORN = lazy_pattern(r"'([^']{3,300})' \((\d{1,7})x\)")

@@ -25,8 +25,8 @@ from vops.model.text import one_line
 _CLAIM = lazy_pattern(
     r'persistentvolumeclaim "(?P<name>[\w.-]{1,253})" (?P<how>not found|bound to non-existent|is being deleted)'
 )
-_UNBOUND = lazy_pattern(r"unbound (?:immediate )?PersistentVolumeClaims")
-"""Kubernetes before 1.14 did not say that they are to be bound at once."""
+_UNBOUND = lazy_pattern(r"unbound (?:immediate )?PersistentVolumeClaims|PersistentVolumeClaim is not bound")
+"""Kubernetes before 1.14 did not say that they are to be bound at once, and before 1.20 counted nodes with it."""
 
 _GONE = "bound to non-existent pv"
 _EPHEMERAL = lazy_pattern(
@@ -195,7 +195,7 @@ def _as_said(replica: Replica) -> Iterator[Unbound]:
         yield Unbound(match["name"], trouble, why, steps)
     elif match := _EPHEMERAL.search(said.blocked):
         yield Unbound(match["name"], Trouble.MISSING, "was not made from its template yet")
-    elif _UNBOUND.search(said.blocked):
+    elif _UNBOUND.search(said.blocked) or any(_UNBOUND.search(item.text) for item in said.reasons):
         steps = ("Set a storageClassName that exists; with no default class a claim without one stays unbound.",)
         yield Unbound(", ".join(names), Trouble.UNBOUND, "is not bound to a volume", steps)
     elif (failed := _BY_BINDER.search(said.blocked)) and AFFINITY not in said.blocked:

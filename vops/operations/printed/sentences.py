@@ -307,6 +307,7 @@ _OWN = tuple(
             "FailedGetExternalMetric",
             "HorizontalPodAutoscaler",
             "horizontal-pod-autoscaler",
+            r"\"groupVersion\": ?\"(?:custom|external)\.metrics\.k8s\.io/v1beta\d\", ?\"resources\": ?\[\]|"
             r"failed to get (?:cpu|memory) utilization: |invalid metrics \(\d{1,4} invalid out of "
             r"|(?:deployments|statefulsets)/scale\.apps \"[^\"]{1,253}\" not found"
             r"|unable to get (?:external |resource |object |pods? )?metric |the HPA was unable to compute the replica "

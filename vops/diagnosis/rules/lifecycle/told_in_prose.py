@@ -66,6 +66,16 @@ def told_startup_probe_kill(replica: Replica) -> Verdict | None:
     )
 
 
+@rule(cause="liveness-kill-under-load", branch=Branch.START, order=90, last_resort=True)
+def told_liveness_kill_under_load(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        "liveness-kill-under-load",
+        "Give the probes more patience",
+        "Set timeoutSeconds of the liveness and readiness probes to 5 or more, and failureThreshold to 3 or more.",
+    )
+
+
 @rule(cause="host-oom", branch=Branch.START, order=90, last_resort=True)
 def told_host_oom(replica: Replica) -> Verdict | None:
     return _verdict(
@@ -133,6 +143,16 @@ def told_registry_unreachable(replica: Replica) -> Verdict | None:
         "registry-unreachable",
         "Open the way to the registry",
         "See the node's DNS, proxy, certificates and firewall towards the registry, or name a mirror.",
+    )
+
+
+@rule(cause="hub-unreachable", branch=Branch.START, order=90, last_resort=True)
+def told_hub_unreachable(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        "hub-unreachable",
+        "Open the way to where the model is",
+        "See egress rules, proxy, DNS and the mesh: an init container runs before its sidecar; or seed the model.",
     )
 
 
