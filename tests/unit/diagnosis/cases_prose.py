@@ -116,6 +116,82 @@ _PARAGRAPHS: dict[str, tuple[str, str]] = {
         "The HPA shows unknown for the metric of the queue and it is always at one replica.",
         "The HPA shows 3 of 10 for the metric of the queue and it is at one replica.",
     ),
+    "autoscaler-query-capped": (
+        "KEDA stops at two replicas: the query is avg(DCGM_FI_DEV_GPU_UTIL) and its threshold 70, AverageValue.",
+        "KEDA goes up to eight replicas: the query is avg(DCGM_FI_DEV_GPU_UTIL), metricType Value, threshold 70.",
+    ),
+    "autoscaler-paused": (
+        "The ScaledObject was paused for the maintenance and is still paused, and it does not scale.",
+        "The ScaledObject was paused for the maintenance and it scales again.",
+    ),
+    "autoscaler-at-max": (
+        "The HPA is at max replicas of 4 and the latency of the users is above a minute.",
+        "The HPA is at 2 of 4 replicas and the latency of the users is below a second.",
+    ),
+    "replicas-zero": (
+        "The deployment was scaled to 0 by KEDA and it never wakes up when a request comes.",
+        "The deployment was scaled to 0 by KEDA for the night, as it was meant to be.",
+    ),
+    "metric-labels-lost": (
+        "The pod label of the GPU metrics is the dcgm-exporter pod, so the query for our pod is empty.",
+        "The pod label of the GPU metrics is the pod of the server, and the query for it is right.",
+    ),
+    "prefix-cache-cold": (
+        "The prefix cache hit rate fell from 82% to 11% since the traffic goes round robin over six pods.",
+        "The prefix cache hit rate is 82% since the traffic goes to the pod that has the session.",
+    ),
+    "replica-imbalance": (
+        "All requests go to one of the two pods, it has a queue, and the other one is idle.",
+        "The requests go to both of the two pods, and it is the same number at each.",
+    ),
+    "queue-saturated": (
+        "The waiting queue of the server keeps growing and the latency is at several minutes.",
+        "The waiting queue of the server is empty and the latency is below a second.",
+    ),
+    "kv-thrash": (
+        "Requests are preempted hundreds of times since the KV cache is full, and the throughput drops.",
+        "Requests are never dropped when the KV cache is full, and the throughput is as it was.",
+    ),
+    "sidecar-failed": (
+        "The istio-proxy sidecar does not become ready (1/2), so the pod is stuck without traffic.",
+        "The istio-proxy sidecar is there since March, and the pod serves as it did.",
+    ),
+    "init-container-failed": (
+        "The init container that copies the model exits with code 1, so the server is never started.",
+        "The init container that copies the model is done and the server is started.",
+    ),
+    "node-oom": (
+        "The kernel of the node was OOM killing our server, which has no memory limit, at night.",
+        "The kernel of the node was updated, and our server, which has no memory limit, is up.",
+    ),
+    "tmpfs-charged": (
+        "What is written to the tmpfs counts against the memory limit, so the server gets OOMKilled.",
+        "What is written to the tmpfs is small, and the server is within its memory limit.",
+    ),
+    "gpu-request-too-large": (
+        "The pod asks for 4 GPUs and the nodes have only 2 of them each, so it is pending.",
+        "The pod asks for 4 GPUs and the nodes have 8 of them, so it is scheduled in the end.",
+    ),
+    "no-scheduler": (
+        "The pod names a schedulerName that is not running in the cluster, so it stays pending.",
+        "The pod names the scheduler of the cluster, and it stays where it was placed.",
+    ),
+    "engine-start-timeout": (
+        "The engine gives up after 10 minutes since the model is loaded from a slow NFS.",
+        "The engine is up after 10 minutes since the model is loaded from an NFS.",
+    ),
+    "node-launch-failed": (
+        "The GPU instances are launched by karpenter and never join the cluster.",
+        "The GPU instances are launched by karpenter and join the cluster in a minute.",
+    ),
+    "preempted": (
+        "Our pod was preempted by a batch job that has a higher priority, in the night.",
+        "Our pod has a higher priority than the batch job of the night.",
+    ),
+    "post-start-hook-failed": (
+        "The postStart hook of the container fails, since curl is not in the image.",
+        "The postStart hook of the container loads the adapters, as it is meant to.",
+    ),
 }
 
 

@@ -210,6 +210,11 @@ FIRES: dict[str, Case] = {
     ),
     "rights-missing": handed_in(FORBIDDEN.format("User")),
     "access-denied": handed_in("HTTP/1.1 403 Forbidden", "server: istio-envoy", "RBAC: access denied"),
+    "autoscaler-off-at-zero": lambda: world(
+        ready(owner="other"),
+        node(),
+        keda_hpa(name="llama", replicas=0, conditions=[condition("ScalingActive", "False", "ScalingDisabled", "is 0")]),
+    ),
     "metric-labels-missed": handed_in(f"The query {EMPTY_QUERY} is empty, and there is", EXPORTED),
     "metric-missed": handed_in("No data for vllm:gpu_cache_usage_perc,", 'vllm:kv_cache_usage_perc{engine="0"} 0.2'),
     "ray-workers-missing": handed_in(ONE_NODE.format(120)),
@@ -318,6 +323,12 @@ NEAR_MISSES: dict[str, Case] = {
     "reference-missing": handed_in('namespace "llm" created', SERVED),
     "rights-missing": handed_in(FORBIDDEN.format("unable to validate user"), "deployment.apps/vllm created"),
     "access-denied": handed_in("RBAC: access denied", '10.0.0.4 - - "GET /v1/models HTTP/1.1" 200 640 "-" "curl"'),
+    # KEDA's own, which has nothing to do
+    "autoscaler-off-at-zero": lambda: world(
+        ready(owner="other"),
+        node(),
+        keda_hpa(replicas=0, conditions=[condition("ScalingActive", "False", "ScalingDisabled", "is 0")]),
+    ),
     # an autoscaler that was seen is compared with its monitors and servers
     "metric-labels-missed": serving(scaled(), about("ScaledObject", "llama", "LabelsRenamed", EXPORTED)),
     "metric-missed": serving(scaled(), about("ScaledObject", "llama", "MetricRenamed", OLD_NAME)),

@@ -9,27 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import msgspec
-
+from vops.diagnosis.guesses.prose_of_load import SAYINGS_OF_LOAD
+from vops.diagnosis.guesses.saying import Saying, saying
 from vops.model.patterns import lazy_pattern
 
 TOLD = "ToldInProse"
 """The reason of the event that such a paragraph becomes."""
 
 LONGEST_TEXT, _LONGEST, _SHORT = 6_000, 900, 400
-
-
-class Saying(msgspec.Struct, frozen=True):
-    """A cause, and the signs that a paragraph must have, all of them."""
-
-    cause: str
-    signs: tuple[re.Pattern[str], ...]
-    never: re.Pattern[str] | None = None
-
-
-def _saying(cause: str, *signs: str, never: str = "") -> Saying:
-    patterns = tuple(lazy_pattern(sign, re.IGNORECASE) for sign in signs)
-    return Saying(cause, patterns, lazy_pattern(never, re.IGNORECASE) if never else None)
 
 
 _PULLS = (
@@ -63,15 +50,15 @@ _SEVERAL = (
 )
 
 SAYINGS: tuple[Saying, ...] = (
-    _saying("missing-config", r"CreateContainerConfigError", rf"\b(?:{_CONFIG})\b"),
-    _saying("missing-config", _ABSENT, _STUCK, never=r"imagePull|pull secret|registry|log in|\btoken\b"),
-    _saying(
+    saying("missing-config", r"CreateContainerConfigError", rf"\b(?:{_CONFIG})\b"),
+    saying("missing-config", _ABSENT, _STUCK, never=r"imagePull|pull secret|registry|log in|\btoken\b"),
+    saying(
         "token-missing",
         r"\b(?:missing|no|without|lacks?) (?:an? |the |its |any )?(?:valid )?"
         r"(?:HF|hugging ?face|hub)[ _-]?(?:access )?token",
         rf"{_FAILS}|401|unhealthy|not (?:being |become )?(?:able|healthy)",
     ),
-    _saying(
+    saying(
         "model-not-found",
         r"\b(?:model|weights?)\b",
         r"\b(?:path|folder|directory|files?|repository)\b.{0,60}\b(?:does ?n[o']t exist|not exist"
@@ -79,94 +66,94 @@ SAYINGS: tuple[Saying, ...] = (
         r"crash|crush|fail|error|not start|restart",
         never=r"\bimages?\b|secret|config ?map|\btag\b",
     ),
-    _saying("startup-probe-kill", rf"{_PROBE}|failureThreshold|periodSeconds", _KILLS, rf"{_EARLY}|{_SEVERAL}"),
-    _saying(
+    saying("startup-probe-kill", rf"{_PROBE}|failureThreshold|periodSeconds", _KILLS, rf"{_EARLY}|{_SEVERAL}"),
+    saying(
         "liveness-kill-under-load",
         rf"{_PROBE}|\bhealth\b",
         r"\b(?:tim(?:es|ed|ing) ?out|timeouts?|timeoutSeconds)\b|under (?:heavy )?load|load ?test",
         rf"{_KILLS}|\bflap\w*|Not ?Ready|unhealthy|not healthy",
         never=_EARLY,
     ),
-    _saying(
+    saying(
         "host-oom",
         rf"(?:{_KILLS}|evict\w*).{{0,60}}\bmemory\b.{{0,40}}\b(?:cross|exceed|over|above|hit|reach|beyond)\w*"
         r"|\bmemory\b.{0,40}\b(?:cross|exceed|goes over|hits?|reach)\w*.{0,40}\blimit",
         rf"{_KILLS}|OOM",
         never=r"\b(?:GPU|CUDA|VRAM|KV)\b",
     ),
-    _saying(
+    saying(
         "permission-denied",
         r"non-?root|\b(?:random|arbitrary|generated) (?:\w+ )?(?:UIDs?|users?)\b|runAsUser|restricted.{0,10}SCC",
         r"\bcaches?\b|\bhome\b|HF_HOME|\bvolume\b|hostPath",
         r"fail|error|not writ|forbidden|denied|permission|cannot|can't|unable",
     ),
-    _saying(
+    saying(
         "image-rate-limit", rf"{_PULLS}|docker ?hub", r"rate.?limit|\b429\b|too many requests|toomanyrequests", _STUCK
     ),
-    _saying(
+    saying(
         "image-wrong-arch", _PULLS, r"\b(?:arm64|aarch64|amd64|x86_64|ppc64le)\b.{0,80}\b(?:only|not|no|but)\b", _STUCK
     ),
-    _saying("registry-unreachable", _PULLS, r"x509|certificate (?:is |was )?signed by an? unknown|self-signed", _STUCK),
-    _saying(
+    saying("registry-unreachable", _PULLS, r"x509|certificate (?:is |was )?signed by an? unknown|self-signed", _STUCK),
+    saying(
         "image-auth",
         _PULLS,
         r"\b40[13]\b|unauthori[sz]ed|forbidden|permission|imagePullSecret|pull secret|credential|private registry"
         r"|access denied|\blog ?in\b",
         _STUCK,
     ),
-    _saying(
+    saying(
         "image-not-found",
         _PULLS,
         r"not found|n[o']t exist|no longer exist|no such (?:tag|image)|\b404\b|wrong tag",
         _STUCK,
     ),
-    _saying(
+    saying(
         "registry-unreachable",
         _PULLS,
         r"time(?:d|s)? ?out|\bDNS\b|proxy|x509|certificate|air-?gap|no internet|firewall|unreachable",
         _STUCK,
     ),
-    _saying(
+    saying(
         "hub-unreachable",
         r"\b(?:pull|download|fetch|load)\w*\b.{0,40}\b(?:models?|weights?)\b|\bmodels?\b.{0,40}\b(?:pull|download|fetch)",
         r"not able|unable|cannot|can't|could not|fails?\b|failing|hangs?|stuck",
         r"\bistio\b|\bproxy\b|egress|firewall|\bmtls\b|air-?gap|no internet|\bDNS\b|tim(?:es|ed) out|blocked",
         never=r"\bimages?\b",
     ),
-    _saying(
+    saying(
         "pvc-unbound",
         r"\bPVCs?\b|persistent ?volume ?claims?|volume claims?",
         r"\b(?:stuck|stays?|remains?|still|always|forever|keeps?|never|hangs?)\b.{0,60}\b(?:pending|bound|unbound)"
         r"|\bunbound\b"
         r"|pending\b.{0,80}\b(?:storage|provisioner)|一直.{0,20}pending",
     ),
-    _saying(
+    saying(
         "rollout-volume-conflict",
         r"\bRWO\b|ReadWriteOnce|\bPVCs?\b|\bvolumes?\b|\bdisk\b",
         r"\b(?:attached|mounted|used|held|bound)\b.{0,40}\b(?:old|previous|running|terminating|existing)"
         r" (?:pod|one|replica)",
         rf"{_STUCK}|ever gets out",
     ),
-    _saying(
+    saying(
         "multi-attach",
         r"\bRWO\b|ReadWriteOnce|\bPVCs?\b|\bvolumes?\b|\bdisk\b",
         r"\b(?:attached|mounted|used|held)\b.{0,40}\b(?:other|another|different) (?:pod|node)",
         _STUCK,
     ),
-    _saying(
+    saying(
         "mount-failed",
         r"\b(?:mount|volume|NFS|CSI|hostPath|EFS|PVC)\w*",
         r"(?:fail\w*|unable|cannot|can't|could not|time[sd]? ?out|refus\w*)\b.{0,60}\bmount"
         r"|\bmount\w*\b.{0,80}\b(?:fail\w*|time[sd]? ?out|hang|stuck|refus\w*)",
         r"ContainerCreating|\bpods?\b|stuck",
     ),
-    _saying(
+    saying(
         "evicted",
         r"\bevict(?:ed|s|ing|ion)\b",
         r"ephemeral|disk ?pressure|\bdisk\b|local storage|memory ?pressure|emptyDir",
         never=r"\b(?:KV|cache (?:hit|tier)|offload\w*)\b|prefix.cache|evictionPolicy",
     ),
-    _saying(
+    saying(
         "admission-denied",
         r"PodSecurity|Pod Security|\bPS[AP]\b|\bSCCs?\b|security context constraint|Gatekeeper|Kyverno|admission"
         r"|validating webhook|policy",
@@ -174,12 +161,12 @@ SAYINGS: tuple[Saying, ...] = (
         r"\b(?:pods?|deployment|replica ?set|statefulset|daemonset|container)s?\b",
         never=r"network ?polic|\bIAM\b|\b40[134]\b|registry",
     ),
-    _saying(
+    saying(
         "resource-quota",
         r"resource ?quota|namespace quota|quota of the namespace",
         r"exceed\w*|block\w*|reached|used up|exhaust\w*|full|no room",
     ),
-    _saying(
+    saying(
         "probe-misconfigured",
         _PROBE,
         r"\b40[1345]\b|wrong (?:port|path)|(?:different|another|other) (?:port|path)"
@@ -187,37 +174,38 @@ SAYINGS: tuple[Saying, ...] = (
         r"|\b(?:jq|curl|wget|grpc_health_probe)\b.{0,40}\b(?:missing|not found|not installed)|does not (?:exist|serve)",
         rf"{_STUCK}|0/1|restart|not ready",
     ),
-    _saying(
+    saying(
         "service-mismatch",
         r"\b(?:service|svc|endpoints?|inferencepool)\b",
         r"\bno (?:ready )?endpoints?\b|\bendpoints?\b.{0,40}(?:<none>|\bempty\b|\bnone\b)"
         r"|\bselectors?\b.{0,80}\b(?:not|n't|mis)\w* ?match|target ?port\b.{0,80}\b(?:wrong|not match|mismatch|differ)",
         never=r"\bHPA\b|metrics? (?:server|adapter)",
     ),
-    _saying(
+    saying(
         "network-policy",
         r"network ?polic(?:y|ies)|AuthorizationPolicy",
         r"\b(?:block|drop|den(?:y|ies|ied)|prevent|reject|forbid)\w*"
         r"|(?:cannot|can't|could not|unable to|not able to) (?:access|reach|connect|scrape|talk)|\btim(?:es|ed) out\b",
     ),
-    _saying(
+    saying(
         "shm-too-small",
         r"/dev/shm|shared memory",  # noqa: S108 a path in words, which nothing opens
         r"too small|64 ?Mi?B?\b|not enough|insufficient|ran out|runs? out|\bfull\b|exhaust\w*|no space",
         rf"{_STUCK}|bus error|NCCL|SIGBUS|\bdies?\b|\bkill\w*",
     ),
-    _saying(
+    saying(
         "progress-deadline",
         r"progress ?deadline",
         rf"exceed\w*|too short|{_EARLY}|{_SEVERAL}|default (?:of )?(?:600|10 min)",
     ),
-    _saying(
+    saying(
         "autoscaler-no-metric",
         r"\b(?:HPA|KEDA|Scaled ?Object|autoscal\w+|horizontal pod)\b",
         r"<?\bunknown\b>?|no metrics? (?:found|returned|available)"
         r"|(?:cannot|can't|unable to|could not|fails? to|not able to) (?:get|fetch|find|read|scrape|query)"
         r".{0,40}\bmetrics?|metrics?\b.{0,60}\bnot (?:found|available|exist)",
     ),
+    *SAYINGS_OF_LOAD,
 )
 
 _OVER = lazy_pattern(
@@ -249,7 +237,7 @@ def cause_of(text: str) -> str:
     told = " ".join(item for item in _SENTENCE.split(text) if not _OVER.search(item))
     if not _is_prose(told):
         return ""
-    return next((item.cause for item in SAYINGS if _has(item, told)), "")
+    return next((item.cause for item in SAYINGS if item.is_in(told)), "")
 
 
 def _is_prose(text: str) -> bool:
@@ -278,9 +266,3 @@ def _neighbours(paragraphs: list[str]) -> Iterator[str]:
             together = " ".join(paragraphs[start : start + count])
             if len(together) <= _SHORT:
                 yield together
-
-
-def _has(item: Saying, text: str) -> bool:
-    if item.never is not None and item.never.search(text):
-        return False
-    return all(sign.search(text) for sign in item.signs)

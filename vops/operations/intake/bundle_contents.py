@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from vops.diagnosis.guesses.prose import TOLD
 from vops.model.dcgm import parse_gpus
 from vops.model.exposition import parse_sample
 from vops.model.kinds import RELATED_TYPES, Related
@@ -134,6 +135,8 @@ class Contents:
     def add_subjects_of_events(self) -> None:
         """What the events are about, where the bundle holds neither a pod nor what makes pods."""
         self._set_unborn_aside()
+        if self._pods:  # what was seen of a pod says more than what somebody tells
+            self._events = {key: event for key, event in self._events.items() if event.reason != TOLD}
         self._add_deployments_above()
         if not self._pods and not self._workloads:
             self._add_pods_of_claims()

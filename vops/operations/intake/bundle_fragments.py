@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from vops.diagnosis.facts import STAND_IN
 
 Document = dict[str, Any]
 
+_CONDITIONS_OF_V1 = "autoscaling.alpha.kubernetes.io/conditions"
 _OF_A_STATUS = frozenset({"containerStatuses", "initContainerStatuses"})
 _OF_ONE_STATUS = frozenset({"lastState", "restartCount"})
 _OF_A_TEMPLATE = frozenset({"template", "selector"})
@@ -54,7 +57,7 @@ def whole(document: Document) -> Document:
     if _is_cut(document):
         return _pod(document, {}, document["status"])
     if document.get("kind") or "items" in document:
-        return document
+        return hpa_of_v1(document)
     if "involvedObject" in document or "regarding" in document:
         return {"kind": "Event", **document}
     document = _with_parts(document)
@@ -75,6 +78,20 @@ def whole(document: Document) -> Document:
         return _pod(document, spec, {"phase": phase, **status})
     version = {"apiVersion": _ROUTES} if kind in ("HTTPRoute", "Gateway") else {}
     return {"kind": kind, **version, "metadata": {"name": "pasted"}, **document} if kind else document
+
+
+def hpa_of_v1(document: Document) -> Document:
+    """A HorizontalPodAutoscaler of autoscaling/v1, with what that keeps in annotations where newer versions have it."""
+    notes, status = (document.get(key) for key in ("metadata", "status"))
+    notes = notes.get("annotations") if isinstance(notes, dict) else None
+    said = notes.get(_CONDITIONS_OF_V1) if isinstance(notes, dict) else None
+    if document.get("kind") != "HorizontalPodAutoscaler" or not isinstance(said, str) or not isinstance(status, dict):
+        return document
+    try:
+        conditions = msgspec.json.decode(said)
+    except ValueError:
+        return document
+    return {**document, "status": {"conditions": conditions, **status}} if isinstance(conditions, list) else document
 
 
 def _is_cut(document: Document) -> bool:

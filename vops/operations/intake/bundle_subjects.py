@@ -224,6 +224,8 @@ def _death(events: Sequence[Event]) -> Terminated:
 def _state(event: Event) -> ContainerState | None:
     """The state of a container right after an event about it; None for one that does not tell."""
     text = event.message
+    if event.reason == "Killing" and text in _WAITING:
+        return None
     if event.reason in ("Started", "Unhealthy", "Killing", "NodeNotReady"):
         return ContainerState(running=Running(started_at=event.last_seen if event.reason == "Started" else None))
     if event.reason == "BackOff":

@@ -53,6 +53,9 @@ _CAME = lazy_pattern(
 )
 """What a tool that tries one zone after another says once it was given a machine, and Helm once all is there."""
 
+_RESOLVED = lazy_pattern(r"\W{0,6}RESOLVED\b")
+"""How the note about an alert begins that is over."""
+
 _ROW = lazy_pattern(
     r"(?:Normal|Warning)\s+[A-Z]|[A-Z][A-Za-z]{2,30}(?: [A-Za-z-]{2,30})?:(?:\s|$)|(?:\$|NAME|apiVersion:)\s?"
 )
@@ -67,6 +70,8 @@ _ENDS = lazy_pattern(r"[\u3002\uff0c\uff1b]")
 
 def told_sentences(text: str) -> Iterator[Told]:
     """An event for each sentence of a text that is known as one; a line that goes on is added to it."""
+    if _RESOLVED.match(text) is not None:
+        return
     if (log := _OF_A_LOG.search(text)) is not None:
         text = text[: log.start()]
     lines = text.splitlines()[:_MOST_LINES]

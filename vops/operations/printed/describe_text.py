@@ -127,7 +127,7 @@ def is_described(head: str) -> bool:
     readers = (controller_events, quoted_reasons, told_sentences, gateway_events, scaling_events)
     if any(next(iter(read(head)), None) is not None for read in readers) or _in_prose(head):
         return True
-    return not looks_like_a_log(head) and not quotes_a_failure(head) and next(prose_events(head), None) is not None
+    return not _has_log_lines(head) and not quotes_a_failure(head) and next(prose_events(head), None) is not None
 
 
 def looks_like_a_log(head: str) -> bool:
@@ -244,7 +244,7 @@ def _loose(text: str) -> list[Told]:
         scaling_events,
     )
     found = next((told for read in readers if (told := list(read(text)))), [])
-    if not found and not looks_like_a_log(text) and not quotes_a_failure(text):
+    if not found and not _has_log_lines(text) and not quotes_a_failure(text):
         found = list(prose_events(text))
     found += pull_reasons(found, text)
     told = [item if item.about.get("name") else msgspec.structs.replace(item, about=about(item)) for item in found]
@@ -382,6 +382,9 @@ def _printed_at(entries: Entry, told: list[Told]) -> datetime | None:
     started = [found for entry in entries.all("Started") if (found := moment(entry.value_text)) is not None]
     if started and "Started" in ages:
         named.append(max(started) + timedelta(seconds=ages["Started"]))
+    fresh = started and begun is None and not any(item.value_text.strip("0") for item in entries.all("Restart Count"))
+    if fresh and told:  # what is told of a pod that never restarted began when its containers did
+        named.append(min(started) + timedelta(seconds=max(item.first_s or 0 for item in told)))
     ended = [found for entry in entries.all("Finished") if (found := moment(entry.value_text)) is not None]
     if ended and "Killing" in ages:
         named.append(max(ended) + timedelta(seconds=ages["Killing"]))

@@ -12,7 +12,8 @@ import re
 from vops.model.patterns import lazy_pattern
 
 _ROUTER = (
-    r"No backend available for model|\"error\": ?\"No backend for model|'[\w./-]{1,200}' is temporarily unavailable\. "
+    r"No backend available for model|\"error\": ?\"No backend for model"
+    r"|'[\w./-]{1,200}' is temporarily unavailable\. "
     r"Please try|not found\. Available models can be listed at /v1/models"
     r"|Failed to (?:scrape metrics|get model (?:names|info)) from https?://"
     r"|WARNING: \S{1,200} at https?://\S{1,200} not healthy!|No (?:prefill|decode) endpoints available"
@@ -61,7 +62,8 @@ _CLIENTS = (
 _CLUSTER = (
     r"no (?:ready )?endpoints (?:available|found|resolved) for |Service has no(?:t ready)? endpoints, |\bbackends? "
     r"does not exist\b"
-    r"|error forwarding port \d{1,5} to pod .{0,400}?[Cc]onnection refused|failure to get a peer from the ring-balancer"
+    r"|error forwarding port \d{1,5} to pod .{0,400}?[Cc]onnection refused"
+    r"|failure to get a peer from the ring-balancer"
     r"|encountered a temporary error and could not complete your request|not serving requests at this endpoint"
 )
 _CHECKS = (
@@ -94,11 +96,15 @@ _SHED = r"system saturated, (?:sheddable|non-critical) request|inference gateway
 _DROPPED = r"curl: \(28\) Connection timed? ?out after|wget: download timed out"
 _DROPPED_WITHIN = r"curl: \(28\) Failed to connect to (?:[\w.-]{1,200}\.svc\b|10\.|172\.(?:1[6-9]|2\d|3[01])\.)"
 """A client within the cluster that is not refused and not answered: nobody told it so, its packets are dropped."""
+_BY_POLICY = (
+    r"Policy denied(?: by denylist)? DROPPED|policy-verdict:\S{1,40} (?:INGRESS|EGRESS) DENIED|xx drop \(Policy denied"
+)
+"""What Cilium's hubble and monitor print of a packet that a policy forbids."""
 
 WORDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("RequestsShed", lazy_pattern(_SHED)),
     ("AccessDenied", lazy_pattern(r"RBAC: access denied|rbac_access_denied_matched_policy")),
-    ("PacketsDropped", lazy_pattern(_DROPPED_WITHIN)),
+    ("PacketsDropped", lazy_pattern(rf"{_DROPPED_WITHIN}|{_BY_POLICY}")),
     ("KeyRefused", lazy_pattern(_REFUSES_KEY)),
     ("HealthCheckFails", lazy_pattern(_CHECKS)),
     (

@@ -301,6 +301,7 @@ _OWN = tuple(
             "HorizontalPodAutoscaler",
             "horizontal-pod-autoscaler",
             r"(?:ScalingLimited\W{1,12}True\W{1,12})?TooManyReplicas\W"
+            r"|HPA \S{1,300} has been running at max replicas for longer than"
             r"|the desired (?:replica )?count (?:is|was) (?:more|greater|higher) than the maximum",
         ),
         (

@@ -16,19 +16,14 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence
-from vops.diagnosis.guesses.prose import TOLD, cause_of
+from vops.diagnosis.guesses.told import as_told
 from vops.diagnosis.rule import Branch, Verdict, rule
-
-_SEE = "See what the cluster says of it: kubectl -n NAMESPACE describe pod POD, and its log (kubectl logs --previous)."
-_LONGEST = 160
 
 
 @rule(cause="missing-config", branch=Branch.START, order=90, last_resort=True)
 def told_missing_config(replica: Replica) -> Verdict | None:
-    return _verdict(
+    return as_told(
         replica,
         "missing-config",
         "Create what is missing",
@@ -38,7 +33,7 @@ def told_missing_config(replica: Replica) -> Verdict | None:
 
 @rule(cause="token-missing", branch=Branch.START, order=90, last_resort=True)
 def told_token_missing(replica: Replica) -> Verdict | None:
-    return _verdict(
+    return as_told(
         replica,
         "token-missing",
         "Give the container a token of the hub",
@@ -48,7 +43,7 @@ def told_token_missing(replica: Replica) -> Verdict | None:
 
 @rule(cause="model-not-found", branch=Branch.START, order=90, last_resort=True)
 def told_model_not_found(replica: Replica) -> Verdict | None:
-    return _verdict(
+    return as_told(
         replica,
         "model-not-found",
         "Name a model that is there",
@@ -58,7 +53,7 @@ def told_model_not_found(replica: Replica) -> Verdict | None:
 
 @rule(cause="startup-probe-kill", branch=Branch.START, order=90, last_resort=True)
 def told_startup_probe_kill(replica: Replica) -> Verdict | None:
-    return _verdict(
+    return as_told(
         replica,
         "startup-probe-kill",
         "Allow the start more time",
@@ -68,7 +63,7 @@ def told_startup_probe_kill(replica: Replica) -> Verdict | None:
 
 @rule(cause="liveness-kill-under-load", branch=Branch.START, order=90, last_resort=True)
 def told_liveness_kill_under_load(replica: Replica) -> Verdict | None:
-    return _verdict(
+    return as_told(
         replica,
         "liveness-kill-under-load",
         "Give the probes more patience",
@@ -78,7 +73,7 @@ def told_liveness_kill_under_load(replica: Replica) -> Verdict | None:
 
 @rule(cause="host-oom", branch=Branch.START, order=90, last_resort=True)
 def told_host_oom(replica: Replica) -> Verdict | None:
-    return _verdict(
+    return as_told(
         replica,
         "host-oom",
         "Give the container more host memory",
@@ -88,7 +83,7 @@ def told_host_oom(replica: Replica) -> Verdict | None:
 
 @rule(cause="permission-denied", branch=Branch.START, order=90, last_resort=True)
 def told_permission_denied(replica: Replica) -> Verdict | None:
-    return _verdict(
+    return as_told(
         replica,
         "permission-denied",
         "Give it a directory to write to",
@@ -98,7 +93,7 @@ def told_permission_denied(replica: Replica) -> Verdict | None:
 
 @rule(cause="image-rate-limit", branch=Branch.START, order=90, last_resort=True)
 def told_image_rate_limit(replica: Replica) -> Verdict | None:
-    return _verdict(
+    return as_told(
         replica,
         "image-rate-limit",
         "Pull with credentials or from a mirror",
@@ -108,7 +103,7 @@ def told_image_rate_limit(replica: Replica) -> Verdict | None:
 
 @rule(cause="image-wrong-arch", branch=Branch.START, order=90, last_resort=True)
 def told_image_wrong_arch(replica: Replica) -> Verdict | None:
-    return _verdict(
+    return as_told(
         replica,
         "image-wrong-arch",
         "Use an image for this processor",
@@ -118,7 +113,7 @@ def told_image_wrong_arch(replica: Replica) -> Verdict | None:
 
 @rule(cause="image-auth", branch=Branch.START, order=90, last_resort=True)
 def told_image_auth(replica: Replica) -> Verdict | None:
-    return _verdict(
+    return as_told(
         replica,
         "image-auth",
         "Let the registry know who pulls",
@@ -128,7 +123,7 @@ def told_image_auth(replica: Replica) -> Verdict | None:
 
 @rule(cause="image-not-found", branch=Branch.START, order=90, last_resort=True)
 def told_image_not_found(replica: Replica) -> Verdict | None:
-    return _verdict(
+    return as_told(
         replica,
         "image-not-found",
         "Correct the image",
@@ -138,7 +133,7 @@ def told_image_not_found(replica: Replica) -> Verdict | None:
 
 @rule(cause="registry-unreachable", branch=Branch.START, order=90, last_resort=True)
 def told_registry_unreachable(replica: Replica) -> Verdict | None:
-    return _verdict(
+    return as_told(
         replica,
         "registry-unreachable",
         "Open the way to the registry",
@@ -148,7 +143,7 @@ def told_registry_unreachable(replica: Replica) -> Verdict | None:
 
 @rule(cause="hub-unreachable", branch=Branch.START, order=90, last_resort=True)
 def told_hub_unreachable(replica: Replica) -> Verdict | None:
-    return _verdict(
+    return as_told(
         replica,
         "hub-unreachable",
         "Open the way to where the model is",
@@ -158,7 +153,7 @@ def told_hub_unreachable(replica: Replica) -> Verdict | None:
 
 @rule(cause="pvc-unbound", branch=Branch.START, order=90, last_resort=True)
 def told_pvc_unbound(replica: Replica) -> Verdict | None:
-    return _verdict(
+    return as_told(
         replica,
         "pvc-unbound",
         "Let the claim be bound",
@@ -168,7 +163,7 @@ def told_pvc_unbound(replica: Replica) -> Verdict | None:
 
 @rule(cause="rollout-volume-conflict", branch=Branch.START, order=90, last_resort=True)
 def told_rollout_volume_conflict(replica: Replica) -> Verdict | None:
-    return _verdict(
+    return as_told(
         replica,
         "rollout-volume-conflict",
         "Let the old pod go before the new one comes",
@@ -178,7 +173,7 @@ def told_rollout_volume_conflict(replica: Replica) -> Verdict | None:
 
 @rule(cause="multi-attach", branch=Branch.START, order=90, last_resort=True)
 def told_multi_attach(replica: Replica) -> Verdict | None:
-    return _verdict(
+    return as_told(
         replica,
         "multi-attach",
         "Let go of the volume on the other node",
@@ -188,7 +183,7 @@ def told_multi_attach(replica: Replica) -> Verdict | None:
 
 @rule(cause="mount-failed", branch=Branch.START, order=90, last_resort=True)
 def told_mount_failed(replica: Replica) -> Verdict | None:
-    return _verdict(
+    return as_told(
         replica,
         "mount-failed",
         "Let the volume be mounted",
@@ -198,7 +193,7 @@ def told_mount_failed(replica: Replica) -> Verdict | None:
 
 @rule(cause="evicted", branch=Branch.START, order=90, last_resort=True)
 def told_evicted(replica: Replica) -> Verdict | None:
-    return _verdict(
+    return as_told(
         replica,
         "evicted",
         "Ask for what it uses",
@@ -208,7 +203,7 @@ def told_evicted(replica: Replica) -> Verdict | None:
 
 @rule(cause="admission-denied", branch=Branch.START, order=90, last_resort=True)
 def told_admission_denied(replica: Replica) -> Verdict | None:
-    return _verdict(
+    return as_told(
         replica,
         "admission-denied",
         "Do what the policy asks",
@@ -219,7 +214,7 @@ def told_admission_denied(replica: Replica) -> Verdict | None:
 
 @rule(cause="resource-quota", branch=Branch.START, order=90, last_resort=True)
 def told_resource_quota(replica: Replica) -> Verdict | None:
-    return _verdict(
+    return as_told(
         replica,
         "resource-quota",
         "Make room in the quota",
@@ -229,7 +224,7 @@ def told_resource_quota(replica: Replica) -> Verdict | None:
 
 @rule(cause="probe-misconfigured", branch=Branch.START, order=90, last_resort=True)
 def told_probe_misconfigured(replica: Replica) -> Verdict | None:
-    return _verdict(
+    return as_told(
         replica,
         "probe-misconfigured",
         "Probe where the server listens",
@@ -239,7 +234,7 @@ def told_probe_misconfigured(replica: Replica) -> Verdict | None:
 
 @rule(cause="service-mismatch", branch=Branch.START, order=90, last_resort=True)
 def told_service_mismatch(replica: Replica) -> Verdict | None:
-    return _verdict(
+    return as_told(
         replica,
         "service-mismatch",
         "Let the Service lead to servers that are ready",
@@ -249,7 +244,7 @@ def told_service_mismatch(replica: Replica) -> Verdict | None:
 
 @rule(cause="network-policy", branch=Branch.START, order=90, last_resort=True)
 def told_network_policy(replica: Replica) -> Verdict | None:
-    return _verdict(
+    return as_told(
         replica,
         "network-policy",
         "Allow the traffic",
@@ -259,7 +254,7 @@ def told_network_policy(replica: Replica) -> Verdict | None:
 
 @rule(cause="shm-too-small", branch=Branch.START, order=90, last_resort=True)
 def told_shm_too_small(replica: Replica) -> Verdict | None:
-    return _verdict(
+    return as_told(
         replica,
         "shm-too-small",
         "Give it more shared memory",
@@ -269,7 +264,7 @@ def told_shm_too_small(replica: Replica) -> Verdict | None:
 
 @rule(cause="progress-deadline", branch=Branch.START, order=90, last_resort=True)
 def told_progress_deadline(replica: Replica) -> Verdict | None:
-    return _verdict(
+    return as_told(
         replica,
         "progress-deadline",
         "Allow the rollout more time",
@@ -279,23 +274,10 @@ def told_progress_deadline(replica: Replica) -> Verdict | None:
 
 @rule(cause="autoscaler-no-metric", branch=Branch.START, order=90, last_resort=True)
 def told_autoscaler_no_metric(replica: Replica) -> Verdict | None:
-    return _verdict(
+    return as_told(
         replica,
         "autoscaler-no-metric",
         "Let the autoscaler get its metric",
         "Ask Prometheus the trigger's query; see serverAddress, credentials, and the log of the metrics "
         "adapter or KEDA.",
-    )
-
-
-def _verdict(replica: Replica, cause: str, title: str, step: str) -> Verdict | None:
-    told = [item for item in replica.events if item.reason == TOLD and cause_of(item.message) == cause]
-    if not told:
-        return None
-    said = told[0].message
-    return Verdict(
-        summary=f"By what is told of it: {said[:_LONGEST].rstrip('.: ')}{'…' if len(said) > _LONGEST else ''}",
-        evidence=tuple(map(evidence.event, told)),
-        confidence=Confidence.POSSIBLE,
-        fixes=(remedies.advice(title, _SEE, step),),
     )

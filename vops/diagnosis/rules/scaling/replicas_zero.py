@@ -25,6 +25,8 @@ from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Se
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.scaling import ScaledObject
 
+_OF_KEDA = "keda-hpa-"
+
 
 @rule(cause="replicas-zero", branch=Branch.CREATE, of=WorkloadFacts, order=40)
 def replicas_zero(workload: WorkloadFacts) -> Verdict | None:
@@ -43,6 +45,30 @@ def replicas_zero(workload: WorkloadFacts) -> Verdict | None:
         )
     scaled = scaler.scaled_object
     return _by_hpa(workload, scaler, shown) if scaled is None else _by_keda(workload, scaler, scaled, shown)
+
+
+@rule(cause="replicas-zero", branch=Branch.SCALE, of=ScalerFacts, order=14)
+def autoscaler_off_at_zero(scaler: ScalerFacts) -> Verdict | None:
+    """An HPA by itself, whose target has no replica by its word; KEDA's own says so whenever there is nothing to do."""
+    hpa = scaler.hpa
+    active = hpa.condition("ScalingActive") if hpa is not None else None
+    if hpa is None or active is None or active.reason != "ScalingDisabled" or scaler.workload is not None:
+        return None
+    if scaler.scaled_object is not None or hpa.metadata.name.startswith(_OF_KEDA):
+        return None
+    return Verdict(
+        summary=f"{scaling.target_named(scaler)} is scaled to 0 replicas, which switches {scaling.named(scaler)} off: "
+        "an HPA does not start from 0",
+        evidence=(scaling.condition(hpa, active),),
+        confidence=Confidence.CERTAIN,
+        severity=Severity.WARNING,
+        fixes=(
+            remedies.advice(
+                "Give it a replica",
+                f"kubectl -n {scaler.namespace or 'NAMESPACE'} scale {scaling.target_named(scaler)} --replicas=1",
+            ),
+        ),
+    )
 
 
 def _scale(workload: WorkloadFacts) -> Fix:

@@ -1,0 +1,165 @@
+"""What people tell of servers that are there and of how many there are: load, scaling, rollouts, who is beside them.
+
+A part of the table of sayings.
+"""
+
+from __future__ import annotations
+
+from vops.diagnosis.guesses.saying import Saying, saying
+
+_FAILS = (
+    r"\bfail|\berror|\bcannot|\bcan't|\bunable|\bstuck|\bnever\b|crash|\brestart|not (?:become )?ready"
+    r"|n't (?:start|become)"
+)
+_SCALERS = r"\b(?:HPA|KEDA|Scaled ?Object|autoscal\w+|horizontal pod)\b"
+_REPLICAS = r"\b(?:replicas?|pods?|instances?|workers?|backends?|ranks?|engines?|servers?)\b"
+_GPUS = r"nvidia\.com/gpu|\bGPUs?\b"
+
+SAYINGS_OF_LOAD: tuple[Saying, ...] = (
+    saying(
+        "autoscaler-query-capped",
+        rf"{_SCALERS}|max_?replica",
+        r"\bavg\b|\baverage\w*|\bmean\b",
+        r"(?:never|not|n't|no)\b.{0,40}\b(?:above|beyond|more than|over|past|exceed)|stops? at (?:\d|one|two"
+        r"|three)\b|(?:only"
+        r"|just) (?:\w+ ){0,3}(?:two|2)\b"
+        r"|maxReplica\w* (?:is |can )?never",
+        r"AverageValue|threshold|metricType|\bquery\b|divid",
+    ),
+    saying(
+        "autoscaler-paused",
+        r"\bpaused\b|paused-replicas|ScaledObjectPaused|selectPolicy:? Disabled",
+        rf"{_SCALERS}",
+        r"n[o']t (?:scal|react|work|chang)|\bstuck\b|\bnever\b|still (?:carr|has|have|there|paused)|forg[oe]t"
+        r"|stays? at",
+        never=r"remov\w+ the (?:pause|annotation)",
+    ),
+    saying(
+        "autoscaler-at-max",
+        _SCALERS,
+        r"\b(?:at|hits?|hit|reach\w*|sits? at|capped (?:at|by)|limited by|stuck at)\b.{0,30}\b(?:max(?:imum)?\b"
+        r"|max_?replica\w*|its limit"
+        r"|upper limit)|maxReplica\w*.{0,30}\b(?:too low|reached|not enough)",
+        r"latenc|queue|slow|timeout|time out|overload|load\b|429|503|wait|not enough|more (?:replicas|pods)|higher",
+        never=r"\bunknown\b|never reach|n't reach|not reach",
+    ),
+    saying(
+        "replicas-zero",
+        r"scaled? (?:down )?to (?:0|zero)|\b(?:0|zero) replicas\b|replicas?: 0\b|\b0/0\b",
+        r"\bnever (?:scal|wak|start|com)|n[o']t (?:scal|wak|start|com)|stays? (?:at|down)|stuck|\b50[23]\b"
+        r"|no endpoints|unavailable",
+        never=r"old replica ?set",
+    ),
+    saying(
+        "metric-labels-lost",
+        r"DCGM|dcgm|\bGPU metrics?\b",
+        r"\bpod`?(?: label)?\b.{0,80}\b(?:exporter|dcgm)|exported_pod|honor_?labels",
+        r"no (?:results?|data|series)|\bempty\b|n[o']t\b|instead of|wrong|returns? nothing",
+    ),
+    saying(
+        "prefix-cache-cold",
+        r"prefix.?cach\w*|cache hit|hit rate|KV.?cache (?:re-?use|hit)",
+        r"round.?robin|random(?:ly)?|another (?:pod|replica)|different (?:pod|replica)s?|load.?balanc|scal(?:ed"
+        r"|ing) (?:out|up|from)"
+        r"|plain (?:ClusterIP )?service|session.?affinity|sticky",
+        r"\b(?:fell|drop\w*|low\w*|poor|miss\w*|collapse\w*|decreas\w*|bad|0 ?%|destroy\w*|lost|loses?|cold"
+        r"|recomput\w*)\b",
+    ),
+    saying(
+        "replica-imbalance",
+        _REPLICAS,
+        r"\bone (?:\w+ ){0,3}(?:pod|replica|instance|worker|rank|engine|server)s?\b|\bsame (?:pod|replica"
+        r"|instance|backend)"
+        r"|uneven\w*|imbalanc\w*|skew\w*|unbalanc\w*|\bfirst (?:pod|replica)\b",
+        r"\bidle\b|no (?:requests|traffic|load)\b|\b(?:other|rest|second|third)\w*\b.{0,60}\b(?:nothing|empty"
+        r"|none|free|0 ?%|unused|few)"
+        r"|overload\w*|hot ?spot|all (?:the )?(?:requests|traffic)",
+        r"request|traffic|queue|waiting|load\b",
+    ),
+    saying(
+        "queue-saturated",
+        r"num_requests_waiting|waiting (?:queue|requests)|queue (?:keeps |is )?(?:grow|long|length|depth)"
+        r"|\bqueued requests\b",
+        r"grow\w*|\b\d{2,5}\b|never (?:empt|drain)|keeps? (?:ris|increas)|pile\w* up|too many",
+        r"latenc|TTFT|time to first token|slow|timeout|time out|overload|minutes?\b|seconds?\b",
+        never=r"\b(?:scale|HPA|KEDA)\b.{0,40}\b(?:on|by|query)\b",
+    ),
+    saying(
+        "kv-thrash",
+        r"preempt\w*",
+        r"KV ?cache|recomput\w*|gpu_memory_utilization|cache (?:is )?full",
+        r"slow|throughput|latenc|many|frequent|constantly|hundreds|thousands|drop",
+        never=r"spot|priority ?class|PriorityClass|\bnode\b",
+    ),
+    saying(
+        "sidecar-failed",
+        r"\bsidecar\w*|istio-proxy|queue-proxy|linkerd-proxy|cloud-?sql-proxy|vault-agent|fluent-?bit"
+        r"|log (?:shipper|agent)",
+        _FAILS,
+        r"\b[12]/[23]\b|not ready|whole pod|the pod\b|crash",
+        never=r"\b40[134]\b|RBAC|webhook",
+    ),
+    saying(
+        "init-container-failed",
+        r"\binit.?containers?\b|Init:(?:Error|CrashLoop\w*)|storage-initializer",
+        r"\b(?:fails?|failed|failing|crash\w*|exit(?:s|ed)? (?:with )?(?:code )?[1-9]\d*|non-?zero|error)\b",
+        never=r"image ?pull|ErrImage|OOM|gpu-operator|validator|device.?plugin|toolkit|driver",
+    ),
+    saying(
+        "node-oom",
+        r"\bnode\b|\bhost\b|\bkernel\b",
+        r"\bOOM.?kill\w*|out of (?:host |system )?memory|ran out of (?:memory|RAM)|SystemOOM|oom-killer",
+        r"no (?:memory )?limits?\b|without (?:a |any |memory )?(?:\w+ )?limits?|BestEffort|other pods?"
+        r"|whole node|global_oom|system oom"
+        r"|node\b.{0,30}\bran out",
+        never=r"\b(?:CUDA|VRAM|GPU) (?:out of )?memory|torch",
+    ),
+    saying(
+        "tmpfs-charged",
+        r"tmpfs|medium:? ?Memory|memory-backed|/dev/shm|in-memory (?:volume|emptyDir)",
+        r"OOM.?kill\w*|exit (?:code )?137|(?:against|hit\w*|exceed\w*|over) (?:\w+ ){0,3}memory limit",
+        r"count\w*|charg\w*|writ\w*|fill\w*|sizeLimit|larger than|grow\w*|stored?|cache",
+    ),
+    saying(
+        "gpu-request-too-large",
+        _GPUS,
+        r"\b(?:asks?|request\w*|needs?|want\w*|limits?)\b.{0,40}\b(?:[2-9]|1[0-9]|two|four|eight|sixteen)\b",
+        r"\b(?:nodes?|machines?|instances?)\b.{0,40}\b(?:only|just|single|at most|max\w*|each)\b.{0,20}\b(?:1|2"
+        r"|4|8|one|two|four|eight)\b"
+        r"|no (?:single )?node (?:has|with) (?:that many|enough|so many|[2-9]|1\d)",
+        r"pending|unschedul\w*|Insufficient|schedul",
+    ),
+    saying(
+        "no-scheduler",
+        r"schedulerName|kube-scheduler|\bscheduler\b",
+        r"no events|Events:? <none>|not running|crash|does not exist|n[o']t (?:exist|installed|running"
+        r"|deployed)|wrong (?:scheduler|name)",
+        r"\bpending\b",
+    ),
+    saying(
+        "engine-start-timeout",
+        r"VLLM_ENGINE_READY_TIMEOUT_S|engine(?: core)?\b.{0,60}\b(?:start|ready|load)\w*",
+        r"tim(?:es|ed|e)? ?out|gives? up|gave up",
+        r"slow|large|load\w*|minutes|NFS|compil|warm",
+        never=r"prob(?:e|ing)|request",
+    ),
+    saying(
+        "node-launch-failed",
+        r"\bnodes?\b|\binstances?\b|\bVMs?\b|node ?(?:pool|group|claim)s?",
+        r"(?:never|n[o']t|fails? to|failed to|unable to|can't|cannot) (?:\w+ )?(?:join|register|become ready"
+        r"|bootstrap)",
+        r"cluster|karpenter|autoscal\w+|node ?group|kubelet|EKS|AKS|GKE",
+    ),
+    saying(
+        "preempted",
+        r"\bpreempt(?:ed|s|ion)\b|evict\w* by (?:a )?higher.priority",
+        r"priorit\w+|PriorityClass",
+        r"\bpods?\b|\bvLLM\b|server",
+        never=r"KV|recompute|spot|preemptible",
+    ),
+    saying(
+        "post-start-hook-failed",
+        r"post.?start",
+        r"\bfail|\berror|exit(?:s|ed)? with|not found|\bkill",
+    ),
+)
