@@ -38,7 +38,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     devices: Devices
 
 
-class NodeFit(msgspec.Struct, frozen=True):
+class NodeFit(msgspec.Struct, frozen=True, dict=True):
     """Everything that keeps the pod away from one node; nothing at all when it fits."""
 
     node: Node
@@ -70,7 +70,7 @@ class NodeFit(msgspec.Struct, frozen=True):
     def short_of_other(self) -> tuple[Shortfall, ...]:
         return tuple(item for item in self.short if not is_gpu(item.resource))
 
-    @property
+    @cached_property
     def obstacles(self) -> frozenset[Obstacle]:
         """The kinds of thing that keep the pod away."""
         present = {

@@ -14,6 +14,7 @@ import msgspec
 
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.placement.filters.volumes import ClaimBlock, Storage, Trouble, claim_names, class_name
+from vops.diagnosis.placement.scheduler_text import Reason
 from vops.diagnosis.placement.spoken import leading
 from vops.model.objects import Ref
 from vops.model.patterns import lazy_pattern
@@ -203,7 +204,7 @@ def _as_said(replica: Replica) -> Iterator[Unbound]:
     elif any(_GONE in item.text for item in said.reasons):
         steps = ("Restore the volume, or make a new claim and seed it again.",)
         yield Unbound(", ".join(names), Trouble.LOST, "has lost its volume", steps)
-    elif lacks := next((why for text, why in _NO_VOLUME.items() if _leads(replica, text)), ""):
+    elif lacks := _lacks_volume(leading(replica)):
         steps = (
             "See the free volumes and the class: kubectl get pv,storageclass; and give the claim a class that makes "
             "volumes where the GPU nodes are.",
@@ -220,8 +221,8 @@ def _by_binder(name: str, failed: re.Match[str]) -> Unbound:
     return Unbound(name, Trouble.UNBOUND, f"cannot be bound: {failed['lacks'] or failed['odd']}", steps)
 
 
-def _leads(replica: Replica, text: str) -> bool:
-    return any(text in item.text for item in leading(replica))
+def _lacks_volume(reasons: tuple[Reason, ...]) -> str:
+    return next((why for text, why in _NO_VOLUME.items() if any(text in item.text for item in reasons)), "")
 
 
 def _events(replica: Replica, claim: PersistentVolumeClaim) -> tuple[Event, ...]:
