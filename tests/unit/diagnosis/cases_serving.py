@@ -202,6 +202,7 @@ FIRES: dict[str, Case] = {
     "creation-listed": handed_in(LISTED.format("CreateContainerError")),
     "liveness-refused": handed_in(REFUSED.format(4)),
     "liveness-unavailable": handed_in(DEAD.format(4)),
+    "gpu-stack-told": handed_in("NAME             STATUS     AGE", "cluster-policy   notReady   2025-06-01T10:00:00Z"),
     "kind-missing": handed_in(
         'error: unable to recognize "a.yaml": no matches for kind "ScaledObject" in version "v1"'
     ),
@@ -318,6 +319,9 @@ NEAR_MISSES: dict[str, Case] = {
     "liveness-unavailable": handed_in(DEAD.format(2)),
     "ray-workers-missing": handed_in(ONE_NODE.format(4)),
     # a request got through after it
+    "gpu-stack-told": handed_in(
+        "NAME             STATUS   AGE", "cluster-policy   ready    2025-06-01T10:00:00Z", SERVED
+    ),
     # what says that it is there is no complaint
     "kind-missing": handed_in("scaledobject.keda.sh/llm created", "ScaledObject llm is of kind v1"),
     "reference-missing": handed_in('namespace "llm" created', SERVED),

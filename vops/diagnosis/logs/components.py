@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from enum import StrEnum
 
+from vops.diagnosis.logs import gpu_components
 from vops.diagnosis.logs.tracebacks import Chain, LoggedError
 from vops.model.patterns import lazy_pattern
 
@@ -36,7 +37,8 @@ _SIGNS = (
     (
         Component.GPU_OPERATOR,
         lazy_pattern(
-            r"NVIDIA Software Installer|Resolving Linux kernel version|(?:Unl|L)oading NVIDIA driver kernel modules"
+            rf"{gpu_components.OPERATOR}"
+            r"|NVIDIA Software Installer|Resolving Linux kernel version|(?:Unl|L)oading NVIDIA driver kernel modules"
             r"|Unmounting NVIDIA driver rootfs|nvidia-operator-validator|k8s-driver-manager|nvidia-validator"
             r"|^(?:time=.{0,80}msg=\"?)?(?:toolkit|driver|plugin|cuda) is not ready\b"
             r"|error validating (?:[\w-]{1,30} )?(?:driver|toolkit|plugin|cuda)"
@@ -54,7 +56,8 @@ _SIGNS = (
     (
         Component.DEVICE_PLUGIN,
         lazy_pattern(
-            r"k8s-device-plugin|NVIDIA Device Plugin|Starting GRPC server for '|[Ll]oading NVML"
+            rf"{gpu_components.PLUGIN}|AMD GPU device plugin for Kubernetes|GPU device plugin started with"
+            r"|k8s-device-plugin|NVIDIA Device Plugin|Starting GRPC server for '|[Ll]oading NVML"
             r"|Retr(?:ie|ei)ving plugins\."
             r"|Incompatible (?:strategy|platform) detected|did you configure the NVIDIA Container Toolkit"
             r"|Detected NVML platform|Detected non-NVML platform|GPU driver auto installation is disabled"
@@ -64,7 +67,8 @@ _SIGNS = (
     (
         Component.DCGM_EXPORTER,
         lazy_pattern(
-            r"(?i:dcgm-?exporter)|Not collecting (?:DCP|GPU)|DCGM (?:successfully )?init|libdcgm|nv-hostengine"
+            rf"{gpu_components.EXPORTER}"
+            r"|(?i:dcgm-?exporter)|Not collecting (?:DCP|GPU)|DCGM (?:successfully )?init|libdcgm|nv-hostengine"
             r"|Error starting DCGM|Cannot init NVML library|Failed to Listen and Server HTTP server"
         ),
     ),
@@ -114,18 +118,22 @@ _SIGNS = (
 )
 _FAILURES = {
     Component.GPU_OPERATOR: lazy_pattern(
-        r"error validating |waiting for nvidia container stack|(?:toolkit|driver|plugin) is not ready"
+        rf"{gpu_components.OPERATOR}"
+        r"|error validating |waiting for nvidia container stack|(?:toolkit|driver|plugin) is not ready"
         r"|ClusterPolicy is not ready|[Ff]ailed to (?:locate|validate|uninstall|unload)"
         r"|unable to (?:drain|evict|load)|modprobe: |Error: |MIG mode|could not be reset"
     ),
     Component.DEVICE_PLUGIN: lazy_pattern(
-        r"Incompatible (?:strategy|platform) detected|[Ff]ailed to init(?:ialize)? (?:NVML|nvml)|error starting plugins"
+        rf"{gpu_components.PLUGIN}"
+        r"|Incompatible (?:strategy|platform) detected|[Ff]ailed to init(?:ialize)? (?:NVML|nvml)|error starting "
+        r"plugins"
         r"|Could not (?:register|load NVML)|could not load NVML library|XidCriticalError"
         r"|did you configure the NVIDIA Container"
         r"|Failed to start plugin|GPU driver auto installation is disabled"
     ),
     Component.DCGM_EXPORTER: lazy_pattern(
-        r"Failed to initialize NVML|NVML doesn't exist|Cannot init NVML|libdcgm\.so|Failed to watch metrics"
+        rf"{gpu_components.EXPORTER}"
+        r"|Failed to initialize NVML|NVML doesn't exist|Cannot init NVML|libdcgm\.so|Failed to watch metrics"
         r"|[Ee]rror (?:starting|connecting to|setting up) .{0,40}(?:DCGM|nv-hostengine)|unrecoverable error"
         r"|DCGM library couldn't be found|Encountered a failure\.|Failed to Listen and Serve"
         r"|Both embedded and remote DCGM failed|collector .{0,60}cannot be initialized"
@@ -154,7 +162,8 @@ _FAILURES = {
 }
 _TELLING = {
     Component.GPU_OPERATOR: lazy_pattern(
-        r"ClusterPolicy is not ready, states not ready: |^waiting for nvidia container stack to be setup"
+        rf"{gpu_components.OPERATOR}"
+        r"|^waiting for nvidia container stack to be setup"
         r"|Could not (?:resolve Linux|locate Linux|unload NVIDIA|stop NVIDIA|install|find)|^make(?:\[\d+\])?: \*\*\* "
         r"|modprobe: (?:FATAL|ERROR)|insmod: ERROR|^E: (?:Unable|Failed|Package)|^\W?ERROR: (?:Unable|The|An|Failed)"
         r"|error validating |Unable to find a match: (?:kernel|elfutils)|No such device$"
@@ -165,11 +174,14 @@ _TELLING = {
         r"|NVIDIA-SMI has failed because it|failed to run command 'nvidia-smi'"
     ),
     Component.DEVICE_PLUGIN: lazy_pattern(
-        r"No devices found\. Waiting|GPU driver auto installation is disabled"
+        rf"{gpu_components.PLUGIN}"
+        r"|No devices found\. Waiting|GPU driver auto installation is disabled"
         r"|^(?:Fatal|panic): |Failed to (?:start nvml|initialize NVML)|could not load NVML"
         r"|^(?:\d{4}/\d\d/\d\d )?[\d:]{8} (?:Failed|could not)"
     ),
-    Component.DCGM_EXPORTER: lazy_pattern(r"^(?:panic: |fatal error: |exit status [1-9]|Error: )"),
+    Component.DCGM_EXPORTER: lazy_pattern(
+        rf"{gpu_components.EXPORTER}|^(?:panic: |fatal error: |exit status [1-9]|Error: )"
+    ),
     Component.METRICS_ADAPTER: lazy_pattern(r"\.metrics\.k8s\.io/.{1,600}(?:resp=\"?404|\) 404 )"),
     Component.CONTROLLER: lazy_pattern(r"^HTTP response body: .{0,200}is forbidden: User "),
     Component.KEDA: lazy_pattern(

@@ -37,6 +37,10 @@ _HEALTHS = ("resources",)
 _SETTLING = {"RevisionMissing": "Unknown", "ConfigurationMissing": "Unknown"}
 """Reasons that tell of a fault only once a condition is False."""
 
+_OF_GPUS = ("ClusterPolicy", "NVIDIADriver")
+_NO_LABELS = "NFDLabelsMissing"
+"""Why the GPU Operator calls itself ready although it does nothing."""
+
 _DEEPEST = 6
 _MOST = 50
 
@@ -62,7 +66,8 @@ def told_by_conditions(document: Document) -> Iterator[Document]:
     for count, condition in enumerate(_conditions(document.get("status"), 0)):
         if count >= _MOST:
             return
-        if condition.get("message") and _is_bad(condition):
+        unlabelled = document.get("kind") in _OF_GPUS and condition.get("reason") == _NO_LABELS
+        if condition.get("message") and (_is_bad(condition) or unlabelled):
             yield from _of_condition(document, namespace, condition)
 
 
@@ -74,6 +79,8 @@ def _of_condition(document: Document, namespace: str, condition: Document) -> It
     told = sentence_within(message) or cloud_sentence(message) or waiting_sentence(message)
     if told is not None:
         yield _event(told.about, namespace, told.reason, told.message, told.source, condition)
+    elif document.get("kind") in _OF_GPUS:
+        yield _event({"kind": "ClusterPolicy", "name": name}, namespace, "GpuStackNotReady", message, "", condition)
     elif reason in BY_REASON and str(condition.get("status")) != _SETTLING.get(reason):
         what, kind = BY_REASON[reason]
         about = {"kind": kind, "name": name if kind != "Pod" else ""}

@@ -11,9 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from vops.diagnosis.facts import STAND_IN
+from vops.diagnosis.memory.host_memory import may_be_ours
 from vops.diagnosis.nodes.gpu_nodes import gpu_complaints, gpu_resources, gpu_sign
 from vops.diagnosis.placement.demands import amounts, is_gpu
-from vops.model.objects import Condition, Meta
+from vops.model.objects import Condition, Meta, Resource
+from vops.model.patterns import lazy_pattern
 from vops.model.pods import (
     Container,
     ContainerState,
@@ -76,6 +78,10 @@ NO_NODE = (
     "Scheduling",
 )
 """What schedulers and autoscalers say of a pod that has no node yet; Scheduling is YuniKorn's."""
+
+_RECLAIMS_MEMORY = "Attempting to reclaim memory"
+_XID = lazy_pattern(r"NVRM: Xid .{1,60}: (?:48|62|64|74|79|92|94|95|109|119|120|140|143)\b")
+"""A node's problem detector about a GPU that has to be reset."""
 
 CHECK_EVENTS = ("FailedInflightCheck", "FailedConsistencyCheck")
 """What Karpenter calls a node that lacks what it was made for."""
@@ -204,3 +210,27 @@ def serving_on(node: str, namespace: str = "", source: str = _ITS_NODE) -> Pod:
             container_statuses=(status,),
         ),
     )
+
+
+def node_told_of(meta: Meta, events: Sequence[Event]) -> list[tuple[str, Resource]]:
+    """What a node keeps from running: by its disk, or since it does not answer."""
+    down = DOWN if events[-1].reason != "NodeReady" else ()
+    gone = next((item for item in events if item.reason in TAKEN_BACK + down and "Empty" not in item.message), None)
+    if gone is not None or events[-1].reason == "NodeNotReady":
+        why = gone.reason if gone is not None else "NodeNotReady"
+        node = Node(meta, status=NodeStatus(conditions=(Condition("Ready", "Unknown", why),)))
+        return [("Node", node), ("Pod", serving_on(meta.name))]
+    if (xid := next((item for item in reversed(events) if _XID.search(item.message)), None)) is not None:
+        complaint = Condition("GPUHealth", "False", xid.reason, xid.message)
+        return [("Node", Node(meta, status=NodeStatus(conditions=(complaint,)))), ("Pod", waiting_for_gpus(_GPU))]
+    if any(item.reason in ("SystemOOM", "OOMKilling") and may_be_ours(item.message) for item in events):
+        return [("Pod", killed_on(meta.name))]
+    if events[-1].reason == "NodeHasInsufficientMemory" or events[-1].message.startswith(_RECLAIMS_MEMORY):
+        return [("Node", pressed_for_memory(meta)), ("Pod", waiting_for_gpus(""))]
+    troubled = any(item.reason in DISK_EVENTS + CHECK_EVENTS for item in events)
+    return [("Pod", waiting_for_gpus(_GPU))] if troubled else []
+
+
+def claim_told_of(meta: Meta, events: Sequence[Event]) -> list[tuple[str, Resource]]:
+    """A machine that its cloud takes back."""
+    return node_told_of(meta, events) if any(item.reason in TAKEN_BACK for item in events) else []

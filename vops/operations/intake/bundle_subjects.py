@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 import msgspec
 
 from vops.diagnosis.facts import STAND_IN
-from vops.diagnosis.memory.host_memory import may_be_ours
 from vops.diagnosis.placement.scheduler_text import by_scheduler
 from vops.diagnosis.starting.creation import REFUSED
 from vops.model.objects import Condition, Meta, OwnerReference, Resource
@@ -34,20 +33,16 @@ from vops.model.pods import (
     Volume,
     Waiting,
 )
-from vops.model.resources import Event, Node, NodeStatus, PodTemplate, Workload, WorkloadSpec, WorkloadStatus
+from vops.model.resources import Event, PodTemplate, Workload, WorkloadSpec, WorkloadStatus
 from vops.model.scaling import HorizontalPodAutoscaler, HpaStatus, ScaledObject, ScaledObjectStatus
 from vops.model.storage import ClaimSpec, ClaimStatus, PersistentVolumeClaim
 from vops.operations.intake.bundle_node_subjects import (
-    CHECK_EVENTS,
-    DISK_EVENTS,
-    DOWN,
     NO_NODE,
     REFUSED_BY_NODE,
     TAKEN_BACK,
-    killed_on,
-    pressed_for_memory,
+    claim_told_of,
+    node_told_of,
     serving_on,
-    waiting_for_gpus,
     with_its_victim,
 )
 
@@ -101,7 +96,6 @@ _UNBOUND = "pod has unbound immediate PersistentVolumeClaims"
 _PATIENCE_S = 180
 """Longer than any provisioner takes to make a volume."""
 
-_RECLAIMS_MEMORY = "Attempting to reclaim memory"
 _HASH = lazy_pattern(r"-[a-z0-9]{6,10}")
 _NOT_A_NAME = frozenset({"image", "created", "started", "could", "was", "has", "is", "failed", "runtime", "with"})
 _HPA_METRIC = lazy_pattern(
@@ -360,27 +354,6 @@ def _route(meta: Meta, events: Sequence[Event]) -> list[Found]:
     return [("Pod", serving_on("unknown", meta.namespace, meta.annotations[STAND_IN]))]
 
 
-def _node(meta: Meta, events: Sequence[Event]) -> list[Found]:
-    """What a node keeps from running: by its disk, or since it does not answer."""
-    down = DOWN if events[-1].reason != "NodeReady" else ()
-    gone = next((item for item in events if item.reason in TAKEN_BACK + down and "Empty" not in item.message), None)
-    if gone is not None or events[-1].reason == "NodeNotReady":
-        why = gone.reason if gone is not None else "NodeNotReady"
-        node = Node(meta, status=NodeStatus(conditions=(Condition("Ready", "Unknown", why),)))
-        return [("Node", node), ("Pod", serving_on(meta.name))]
-    if any(item.reason in ("SystemOOM", "OOMKilling") and may_be_ours(item.message) for item in events):
-        return [("Pod", killed_on(meta.name))]
-    if events[-1].reason == "NodeHasInsufficientMemory" or events[-1].message.startswith(_RECLAIMS_MEMORY):
-        return [("Node", pressed_for_memory(meta)), ("Pod", waiting_for_gpus(""))]
-    troubled = any(item.reason in DISK_EVENTS + CHECK_EVENTS for item in events)
-    return [("Pod", waiting_for_gpus("nvidia.com/gpu"))] if troubled else []
-
-
-def _claim_of_a_node(meta: Meta, events: Sequence[Event]) -> list[Found]:
-    """A machine that its cloud takes back."""
-    return _node(meta, events) if any(item.reason in TAKEN_BACK for item in events) else []
-
-
 _MAKERS: dict[str, Callable[[Meta, Sequence[Event]], list[Found]]] = {
     "Pod": _pod,
     "ReplicaSet": _replicaset,
@@ -390,14 +363,15 @@ _MAKERS: dict[str, Callable[[Meta, Sequence[Event]], list[Found]]] = {
     "PersistentVolumeClaim": _claim,
     "HorizontalPodAutoscaler": _hpa,
     "ScaledObject": _scaled_object,
-    "Node": _node,
-    "NodeClaim": _claim_of_a_node,
+    "Node": node_told_of,
+    "NodeClaim": claim_told_of,
     "HTTPRoute": _route,
     "GRPCRoute": _route,
     "Gateway": _route,
     "InferencePool": _route,
     "Ingress": _route,
     "CustomResourceDefinition": _route,
+    "ClusterPolicy": _route,
 }
 MADE_BY = frozenset(_MAKERS)
 """The kinds that something may be told of."""

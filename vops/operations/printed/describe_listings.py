@@ -34,6 +34,7 @@ _MISSED = lazy_pattern(
 )
 """What somebody says who misses the servers of a workload that has none."""
 
+_PLUGIN = lazy_pattern(r"(?:nvdp-)?nvidia-device-plugin(?:-daemonset)?|amdgpu-device-plugin(?:-daemonset)?")
 _FALLS_BACK = "At least one trigger is falling back on this scaled object"
 _COMING = lazy_pattern(r"WaitForFirstConsumer|first consumer")
 
@@ -143,8 +144,14 @@ def _claim(row: Row, text: str) -> Iterator[Document]:
 
 
 def _daemons(row: Row, text: str) -> Iterator[Document]:
-    """An exporter of GPU metrics that has no pods beside others that have some, or whose pods are not ready."""
+    """A device plugin without pods, or an exporter of GPU metrics that has none beside others or whose are not ready.
+
+    Google's clusters have a plugin for each size and image, most of them idle: those have other names.
+    """
     desired, ready = row["DESIRED"], row["READY"]
+    if _PLUGIN.fullmatch(row["NAME"]) and desired == "0" and _settled(row):
+        selector = row.get("NODE SELECTOR", "")
+        yield _event("ClusterPolicy", row, "GpuStackNotReady", f"{row['NAME']}: DESIRED 0, node selector {selector}")
     if "dcgm-exporter" not in row["NAME"] or not (desired + ready).isdigit() or not _settled(row):
         return
     elsewhere = any(int(match[1]) for match in _DESIRED.finditer(text)) or len(_DESIRED.findall(text)) == 1
@@ -178,6 +185,11 @@ def _gateway(row: Row, text: str) -> Iterator[Document]:
         yield _event("Gateway", row, reason, message)
 
 
+def _cluster_policy(row: Row, text: str) -> Iterator[Document]:
+    if row["STATUS"] == "notReady":
+        yield _event("ClusterPolicy", row, "GpuStackNotReady", f"{row['NAME']}: STATUS notReady")
+
+
 def _object(kind: str, row: Row) -> Document:
     return {"kind": kind, "metadata": {"name": row["NAME"].rpartition("/")[2], "namespace": row.get("NAMESPACE", "")}}
 
@@ -201,6 +213,7 @@ _READERS: tuple[tuple[frozenset[str], Callable[[Row, str], Iterator[Document]]],
     (frozenset({"STATUS", "STORAGECLASS", "AGE"}), _claim),
     (frozenset({"READY", "REASON"}), _knative),
     (frozenset({"STORE", "STATUS", "READY"}), _external_secret),
+    (frozenset({"NAME", "STATUS", "AGE"}), _cluster_policy),
     (frozenset({"CLASS", "PROGRAMMED", "AGE"}), _gateway),
 )
 """The first whose columns a table has reads it."""

@@ -49,6 +49,7 @@ from vops.operations.printed.describe_tables import (
     without_a_node,
 )
 from vops.operations.printed.gateway_texts import gateway_events, unresolved
+from vops.operations.printed.gpu_texts import without_gpus
 from vops.operations.printed.prose_texts import prose_events
 from vops.operations.printed.ray_status import ray_demands
 from vops.operations.printed.rollout_rows import rollouts
@@ -56,7 +57,6 @@ from vops.operations.printed.scaling_texts import scaling_events
 from vops.operations.printed.waiting_texts import pull_reasons
 
 Document = dict[str, Any]
-
 _BEGINS = lazy_pattern(r"^(?P<indent> {0,12})Name:(?: {2,}|\t+)\S", re.MULTILINE)
 _GOES_ON = lazy_pattern(
     r"^ {0,12}(?:Namespace|Labels|Annotations|Roles|Priority|Containers|Events|StorageClass|CreationTimestamp|Node):",
@@ -246,19 +246,19 @@ def _loose(text: str) -> list[Told]:
     found = next((told for read in readers if (told := list(read(text)))), [])
     if not found and not _has_log_lines(text) and not quotes_a_failure(text):
         found = list(prose_events(text))
-    found += pull_reasons(found, text)
+    found = without_gpus([*found, *pull_reasons(found, text)], text)
     told = [item if item.about.get("name") else msgspec.structs.replace(item, about=about(item)) for item in found]
-    pods = {(item.about.get("namespace", ""), item.about["name"]): item.about for item in told if _names_a_pod(item)}
+    pods = {
+        (item.about.get("namespace", ""), item.about["name"]): item.about
+        for item in told
+        if item.about["kind"] == "Pod" and item.about["name"]
+    }
     if len({name for _, name in pods}) != 1:
         return told
     only = {key: value for key, value in max(pods.items())[1].items() if key != "fieldPath"}
     return [
         msgspec.structs.replace(item, about=item.about | only) if item.about["kind"] == "Pod" else item for item in told
     ]
-
-
-def _names_a_pod(told: Told) -> bool:
-    return told.about["kind"] == "Pod" and bool(told.about["name"])
 
 
 def _parts(text: str) -> Iterator[tuple[str, str]]:

@@ -30,6 +30,14 @@ _DCGM_EXPORTER = lazy_pattern(f"^{Component.DCGM_EXPORTER}: ")
 _GPU_OPERATOR = lazy_pattern(f"^{Component.GPU_OPERATOR}: ")
 _OF_A_NODE = (
     (
+        lazy_pattern(r"\bMIG\b|mig-config"),
+        (
+            "See that the profile of nvidia.com/mig.config is one that this GPU has (nvidia-smi mig -lgip), and in the "
+            "ConfigMap of the MIG manager.",
+            "Nothing may use the GPUs while their layout changes: cordon and drain the node, then set the label again.",
+        ),
+    ),
+    (
         lazy_pattern(r"(?i:in use|evict|drain)"),
         (
             "The driver that is loaded is in use: kubectl drain the node, or stop what uses its GPUs (also outside of "
