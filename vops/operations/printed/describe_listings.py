@@ -35,6 +35,14 @@ _MISSED = lazy_pattern(
 """What somebody says who misses the servers of a workload that has none."""
 
 _PLUGIN = lazy_pattern(r"(?:nvdp-)?nvidia-device-plugin(?:-daemonset)?|amdgpu-device-plugin(?:-daemonset)?")
+_GPUS_MISSED = lazy_pattern(
+    r"[Ii]nsufficient nvidia|no (?:gpu|nvidia)|(?:not|n't|never) (?:show|see|detect|advertis|find|schedul|start"
+    r"|install|creat)"
+    r"|\b(?:stuck|missing|pending)\b",
+    re.IGNORECASE,
+)
+"""What somebody says who misses GPUs; a cluster whose GPU nodes are scaled to zero has such rows as well."""
+
 _FALLS_BACK = "At least one trigger is falling back on this scaled object"
 _COMING = lazy_pattern(r"WaitForFirstConsumer|first consumer")
 
@@ -144,14 +152,15 @@ def _claim(row: Row, text: str) -> Iterator[Document]:
 
 
 def _daemons(row: Row, text: str) -> Iterator[Document]:
-    """A device plugin without pods, or an exporter of GPU metrics that has none beside others or whose are not ready.
+    """A device plugin without pods where somebody misses GPUs, or an exporter of GPU metrics that has none beside
+    others or whose are not ready.
 
     Google's clusters have a plugin for each size and image, most of them idle: those have other names.
     """
     desired, ready = row["DESIRED"], row["READY"]
-    if _PLUGIN.fullmatch(row["NAME"]) and desired == "0" and _settled(row):
-        selector = row.get("NODE SELECTOR", "")
-        yield _event("ClusterPolicy", row, "GpuStackNotReady", f"{row['NAME']}: DESIRED 0, node selector {selector}")
+    if _PLUGIN.fullmatch(row["NAME"]) and desired == "0" and _settled(row) and _GPUS_MISSED.search(text):
+        message = f"{row['NAME']}: DESIRED 0, node selector {row.get('NODE SELECTOR', '')}"
+        yield _event("ClusterPolicy", row, "GpuStackNotReady", message)
     if "dcgm-exporter" not in row["NAME"] or not (desired + ready).isdigit() or not _settled(row):
         return
     elsewhere = any(int(match[1]) for match in _DESIRED.finditer(text)) or len(_DESIRED.findall(text)) == 1
