@@ -42,12 +42,13 @@ _QUOTA = lazy_pattern(
     r"quota\W{0,2}(?:'?[\w ./-]{1,60}'? )?exceeded|quota_?exceeded|QuotaReached|VcpuLimitExceeded|InstanceLimitExceeded"
     r"|MaxSpotInstanceCountExceeded|MaxFleetCountExceeded|LowPriorityQuota|vCPU quota|Cores quota|vCPU limit of"
     r"|requested more vCPU capacity|exceeding (?:approved [\w .-]{0,60})?quota"
-    r"|quota metrics? exceed|quota exceeded for"
+    r"|quota metrics? exceed|quota exceeded for|service limits? were exceeded"
     r"|reached your quota for|insufficient \w{2,20} quota|Insufficient\w{2,20}Quota|quota of \d{1,9} and cannot",
     re.IGNORECASE,
 )
 _REFUSED = lazy_pattern(
-    r"ip[_ ]space[_ ]exhausted|FreeAddressesInSubnet|permissions_error|unauthori[sz]ed|AccessDenied|AuthFailure"
+    r"ip[._ ]space[._ ]exhausted|FreeAddresses|SubnetIsFull|InsufficientSubnetSize|available IP addresses"
+    r"|permissions_error|unauthori[sz]ed|AccessDenied|AuthFailure"
     r"|not authorized|service account was deleted|VM_EXTERNAL_IP_ACCESS_POLICY|AMINotFound|InvalidAMI|LaunchTemplate"
     r"|InstanceProfile|SecurityGroup|NodeRoleNotFound|Ec2Subnet|PendingVerification|RequestLimitExceeded"
     r"|spread placement group"
@@ -56,14 +57,16 @@ _REFUSED = lazy_pattern(
     re.IGNORECASE,
 )
 _STOCKOUT = lazy_pattern(
-    r"resource_pool_exhausted|out of resources|not have enough resources available|stockout|insufficient_capacity"
+    r"resource_pool_exhausted|out[ .]of[ .]resources|not have enough resources available|stockout|insufficient_capacity"
     r"|Insufficient(?:Instance|Host|Reserved\w*)?Capacity|UnfulfillableCapacity"
     r"|insufficient (?:reserved |instance |host )?capacity"
     r"|(?:not have enough|sufficient) (?:\S{1,60} ){0,4}capacity"
     r"|Allocation ?Fail|Overconstrained(?:Zonal)?Allocation|SKU ?NotAvailable"
     r"|placeholder-cannot-be-fulfilled|cannot provision any more instances|instance types were unavailable"
     r"|no instance types available|reservation[_ ]?capacity[_ ]?exceeded|RESERVATIONS_NO_CAPACITY"
-    r"|\bUnsupported: |is (?:currently )?not available in (?:the )?location"
+    r"|\bUnsupported: |not supported in (?:your requested Availability )?zone|does not exist in zone"
+    r"|Unsupported - The requested configuration|not allowed in your subscription|ZoneNotSupported"
+    r"|is (?:currently )?not available in (?:the )?location"
     r"|out of (?:host )?capacity|out of stock|NoStock\b"
     r"|ResourceInsufficient|ResourcesSoldOut|provisioning-state-failed",
     re.IGNORECASE,

@@ -148,7 +148,10 @@ def by_groups(replica: Replica, seen: Autoscalers) -> Provisioning:
     if coming and len(coming) == len(groups):
         return Provisioning(Outcome.WORKING, ca_name(seen), Confidence.PROBABLE, groups=coming, since=coming[0].since)
     resting = tuple(group for group in groups if group.status == "Backoff")
-    return answered(ca_name(seen), Confidence.PROBABLE, _about(seen.group_failures, resting), resting)
+    found = answered(ca_name(seen), Confidence.PROBABLE, _about(seen.group_failures, resting), resting)
+    if found.outcome is Outcome.NOTHING_KNOWN and resting and not replica.observed:  # a status of before 1.30, alone
+        return Provisioning(Outcome.STOCKOUT, ca_name(seen), Confidence.POSSIBLE, groups=resting)
+    return found
 
 
 def _relevant(replica: Replica, groups: Iterable[NodeGroup]) -> tuple[NodeGroup, ...]:

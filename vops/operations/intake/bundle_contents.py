@@ -15,7 +15,7 @@ from vops.model.kinds import RELATED_TYPES, Related
 from vops.model.network import SERVICE_LABEL, EndpointSlice, Service
 from vops.model.objects import Ref, Resource
 from vops.model.pods import Pod
-from vops.model.provisioning import NodeClaim
+from vops.model.provisioning import ConfigMap, NodeClaim, NodePool
 from vops.model.resources import Event, Node, Workload
 from vops.model.serving import GpuSample
 from vops.model.snapshot import (
@@ -31,7 +31,13 @@ from vops.model.storage import PersistentVolumeClaim
 from vops.model.text import scrub
 from vops.operations.intake.bundle_events import about_something, causes
 from vops.operations.intake.bundle_files import BundleFile, Content, read_files
-from vops.operations.intake.bundle_node_subjects import pods_of_claims, pods_of_nodes, serving_on
+from vops.operations.intake.bundle_node_subjects import (
+    pods_of_claims,
+    pods_of_groups,
+    pods_of_nodes,
+    pods_of_pools,
+    serving_on,
+)
 from vops.operations.intake.bundle_objects import (
     SOURCES,
     Document,
@@ -171,7 +177,7 @@ class Contents:
         for claim in claims:
             alone = not claim.spec.storage_class_name and not self._events
             meant = claim.metadata.name in refused or ("" in refused and len(claims) == 1)
-            if claim.status.phase == "Pending" and (meant or alone):
+            if claim.status.phase in ("Pending", "Lost") and (meant or alone):
                 self._held.add(Source.PODS)
                 self._add(waiting_for(claim, "its claim"), "Pod", None)
 
@@ -194,6 +200,9 @@ class Contents:
             pods.append(pod)
             self._add(event, "Event", None)
             self._held.add(Source.EVENTS)
+        if not pods and not self._events:
+            pods += pods_of_pools(item for item in self._related.values() if isinstance(item, NodePool))
+            pods += pods_of_groups(item for item in self._related.values() if isinstance(item, ConfigMap))
         for pod in pods:
             self._add(pod, "Pod", None)
             self._held.add(Source.PODS)

@@ -54,6 +54,8 @@ _BY_CONDITION = {
 
 def whole(document: Document) -> Document:
     """A document with the kind that its fields show, where it has none of its own."""
+    if str(document.get("kind", "")).endswith("NodeClass") and (pool := _pool_of_class(document)) is not None:
+        return pool
     if _is_cut(document):
         return _pod(document, {}, document["status"])
     if document.get("kind") or "items" in document:
@@ -92,6 +94,24 @@ def hpa_of_v1(document: Document) -> Document:
     except ValueError:
         return document
     return {**document, "status": {"conditions": conditions, **status}} if isinstance(conditions, list) else document
+
+
+def _pool_of_class(document: Document) -> Document | None:
+    """The pool that a NodeClass keeps from making nodes, by what the class complains of; None where it does not."""
+    status = document.get("status")
+    conditions = status.get("conditions") if isinstance(status, dict) else None
+    wrong = [item for item in conditions or () if isinstance(item, dict) and _not_so(item)]
+    if not wrong:
+        return None
+    told = next((item for item in wrong if item.get("type") != "Ready"), wrong[0])
+    said = {"type": "NodeClassReady", "status": "False", "reason": "NodeClassNotReady"}
+    message = f"NodeClass {told.get('type')}: {told.get('reason', '')}: {told.get('message', '')}"
+    return {
+        "apiVersion": "karpenter.sh/v1",
+        "kind": "NodePool",
+        "metadata": document.get("metadata") or {"name": "pool"},
+        "status": {"conditions": [{**said, "message": message}]},
+    }
 
 
 def _is_cut(document: Document) -> bool:

@@ -14,6 +14,8 @@ from vops.diagnosis.facts import STAND_IN
 from vops.diagnosis.memory.host_memory import may_be_ours
 from vops.diagnosis.nodes.gpu_nodes import gpu_complaints, gpu_resources, gpu_sign
 from vops.diagnosis.placement.demands import amounts, is_gpu
+from vops.diagnosis.provisioning.cluster_autoscaler import node_groups
+from vops.diagnosis.provisioning.karpenter import trouble
 from vops.model.objects import Condition, Meta, Resource
 from vops.model.patterns import lazy_pattern
 from vops.model.pods import (
@@ -27,7 +29,7 @@ from vops.model.pods import (
     Running,
     Terminated,
 )
-from vops.model.provisioning import NodeClaim
+from vops.model.provisioning import ConfigMap, NodeClaim, NodePool
 from vops.model.resources import Event, Node, NodeSpec, NodeStatus, ObjectReference, Taint
 
 _GPU = "nvidia.com/gpu"
@@ -124,6 +126,17 @@ def pods_of_claims(claims: Iterable[NodeClaim]) -> Iterator[tuple[Pod, Event]]:
                 last_timestamp=claim.metadata.creation_timestamp,
             ),
         )
+
+
+def pods_of_pools(pools: Iterable[NodePool]) -> Iterator[Pod]:
+    """A pod for each NodePool that says that it makes no nodes."""
+    yield from (waiting_for_gpus("", f"pod-{pool.metadata.name}") for pool in pools if trouble(pool))
+
+
+def pods_of_groups(config_maps: Iterable[ConfigMap]) -> Iterator[Pod]:
+    """A pod for the groups that the Cluster Autoscaler has given up for a while."""
+    if any(group.status == "Backoff" for group in node_groups(config_maps)):
+        yield waiting_for_gpus("")
 
 
 def _answers(node: Node) -> bool:

@@ -34,7 +34,6 @@ from vops.model.pods import (
     Waiting,
 )
 from vops.model.resources import Event, PodTemplate, Workload, WorkloadSpec, WorkloadStatus
-from vops.model.scaling import HorizontalPodAutoscaler, HpaStatus, ScaledObject, ScaledObjectStatus
 from vops.model.storage import ClaimSpec, ClaimStatus, PersistentVolumeClaim
 from vops.operations.intake.bundle_node_subjects import (
     NO_NODE,
@@ -45,6 +44,7 @@ from vops.operations.intake.bundle_node_subjects import (
     serving_on,
     with_its_victim,
 )
+from vops.operations.intake.bundle_scaler_subjects import autoscaler, scaled_object
 
 UNNAMED = "pod"
 """What a pod is called that its events do not name."""
@@ -98,9 +98,6 @@ _PATIENCE_S = 180
 
 _HASH = lazy_pattern(r"-[a-z0-9]{6,10}")
 _NOT_A_NAME = frozenset({"image", "created", "started", "could", "was", "has", "is", "failed", "runtime", "with"})
-_HPA_METRIC = lazy_pattern(
-    r"Failed(?:Get|Compute)\w{0,30}|InvalidMetricSourceType|AmbiguousSelector|SelectorRequired|InvalidSelector"
-)
 
 
 def objects_of(events: Iterable[Event], source: str) -> list[Found]:
@@ -329,26 +326,6 @@ def waiting_for(claim: PersistentVolumeClaim, source: str) -> Pod:
     )
 
 
-def _hpa(meta: Meta, events: Sequence[Event]) -> list[Found]:
-    said = next((item for item in reversed(events) if _HPA_METRIC.match(item.reason)), None)
-    if said is None and events[-1].reason == "TooManyReplicas":
-        limited = Condition("ScalingLimited", "True", "TooManyReplicas", events[-1].message)
-        return [("HorizontalPodAutoscaler", HorizontalPodAutoscaler(meta, status=HpaStatus(conditions=(limited,))))]
-    if said is None:
-        return []
-    about = "AbleToScale" if said.reason == "FailedGetScale" else "ScalingActive"
-    condition = Condition(about, "False", said.reason, said.message)
-    return [("HorizontalPodAutoscaler", HorizontalPodAutoscaler(meta, status=HpaStatus(conditions=(condition,))))]
-
-
-def _scaled_object(meta: Meta, events: Sequence[Event]) -> list[Found]:
-    said = next((item for item in reversed(events) if item.type == "Warning"), None)
-    if said is None:
-        return []
-    condition = Condition("Ready", "False", said.reason, said.message)
-    return [("ScaledObject", ScaledObject(meta, status=ScaledObjectStatus(conditions=(condition,))))]
-
-
 def _route(meta: Meta, events: Sequence[Event]) -> list[Found]:
     """A server that is ready: behind a route of which a gateway complains, or for what a controller cannot make."""
     return [("Pod", serving_on("unknown", meta.namespace, meta.annotations[STAND_IN]))]
@@ -361,8 +338,8 @@ _MAKERS: dict[str, Callable[[Meta, Sequence[Event]], list[Found]]] = {
     "StatefulSet": _owner("StatefulSet"),
     "DaemonSet": _owner("DaemonSet"),
     "PersistentVolumeClaim": _claim,
-    "HorizontalPodAutoscaler": _hpa,
-    "ScaledObject": _scaled_object,
+    "HorizontalPodAutoscaler": autoscaler,
+    "ScaledObject": scaled_object,
     "Node": node_told_of,
     "NodeClaim": claim_told_of,
     "HTTPRoute": _route,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vops.diagnosis.provisioning.cluster_autoscaler import BACKOFF
 from vops.model.patterns import lazy_pattern
 from vops.operations.printed.describe_events import Told, of_some_pod
 
@@ -15,7 +16,10 @@ _REASONS = lazy_pattern(r"predicateReasons=\[(?P<why>[^\]\n]{3,400})\]")
 _CODE = lazy_pattern(
     r"\bno\.scale\.up\.(?:mig|nap)\.(?:skipped|pod|failing|zonal|cluster|optimize)?\.?(?P<words>[a-z.]{5,120})"
 )
+_BACKS_OFF = lazy_pattern(r"\bno\.scale\.up\.in\.backoff\b")
 _LONGEST = 8_192
+_NO_LIMIT = "no.limit.defined"
+"""Said of a GPU that node auto-provisioning has no limit for, and so makes no nodes with."""
 
 
 def quoted_reasons(text: str) -> Iterator[Told]:
@@ -23,8 +27,13 @@ def quoted_reasons(text: str) -> Iterator[Told]:
     if len(text) > _LONGEST:
         return
     found = [match["why"] for match in _REASONS.finditer(text)]
-    found += [match["words"].strip(".").replace(".", " ") for match in _CODE.finditer(text)]
+    found += [_in_words(match["words"].strip(".")) for match in _CODE.finditer(text)]
+    found += [BACKOFF] if _BACKS_OFF.search(text) else []
     reasons = ", ".join(f"1 {why}" for why in dict.fromkeys(found))
     if reasons:
         message = f"pod didn't trigger scale-up: {reasons}"
         yield of_some_pod("Normal", "NotTriggerScaleUp", message, "cluster-autoscaler")
+
+
+def _in_words(code: str) -> str:
+    return "max limit reached (none is defined for this GPU)" if code.endswith(_NO_LIMIT) else code.replace(".", " ")

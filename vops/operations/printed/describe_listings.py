@@ -13,6 +13,7 @@ from typing import Any
 from vops.model.patterns import lazy_pattern
 from vops.operations.printed.describe_events import seconds
 from vops.operations.printed.operator_sentences import BY_REASON
+from vops.operations.printed.provisioning_tables import autoscaler_status, node_claim, node_pool
 
 Document = dict[str, Any]
 Row = dict[str, str]
@@ -49,6 +50,7 @@ _COMING = lazy_pattern(r"WaitForFirstConsumer|first consumer")
 
 def listings(text: str) -> Iterator[Document]:
     """The objects and events that the rows which complain amount to."""
+    yield from autoscaler_status(text)
     for columns, row in _rows(text):
         reader = next((read for needed, read in _READERS if needed <= columns), None)
         if reader is not None:
@@ -214,6 +216,8 @@ _DESIRED = lazy_pattern(
 """A row of a table of DaemonSets."""
 
 _READERS: tuple[tuple[frozenset[str], Callable[[Row, str], Iterator[Document]]], ...] = (
+    (frozenset({"TYPE", "ZONE", "NODE", "READY", "AGE"}), node_claim),
+    (frozenset({"NODECLASS", "READY", "AGE"}), node_pool),
     (frozenset({"REFERENCE", "TARGETS", "MAXPODS", "REPLICAS"}), _hpa),
     (frozenset({"SCALETARGETKIND", "READY", "ACTIVE"}), _scaled_object),
     (frozenset({"DESIRED", "CURRENT", "READY", "AVAILABLE"}), _daemons),

@@ -43,6 +43,11 @@ _CLOUD = lazy_pattern(
     r"|NodeCreationFailure|[Ff]ailed to join the (?:\w{1,20} )?cluster|vmssCSE|VMExtensionProvisioning"
     r"|Ec2(?:LaunchTemplate|Subnet|SecurityGroup)\w{4,40}|Iam(?:InstanceProfile|NodeRole)NotFound"
     r"|AsgInstanceLaunchFailures|nodes? out of \d{1,4} have registered"
+    r"|(?:Accelerator type|Machine type with name) \S{1,80} (?:is not supported|does not exist) in zone"
+    r"|VM size of \S{1,60} is not allowed in your subscription|AvailabilityZoneNotSupported"
+    r"|Unsupported - The requested configuration|InstanceLimitExceeded|service limits were exceeded"
+    r"|SubnetIsFull|InsufficientSubnetSize|InsufficientFreeAddresses|available IP addresses to run"
+    r"|cluster's IAM role or node role|[Ii]nsufficient capacity for the requested instance"
     r"|[Ii]nsufficient \w{2,20} quota|Insufficient\w{2,20}Quota|quota of \d{1,9} and cannot|GCE (?:out of|quota)"
 )
 _OVER = lazy_pattern(r"\b(?:fixed|solved|resolved|no longer|went away|works? now|avoids?|prevents?)\b", re.IGNORECASE)
