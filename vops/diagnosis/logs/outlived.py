@@ -11,7 +11,8 @@ from vops.model.patterns import lazy_pattern
 
 WRAPPER = lazy_pattern(
     r"Engine core initialization failed|EngineCore encountered an issue|EngineCore failed to start"
-    r"|Engine process failed to start|Engine loop is not running|Background loop (?:has errored already|is stopped)"
+    r"|Engine process failed to start|Engine loop (?:is not running|has died)"
+    r"|Background loop (?:has errored already|is stopped)"
     r"|WorkerProc initialization failed due to an exception in a background process|WorkerProc failed to start"
     r"|Worker failed with error|Failed core proc|Error raised in subprocess|Executor failed"
     r"|Model architectures .{0,400} failed to be inspected|cancelled",

@@ -9,13 +9,22 @@ from vops.model.patterns import holds_any, lazy_pattern
 
 _CHILD = lazy_pattern(
     r".{0,200}(?:died unexpectedly|exited unexpectedly)(?:.{0,80}\(?exit ?code:? ?(-?\d{1,4}))?"
+    r"|.{0,200}worker died \((?P<daemon>-\d{1,2})\)|.{0,200}workers exits with code (?P<child>-\d{1,2})"
     r"|.{0,300}Failed core proc\(s\): \{'[^']{1,60}': (?P<core>-?\d{1,4})"
     r"|.{0,200} died, exit code: (?P<worker>-?\d{1,4})"
     r"|.{0,200}exitcode *: (?P<elastic>-?\d{1,4})\)? .{0,60}\(?pid: \d+\)"
     r"|.{0,200}process was signaled to shutdown with signal (?P<signal>\d{1,2})",
     re.ASCII,
 )
-_DEATHS = ("unexpectedly", "Failed core proc", "exit code", "exitcode", "was signaled")
+_DEATHS = (
+    "unexpectedly",
+    "worker died",
+    "exits with code",
+    "Failed core proc",
+    "exit code",
+    "exitcode",
+    "was signaled",
+)
 _CONTAINER = lazy_pattern(
     r"`?[\w.\[\]-]{1,120} exited with (?:exit )?code (13[24-79])`?$"
     r"|.{0,160}\b(?:exit(?:ed|s)|terminated|died|dies|crashe[sd]) with (?:exit )?code (13[24-69])\b",
@@ -47,6 +56,7 @@ _PARENTS_SIGNAL = -15
 _SERVING = (
     "EngineCore encountered a fatal error",
     "Engine loop is dead",
+    "Engine loop has died",
     "MQLLMEngine is already dead",
     "Engine iteration timed out",
     "Engine background task failed",

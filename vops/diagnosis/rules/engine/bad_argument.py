@@ -63,6 +63,8 @@ _REFUSED = lazy_pattern(
     r"|An attempt has been made to start a new process before|\[SSL(?:: KEY_VALUES_MISMATCH)?\] (?:PEM lib|key values)"
     r"|No such file or directory: '[^']{1,200}(?:\.key|/tls\.\w{1,4})'|Window left is not the same"
     r"|cap object store memory usage"
+    r"|vLLM cannot currently support max_model_len=|Hybrid KV cache manager is disabled but"
+    r"|\bDCP (?:not support|requires)|At most \d{1,4} (?:image|video|audio)\(s\) may be provided"
     r"|Invalid data-parallel launch options|partitions\\?\)=\d|oader extra config"
     r"|extra config keys for load format|Cannot re-initialize CUDA in forked subprocess"
     r"|(?:Value|Assertion|NotImplemented|Type)Error: .{1,1500} @ (?:vllm/)?(?:config(?:/\w{1,60})?|engine/arg_utils"

@@ -86,6 +86,10 @@ _BROKEN = lazy_pattern(
     r"|S3 not supported'|GLIBC version should be at least|Method '\w{1,60}' is not implemented"
     r"|Version mismatch: The cluster was started with|[Ff]ailed to (?:load|download|get|find) cubin"
     r"|\w{1,60}\.h not found$|ptxas .{0,120}fatal"
+    r"|detected CUDA version .{1,20} mismatches the version|was compiled without CUDA support|_PlaceholderModule"
+    r"|cquantize_blockwise|was removed from the ndarray class|name '(?:vllm_ops|_C|cache_ops)' is not defined"
+    r"|OpenTelemetry is not available|unable to find an engine to execute this computation"
+    r"|vllm\.model_executor\.models\.registry'\]' (?:returned|died)"
     r"|Only one platform plugin|not available or outdated"
     r"|(?:[Kk]ernels?|[Pp]ackages?|[Ll]ibrary|[Mm]odules?) (?:are|is) not (?:available|installed)"
 )

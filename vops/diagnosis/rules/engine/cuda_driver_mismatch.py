@@ -61,6 +61,7 @@ _NO_CODE = lazy_pattern(
     r"|CUDALaunch Error: invalid device function|No operator found for .memory_efficient|No compiled \w{1,20}_scaled_mm"
     r"|only supports? (?:Ampere|Hopper|Blackwell) GPUs or newer|Minimum required [Cc]uda capability"
     r"|Invalid architecture value"
+    r"|Unsupported FA version|Unsupported CUDA arch|`ptxas` failed with error code"
     r"|too old to be supported by the triton|device kernel image is invalid|CUDA_ERROR_INVALID_IMAGE"
     r"|CUDA_ERROR_NO_BINARY_FOR_GPU|not supported on (?:this|your) GPU architecture|requires (?:device with )?compute "
     r"capability (?:>=? ?)?\d|does not support (?:compute capability|SM) ?\d|PassManager::run failed"

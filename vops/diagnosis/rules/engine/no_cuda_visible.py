@@ -51,6 +51,9 @@ _SAID = (
     r"|synStatus=(?!20\b)\d+ \[[^\]]{1,60}\] Device acquire failed"
     r"|deserialize object on a CUDA device but torch\.cuda\.is_available"
     r"|Unable to open /dev/kfd|ROCk module is NOT loaded|nvmlDeviceGetHandleByPciBusId\w{0,4}\(.{0,60}INTERNAL ASSERT"
+    r"|Cannot access accelerator device when none is available"
+    r"|^RuntimeError: Unexpected error from cudaGetDeviceCount.{0,4}$"
+    r"|_extractNVMLErrorsAsClasses"
     r"|Failed to start model server: integer division or modulo by zero"
 )
 NO_GPU = lazy_pattern("|".join((_SAID, words(Meaning.NO_GPU))))

@@ -43,6 +43,7 @@ _CHANGED = lazy_pattern(
 _BUSY = lazy_pattern(
     r"CUDA-capable device\(s\) is/are busy or unavailable|cudaErrorDevicesUnavailable|Device already acquired"
     r"|Could not find a profile that is currently runnable with the detected hardware"
+    r"|^ValueError: Free memory on device.{0,60}$"  # as titles and consoles cut it
     r"|TPU initialization failed: .{0,200}busy|TPU is already in use by"
     rf"|{words(Meaning.TAKEN)}"
 )
@@ -118,7 +119,8 @@ def _taken(replica: Replica) -> tuple[Hit, str, float | None] | None:
         share = math.floor((free / total - _SPARE) * 100) / 100 if total else None
         return hit, f": {free:g} of {total:g} GiB are free", share
     if hit := deaths.error(replica, _BUSY):
-        return hit, ": it is in use, or set to let one process in", None
+        cut = "Free memory on" in hit[0].message
+        return hit, "" if cut else ": it is in use, or set to let one process in", None
     if hit := deaths.error(replica, _CHANGED):
         return hit, ", and it changed while vLLM measured", None
     hit = deaths.error(replica, OUT_OF_MEMORY)

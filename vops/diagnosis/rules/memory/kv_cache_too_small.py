@@ -47,6 +47,7 @@ _V0 = lazy_pattern(
 )
 _NONE = lazy_pattern(
     r"No available memory for the cache blocks|GiB KV cache is needed|Cannot auto-fit max_model_len"
+    r"|^ValueError: To serve at least one request with.{0,80}$|[Tt]he model's max seq len \(\d{1,9}\)?.{0,20}$"
     r"|Not enough memory for \d+ blocks of KV cache"
 )
 _STATES = lazy_pattern(

@@ -44,6 +44,7 @@ _FILES = lazy_pattern(
     r"|[Mm]odel path .{0,200}does not exist|is not a local folder"
     r"|Invalid repository ID or local directory|(?<!Local)EntryNotFoundError|Could not find \S{0,80}tokenizer\.model"
     r"|Path .{1,200} does not exist|Failed to load mistral .{0,120}config|non-existent path: "
+    r"|No tokenizer file found in directory"
     r"|was not found in (?:tokenizers )?model name list|no file named .{1,300}found in"
     r"|is not a valid git identifier|Can't find a checkpoint index|Not found: \"[^\"]{1,300}\": No such file"
     r"|No such file or directory \(os error 2\)|^TypeError: (?:not a string$|stat: path should be .{1,60} not NoneType)"

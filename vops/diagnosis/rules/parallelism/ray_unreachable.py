@@ -30,7 +30,7 @@ from vops.model.snapshot import Source
 
 _GCS = lazy_pattern(
     r"^Ray: |connect to GCS|Could not find any running Ray instance|Ray cluster is not found|No existing Ray"
-    r"|GCS address"
+    r"|GCS address|ray client connection timeout"
     r"|ray\S{0,20}\.exceptions\.RaySystemError|Failed to (?:get|register) .{0,60}(?:GCS|raylet)"
     r"|Unable to connect to .{0,60}:6379"
     r"|can't find available Ray|Failed to connect to Ray cluster|Ray is trying to start at"

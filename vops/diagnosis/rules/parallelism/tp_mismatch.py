@@ -56,6 +56,8 @@ _MISMATCH = lazy_pattern(
     r"|Tensor parallel size \(?\d{1,5}\)? (?:is larger|cannot be larger|exceeds)|please set tensor_parallel_size"
     r"|number of (?:layers|hidden layers|experts) .{0,60}(?:divisible|smaller)|Every node should have"
     r"|heads % \(?(?:self\.)?\w{0,30}tp_size|heads % tensor_model_parallel|% (?:self\.)?tp_size == 0"
+    r"|GPUs per node is not divisible by the number of tensor parallelism"
+    r"|world_size \(\d{1,5}\) is not equal to tensor_model_parallel_size"
     r"|less than (?:than )?max local gpu count|No available node types can fulfill resource request",
     re.ASCII,
 )

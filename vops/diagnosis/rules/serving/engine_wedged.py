@@ -35,6 +35,7 @@ _CERTAIN_S = 60.0
 _TIMED_OUT = lazy_pattern(
     r"^Hang: |TimeoutError.{0,40} @ .{0,120}async_llm_engine\.py:|Engine iteration timed out"
     r"|RayChannelTimeoutError"
+    r"|TimeoutError: (?:MQLLMEngine didn't reply|[Ss]erver didn't reply|No heartbeat received from MQLLMEngine)"
 )
 _WAITS = lazy_pattern(r"No available (?:shared memory broadcast )?block found in \d{2,3} second")
 _DEAF = lazy_pattern(r"^Thread: ")
