@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from vops.diagnosis.guesses.prose_of_load import SAYINGS_OF_LOAD
+from vops.diagnosis.guesses.prose_of_load import FIRST_SAYINGS, SAYINGS_OF_LOAD
 from vops.diagnosis.guesses.saying import Saying, saying
 from vops.model.patterns import lazy_pattern
 
@@ -50,6 +50,7 @@ _SEVERAL = (
 )
 
 SAYINGS: tuple[Saying, ...] = (
+    *FIRST_SAYINGS,
     saying("missing-config", r"CreateContainerConfigError", rf"\b(?:{_CONFIG})\b"),
     saying("missing-config", _ABSENT, _STUCK, never=r"imagePull|pull secret|registry|log in|\btoken\b"),
     saying(
@@ -229,6 +230,7 @@ _FEWEST_COMMON = 3
 
 _CHINESE = lazy_pattern(r"[\u4e00-\u9fff]{2}")
 _OF_A_PROGRAM = lazy_pattern(r"\s*(?:[{<\[]|\d{4}[-/]\d\d|(?:Warning|Error|INFO|WARN|ERROR)\b)")
+_TAG = lazy_pattern(r"</?(?:details|summary|br|p|b|i|em|strong)\b[^>\n]{0,40}>")
 _MARKUP = lazy_pattern(r"^[\s>#*|-]{1,12}|\*\*|`")
 
 
@@ -248,6 +250,7 @@ def told_paragraphs(text: str) -> Iterator[str]:
     """The paragraphs of a text that tell of a cause."""
     if len(text) > LONGEST_TEXT or _WISH.search(text):
         return
+    text = _TAG.sub("", text)
     paragraphs = list(filter(None, map(_joined, re.split(r"\n\s*\n", text))))
     alone = [item for item in paragraphs if cause_of(item)]
     yield from alone or (item for item in _neighbours(paragraphs) if cause_of(item))

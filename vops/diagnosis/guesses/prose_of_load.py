@@ -15,6 +15,18 @@ _SCALERS = r"\b(?:HPA|KEDA|Scaled ?Object|autoscal\w+|horizontal pod)\b"
 _REPLICAS = r"\b(?:replicas?|pods?|instances?|workers?|backends?|ranks?|engines?|servers?)\b"
 _GPUS = r"nvidia\.com/gpu|\bGPUs?\b"
 
+FIRST_SAYINGS: tuple[Saying, ...] = (
+    saying(
+        "rollout-deadlock",
+        r"\bold (?:pods?|replicas?|one)\b|available old",
+        r"\bnew (?:pods?|replicas?|one)\b|surge pod|rolling ?update|rollout|maxUnavailable ?[:=] ?0",
+        r"\bGPUs?\b|maxUnavailable|maxSurge|anti-?affinity|host ?port",
+        r"deadlock\w*|pending|(?:cannot|can't|won't|not) (?:be )?(?:schedul\w*|terminat\w*|removed|stop\w*)|until",
+        never=r"ReadWriteOnce|\bRWO\b|Multi-Attach|\bvolumes?\b",
+    ),
+)
+"""What speaks of more than one cause, of which this is the root."""
+
 SAYINGS_OF_LOAD: tuple[Saying, ...] = (
     saying(
         "autoscaler-query-capped",
@@ -45,8 +57,9 @@ SAYINGS_OF_LOAD: tuple[Saying, ...] = (
     ),
     saying(
         "replicas-zero",
-        r"scaled? (?:down )?to (?:0|zero)|\b(?:0|zero) replicas\b|replicas?: 0\b|\b0/0\b",
-        r"\bnever (?:scal|wak|start|com)|n[o']t (?:scal|wak|start|com)|stays? (?:at|down)|stuck|\b50[23]\b"
+        r"scaled? (?:down )?to (?:0|zero)|\b(?:0|zero) replicas?\b|replicas? (?:\w+ )?(?:at|to) (?:0|zero)\b"
+        r"|\b0 ?-> ?1\b|replicas?: 0\b|\b0/0\b",
+        r"\bnever (?:scal|wak|start|com)|n[o']t (?:scal|wak|start|com|work)|stays? (?:at|down)|stuck|\b50[23]\b"
         r"|no endpoints|unavailable",
         never=r"old replica ?set",
     ),
@@ -58,23 +71,28 @@ SAYINGS_OF_LOAD: tuple[Saying, ...] = (
     ),
     saying(
         "prefix-cache-cold",
-        r"prefix.?cach\w*|cache hit|hit rate|KV.?cache (?:re-?use|hit)",
+        r"prefix.?cach\w*|cache hit|hit rate|\bprefix\b.{0,80}KV.?cache|KV.?cache (?:re-?use|hit)",
         r"round.?robin|random(?:ly)?|another (?:pod|replica)|different (?:pod|replica)s?|load.?balanc|scal(?:ed"
         r"|ing) (?:out|up|from)"
+        r"|after (?:a |the )?(?:\w+ )?restart|sibling|rotat\w*|(?:that|another|other|previous) (?:rank|replica"
+        r"|pod|engine)"
         r"|plain (?:ClusterIP )?service|session.?affinity|sticky",
-        r"\b(?:fell|drop\w*|low\w*|poor|miss\w*|collapse\w*|decreas\w*|bad|0 ?%|destroy\w*|lost|loses?|cold"
-        r"|recomput\w*)\b",
+        r"\b(?:fell|drop\w*|low\w*|poor|miss\w*|collapse\w*|decreas\w*|degrad\w*|bad|destroy\w*|lost|loses?|cold"
+        r"|recomput\w*)\b|\b0(?:\.0)? ?% hit",
     ),
     saying(
         "replica-imbalance",
-        _REPLICAS,
-        r"\bone (?:\w+ ){0,3}(?:pod|replica|instance|worker|rank|engine|server)s?\b|\bsame (?:pod|replica"
+        rf"{_REPLICAS}|\bcards?\b|\bGPUs?\b|data.?parallel",
+        r"\b(?:one|single(?: or several)?) (?:\w+ ){0,3}(?:pod|replica|instance|worker|rank|engine|server|card"
+        r"|GPU)s?\b|\bsame (?:pod|replica"
         r"|instance|backend)"
-        r"|uneven\w*|imbalanc\w*|skew\w*|unbalanc\w*|\bfirst (?:pod|replica)\b",
-        r"\bidle\b|no (?:requests|traffic|load)\b|\b(?:other|rest|second|third)\w*\b.{0,60}\b(?:nothing|empty"
+        r"|load.?balanc\w* (?:\w+ )?(?:fail\w*|doesn't|does not|isn't|is not)|uneven\w*|imbalanc\w*|skew\w*"
+        r"|unbalanc\w*|\bfirst (?:pod|replica)\b",
+        r"\bidle\b|without utili[sz]ation|no (?:requests|traffic|load)\b|\b(?:other|rest|second"
+        r"|third)\w*\b.{0,60}\b(?:nothing|empty"
         r"|none|free|0 ?%|unused|few)"
-        r"|overload\w*|hot ?spot|all (?:the )?(?:requests|traffic)",
-        r"request|traffic|queue|waiting|load\b",
+        r"|overload\w*|distribut\w*|hot ?spot|all (?:the )?(?:requests|traffic)",
+        r"request|traffic|queue|waiting|load\b|samples",
     ),
     saying(
         "queue-saturated",
@@ -117,7 +135,7 @@ SAYINGS_OF_LOAD: tuple[Saying, ...] = (
     saying(
         "tmpfs-charged",
         r"tmpfs|medium:? ?Memory|memory-backed|/dev/shm|in-memory (?:volume|emptyDir)",
-        r"OOM.?kill\w*|exit (?:code )?137|(?:against|hit\w*|exceed\w*|over) (?:\w+ ){0,3}memory limit",
+        r"\bOOM\b|OOM.?kill\w*|exit (?:code )?137|(?:against|hit\w*|exceed\w*|over) (?:\w+ ){0,3}memory limit",
         r"count\w*|charg\w*|writ\w*|fill\w*|sizeLimit|larger than|grow\w*|stored?|cache",
     ),
     saying(

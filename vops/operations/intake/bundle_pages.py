@@ -16,7 +16,7 @@ _LINE = lazy_pattern(
     r"[\s>|]{0,12}(?P<name>(?:vllm[:_]|DCGM_FI_)\w{3,100})(?P<labels>\{[^\n]{0,2000}\})?[\s|=>]{1,12}(?P<value>[\d.eE+-]{1,30})"
     r"(?:\s+@?[\d.]{9,20})?[\s|]*$"
 )
-_COMMENT = lazy_pattern(r"\s*# (?:HELP|TYPE) (?:vllm|DCGM_FI)")
+_COMMENT = lazy_pattern(r"\s*# (?:HELP|TYPE) (?:vllm|DCGM_FI)|\s*\d{4}-\d\d-\d\d[ T][\d:.]{5,15}Z?\s*$")
 _POD = lazy_pattern(r"[{,]\s?(?:kubernetes_)?pod(?:_name)?=\"([a-z0-9][a-z0-9.-]{0,252})\"")
 _HEADING = lazy_pattern(
     r"^[\W_]{0,6}(?:(?:[Pp]od|[Rr]eplica)[ /:]{1,3}[`*]{0,2}(?P<pod>[a-z0-9][a-z0-9.-]{1,252})[`*]{0,4}:?"
@@ -46,18 +46,23 @@ def logs_within(text: str) -> dict[str, str]:
 
 
 def pages_within(text: str) -> tuple[dict[str, str], str] | None:
-    """The pages of a text by the pods that they name (empty where they name none), and the rest; None without any."""
+    """The pages of a text by the pods that they name (empty where they name none), and the rest; None without any.
+
+    Of a series that comes again, at another time, the last value counts.
+    """
     if len(text) > _LONGEST or "vllm" not in text:
         return None
-    pages: dict[str, list[str]] = defaultdict(list)
+    pages: dict[str, dict[str, str]] = defaultdict(dict)
     rest: list[str] = []
     for line in text.splitlines():
         if (found := _LINE.match(line)) is not None:
             labels = found["labels"] or ""
             pod = _POD.search(labels) if found["name"].startswith("vllm") else None
-            pages[pod[1] if pod is not None else ""].append(f"{found['name']}{labels} {found['value']}")
+            pages[pod[1] if pod is not None else ""][f"{found['name']}{labels}"] = found["value"]
         elif not _COMMENT.match(line):
             rest.append(line)
     if sum(map(len, pages.values())) < _FEWEST:
         return None
-    return {pod: "\n".join([*lines, ""]) for pod, lines in pages.items()}, "\n".join(rest)
+    return {pod: "".join(f"{key} {value}\n" for key, value in page.items()) for pod, page in pages.items()}, "\n".join(
+        rest
+    )

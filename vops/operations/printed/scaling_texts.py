@@ -29,6 +29,13 @@ _MISSED = lazy_pattern(
     r"|\bwrong (?:pod|label|namespace)",
     re.IGNORECASE,
 )
+_BLANK = lazy_pattern(
+    r"\bno (?:data(?:points?)?|results?|series)\b|\bN/A\b|\bempty\b|\bmissing\b|not found|\bnothing\b|broken?\b"
+    r"|stopped work|could not find|n[o']t (?:exist|work|show)|disappear",
+    re.IGNORECASE,
+)
+"""What somebody sees whose query is for a name that is gone; that it is gone others only report."""
+
 _OLD = tuple(item for item in METRIC_NAMES if item.until is not None)
 _NAME = lazy_pattern(r"\bvllm[:_](" + "|".join(item.name for item in _OLD) + r")(?![a-z])")
 _BESIDE = lazy_pattern(r"\bvllm[:_](?:" + "|".join(item.instead for item in _OLD if item.instead) + r")(?![a-z])")
@@ -47,7 +54,11 @@ def scaling_events(text: str) -> Iterator[Told]:
         yield _told(LABELS_RENAMED, series[0])
     elif asked is not None and exporters is not None:
         yield _told(LABELS_RENAMED, asked[0])
-    elif (name := _NAME.search(text)) is not None and (_since(name[1], text) or _BESIDE.search(text)):
+    elif (
+        (name := _NAME.search(text)) is not None
+        and _BLANK.search(text)
+        and (_since(name[1], text) or _BESIDE.search(text))
+    ):
         line = next(line for line in text.splitlines() if name[0] in line)
         yield _told(METRIC_RENAMED, line.strip())
 

@@ -214,3 +214,13 @@ def told_post_start_hook_failed(replica: Replica) -> Verdict | None:
         "Let the hook succeed",
         "Mend the command of lifecycle.postStart, or do its work in a sidecar or an init container.",
     )
+
+
+@rule(cause="rollout-deadlock", branch=Branch.START, order=91, last_resort=True)
+def prose_rollout_deadlock(replica: Replica) -> Verdict | None:
+    return as_told(
+        replica,
+        "rollout-deadlock",
+        "Let an old pod stop first",
+        "Set spec.strategy.rollingUpdate to maxSurge: 0, maxUnavailable: 1, or spec.strategy.type to Recreate.",
+    )

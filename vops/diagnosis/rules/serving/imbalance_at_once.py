@@ -3,7 +3,8 @@
 What it finds
     Twenty requests or more that wait at one server, while another one that serves the same has nobody waiting and at
     most half as many running: by one scrape of each, or the newest statistics of each log. Or the same of the
-    data-parallel engines of one server. Two scrapes tell more, and replica-imbalance asks for those.
+    data-parallel engines of one server, where one may also have most of what runs while half of them have nothing.
+    Two scrapes tell more, and replica-imbalance asks for those.
 
 Why it matters
     Clients wait for GPUs that stand idle.
@@ -51,11 +52,20 @@ def replica_imbalance_at_once(replica: Replica) -> Verdict | None:
 @rule(cause="replica-imbalance", branch=Branch.TRAFFIC, explains={"queue-saturated"}, order=52)
 def engines_imbalance(replica: Replica) -> Verdict | None:
     known = moments.engines(replica)
-    hot = max(known, key=lambda item: item.waiting, default=None)
-    if hot is None or hot.waiting < _QUEUE:
+    hot = max(known, key=lambda item: (item.waiting, item.running), default=None)
+    if hot is None or (hot.waiting < _QUEUE and not _hoards(hot, known)):
         return None
     idle = _with_room(hot, known)
     return _says(hot, idle, "engines", _OVER_ENGINES) if idle else None
+
+
+def _hoards(hot: Moment, known: Sequence[Moment]) -> bool:
+    """Whether an engine has most of all that runs while half of the others have nothing, although none of it waits."""
+    others = [item for item in known if item is not hot]
+    empty = sum(not item.running for item in others)
+    return (
+        hot.running >= _QUEUE and 2 * empty >= len(others) and 2 * sum(item.running for item in others) <= hot.running
+    )
 
 
 def _with_room(hot: Moment, others: Iterable[Moment]) -> list[Moment]:
@@ -64,8 +74,9 @@ def _with_room(hot: Moment, others: Iterable[Moment]) -> list[Moment]:
 
 def _says(hot: Moment, idle: Sequence[Moment], over: str, steps: tuple[str, ...]) -> Verdict:
     names = blockers.named(item.name for item in idle)
+    what = f"{hot.waiting:g} requests wait" if hot.waiting else f"{hot.running:g} requests run"
     return Verdict(
-        summary=f"{hot.waiting:g} requests wait at {hot.name} while {names} {'has' if len(idle) == 1 else 'have'} room",
+        summary=f"{what} at {hot.name} while {names} {'has' if len(idle) == 1 else 'have'} room",
         evidence=tuple(
             Evidence("metrics", f"{item.name} requests", item.words) for item in (hot, *idle[: blockers.NODES_SHOWN])
         ),
