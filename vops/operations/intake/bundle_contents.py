@@ -32,6 +32,7 @@ from vops.model.text import scrub
 from vops.operations.intake.bundle_events import about_something, causes
 from vops.operations.intake.bundle_files import BundleFile, Content, read_files
 from vops.operations.intake.bundle_node_subjects import (
+    TAKEN_BACK,
     pods_of_claims,
     pods_of_groups,
     pods_of_nodes,
@@ -193,7 +194,7 @@ class Contents:
     def _add_pods_of_nodes(self) -> bool:
         """What cannot run because of nodes or NodeClaims that came alone; whether there is any."""
         claims = [item for item in self._related.values() if isinstance(item, NodeClaim)]
-        if any(item.involved_object.kind == "Pod" for item in self._events.values()):
+        if any(item.involved_object.kind == "Pod" or item.reason in TAKEN_BACK for item in self._events.values()):
             return False
         pods = list(pods_of_nodes(self.nodes.values(), self._events.values()))
         for pod, event in pods_of_claims(claims):

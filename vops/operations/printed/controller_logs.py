@@ -90,6 +90,31 @@ _NOTICES = {
 }
 """Karpenter's kinds of messages from its cloud, by the event that it posts of each."""
 
+_RECONCILER = "Reconciler error"
+_OF_PODS = {
+    "no nodepools found": "no nodepools found",
+    "no dynamic nodepools found": "no nodepools found",
+    "nodepool node limit reached": "node limits have been exhausted for nodepool",
+    "skipping pod with Dynamic Resource Allocation requirements, not yet supported by Karpenter": (
+        "no instance type met all requirements: Karpenter does not support its claims of devices"
+    ),
+    "skipping, no resolved instance types found": "no instance type met all requirements",
+    "skipping, nodepool requirements filtered out all instance types": "no instance type met all requirements",
+}
+_OF_POOLS = {
+    "ignoring nodepool, not ready": "resolving nodeclass",
+    "skipping, nodepool not ready": "resolving nodeclass",
+    "failed resolving NodeClass": "resolving nodeclass",
+    "skipping, unable to resolve instance types": "resolving nodeclass",
+    "terminating due to registration ttl": "the node failed to register within its time",
+    "terminating due to timeout": "the node failed to register within its time",
+}
+"""What Karpenter's lines without a pod or an error say, in the words of its events."""
+
+_JOINED = ("registered nodeclaim", "initialized nodeclaim")
+_OF_STARTS = ("resolving nodeclass", "Failed to schedule pod, no nodepools")
+"""Said before all pools were looked at; nodes that came since tell that it is over."""
+
 _NO_GROUP = "pod didn't trigger scale-up (it wouldn't fit if a new node is added)"
 _MAXED = lazy_pattern(r"Skipping node group (?P<group>\S{1,400}) - max size reached")
 _MOST = 500
@@ -105,6 +130,8 @@ _NODE = lazy_pattern(
     r"|Failed to pull image|failed to extract layer|resolve image to digest|checking image: "
     r"|Failed to admit pod |\"StartContainer|eviction manager: must evict pod"
     r"|container start failed: [A-Z]|[Ee]rror scheduling |[Ee]rror selecting node for pod"
+    r"|failed to provision volume|failed with pods \"|failed to compute desired number of replicas"
+    r"|Failed to allocate device plugin|failed (?:liveness|startup) probe|[Ee]viction manager: pod is evicted"
     r"|Error creating: |Back-off pulling image|[Mm]ount failed(?: with error)?: |GRPC error: "
 )
 _VOLUME_CALLS = (
@@ -123,7 +150,8 @@ _TRANSIENT = "unbound immediate PersistentVolumeClaims"
 _READY = ("status is now: NodeReady", "it just became ready")
 _SAYS_SO = lazy_pattern(
     r"\"?(?:Unable to schedule (?:pod|\S{1,320}: no fit)|Node became not ready)|\"?Error (?:processing|syncing)"
-    r"|blocking resource request|admission request denied|\"?[Ee]viction manager: must evict pod"
+    r"|blocking resource request|admission request denied|\"?[Ee]viction manager: (?:must evict pod|pod is evicted)"
+    r"|\"?Message for Container of pod"
     r"|apply failure, attempting cleanup"
 )
 """What is an error by its words in a line that its logger calls information."""
@@ -210,10 +238,11 @@ def _of_node(message: str, text: str) -> Told | None:
 
 
 def _of_the_control_plane(text: str) -> Iterator[Told]:
-    count = 0
+    count, joined = 0, any(sign in text for sign in _JOINED)
     for line in text.splitlines():
         line = _STAMP.sub("", line)
         told = _of_karpenter(line) if line.startswith("{") or _CONSOLE.match(line) else _of_autoscaler(line)
+        told = None if told is not None and joined and told.message.startswith(_OF_STARTS) else told
         if told is not None:
             count += 1
             yield told
@@ -237,11 +266,24 @@ def _of_karpenter(line: str) -> Told | None:
     if message.startswith(_INTERRUPTED) and (kind := _NOTICES.get(str(record.get("messageKind")))):
         about = {"kind": "NodeClaim", "name": str(record.get("node") or _named(record.get("Node")) or "node-0")}
         return Told("Warning", kind, f"{message}: {record['messageKind']}", "karpenter", about=about)
-    if _LAUNCH.search(message) and error:
+    if (fixed := _told_by_message(message, error, record)) is not None:
+        return fixed
+    if error and (_LAUNCH.search(message) or (message == _RECONCILER and _LAUNCH.match(error))):
         name = _named(record.get("NodeClaim")) or "pool-0"
         about = {"kind": "NodeClaim", "name": name}
         return Told("Warning", "InsufficientCapacityError", error, "karpenter", about=about)
     return None
+
+
+def _told_by_message(message: str, error: str, record: dict[str, Any]) -> Told | None:
+    """What Karpenter says of its pools and of machines that are late, each by a message of its own."""
+    if (why := _OF_PODS.get(message)) is not None:
+        return of_some_pod("Warning", "FailedScheduling", f"Failed to schedule pod, {why}", "karpenter")
+    if (said := _OF_POOLS.get(message)) is None:
+        return None
+    about = {"kind": "NodeClaim", "name": _named(record.get("NodeClaim")) or "pool-0"}
+    words = f"{said}, {error}" if error else said
+    return Told("Warning", "InsufficientCapacityError", words, "karpenter", about=about)
 
 
 def _record(line: str) -> dict[str, Any] | None:

@@ -12,6 +12,9 @@ _KEYED = lazy_pattern(r"(?P<key>[^:\s][^:]{0,252}):(?:\s+(?P<value>\S.*))?$")
 _MESSAGE = lazy_pattern(r"^\s+Message:\s")
 _AFTER_MESSAGE = lazy_pattern(r"^\s+(?:Exit Code|Signal|Started|Finished):\s")
 _DATED = lazy_pattern(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} ")
+_ISO = lazy_pattern(r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ")
+"""Later days of a month are left out: not every month has them."""
+
 _RFC1123 = "%a, %d %b %Y %H:%M:%S %z"
 _FIRST_YEAR, _LAST_YEAR = 2000, 2200
 """Times outside of these are misprints, and ages cannot be added to all of them."""
@@ -87,6 +90,14 @@ def moment(text: str) -> datetime | None:
         found = datetime.strptime(text, _RFC1123).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+    return found if _FIRST_YEAR <= found.year <= _LAST_YEAR else None
+
+
+def iso_moment(text: str) -> datetime | None:
+    """A time as the API has it, `2026-11-23T23:44:50Z`; None for anything else."""
+    if not _ISO.fullmatch(text):
+        return None
+    found = datetime.fromisoformat(text)
     return found if _FIRST_YEAR <= found.year <= _LAST_YEAR else None
 
 

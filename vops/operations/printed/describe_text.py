@@ -37,7 +37,7 @@ from vops.operations.printed.describe_events import (
 from vops.operations.printed.describe_fragments import cut_out
 from vops.operations.printed.describe_listings import listings
 from vops.operations.printed.describe_objects import custom_object, document_of, kind_of
-from vops.operations.printed.describe_outline import Entry, moment, outline
+from vops.operations.printed.describe_outline import outline
 from vops.operations.printed.describe_repairs import repaired
 from vops.operations.printed.describe_sentences import sentence_within, told_sentences
 from vops.operations.printed.describe_tables import (
@@ -48,6 +48,7 @@ from vops.operations.printed.describe_tables import (
     listed,
     without_a_node,
 )
+from vops.operations.printed.describe_times import custom_events, dated, printed_at, snap
 from vops.operations.printed.gateway_texts import gateway_events, unresolved
 from vops.operations.printed.gpu_texts import without_gpus
 from vops.operations.printed.prose_texts import prose_events
@@ -190,7 +191,7 @@ def read_described(text: str, otherwise: datetime | None = None, born: Born | No
         more, told = _beside(text, told, documents)
         documents += more
     at = max(moments, default=None)
-    documents += _events(told, at or _no_earlier(told, otherwise, born or {})) if told else []
+    documents += dated(told, at or _no_earlier(told, otherwise, born or {})) if told else []
     return Described(tuple(documents), at)
 
 
@@ -333,71 +334,12 @@ def _object(text: str) -> tuple[list[Document], datetime | None]:
     entries = outline(text)
     kind = kind_of(entries)
     told = list(told_events(text))
-    at = _printed_at(entries, told)
+    at = printed_at(entries, told)
     name, namespace = entries.value("Name"), entries.value("Namespace")
     if not kind:
-        return custom_object(entries), None
+        return [*(found := custom_object(entries)), *(custom_events(entries, told) if found else [])], None
     about = {"kind": kind, "name": name, "namespace": "" if namespace == "<none>" else namespace}
     known_at = at or datetime.now(UTC)
-    events = _events([msgspec.structs.replace(item, about=item.about | about) for item in told], known_at)
-    _snap(entries, events, told)
+    events = dated([msgspec.structs.replace(item, about=item.about | about) for item in told], known_at)
+    snap(entries, events, told)
     return [document_of(kind, entries, events, known_at), *describe_around.addresses(kind, entries), *events], at
-
-
-def _events(told: list[Told], at: datetime) -> list[Document]:
-    return [
-        {
-            "kind": "Event",
-            "metadata": {"namespace": item.about.get("namespace", "")},
-            "involvedObject": {key: value for key, value in item.about.items() if value},
-            "type": item.type,
-            "reason": item.reason,
-            "message": item.message,
-            "count": item.times,
-            "source": {"component": item.source},
-            **_seen(item, at),
-        }
-        for item in told
-    ]
-
-
-def _seen(item: Told, at: datetime) -> Document:
-    found = {"lastTimestamp": item.last_s, "firstTimestamp": item.first_s}
-    return {key: (at - timedelta(seconds=age)).isoformat() for key, age in found.items() if age is not None}
-
-
-# --- when it was printed ----------------------------------------------------------------------------------
-
-
-def _printed_at(entries: Entry, told: list[Told]) -> datetime | None:
-    """A time in the text plus the age of the event that belongs to it; else the latest time that it names."""
-    begun = moment(entries.value("Start Time"))
-    ages = {item.reason: item.last_s for item in told if item.last_s is not None}
-    scheduled = ages.get("Scheduled")
-    named = [found for entry in entries.all() if (found := moment(entry.value_text)) is not None]
-    if begun is not None and scheduled is not None:
-        named.append(begun + timedelta(seconds=scheduled))
-    elif begun is not None and told:
-        named.append(begun + timedelta(seconds=max(item.first_s or 0 for item in told)))
-    started = [found for entry in entries.all("Started") if (found := moment(entry.value_text)) is not None]
-    if started and "Started" in ages:
-        named.append(max(started) + timedelta(seconds=ages["Started"]))
-    fresh = started and begun is None and not any(item.value_text.strip("0") for item in entries.all("Restart Count"))
-    if fresh and told:  # what is told of a pod that never restarted began when its containers did
-        named.append(min(started) + timedelta(seconds=max(item.first_s or 0 for item in told)))
-    ended = [found for entry in entries.all("Finished") if (found := moment(entry.value_text)) is not None]
-    if ended and "Killing" in ages:
-        named.append(max(ended) + timedelta(seconds=ages["Killing"]))
-    return max(named, default=None)
-
-
-def _snap(entries: Entry, events: list[Document], told: list[Told]) -> None:
-    """A kill whose age fits the end of an instance happened then: ages are rounded, ends are not."""
-    ends = [found for entry in entries.all("Finished") if (found := moment(entry.value_text)) is not None]
-    for event, item in zip(events, told, strict=True):
-        if item.reason != "Killing" or "lastTimestamp" not in event:
-            continue
-        seen = datetime.fromisoformat(event["lastTimestamp"])
-        near = [end for end in ends if abs(end - seen) <= timedelta(seconds=2 * item.precision_s + 90)]
-        if near:
-            event["lastTimestamp"] = max(near).isoformat()

@@ -188,7 +188,7 @@ _OWN = tuple(
             "kubelet",
             r"Failed (?:to )?create pod sandbox|plugin type=\"[\w.-]{1,60}\".{0,80} failed \(add\)"
             r"|CreatePodSandbox for pod|failed to set ?up (?:network for )?sandbox"
-            r"|RunPodSandbox from runtime service failed",
+            r"|RunPodSandbox (?:from runtime service failed|for &PodSandboxMetadata)",
         ),
         (
             "NodeNotReady",
@@ -227,7 +227,7 @@ _OWN = tuple(
             "kubelet",
             r"Failed to admit pod .{1,300}node has conditions"
             r"|The node was low on resource|The node had condition|Eviction API: evicting"
-            r"|eviction manager: must evict pod\(s\)"
+            r"|[Ee]viction manager: (?:must evict pod\(s\)|pod is evicted)"
             r"|Pod ephemeral local storage usage exceeds"
             r"|(?:Container|Pod) \S{1,253} was using \S{1,30}, request is |Usage of EmptyDir volume"
             r"|Container \S{1,63} exceeded its local ephemeral",
@@ -236,7 +236,8 @@ _OWN = tuple(
             "UnexpectedAdmissionError",
             "Pod",
             "kubelet",
-            r"(?:Pod was rejected: |Pod )?(?:Allocate failed due to|Update plugin resources failed)",
+            r"(?:Pod was rejected: |Pod )?(?:Allocate failed due to"
+            r"|requested number of devices unavailable for|Update plugin resources failed)",
         ),
         ("NodeShutdown", "Pod", "kubelet", r"Pod was rejected as the node is shutting down"),
         *(
