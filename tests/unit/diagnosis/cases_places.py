@@ -43,7 +43,7 @@ FIRES: dict[str, Case] = {
     "quantization-code-failed": failed_at(
         f"{LAYERS}/x.py", "load_weights", "KeyError: 'layers.0.mlp.experts.w13_bias'"
     ),
-    "adapter-refused": printed(STARTING + "ValueError: Default modality-specific LoRA(s) were provided for text.\n"),
+    "adapter-refused": printed(STARTING + "ValueError: The LoRA of text has a scaling that nobody knows.\n"),
     "import-failed": failed_at("transformers/integrations/hub_kernels.py", "<module>", "ValueError: a revision is due"),
     "model-code-failed": failed_at("vllm/model_executor/models/olmo.py", "__init__", "AssertionError: odd layer count"),
     "compiler-failed": failed_at("triton/compiler/code_generator.py", "visit", "CompilationError: at 7:11: y = x"),

@@ -19,6 +19,22 @@ _QUOTING = lazy_pattern(
 )
 """Another program's failure within the words of a parser that had tried something by the argument."""
 
+_NOT_OF = (
+    (
+        "bad-argument",
+        lazy_pattern(
+            r" @ (?:vllm/)?(?:config|engine/arg_utils|platforms|(?:v1/)?executor/ray\w{0,40}|v1/engine/utils)\b"
+        ),
+        frozenset({"nixl-handshake", "nccl-failure", "cuda-driver-mismatch"}),
+    ),
+    (
+        "quantization-mismatch",
+        lazy_pattern(r" @ (?:vllm/)?model_executor/layers/quantization/"),
+        frozenset({"cuda-driver-mismatch"}),
+    ),
+)
+"""What code that checks settings or a checkpoint finds, and causes that it names only because these are about them."""
+
 _OF_ARGUMENTS = "bad-argument"
 """The cause of everything that a command line's parser refuses, whatever the arguments are about."""
 
@@ -38,10 +54,17 @@ def _claimed(log: LogReading, rules: Sequence[Rule]) -> frozenset[str]:
         if error.short_type == "ArgumentError" and not _QUOTING.search(error.message):
             return frozenset(item.name for item in rules if item.cause == _OF_ARGUMENTS)
         text = error.text
-        names = frozenset(item.name for item in rules if item.signature is not None and item.signature.search(text))
-        if names:
-            return names
+        claims = [item for item in rules if item.signature is not None and item.signature.search(text)]
+        if claims:
+            return frozenset(item.name for item in _meant(claims, text))
     return frozenset()
+
+
+def _meant(claims: Sequence[Rule], text: str) -> Sequence[Rule]:
+    """Those that a failure can be about in the code that raised it, where there are any."""
+    causes = {item.cause for item in claims}
+    others = next((named for own, place, named in _NOT_OF if own in causes and place.search(text)), frozenset())
+    return [item for item in claims if item.cause not in others]
 
 
 def known(text: str) -> bool:

@@ -15,6 +15,7 @@ import msgspec
 from vops.diagnosis.discretion import without_secrets
 from vops.diagnosis.logs.components import Component, recovered, telling
 from vops.diagnosis.logs.lines import Line
+from vops.diagnosis.logs.sentences import SAID, raised
 from vops.diagnosis.logs.tracebacks import Chain, LoggedError
 from vops.model.patterns import holds_any, lazy_pattern
 
@@ -323,11 +324,13 @@ class Notices:
         """A few lines that nobody's logger has marked and that speak of a failure: what was pasted of a longer text."""
         lines = [line for line in _unwarned(self._bare) if line.level not in _QUIET]
         lines = [line for line in lines if not _OF_NO_FAILURE.search(line.text)]
-        if len(self._bare) > _FRAGMENT or not any(_SPEAKS.search(line.text) for line in lines):
+        if len(self._bare) > _FRAGMENT or not lines:
             return ()
         together = " ".join(line.text.strip() for line in lines)
         texts = dict.fromkeys((together, *(line.text for line in lines)))
-        return (*_quoted(together, lines[0]), *(_logged("Said", text, lines[0]) for text in texts))
+        said = (*_quoted(together, lines[0]), *(_logged(SAID, text, lines[0]) for text in texts))
+        speaks = any(_SPEAKS.search(line.text) for line in lines)
+        return tuple(item for item in map(raised, said) if speaks or item.frames)
 
     @property
     def said(self) -> tuple[LoggedError, ...]:

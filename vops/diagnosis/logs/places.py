@@ -36,7 +36,8 @@ _PLACES = (
     (
         Place.QUANTIZATION,
         lazy_pattern(
-            r"vllm/model_executor/(?:layers/quantization|kernels/linear)/|compressed_tensors/|auto_gptq/|gptqmodel/"
+            r"vllm/model_executor/(?:layers/quantization/|kernels/linear/|model_loader/bitsandbytes)|compressed_tensors/"
+            r"|auto_gptq/|gptqmodel/"
             r"|bitsandbytes/|awq/|llmcompressor/|transformers/(?:quantizers/|utils/quantization_config)"
             r"|vllm/model_executor/layers/fused_moe/oracle/"
         ),
@@ -89,7 +90,8 @@ _PLACES = (
         Place.SETTINGS,
         lazy_pattern(
             r"^vllm/(?:config|platforms|attention|v1/attention|v1/worker|worker|v1/core|v1/engine|v1/executor|engine"
-            r"|executor|v1/spec_decode|spec_decode|v1/kv_offload|v1/sample|v1/kv_cache_interface|device_allocator"
+            r"|executor|envs|logger|utils/(?:numa_utils|network_utils|system_utils|argparse_utils)|v1/spec_decode"
+            r"|spec_decode|v1/kv_offload|v1/sample|v1/kv_cache_interface|device_allocator"
             r"|distributed/kv_transfer|distributed/eplb|distributed/ec_transfer|reasoning|tool_parsers|plugins"
             r"|entrypoints/(?:openai/(?:api_server|cli_args|serving_engine|server_utils)|cli|launcher))"
             r"|^vllm_router/(?:parsers|app\b)"
@@ -143,6 +145,13 @@ _UNSUPPORTED = lazy_pattern(
     re.IGNORECASE,
 )
 _CHECKS = ("ValueError", "NotImplementedError", "AssertionError")
+_ONLY_CHECKS = lazy_pattern(
+    r"^vllm/(?:config|engine/arg_utils|envs|logger|platforms|utils/numa_utils|v1/kv_offload/(?:\w{1,40}/)?spec"
+    r"|(?:v1/)?executor/(?:vllm_net_devices|ray_utils)|v1/sample/logits_processor|v1/spec_decode/custom_class)"
+)
+"""Code that raises by itself, whatever the class of the exception."""
+
+_OF_NO_CHECK = ("KeyError", "AttributeError", "IndexError", "ImportError", "ModuleNotFoundError", "OSError")
 
 
 _OF_THE_HOST = lazy_pattern(r"can't start new thread|\[Errno (?:11|23|24)\]|pthread_create failed")
@@ -201,7 +210,8 @@ def _by_words(error: LoggedError) -> Place | None:
 
 def _refuses(error: LoggedError, stage: Stage) -> bool:
     """Whether it is the word of a check, and not an accident of code that runs."""
-    refused = (error.short_type in REFUSALS and bool(error.message)) or _refuses_by_words(error)
+    checked = bool(error.frames) and error.short_type not in _OF_NO_CHECK and _ONLY_CHECKS.search(error.frames[-1])
+    refused = (bool(error.message) and (error.short_type in REFUSALS or bool(checked))) or _refuses_by_words(error)
     return refused and stage.rank < Stage.SERVING.rank
 
 

@@ -18,6 +18,7 @@ from vops.diagnosis.logs.components import Component, component_of, failure_of
 from vops.diagnosis.logs.lines import Line, line_count, log_lines
 from vops.diagnosis.logs.notices import Notices
 from vops.diagnosis.logs.roots import Episode, Steps, failed_first, foretold, met_by_requests, ranked
+from vops.diagnosis.logs.sentences import located
 from vops.diagnosis.logs.shutdowns import Endings
 from vops.diagnosis.logs.stages import MARKS, PhaseReading, Stage
 from vops.diagnosis.logs.standstills import Standstill
@@ -191,14 +192,25 @@ def read_log(text: str) -> LogReading:
     failing = not reading.ready and (failing or reading.root is not None or reading.wrapper is not None)
     alone = not (reader.started or reading.ready or failing or reading.engine_died or reading.terminated)
     fragment = notices.fragment() if alone and component in _BY_THE_BOOK else ()
-    last = notices.last_words(count)
-    return msgspec.structs.replace(
+    reading = msgspec.structs.replace(
         reading,
-        last_words=last or fragment,
+        last_words=notices.last_words(count) or fragment,
         failing=failing,
         fragment=fragment,
         joining_line=still.last_line,
         of_requests=met_by_requests(found),
+    )
+    return _with_places(reading) if component in _BY_THE_BOOK else reading
+
+
+def _with_places(reading: LogReading) -> LogReading:
+    """The same, with the place in vLLM's code where sentences are raised whose calls were not copied."""
+    return msgspec.structs.replace(
+        reading,
+        root=located(reading.root) if reading.root is not None else None,
+        chain=tuple(map(located, reading.chain)),
+        others=tuple(tuple(map(located, chain)) for chain in reading.others),
+        last_words=tuple(map(located, reading.last_words)),
     )
 
 

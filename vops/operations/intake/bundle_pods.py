@@ -111,7 +111,7 @@ def _ended(log: str, previous: bool) -> tuple[bool, bool, bool]:
     gone_on = reading.phases[-1].line if reading.phases and reading.stage is not Stage.BOOT else 0
     last = log.rstrip().splitlines()[gone_on:][-_LAST_LINES:]
     worded = reading.component not in GOES_ON and any(map(_ERRORS.search, last))
-    pasted = any(known(item.text) or told_by_place(item) for item in reading.fragment)
+    pasted = any(item.frames or known(item.text) or told_by_place(item) for item in reading.fragment)
     failed = reading.root is not None or reading.failing or worded or pasted
     died = previous or reading.engine_died or reading.terminated or (failed and not reading.ready)
     return died, reading.ready, reading.ready and reading.terminated

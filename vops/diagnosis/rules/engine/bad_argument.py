@@ -52,6 +52,8 @@ _REFUSED = lazy_pattern(
     r"|(?:[Pp]arser|extractor) could not locate|requires --tool-call-parser|enable[-_]auto[-_]tool[-_]choice"
     r"|Unsupported connector type|CPU tensor must be pinned"
     r"|Cannot assign requested address.{0,200} @ \S{0,200}:(?:create_server_socket|bind\w{0,20})$"
+    r"|Remote engine \S{1,20} must (?:not )?use --headless|Configuration mismatch detected for engine"
+    r"|VLLM_LOOPBACK_IP|Inconsistent GPU visibility env vars"
     r"|Load format .{1,60} is not supported|No valid MLA|Unknown (?:load_format|config format)|(?:GPU"
     r"|gpu)[ _]memory[ _]utilization must be|Invalid attention backend"
     r"|is not valid for this configuration|No valid attention backend|Unrecognized distributed executor backend"

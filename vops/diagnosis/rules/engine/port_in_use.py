@@ -25,7 +25,7 @@ from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
 _IN_USE = lazy_pattern(
-    r"\[Errno 98\]|because it's already occupied|Address already in use|EADDRINUSE"
+    r"\[Errno 98\]|because it's already occupied|Address already in use|EADDRINUSE|Could not find open port after"
     r"|failed to listen on any local network(?!.{0,200}EADDRNOTAVAIL)",
     re.IGNORECASE,
 )

@@ -38,7 +38,8 @@ _NOT_FREE = lazy_pattern(
     re.ASCII,
 )
 _CHANGED = lazy_pattern(
-    r"Error in memory profiling\. (?:Initial free memory|This happens when the GPU memory was not properly)"
+    r"Error in memory profiling\. (?:Initial (?:free|used) memory|This happens when the GPU memory was not properly)"
+    r"|Externally held weights on device"
 )
 _BUSY = lazy_pattern(
     r"CUDA-capable device\(s\) is/are busy or unavailable|cudaErrorDevicesUnavailable|Device already acquired"

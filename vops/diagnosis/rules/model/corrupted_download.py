@@ -35,6 +35,7 @@ _BROKEN = lazy_pattern(
     r"|PytorchStreamReader failed|Consistency check failed|unexpected EOF|UnpicklingError|invalid load key"
     r"|InvalidHeader"
     r"|MetadataIncompleteBuffer|HeaderTooLarge|HeaderTooSmall|InvalidHeaderDeserialization|version https://git-lfs"
+    r"|Invalid checkpoint index entry|Incomplete checkpoint headers|Empty or invalid weight map"
     r"|Weight files referenced in index but missing|Following weights were not initialized from checkpoint"
     r"|Exception: (?:expected|EOF while parsing|missing field|invalid type|key must be"
     r"|trailing) .{1,80} at line \d{1,9} column \d"

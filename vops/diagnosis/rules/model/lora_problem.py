@@ -31,6 +31,7 @@ _LORA = lazy_pattern(
     r"|LoRAAdapterNotFound"
     r"|No adapter found for|adapter_config\.json|LoRA is not enabled|is not supported for LoRA|does not support LoRA"
     r"|unsupported LoRA weight|expected target modules in|Got lora_request|max_cpu_loras|max_loras?\b|lora_modules"
+    r"|modality-specific LoRA"
     r"|(?<!Q)[Ll]o[Rr][Aa] (?:adapter|module|rank|path)|\S{0,40}Error: .{1,1000} @ (?:vllm/)?lora/"
     r"|Cut: .{1,1000} @ (?:vllm/)?lora/(?:worker_manager|peft_helper|request|resolver|\w{0,20}models?|model_manager)\b"
 )

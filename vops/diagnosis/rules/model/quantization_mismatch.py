@@ -27,6 +27,7 @@ _MISMATCH = lazy_pattern(
     r"Quantization method specified in the model config|[Uu]nknown quantization=|does not support (?:BNB|BitsAndBytes)"
     r"|quantization is currently not supported in|Unknown quantization method"
     r"|quantization method \S{1,60} is not supported|Cannot find the config file for (?:awq|gptq|\w{1,20}quant)"
+    r"|Found multiple config files for \w|[Qq]uantization method \S{1,60} is deprecated"
     r"|only support 'bitsandbytes'|BitsAndBytes loader does not support|bitsandbytes.{0,80}not supported"
     r"|KeyError: '[^']{0,200}(?:absmax|quant_state|qweight|qzeros|g_idx|weight_scale|input_scale|scales)[^']{0,60}'"
     r"|Quantization scheme is not supported for"
@@ -42,7 +43,7 @@ _MISMATCH = lazy_pattern(
     r"|Did not found a `quantization_config`"
     r"|Only support quantization to |Invalid thread config: thread_m|bnb_quant_state"
     r"|does not support (?:native )?(?:NVFP4|FP8|fp8|MXFP4|AWQ|GPTQ)|(?:nvfp4|NVFP4|mxfp4"
-    r"|MXFP4).{0,120}(?:not supported|requires)"
+    r"|MXFP4)(?! KV cache).{0,120}(?:not supported|requires)"
     r"|(?:Value|NotImplemented|Assertion|Runtime)Error: .{1,1500} @ (?:vllm/)?model_executor/layers/quantization/",
     re.DOTALL,
 )

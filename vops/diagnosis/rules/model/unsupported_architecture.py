@@ -36,7 +36,7 @@ _UNSUPPORTED = lazy_pattern(
     r"|must be a `dict`, `PreTrained|does not support (?:Flash Attention 2|an attention implementation through)"
     r"|Could not find \w{1,80} (?:neither )?in <?module"
     r"|top-level 'architectures' field|rope_scaling.{0,40}must be a dictionary|Unknown RoPE scaling type"
-    r"|Unknown gguf model_type|GGUF model with architecture .{1,80} is not supported"
+    r"|Unknown gguf model_type|Failed to map GGUF parameters|GGUF model with architecture .{1,80} is not supported"
     r"|validator 'validate_layer_type'|`layer_types` entries must be in"
     r"|There is no module or parameter named|^RuntimeError: weight \S{1,200} does not exist"
     r"|Unsupported head size|Unsupported activation: |Only \w{1,20} activation is supported"

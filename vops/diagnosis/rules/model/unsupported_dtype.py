@@ -33,7 +33,7 @@ _DTYPE = lazy_pattern(
     r"|should either all have the same dtype|expected scalar type (?:Half|BFloat16|Float) but found|Unknown dtype"
     r"|not supported for quantization method \w{1,40}\. Supported dtypes"
     r"|fp8.{0,80}(?:only supported|requires?).{0,60}(?:compute capability|Hopper|Ada|SM ?[89])"
-    r"|bf16 is only supported|Feature '\.bf16'|Feature 'cvt with \.f32\.bf16' requires",
+    r"|bfloat16 accuracy known issue|bf16 is only supported|Feature '\.bf16'|Feature 'cvt with \.f32\.bf16' requires",
     re.IGNORECASE,
 )
 
