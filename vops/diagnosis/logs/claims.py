@@ -23,7 +23,8 @@ _NOT_OF = (
     (
         "bad-argument",
         lazy_pattern(
-            r" @ (?:vllm/)?(?:config|engine/arg_utils|platforms|(?:v1/)?executor/ray\w{0,40}|v1/engine/utils)\b"
+            r" @ (?:vllm/)?(?:config|engine/arg_utils|platforms|(?:v1/)?attention|(?:v1/)?executor/ray\w{0,40}"
+            r"|v1/engine/utils)\b"
         ),
         frozenset({"nixl-handshake", "nccl-failure", "cuda-driver-mismatch"}),
     ),

@@ -55,7 +55,7 @@ _PLACES = (
         Place.TOKENIZER,
         lazy_pattern(
             r"transformers/(?:tokenization|convert_slow)|^(?:tokenizers|sentencepiece|tiktoken|mistral_common"
-            r"|vllm/tokenizers)/"
+            r"|vllm/tokenizers(?!/registry))/"
         ),
     ),
     (
@@ -82,14 +82,15 @@ _PLACES = (
     (
         Place.MODEL,
         lazy_pattern(
-            r"vllm/(?:model_executor/(?:models|layers)|transformers_utils|multimodal)/|^transformers/"
+            r"vllm/(?:model_executor/(?:models|layers(?!/attention/))|transformers_utils|multimodal)/|^transformers/"
             r"|transformers_modules/"
         ),
     ),
     (
         Place.SETTINGS,
         lazy_pattern(
-            r"^vllm/(?:config|platforms|attention|v1/attention|v1/worker|worker|v1/core|v1/engine|v1/executor|engine"
+            r"^vllm/(?:config|platforms|attention|v1/attention|model_executor/layers/attention|tokenizers/registry"
+            r"|v1/worker|worker|v1/core|v1/engine|v1/executor|engine"
             r"|executor|envs|logger|utils/(?:numa_utils|network_utils|system_utils|argparse_utils)|v1/spec_decode"
             r"|spec_decode|v1/kv_offload|v1/sample|v1/kv_cache_interface|device_allocator"
             r"|distributed/kv_transfer|distributed/eplb|distributed/ec_transfer|reasoning|tool_parsers|plugins"
@@ -141,6 +142,7 @@ _ABOUT = {
 }
 _UNSUPPORTED = lazy_pattern(
     r"(?:does not|doesn't|not yet|only) supports?\b|not (?:yet )?supported"
+    r"|(?:please|try|must|instead,?) (?:pass|set|use|unset|disable|enable|not use) [`'\"]?(?:--[a-z]|VLLM_)"
     r"|requires? ",
     re.IGNORECASE,
 )

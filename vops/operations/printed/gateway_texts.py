@@ -18,8 +18,9 @@ from vops.operations.printed.gateway_words import DROPPED, WORDS
 
 _UNNAMED = lazy_pattern(
     r"host not found in upstream \"?(?P<upstream>[\w.-]{1,253})"
-    r"|(?:[Cc]ould not resolve host: |bad address '|can't resolve '|server can't find |ENOTFOUND |(?<!symbol )lookup |"
-    r"(?:address for|resolve) ')(?P<name>(?:[\w-]{1,63}(?![\w.-])|[\w.-]{1,240}\.svc\b[\w.]{0,60}"
+    r"|(?:[Cc]ould not resolve host: |bad address '|can't resolve '|server can't find |ENOTFOUND "
+    r"|lookup (?=[\w.-]{1,253}(?: on \S{1,60}:\d|: ?(?:no such host|i/o timeout|server misb|[Tt]emporary|[Tt]ry ag)))"
+    r"|(?:address for|resolve) ')(?P<name>(?:[\w-]{1,63}(?![\w.-])|[\w.-]{1,240}\.svc\b[\w.]{0,60}"
     r"|[\w.-]{1,240}\.local\b))(?=['\":\s,]|$)"
     r"|server can't find \S{1,253}: SERVFAIL|plugin/loop: (?:Seen |Loop |no next plugin)"
     r"|;; connection timed out; no servers could be reached|lookup [\w.-]{1,253} ?: i/o timeout"

@@ -53,6 +53,7 @@ _REFUSED = lazy_pattern(
     r"|Unsupported connector type|CPU tensor must be pinned"
     r"|Cannot assign requested address.{0,200} @ \S{0,200}:(?:create_server_socket|bind\w{0,20})$"
     r"|Remote engine \S{1,20} must (?:not )?use --headless|Configuration mismatch detected for engine"
+    r"|Invalid partition string|KV cache is not supported (?:by|on) |Re-run with --kv-cache-dtype"
     r"|VLLM_LOOPBACK_IP|Inconsistent GPU visibility env vars"
     r"|Load format .{1,60} is not supported|No valid MLA|Unknown (?:load_format|config format)|(?:GPU"
     r"|gpu)[ _]memory[ _]utilization must be|Invalid attention backend"

@@ -42,7 +42,7 @@ _MISMATCH = lazy_pattern(
     r"|has no `quant_method` attribute|model is quantized with \w{1,60} but you are"
     r"|Did not found a `quantization_config`"
     r"|Only support quantization to |Invalid thread config: thread_m|bnb_quant_state"
-    r"|does not support (?:native )?(?:NVFP4|FP8|fp8|MXFP4|AWQ|GPTQ)|(?:nvfp4|NVFP4|mxfp4"
+    r"|does not support (?:native )?(?:NVFP4|FP8|fp8|MXFP4|AWQ|GPTQ)\b(?! KV)|(?<!dtype )(?:nvfp4|NVFP4|mxfp4"
     r"|MXFP4)(?! KV cache).{0,120}(?:not supported|requires)"
     r"|(?:Value|NotImplemented|Assertion|Runtime)Error: .{1,1500} @ (?:vllm/)?model_executor/layers/quantization/",
     re.DOTALL,
