@@ -39,7 +39,7 @@ _ABSENT = (
     rf"|\b(?:without (?:the|a|its)|no such) (?:\w+ )?(?:{_CONFIG})\b|\b(?:{_CONFIG}) not (?:created|found)"
 )
 _PROBE = r"(?:startup|liveness|liveliness|readiness|health)[ /-]?(?:and|or|/|check)?[ /-]?\w{0,12} ?prob\w+|\bprobes?\b"
-_KILLS = r"\bkill\w*|restart(?!Policy)\w*|(?:is|are|gets?|was|were) terminated|SIGTERM|crash-?loop\w*"
+_KILLS = r"\bkill\w*|\btore down|restart(?!Policy)\w*|(?:is|are|gets?|was|were) terminated|SIGTERM|crash-?loop\w*"
 _EARLY = (
     r"(?:before|until|while|whilst|during|long(?:er)? than)\b.{0,100}"
     r"\b(?:load|download|fetch|start|ready|restor|warm|compil|initiali[sz]|pull)"
@@ -85,8 +85,14 @@ SAYINGS: tuple[Saying, ...] = (
     saying(
         "permission-denied",
         r"non-?root|\b(?:random|arbitrary|generated) (?:\w+ )?(?:UIDs?|users?)\b|runAsUser|restricted.{0,10}SCC",
-        r"\bcaches?\b|\bhome\b|HF_HOME|\bvolume\b|hostPath",
+        r"\bcaches?\b|\bhome\b|HF_HOME|\bvolume\b|hostPath|\bPVC\b",
         r"fail|error|not writ|forbidden|denied|permission|cannot|can't|unable",
+    ),
+    saying(
+        "permission-denied",
+        r"\bas (?:\w+ )?UID\b|\b(?:no|without an?|lacks?) fsGroup\b|root:root|owned by root\b",
+        r"\b(?:writ\w*|creat\w*|mkdir|download\w*)\b",
+        r"fail|error|not writ|forbidden|denied|refused|cannot|can't|unable|CrashLoop",
     ),
     saying(
         "image-rate-limit", rf"{_PULLS}|docker ?hub", r"rate.?limit|\b429\b|too many requests|toomanyrequests", _STUCK
@@ -211,7 +217,7 @@ SAYINGS: tuple[Saying, ...] = (
 
 _OVER = lazy_pattern(
     r"\b(?:no longer|went away|(?:been|is|are|now) (?:fixed|resolved)|prevent\w*|avoid\w*|so that|would|should|could"
-    r"|might|may|if|whether|unless|to ensure|in case)\b",
+    r"|might|may|if|whether|unless|to ensure|in case|can work|even where)\b",
     re.IGNORECASE,
 )
 _WISH = lazy_pattern(

@@ -168,21 +168,23 @@ def _of_cells(lines: Iterable[str]) -> Iterator[Told]:
 
 
 def _joined(lines: Iterable[str]) -> Iterator[str]:
-    """Lines, with the one after a colon at the end of a row as a part of that row."""
-    row = ""
+    """Lines, with what is indented below a row, and the line after a colon, as a part of that row."""
+    row, depth = "", 0
     for line in lines:
-        if row and line.strip():
-            yield f"{row} {line.strip()}"
-            row = ""
-        elif row or not line.rstrip().endswith(":"):
-            yield row or line
-            row = ""
-        else:
-            row = line.rstrip()
+        text = line.strip()
+        inner = len(line) - len(line.lstrip())
+        if row and text and (row.endswith(":") or inner > depth) and not _KIND_CELL.match(text):
+            row = f"{row} {text}"[:_LONGEST_ROW]
+            depth = min(depth, inner)
+            continue
+        if row:
+            yield row
+        row, depth = line.rstrip(), inner if _KIND_CELL.match(text) else _LONGEST_ROW
     if row:
         yield row
 
 
+_KIND_CELL = lazy_pattern(r"(?:Normal|Warning)\s")
 _SOURCE = lazy_pattern(r"kubelet\b|karpenter\b|[a-z0-9.-]{1,60}-(?:controller|scheduler|autoscaler|operator)\b")
 
 
