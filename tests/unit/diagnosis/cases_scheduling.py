@@ -221,6 +221,7 @@ FIRES: dict[str, Case] = {
         "0/4 nodes are available: 1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }, "
         "3 node(s) didn't match Pod's node affinity/selector."
     ),
+    "not-for-fargate": unread("Pod not supported on Fargate: volumes not supported: cache is of an unsupported type"),
     "said-gpu-exhausted": unread(NO_VICTIMS),
     "said-gpu-not-advertised": unread(NOT_HELPFUL),
     "said-gpu-request-too-large": unread(NOT_HELPFUL, gpus=8),
@@ -263,6 +264,11 @@ NEAR_MISSES: dict[str, Case] = {
     ),
     "said-node-selector-mismatch": unread(
         "0/3 nodes are available: 1 Insufficient nvidia.com/gpu, 2 node(s) didn't match Pod's node affinity/selector."
+    ),
+    # no node of Fargate was meant
+    "not-for-fargate": unread(
+        "0/2 nodes are available: 1 Insufficient nvidia.com/gpu, "
+        "1 node(s) had untolerated taint {eks.amazonaws.com/compute-type: fargate}."
     ),
     "said-gpu-exhausted": unread(NOT_HELPFUL),
     "said-gpu-not-advertised": unread(NO_VICTIMS),

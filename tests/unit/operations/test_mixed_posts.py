@@ -110,6 +110,12 @@ def test_json_and_indented_manifests_are_taken_out() -> None:
     assert rest.split() == ["See:", "and", "end"]
 
 
+def test_a_field_that_comes_again_begins_another_manifest() -> None:
+    one, other = "status:\n  reason: Evicted\n", "status:\n  phase: Failed\n"
+    manifests, _ = taken_apart(f"Two pods:\n{one}\n{other}") or ("", "")
+    assert manifests.split("---\n")[1:] == [one + "\n", other.rstrip("\n")]
+
+
 def test_records_of_loggers_are_no_manifests() -> None:
     assert taken_apart('{"level":"info","msg":"x"}\n{"level":"error","msg":"y"}\n') is None
 

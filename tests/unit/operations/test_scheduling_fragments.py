@@ -32,6 +32,8 @@ HEADER = "|Message | Reason | Last Seen |\n|-- | -- | -- |\n"
 OFFERS = "Capacity:\n  cpu:  8\n  nvidia.com/gpu:  0\nAllocatable:\n  cpu:  8\n  nvidia.com/gpu:  0\n"
 OFFERS_YAML = "  allocatable:\n    nvidia.com/gpu: '{}'\n  capacity:\n    nvidia.com/gpu: '8'\n"
 RAY = "======== Autoscaler status: 2025-02-16 07:20:29.943586 ========\nUsage:\n 0.0/12.0 CPU\n "
+OLD_FORM = "Warning  FailedScheduling  9s  default-scheduler  No nodes are available that match all of the predicates:"
+TAINTED = "DeletionByTaintManager"
 SENT_AWAY = {"type": "DisruptionTarget", "status": "True", "message": "x"}
 SHORT = "1 Insufficient nvidia.com/gpu. preemption: 0/1 nodes are available: 1 No preemption victims found."
 CHECKED = (
@@ -134,6 +136,9 @@ WITHOUT_GPUS = [
         (OFFERS_YAML.format("6"), "xid-gpu-lost"),
         (OFFERS.replace("0\nAlloc", "8\nAlloc").replace("gpu:  0", "gpu:  7"), "xid-gpu-lost"),
         ("Normal  DisruptionTerminating  7m  karpenter  Disrupting Node: Underutilized\n", "node-lost"),
+        (f"{OLD_FORM} MatchNodeSelector (3), PodToleratesNodeTaints (1).\n", "node-selector-mismatch"),
+        (f"{OLD_FORM} MatchInterPodAffinity (2).\n", "spread-or-affinity"),
+        (json.dumps({"status": {"phase": "Running", "conditions": [{**SENT_AWAY, "reason": TAINTED}]}}), "node-lost"),
         (f"{RAY}8.0/8.0 GPU\n\nDemands:\n {{'GPU': 1.0}} * 8 (PACK): 1+ pending placement groups\n", "gpu-exhausted"),
         (f"{RAY}0B/9GiB memory\n\nDemands:\n {{'CPU': 1.0, 'GPU': 1.0}}: 1+ pending tasks/actors\n", "gpu-exhausted"),
     ],

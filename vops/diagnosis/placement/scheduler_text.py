@@ -149,7 +149,19 @@ _OBSTACLES = (
     ("gpu", Obstacle.RESOURCE),
     ("node affinity", Obstacle.SELECTOR),
     ("node selector", Obstacle.SELECTOR),
+    ("MatchNodeSelector", Obstacle.SELECTOR),
+    ("HostName", Obstacle.SELECTOR),
+    ("ToleratesNodeTaints", Obstacle.TAINT),
+    ("InterPodAffinity", Obstacle.POD_AFFINITY),
+    ("HostPorts", Obstacle.PORTS),
+    ("Volume", Obstacle.VOLUME),
+    ("NoDiskConflict", Obstacle.VOLUME),
+    ("NodeUnschedulable", Obstacle.UNAVAILABLE),
+    ("NodeNotReady", Obstacle.UNAVAILABLE),
+    ("Pressure", Obstacle.UNAVAILABLE),
 )
+"""What a reason is about, by a part of it; those without spaces are predicates of schedulers before 1.10."""
+
 _FAILED = ("FailedScheduling", "Unschedulable", "FilteringFailed", "PodGroupPending")
 """What kube-scheduler and Volcano, KAI and Volcano's pod groups, HAMi, and Volcano's controller call it."""
 

@@ -76,8 +76,8 @@ def whole(document: Document) -> Document:
         return {"kind": kind, "apiVersion": _ROUTES, "metadata": {"name": "pasted"}, **document}
     kind = "InferenceService" if "modelStatus" in status else _kind_by_conditions(status.get("conditions"))
     if kind == "Pod":
-        phase = "Failed" if _is_sent_away(status["conditions"]) else "Pending"
-        return _pod(document, spec, {"phase": phase, **status})
+        phase = {"phase": "Failed"} if _is_sent_away(status["conditions"]) else {}
+        return _pod(document, spec, {"phase": "Pending", **status, **phase})
     version = {"apiVersion": _ROUTES} if kind in ("HTTPRoute", "Gateway") else {}
     return {"kind": kind, **version, "metadata": {"name": "pasted"}, **document} if kind else document
 

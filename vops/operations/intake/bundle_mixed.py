@@ -31,6 +31,7 @@ class _Open:
         self.indent = indent
         self._json = json
         self._closed = json and line.rstrip().endswith("}")
+        self._first = line.strip().partition(":")[0] + ":"
 
     def takes(self, line: str) -> bool:
         own = line.lstrip()
@@ -46,7 +47,7 @@ class _Open:
 
     def ends_before(self, line: str) -> bool:
         """Whether a manifest begins here although this one was not ended."""
-        return not self._json and line.startswith("apiVersion:", self.indent)
+        return not self._json and line.startswith(("apiVersion:", self._first), self.indent)
 
 
 def taken_apart(text: str) -> tuple[str, str] | None:

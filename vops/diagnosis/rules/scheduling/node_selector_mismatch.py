@@ -21,7 +21,7 @@ from collections.abc import Sequence
 
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Applicability, Evidence, Fix
+from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
 from vops.diagnosis.nodes.gpu_nodes import bare_gpu_nodes
 from vops.diagnosis.placement import blockers
 from vops.diagnosis.placement.filters.node_affinity import Mismatch
@@ -31,6 +31,9 @@ from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 
 _VALUES_SHOWN = 4
+_WORDS_SHOWN = 120
+_FARGATE = "Pod not supported on Fargate"
+"""How the scheduler of EKS Fargate begins what it says of a pod that it does not take."""
 
 
 @rule(
@@ -61,6 +64,31 @@ def node_selector_mismatch(replica: Replica) -> Verdict | None:
         ),
         confidence=blockers.confidence(placement, Obstacle.SELECTOR, off),
         fixes=(_fix(replica, nearest),),
+    )
+
+
+@rule(cause="node-selector-mismatch", branch=Branch.SCHEDULE, order=29)
+def not_for_fargate(replica: Replica) -> Verdict | None:
+    """A pod that a Fargate profile of EKS selects, and that Fargate cannot run: it has no GPUs and few volumes."""
+    said = replica.placement.scheduler
+    why = said.text.partition(_FARGATE)[2].strip(" .:") if said is not None else ""
+    if not why:
+        return None
+    return Verdict(
+        summary=f"A Fargate profile selects {replica.name}, and Fargate does not run it: {why[:_WORDS_SHOWN]}",
+        evidence=blockers.scheduled_by(replica),
+        confidence=Confidence.STRONG,
+        fixes=(
+            remedies.by_steps(
+                replica,
+                "Let it run on a node of its own",
+                (
+                    "See which namespaces and labels the profiles select: "
+                    "aws eks list-fargate-profiles and describe-fargate-profile.",
+                    "Take its namespace or labels out of the profile, and have a node group with the GPUs it asks for.",
+                ),
+            ),
+        ),
     )
 
 
