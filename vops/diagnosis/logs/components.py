@@ -26,6 +26,7 @@ class Component(StrEnum):
     DOWNLOAD = "download"
     METRICS_ADAPTER = "metrics-adapter"
     CONTROLLER = "controller"
+    ROUTER = "router"
     NODE = "node"
 
 
@@ -98,6 +99,8 @@ _SIGNS = (
         lazy_pattern(
             r"/apis/(?:custom|external)\.metrics\.k8s\.io/|unable to update list of all metrics|prometheus-adapter"
             r"|\] unable to fetch pod metrics for pod|no metrics known for (?:pod|node)"
+            r"|unable to fetch metrics from prometheus|unable to list matching resource|metric-storage-ready"
+            r"|Failed to scrape node"
         ),
     ),
     (
@@ -108,6 +111,7 @@ _SIGNS = (
             r"EventSource|leaderelection"
         ),
     ),
+    (Component.ROUTER, lazy_pattern(r"[(:/.]vllm_router[./:]")),
     (
         Component.NODE,
         lazy_pattern(
@@ -153,7 +157,8 @@ _FAILURES = {
         r"|failed to ensure HPA is correctly created|only cpu/memory triggers"
     ),
     Component.METRICS_ADAPTER: lazy_pattern(
-        r"unable to (?:update list of all metrics|fetch (?:\w{1,20} )?metrics|list matching resources|query)"
+        r"unable to (?:update list of all metrics|fetch (?:\w{1,20} )?metrics|list matching resource|query)"
+        r"|\"Failed to scrape node|no metrics to store"
         r"|unable to construct (?:lister|metric)|\.metrics\.k8s\.io/.{1,600}(?:resp=\"?404|\) 404 )"
     ),
     Component.CONTROLLER: lazy_pattern(
@@ -203,7 +208,7 @@ _RECOVERED = {
     ),
 }
 """What these say when all is well after all."""
-GOES_ON = frozenset({Component.CONTROLLER, Component.NODE, Component.METRICS_ADAPTER, Component.KEDA})
+GOES_ON = frozenset({Component.CONTROLLER, Component.NODE, Component.METRICS_ADAPTER, Component.KEDA, Component.ROUTER})
 """Those that try again after an error, so that their last words being one means nothing."""
 
 _SNIFFED = 65_536

@@ -183,7 +183,8 @@ def read_log(text: str) -> LogReading:
     found = [*collector.finish(), *notices.fatal(started=reader.started), *failure_of(component, notices.errors, count)]
     failing = reader.failing or collector.unfinished
     if not any(chain.root and not _SAYS_NOTHING.match(chain.root.message) for chain in found):
-        more = [*collector.cut(), *notices.loose(count, started=reader.started and not failing)]
+        loose = notices.loose(count, started=reader.started and not failing)
+        more = [*collector.cut(), *(loose if component is not Component.ROUTER else ())]  # a router's are of others
         more = failure_of(component, [chain.root for chain in more if chain.root is not None], count) or more
         found = [*(chain for chain in found if not (more and chain.root)), *more]
     if still.told is not None and not reader.ready and not any(chain.root for chain in found):

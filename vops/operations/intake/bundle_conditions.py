@@ -16,6 +16,7 @@ from vops.operations.printed.describe_events import Told
 from vops.operations.printed.describe_sentences import cloud_sentence, sentence_within
 from vops.operations.printed.gateway_texts import gateway_events
 from vops.operations.printed.operator_sentences import BY_REASON
+from vops.operations.printed.ray_status import ray_demands
 from vops.operations.printed.waiting_texts import waiting_sentence
 
 Document = dict[str, Any]
@@ -63,6 +64,8 @@ def told_by_conditions(document: Document) -> Iterator[Document]:
         yield _event(about, namespace, "FailedCreate", failure, "kserve", {})
     if (told := _of_a_machine(document.get("status"))) is not None:
         yield _event(told.about, namespace, told.reason, told.message, told.source, {})
+    if document.get("kind") == "RayService":
+        yield from _of_serve(document.get("status"), namespace)
     for count, condition in enumerate(_conditions(document.get("status"), 0)):
         if count >= _MOST:
             return
@@ -89,6 +92,14 @@ def _of_condition(document: Document, namespace: str, condition: Document) -> It
         about = {"kind": str(document.get("kind", "")), "name": name}
         reason = _NO_CONTROLLER if message == "Waiting for controller" else reason
         yield _event(about, namespace, reason, message, "", condition)
+
+
+def _of_serve(status: Any, namespace: str) -> Iterator[Document]:
+    """What Ray Serve says of replicas that find no GPUs, wherever the status of a RayService quotes it."""
+    for _, message in _messages(status, 0):
+        for told in ray_demands(message):
+            yield _event(told.about, namespace, told.reason, told.message, told.source, {})
+            return
 
 
 def _serves_no_metric(document: Document) -> bool:

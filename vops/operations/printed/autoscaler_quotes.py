@@ -17,6 +17,10 @@ _CODE = lazy_pattern(
     r"\bno\.scale\.up\.(?:mig|nap)\.(?:skipped|pod|failing|zonal|cluster|optimize)?\.?(?P<words>[a-z.]{5,120})"
 )
 _BACKS_OFF = lazy_pattern(r"\bno\.scale\.up\.in\.backoff\b")
+_ASKED = lazy_pattern(
+    r"get --raw \S{0,3}/apis/(?P<api>(?:custom|external)\.metrics\.k8s\.io)[^\n]{0,400}\n+"
+    r"(?P<answer>Error from server \((?:NotFound|ServiceUnavailable)\)[^\n]{0,300})"
+)
 _LONGEST = 8_192
 _NO_LIMIT = "no.limit.defined"
 """Said of a GPU that node auto-provisioning has no limit for, and so makes no nodes with."""
@@ -26,6 +30,10 @@ def quoted_reasons(text: str) -> Iterator[Told]:
     """One event with all the reasons of a short text, each once."""
     if len(text) > _LONGEST:
         return
+    for match in _ASKED.finditer(text):
+        about = {"kind": "HorizontalPodAutoscaler", "name": ""}
+        message = f"unable to fetch metrics from {match['api']}: {match['answer']}"
+        yield Told("Warning", "FailedGetMetric", message, "horizontal-pod-autoscaler", about=about)
     found = [match["why"] for match in _REASONS.finditer(text)]
     found += [_in_words(match["words"].strip(".")) for match in _CODE.finditer(text)]
     found += [BACKOFF] if _BACKS_OFF.search(text) else []

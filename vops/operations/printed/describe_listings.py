@@ -196,6 +196,12 @@ def _gateway(row: Row, text: str) -> Iterator[Document]:
         yield _event("Gateway", row, reason, message)
 
 
+def _api_service(row: Row, text: str) -> Iterator[Document]:
+    if row["AVAILABLE"].startswith("False") and row["NAME"].endswith(".metrics.k8s.io"):
+        message = f"unable to fetch metrics from {row['NAME']}: AVAILABLE {row['AVAILABLE']} ({row['SERVICE']})"
+        yield _event("HorizontalPodAutoscaler", row, "FailedGetMetric", message)
+
+
 def _cluster_policy(row: Row, text: str) -> Iterator[Document]:
     if row["STATUS"] == "notReady":
         yield _event("ClusterPolicy", row, "GpuStackNotReady", f"{row['NAME']}: STATUS notReady")
@@ -226,6 +232,7 @@ _READERS: tuple[tuple[frozenset[str], Callable[[Row, str], Iterator[Document]]],
     (frozenset({"STATUS", "STORAGECLASS", "AGE"}), _claim),
     (frozenset({"READY", "REASON"}), _knative),
     (frozenset({"STORE", "STATUS", "READY"}), _external_secret),
+    (frozenset({"SERVICE", "AVAILABLE", "AGE"}), _api_service),
     (frozenset({"NAME", "STATUS", "AGE"}), _cluster_policy),
     (frozenset({"CLASS", "PROGRAMMED", "AGE"}), _gateway),
 )

@@ -99,9 +99,8 @@ OF_REASON = {
     "FailedDeployModel": "Ingress",
     "FailedAddFinalizer": "Ingress",
     "Translate": "Ingress",
-    "SyncLoadBalancerFailed": "Service",
-    "CreatingLoadBalancerFailed": "Service",
-    "UnAvailableLoadBalancer": "Service",
+    "SyncLoadBalancerFailed": "Ingress",
+    "CreatingLoadBalancerFailed": "Ingress",
 }
 
 OF_SOURCE = {
@@ -120,6 +119,7 @@ OF_SOURCE = {
     "loadbalancer-controller": "Ingress",
     "nginx-ingress-controller": "Ingress",
     "ingress-controller": "Ingress",
+    "metallb-controller": "Ingress",
     "neg-controller": "Service",
     "service-controller": "Service",
     "helm-controller": "HelmRelease",

@@ -23,6 +23,9 @@ _UNNAMED = lazy_pattern(
     r"|(?:address for|resolve) ')(?P<name>(?:[\w-]{1,63}(?![\w.-])|[\w.-]{1,240}\.svc\b[\w.]{0,60}"
     r"|[\w.-]{1,240}\.local\b))(?=['\":\s,]|$)"
     r"|server can't find \S{1,253}: SERVFAIL|plugin/loop: (?:Seen |Loop |no next plugin)"
+    r"|server can't find [\w-]{1,63}\.(?!(?:com?|io|org|net|ai|dev|cn)\b)[\w-]{2,63}: NXDOMAIN"
+    r"|Cannot connect to host [\w.-]{1,240}\.(?:svc|local)\S{0,80} ssl:.{0,40}\[(?:Name or service|Temporary failure)"
+    r"|plugin/kubernetes: (?:Failed to watch|starting server with unsynced)"
     r"|;; connection timed out; no servers could be reached|lookup [\w.-]{1,253} ?: i/o timeout"
     r"|\"message\": ?\"name resolution failed\"|^httpx\.ConnectError: \[Errno -\d\] "
 )
@@ -48,7 +51,7 @@ _NO_SERVERS = lazy_pattern(r"\bopenai\.API\w{1,30}Error|\blitellm\.|\bvllm_route
 _WITHIN = lazy_pattern(r"kubectl .{0,200}\b(?:exec|run)\b|https?://[\w.-]{1,200}\.svc\b|https?://(?:10|172)\.")
 """A request from within the cluster."""
 
-_MAY_BE_CLIENTS = (Component.VLLM, Component.DOWNLOAD, Component.CONTROLLER)
+_MAY_BE_CLIENTS = (Component.VLLM, Component.DOWNLOAD, Component.CONTROLLER, Component.ROUTER)
 """What a text counts as that is of no component, and one in which curl or wget complains."""
 
 _BARE = "APIConnectionError: Connection error"
@@ -64,10 +67,10 @@ def gateway_events(text: str) -> Iterator[Told]:
     found: list[Told] = []
     unanswered: list[Told] = []
     for line in text.splitlines():
-        if (reason := _refused(line, text)) is not None:
-            found.append(_told(reason, line))
-        elif component is not Component.CONTROLLER and _UNNAMED.search(line):
+        if component is not Component.CONTROLLER and _UNNAMED.search(line):
             found.append(_told("NameNotResolved", line))
+        elif (reason := _refused(line, text)) is not None:
+            found.append(_told(reason, line))
         elif _FORWARDING.search(line):
             unanswered.append(_told("NameNotResolved", line))
         elif _THROUGH.search(line):

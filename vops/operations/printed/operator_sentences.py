@@ -45,6 +45,7 @@ _REFUSED = (
     r"|(?:Error: .{0,60}?)?rendered manifests contain a resource that already exists"
     r"|(?:kustomize build failed: |[Ee]rror: )?accumulating resources: |no matches for Id \S{1,300}; failed to find"
     r"|Revision creation failed with message: "
+    r"|(?:[A-Z]\w{2,40} )?[\w./-]{1,320}: \[[\w.-]{1,253}\] fail \(blocked\)"
 )
 _UNROUTED = (
     r"Configuration \"[\w.-]{1,253}\" does not have any ready Revision"
@@ -59,6 +60,15 @@ OPERATOR_SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = (
     ("ProgressDeadlineExceeded", "Deployment", "operator", lazy_pattern(_LATE)),
     ("FailedCreate", "ReplicaSet", "operator", lazy_pattern(_REFUSED)),
     ("NoRevision", "Ingress", "knative", lazy_pattern(_UNROUTED)),
+    (
+        "FailedGetMetric",
+        "HorizontalPodAutoscaler",
+        "apiserver",
+        lazy_pattern(
+            r"failing or missing response from https?://\S{1,200}/apis/(?:custom|external)?\.?metrics\.k8s\.io"
+            r"|\(get --raw \S{0,10}/apis/(?:custom|external)\.metrics"
+        ),
+    ),
     (
         "NoController",
         "Ingress",
@@ -127,6 +137,7 @@ BY_REASON: dict[str, tuple[str, str]] = {
     "InvalidRayServiceSpec": ("FailedCreate", "ReplicaSet"),
     "InvalidRayServiceMetadata": ("FailedCreate", "ReplicaSet"),
     "InvalidRayJobSpec": ("FailedCreate", "ReplicaSet"),
+    "SyncLoadBalancerFailed": ("AddressNotAssigned", "Ingress"),
     "FlavorNotFound": ("Unschedulable", "Pod"),
     "TopologyNotFound": ("Unschedulable", "Pod"),
 }

@@ -1,4 +1,5 @@
-"""What `ray status` says of demands that wait for GPUs, as the event that a scheduler posts of the same."""
+"""What `ray status` and Ray Serve say of demands that wait for GPUs, as the event that a scheduler posts of the
+same."""
 
 from __future__ import annotations
 
@@ -16,13 +17,23 @@ _NO_TYPE = lazy_pattern(
 )
 _OTHER_BUNDLE = lazy_pattern(r"'GPU': (?P<gpus>\d{1,6}(?:\.\d{1,6})?)[^{}]{0,300}\} \* (?P<times>\d{1,6})")
 _USAGE = lazy_pattern(r"^ *(?P<used>\d{1,6}(?:\.\d{1,20})?)/(?P<all>\d{1,6}(?:\.\d{1,20})?) GPU\b")
+_REPLICA = lazy_pattern(
+    r"replicas? that have taken more than \d{1,6}s to be scheduled\.[^\n]{0,300}"
+    r"Resources required for each replica: (?P<wanted>\[[^\n\]]{1,2000}\]|\{[^\n}]{1,600}\}), "
+    r"total resources available: (?P<has>\{[^\n}]{0,600}\})"
+)
+_GPUS = lazy_pattern(r"[\"']GPU[\"']: (\d{1,6}(?:\.\d{1,6})?)")
+_CAME = lazy_pattern(r"Deployed app '|is ready at|is healthy\b|status(?:=|: ?)RUNNING|Started replica|to RUNNING\b")
+"""What Ray Serve says of an application whose replicas are there."""
+
+_LONGEST = 20_000
 
 
 def ray_demands(text: str) -> Iterator[Told]:
     """One event where a demand needs more GPUs than are free in Ray's cluster; else it waits for another reason."""
     lines = text.splitlines()
     if "Demands:" not in text:
-        yield from _unfit(lines)
+        yield from [*_unfit(lines)] or _replicas(text)
         return
     usage = next((match for line in lines if (match := _USAGE.match(line)) is not None), None)
     free = float(usage["all"]) - float(usage["used"]) if usage is not None else 0.0
@@ -40,6 +51,18 @@ def _unfit(lines: list[str]) -> Iterator[Told]:
     if last is not None:
         message = f"Ray has no group of workers that would serve this: {last['demand']}"
         yield of_some_pod("Warning", "FailedScheduling", message, "ray")
+
+
+def _replicas(text: str) -> Iterator[Told]:
+    """A replica of Ray Serve that waits for more GPUs than Ray's cluster has, where that is the last word of a log."""
+    match = next(reversed([*_REPLICA.finditer(text)]), None)
+    if match is None or "Traceback (most recent" in text or len(text) > _LONGEST or _CAME.search(text, match.end()):
+        return
+    wanted = sum(float(item) for item in _GPUS.findall(match["wanted"]))
+    has = sum(float(item) for item in _GPUS.findall(match["has"]))
+    if wanted > has:
+        message = f"Ray has {has:g} GPUs free, and each replica asks for {wanted:g}: {match[0].strip()}"
+        yield of_some_pod("Warning", "FailedScheduling", message[:1_000], "ray")
 
 
 def _wanted(line: str) -> float:

@@ -321,7 +321,16 @@ _OWN = tuple(
             "KEDAScalerFailed",
             "ScaledObject",
             "keda-operator",
-            r"error parsing \w{1,40} metadata|\S{1,60} metrics '[^']{1,60}' target may be lost"
+            r"error parsing (?:\w{1,40} ){1,3}metadata|\S{1,60} metrics '[^']{1,60}' target may be lost"
+            r"|(?:prometheus|loki) query (?:api returned error\. status: \d|\S.{0,600}? (?:returned multiple elements"
+            r"|didn't return enough values)|returns [+-]?(?:Inf|NaN))|error (?:getting metric value|requesting metrics "
+            r"endpoint)\b|connection to redis (?:cluster |sentinel )?failed: |error establishing rabbitmq connection"
+            r"|(?:[cC]luster)?[tT]rigger[aA]uthentications?(?:\.keda\.sh)? \"[\w.-]{1,253}\" not found"
+            r"|no scaler found for type: |no metric specs returned from scalers|error when calling external scaler"
+            r"|could not get any metric successfully from the|prometheus format parsing error"
+            r"|(?:Get|Post) \"https?://\S{1,300}/api/v1/query(?:_range)?\?\S{0,600}\": |the scaledobject has a "
+            r"\w{1,20} "
+            r"trigger but the container"
             r"|ScaledObject doesn't have correct|[Tt]riggers defined in ScaledObject are not working",
         ),
         (

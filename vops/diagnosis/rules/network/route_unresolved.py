@@ -47,6 +47,9 @@ _REFUSALS = (
     "FailedDeployModel",
     "AddressNotAssigned",
     "AddressNotUsable",
+    "SyncLoadBalancerFailed",
+    "CreatingLoadBalancerFailed",
+    "AllocationFailed",
     "NoController",
     "NoRevision",
     "RefsInvalid",
@@ -70,7 +73,7 @@ _STEPS = (
         "and name it in ingress-class of the ConfigMap config-network.",
     ),
     (
-        lazy_pattern(r"AddressNot|subnets?\b"),
+        lazy_pattern(r"AddressNot|LoadBalancerFailed|AllocationFailed|subnets?\b"),
         "Give it an address: a cloud's load balancer, MetalLB, or type NodePort; the public subnets of AWS need the "
         "tag kubernetes.io/role/elb.",
     ),
