@@ -38,6 +38,7 @@ WAITING = (
 WAITED = "".join(WAITING.format(minute) + "econds.\n" for minute in range(3))
 DEAF = "(EngineCore_DP0 pid=967) Exception in thread Thread-1 ({}):\n(EngineCore_DP0 pid=967) AssertionError: x\n"
 JOINING = "INFO 08-31 09:50:46 [pynccl.py:63] vLLM is using nccl==2.20.5\n"
+AWAITED = "DEBUG 05-05 13:36:46 [core_client.py:425] Waiting for 1 core engine proc(s) to start: {0}\n"
 LAYERS = "vllm/model_executor/layers"
 FIRES: dict[str, Case] = {
     "quantization-code-failed": failed_at(
@@ -60,6 +61,7 @@ FIRES: dict[str, Case] = {
     "built-for-another-cpu": printed("INFO 11-24 02:00:00 [a.py:1] hello", exit_code=132),
     "nccl-said-to-hang": alone("vLLM hangs here, for hours:\n" + JOINING),
     "nccl-hangs": overdue(STARTING + JOINING),
+    "engine-awaited-in-vain": alone("It is stuck here forever:\n" + AWAITED),
     "ray-node-lost": printed(NODE_DEAD),
     "engine-step-timed-out": printed(TIMED_OUT),
     "engine-deaf": printed(SERVED + DEAF.format("process_input_sockets")),
@@ -91,6 +93,7 @@ NEAR_MISSES: dict[str, Case] = {
     # a start that goes on, and one of which nobody says that it does not
     "nccl-said-to-hang": alone("vLLM hung here until I set NCCL_P2P_DISABLE:\n" + JOINING + SERVED),
     "nccl-hangs": overdue(STARTING + JOINING + STARTING),
+    "engine-awaited-in-vain": alone(AWAITED),
     "ray-node-lost": printed("(raylet) The node with node id: 0f21 and address: 10.0.0.51 has joined the cluster."),
     # an idle one waits for work
     # a thread that nobody waits for

@@ -131,7 +131,8 @@ _LOOSE = lazy_pattern(
     r"|Cuda Runtime \(out of memory\)"
     r"|ptxas (?:fatal|/\S{1,200}, line \d+; fatal)"
     r"|operation failed with error: TRANSFER_FAIL|Failed to receive all KVs"
-    r"|ld: cannot find -l|Unable to allocate [\d.]{1,12} [KMGT]iB for an array|^(?:nvidia-smi: )?No devices were found$"
+    r"|fatal error: \S{1,80}\.h: No such file|ld: cannot find -l"
+    r"|Unable to allocate [\d.]{1,12} [KMGT]iB for an array|^(?:nvidia-smi: )?No devices were found$"
     r"|^usage: vllm \[-h\] (?:\[-v\] )?\{"
     r"|Worker exit type: SYSTEM_ERROR|killed due to the node running low on memory",
     re.ASCII,
@@ -161,8 +162,10 @@ _TRANSIENT = lazy_pattern(
 """Words of failures that pass where somebody tries again."""
 
 _SPEAKS = lazy_pattern(
-    r"error|fail|exception|denied|cannot|can't|can not|could not|unable|not found|no such|invalid|illegal|unsupported"
-    r"|not (?:available|supported|divisible|recognize|installed)|unavailable|out of memory|timed out|refused|missing"
+    r"error|fail|exception|\bOOM\b|denied|cannot|can't|can not|could not|unable|not found|no such|invalid|illegal"
+    r"|unsupported"
+    r"|not (?:available|supported|divisible|recognize|installed)|unavailable|out of (?:\w{3,4} )?memory"
+    r"|timed out|refused|missing"
     r"|must (?:be|match)|doesn't|does not|did not|has no attribute|appears to be|(?:larger|less|greater) than"
     r"|restricted|expired"
     r"|mismatch|unknown|requires|abort|segfault|exceed|too (?:large|many|small|old)|insufficient|unrecognized|broken"

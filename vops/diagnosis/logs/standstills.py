@@ -13,8 +13,8 @@ from vops.diagnosis.logs.lines import Line
 from vops.diagnosis.logs.tracebacks import LoggedError
 from vops.model.patterns import holds_any, lazy_pattern
 
-STANDSTILL = "Standstill"
-"""What a sentence of a person is called among the errors of a log."""
+STANDSTILL, AWAITED = "Standstill", "EngineAwaited"
+"""What a sentence of a person is called among the errors of a log: about a group of ranks, and about an engine."""
 
 _JOINING = lazy_pattern(
     r"vLLM is using nccl==|Found nccl from |world_size=(?!1\b)\d{1,5} rank=|rank \d{1,5} in world size (?!1\b)\d"
@@ -64,7 +64,7 @@ class Standstill:
     @property
     def told(self) -> LoggedError | None:
         """What a person says of a log that ends there."""
-        if self.last_line is None or self._told is None or self._last is None:
+        if self._told is None or self._last is None:
             return None
         said = without_secrets(f"{self._last.text[:200].strip()} ({self._told.text[:200].strip()})")
-        return LoggedError(STANDSTILL, said, self._last.number, self._last.process)
+        return LoggedError(STANDSTILL if self._of_nccl else AWAITED, said, self._last.number, self._last.process)

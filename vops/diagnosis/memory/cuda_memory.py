@@ -24,6 +24,7 @@ OUT_OF_MEMORY = lazy_pattern(
     r"|NvMapMem\w{1,40}: (?:\d{1,20} )?error|Unable to find a valid cuDNN algorithm"
     r"|available in AlignedAllocator|Cuda Runtime \(out of memory\)|hipErrorOutOfMemory"
     r"|Triton Error \[\w{1,6}\]: out of memory"
+    r"|\b(?:CUDA|GPU|VRAM) OOM\b|out of (?:CUDA|GPU|VRAM) memory"  # as people say it
     # XLA's for TPUs, SYCL's and Level Zero's for Intel's GPUs, Synapse's for Gaudi, the Neuron runtime's
     r"|RESOURCE_EXHAUSTED: (?:XLA|TPU|Error (?:loading|allocating)|Out of memory|Attempting|Failed to allocate|Allocat)"
     r"|Ran out of memory in memory space|(?:UR|ZE|PI)_(?:RESULT_)?ERROR_OUT_OF_(?:RESOURCES|\w{0,10}MEMORY)"
@@ -64,6 +65,11 @@ _ALLOCATED = lazy_pattern(
 )
 _TRIED = lazy_pattern(r"Tried to allocate (?:[1-9]\d{0,3}(?:\.\d+)?) GiB|allocated in private pools", re.ASCII)
 """What no tensor of a model takes: buffers for requests, or graphs."""
+
+_AT_WORK = lazy_pattern(
+    r"\b(?:inferenc|requests?\b|concurren|benchmark|under load|long (?:prompt|context))", re.IGNORECASE
+)
+"""How people say that a server ran out of memory at work."""
 
 _OF_A_RUN = lazy_pattern(
     r"Triton Error|AlignedAllocator|valid cuDNN|OUT_OF_RESOURCES|Lack of device memory|XLA:|loading program"
@@ -132,7 +138,7 @@ def _of_requests(message: str) -> bool:
     """Whether a message without surroundings is of buffers: large ones, or that come and go and leave gaps."""
     allocated = _ALLOCATED.search(message)
     gaps = _gib(allocated[3], allocated[4]) if allocated is not None and allocated[3] else 0.0
-    return _TRIED.search(message) is not None or gaps > _GAPS_GIB
+    return _TRIED.search(message) is not None or gaps > _GAPS_GIB or _AT_WORK.search(message) is not None
 
 
 def device_memory(message: str) -> DeviceMemory | None:

@@ -34,7 +34,7 @@ _COMPILER = lazy_pattern(
     r"Failed to find C compiler|InvalidCxxCompiler|No working C\+\+ compiler|(?:gcc|g\+\+|cc|nvcc"
     r"|ninja)[:'\"].{0,80}(?:not found"
     r"|No such file)|Python\.h|CUDA_HOME|No such file or directory: '[^']{0,200}(?:nvcc|gcc|g\+\+|ninja)'"
-    r"|ld: cannot find -l|Could not find (?:nvcc|compiler)|Ninja is required"
+    r"|fatal error: \S{1,80}\.h: No such file|ld: cannot find -l|Could not find (?:nvcc|compiler)|Ninja is required"
     r"|InductorError: .{0,200}(?:gcc|g\+\+|cc1|Compile)"
     r"|CalledProcessError: Command '\['[^']{0,200}(?:gcc|cc|g\+\+|nvcc|ninja|ptxas)'"
 )
@@ -94,6 +94,7 @@ _BROKEN = lazy_pattern(
     r"|\w{1,60}\.h not found$|ptxas .{0,120}fatal"
     r"|detected CUDA version .{1,20} mismatches the version|was compiled without CUDA support|_PlaceholderModule"
     r"|cquantize_blockwise|was removed from the ndarray class|name '(?:vllm_ops|_C|cache_ops)' is not defined"
+    r"|requires compiling PyTorch with|Failed to build installable wheels|[Ff]ailed building wheel"
     r"|OpenTelemetry is not available|unable to find an engine to execute this computation"
     r"|vllm\.model_executor\.models\.registry'\]' (?:returned|died)"
     r"|Only one platform plugin|not available or outdated"

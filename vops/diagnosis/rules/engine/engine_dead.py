@@ -32,7 +32,8 @@ from vops.model.resources import Event
 from vops.model.snapshot import Source
 
 _CRASH = lazy_pattern(
-    r"illegal memory access|device-side assert|misaligned address|an illegal instruction was encountered"
+    r"illegal memory access|[Ii]llegal CUDA memory access"
+    r"|device-side assert|misaligned address|an illegal instruction was encountered"
     r"|invalid (?:program counter|device function|configuration argument)|(?:CUDA|HIP) error: "
     r"|CUDNN_STATUS_(?!NOT_SUPPORTED)"
     r"|(?:level_zero|UR|PI) backend failed|(?:UR|ZE)_RESULT_ERROR_(?!OUT_OF|UNINITIALIZED)"

@@ -52,7 +52,7 @@ _SAID = (
     r"|deserialize object on a CUDA device but torch\.cuda\.is_available"
     r"|Unable to open /dev/kfd|ROCk module is NOT loaded|nvmlDeviceGetHandleByPciBusId\w{0,4}\(.{0,60}INTERNAL ASSERT"
     r"|Cannot access accelerator device when none is available"
-    r"|^RuntimeError: Unexpected error from cudaGetDeviceCount.{0,4}$"
+    r"|Unexpected error from cudaGetDeviceCount\(\)(?!\. Did you)"
     r"|_extractNVMLErrorsAsClasses"
     r"|Failed to start model server: integer division or modulo by zero"
 )

@@ -24,7 +24,8 @@ from vops.model.snapshot import Source
 
 _MONITOR = lazy_pattern(
     r"ray\.exceptions\.OutOfMemoryError|Task was killed due to the node running low on memory"
-    r"|killed by the (?:Ray )?memory monitor|(?<!\w)MemoryError: |(?<!with error )Cannot allocate memory|os error 12\b"
+    r"|killed by the (?:Ray )?memory monitor|(?<!\w)MemoryError: (?!CUDA)"
+    r"|(?<!with error )Cannot allocate memory|os error 12\b"
     r"|\[Errno 12\]"
     r"|DefaultCPUAllocator: (?:can't|not enough)|std::bad_alloc|Unable to allocate [\d.]{1,12} [KMGT]iB for an array"
 )

@@ -37,6 +37,7 @@ _MISMATCH = lazy_pattern(
     r"|(?:prob|size)_[mnk] ?= ?\d{1,9}(?: is)? not divisible by|min_thread_[nk]"
     r"|validation errors? for (?:Quantization|CompressedTensors|Compression|GPTQ|AWQ)\w{0,40}"
     r"|Failed to find a kernel that can implement the WNA16|Marlin.{0,200}not supported"
+    r"|(?:[Ii]nt8|INT8) not supported for this architecture|KeyError: '[^']{1,200}\.SCB'"
     r"|size_k must divisible by BLOCK_SIZE_K|BLOCK_SIZE_K // group_size must be"
     r"|quantized model .{0,60}not supported|[Qq]uantiz\w{1,10} .{0,60}only supported on GPU|Unknown quantization type"
     r"|has no `quant_method` attribute|model is quantized with \w{1,60} but you are"

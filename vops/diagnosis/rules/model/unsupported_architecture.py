@@ -39,6 +39,7 @@ _UNSUPPORTED = lazy_pattern(
     r"|Unknown gguf model_type|Failed to map GGUF parameters|GGUF model with architecture .{1,80} is not supported"
     r"|validator 'validate_layer_type'|`layer_types` entries must be in"
     r"|There is no module or parameter named|^RuntimeError: weight \S{1,200} does not exist"
+    r"|Found conflicts between 'rope_type"
     r"|Unsupported head size|Unsupported activation: |Only \w{1,20} activation is supported"
     r"|[Aa]rchitecture \S{1,60} not supported|: \w{1,60} isn't supported yet|Invalid type of HuggingFace config"
     r"|Unsupported model type|has no SGLang implementation|model type .{1,80} is not supported"

@@ -46,7 +46,8 @@ _HUNG = lazy_pattern(r"Watchdog|RPC call to|timed? ?out", re.I)
 _TWICE = lazy_pattern(r"Duplicate GPU detected")
 _STANDS = lazy_pattern(f"^{STANDSTILL}: ")
 _NOT_THEIRS = lazy_pattern(
-    r"undefined symbol|terminated with exception: CUDA error: (?:an illegal|device-side|unspecified|misaligned"
+    r"undefined symbol|wheels? for"
+    r"|terminated with exception: CUDA error: (?:an illegal|device-side|unspecified|misaligned"
     r"|uncorrectable)"
 )
 """A library that does not fit, and a kernel's failure that only their watchdog tells of."""

@@ -21,6 +21,7 @@ import re
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence
+from vops.diagnosis.logs.standstills import AWAITED
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.starting.startup import ENGINE_LIMIT, PERIOD_S, engine_limit_s, estimate
 from vops.model.patterns import lazy_pattern
@@ -31,6 +32,7 @@ _TIMED_OUT = lazy_pattern(
     r"|DP Coordinator process failed to report",
     re.IGNORECASE,
 )
+_AWAITED = lazy_pattern(f"^{AWAITED}: ")
 
 
 @rule(cause="engine-start-timeout", branch=Branch.DIED, needs={Source.LOGS}, order=30)
@@ -59,6 +61,33 @@ def engine_start_timeout(replica: Replica) -> Verdict | None:
                 by_hand=(
                     f"Set env {ENGINE_LIMIT} to {budget_s} on container {replica.container.name}.",
                     *_probe(replica, budget_s),
+                ),
+            ),
+        ),
+    )
+
+
+@rule(cause="engine-start-timeout", branch=Branch.DIED, needs={Source.LOGS}, order=57, signature=_AWAITED)
+def engine_awaited_in_vain(replica: Replica) -> Verdict | None:
+    """A log that ends where the server waits for its engine, of which its reader says that it goes no further."""
+    log = replica.death_log
+    hit = log.error(_AWAITED) if log is not None else None
+    if hit is None:
+        return None
+    return Verdict(
+        summary=f"{replica.name} waits for its engine, which does not come up: {hit[0].message[:120]}",
+        evidence=(evidence.logged(replica, hit[0]),),
+        confidence=Confidence.POSSIBLE,
+        fixes=(
+            remedies.by_steps(
+                replica,
+                "See what the engine does, and allow it the time that it needs",
+                (
+                    "Set env VLLM_LOGGING_LEVEL=DEBUG and NCCL_DEBUG=INFO: the last line of the engine's own processes "
+                    "tells whether it loads, compiles or waits for another rank.",
+                    f"Where it only is slow (weights from a network volume, a first compilation): set {ENGINE_LIMIT} "
+                    "and the startup probe to one and a half times what a start takes.",
+                    "Where several ranks wait for each other: NCCL_P2P_DISABLE=1 shows whether peer access hangs.",
                 ),
             ),
         ),
