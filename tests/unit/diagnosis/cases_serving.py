@@ -41,6 +41,7 @@ EXTERNAL = (
     "= error when getting metric values metric:s0-prometheus encountered error"
 )
 NO_METRIC = [condition("ScalingActive", "False", "FailedGetExternalMetric", EXTERNAL)]
+INACTIVE = condition("Active", "False", "ScalerNotActive")
 AT_MAX = [
     condition("ScalingActive", *VALID),
     condition("ScalingLimited", "True", "TooManyReplicas", "the desired replica count is more than the maximum"),
@@ -267,6 +268,9 @@ FIRES: dict[str, Case] = {
         replicas=2,
     ),
     "replicas-zero": lambda: world(node(), workload(0)),
+    "scaled-object-at-zero": lambda: world(
+        ready(owner="other"), node(), scaled(minReplicaCount=0, conditions=[INACTIVE])
+    ),
 }
 
 NEAR_MISSES: dict[str, Case] = {
@@ -378,6 +382,12 @@ NEAR_MISSES: dict[str, Case] = {
     # at its maximum, and content with it
     "autoscaler-at-max": serving(scaled(maxReplicaCount=2), keda_hpa(current="4", replicas=2, most=2), replicas=2),
     "replicas-zero": serving(scaled(minReplicaCount=0), keda_hpa(current="1"), answered(QUERY, 1.0)),
+    # requests at a gateway wake it
+    "scaled-object-at-zero": lambda: world(
+        ready(owner="other"),
+        node(),
+        scaled("sum(envoy_cluster_upstream_rq_active)", minReplicaCount=0, conditions=[INACTIVE]),
+    ),
 }
 
 TOGETHER: dict[str, set[str]] = {

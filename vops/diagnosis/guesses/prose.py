@@ -231,6 +231,9 @@ _COMMON = lazy_pattern(
     r"|due|since"
     r"|from|after|before|get|gets|does|do)\b"
 )
+_OF_A_TABLE = 4
+"""Bars of a table, whose rows are about many things."""
+
 _FEWEST_COMMON = 3
 """Words that sentences have, and lines of logs and tables have few of."""
 
@@ -249,6 +252,8 @@ def cause_of(text: str) -> str:
 
 
 def _is_prose(text: str) -> bool:
+    if text.count(" | ") >= _OF_A_TABLE:
+        return False
     return len(_COMMON.findall(text)) >= _FEWEST_COMMON or _CHINESE.search(text) is not None
 
 

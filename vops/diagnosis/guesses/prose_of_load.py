@@ -84,23 +84,25 @@ SAYINGS_OF_LOAD: tuple[Saying, ...] = (
         "replica-imbalance",
         rf"{_REPLICAS}|\bcards?\b|\bGPUs?\b|data.?parallel",
         r"\b(?:one|single(?: or several)?) (?:\w+ ){0,3}(?:pod|replica|instance|worker|rank|engine|server|card"
-        r"|GPU)s?\b|\bsame (?:pod|replica"
-        r"|instance|backend)"
-        r"|load.?balanc\w* (?:\w+ )?(?:fail\w*|doesn't|does not|isn't|is not)|uneven\w*|imbalanc\w*|skew\w*"
-        r"|unbalanc\w*|\bfirst (?:pod|replica)\b",
-        r"\bidle\b|without utili[sz]ation|no (?:requests|traffic|load)\b|\b(?:other|rest|second"
-        r"|third)\w*\b.{0,60}\b(?:nothing|empty"
-        r"|none|free|0 ?%|unused|few)"
-        r"|overload\w*|distribut\w*|hot ?spot|all (?:the )?(?:requests|traffic)",
+        r"|GPU)s?\b"
+        r"|\bsame (?:pod|replica|instance|backend)|\bfirst (?:pod|replica)\b|uneven\w*|imbalanc\w*|skew\w*"
+        r"|unbalanc\w*"
+        r"|load.?balanc\w* (?:\w+ )?(?:fail\w*|doesn't|does not|isn't|is not)",
+        r"\bidle\b|without utili[sz]ation|gets? no (?:requests|traffic)|overload\w*|hot ?spot"
+        r"|fail\w* to (?:distribut|balanc)"
+        r"|\b(?:other|rest|second|third)\w*\b.{0,60}\b(?:nothing|empty|none|free|0 ?%|unused|few)"
+        r"|all (?:the )?(?:requests|traffic) (?:goes?|are|is|lands?|ends?|gets?|hits?)"
+        r"|n[o']t (?:be )?(?:evenly |distribut|balanc)",
         r"request|traffic|queue|waiting|load\b|samples",
     ),
     saying(
         "queue-saturated",
         r"num_requests_waiting|waiting (?:queue|requests)|queue (?:keeps |is )?(?:grow|long|length|depth)"
         r"|\bqueued requests\b",
-        r"grow\w*|\b\d{2,5}\b|never (?:empt|drain)|keeps? (?:ris|increas)|pile\w* up|too many",
-        r"latenc|TTFT|time to first token|slow|timeout|time out|overload|minutes?\b|seconds?\b",
-        never=r"\b(?:scale|HPA|KEDA)\b.{0,40}\b(?:on|by|query)\b",
+        r"grow\w*|never (?:empt|drain)|keeps? (?:ris|increas)|pile\w* up|too many|spik\w*"
+        r"|(?:above|over|more than|reach\w*|at) \d{2,5}\b",
+        r"latenc|TTFT|time to first token|slow|timeout|time out|overload|throughput|minutes?\b|seconds?\b",
+        never=r"\b(?:scale|HPA|KEDA|monitor|metric)\b.{0,60}\b(?:on|by|query|when|from)\b",
     ),
     saying(
         "kv-thrash",

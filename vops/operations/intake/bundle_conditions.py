@@ -42,12 +42,36 @@ _OF_GPUS = ("ClusterPolicy", "NVIDIADriver")
 _NO_LABELS = "NFDLabelsMissing"
 """Why the GPU Operator calls itself ready although it does nothing."""
 
+_LACKING = (
+    "AMINotFound",
+    "SubnetsNotFound",
+    "SecurityGroupsNotFound",
+    "InstanceProfileNotFound",
+    "InstanceProfileRoleNotFound",
+)
+"""What a node class of Karpenter does not find, by the reasons of its conditions."""
+
 _DEEPEST = 6
 _MOST = 50
 
 
 def told_by_conditions(document: Document) -> Iterator[Document]:
-    """An event for each condition of an object that says what is wrong."""
+    """An event for each condition of an object that says what is wrong, and for what its kind alone tells."""
+    metadata = document.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    namespace = str(metadata.get("namespace", ""))
+    yield from _of_an_answer(document)
+    yield from _of_its_kind(document, namespace, str(metadata.get("name", "model")))
+    for count, condition in enumerate(_conditions(document.get("status"), 0)):
+        if count >= _MOST:
+            return
+        unlabelled = document.get("kind") in _OF_GPUS and condition.get("reason") == _NO_LABELS
+        if condition.get("message") and (_is_bad(condition) or unlabelled):
+            yield from _of_condition(document, namespace, condition)
+
+
+def _of_an_answer(document: Document) -> Iterator[Document]:
+    """What the API server answered in place of an object, or an adapter that has no metric."""
     if document.get("kind") == "Status":
         message = str(document.get("message", ""))
         told = sentence_within(message) or next(gateway_events(message), None)
@@ -56,22 +80,19 @@ def told_by_conditions(document: Document) -> Iterator[Document]:
     if _serves_no_metric(document):
         about = {"kind": "HorizontalPodAutoscaler", "name": "hpa"}
         yield _event(about, "", "FailedGetMetric", f"no metrics returned from {document['groupVersion']}", "", {})
-    metadata = document.get("metadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
-    namespace = str(metadata.get("namespace", ""))
+
+
+def _of_its_kind(document: Document, namespace: str, name: str) -> Iterator[Document]:
+    """What only models, volumes, machines and Serve's deployments say, each at a place of its own."""
     if (failure := _of_a_model(document)) is not None:
-        about = {"kind": "ReplicaSet", "name": f"{metadata.get('name', 'model')}-predictor"}
+        about = {"kind": "ReplicaSet", "name": f"{name}-predictor"}
         yield _event(about, namespace, "FailedCreate", failure, "kserve", {})
+    if (refused := _of_an_attachment(document)) is not None:
+        yield _event({"kind": "Pod", "name": ""}, "", "FailedAttachVolume", refused, "attachdetach-controller", {})
     if (told := _of_a_machine(document.get("status"))) is not None:
         yield _event(told.about, namespace, told.reason, told.message, told.source, {})
     if document.get("kind") == "RayService":
         yield from _of_serve(document.get("status"), namespace)
-    for count, condition in enumerate(_conditions(document.get("status"), 0)):
-        if count >= _MOST:
-            return
-        unlabelled = document.get("kind") in _OF_GPUS and condition.get("reason") == _NO_LABELS
-        if condition.get("message") and (_is_bad(condition) or unlabelled):
-            yield from _of_condition(document, namespace, condition)
 
 
 def _of_condition(document: Document, namespace: str, condition: Document) -> Iterator[Document]:
@@ -82,6 +103,15 @@ def _of_condition(document: Document, namespace: str, condition: Document) -> It
     told = sentence_within(message) or cloud_sentence(message) or waiting_sentence(message)
     if told is not None:
         yield _event(told.about, namespace, told.reason, told.message, told.source, condition)
+    elif str(document.get("kind", "")).endswith("NodeClass") and reason in _LACKING:
+        yield _event(
+            {"kind": "Pod", "name": ""},
+            namespace,
+            "FailedScaleUp",
+            f"NodeClass {name}: {message} ({reason})",
+            "karpenter",
+            condition,
+        )
     elif document.get("kind") in _OF_GPUS:
         yield _event({"kind": "ClusterPolicy", "name": name}, namespace, "GpuStackNotReady", message, "", condition)
     elif reason in BY_REASON and str(condition.get("status")) != _SETTLING.get(reason):
@@ -117,6 +147,17 @@ def _of_a_model(document: Document) -> str | None:
     if not isinstance(failure, dict) or failure.get("reason") not in _NO_POD:
         return None
     return f"{failure['reason']}: {failure.get('message', '')}"
+
+
+def _of_an_attachment(document: Document) -> str | None:
+    """Why a volume is not attached to a node, in the words that its pods get as an event."""
+    status, spec = document.get("status"), document.get("spec")
+    error = status.get("attachError") if isinstance(status, dict) else None
+    if document.get("kind") != "VolumeAttachment" or not isinstance(error, dict) or not isinstance(spec, dict):
+        return None
+    source = spec.get("source")
+    volume = source.get("persistentVolumeName", "") if isinstance(source, dict) else ""
+    return f'AttachVolume.Attach failed for volume "{volume}" : {error.get("message", "")}'
 
 
 def _of_a_machine(status: Any) -> Told | None:

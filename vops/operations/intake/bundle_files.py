@@ -214,6 +214,8 @@ def _read(path: Path, named: bool) -> BundleFile:
         content, body = Content.LOG, lines
     elif content is Content.OBJECTS and (page := as_metrics(body)) is not None:
         content, body = Content.METRICS, page
+    elif content is Content.OBJECTS and _is_a_record(body[:SNIFFED]):
+        content = Content.LOG
     told = content in (None, Content.DESCRIBED) or (content is Content.LOG and _is_described(body))
     kind = sniff(body) if told else content or Content.LOG
     if kind in (Content.LOG, Content.DESCRIBED) and (bare := without_sources(body)) is not None:

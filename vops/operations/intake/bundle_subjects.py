@@ -134,6 +134,7 @@ def _pod(meta: Meta, events: Sequence[Event]) -> list[Found]:
     status = None if waits or ended is not None else _container_status(name, events)
     probes = {(match[1] or match[2]).lower() for item in events if (match := _PROBED.search(item.message))}
     image = next((match[1] for item in events if (match := _IMAGE.search(item.message))), "")
+    before = any(item.involved_object.field_path == f"spec.initContainers{{{name}}}" for item in events)
     container = Container(
         name=name,
         image=image,
@@ -153,7 +154,20 @@ def _pod(meta: Meta, events: Sequence[Event]) -> list[Found]:
             container_statuses=(status,) if status is not None else (),
         ),
     )
-    return [("Pod", pod)]
+    return [("Pod", _with_its_server(pod) if before else pod)]
+
+
+def _with_its_server(pod: Pod) -> Pod:
+    """A pod of whose init container events tell, with the server that waits for it."""
+    own, states = pod.spec.containers, pod.status.container_statuses
+    waits = ContainerStatus(name="server", state=ContainerState(waiting=Waiting("PodInitializing")))
+    server = Container(name="server", command=("vllm", "serve"))
+    first = tuple(msgspec.structs.replace(item, command=()) for item in own)
+    return msgspec.structs.replace(
+        pod,
+        spec=msgspec.structs.replace(pod.spec, containers=(server,), init_containers=first),
+        status=msgspec.structs.replace(pod.status, container_statuses=(waits,), init_container_statuses=states),
+    )
 
 
 def _disruption(ended: Event | None) -> tuple[Condition, ...]:

@@ -25,11 +25,13 @@ _ASKED = lazy_pattern(
     r"(?P<amounts>(?:(?P=indent)[ \t]+[\w./-]{1,253}:[ \t]+\S+[ \t]*(?:\n|$))+)",
     re.MULTILINE,
 )
+_IN_JSON = lazy_pattern(r"\{\s*(?:\"[\w./-]{1,253}\": ?\"?\w{1,20}\"?,?\s*){2,40}\}")
 _IN_WORDS = lazy_pattern(
     r"(?:allocatable|capacity)\b[^\n]{0,40}?(?P<name>[a-z]+\.com/gpu)\W{1,6}(?P<count>\d{1,3})\b"
     r"|(?P<other>[a-z]+\.com/gpu)\W{1,6}(?P<many>\d{1,3})\b[^\n]{0,20}?\b(?:allocatable|capacity)",
     re.IGNORECASE,
 )
+_JSON_AMOUNT = lazy_pattern(r"\"([\w./-]{1,253})\": ?\"?(\w{1,20})")
 _AMOUNT = lazy_pattern(r"([\w./-]{1,253}):[ \t]+[\"']?(\w{1,20})[\"']?")
 _SHORT = lazy_pattern(r"Insufficient ([\w.-]{1,200}/[\w.-]{0,62}\w)")
 _HEADER = lazy_pattern(r"^ {0,12}(?:NAME|NODE)(?: +\S+)*? +(?P<column>\S*GPUS?\S*)(?: +\S+)*[ \t]*$", re.MULTILINE)
@@ -56,6 +58,9 @@ def around_a_refusal(text: str, said: str) -> Iterator[Document]:
 def _offered(text: str) -> Iterator[tuple[str, dict[str, str]]]:
     for block in _OFFERED.finditer(text):
         yield "", dict(_AMOUNT.findall(block["amounts"]))
+    for block in _IN_JSON.finditer(text):
+        if '"memory"' in block[0] and '"pods"' in block[0]:
+            yield "", dict(_JSON_AMOUNT.findall(block[0]))
     for told in () if _OFFERED.search(text) else _IN_WORDS.finditer(text):
         yield "", {"pods": "110", told["name"] or told["other"]: told["count"] or told["many"]}
 

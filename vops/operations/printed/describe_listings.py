@@ -49,9 +49,9 @@ _COMING = lazy_pattern(r"WaitForFirstConsumer|first consumer")
 
 
 def listings(text: str) -> Iterator[Document]:
-    """The objects and events that the rows which complain amount to."""
+    """The objects and events that the rows which complain amount to; of what is watched the last row counts."""
     yield from autoscaler_status(text)
-    for columns, row in _rows(text):
+    for columns, row in {(columns, row["NAME"]): (columns, row) for columns, row in _rows(text)}.values():
         reader = next((read for needed, read in _READERS if needed <= columns), None)
         if reader is not None:
             yield from reader(row, text)

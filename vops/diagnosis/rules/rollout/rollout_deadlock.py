@@ -65,7 +65,7 @@ def said_rollout_deadlock(replica: Replica) -> Verdict | None:
         return None
     running = (pod for pod in replica.facts.snapshot.pods if pod.spec.node_name and not is_terminal(pod))
     old = [pod for pod in predecessors(replica, running) if gpu_request(pod) >= replica.placement.gpus]
-    if not old:
+    if not old and not _counts_old(replica, deployment):
         return None
     return _verdict(replica, deployment, old, "a GPU", _old(old), Confidence.PROBABLE)
 
@@ -103,10 +103,10 @@ def _verdict(
     found: tuple[Evidence, ...],
     confidence: Confidence,
 ) -> Verdict:
-    name, keeps = deployment.metadata.name, blockers.named(pod.metadata.name for pod in old)
+    name, keeps = deployment.metadata.name, blockers.named(pod.metadata.name for pod in old) if old else ""
     return Verdict(
-        summary=f"The rollout of {name} cannot end: {replica.name} waits for {what} that its old pod {keeps} holds, "
-        "and that pod may not stop before the new one is ready",
+        summary=f"The rollout of {name} cannot end: {replica.name} waits for {what} that its old pod "
+        f"{keeps}{' ' if keeps else ''}holds, and that pod may not stop before the new one is ready",
         evidence=(strategy_evidence(replica, deployment), *found, *blockers.scheduled_by(replica)),
         confidence=confidence,
         fixes=(
@@ -119,6 +119,14 @@ def _verdict(
                 by_hand=("Set spec.strategy.rollingUpdate to maxSurge: 0, maxUnavailable: 1.",),
             ),
         ),
+    )
+
+
+def _counts_old(replica: Replica, deployment: Workload) -> bool:
+    """Whether the status counts an old pod that serves, of one that was handed in without its other pods."""
+    status, mates = deployment.status, replica.facts.workload_of(deployment).replicas
+    return (
+        len(mates) < status.replicas and 0 < status.updated_replicas < status.replicas and status.available_replicas > 0
     )
 
 

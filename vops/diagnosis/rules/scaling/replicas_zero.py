@@ -71,6 +71,27 @@ def autoscaler_off_at_zero(scaler: ScalerFacts) -> Verdict | None:
     )
 
 
+@rule(cause="replicas-zero", branch=Branch.SCALE, of=ScalerFacts, order=15)
+def scaled_object_at_zero(scaler: ScalerFacts) -> Verdict | None:
+    """One that has taken its target to 0 and asks only the servers themselves, where the target was not handed in."""
+    scaled = scaler.scaled_object
+    active = scaled.condition("Active") if scaled is not None else None
+    inactive = active is not None and active.status == "False" and not scaling.least_replicas(scaler)
+    if scaled is None or scaler.workload is not None or not inactive or not _asks_itself(scaler):
+        return None
+    return Verdict(
+        summary=f"{scaling.named(scaler)} keeps {scaling.target_named(scaler)} at 0 and asks only the servers "
+        "themselves, so that nothing can wake it",
+        evidence=(
+            *_activity(scaled),
+            *(_query(scaler, item.trigger, item.query) for item in scaling.signals(scaler)),
+        ),
+        confidence=Confidence.STRONG,
+        severity=Severity.WARNING,
+        fixes=(_keep_one(scaler),),
+    )
+
+
 def _scale(workload: WorkloadFacts) -> Fix:
     return remedies.of_object("scale", "Give it a replica", Applicability.ASK, workload.ref, {"replicas": 1})
 
