@@ -179,7 +179,7 @@ SPOKEN = lazy_pattern(
     r"|node\(s\) had untolerated taint\(s\)|unbound (?:immediate )?PersistentVolumeClaims"
     r"|(?:did|do|does)(?:n't| not) match (?:the )?(?:[Pp]od's )?node (?:affinity|selector)"
     r"|didn't match pod (?:anti-)?affinity rules|didn't match pod topology spread constraints"
-    r"|didn't have free ports for the requested pod ports"
+    r"|cannot allocate all claims|didn't have free ports for the requested pod ports"
 )
 """The reasons that mean nothing else, as people quote them without what the scheduler writes around them."""
 
@@ -193,6 +193,8 @@ AGAINST_OLD = lazy_pattern(
 """How people tell that a rolling update waits for what its old pods have."""
 
 _NO_VOLUMES = lazy_pattern(r"unbound (?:immediate )?PersistentVolumeClaims|PersistentVolumeClaim is not bound")
+_SHORT_OF = lazy_pattern(r"[Ii]nsufficient (cpu|memory|ephemeral-storage)\b")
+_IS_GATED = lazy_pattern(r"(?:\S{1,9} ){1,3}SchedulingGated\b")
 _OF_A_CLAIM = lazy_pattern(r"(?i)\bresource ?claim\b")
 _COUNTED = lazy_pattern(r"(?:\d{1,7} )?node\(s\)")
 _OF_YUNIKORN = lazy_pattern(r"'([^']{3,300})' \((\d{1,7})x\)")
@@ -227,7 +229,9 @@ def scheduler_text(message: str) -> SchedulerText:
     """A PodScheduled message or a FailedScheduling event taken apart; never raises."""
     text = " ".join(message[:_LONGEST].split())
     cut = text.endswith(_CUT)
-    gates = text.partition("waiting for scheduling gates: ")[2] or (_GATED if _BLOCKED in text else "")
+    gates = text.partition("waiting for scheduling gates: ")[2] or (
+        _GATED if _BLOCKED in text or _IS_GATED.match(text) else ""
+    )
     head = _HEAD.search(text)
     if head is None:
         nodes = 0 if text.startswith("no nodes available") else None
@@ -311,7 +315,8 @@ def _reason(match: re.Match[str]) -> Reason:
     obstacle = next((obstacle for part, obstacle in _OBSTACLES if part in text), Obstacle.OTHER)
     if taint is not None and says_unavailable(taint):
         obstacle = Obstacle.UNAVAILABLE
-    resource = match["resource"] or (_GPU if obstacle is Obstacle.RESOURCE else "")
+    named = _SHORT_OF.match(text)
+    resource = match["resource"] or (named[1] if named else _GPU if obstacle is Obstacle.RESOURCE else "")
     return Reason(obstacle, int(match["nodes"]), text, resource, taint)
 
 
@@ -341,7 +346,8 @@ def _of_others(text: str) -> Iterator[Reason]:
     elif (first := _COUNTED.search(text)) is not None:
         said = text.partition(": ")[2] if ": " in text[: first.start()] else text[first.start() :]
         told = (_reason(match) for match in _REASON.finditer(said))
-        yield from (item for item in told if item.obstacle not in (Obstacle.RESOURCE, Obstacle.OTHER))
+        known = [item for item in told if item.obstacle not in (Obstacle.RESOURCE, Obstacle.OTHER)]
+        yield from known or _as_quoted(text)
     else:
         yield from _as_quoted(text)
 

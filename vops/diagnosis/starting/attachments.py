@@ -24,7 +24,8 @@ _REASONS = ("FailedAttachVolume",)
 _VOLUME = lazy_pattern(r'volume "(?P<name>[^"\s]{1,253})"')
 _USED_BY = lazy_pattern(r"already used by pod\(s\) (?P<pods>[\w., -]{1,500}?)(?: and \d+ pod|$)")
 _ELSEWHERE = lazy_pattern(
-    r"Multi-Attach error|already attached to (?!the)|RESOURCE_IN_USE_BY_ANOTHER_RESOURCE|VolumeInUse"
+    r"Multi-Attach error|already exclusively attached|already attached to (?!the)"
+    r"|RESOURCE_IN_USE_BY_ANOTHER_RESOURCE|VolumeInUse"
     r"|currently (?:attached|used) (?:to|by)|is (?:already )?attached to (?:another|a different|node|instance|vm)"
     r"|being used by VM|volume is in use by",
     re.IGNORECASE,

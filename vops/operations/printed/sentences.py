@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from vops.model.patterns import lazy_pattern
+from vops.operations.printed.inner_sentences import INNER
 from vops.operations.printed.operator_sentences import OPERATOR_SENTENCES
 
 _OWN = tuple(
@@ -15,7 +16,8 @@ _OWN = tuple(
             "Pod",
             "karpenter",
             r"Failed to schedule pod, |incompatible with (?:nodepool|provisioner) \""
-            r"|no instance type (?:satisfied|met|has)",
+            r"|no instance type (?:satisfied|met|has)|all available instance types exceed limits for nodepool"
+            r"|node limits have been exhausted for nodepool",
         ),
         (
             "FailedScheduling",
@@ -30,6 +32,7 @@ _OWN = tuple(
             r"|persistentvolumeclaim \"[\w.-]{1,253}\" (?:not found|is being deleted|bound to non-existent)"
             r"|pod \"[\w./-]{1,317}\": ResourceClaim not created|waiting for scheduling gates: \["
             r"|Scheduling is blocked due to non-empty scheduling gates|waiting for pods's pod group "
+            r"|(?:is|are|stays?|remains?|stuck (?:in|at|as)|status(?: is)?:?) SchedulingGated\b"
             r"|waiting for minCount pods from a gang|optimistic scheduling rejected: pod group",
         ),
         (
@@ -116,6 +119,7 @@ _OWN = tuple(
             r"|(?:[Ee]rror: .{0,200}?)?(?:error (?:parsing|validating) \S{1,200}: error "
             r"|error converting YAML to JSON: "
             r"|values don't meet the specifications of the schema)"
+            r"|insufficient quota to match these scopes: \["
             r"|[a-z]{3,40}s \"[^\"]{1,253}\" is forbidden: (?:[Ee]xceeded|[Ff]ailed) quota"
             r"|(?:Error from server.{0,200}?(?:denied the request|is "
             r"forbidden(?!: User)|exceeded quota|failed calling)"
@@ -188,6 +192,7 @@ _OWN = tuple(
             "kubelet",
             r"Failed (?:to )?create pod sandbox|plugin type=\"[\w.-]{1,60}\".{0,80} failed \(add\)"
             r"|CreatePodSandbox for pod|failed to set ?up (?:network for )?sandbox"
+            r"|failed to get sandbox runtime: |no runtime for \"[\w.-]{1,63}\" is configured"
             r"|RunPodSandbox (?:from runtime service failed|for &PodSandboxMetadata)",
         ),
         (
@@ -202,7 +207,8 @@ _OWN = tuple(
             "Preempted",
             "Pod",
             "default-scheduler",
-            r"Preempted by (?:pod |a pod |[\w-]{1,63}/)[\w.-]{1,253} on node |Preempted in order to admit critical pod",
+            r"Preempted by (?:pod |a pod |[\w-]{1,63}/)(?:[\w-]{1,63}/)?[\w.-]{1,253} on node "
+            r"|Preempted in order to admit critical pod",
         ),
         (
             "Preempted",
@@ -348,5 +354,6 @@ _OWN = tuple(
     )
 )
 
-SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = (*_OWN, *OPERATOR_SENTENCES)
+_INNER = tuple((reason, kind, source, lazy_pattern(pattern)) for reason, kind, source, pattern in INNER)
+SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = (*_OWN, *OPERATOR_SENTENCES, *_INNER)
 """Of two that begin at one place the first counts."""

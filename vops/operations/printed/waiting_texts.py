@@ -31,7 +31,8 @@ _BARE = lazy_pattern(
     r"(?:secrets?|configmaps?) \"[\w.-]{1,253}\" not found|couldn't find key \S{1,253} in (?:Secret|ConfigMap) \S+"
     r"|references non-existent (?:secret|config) key: \S+|[Cc]ontainer has runAsNonRoot and .{1,400}"
     r"|(?<!exec: )\"[\w./-]{1,200}\": executable file not found in \$PATH"
-    r"|unable to start container process: .{1,1000}|error during container init: .{1,1000}"
+    r"|unresolvable CDI devices .{1,400}|unable to start container process: .{1,1000}"
+    r"|error during container init: .{1,1000}"
     r"|container's runAsUser breaks non-root policy.{0,400}|failed to reserve container name .{1,400}"
 )
 _PULL = lazy_pattern(
@@ -47,6 +48,11 @@ _PULL = lazy_pattern(
     r"|ctr: (?:failed to (?:resolve|copy|do request|fetch)"
     r"|rpc error).{1,1000}"
     r"|(?:Error: |level=fatal msg=\")?(?:initializing source|[Uu]nable to pull|pulling image:) .{0,20}docker.{1,1000}"
+    r"|toomanyrequests: You have reached your .{1,400}|no match for platform in manifest.{0,200}"
+    r"|lookup (?:registry-1\.docker\.io|auth\.docker\.io"
+    r"|production\.cloudflare\.docker\.com|(?:pkg-containers\.)?ghcr\.io"
+    r"|quay\.io|nvcr\.io|registry\.k8s\.io|[\w.-]{0,80}\.?gcr\.io|[\w.-]{1,80}\.(?:azurecr\.io|pkg\.dev)"
+    r"|[\w.-]{1,80}\.dkr\.ecr\.[\w.-]{1,60}).{0,80}: no such host.{0,200}"
     r"|reading manifest \S{1,200} in \S{1,400}: .{1,400}|unable to retrieve some image layers.{0,400}"
 )
 _TAIL = lazy_pattern(

@@ -51,7 +51,7 @@ _LIMIT_RANGE = lazy_pattern(
     r"|[\w./-]{1,80} max limit to request ratio per \w{1,20} is [^,\]]{1,40}, but provided ratio is [^,\]]{1,40}"
 )
 _ACCOUNT = lazy_pattern(
-    r"error looking up service account \S{1,300}: serviceaccount \"(?P<name>[^\"]{1,253})\" not found"
+    r"(?:error looking up service account \S{1,300}: )?serviceaccount \"(?P<name>[^\"]{1,253})\" not found"
 )
 _CLASS = lazy_pattern(
     r"no PriorityClass with name (?P<priority>\S{1,253}) was found|RuntimeClass \"(?P<runtime>[^\"]{1,253})\" not found"

@@ -20,6 +20,7 @@ from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.resources import Event
 
 _NOT_RUN = ("RunContainerError", "StartError", "ContainerCannotRun")
 
@@ -62,9 +63,14 @@ def _listed(replica: Replica) -> str:
     """The reason for which a container waits, where nothing else is told of it."""
     waiting = replica.status.state.waiting if replica.status else None
     seen = replica.pod.metadata.creation_timestamp is not None  # an API server tells the message as well
-    if waiting is None or waiting.message or seen or any(item.type == "Warning" for item in replica.events):
+    if waiting is None or waiting.message or seen or any(_tells_more(item, waiting.reason) for item in replica.events):
         return ""
     return waiting.reason
+
+
+def _tells_more(event: Event, reason: str) -> bool:
+    """Whether an event is a complaint that has more than the reason itself."""
+    return event.type == "Warning" and event.message.removeprefix("Error: ").strip(" .") != reason
 
 
 def _verdict(replica: Replica, says: str, step: str) -> Verdict:
