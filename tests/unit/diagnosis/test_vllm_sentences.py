@@ -107,3 +107,40 @@ def test_what_a_module_raises_is_read_with_its_values(tmp_path: Path) -> None:
         ("", "all is \0 here"),
         ("log", "a \0 is missing"),
     ]
+
+
+HARMLESS = [
+    "Custom allreduce is disabled because it's not supported on more than two PCIe-only GPUs.",
+    "UMBP lookup returned an invalid result length request=cmpl-1",
+    "flashinfer is unavailable; vocab-parallel top-k uses torch.topk, at roughly half the speed.",
+    "Skipping FlashInfer SM120 sparse MLA decode autotune because FlashInfer autotuner is unavailable.",
+    "Model Runner V2 does not yet support pooling models; using the V1 model runner instead.",
+    "FlashInfer top-p/top-k sampling disabled via VLLM_USE_FLASHINFER_SAMPLER=0.",
+    "No DeepseekV2MoE layer found in model.layers.",
+    "The KV cache of this server is full of blocks that nobody has asked for in a while.",
+]
+"""What vLLM says and goes on, and words as people write them."""
+
+
+@pytest.mark.parametrize("line", HARMLESS)
+@pytest.mark.parametrize("mark", ["", "WARNING 10-24 00:10:50 [x.py:7] "], ids=["bare", "logged"])
+def test_what_ends_no_server_is_no_finding(mark: str, line: str) -> None:
+    assert first(f"{mark}{line}\n") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("FileNotFoundError: [Errno 2] No such file or directory: '/etc/vllm/config.yaml'", "bad-argument"),
+        ("FileNotFoundError: [Errno 2] No such file or directory: '/models/m/config.json'", "model-not-found"),
+        ("RuntimeError: Not support device type: cpu", "no-cuda-visible"),
+        ("RuntimeError: Could not find open port after 50 attempts starting from port 29500", "port-in-use"),
+        ("ValueError: NixlConnector does not support sleep mode.", "nixl-handshake"),
+        (
+            "ValueError: KV connector NixlConnector is incompatible with PYTORCH_CUDA_ALLOC_CONF=x unless",
+            "bad-argument",
+        ),
+    ],
+)
+def test_causes_that_share_words_are_told_apart(text: str, cause: str) -> None:
+    assert first(f"{text}\n") == cause

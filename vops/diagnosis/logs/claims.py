@@ -21,7 +21,7 @@ _QUOTING = lazy_pattern(
 
 _NOT_OF = (
     (
-        "bad-argument",
+        frozenset({"bad-argument", "broken-install"}),
         lazy_pattern(
             r" @ (?:vllm/)?(?:config|engine/arg_utils|platforms|(?:v1/)?attention|(?:v1/)?executor/ray\w{0,40}"
             r"|v1/engine/utils)\b"
@@ -29,7 +29,7 @@ _NOT_OF = (
         frozenset({"nixl-handshake", "nccl-failure", "cuda-driver-mismatch"}),
     ),
     (
-        "quantization-mismatch",
+        frozenset({"quantization-mismatch"}),
         lazy_pattern(r" @ (?:vllm/)?model_executor/layers/quantization/"),
         frozenset({"cuda-driver-mismatch"}),
     ),
@@ -64,7 +64,7 @@ def _claimed(log: LogReading, rules: Sequence[Rule]) -> frozenset[str]:
 def _meant(claims: Sequence[Rule], text: str) -> Sequence[Rule]:
     """Those that a failure can be about in the code that raised it, where there are any."""
     causes = {item.cause for item in claims}
-    others = next((named for own, place, named in _NOT_OF if own in causes and place.search(text)), frozenset())
+    others = next((named for own, place, named in _NOT_OF if own & causes and place.search(text)), frozenset())
     return [item for item in claims if item.cause not in others]
 
 

@@ -122,7 +122,7 @@ _LOOKUPS = ("KeyError", "AttributeError")
 _CONFIG = lazy_pattern(r"vllm/config")
 """A model's configuration without what this version of vLLM looks for in it."""
 
-REFUSALS = ("ValueError", "NotImplementedError", "AssertionError", "TypeError")
+REFUSALS = ("ValueError", "NotImplementedError", "AssertionError", "TypeError", "ScannerError", "ParserError")
 _LOADED = lazy_pattern(
     r"^(?!transformers_modules/|vllm/entrypoints/|vllm/__main__|torch/distributed/run)[a-z]\w{1,40}/.{1,200}:<module>$"
 )
@@ -149,7 +149,8 @@ _UNSUPPORTED = lazy_pattern(
 _CHECKS = ("ValueError", "NotImplementedError", "AssertionError")
 _ONLY_CHECKS = lazy_pattern(
     r"^vllm/(?:config|engine/arg_utils|envs|logger|platforms|utils/numa_utils|v1/kv_offload/(?:\w{1,40}/)?spec"
-    r"|(?:v1/)?executor/(?:vllm_net_devices|ray_utils)|v1/sample/logits_processor|v1/spec_decode/custom_class)"
+    r"|(?:v1/)?executor/(?:vllm_net_devices|ray_utils)|v1/sample/logits_processor|v1/spec_decode/|spec_decode/"
+    r"|v1/worker/gpu/spec_decode/|v1/attention/|attention/|distributed/kv_transfer/kv_connector/factory)"
 )
 """Code that raises by itself, whatever the class of the exception."""
 

@@ -38,7 +38,7 @@ _TOPICS: tuple[tuple[Topic, re.Pattern[str]], ...] = (
             r"|bitsandbytes|\bbnb\b|modelopt|\bquark\b|w\d{1,2}a\d{1,2}|weight_scale|input_scale|weight scales?\b"
             r"|group_size|zero.?points?|wna16|\baqlm|\bhqq\b|bitblas|torchao|auto_?round|scaled_?mm|pack_?factor"
             r"|\bfp8\b.{0,80}(?:checkpoint|scheme|moe|linear|weight|block|backend)|machete|exllama|block_[nk]\b"
-            r"|qweight",
+            r"|qweight|\b(?:num|weight)_bits\b|packing_format|pre-processed weights",
             re.ASCII | re.IGNORECASE,
         ),
     ),

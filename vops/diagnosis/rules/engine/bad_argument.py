@@ -56,6 +56,8 @@ _REFUSED = lazy_pattern(
     r"|Cannot assign requested address.{0,200} @ \S{0,200}:(?:create_server_socket|bind\w{0,20})$"
     r"|Remote engine \S{1,20} must (?:not )?use --headless|Configuration mismatch detected for engine"
     r"|Invalid partition string|KV cache is not supported (?:by|on) |Re-run with --kv-cache-dtype"
+    r"|No such file or directory: '[^']{1,300}\.ya?ml'|\w{1,40}Error: .{0,400} @ (?:uvicorn/config\.py"
+    r"|(?:vllm/)?utils(?:/\w{1,30})?\.py:load_config_file)"
     r"|VLLM_LOOPBACK_IP|Inconsistent GPU visibility env vars"
     r"|Load format .{1,60} is not supported|No valid MLA|Unknown (?:load_format|config format)|(?:GPU"
     r"|gpu)[ _]memory[ _]utilization must be|Invalid attention backend"

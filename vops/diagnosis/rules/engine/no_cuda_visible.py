@@ -40,6 +40,7 @@ _SAID = (
     r"|libcuda\.so cannot found|cudaGetDeviceCount.{0,300}Error (?:3|46|101|304|999):"
     r"|No supported device detected|CUDA unknown error - this may be due to an incorrectly set up environment"
     r"|GPU is required to |No GPU (?:or XPU )?found\.|Can't initialize NVML|UnspecifiedPlatform"
+    r"|(?:Unsupported|Not support) device type:? ?(?:cpu)?(?: @|$)"
     r"|0 active drivers \(\[\]\)|The NVIDIA Driver was not detected"
     r"|invalid literal for int\(\) with base 10: '(?:MIG|GPU)-"
     r"|could not select device driver .{0,40} with capabilities: \[\[gpu"

@@ -49,8 +49,8 @@ _FILES = lazy_pattern(
     r"|is not a valid git identifier|Can't find a checkpoint index|Not found: \"[^\"]{1,300}\": No such file"
     r"|No such file or directory \(os error 2\)|^TypeError: (?:not a string$|stat: path should be .{1,60} not NoneType)"
     r"|(?:params|config)\.json not found"
-    r"|Mistral tokenizer is present|FileNotFoundError: (?!.{0,300}(?:-of-\d{5}\.|\.incomplete)|Weight files)[^@]{0,200}"
-    r"(?:model|config)|Could not find mm_proj file"
+    r"|Mistral tokenizer is present|FileNotFoundError: (?!.{0,300}(?:-of-\d{5}\.|\.incomplete|\.ya?ml'?(?: @|$))"
+    r"|Weight files)[^@]{0,200}(?:model|config)|Could not find mm_proj file"
 )
 _SIGNATURE = lazy_pattern(f"{hub.NOT_THERE.pattern}|{_FILES.pattern}")
 _LAST_WORD = "Invalid repository ID or local directory"

@@ -58,7 +58,8 @@ _MISMATCH = lazy_pattern(
     r"|heads % \(?(?:self\.)?\w{0,30}tp_size|heads % tensor_model_parallel|% (?:self\.)?tp_size == 0"
     r"|GPUs per node is not divisible by the number of tensor parallelism"
     r"|world_size \(\d{1,5}\) is not equal to tensor_model_parallel_size"
-    r"|Error (?:setting|computing) \w{1,60}(?: for \w{1,60})?: local range: |No \w{1,10} found in Ray cluster"
+    r"|Error (?:setting|computing) [\w ]{1,60}: local range: |bundle cannot have more than 1 "
+    r"|No \w{1,10} found in Ray cluster"
     r"|[Aa]ttention sink heads .{1,40} divisible|does not currently support tensor parallelism"
     r"|Not enough (?:resources to allocate|total available nodes)"
     r"|less than (?:than )?max local gpu count|No available node types can fulfill resource request",
