@@ -16,7 +16,7 @@ from vops.diagnosis.discretion import without_secrets
 from vops.diagnosis.logs.components import Component, recovered, telling
 from vops.diagnosis.logs.lines import Line
 from vops.diagnosis.logs.sentences import SAID, raised
-from vops.diagnosis.logs.tracebacks import Chain, LoggedError
+from vops.diagnosis.logs.tracebacks import Chain, LoggedError, exception_of
 from vops.model.patterns import holds_any, lazy_pattern
 
 _FATAL = lazy_pattern(
@@ -120,6 +120,9 @@ _LOOSE = lazy_pattern(
     # CUDA's, the driver's and Ray's
     r"|CUDA out of memory\. Tried to allocate|CUDA error: |no kernel image is available"
     r"|not compatible with the current PyTorch|Driver/library version mismatch"
+    r"|\bcudaError[A-Z]\w{3,40}: |^Unable to load any of \{lib|^Could not load library lib\S{1,60}\. Error: |/dev/kfd"
+    r"|(?:symbol lookup|relocation) error: |CUDA out of memory occurred|ROCk module is NOT loaded"
+    r"|^A module that was compiled using NumPy"
     r"|^thread '[^']{1,60}' (?:\(\d{1,9}\) )?panicked at \S{1,300}:\d{1,6}:"
     r"|no longer supports this GPU|NIXL is not available|Error starting nv-hostengine"
     r"|No available node types can fulfill resource request"
@@ -140,6 +143,9 @@ _LOOSE = lazy_pattern(
 """Words that only failures have."""
 
 _TRANSIENT = lazy_pattern(
+    # UCX's and Mooncake's
+    r"\bUCX {1,3}ERROR|Failed to retrieve segment descriptor|unable to get mooncake|Failed to open device mlx\d"
+    r"|Smudge error|"
     # NCCL's, but for what it warns of in every pod
     r"NCCL WARN (?!.{0,80}(?:NET/Plugin|libnccl|[Rr][Aa][Ss]\b))"
     # coreutils
@@ -186,6 +192,9 @@ _QUOTED = lazy_pattern(
 _REFUSED = lazy_pattern(
     r"\berror: ((?:argument -|unrecognized arguments: |the following arguments are required).{2,1500})", re.DOTALL
 )
+_SPAN = lazy_pattern(r"(?<!`)`([^`]{4,400})`(?!`)")
+"""What Markdown marks as code within a sentence."""
+
 _FRAGMENT = 12
 """How many lines a text has at most that may be a piece of something longer."""
 
@@ -331,7 +340,9 @@ class Notices:
             return ()
         together = " ".join(line.text.strip() for line in lines)
         texts = dict.fromkeys((together, *(line.text for line in lines)))
-        said = (*_quoted(together, lines[0]), *(_logged(SAID, text, lines[0]) for text in texts))
+        quoted = _quoted(together, lines[0])
+        spans = [_logged(*told, lines[0]) for span in _SPAN.findall(together) if (told := failure_in(span)) is not None]
+        said = (*quoted, *spans, *(_logged(SAID, text, lines[0]) for text in texts))
         speaks = any(_SPEAKS.search(line.text) for line in lines)
         return tuple(item for item in map(raised, said) if speaks or item.frames)
 
@@ -367,6 +378,15 @@ def _counts(item: _Loose, lines: int, *, started: bool) -> bool:
     if item.blind:
         return not started and item.error.line > lines - _BEGINNING
     return item.level in _SERIOUS or (item.level not in _QUIET and not (started and item.transient))
+
+
+def failure_in(line: str) -> tuple[str, str] | None:
+    """What a single line is as a failure, by its kind or class and its words; None where it is no exception, abort,
+    signal or the like."""
+    if (raised := exception_of(line)) is not None:
+        return raised
+    fatal = _FATAL.match(line)
+    return (fatal.lastgroup or "", line) if fatal is not None else None
 
 
 def _quoted(text: str, line: Line) -> tuple[LoggedError, ...]:

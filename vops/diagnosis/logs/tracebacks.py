@@ -197,6 +197,12 @@ class Collector:
         return tuple(sorted(found, key=lambda chain: chain.line))
 
 
+def exception_of(text: str) -> tuple[str, str] | None:
+    """The class and the message of the exception that a line is; None where it is none."""
+    match = _EXCEPTION.match(text)
+    return (match[1], match[2] or "") if match is not None else None
+
+
 def height(process: str) -> int:
     """How far above the GPU a process stands: 0 for a worker, 3 for the API server."""
     name = process.lower()

@@ -56,7 +56,7 @@ from vops.operations.intake.bundle_subjects import (
 )
 from vops.operations.intake.bundle_templates import Template, is_unborn, made_from, only_template, runs_whole
 from vops.operations.printed.describe_tables import listed_at
-from vops.operations.printed.describe_text import log_within
+from vops.operations.printed.logs_within import log_within
 
 NOT_THERE = "not in the bundle"
 _OF_NO_POD = frozenset(

@@ -13,7 +13,8 @@ from itertools import pairwise
 from vops.model.patterns import lazy_pattern
 
 _LINE = lazy_pattern(
-    r"[\s>|]{0,12}(?P<name>(?:vllm[:_]|DCGM_FI_)\w{3,100})(?P<labels>\{[^\n]{0,2000}\})?[\s|=>]{1,12}(?P<value>[\d.eE+-]{1,30})"
+    r"[\s>|]{0,12}(?P<name>(?:vllm[:_]|DCGM_FI_)\w{3,100})(?P<labels>\{[^\n]{0,2000}\})?[\s"
+    r"|=>]{1,12}(?P<value>[\d.eE+-]{1,30})"
     r"(?:\s+@?[\d.]{9,20})?[\s|]*$"
 )
 _COMMENT = lazy_pattern(r"\s*# (?:HELP|TYPE) (?:vllm|DCGM_FI)|\s*\d{4}-\d\d-\d\d[ T][\d:.]{5,15}Z?\s*$")

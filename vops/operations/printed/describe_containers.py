@@ -17,7 +17,8 @@ _PROBE = lazy_pattern(
     r" #failure=(?P<failure>\d{1,9})"
 )
 _URL = lazy_pattern(
-    r"(?P<scheme>\w{1,10}):(?://)?(?P<host>\[[^\]]{1,60}\]|[^:/]{0,253})(?::(?P<port>[\w-]{1,63}))?(?P<path>/\S{0,500})?"
+    r"(?P<scheme>\w{1,10}):(?://)?(?P<host>\[[^\]]{1,60}\]"
+    r"|[^:/]{0,253})(?::(?P<port>[\w-]{1,63}))?(?P<path>/\S{0,500})?"
 )
 _SHELL = lazy_pattern(r"-[a-z]{0,4}c")
 _PORT = lazy_pattern(r"(\d{1,5})/(\w{3,5})")
@@ -179,7 +180,7 @@ def _state(entry: Entry | None) -> Document:
             return {
                 "terminated": {
                     "reason": entry.value("Reason"),
-                    "message": entry.value("Message"),
+                    "message": entry.message(),
                     "exitCode": int(code) if code.isdigit() else 0,
                     "signal": int(signal) if signal.isdigit() else 0,
                     **known,

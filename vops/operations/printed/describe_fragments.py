@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import takewhile
 
 from vops.model.patterns import lazy_pattern
+from vops.operations.printed.describe_outline import after_message
 
 _OWN = lazy_pattern(
     r"\s|[A-Z][\w()/-]{0,40}(?: [A-Z(][\w()/-]{0,40}){0,4}(?: from)?:(?:\s|$)|[a-z0-9-]{1,63}:\s*$"
@@ -24,7 +25,7 @@ def cut_out(text: str, first: int) -> str:
         start -= 1
     end = at
     while end < len(lines) and _goes_on(lines, end):
-        end += 1
+        end = after_message(lines, end) or end + 1
     return "\n".join(lines[start:end])
 
 

@@ -21,6 +21,8 @@ _FIRST_YEAR, _LAST_YEAR = 2000, 2200
 
 _DEEPEST = 40
 _LONGEST_MESSAGE = 200
+_NEW_LINE = "\\n"
+"""Between the lines of a message, where the outline has it in one."""
 
 
 class Entry:
@@ -43,6 +45,10 @@ class Entry:
         found = self.find(key)
         text = found.value_text if found is not None else ""
         return "" if text in ("<none>", "<unset>", "<unknown>") else text
+
+    def message(self) -> str:
+        """The value of the entry `Message`, in as many lines as it had."""
+        return self.value("Message").replace(_NEW_LINE, "\n")
 
     def lines(self, key: str) -> list[str]:
         """The value of an entry and the lines that go on below it: labels, taints, tolerations, arguments."""
@@ -107,9 +113,15 @@ def _joined(lines: list[str]) -> Iterator[str]:
     while number < len(lines):
         line = lines[number]
         number += 1
-        if _MESSAGE.match(line):
-            rest = lines[number : number + _LONGEST_MESSAGE]
-            end = next((index for index, item in enumerate(rest) if _AFTER_MESSAGE.match(item)), 0)
-            line = "\\n".join([line, *(item.strip() for item in rest[:end])])
-            number += end
+        if (after := after_message(lines, number - 1)) is not None:
+            line = _NEW_LINE.join([line, *dedent("\n".join(lines[number:after])).splitlines()])
+            number = after
         yield line
+
+
+def after_message(lines: list[str], at: int) -> int | None:
+    """The line behind a container's message that begins in one, however many lines it has; None where none begins."""
+    if not _MESSAGE.match(lines[at]):
+        return None
+    rest = lines[at + 1 : at + 1 + _LONGEST_MESSAGE]
+    return next((at + 1 + index for index, item in enumerate(rest) if _AFTER_MESSAGE.match(item)), None)

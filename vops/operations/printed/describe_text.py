@@ -17,8 +17,6 @@ from typing import Any
 
 import msgspec
 
-from vops.diagnosis.logs.claims import known
-from vops.diagnosis.logs.components import Component, component_of
 from vops.model.patterns import lazy_pattern
 from vops.operations.printed import describe_around
 from vops.operations.printed.amounts_around import around_a_refusal
@@ -51,6 +49,7 @@ from vops.operations.printed.describe_tables import (
 from vops.operations.printed.describe_times import custom_events, dated, printed_at, snap
 from vops.operations.printed.gateway_texts import gateway_events, unresolved
 from vops.operations.printed.gpu_texts import without_gpus
+from vops.operations.printed.logs_within import has_log_lines, looks_like_a_log, quotes_a_failure
 from vops.operations.printed.prose_texts import prose_events
 from vops.operations.printed.ray_status import ray_demands
 from vops.operations.printed.rollout_rows import rollouts
@@ -85,18 +84,8 @@ _NOT_RUNNING = r"Waiting\n\g<1>  Reason: CrashLoopBackOff"
 _HEAD = lazy_pattern(r"^Status: +(?:Terminating|Failed|Pending|Running)\b", re.MULTILINE)
 _ENDING = lazy_pattern(r"^(?:Reason|Message|Termination Grace Period): +\S", re.MULTILINE)
 _NEXT_PART = lazy_pattern(r"^(?:Conditions|Volumes|QoS Class|Node-Selectors|Tolerations|Events):", re.MULTILINE)
-_OF_A_LOG = lazy_pattern(
-    r"^(?:\([A-Za-z][\w-]{0,40} (?:pid|ip|rank)=|(?:INFO|WARNING|ERROR|DEBUG|CRITICAL)(?::|\s+\d\d-\d\d )"
-    r"|(?!error: )[\w. -]{1,60}: error: (?:argument |unrecognized arguments: |the following arguments )"
-    r"|Traceback \(most |.{0,80}\bNVRM: (?:Xid|GPU|The NVIDIA GPU)\b"
-    r"|\d{4}/\d\d/\d\d \d\d:\d\d:\d\d |\((?:autoscaler|scheduler|raylet) \+"
-    r"|\[?\d{4}-\d\d-\d\d[T ]\d\d:|time=\"?\d{4}|[IWEF]\d{4} \d\d:)",
-    re.MULTILINE,
-)
-_ERROR_LINE = lazy_pattern(r"^(?:[A-Za-z_][\w.]{0,200})?(?:Error|Exception|Interrupt)\b[:(]", re.MULTILINE)
-_EXEC = lazy_pattern(r"exec /\S{1,200}: (?:no such file|exec format|permission denied)")
-_OUT_OF_MEMORY = lazy_pattern(r"(?<!not )(?<!no )(?<!=)\bOOMKilled\b(?!\W{0,3}(?:false|no\b))")
 _LONGEST_PROSE = 4_000
+_OUT_OF_MEMORY = lazy_pattern(r"(?<!not )(?<!no )(?<!=)\bOOMKilled\b(?!\W{0,3}(?:false|no\b))")
 _TRANSITION = lazy_pattern(r"^ {0,16}Last Transition Time: +\S.*\n(?:.*\n){0,4} {0,16}Reason: ", re.MULTILINE)
 
 
@@ -123,35 +112,12 @@ def is_described(head: str) -> bool:
         return True  # above a log such a table says nothing that the log does not
     if _HEAD.search(head) and _ENDING.search(head):
         return True
-    if not _has_log_lines(head) and next(listings(head), None) is not None:
+    if not has_log_lines(head) and next(listings(head), None) is not None:
         return True
     readers = (controller_events, quoted_reasons, told_sentences, gateway_events, scaling_events)
     if any(next(iter(read(head)), None) is not None for read in readers) or _in_prose(head):
         return True
-    return not _has_log_lines(head) and not quotes_a_failure(head) and next(prose_events(head), None) is not None
-
-
-def looks_like_a_log(head: str) -> bool:
-    """Whether a text has lines as loggers write them, or an exception."""
-    return _has_log_lines(head) or component_of(head) is not Component.VLLM
-
-
-def _has_log_lines(head: str) -> bool:
-    return _OF_A_LOG.search(head) is not None or _ERROR_LINE.search(head) is not None
-
-
-def quotes_a_failure(text: str) -> bool:
-    """Whether a short text has a line with words that some rule knows as a failure's."""
-    return len(text) <= _LONGEST_PROSE and any(known(line) or _EXEC.match(line) for line in text.splitlines())
-
-
-def log_within(text: str) -> str:
-    """The log that somebody pasted behind a description or events; empty where there is none."""
-    begins = _OF_A_LOG.search(text)
-    if begins is None:
-        return ""
-    after = _BEGINS.search(text, begins.start())
-    return text[begins.start() : after.start() if after is not None else len(text)]
+    return not has_log_lines(head) and not quotes_a_failure(head) and next(prose_events(head), None) is not None
 
 
 def only_lists_pods(text: str) -> bool:
@@ -183,9 +149,9 @@ def read_described(text: str, otherwise: datetime | None = None, born: Born | No
     outside = text if of_nodes else _outside(text, documents)
     told = list(map(_renamed, list(read_table(text)) or _loose(outside)))
     told = [unresolved(item) for item in told if not of_nodes or item.reason == "FailedScheduling"]
-    if not documents and not told and not _has_log_lines(text):
+    if not documents and not told and not has_log_lines(text):
         documents += listed(text)
-    if not documents and not told and not _has_log_lines(text):
+    if not documents and not told and not has_log_lines(text):
         documents += [*listings(text)] or _of_prose(text)
     if told and not any(item.get("kind") in ("Pod", "Node") for item in documents):
         more, told = _beside(text, told, documents)
@@ -245,7 +211,7 @@ def _loose(text: str) -> list[Told]:
         scaling_events,
     )
     found = next((told for read in readers if (told := list(read(text)))), [])
-    if not found and not _has_log_lines(text) and not quotes_a_failure(text):
+    if not found and not has_log_lines(text) and not quotes_a_failure(text):
         found = list(prose_events(text))
     found = without_gpus([*found, *pull_reasons(found, text)], text)
     told = [item if item.about.get("name") else msgspec.structs.replace(item, about=about(item)) for item in found]

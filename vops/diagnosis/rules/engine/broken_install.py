@@ -57,7 +57,7 @@ _BROKEN = lazy_pattern(
     r"|incompatible architecture|Signal: .{0,200}Illegal instruction|missing \d+ required positional argument"
     r"|(?<!'NoneType' object )(?<!'str' object )(?<!'dict' object )(?<!'list' object )(?<!'int' object )(?<!'tuple' "
     r"object )has no attribute"
-    r"|'list' object has no attribute 'keys'$"
+    r"|'list' object has no attribute 'keys'(?=$|[\s`])"
     r"|cuDNN version incompatibility|Unable to load any of \{lib|nvrtc: error: failed to open"
     r"|is missing value for argument"
     r"|expected at most \d{1,3} argument\(s\) but received|compiled with different CUDA major versions"

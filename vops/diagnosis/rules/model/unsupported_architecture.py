@@ -43,7 +43,8 @@ _UNSUPPORTED = lazy_pattern(
     r"|Unsupported head size|Unsupported activation: |Only \w{1,20} activation is supported"
     r"|[Aa]rchitecture \S{1,60} not supported|: \w{1,60} isn't supported yet|Invalid type of HuggingFace config"
     r"|Unsupported model type|has no SGLang implementation|model type .{1,80} is not supported"
-    r"|KeyError: '(?:qwen|gemma|llama|mistral|deepseek|phi|glm|minimax|gpt_oss|granite|ernie|kimi|exaone)\w{0,30}'$",
+    r"|KeyError: '(?:qwen|gemma|llama|mistral|deepseek|phi|glm|minimax|gpt_oss|granite|ernie|kimi"
+    r"|exaone)\w{0,30}'(?=$|[\s`.,])",
     re.DOTALL,
 )
 

@@ -1,0 +1,72 @@
+"""Logs that somebody pasted beside what kubectl prints: where they begin and end, and what is none."""
+
+from __future__ import annotations
+
+import pytest
+
+from vops.operations.intake.bundle import diagnose_bundle
+from vops.operations.printed.logs_within import log_within
+
+EVENTS = """\
+Events:
+  Type     Reason     Age                From               Message
+  ----     ------     ----               ----               -------
+  Normal   Scheduled  6m                 default-scheduler  Successfully assigned default/vllm-7d9f-abc to gpu-1
+  Normal   Started    5m (x4 over 6m)    kubelet            Started container vllm
+  Warning  BackOff    30s (x20 over 5m)  kubelet            Back-off restarting failed container vllm in pod vllm-7d9f
+"""
+PODS = """\
+NAME            READY   STATUS             RESTARTS      AGE
+vllm-7d9f-abc   0/1     CrashLoopBackOff   5 (30s ago)   6m
+"""
+STATE = """\
+    Last State:     Terminated
+      Reason:       Error
+      Message:      {}
+      Exit Code:    1
+      Started:      Thu, 27 Nov 2025 10:00:00 +0000
+"""
+NO_GPU = "RuntimeError: No CUDA GPUs are available"
+CRASHED = "Segmentation fault (core dumped)"
+FAILED_OVER = "ray.exceptions.RayTaskError(RuntimeError): ray::RayWorkerWrapper.execute_method() (pid=5)\n" + NO_GPU
+
+
+def first(text: str) -> str:
+    reports, _ = diagnose_bundle([], text.encode())
+    return next((finding.cause for report in reports for finding in report.findings), "")
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        (f"{EVENTS}\nLogs:\n{NO_GPU}\n", "no-cuda-visible"),
+        (f"{EVENTS}\n{NO_GPU}\n", "no-cuda-visible"),
+        (f"{EVENTS}\n$ kubectl logs vllm-7d9f-abc --previous\n{CRASHED}\n", "engine-dead"),
+        (f"{EVENTS}\nlogs\n    {CRASHED}\n", "engine-dead"),
+        (f"The log ends with:\n{NO_GPU}\n\n{EVENTS}", "no-cuda-visible"),
+        (f"{EVENTS}\nPod logs:\nbotocore.exceptions.NoRegionError: You must specify a region.\n", "hub-unreachable"),
+        (f"{PODS}\n{CRASHED}\n", "engine-dead"),
+        (f"{PODS}\n/usr/bin/python3: No module named vllm\n", "bad-entrypoint"),
+    ],
+)
+def test_a_few_words_beside_events_or_pods_are_read(text: str, cause: str) -> None:
+    assert first(text) == cause
+
+
+def test_a_message_of_several_lines_is_read_whole_whatever_stands_left_of_it() -> None:
+    assert first(STATE.format(FAILED_OVER)) == "no-cuda-visible"
+    gated = "OSError: You are trying to access a gated repo.\nMake sure to have access to it.\n401 Client Error.\n\n"
+    assert first(STATE.format(gated + "Access is restricted. Please log in.")) == "token-missing"
+
+
+def test_events_alone_hold_no_log() -> None:
+    failed = "  Warning  Failed  5s  kubelet  Error: failed to create containerd task: no space left on device\n"
+    assert log_within(EVENTS + failed) == ""
+    assert log_within(f"{EVENTS}\nThe logs are empty.\n") == ""
+    assert log_within(f"{EVENTS}\nSee the following error: /bin/sh: 1: jq: not found\n") == ""
+
+
+def test_code_within_a_sentence_is_what_a_log_had() -> None:
+    assert first(f"Since the upgrade our vLLM pod fails with `{CRASHED}` after two minutes.\n") == "engine-dead"
+    assert first("vLLM fails with `bash: vllm: command not found` in my image.\n") == "bad-entrypoint"
+    assert first("I use `vllm serve` with `--max-model-len 4096`, and it failed to impress.\n") == ""
