@@ -19,7 +19,8 @@ from vops.operations.intake.bundle_mixed import taken_apart
 from vops.operations.intake.bundle_pages import logs_within, pages_within
 from vops.operations.intake.bundle_streams import MOST_BYTES, SNIFFED, in_utf8, opened, read_bounded
 from vops.operations.intake.bundle_wrappings import as_log_lines, as_metrics, unwrapped, without_sources
-from vops.operations.printed.describe_text import is_described, looks_like_a_log, quotes_a_failure
+from vops.operations.printed.describe_text import is_described
+from vops.operations.printed.logs_within import looks_like_a_log, quotes_a_failure
 from vops.operations.wording import printable
 
 STDIN = "stdin"
