@@ -135,11 +135,12 @@ def test_what_ends_no_server_is_no_finding(mark: str, line: str) -> None:
         ("FileNotFoundError: [Errno 2] No such file or directory: '/models/m/config.json'", "model-not-found"),
         ("RuntimeError: Not support device type: cpu", "no-cuda-visible"),
         ("RuntimeError: Could not find open port after 50 attempts starting from port 29500", "port-in-use"),
-        ("ValueError: NixlConnector does not support sleep mode.", "nixl-handshake"),
+        ("AssertionError: PD with decode_context_parallel_size > 1 is only supported for MLA models.", "bad-argument"),
         (
-            "ValueError: KV connector NixlConnector is incompatible with PYTORCH_CUDA_ALLOC_CONF=x unless",
+            "ValueError: Elastic EP with async EPLB requires the NIXL package. Either install NIXL or set x",
             "bad-argument",
         ),
+        ("RuntimeError: NIXL compatibility hash mismatch. Local: 1, Remote: 2.", "nixl-handshake"),
     ],
 )
 def test_causes_that_share_words_are_told_apart(text: str, cause: str) -> None:
