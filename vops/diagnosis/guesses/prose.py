@@ -240,6 +240,9 @@ _FEWEST_COMMON = 3
 _CHINESE = lazy_pattern(r"[\u4e00-\u9fff]{2}")
 _OF_A_PROGRAM = lazy_pattern(r"\s*(?:[{<\[]|\d{4}[-/]\d\d|(?:Warning|Error|INFO|WARN|ERROR)\b)")
 _TAG = lazy_pattern(r"</?(?:details|summary|br|p|b|i|em|strong)\b[^>\n]{0,40}>")
+_TITLE = lazy_pattern(r"^[#\s]{0,6}(?:\[[A-Z][A-Za-z/ ]{2,24}\]:?\s*){1,3}")
+"""What titles on GitHub begin with: `[Bug]: `."""
+
 _MARKUP = lazy_pattern(r"^[\s>#*|-]{1,12}|\*\*|`")
 
 
@@ -268,7 +271,8 @@ def told_paragraphs(text: str) -> Iterator[str]:
 
 
 def _joined(paragraph: str) -> str:
-    own = (line for line in paragraph.splitlines() if not _OF_A_PROGRAM.match(line))
+    untitled = (_TITLE.sub("", line) for line in paragraph.splitlines())
+    own = (line for line in untitled if not _OF_A_PROGRAM.match(line))
     lines = (_MARKUP.sub("", line).strip() for line in own)
     return " ".join(filter(None, lines))[:_LONGEST]
 

@@ -72,7 +72,8 @@ SAYINGS_OF_LOAD: tuple[Saying, ...] = (
     saying(
         "prefix-cache-cold",
         r"prefix.?cach\w*|cache hit|hit rate|\bprefix\b.{0,80}KV.?cache|KV.?cache (?:re-?use|hit)",
-        r"round.?robin|random(?:ly)?|another (?:pod|replica)|different (?:pod|replica)s?|load.?balanc|scal(?:ed"
+        r"round.?robin|random(?:ly)?|\brout(?:ing|ers?|ed)\b|another (?:pod|replica)|different (?:pod"
+        r"|replica)s?|load.?balanc|scal(?:ed"
         r"|ing) (?:out|up|from)"
         r"|after (?:a |the )?(?:\w+ )?restart|sibling|rotat\w*|(?:that|another|other|previous) (?:rank|replica"
         r"|pod|engine)"
@@ -172,7 +173,8 @@ SAYINGS_OF_LOAD: tuple[Saying, ...] = (
     ),
     saying(
         "preempted",
-        r"\bpreempt(?:ed|s|ion)\b|evict\w* by (?:a )?higher.priority",
+        r"\b(?:was|were|gets?|got|are|is|been|being|keeps? getting) (?:\w+ )?preempted\b|preempted by"
+        r"|evict\w* by (?:a )?higher.priority",
         r"priorit\w+|PriorityClass",
         r"\bpods?\b|\bvLLM\b|server",
         never=r"KV|recompute|spot|preemptible",

@@ -39,7 +39,8 @@ class CloudAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 _QUOTA = lazy_pattern(
-    r"quota\W{0,2}(?:'?[\w ./-]{1,60}'? )?exceeded|quota_?exceeded|QuotaReached|VcpuLimitExceeded|InstanceLimitExceeded"
+    r"quota\W{0,2}(?:'?[\w ./-]{1,60}'? )?exceeded|quota_?exceeded|QuotaReached|VcpuLimitExceeded"
+    r"|InstanceLimitExceeded"
     r"|MaxSpotInstanceCountExceeded|MaxFleetCountExceeded|LowPriorityQuota|vCPU quota|Cores quota|vCPU limit of"
     r"|requested more vCPU capacity|exceeding (?:approved [\w .-]{0,60})?quota"
     r"|quota metrics? exceed|quota exceeded for|service limits? were exceeded"
@@ -50,14 +51,16 @@ _REFUSED = lazy_pattern(
     r"ip[._ ]space[._ ]exhausted|FreeAddresses|SubnetIsFull|InsufficientSubnetSize|available IP addresses"
     r"|permissions_error|unauthori[sz]ed|AccessDenied|AuthFailure"
     r"|not authorized|service account was deleted|VM_EXTERNAL_IP_ACCESS_POLICY|AMINotFound|InvalidAMI|LaunchTemplate"
-    r"|InstanceProfile|SecurityGroup|NodeRoleNotFound|Ec2Subnet|PendingVerification|RequestLimitExceeded"
+    r"|InstanceProfile|SecurityGroup|UnregisteredTaint|unregistered taint|NodeRoleNotFound|Ec2Subnet"
+    r"|PendingVerification|RequestLimitExceeded"
     r"|spread placement group"
     r"|invalid[_ ]reservation|reservation[_ ]not[_ ](?:ready|found)|reservation[_ ]incompatible"
     r"|AUTOMATIC_RESERVATIONS_NOT_AVAILABLE|UNSUPPORTED_TPU|resolving node ?class|NodeClass",
     re.IGNORECASE,
 )
 _STOCKOUT = lazy_pattern(
-    r"resource_pool_exhausted|out[ .]of[ .]resources|not have enough resources available|stockout|insufficient_capacity"
+    r"resource_pool_exhausted|out[ .]of[ .]resources|not have enough resources available|stockout"
+    r"|insufficient_capacity"
     r"|Insufficient(?:Instance|Host|Reserved\w*)?Capacity|UnfulfillableCapacity"
     r"|insufficient (?:reserved |instance |host )?capacity"
     r"|(?:not have enough|sufficient) (?:\S{1,60} ){0,4}capacity"

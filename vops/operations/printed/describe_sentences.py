@@ -41,6 +41,7 @@ _CLOUD = lazy_pattern(
     r"|[Ii]nsufficient reserved capacity|Failed to acquire resources in "
     r"|[Oo]ut of (?:host )?capacity|[Oo]ut of stock|NoStock\b|ResourceInsufficient|ResourcesSoldOut"
     r"|NodeCreationFailure|[Ff]ailed to join the (?:\w{1,20} )?cluster|vmssCSE|VMExtensionProvisioning"
+    r"|UnregisteredTaintNotFound|unregistered taint must be present|ServiceLinkedRoleCreationNotPermitted"
     r"|Ec2(?:LaunchTemplate|Subnet|SecurityGroup)\w{4,40}|Iam(?:InstanceProfile|NodeRole)NotFound"
     r"|AsgInstanceLaunchFailures|nodes? out of \d{1,4} have registered"
     r"|(?:Accelerator type|Machine type with name) \S{1,80} (?:is not supported|does not exist) in zone"

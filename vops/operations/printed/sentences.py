@@ -165,7 +165,7 @@ _OWN = tuple(
             "Failed",
             "Pod",
             "kubelet",
-            r"Failed to (?:inspect|apply default image tag)|Failed to pull image\b"
+            r"Failed to (?:inspect|apply default image tag)|Failed to pull image\b|pull QPS exceeded"
             r"|rpc error: code = \w{1,20} desc = failed to (?:pull and unpack image|resolve reference)",
         ),
         ("BackOff", "Pod", "kubelet", r"Back-off (?:pulling|restarting)|back-off \S{2,12} restarting failed"),

@@ -36,6 +36,7 @@ _DIRECT = lazy_pattern(
     r"|allocate) shared memory"
     r"|No space left on device.{0,200}(?:/dev/shm|psm_|shared_memory|shm_)|(?:/dev/shm|psm_).{0,200}No space left"
     r"|ray\.exceptions\.ObjectStoreFullError|object store size .{0,40} exceeds /dev/shm"
+    r"|request exceeds memory available in /dev/shm"
     r"|(?:unable to write to|bytes from) file </torch_|failed to extend /dev/shm|shared memory segment /dev/shm"
     r"|No space left on device.{0,400} @ .{0,60}multiprocessing/(?:shared_memory|heap|synchronize)"
 )
