@@ -215,6 +215,11 @@ SAYINGS: tuple[Saying, ...] = (
     *SAYINGS_OF_LOAD,
 )
 
+_THANKS = lazy_pattern(
+    r"\A\W*(?:thanks?|thank you|thx)\b[^\n]{0,80}\b(?:works?|working|solved|helped)\b", re.IGNORECASE
+)
+"""Who begins so tells what it was."""
+
 _OVER = lazy_pattern(
     r"\b(?:no longer|went away|(?:been|is|are|now) (?:fixed|resolved)|prevent\w*|avoid\w*|so that|would|should|could"
     r"|might|may|if|whether|unless|to ensure|in case|can work|even where)\b",
@@ -262,7 +267,7 @@ def _is_prose(text: str) -> bool:
 
 def told_paragraphs(text: str) -> Iterator[str]:
     """The paragraphs of a text that tell of a cause."""
-    if len(text) > LONGEST_TEXT or _WISH.search(text):
+    if len(text) > LONGEST_TEXT or _WISH.search(text) or _THANKS.search(text):
         return
     text = _TAG.sub("", text)
     paragraphs = list(filter(None, map(_joined, re.split(r"\n\s*\n", text))))

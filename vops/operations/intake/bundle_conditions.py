@@ -35,6 +35,9 @@ _NO_CONTROLLER = "NoController"
 
 _ANSWERS = ("errorMessage", "failureMessage")
 _HEALTHS = ("resources",)
+_ENDED_BADLY = ("Failed", "Error")
+"""The phases of an operation of Argo CD that came to nothing."""
+
 _SETTLING = {"RevisionMissing": "Unknown", "ConfigurationMissing": "Unknown"}
 """Reasons that tell of a fault only once a condition is False."""
 
@@ -216,6 +219,8 @@ def _conditions(value: Any, depth: int) -> Iterator[Document]:
         for item in value:
             yield from _conditions(item, depth + 1)
     elif isinstance(value, dict):
+        if value.get("phase") in _ENDED_BADLY and isinstance(value.get("message"), str):
+            yield {"type": "Succeeded", "status": "False", "message": value["message"]}
         for key, item in value.items():
             if key.endswith("onditions") and isinstance(item, list):
                 yield from (found for found in item if isinstance(found, dict) and "type" in found)

@@ -27,7 +27,8 @@ STDIN = "stdin"
 _YAML = re.compile(
     rb"^(?:(?:apiVersion|kind):[ \t]+[\"']?[\w./]+[\"']?|(?:containerS|initContainerS|s)tatus(?:es)?:|spec:)[ \t]*\r?$"
     rb"|^ *(?:- )?state:[ \t]*\r?\n *(?:waiting|terminated):"
-    rb"|^ *(?:- )?(?:lastState|containerID|lastTransitionTime|lastProbeTime):|^ *allocatable:[ \t]*\r?$",
+    rb"|^ *(?:- )?(?:lastState|containerID|lastTransitionTime|lastProbeTime):|^ *allocatable:[ \t]*\r?$"
+    rb"|^ *(?:- )?(?:conditions|parents):[ \t]*\r?$|^ *autoscaling\.keda\.sh/paused[\w-]{0,20}: ",
     re.MULTILINE,
 )
 _JSON = re.compile(rb"\s*(?:\{|\[\s*\{)")

@@ -26,6 +26,7 @@ _FAILED = frozenset({"DEPLOY_FAILED", "UNHEALTHY"})
 _KUBELETS = ("NodeStatusUnknown", "NodeStatusNeverUpdated")
 _MOST_DIGITS = 10
 _OF_KNATIVE = ("Revision", "Configuration", "Service")
+_PAUSED = "autoscaling.keda.sh/paused"
 _CONTAINER_FAILED = "Container failed with: "
 _EXIT_CODE = "ExitCode"
 _ROUTES = "gateway.networking.k8s.io/v1"
@@ -71,10 +72,7 @@ def whole(document: Document) -> Document:
         return _pod(document, spec, status)
     if _OF_A_NODE & spec.keys() or status.keys() >= _OF_A_NODES_STATUS or _by_kubelet(status.get("conditions")):
         return {"kind": "Node", "metadata": {"name": "node"}, **document}
-    if "parents" in status:
-        kind = "HTTPRoute"
-        return {"kind": kind, "apiVersion": _ROUTES, "metadata": {"name": "pasted"}, **document}
-    kind = "InferenceService" if "modelStatus" in status else _kind_by_conditions(status.get("conditions"))
+    kind = _kind_of_a_status(document, status)
     if kind == "Pod":
         phase = {"phase": "Failed"} if _is_sent_away(status["conditions"]) else {}
         return _pod(document, spec, {"phase": "Pending", **status, **phase})
@@ -114,6 +112,21 @@ def _pool_of_class(document: Document) -> Document | None:
     }
 
 
+def _kind_of_a_status(document: Document, status: Document) -> str:
+    """What has such a status or such annotations; empty where nothing tells."""
+    if _is_paused(document.get("metadata")):
+        return "ScaledObject"
+    if "parents" in status:
+        return "HTTPRoute"
+    return "InferenceService" if "modelStatus" in status else _kind_by_conditions(status.get("conditions"))
+
+
+def _is_paused(metadata: Any) -> bool:
+    """Whether it has an annotation by which KEDA is told to do nothing, which only its own kinds have."""
+    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
+    return isinstance(annotations, dict) and any(str(key).startswith(_PAUSED) for key in annotations)
+
+
 def _is_cut(document: Document) -> bool:
     """Whether a pod's spec was left out when it was copied, which says less than its status."""
     status = document.get("status")
@@ -128,7 +141,7 @@ def _with_parts(document: Document) -> Document:
         document = {"status": document}
     elif isinstance(document.get("containers"), list):
         document = {"spec": document}
-    elif document.keys() >= _OF_A_NODES_STATUS:
+    elif document.keys() >= _OF_A_NODES_STATUS or isinstance(document.get("parents"), list):
         document = {"status": document}
     elif isinstance(document.get("conditions"), list) and "status" not in document:
         document = _with_status(document)

@@ -61,7 +61,7 @@ _CLIENTS = (
 )
 _CLUSTER = (
     r"no (?:ready )?endpoints (?:available|found|resolved) for |Service has no(?:t ready)? endpoints, |\bbackends? "
-    r"does not exist\b"
+    r"does not exist\b|cannot attach to \*v1\.Service: invalid service"
     r"|error forwarding port \d{1,5} to pod .{0,400}?[Cc]onnection refused"
     r"|failure to get a peer from the ring-balancer"
     r"|encountered a temporary error and could not complete your request|not serving requests at this endpoint"

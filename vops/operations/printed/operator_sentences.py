@@ -25,7 +25,7 @@ _NO_REFERENCE = (
     r"|failed to get LLMInferenceServiceConfig \"[\w.-]{1,253}\" from"
     r"|(?:could not get secret data from provider|error processing spec\.data(?:From)?\[\d{1,4}\])"
     r"|(?:Cluster)?SecretStore(?:\.external-secrets\.io)? \"[\w.-]{1,253}\" (?:is not ready|not found)"
-    r"|Referenced issuer not found: |missing ServiceAccount: ServiceAccount \"?[\w./-]{1,253}"
+    r"|Referenced (?:issuer|\"\w{0,20}Issuer\") not found: |missing ServiceAccount: ServiceAccount \"?[\w./-]{1,253}"
 )
 _NO_RIGHTS = (
     r"(?:Error from server \(Forbidden\): .{0,300}?)?[a-z]{3,60}(?:\.[a-z0-9.-]{1,100})? "
@@ -86,7 +86,8 @@ OPERATOR_SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = (
         "Ingress",
         "kserve",
         lazy_pattern(
-            r"Managed HTTPRoute references non-existent|The following (?:Gateways|HTTPRoutes) are not ready: "
+            r"\bGWCER\d{3}: |Managed HTTPRoute references non-existent|The following (?:Gateways|HTTPRoutes) are "
+            r"not ready: "
             r"|The inference pool \S{1,300} is not ready|Inference Pool \S{1,300} not found"
             r"|(?:Predictor|Transformer|Explainer) (?:HTTPRoute (?:not created|has not been)|ingress not created)"
         ),

@@ -29,7 +29,8 @@ from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
 _GCS = lazy_pattern(
-    r"^Ray: |connect to GCS|Could not find any running Ray instance|Ray cluster is not found|No existing Ray"
+    r"^Ray: |(?:[3-9]\d\d|\d{4,6}) seconds elapsed: Waiting for GCS to be ready|connect to GCS|Could not find any "
+    r"running Ray instance|Ray cluster is not found|No existing Ray"
     r"|GCS address|ray client connection timeout"
     r"|ray\S{0,20}\.exceptions\.RaySystemError|Failed to (?:get|register) .{0,60}(?:GCS|raylet)"
     r"|Unable to connect to .{0,60}:6379"
