@@ -80,7 +80,9 @@ _WAITING = {"FailedPostStartHook": "PostStartHookError", **{reason: reason for r
 _IMAGE = lazy_pattern(r"\b[Ii]mage (?:name )?\"([^\"\s]{1,512})\"")
 _UNSTARTED = "failed to create containerd task"
 _CONFIG = lazy_pattern(r"(?:secret|configmap) \"|couldn't find key|runAsNonRoot|non-numeric user")
-_REASON = lazy_pattern(r"Error: ((?:Err|Image|Create|Run|Registry|Invalid|Signature|PreCreate)[A-Za-z]{3,40})$")
+_REASON = lazy_pattern(
+    r"Error: ((?:Err|Image|Create|Run|Registry|Invalid|Signature|PreCreate)[A-Za-z]{3,40})(?=$|[\s.,;`)])"
+)
 _NODE = lazy_pattern(r"Successfully assigned \S{1,512} to (\S{1,253})")
 _CONTAINER = lazy_pattern(
     r"(?:failed container[ =]|Container |container[ =]|Created container:? |Started container )"

@@ -174,7 +174,8 @@ def _state(entry: Entry | None) -> Document:
         case "Running":
             return {"running": known}
         case "Waiting":
-            return {"waiting": {"reason": entry.value("Reason")}}
+            message = entry.value("Message")  # kubectl leaves it out, other clients do not
+            return {"waiting": {"reason": entry.value("Reason")} | ({"message": message} if message else {})}
         case "Terminated":
             code, signal = entry.value("Exit Code"), entry.value("Signal")
             return {

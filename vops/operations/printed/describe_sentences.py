@@ -65,6 +65,7 @@ _RESOLVED = lazy_pattern(r"\W{0,6}RESOLVED\b")
 _ROW = lazy_pattern(
     r"(?:Normal|Warning)\s+[A-Z]|[A-Z][A-Za-z]{2,30}(?: [A-Za-z-]{2,30})?:(?:\s|$)|(?:\$|NAME|apiVersion:)\s?"
 )
+_IN_YAML = lazy_pattern(r"\s*(?:- )?message: '")
 _MOST_LINES = 60
 _LONGEST = 8_192
 _CLOSING = {"`": "`", '"': '"', "'": "'", "\u201c": "\u201d", "\u300c": "\u300d", "(": ")", "[": "]"}
@@ -80,7 +81,7 @@ def told_sentences(text: str) -> Iterator[Told]:
         return
     if (log := _OF_A_LOG.search(text)) is not None:
         text = text[: log.start()]
-    lines = text.splitlines()[:_MOST_LINES]
+    lines = list(map(_unquoted, text.splitlines()[:_MOST_LINES]))
     back = "just became ready" in text
     came = max((index for index, line in enumerate(lines) if _CAME.search(line)), default=-1)
     lines = _since_placed(lines[came + 1 :])
@@ -93,6 +94,11 @@ def _since_placed(lines: list[str]) -> list[str]:
     """The lines without what a scheduler said of a pod that it placed in the end."""
     placed = max((index for index, line in enumerate(lines) if _PLACED.search(line)), default=-1)
     return [line for index, line in enumerate(lines) if index > placed or not SCHEDULERS.search(line)]
+
+
+def _unquoted(line: str) -> str:
+    """A line with the apostrophes that YAML writes twice within its own."""
+    return line.replace("''", "'") if _IN_YAML.match(line) else line
 
 
 def _quoted(lines: list[str]) -> Iterator[Told]:

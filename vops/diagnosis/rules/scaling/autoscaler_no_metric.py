@@ -68,10 +68,13 @@ def _nobody_to_ask(scaler: ScalerFacts) -> bool:
 
 
 def _just_begun(scaler: ScalerFacts) -> bool:
-    """Whether it has failed for so short that the metrics of new pods may only be on their way."""
+    """Whether it has failed for so short that the metrics of new pods may only be on their way.
+
+    Where nothing of what was handed in is newer, nobody knows for how long.
+    """
     active = scaler.hpa.condition("ScalingActive") if scaler.hpa is not None else None
     since = active.last_transition_time if active is not None and active.status == "False" else None
-    return since is not None and scaler.facts.snapshot.at - since < _SETTLING
+    return since is not None and timedelta(0) < scaler.facts.snapshot.at - since < _SETTLING
 
 
 def _says(scaler: ScalerFacts, told: tuple[Complaint, ...], found: tuple[Failure, Complaint] | None) -> Verdict:
