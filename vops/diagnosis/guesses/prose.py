@@ -111,7 +111,7 @@ SAYINGS: tuple[Saying, ...] = (
     saying(
         "image-not-found",
         _PULLS,
-        r"not found|n[o']t exist|no longer exist|no such (?:tag|image)|\b404\b|wrong tag",
+        r"not found|n[o']t exist|no longer exist|no such (?:tag|image)|\b404\b|wrong tag|manifest unknown",
         _STUCK,
     ),
     saying(
@@ -196,8 +196,8 @@ SAYINGS: tuple[Saying, ...] = (
     ),
     saying(
         "shm-too-small",
-        r"/dev/shm|shared memory",  # noqa: S108 a path in words, which nothing opens
-        r"too small|64 ?Mi?B?\b|not enough|insufficient|ran out|runs? out|\bfull\b|exhaust\w*|no space",
+        r"/dev/shm|shared memory|共享内存",  # noqa: S108 a path in words, which nothing opens
+        r"too small|64 ?Mi?B?\b|not enough|insufficient|ran out|runs? out|\bfull\b|exhaust\w*|no space|不足",
         rf"{_STUCK}|bus error|NCCL|SIGBUS|\bdies?\b|\bkill\w*",
     ),
     saying(

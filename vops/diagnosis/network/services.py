@@ -159,10 +159,17 @@ def listening(replica: Replica) -> Listening | None:
     probed = _probed(replica)
     if probed is not None and probed not in others:
         return Listening(frozenset({probed}), others, f"port {probed}, where it passes its probe", certain=True)
-    if replica.args.line is None:
-        return None
     port = replica.args.port
+    if replica.args.line is None or _is_guessed(replica, port):
+        return None
     return Listening(frozenset({port}), others, f"port {port} by its arguments", certain=False)
+
+
+def _is_guessed(replica: Replica, port: int) -> bool:
+    """Whether a port is vLLM's usual one, of a program that may be another and that declares ports of its own."""
+    declared = {item.container_port for item in replica.container.ports}
+    words = f"{replica.container.image} {replica.args.line}"
+    return bool(declared) and port not in declared and "vllm" not in words and "--port" not in words
 
 
 def _containers(pod: Pod) -> tuple[Container, ...]:

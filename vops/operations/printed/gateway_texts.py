@@ -54,6 +54,18 @@ _WITHIN = lazy_pattern(r"kubectl .{0,200}\b(?:exec|run)\b|https?://[\w.-]{1,200}
 _MAY_BE_CLIENTS = (Component.VLLM, Component.DOWNLOAD, Component.CONTROLLER, Component.ROUTER)
 """What a text counts as that is of no component, and one in which curl or wget complains."""
 
+_NO_ANSWER = lazy_pattern(r"Can't find [\w.-]{1,240}\.svc\b[\w.]{0,60}: No answer")
+_ANSWERED = lazy_pattern(r"^Name:\s", re.MULTILINE)
+"""What nslookup prints where a name has an address; of one without an IPv6 address, BusyBox's then has no answer."""
+
+_OF_A_GUIDE = lazy_pattern(
+    r"^#{1,6} .*\n\s*(?=(?:This|The) (?:error|message|response|status) (?:usually |typically )?"
+    r"(?:indicates|means|occurs|happens))"
+    r"|^.*\u2192 ?(?:HTTP )?[45]\d\d\b.*$",
+    re.MULTILINE,
+)
+"""What a guide or a design tells of: a heading that quotes an error and is explained, what leads to which status."""
+
 _BARE = "APIConnectionError: Connection error"
 _LONGEST = 600
 _LAST = 3
@@ -62,6 +74,7 @@ _LAST = 3
 def gateway_events(text: str) -> Iterator[Told]:
     """The last complaints of a text, where nothing got through after them."""
     component = component_of(text)
+    text = _OF_A_GUIDE.sub("", text)
     if component not in _MAY_BE_CLIENTS or (_OWN_LOG.search(text) and not _NO_SERVERS.search(text)):
         return
     found: list[Told] = []
@@ -86,6 +99,8 @@ def _refused(line: str, text: str) -> str | None:
     words = line.replace('\\"', '"')
     if (reason := next((reason for reason, words_of in WORDS if words_of.search(words)), None)) is not None:
         return reason
+    if _NO_ANSWER.search(line) and not _ANSWERED.search(text):
+        return "NameNotResolved"
     if DROPPED.search(line) and _WITHIN.search(text):
         return "PacketsDropped"
     if _STATUS.search(line) and _OF_ENVOY.search(text) and _EMPTY.search(text):
