@@ -138,6 +138,13 @@ WITHOUT_GPUS = [
         ("Normal  DisruptionTerminating  7m  karpenter  Disrupting Node: Underutilized\n", "node-lost"),
         (f"{OLD_FORM} MatchNodeSelector (3), PodToleratesNodeTaints (1).\n", "node-selector-mismatch"),
         (f"{OLD_FORM} MatchInterPodAffinity (2).\n", "spread-or-affinity"),
+        (
+            "pod failed to fit in any node\nfit failure summary on nodes : PodToleratesNodeTaints (1)\n",
+            "untolerated-taint",
+        ),
+        ("Normal  Unschedulable  17s (x13 over 29s)  volcano  resource in cluster is overused\n", "gpu-exhausted"),
+        ("Observed live: node `mlbox-g477` went NotReady; its pods wait.", "node-lost"),
+        ('NodeClaim: Resource "nvidia.com/gpu" was requested but not registered', "gpu-not-advertised"),
         (json.dumps({"status": {"phase": "Running", "conditions": [{**SENT_AWAY, "reason": TAINTED}]}}), "node-lost"),
         (f"{RAY}8.0/8.0 GPU\n\nDemands:\n {{'GPU': 1.0}} * 8 (PACK): 1+ pending placement groups\n", "gpu-exhausted"),
         (f"{RAY}0B/9GiB memory\n\nDemands:\n {{'CPU': 1.0, 'GPU': 1.0}}: 1+ pending tasks/actors\n", "gpu-exhausted"),
@@ -155,6 +162,8 @@ def test_a_fragment_tells_its_cause(text: str, cause: str) -> None:
         f"{CLAIMS}llama-0-gpu    allocated,reserved    22m\n",
         f"{KUBELET}setters.go:580] {NOT_READY}\n{KUBELET}x.go:493] it just became ready\n",
         json.dumps([{**WITHOUT_GPUS[0], "status": "True"}, WITHOUT_GPUS[1]]),
+        "Yesterday node gpu-7 went NotReady for a minute, and came back by itself.",
+        "Addresses XID 79 (GPU has fallen off the bus), which typically indicates a failure of the hardware.",
         "we had a volume node affinity conflict, which is fixed by a regional disk",
         "Normal  SpotRebalanceRecommendation  9m  karpenter  Spot rebalance recommendation was triggered\n",
         "Warning  Unschedulable  16s  volcano  0/3 tasks in gang unschedulable: pod group is not ready\n"

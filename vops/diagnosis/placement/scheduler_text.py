@@ -169,8 +169,10 @@ _SKIPPED = "skip schedule deleting pod"
 _PENDING = "Pending"
 """What Kueue calls a workload that gets no quota."""
 
-_PREDICATES = lazy_pattern(r"([A-Z][\w ./()'-]{2,120}?) \((\d{1,7})\)(?=[,.]|$)")
+_PREDICATES = lazy_pattern(r"([A-Z][\w ./()'-]{2,120}?) \((\d{1,7})\)(?=[,.\s]|$)")
 """A reason with the nodes behind it, as schedulers before 1.10 wrote."""
+
+_BY_PREDICATES = ("match all of the predicates", "match all of the following predicates", "summary on nodes")
 
 SPOKEN = lazy_pattern(
     r"volume node affinity conflict|untolerated taint \{[^{}]{1,300}\}"
@@ -204,7 +206,7 @@ _OTHERS = lazy_pattern(
     r"(?:resources?|of mig profile): "
     r"(?P<short>[\w./ -]{1,80}?)"
     r"(?=[.,;\n]|$)"
-    r"|Insufficient (?P<capacity>\w{2,20}) capacity on the cluster\."
+    r"|Insufficient (?P<capacity>\w{2,20}) capacity on the cluster\.|resource in cluster is overused"
     r"|[Nn]o node in the .{1,80} node-pool has (?P<absent>[\w./-]{1,120}) resources"
     r"|(?P<cards>\d{1,7}) nodes? (?:(?:Card|Allocated|Node|Numa|Exclusive)\w{4,40}|is not a gpu node)"
 )
@@ -329,8 +331,9 @@ def _of_others(text: str) -> Iterator[Reason]:
     if _OF_KAI in text:
         plugins = map(_reason, _REASON.finditer(text.rpartition(_OF_KAI)[2].rstrip(" .")))
         yield from (item for item in plugins if item.obstacle is Obstacle.CLAIM)
-    if "match all of the" in text:
-        for why, count in _PREDICATES.findall(text.partition("predicates")[2].lstrip(": ")):
+    listed = next((text.partition(word)[2] for word in _BY_PREDICATES if word in text), "")
+    if listed:
+        for why, count in _PREDICATES.findall(listed.lstrip(": ")):
             short = why.removeprefix("Insufficient ") if why.startswith("Insufficient ") else ""
             obstacle = next((known for part, known in _OBSTACLES if part in why), Obstacle.OTHER)
             yield Reason(obstacle, int(count), why, short)

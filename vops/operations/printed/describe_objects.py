@@ -21,6 +21,9 @@ _TOLERATION = lazy_pattern(
     r"(?: for (?P<seconds>\d{1,9})s)?"
 )
 _LASTS = lazy_pattern(r"Terminating \(lasts ([\w]{2,20})\)")
+_SHUT_DOWN = ("Terminated", "NodeShutdown", "Shutdown")
+"""Why a kubelet ends a pod as its node shuts down; Kubernetes 1.22 left the phase of such a pod as it was."""
+
 _REPLICAS = lazy_pattern(r"(\d{1,6}) (desired|updated|total|available|unavailable|current)")
 _ROLLING = lazy_pattern(r"(\S{1,10}) max (unavailable|surge)")
 _UNSCHEDULED = ("FailedScheduling", "Unschedulable", "FilteringFailed")
@@ -93,7 +96,7 @@ def _pod(entries: Entry, events: list[Document], at: datetime) -> Document:
         "metadata": meta,
         "spec": _pod_spec(entries) | {"nodeName": _node_of(entries)},
         "status": {
-            "phase": phase.partition(" ")[0],
+            "phase": "Failed" if entries.value("Reason") in _SHUT_DOWN else phase.partition(" ")[0],
             "reason": entries.value("Reason"),
             "message": entries.value("Message"),
             "podIP": entries.value("IP"),

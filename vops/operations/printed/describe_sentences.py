@@ -53,6 +53,7 @@ _CLOUD = lazy_pattern(
 )
 _OVER = lazy_pattern(r"\b(?:fixed|solved|resolved|no longer|went away|works? now|avoids?|prevents?)\b", re.IGNORECASE)
 _REFUSED = lazy_pattern(r"\b(?:UnexpectedAdmissionError|TopologyAffinityError|OutOf[a-z]{3,12}\.com/gpu)\b")
+_BACK = lazy_pattern(r"just became ready|\b(?:came|comes|is|was) back\b|\b[Rr]eady again\b|\brecovered\b")
 _PLACED = lazy_pattern(r"\bSuccessfully assigned \S{1,320} to \S")
 _CAME = lazy_pattern(
     r"\bSuccessfully (?:provisioned|launched) (?:cluster|instance|node)|^STATUS: deployed|Happy Helming!"
@@ -82,7 +83,7 @@ def told_sentences(text: str) -> Iterator[Told]:
     if (log := _OF_A_LOG.search(text)) is not None:
         text = text[: log.start()]
     lines = list(map(_unquoted, text.splitlines()[:_MOST_LINES]))
-    back = "just became ready" in text
+    back = _BACK.search(text) is not None
     came = max((index for index, line in enumerate(lines) if _CAME.search(line)), default=-1)
     lines = _since_placed(lines[came + 1 :])
     found = list(_begun(lines)) or list(_within(lines)) or list(waiting_sentences(lines))

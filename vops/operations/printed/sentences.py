@@ -26,6 +26,7 @@ _OWN = tuple(
             r"\d{1,6}/\d{1,6} nodes (?:are )?(?:un)?available|Insufficient \w{2,20} capacity on the cluster\."
             r"|[Aa]ll nodes are unavailable: \d"
             r"|[Nn]o nodes (?:are )?available (?:to schedule pods|that match all)"
+            r"|fit failure summary on nodes ?: "
             r"|Cannot schedule pods: |pod has unbound immediate Pers"
             r"|running (?:\"\w{1,40}\" )?(?:PreBind|PreFilter|filter|Reserve|Permit|Bind|Score)\b ?plugins?[ :]"
             r"|waiting for dynamic resource controller to create|waiting for resource driver to"
@@ -89,7 +90,8 @@ _OWN = tuple(
             "FailedConsistencyCheck",
             "Node",
             "karpenter",
-            r"[Ee]xpected resource \"[\w./-]{3,80}\" didn't register on the",
+            r"[Ee]xpected resource \"[\w./-]{3,80}\" didn't register on the"
+            r"|Resource \"[\w./-]{3,80}\" was requested but not registered",
         ),
         (
             "AmbiguousSelector",
@@ -140,7 +142,7 @@ _OWN = tuple(
             "Pod",
             "volcano",
             r"\d{1,6}/\d{1,6} tasks? in gang unschedulable|pod group is not ready, \d{1,6} "
-            r"|queue resource quota insufficient",
+            r"|queue resource quota insufficient|resource in cluster is overused",
         ),
         (
             "FailedPrepareDynamicResources",
@@ -201,6 +203,8 @@ _OWN = tuple(
             "kubelet",
             r"PLEG is not healthy: pleg was last seen|Node \S{1,253} status is now: NodeNotReady"
             r"|[Kk]ubelet stopped posting node status|Node became not ready"
+            r"|[Nn]ode [`'\"*]{0,3}[a-z0-9][a-z0-9.-]{1,252}[`'\"*]{0,3} (?:went|became|turned|has gone) (?:NotReady\b"
+            r"|not ready\b)"
             r"|[Cc]ontainer runtime network not ready|[Nn]etwork plugin is not ready|runtime network not ready",
         ),
         (

@@ -73,4 +73,6 @@ def _fix(node: str) -> Fix:
 
 
 _CHECKS = ("FailedInflightCheck", "FailedConsistencyCheck")
-_MISSED = lazy_pattern(r"expected resource \"?(?P<resource>[\w./-]{1,120})\"? didn't register", re.IGNORECASE)
+_MISSED = lazy_pattern(
+    r"resource \"?(?P<resource>[\w./-]{1,120})\"? (?:didn't register|was requested but not registered)", re.IGNORECASE
+)
