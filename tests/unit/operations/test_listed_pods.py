@@ -39,6 +39,10 @@ TOLD = {
 }
 SILENT = ("Running", "Pending", "ContainerCreating", "PodInitializing", "Init:0/1", "Terminating", "Completed")
 HEADER = "NAME                   READY   STATUS    RESTARTS   AGE"
+OTHERS = """\
+NAME                    READY   UP-TO-DATE   AVAILABLE   AGE
+deployment.apps/llama   1/1     1            1           14m
+"""
 ROW = "llama-7d9c4b8f6-x2x9z   0/1     {}   {}          14m"
 
 
@@ -51,15 +55,16 @@ def forms(status: str) -> list[str]:
         f"NAMESPACE   {HEADER}\ndefault     {row}\n",
         f"{row}\n",
         f"$ kubectl get pods\n{HEADER}\nllama-router-65b-abcde   1/1   Running   0   5d\n{again}\n",
+        f"NAME                       READY   STATUS    RESTARTS   AGE\npod/{row}\n\n{OTHERS}",
         f"Our server does not start:\n\n{HEADER}\n{row}\n\nWhat can we do?\n",
     ]
 
 
 @pytest.mark.parametrize("status", sorted(TOLD))
 def test_a_status_that_is_a_reason_is_read(status: str) -> None:
-    assert [first_causes(text)[:1] for text in forms(status)] == [[TOLD[status]]] * 6
+    assert [first_causes(text)[:1] for text in forms(status)] == [[TOLD[status]]] * 7
 
 
 @pytest.mark.parametrize("status", SILENT)
 def test_a_status_of_every_day_says_nothing(status: str) -> None:
-    assert [first_causes(text) for text in forms(status)] == [[]] * 6
+    assert [first_causes(text) for text in forms(status)] == [[]] * 7

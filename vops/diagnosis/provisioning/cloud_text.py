@@ -75,7 +75,8 @@ _STOCKOUT = lazy_pattern(
     re.IGNORECASE,
 )
 _LATE = lazy_pattern(
-    r"failed to (?:appear in time|register within|join)|timed out for node group|\btimeout\b|NodeCreationFailure"
+    r"failed to (?:appear in time|register within|join)|not registered with cluster"
+    r"|timed out for node group|\btimeout\b|NodeCreationFailure"
     r"|vmssCSE|VMExtensionProvisioning|out of \d{1,4} have registered",
     re.IGNORECASE,
 )

@@ -47,6 +47,8 @@ def diagnose_bundle(
     reports = [
         _seen_only(_knowing(report, facts), facts) if report.subject in made_up else report for report in reports
     ]
+    # a list of events has those of others as well
+    reports.sort(key=lambda report: report.subject in made_up and not _recognised(report))
     reports = list(map(unplaced, reports))
     if not reports:
         problems.append("the bundle holds no pod and no log of one: there is nothing to diagnose")

@@ -21,6 +21,13 @@ _OWN_LINE = lazy_pattern(r"\s*(?:[A-Z][\w ()/-]{1,40}:(?:\s{2,}|$)|[$#%❯➜](?
 _NARROWEST, _WIDEST = 60, 260
 _USUAL_WIDTHS = frozenset({80, 100, 110, 120, 130, 132, 140, 150, 160, 180, 200})
 _TWO = 2
+_KIND = lazy_pattern(
+    r"^((?:[a-z0-9-]{1,63} +)?)((?:pod|service|deployment\.apps|replicaset\.apps|statefulset\.apps"
+    r"|daemonset\.apps|job\.batch"
+    r"|persistentvolumeclaim|node|horizontalpodautoscaler\.autoscaling|scaledobject\.keda\.sh|nodeclaim\.karpenter\.sh"
+    r"|nodepool\.karpenter\.sh|endpoints|resourceclaim\.resource\.k8s\.io)/)([a-z0-9][a-z0-9.-]{0,252} *(?= ))",
+    re.MULTILINE,
+)
 
 _FLAT = lazy_pattern(
     r"^(?:Init )?Containers:[ \t]*\n[a-z0-9][a-z0-9.-]{0,62}:[ \t]*\n(?:Container ID|Image):", re.MULTILINE
@@ -86,7 +93,12 @@ _OF_A_CONTAINER = frozenset(
 
 def repaired(text: str) -> str:
     """The text with its rows of events whole and its containers moved in; as it is where nothing was lost."""
-    return _moved_in(_unbroken(text))
+    return _without_kinds(_moved_in(_unbroken(text)))
+
+
+def _without_kinds(text: str) -> str:
+    """Tables as for one kind, of which `kubectl get all` puts the kind before each name; columns stay in place."""
+    return _KIND.sub(lambda match: f"{match[1]}{match[3]}{' ' * (len(match[2]))}", text) if "/" in text else text
 
 
 def _unbroken(text: str) -> str:
