@@ -28,7 +28,7 @@ def about_something(event: Event) -> Event:
 
 def _of_a_known_kind(event: Event) -> Event:
     """What an operator says of an object of its own kind, as the event of whoever told it so."""
-    if event.type != "Warning" or event.involved_object.kind in MADE_BY:
+    if event.type != "Warning" or event.involved_object.kind in MADE_BY or event.reason in CREATES:
         return event
     told = sentence_within(event.message)
     what, kind = (told.reason, told.about["kind"]) if told is not None else BY_REASON.get(event.reason, ("", ""))

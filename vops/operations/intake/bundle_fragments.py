@@ -158,12 +158,17 @@ def pod_of_a_failed_model(document: Document) -> Document | None:
     status = document.get("status")
     told = status.get("modelStatus") if isinstance(status, dict) else None
     failure = told.get("lastFailureInfo") if isinstance(told, dict) else None
-    code = _whole_number(failure.get("exitCode")) if isinstance(failure, dict) else 0
+    code = _whole_number(failure.get("exitCode")) or _loads_not(failure) if isinstance(failure, dict) else 0
     message = failure.get("message") if isinstance(failure, dict) else None
     if not code or not isinstance(message, str) or not message:
         return None
     told_of = (code, message)
     return _ended(document, "predictor", "kserve-container", told_of, "its InferenceService")
+
+
+def _loads_not(failure: Document) -> int:
+    """1 for a model that ModelMesh could not load, of which it gives no code."""
+    return int(failure.get("reason") == "ModelLoadFailed")
 
 
 def pod_of_a_failed_revision(document: Document) -> Document | None:

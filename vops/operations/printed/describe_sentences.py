@@ -160,7 +160,7 @@ def cloud_sentence(line: str) -> Told | None:
 def sentence_within(text: str) -> Told | None:
     """The first known sentence that a text contains, up to the quotation mark that closes it, as an event."""
     best: tuple[int, tuple[str, str, str]] | None = None
-    text = unescaped(text)
+    text = unescaped(text).replace("n''t ", "n't ")
     for reason, kind, source, pattern in SENTENCES:
         match = pattern.search(text)
         if match is None or (match.start() and _WORD.match(text[match.start() - 1])):

@@ -56,7 +56,8 @@ _HAPROXY = (
 _CLIENTS = (
     r"curl: \(7\) Failed to connect to (?:[\w.-]{1,200}\.svc\b|10\.|172\.(?:1[6-9]|2\d|3[01])\.)"
     r"|wget: can't connect to remote host \((?:10|172)\.|openai\.APIConnectionError: Connection error"
-    r"|litellm\.\w{1,40}Error: .{0,80}Connection error|No deployments available for selected model"
+    r"|failed to fetch service\b.{0,60}not found|litellm\.\w{1,40}Error: .{0,80}Connection error|No deployments "
+    r"available for selected model"
     r"|(?:Post|Get) \"https?://[^\s\"]{1,300}/v1/[\w/]{1,60}\": dial tcp [\w.:\[\]]{1,80}: connect: connection refused"
 )
 _CLUSTER = (
@@ -76,7 +77,7 @@ _SLOW = (
     r"upstream timed out \(110: [\w ]{1,40}\) while reading (?:response header from )?upstream"
     r"|^\W{0,4}(?:upstream request timeout|stream timeout|The upstream server is timing out)\W{0,4}$"
     r"|\" 504 (?:UT|SI|DC,UT)\b|\"response_flags\": ?\"UT\b|\bupstream_response_timeout\b|\bresponse_timeout\b"
-    r"|<title>504 Gateway Time-?out</title>|openai\.APITimeoutError: Request timed out|Endpoint request timed out"
+    r"|<title>504 Gateway Time-?out</title>|(?:openai\.APITimeoutError|litellm\.Timeout): |Endpoint request timed out"
 )
 """What NGINX, Envoy, Kong, cloud load balancers and clients say of a request that was not answered in time."""
 

@@ -38,7 +38,7 @@ _LATE = (
 )
 _REFUSED = (
     r"No runtime found to support |Specified runtime (?:does not support|is disabled)"
-    r"|Waiting for runtime to become available|No ServingRuntimes? or ClusterServingRuntimes? with the name"
+    r"|Waiting for runtime to become available|[Nn]o ServingRuntimes? or ClusterServingRuntimes? with the name"
     r"|no runtimes? found (?:for|to support)|The Ray(?:Cluster|Service|Job|CronJob) (?:spec|metadata) is invalid"
     r"|(?:Error: .{0,60}?)?(?:template: \S{1,300}:\d{1,6}:\d{1,6}: executing|execution error at \(\S{1,300}:\d{1,6})"
     r"|(?:Error: .{0,60}?)?[Uu]nable to continue with (?:install|update): "
@@ -86,7 +86,8 @@ OPERATOR_SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = (
         "Ingress",
         "kserve",
         lazy_pattern(
-            r"\bGWCER\d{3}: |Managed HTTPRoute references non-existent|The following (?:Gateways|HTTPRoutes) are "
+            r"\bGWCER\d{3}: |(?:(?:Error|Warning) )?\[IST0(?:101|104|106|132|145|162)\] |Managed HTTPRoute "
+            r"references non-existent|The following (?:Gateways|HTTPRoutes) are "
             r"not ready: "
             r"|The inference pool \S{1,300} is not ready|Inference Pool \S{1,300} not found"
             r"|(?:Predictor|Transformer|Explainer) (?:HTTPRoute (?:not created|has not been)|ingress not created)"
@@ -96,7 +97,10 @@ OPERATOR_SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = (
         "Unschedulable",
         "Pod",
         "kueue-admission",
-        lazy_pattern(r"Can't admit new workloads: |Insufficient scheduled pods\. expected at least"),
+        lazy_pattern(
+            r"Can't admit new workloads: |Can't submit new workloads to [cC]lusterQueue|Insufficient scheduled "
+            r"pods\. expected at least"
+        ),
     ),
     (
         "Unschedulable",
@@ -138,6 +142,10 @@ BY_REASON: dict[str, tuple[str, str]] = {
     "InvalidRayServiceSpec": ("FailedCreate", "ReplicaSet"),
     "InvalidRayServiceMetadata": ("FailedCreate", "ReplicaSet"),
     "InvalidRayJobSpec": ("FailedCreate", "ReplicaSet"),
+    "FailedBuildModel": ("FailedBuildModel", "Ingress"),
+    "FailedDeployModel": ("FailedDeployModel", "Ingress"),
+    "SyncNetworkEndpointGroupFailed": ("FailedDeployModel", "Ingress"),
+    "FailedComputeScale": ("FailedGetMetric", "HorizontalPodAutoscaler"),
     "SyncLoadBalancerFailed": ("AddressNotAssigned", "Ingress"),
     "FlavorNotFound": ("Unschedulable", "Pod"),
     "TopologyNotFound": ("Unschedulable", "Pod"),

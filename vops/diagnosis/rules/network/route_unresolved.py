@@ -43,6 +43,7 @@ _REFUSALS = (
     "InvalidParameters",
     "NoResources",
     "Translate",
+    "Sync",
     "FailedBuildModel",
     "FailedDeployModel",
     "AddressNotAssigned",

@@ -32,7 +32,8 @@ _GANG = lazy_pattern(
 _NO_QUOTA = lazy_pattern(
     r"couldn't assign flavors to pod set.{0,400}|[Ww]orkload didn't fit in .{0,200}|The workload has exceeded the quota"
     r"|(?:Local|Cluster)Queue \S{1,253} (?:is inactive|doesn't exist)"
-    r"|Can't admit new workloads: .{0,300}|Queue \"[\w.-]{1,253}\" does not exist|queue resource quota "
+    r"|Can't admit new workloads: .{0,300}|Can't submit new workloads to [cC]lusterQueue|Queue \"[\w.-]{1,253}\" "
+    r"does not exist|queue resource quota "
     r"insufficient.{0,300}"
 )
 _OVER_QUOTA = lazy_pattern(
