@@ -10,6 +10,7 @@ import msgspec
 from tests.unit.diagnosis import (
     cases_capacity,
     cases_logs,
+    cases_other_engines,
     cases_places,
     cases_prose,
     cases_scheduling,
@@ -298,3 +299,5 @@ NEAR_MISSES |= (
     cases_serving.NEAR_MISSES | cases_places.NEAR_MISSES | cases_told_load.NEAR_MISSES | cases_prose.NEAR_MISSES
 )
 TOGETHER |= cases_serving.TOGETHER
+FIRES |= cases_other_engines.FIRES
+NEAR_MISSES |= cases_other_engines.NEAR_MISSES

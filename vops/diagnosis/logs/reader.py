@@ -17,23 +17,15 @@ from msgspec import field
 from vops.diagnosis.logs.components import Component, component_of, failure_of
 from vops.diagnosis.logs.lines import Line, line_count, log_lines
 from vops.diagnosis.logs.notices import Notices
+from vops.diagnosis.logs.other_engines import OtherEngines
 from vops.diagnosis.logs.roots import Episode, Steps, failed_first, foretold, met_by_requests, ranked
 from vops.diagnosis.logs.sentences import located
 from vops.diagnosis.logs.shutdowns import Endings
-from vops.diagnosis.logs.stages import MARKS, PhaseReading, Stage
+from vops.diagnosis.logs.stages import MARKS, PhaseReading, Refused, Stage
 from vops.diagnosis.logs.standstills import Standstill
 from vops.diagnosis.logs.tracebacks import Chain, Collector, LoggedError
 from vops.diagnosis.serving.told_load import LoadReader, ToldLoad
 from vops.model.patterns import lazy_pattern
-
-
-class Refused(msgspec.Struct, frozen=True):
-    """GET requests of one path that the server answered with an error; `line` is the first of them."""
-
-    path: str
-    status: int
-    times: int
-    line: int
 
 
 class LogReading(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -173,14 +165,19 @@ _MOST_REFUSED = 32
 def read_log(text: str) -> LogReading:
     """What a scrubbed log says; never raises, whatever the text is."""
     component, count = component_of(text), line_count(text)
-    reader, collector, notices, still = _Reader(), Collector(), Notices(component), Standstill()
+    reader, collector, notices, still, others = _Reader(), Collector(), Notices(component), Standstill(), OtherEngines()
     for line in log_lines(text):
         collector.read(line)
         if line.text:
             reader.read(line)
             notices.read(line)
             still.read(line)
+            others.read(line)
     found = [*collector.finish(), *notices.fatal(started=reader.started), *failure_of(component, notices.errors, count)]
+    if others.ready_line is not None:
+        reader.serves(others.ready_line)
+    elif not (reader.started or reader.ready) and (given_up := others.failures()):
+        found = [*found, *given_up] if any(item.root and item.root.frames for item in found) else given_up
     failing = reader.failing or collector.unfinished
     if not any(chain.root and not _SAYS_NOTHING.match(chain.root.message) for chain in found):
         loose = notices.loose(count, started=reader.started and not failing)
@@ -252,6 +249,10 @@ class _Reader:
     def ready(self) -> bool:
         """Whether it said that it serves."""
         return "ready_line" in self._values
+
+    def serves(self, line: int) -> None:
+        """Another engine than vLLM said that it serves."""
+        self._values.setdefault("ready_line", line)
 
     @property
     def failing(self) -> bool:

@@ -47,6 +47,15 @@ class PhaseReading(msgspec.Struct, frozen=True, omit_defaults=True):
     progress: float | None = None
 
 
+class Refused(msgspec.Struct, frozen=True):
+    """GET requests of one path that the server answered with an error; `line` is the first of them."""
+
+    path: str
+    status: int
+    times: int
+    line: int
+
+
 MARKS = lazy_pattern(
     r"(?P<CONFIG>non-default args: |args: Namespace\(|Resolved architecture: |Using max model len "
     r"|This model supports multiple tasks)"

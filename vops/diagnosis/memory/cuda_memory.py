@@ -14,7 +14,7 @@ from vops.diagnosis.logs.tracebacks import LoggedError
 from vops.model.patterns import lazy_pattern
 
 OUT_OF_MEMORY = lazy_pattern(
-    r"(?:CUDA|HIP|XPU) out of memory|torch\.(?:cuda\.)?OutOfMemoryError"
+    r"(?:CUDA|HIP|XPU|NPU) out of memory|torch\.(?:cuda\.)?OutOfMemoryError"
     r"|(?<!exceptions\.)OutOfMemoryError: (?!out of resource)"
     r"|Failed to load model - not enough GPU memory|CUBLAS_STATUS_ALLOC_FAILED|(?:CUDA|HIP) [Ee]rror: out of memory"
     r"|cudaErrorMemoryAllocation|[Cc]uda failure (?:2 )?'out of memory'|CUDA_ERROR_OUT_OF_MEMORY"

@@ -22,6 +22,7 @@ GATED = lazy_pattern(
     r"|[Mm]odel '[^']{1,200}') requires approval"
     r"|403 Forbidden: .{0,400}[Mm]ake sure your token has the correct permissions"
     r"|trying to access a gated repo\.(?!.{0,900}(?:401 |[Pp]lease log in|be authenticated))"
+    r"|\(403 Forbidden\) for url \(https://(?:huggingface\.co|hf\.co)/(?:[\w.-]{1,96}/){2}resolve/"
     r"|403 Client Error: Forbidden for url: https://(?:huggingface\.co|hf\.co)/(?:[\w.-]{1,96}/){2}resolve/",
     re.DOTALL,
 )

@@ -41,6 +41,7 @@ _TELLING = (
 )
 """Messages that say what would be right."""
 
+_CONTEXT = lazy_pattern(r"context_length \((\d{1,9})\) is greater than the derived context_length \((\d{1,9})")
 _TOLD = lazy_pattern(_TELLING, re.DOTALL)
 _REFUSED = lazy_pattern(
     rf"{_TELLING}|^ArgumentError: |invalid choice: |expected (?:one|at least one|\d+) argument"
@@ -171,6 +172,8 @@ def _flags(replica: Replica, match: re.Match[str] | None) -> dict[str, Any]:
 def _advice(replica: Replica, match: re.Match[str] | None, text: str) -> str:
     if match is None and "in forked subprocess" in text:
         return "Set env VLLM_WORKER_MULTIPROC_METHOD=spawn: something uses CUDA before vLLM starts its workers."
+    if match is None and (context := _CONTEXT.search(text)) is not None:
+        return f"Lower --context-length from {context[1]} to {context[2]}, the most that the model was made for."
     if match is None and "must be pinned" in text:
         return "Remove --cpu-offload-gb (or try another vLLM version): what it moves to host memory cannot be pinned."
     if match is None and (needed := _NEEDED.search(text)) is not None:

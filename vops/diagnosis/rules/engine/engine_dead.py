@@ -23,7 +23,7 @@ from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Fix
 from vops.diagnosis.logs.cuda_errors import Meaning, words
-from vops.diagnosis.logs.reader import Refused
+from vops.diagnosis.logs.stages import Refused
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.starting.probes import answered_status, failures
 from vops.diagnosis.starting.startup import probe_kill

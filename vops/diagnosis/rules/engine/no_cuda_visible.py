@@ -55,6 +55,7 @@ _SAID = (
     r"|Cannot access accelerator device when none is available"
     r"|Unexpected error from cudaGetDeviceCount\(\)(?!\. Did you)"
     r"|_extractNVMLErrorsAsClasses"
+    r"|c10_npu::GetDeviceCount|No NPU devices? (?:are|is) available"
     r"|Failed to start model server: integer division or modulo by zero"
 )
 NO_GPU = lazy_pattern("|".join((_SAID, words(Meaning.NO_GPU))))

@@ -17,7 +17,8 @@ FAILED = lazy_pattern(
     r"|Stop_waiting response|Error initializing torch\.distributed|Unable to find address for: |caused pair closure"
     r"|store based barrier|pidfd_(?:open|getfd)|initialize any NET plugin|deep_ep\.cpp|ZMQError: (?:Cannot assign"
     r"|No such dev)"
-    r"|DeepEP timeout|[Cc]ustom allreduce(?! is disabled)|custom_all_?reduce|peer access is not supported"
+    r"|DeepEP timeout|mismatch between collectives on ranks|[Cc]ustom allreduce(?! is disabled)"
+    r"|Error: Custom allreduce is disabled|custom_all_?reduce|peer access is not supported"
     r"|peer-to-peer access from|SymmetricMemory|SymmDeviceMemory|cuMulticast|Barrier (?:departure )?timed out"
     rf"|{words(Meaning.PEER)}"
 )

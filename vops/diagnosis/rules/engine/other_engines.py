@@ -1,0 +1,221 @@
+"""Another engine than vLLM gave up: llama.cpp, Ollama, TensorRT-LLM, Hugging Face's, SGLang.
+
+What it finds
+    Their own sentences: no room for the weights on the GPU, a model file that is not there, not whole, or of an
+    architecture that this version does not know, an engine that was built for another version or another GPU, a count
+    of processes that does not fit the model's parts, a flag that it does not know, a port that is taken.
+
+Why it matters
+    They write no exception, and none of vLLM's flags means anything to them.
+
+Evidence
+    The sentence.
+
+Fix
+    By hand, in that engine's own terms.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vops.diagnosis.ending import deaths
+from vops.diagnosis.facts import Replica
+from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
+from vops.model.snapshot import Source
+
+_NO_ROOM = lazy_pattern(
+    r"Engine: .{0,200}(?:\w{3,12}Malloc failed: out of memory|unable to allocate (?:backend|\w{2,12}\d*) buffer"
+    r"|compute (?:pp )?buffers|CUDA runtime error(?: in .{1,200})?: out of memory)"
+    r"|model weights are too large for GPU memory"
+    r"|Engine: llama runner process .{1,120}out of memory"
+)
+_NO_CACHE = lazy_pattern(
+    r"Engine: failed to .{1,60}(?:kv|KV) cache|Not enough memory\. Please try to increase --mem-fraction-static"
+    r"|Insufficient memory for KV cache|is larger than the maximum number of KV cache tokens"
+)
+_NO_FILE = lazy_pattern(
+    r"Engine: .{0,80}(?:failed to open|failed to load model from .{1,300}: No such file|files not found in"
+    r"|model weights not found|manifest: file does not exist)"
+)
+_UNKNOWN = lazy_pattern(
+    r"Engine: .{0,120}(?:unknown (?:model architecture|pre-tokenizer type)|wrong number of tensors"
+    r"|error loading model (?:hyperparameters|vocabulary)|unknown variant)|unknown architecture \w"
+    r"|Can not found? rewrite for architectures"
+)
+_NOT_WHOLE = lazy_pattern(
+    r"Engine: .{0,200}(?:corrupted or incomplete|invalid magic|failed to read magic|not within the file bounds"
+    r"|tensor '.{1,80}' has invalid)"
+)
+_BUILT_FOR_ANOTHER = lazy_pattern(r"engine plan file is |Failed to deserialize cuda engine")
+_OTHER_GPU = lazy_pattern(r"Runtime compute cap (\d+) is not compatible with compile time compute cap (\d+)")
+_PROCESSES = lazy_pattern(r"mpiSize == tp \* pp|tp_size must be divisible by number of nodes")
+_SLOW = lazy_pattern(r"timed out waiting for llama runner to start")
+_HOST = lazy_pattern(r"requires more system memory \(|llama runner process has terminated: signal: killed")
+_BAD_FLAG = lazy_pattern(r"Engine: error: invalid argument: (--?[\w-]{1,80})")
+_TAKEN = lazy_pattern(r"Engine: couldn't bind (?:HTTP )?server socket")
+_PREFILL = lazy_pattern(r"Not enough memory to handle (\d{1,9}) prefill tokens")
+
+
+@rule(cause="cuda-oom-weights", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_NO_ROOM)
+def other_engine_no_room(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        _NO_ROOM,
+        "has no room on the GPU for the model",
+        "Make the model fit the GPU",
+        "Load a smaller quantization of the model, or give it a GPU with more memory, or more GPUs (llama.cpp: "
+        "--tensor-split; TensorRT-LLM: build with a higher --tp_size).",
+        "llama.cpp and Ollama: put fewer layers on the GPU (--n-gpu-layers, num_gpu) and shorten the context "
+        "(--ctx-size, num_ctx).",
+    )
+
+
+@rule(cause="kv-cache-too-small", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_NO_CACHE)
+def other_engine_no_cache(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        _NO_CACHE,
+        "has no memory left for its KV cache",
+        "Leave more memory for the KV cache",
+        "SGLang: raise --mem-fraction-static (what --gpu-memory-utilization is to vLLM), or use more GPUs (--tp).",
+        "llama.cpp: lower --ctx-size or --parallel, or store the cache smaller (--cache-type-k q8_0).",
+    )
+
+
+@rule(cause="model-not-found", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_NO_FILE)
+def other_engine_no_file(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        _NO_FILE,
+        "cannot open the model's file",
+        "Correct the path of the model",
+        "See with ls in the container what the volume holds, and give the path under its mountPath.",
+    )
+
+
+@rule(cause="unsupported-architecture", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_UNKNOWN)
+def other_engine_unknown_model(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        _UNKNOWN,
+        "does not know the model's architecture",
+        "Use a newer version of the engine",
+        "Set the image to a newer version: its release notes tell from which on this model runs.",
+    )
+
+
+@rule(cause="corrupted-download", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_NOT_WHOLE)
+def other_engine_broken_file(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        _NOT_WHOLE,
+        "cannot read the model's file, which is not whole",
+        "Load the model's file again",
+        "Delete the file and download it again; compare its size and its sha256 with the repository's.",
+    )
+
+
+@rule(cause="broken-install", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_BUILT_FOR_ANOTHER)
+def engine_of_another_version(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        _BUILT_FOR_ANOTHER,
+        "cannot read an engine that another version built",
+        "Build the engine with the version that serves it",
+        "Build it again (trtllm-build) in the image that serves it, on the same type of GPU; or set the image to the "
+        "version that built it.",
+    )
+
+
+@rule(cause="cuda-driver-mismatch", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_OTHER_GPU)
+def engine_for_another_gpu(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        _OTHER_GPU,
+        "was built for another type of GPU",
+        "Use the image for this type of GPU",
+        "Set the tag of the image to the one for this GPU: turing- (75), none (80), 86-, 89-, hopper- (90).",
+    )
+
+
+@rule(cause="tp-mismatch", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_PROCESSES)
+def other_engine_processes(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        _PROCESSES,
+        "was started with another number of processes than the model has parts",
+        "Make processes and parallelism agree",
+        "TensorRT-LLM: start tp times pp processes (mpirun -n, --world_size), as many as the engine was "
+        "built for, each with a GPU of its own.",
+        "SGLang: make --tp a multiple of --nnodes.",
+    )
+
+
+@rule(cause="engine-start-timeout", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_SLOW)
+def other_engine_slow(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        _SLOW,
+        "gave up waiting for the model to load",
+        "Give the model time to load",
+        "Raise OLLAMA_LOAD_TIMEOUT (5m by default), and keep the models on a faster disk.",
+    )
+
+
+@rule(cause="host-oom", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_HOST)
+def other_engine_host_memory(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        _HOST,
+        "finds too little host memory for the model",
+        "Give the container more host memory",
+        "Raise resources.limits.memory (and requests), up to what the node has free; or load a smaller model.",
+    )
+
+
+@rule(cause="bad-argument", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_BAD_FLAG)
+def other_engine_argument(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        _BAD_FLAG,
+        "does not know its argument",
+        "Correct the argument",
+        "Compare the container's args with the output of --help in the same image: flags come and go with versions.",
+    )
+
+
+@rule(cause="port-in-use", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_TAKEN)
+def other_engine_port(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        _TAKEN,
+        "cannot listen on its port, which something else has",
+        "Free the port, or take another",
+        "Set another --port (and the container's port and probes with it), or stop what listens there: with "
+        "hostNetwork, that is whatever runs on the node.",
+    )
+
+
+@rule(cause="cuda-oom-runtime", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_PREFILL)
+def other_engine_prefill(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        _PREFILL,
+        "has too little GPU memory for a batch of prompts",
+        "Let fewer tokens be read at once",
+        "Lower --max-batch-prefill-tokens (what --max-num-batched-tokens is to vLLM), or use more GPUs (--num-shard).",
+    )
+
+
+def _verdict(replica: Replica, pattern: re.Pattern[str], does: str, title: str, *steps: str) -> Verdict | None:
+    hit = deaths.error(replica, pattern)
+    if hit is None:
+        return None
+    return deaths.verdict(
+        replica,
+        hit,
+        f"The engine of {replica.name} {does}: {deaths.quoted(hit, 140)}",
+        deaths.steps(replica, title, *steps),
+    )
