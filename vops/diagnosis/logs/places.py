@@ -10,6 +10,7 @@ import re
 from enum import StrEnum
 
 from vops.diagnosis.facts import Replica
+from vops.diagnosis.logs.sentences import is_of_vllm
 from vops.diagnosis.logs.stages import Stage
 from vops.diagnosis.logs.topics import Topic, topic_of
 from vops.diagnosis.logs.tracebacks import CUT, LoggedError
@@ -152,9 +153,9 @@ _ONLY_CHECKS = lazy_pattern(
     r"|(?:v1/)?executor/(?:vllm_net_devices|ray_utils)|v1/sample/logits_processor|v1/spec_decode/|spec_decode/"
     r"|v1/worker/gpu/spec_decode/|v1/attention/|attention/|distributed/kv_transfer/kv_connector/factory)"
 )
-"""Code that raises by itself, whatever the class of the exception."""
+"""Code whose own words are refusals, whatever the class of the exception."""
 
-_OF_NO_CHECK = ("KeyError", "AttributeError", "IndexError", "ImportError", "ModuleNotFoundError", "OSError")
+_OF_NO_CLASS = ("RuntimeError", "Exception", "FileNotFoundError", "AttributeError")
 
 
 _OF_THE_HOST = lazy_pattern(r"can't start new thread|\[Errno (?:11|23|24)\]|pthread_create failed")
@@ -213,9 +214,14 @@ def _by_words(error: LoggedError) -> Place | None:
 
 def _refuses(error: LoggedError, stage: Stage) -> bool:
     """Whether it is the word of a check, and not an accident of code that runs."""
-    checked = bool(error.frames) and error.short_type not in _OF_NO_CHECK and _ONLY_CHECKS.search(error.frames[-1])
-    refused = (bool(error.message) and (error.short_type in REFUSALS or bool(checked))) or _refuses_by_words(error)
+    refused = (error.short_type in REFUSALS and bool(error.message)) or _refuses_by_words(error) or _checked(error)
     return refused and stage.rank < Stage.SERVING.rank
+
+
+def _checked(error: LoggedError) -> bool:
+    """Whether vLLM's own code has raised it, and checks settings."""
+    by_checks = bool(error.frames) and _ONLY_CHECKS.search(error.frames[-1]) is not None
+    return by_checks and error.short_type in _OF_NO_CLASS and is_of_vllm(error.message)
 
 
 def _refuses_by_words(error: LoggedError) -> bool:

@@ -80,6 +80,11 @@ def raised(said: LoggedError) -> LoggedError:
     return msgspec.structs.replace(said, type=origin[2], frames=(f"{origin[0]}:{origin[1]}",))
 
 
+def is_of_vllm(sentence: str) -> bool:
+    """Whether vLLM raises a sentence with such words."""
+    return _best(sentence)[1] >= _SURE
+
+
 def _plausible(error: LoggedError, origin: tuple[str, str, str]) -> bool:
     """Whether an exception of this class may be the one that is raised there."""
     return "." not in error.type or error.short_type == origin[2]

@@ -25,9 +25,10 @@ from vops.model.snapshot import Source
 
 _FAILED = lazy_pattern(
     r"\[Errno (?:37|38|95|107|112|116|121)\]|\[Errno 5\] Input/output error: '|Stale (?:NFS )?file handle"
+    r"|\[Errno 5\] Input/output error @ (?:safetensors/|torch/serialization|(?:vllm/)?model_executor/(?:model|weight))"
     r"|Transport endpoint is not connected|Remote I/O error|\(os error (?:5|19|107|116|121)\)"
 )
-"""An input/output error counts with the file that it was about: a terminal that is gone gives one without."""
+"""An input/output error counts with the file that it was about, or in code that reads weights: a terminal that is gone gives one without."""
 
 
 @rule(cause="mount-failed", branch=Branch.DIED, needs={Source.LOGS}, order=25, signature=_FAILED)
