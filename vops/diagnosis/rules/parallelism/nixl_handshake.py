@@ -28,7 +28,7 @@ from vops.model.pods import EnvVar
 from vops.model.snapshot import Source
 
 _NIXL = lazy_pattern(
-    r"\bN[Ii]XL|[Nn]ixl[A-Z_]\w{0,40}|nixl_?(?:agent|connector)"
+    r"\bN[Ii]XL|[Nn]ixl[A-Z_](?!ep\.py)\w{0,40}|nixl_?(?:agent|connector)"
     r"|Handshake with [\w-]{8,64} failed|KV cache sizes must match between P and D"
     r"|Heterogeneous TP expects same kv_cache_layout|kv_connector/v1/nixl"
     r"|Number of KV layers must match between prefill|[Ll]ocal block size \d{1,6} is not divisible by remote"

@@ -28,7 +28,8 @@ _FAILED = lazy_pattern(
     r"|\[Errno 5\] Input/output error @ (?:safetensors/|torch/serialization|(?:vllm/)?model_executor/(?:model|weight))"
     r"|Transport endpoint is not connected|Remote I/O error|\(os error (?:5|19|107|116|121)\)"
 )
-"""An input/output error counts with the file that it was about, or in code that reads weights: a terminal that is gone gives one without."""
+"""An input/output error counts with the file that it was about, or in code that reads weights: a terminal that is gone
+gives one without."""
 
 
 @rule(cause="mount-failed", branch=Branch.DIED, needs={Source.LOGS}, order=25, signature=_FAILED)
