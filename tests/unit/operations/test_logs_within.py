@@ -70,3 +70,27 @@ def test_code_within_a_sentence_is_what_a_log_had() -> None:
     assert first(f"Since the upgrade our vLLM pod fails with `{CRASHED}` after two minutes.\n") == "engine-dead"
     assert first("vLLM fails with `bash: vllm: command not found` in my image.\n") == "bad-entrypoint"
     assert first("I use `vllm serve` with `--max-model-len 4096`, and it failed to impress.\n") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        (
+            "After deploying, the container exits with Segmentation fault (core dumped) again and again.\n",
+            "engine-dead",
+        ),
+        (
+            "NVIDIA GeForce RTX 5090 with CUDA capability sm_120 is not compatible with the\ncurrent PyTorch "
+            "installation.\n",
+            "cuda-driver-mismatch",
+        ),
+        (
+            "E1127 10:00:00.123456     99 nixl_agent.cpp:271] createBackend: backend creation\nfailed for 'UCX' with "
+            "status NIXL_ERR_BACKEND\n",
+            "nixl-handshake",
+        ),
+        ("version `GLIBC_2.38' not\nfound (required by /usr/lib/x.so)\n", "broken-install"),
+    ],
+)
+def test_words_that_a_sentence_or_a_narrow_window_broke_are_put_together(text: str, cause: str) -> None:
+    assert first(text) == cause

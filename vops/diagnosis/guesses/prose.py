@@ -122,7 +122,8 @@ SAYINGS: tuple[Saying, ...] = (
     ),
     saying(
         "hub-unreachable",
-        r"\b(?:pull|download|fetch|load)\w*\b.{0,40}\b(?:models?|weights?)\b|\bmodels?\b.{0,40}\b(?:pull|download|fetch)",
+        r"\b(?:pull|download|fetch|load)\w*\b.{0,40}\b(?:models?|weights?)\b|\bmodels?\b.{0,40}\b(?:pull|download"
+        r"|fetch)",
         r"not able|unable|cannot|can't|could not|fails?\b|failing|hangs?|stuck",
         r"\bistio\b|\bproxy\b|egress|firewall|\bmtls\b|air-?gap|no internet|\bDNS\b|tim(?:es|ed) out|blocked",
         never=r"\bimages?\b",

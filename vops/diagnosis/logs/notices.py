@@ -8,85 +8,16 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from vops.diagnosis.discretion import without_secrets
 from vops.diagnosis.logs.components import Component, recovered, telling
+from vops.diagnosis.logs.fatal_lines import FATAL, QUICK
+from vops.diagnosis.logs.fragments import LONGEST, fragment_of, logged, quoted, speaks
 from vops.diagnosis.logs.lines import Line
-from vops.diagnosis.logs.sentences import SAID, raised
-from vops.diagnosis.logs.tracebacks import Chain, LoggedError, exception_of
+from vops.diagnosis.logs.tracebacks import Chain, LoggedError
 from vops.model.patterns import holds_any, lazy_pattern
-
-_FATAL = lazy_pattern(
-    r"(?P<Abort>terminate called (?:after throwing an instance of '.{1,120}'|without an active exception|recursively)"
-    r"|.{0,80}(?:free\(\): |malloc\(\): |double free or corruption|corrupted (?:size|double-linked|unsorted)"
-    r"|munmap_chunk\(\)|\*\*\* stack smashing|malloc\.c:\d{1,5}: \w{1,40}: Assertion)"
-    r"|Fatal Python error: .{1,200}|LLVM ERROR: .{1,200}|rocBLAS error: .{1,300}"
-    r"|Failed: (?:(?i:cuda|hip|nccl) error .{1,300}|/\S{1,200}\.\w{1,4}:\d{1,6} '.{1,200}')"
-    r"|CUDA Error: .{1,200} at .{1,300}:\d{1,6}$"
-    r"|CUDA error \([^)\s]{1,300}:\d{1,6}\): .{1,200}"
-    r"|.{0,300}: block: \[[\d,]{5,40}\], thread: \[[\d,]{5,40}\] Assertion .{1,200}"
-    r"|Got (?:bad )?cuda (?:status|error): .{1,200}|Got cutlass error: .{1,200}"
-    r"|.{0,80}(?:Memory access fault|HW Exception) by GPU node-\d.{0,300}|.{0,300}HSA_STATUS_ERROR_\w{1,60}.{0,300})"
-    r"|(?P<Hang>Engine iteration timed out\. .{0,200})"
-    r"|(?P<Thread>Exception in thread .{1,60}process_(?:input|output)_sockets.{0,200})"
-    r"|(?P<Lost>(?:.{0,40} )?[Tt]he node with node id: .{1,300} has been marked dead because .{1,300}"
-    r"|Raylet is terminated\. Termination is unexpected.{0,400}"
-    r"|.{0,80}this node manager has mistakenly been marked as dead by the GCS.{0,300})"
-    r"|(?P<Actor>A worker died or was killed while executing a task by .{1,900}"
-    r"|The actor (?:is dead because|died (?:unexpectedly|because)) .{1,900})"
-    r"|(?P<Signal>(?:.{0,120}: )?(?:line \d+: +\d+ )?(?:Segmentation fault|Bus error|Illegal instruction)"
-    r"(?:\s+\(core dumped\).*|\s+[\w./\"$-].*)?$|(?:.{0,120}: )?(?:line \d+: +\d+ )?Aborted\s+\(core dumped\).*"
-    r"|!!!!!!! Segfault encountered.*|\*\*\* SIG(?:SEGV|BUS|ABRT|ILL) .{0,80}received.*"
-    r"|.{0,80}Caught signal \d+ \(.{1,120})"
-    r"|(?P<Shell>(?:exec |.{0,120}exec: |standard_init_linux).{0,300}(?:exec format error|not found|no such file"
-    r"|permission denied).*"
-    r"|.{0,120}: (?:\d+: |line \d+: )?(?:exec: )?[\w./-]{1,200}: (?:command )?not found$"
-    r"|/usr/bin/env: .{1,200}: No such file or directory.*"
-    r"|(?:/bin/)?(?:ba|da|a)?sh: (?:line )?(?:\d+: )?.{1,200}: (?:No such file or directory|Permission denied"
-    r"|Is a directory|cannot execute.{0,80}|syntax error.{0,120}|unexpected EOF while .{0,80}|unbound variable"
-    r"|bad substitution)$"
-    r"|(?:/bin/)?(?:ba|da|a)?sh: (?:line )?(?:\d+: )?(?:Syntax error: .{1,200}|Bad substitution"
-    r"|Illegal option .{1,80})$"
-    r"|.{0,80}\bdeprecated and no longer works\b.{0,200}"
-    r"|.{0,80}python[\d.]*: can't open file .{1,300}|.{0,80}python[\d.]*: (?:No module named"
-    r"|Error while finding module) .{1,300})"
-    r"|(?P<Loader>.{0,200}error while loading shared libraries: .{1,300}"
-    r"|.{0,300}: version .GLIBC(?:XX)?_[\d.]{1,10}' not found.{0,300})"
-    r"|(?P<Xid>.{0,80}NVRM: (?:Xid|RmInitAdapter failed) .{1,300}"
-    r"|.{0,80}amdgpu: (?:ring \S{1,40} timeout|GPU reset begin).{0,200}"
-    r"|.{0,80}NVML: .{0,60}GPU is lost.{0,80}"
-    r"|.{0,80}(?<![Nn]o )[Uu]ncorrectable ECC [Ee]rror(?!s? ?[=:] ?0\b).{0,120}|\|.{0,40}(?:ERR!.{1,20}){3}.{0,80})"
-    r"|(?P<Server>\"?failed to load '[^']{1,200}' version \d{1,9}: .{1,1000}"
-    r"|ERROR: Failed to create instance: .{1,1000}"
-    r"|\"?Failed to (?:start model server|initialize Python stub): .{1,1000})"
-    r"|(?P<Bind>\[Errno (?:98|99|13|-2)\] .{0,200}(?:bind|address|port).{0,200})"
-    r"|(?P<Watchdog>.{0,80}(?:Watchdog caught collective operation timeout|watchdog got stuck for \d+ s).{0,600})"
-    r"|(?P<Nvidia>.{0,200}nvidia-container-cli: .{1,400}"
-    r"|ERROR: This container was built for .{1,300}|ERROR: No supported GPU.{1,200})"
-    r"|(?P<Download>curl: \(\d{1,3}\) .{1,400}|wget: .{1,300}|.{0,60}fatal error: .{1,400}|download failed: .{1,600}"
-    r"|(?:Service|Access|AccessDenied)Exception: .{1,400}|(?:ERROR|Error): (?:\(?gcloud|gsutil).{1,400}"
-    r"|fatal: (?:unable to access|could not read|repository|Authentication failed) .{1,300}"
-    r"|(?:ERROR: |Error: )?Failed to download .{1,300}"
-    r"|ERROR: (?:Could not find a version that satisfies|No matching distribution found for) .{1,300}"
-    r"|(?:Error: )?(?:Access denied|Not logged in|User Access Token|Invalid HF URI|Local entry not found).{0,400}"
-    r"|Error: (?:(?:Model|Dataset|Space|Repository|Bucket)(?: '[^']{1,200}')? not found|(?:Revision|File) not found in"
-    r"|\d{3} Client Error|Client error '|Cannot reach ).{0,600})"
-    r"|(?P<Ray>.{0,200}(?:[Ff]ailed to connect to GCS|Unable to connect to GCS|Failed to get node info.{0,80}GCS"
-    r"|Timed out (?:while )?waiting for GCS|GCS (?:server|cluster) .{0,40}(?:not found|timed out)).{0,300})",
-    re.ASCII,
-)
-_WORDS = """
-terminate NVRM (): corrupt Fatal fault error Illegal Aborted egfault SIG signal Killed not_found No_such no_such denied
-Denied cannot_exec Is_a_dir can't_open No_module Errno Watchdog nvidia-c ERROR curl wget fatal failed Exception: Failed
-GCS Access Error logged timed_out CUDA Got_ marked_dead worker_died aylet_is smashing The_actor Assertion _in_thread
-_by_GPU_node HSA_STATUS marked_as_dead _timeout, GPU_reset is_lost ERR! watchdog_got
-yntax_error no_longer_works unexpected_EOF unbound ad_substitution
-"""
-_QUICK = tuple(word.replace("_", " ") for word in _WORDS.split())
-"""One of these is in whatever _FATAL knows: looking for words is four times as fast as for a pattern of them."""
 
 _WHAT = lazy_pattern(r"\s+what\(\): +(.{1,1000})", re.ASCII)
 _SAID = lazy_pattern(
@@ -167,38 +98,6 @@ _TRANSIENT = lazy_pattern(
 )
 """Words of failures that pass where somebody tries again."""
 
-_SPEAKS = lazy_pattern(
-    r"error|fail|exception|\bOOM\b|denied|cannot|can't|can not|could not|unable|not found|no such|invalid|illegal"
-    r"|unsupported"
-    r"|not (?:available|supported|divisible|recognize|installed)|unavailable|out of (?:\w{3,4} )?memory"
-    r"|timed out|refused|missing"
-    r"|must (?:be|match)|doesn't|does not|did not|has no attribute|appears to be|(?:larger|less|greater) than"
-    r"|restricted|expired"
-    r"|mismatch|unknown|requires|abort|segfault|exceed|too (?:large|many|small|old)|insufficient|unrecognized|broken"
-    r"|unexpected|corrupt|reset by peer|closed by peer|no space|read-only|gated|Incompatible|undefined symbol"
-    r"|already in use"
-    r"|only supports?\b|but got|expected|should (?:have|be)|git-lfs"
-    r"|No (?:CUDA|HIP|module|available|valid|model|GPU)|NIXL_ERR|marking device",
-    re.IGNORECASE,
-)
-_OF_NO_FAILURE = lazy_pattern(
-    r'NCCL INFO|" [1-3]\d\d\b|HTTP/[\d.]{1,3}" \d\d\d|(?<![=/])\b(?:INFO|DEBUG|TRACE|WARN(?:ING)?)\b'
-    r"|level=(?:info|debug|warn)|\[(?:info|notice|debug|warn)\]|\d{1,3}%\||\b\w{0,20}Warning: |[Ff]alling back"
-    r"|\b(?:typically|usually|generally|often) (?:indicates?|means?)\b",
-)
-_PYTHON_WARNS = lazy_pattern(r"\S{1,300}\.py:\d{1,6}: \w{0,40}Warning: ")
-_QUOTED = lazy_pattern(
-    r"(?<![\w.])((?:[A-Za-z_]\w{0,60}\.){0,8}[A-Z]\w{0,60}(?:Error|Exception)): (.{4,1500})", re.ASCII | re.DOTALL
-)
-_REFUSED = lazy_pattern(
-    r"\berror: ((?:argument -|unrecognized arguments: |the following arguments are required).{2,1500})", re.DOTALL
-)
-_SPAN = lazy_pattern(r"(?<!`)`([^`]{4,400})`(?!`)")
-"""What Markdown marks as code within a sentence."""
-
-_FRAGMENT = 12
-"""How many lines a text has at most that may be a piece of something longer."""
-
 _MOST_LOOSE = 40
 _MORE_LINES = 4
 _LAST_LINES = 40
@@ -264,7 +163,7 @@ class Notices:
                 self._fatal[-1].line,
                 line.process,
             )
-        elif text[0] not in " \t" and holds_any(text, _QUICK) and (match := _FATAL.match(text)):
+        elif text[0] not in " \t" and holds_any(text, QUICK) and (match := FATAL.match(text)):
             kind = match.lastgroup or ""
             if not line.place or kind in _LOGGED:
                 self._add(self._fatal, kind, text, line, _MOST_FATAL)
@@ -274,16 +173,16 @@ class Notices:
         if "platform" in text and _OTHER_PLATFORM.search(text):
             self._needs_no_gpu = True
         self._read_loose(line)
-        if len(self._bare) <= _FRAGMENT:
+        if len(self._bare) <= LONGEST:
             self._bare.append(line)
         if self._recovered is not None and self._recovered.search(text):
             self.errors.clear()
         if line.level in _SERIOUS or (self._telling is not None and self._telling.search(text)):
             telling = len(self.errors) < _MOST_ERRORS and ("Error: " in text or " error: " in text)
-            quoted = _quoted(text, line) if telling else ()
-            self.errors += quoted
+            found = quoted(text, line) if telling else ()
+            self.errors += found
             kind = "Critical" if line.level == "CRITICAL" else "Error"
-            if not quoted:
+            if not found:
                 self._add(self.errors, kind, text, line, _MOST_ERRORS)
 
     def _read_loose(self, line: Line) -> None:
@@ -301,7 +200,7 @@ class Notices:
             return
         transient, blind = _TRANSIENT.search(line.text) is not None, _BLIND.search(line.text) is not None
         if transient or blind or _LOOSE.search(line.text) or _of_the_engine(line):
-            self._loose.append(_Loose(_logged("Said", line.text, line), line.level, transient, blind))
+            self._loose.append(_Loose(logged("Said", line.text, line), line.level, transient, blind))
         elif last is not None:
             last.more = 0
 
@@ -334,18 +233,8 @@ class Notices:
         return (*reversed(loose), *reversed(errors))[:_MOST_LAST]
 
     def fragment(self) -> tuple[LoggedError, ...]:
-        """A few lines that nobody's logger has marked and that speak of a failure: what was pasted of a longer text."""
-        lines = [line for line in _unwarned(self._bare) if line.level not in _QUIET]
-        lines = [line for line in lines if not _OF_NO_FAILURE.search(line.text)]
-        if len(self._bare) > _FRAGMENT or not lines:
-            return ()
-        together = " ".join(line.text.strip() for line in lines)
-        texts = dict.fromkeys((together, *(line.text for line in lines)))
-        quoted = _quoted(together, lines[0])
-        spans = [_logged(*told, lines[0]) for span in _SPAN.findall(together) if (told := failure_in(span)) is not None]
-        said = (*quoted, *spans, *(_logged(SAID, text, lines[0]) for text in texts))
-        speaks = any(_SPEAKS.search(line.text) for line in lines)
-        return tuple(item for item in map(raised, said) if speaks or item.frames)
+        """What a few lines say that nobody's logger has marked: what was pasted of a longer text."""
+        return fragment_of(self._bare)
 
     @property
     def said(self) -> tuple[LoggedError, ...]:
@@ -353,50 +242,16 @@ class Notices:
 
     def _add(self, to: list[LoggedError], kind: str, text: str, line: Line, most: int) -> None:
         if len(to) < most:
-            to.append(_logged(kind, text, line))
-
-
-def _unwarned(lines: Sequence[Line]) -> Iterator[Line]:
-    """The lines without those that a warning of Python's goes on in, up to the code that it came out of."""
-    rest = 0
-    for line in lines:
-        if _PYTHON_WARNS.match(line.text):
-            rest = _MORE_LINES
-        elif rest and not line.level:
-            rest = 0 if line.text[:1] in " \t" else rest - 1
-        else:
-            rest = 0
-            yield line
+            to.append(logged(kind, text, line))
 
 
 def _of_the_engine(line: Line) -> bool:
     """Whether it is what the engine's process of vLLM 0.6 to 0.9 says before the traceback that it ends of."""
     told = line.level == "ERROR" and line.place.startswith("engine.py:") and line.text[0] not in " \t"
-    return told and _SPEAKS.search(line.text) is not None and not line.text.startswith("Traceback")
+    return told and speaks(line.text) and not line.text.startswith("Traceback")
 
 
 def _counts(item: _Loose, lines: int, *, started: bool) -> bool:
     if item.blind:
         return not started and item.error.line > lines - _BEGINNING
     return item.level in _SERIOUS or (item.level not in _QUIET and not (started and item.transient))
-
-
-def failure_in(line: str) -> tuple[str, str] | None:
-    """What a single line is as a failure, by its kind or class and its words; None where it is no exception, abort,
-    signal or the like."""
-    if (raised := exception_of(line)) is not None:
-        return raised
-    fatal = _FATAL.match(line)
-    return (fatal.lastgroup or "", line) if fatal is not None else None
-
-
-def _quoted(text: str, line: Line) -> tuple[LoggedError, ...]:
-    """The exception, or the refusal of a command line, that stands within a sentence, if there is one."""
-    if (refused := _REFUSED.search(text)) is not None:
-        return (_logged("ArgumentError", refused[1].strip('`" '), line),)
-    found = _QUOTED.search(text)
-    return (_logged(found[1], found[2].strip("` "), line),) if found is not None else ()
-
-
-def _logged(kind: str, text: str, line: Line) -> LoggedError:
-    return LoggedError(kind, without_secrets(text[:1_500].strip()), line.number, line.process)

@@ -192,7 +192,7 @@ def read_log(text: str) -> LogReading:
     fragment = notices.fragment() if alone and component in _BY_THE_BOOK else ()
     reading = msgspec.structs.replace(
         reading,
-        last_words=notices.last_words(count) or fragment,
+        last_words=(*notices.last_words(count), *fragment),
         failing=failing,
         fragment=fragment,
         joining_line=still.last_line,

@@ -7,7 +7,7 @@ from textwrap import dedent
 
 from vops.diagnosis.logs.claims import known
 from vops.diagnosis.logs.components import Component, component_of
-from vops.diagnosis.logs.notices import failure_in
+from vops.diagnosis.logs.fatal_lines import failure_in
 from vops.model.patterns import lazy_pattern
 
 _OF_A_LOG = lazy_pattern(
