@@ -43,7 +43,8 @@ _PLACING = re.compile(r"creating a placement group of specs for (\d{1,6}) second
 _CLOCK_SLACK = timedelta(seconds=3)
 _NEVER_RIGHT = re.compile(
     r"executable file not found|(?:sh|bash): .{0,60}: (?:command )?not found|gave HTTP response to HTTPS client"
-    r"|malformed HTTP response|does not implement the grpc health",
+    r"|malformed HTTP response|does not implement the grpc health"
+    r"|couldn't find port|invalid port number|no port named|errored: strconv\.",
     re.ASCII,
 )
 AWAITED = re.compile(r"awaiting headers|timeout awaiting response", re.ASCII)

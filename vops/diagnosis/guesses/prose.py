@@ -83,6 +83,12 @@ SAYINGS: tuple[Saying, ...] = (
         never=r"\b(?:GPU|CUDA|VRAM|KV)\b",
     ),
     saying(
+        "host-oom",
+        r"(?<!显)内存(?:不够|不足|溢出|已?满)|内存被(?:占|耗)",
+        r"\bkill(?:ed)?\b|OOM|被杀|崩溃|退出",
+        never=r"显存|CUDA",
+    ),
+    saying(
         "permission-denied",
         r"non-?root|\b(?:random|arbitrary|generated) (?:\w+ )?(?:UIDs?|users?)\b|runAsUser|restricted.{0,10}SCC",
         r"\bcaches?\b|\bhome\b|HF_HOME|\bvolume\b|hostPath|\bPVC\b",
@@ -177,7 +183,8 @@ SAYINGS: tuple[Saying, ...] = (
     saying(
         "probe-misconfigured",
         _PROBE,
-        r"\b40[1345]\b|wrong (?:port|path)|(?:different|another|other) (?:port|path)"
+        r"\b40[1345]\b|wrong (?:port|path)|hard-?coded|\bport \d{2,5}\b.{0,80}\b(?:listens?|runs|serves)\b.{0,40}"
+        r"\bport \d{2,5}|(?:different|another|other) (?:port|path)"
         r"|not installed|not found in (?:the )?image"
         r"|\b(?:jq|curl|wget|grpc_health_probe)\b.{0,40}\b(?:missing|not found|not installed)|does not (?:exist|serve)",
         rf"{_STUCK}|0/1|restart|not ready",

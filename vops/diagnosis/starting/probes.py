@@ -35,7 +35,7 @@ _NEVER = (
         "TLS only",
     ),
     wording(
-        r"couldn't find port|invalid port number|port name|no port named",
+        r"couldn't find port|invalid port number|port name|no port named|errored: strconv\.\w{1,10}: parsing ",
         "a port by name",
         "no container port of that name",
     ),

@@ -41,7 +41,8 @@ INNER: tuple[tuple[str, str, str, str], ...] = (
         "FailedCreatePodSandBox",
         "Pod",
         "kubelet",
-        r"failed to assign an IP address to container|failed to reserve sandbox name ",
+        r"failed to assign an IP address to container|failed to reserve sandbox name "
+        r"|failed to allocate for range \d{1,3}: no IP addresses available in range set",
     ),
     (
         "FailedCreate",
