@@ -33,6 +33,13 @@ OFFERS = "Capacity:\n  cpu:  8\n  nvidia.com/gpu:  0\nAllocatable:\n  cpu:  8\n 
 OFFERS_YAML = "  allocatable:\n    nvidia.com/gpu: '{}'\n  capacity:\n    nvidia.com/gpu: '8'\n"
 RAY = "======== Autoscaler status: 2025-02-16 07:20:29.943586 ========\nUsage:\n 0.0/12.0 CPU\n "
 OLD_FORM = "Warning  FailedScheduling  9s  default-scheduler  No nodes are available that match all of the predicates:"
+WORKLOADS = "NAME     QUEUE       RESERVED IN      ADMITTED   FINISHED   AGE\n"
+FLEET = json.dumps(
+    {
+        "logger": "controller.nodeclaim.lifecycle",
+        "message": "creating instance, with fleet error(s), MaxSpotInstanceCountExceeded: Max spot instances",
+    }
+)
 TAINTED = "DeletionByTaintManager"
 SENT_AWAY = {"type": "DisruptionTarget", "status": "True", "message": "x"}
 SHORT = "1 Insufficient nvidia.com/gpu. preemption: 0/1 nodes are available: 1 No preemption victims found."
@@ -138,6 +145,8 @@ WITHOUT_GPUS = [
         ("Normal  DisruptionTerminating  7m  karpenter  Disrupting Node: Underutilized\n", "node-lost"),
         (f"{OLD_FORM} MatchNodeSelector (3), PodToleratesNodeTaints (1).\n", "node-selector-mismatch"),
         (f"{OLD_FORM} MatchInterPodAffinity (2).\n", "spread-or-affinity"),
+        (f"2024-03-05 09:42:38.611\t{FLEET}\n", "cloud-quota"),
+        (f"{WORKLOADS}job-b    ml-queue                     False                 12m\n", "scheduling-gated"),
         (
             "pod failed to fit in any node\nfit failure summary on nodes : PodToleratesNodeTaints (1)\n",
             "untolerated-taint",
@@ -162,6 +171,8 @@ def test_a_fragment_tells_its_cause(text: str, cause: str) -> None:
         f"{CLAIMS}llama-0-gpu    allocated,reserved    22m\n",
         f"{KUBELET}setters.go:580] {NOT_READY}\n{KUBELET}x.go:493] it just became ready\n",
         json.dumps([{**WITHOUT_GPUS[0], "status": "True"}, WITHOUT_GPUS[1]]),
+        f"{WORKLOADS}job-a    ml-queue    cluster-queue    True                  12m\n",
+        f"{WORKLOADS}job-b    ml-queue                     False                 9s\n",
         "Yesterday node gpu-7 went NotReady for a minute, and came back by itself.",
         "Addresses XID 79 (GPU has fallen off the bus), which typically indicates a failure of the hardware.",
         "we had a volume node affinity conflict, which is fixed by a regional disk",

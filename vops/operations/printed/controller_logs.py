@@ -23,7 +23,7 @@ _CONSOLE = lazy_pattern(
     r"\S{10,40}Z?(?:\t| {1,12})(?:ERROR|WARN|INFO)(?:\t| {1,12})(?P<logger>controller[\w.]{0,80})(?:\t| {1,12})"
     r"(?P<message>[^\t]{1,4000}?)(?:(?:\t| {2,12})(?P<more>\{.{0,4000}))?$"
 )
-_STAMP = lazy_pattern(r"^\d{4}-\d\d-\d\dT[\d:.]{8,20}(?:Z|[+-]\d\d:\d\d) (?=\{)")
+_STAMP = lazy_pattern(r"^\d{4}-\d\d-\d\d[T ][\d:.]{8,20}(?:Z|[+-]\d\d:\d\d)?[ \t](?=\{)")
 """What kubectl puts before a line with --timestamps."""
 
 _UNREGISTERED = lazy_pattern(r"[Ee]xpected resource .{1,160} didn't register on the node.{0,200}")
@@ -35,8 +35,10 @@ _UNPLACED = lazy_pattern(
 _LAUNCH = lazy_pattern(
     r"(?:failed |could not )?launch(?:ing)? (?:nodeclaim|machine|node)|creating (?:instance|machine)", re.I
 )
-_WITHIN = lazy_pattern(r"could not launch node, (?P<error>.{1,4000})", re.I)
-"""How Karpenter before 0.28 writes one: what the cloud said is a part of the message."""
+_WITHIN = lazy_pattern(
+    r"(?:could not launch node|(?:creating|launching) (?:instance|machine|nodeclaim)), (?P<error>.{1,4000})", re.I
+)
+"""How Karpenter before 0.34 writes one: what the cloud said is a part of the message."""
 
 _UNSUITED = lazy_pattern(r"incompatible with (?:nodepool|provisioner) \"|no instance type (?:satisfied|met|has)")
 _KLOG = lazy_pattern(

@@ -71,6 +71,15 @@ _CLAIM_ROW = lazy_pattern(
 )
 """A claim of devices that has been pending for longer than a scheduler takes."""
 
+_WORKLOAD_TABLE = lazy_pattern(r"^(?:NAMESPACE +)?NAME +QUEUE +RESERVED IN +ADMITTED\b", re.MULTILINE)
+_WORKLOAD_ROW = lazy_pattern(
+    r"^(?:(?P<namespace>[a-z0-9-]{1,63}) +)?(?:workload[a-z0-9.-]{0,40}/)?(?P<name>[a-z0-9][a-z0-9.-]{1,252}) +"
+    r"(?P<queue>[a-z0-9][a-z0-9.-]{0,252}) {2,}(?:[a-z][a-z0-9.-]{1,252} +)?(?:False +)?"
+    r"(?:[2-9]m|\d\dm|\d{1,4}[hd])\S{0,6}$",
+    re.MULTILINE,
+)
+"""A workload that Kueue has not admitted for minutes."""
+
 _ENDS = frozenset(
     {
         "Evicted",
@@ -113,7 +122,7 @@ def listed_at(text: str, born: Mapping[str, datetime]) -> datetime | None:
 
 def has_rows(head: str) -> bool:
     """Whether a text has a row that counts."""
-    signs = (_CLAIM_TABLE, _KILLED_ROW, _POD_ROW, _STACK_ROW, _INIT_ROW, _NODE_LINE, NODE_ROW)
+    signs = (_CLAIM_TABLE, _WORKLOAD_TABLE, _KILLED_ROW, _POD_ROW, _STACK_ROW, _INIT_ROW, _NODE_LINE, NODE_ROW)
     return is_node_fragment(head) or any(sign.search(head) for sign in signs)
 
 
@@ -146,6 +155,7 @@ def listed(text: str) -> Iterator[Document]:
         state = {"name": "ctr", "state": {"waiting": waits}, "lastState": ended, "restartCount": 1}
         yield _pod(row, {"name": "ctr"}, {"phase": "Running", "containerStatuses": [state]})
     yield from _waiting_for_devices(text)
+    yield from _waiting_for_quota(text)
     for row in _INIT_ROW.finditer(text):
         yield _stuck_before_it(row)
     for row in _NODE_LINE.finditer(text):
@@ -166,6 +176,19 @@ def _waiting_for_devices(text: str) -> Iterator[Document]:
             "kind": "Pod",
             "metadata": named,
             "spec": {"containers": [{"name": "vllm"}], "resourceClaims": uses},
+            "status": {"phase": "Pending", "conditions": [said]},
+        }
+
+
+def _waiting_for_quota(text: str) -> Iterator[Document]:
+    """The pods of workloads that Kueue has not admitted."""
+    for row in _WORKLOAD_ROW.finditer(text) if _WORKLOAD_TABLE.search(text) is not None else ():
+        labels = {"kueue.x-k8s.io/queue-name": row["queue"]}
+        said = {"type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "message": _GATED}
+        yield {
+            "kind": "Pod",
+            "metadata": {"name": row["name"], "namespace": row["namespace"] or "", "labels": labels},
+            "spec": {"containers": [{"name": "vllm"}], "schedulingGates": [{"name": "kueue.x-k8s.io/admission"}]},
             "status": {"phase": "Pending", "conditions": [said]},
         }
 
