@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from vops.diagnosis.logs import sentences as sentences_module
 from vops.diagnosis.logs.sentences import HOLE, INDEX, keys_of, opening_of
 
 _OF_REQUESTS = re.compile(
@@ -174,7 +175,7 @@ def main(folders: Sequence[str]) -> None:
         if origin.path != path:
             lines.append(path := origin.path)
         lines.append(f" {origin.function} {origin.type} " + " ".join(f"{key:x}" for key in found[origin]))
-    INDEX.write_text("\n".join(lines) + "\n", "utf-8")
+    Path(sentences_module.__file__).with_name(INDEX).write_text("\n".join(lines) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from zlib import crc32
 
 import msgspec
@@ -25,7 +24,7 @@ HOLE = "\x00"
 SAID = "Said"
 """The class of a line that has none."""
 
-INDEX = Path(str(files("vops.diagnosis.logs") / "sentences.txt"))
+INDEX = "sentences.txt"
 _WORD = lazy_pattern(rf"{HOLE}|[^\W\d]\w*(?:'\w+)?", re.ASCII)
 _TOUCHED = lazy_pattern(rf"\w*{HOLE}[\w{HOLE}]*", re.ASCII)
 _IN_A_ROW = 4
@@ -107,7 +106,7 @@ def _part(path: str) -> str:
 @cache
 def _index() -> dict[int, tuple[str, str, str]]:
     """Module, function and class of exception by key."""
-    return dict(_entries(INDEX.read_text("utf-8")))
+    return dict(_entries(files("vops.diagnosis.logs").joinpath(INDEX).read_text("utf-8")))
 
 
 def _entries(text: str) -> Iterator[tuple[int, tuple[str, str, str]]]:
