@@ -165,7 +165,7 @@ SAYINGS: tuple[Saying, ...] = (
         "evicted",
         r"\bevict(?:ed|s|ing|ion)\b",
         r"ephemeral|disk ?pressure|\bdisk\b|local storage|memory ?pressure|emptyDir",
-        never=r"\b(?:KV|cache (?:hit|tier)|offload\w*)\b|prefix.cache|evictionPolicy",
+        never=r"\b(?:KV|cache (?:hit|tier)|offload\w*|preemptions?)\b|prefix.cache|evictionPolicy|which request",
     ),
     saying(
         "admission-denied",
@@ -186,21 +186,24 @@ SAYINGS: tuple[Saying, ...] = (
         r"\b40[1345]\b|wrong (?:port|path)|hard-?coded|\bport \d{2,5}\b.{0,80}\b(?:listens?|runs|serves)\b.{0,40}"
         r"\bport \d{2,5}|(?:different|another|other) (?:port|path)"
         r"|not installed|not found in (?:the )?image"
-        r"|\b(?:jq|curl|wget|grpc_health_probe)\b.{0,40}\b(?:missing|not found|not installed)|does not (?:exist|serve)",
+        r"|\b(?:jq|curl|wget|grpc_health_probe)\b.{0,40}\b(?:missing|not found|not installed)|does not (?:exist"
+        r"|serve)",
         rf"{_STUCK}|0/1|restart|not ready",
     ),
     saying(
         "service-mismatch",
         r"\b(?:service|svc|endpoints?|inferencepool)\b",
         r"\bno (?:ready )?endpoints?\b|\bendpoints?\b.{0,40}(?:<none>|\bempty\b|\bnone\b)"
-        r"|\bselectors?\b.{0,80}\b(?:not|n't|mis)\w* ?match|target ?port\b.{0,80}\b(?:wrong|not match|mismatch|differ)",
+        r"|\bselectors?\b.{0,80}\b(?:not|n't|mis)\w* ?match|target ?port\b.{0,80}\b(?:wrong|not match|mismatch"
+        r"|differ)",
         never=r"\bHPA\b|metrics? (?:server|adapter)",
     ),
     saying(
         "network-policy",
         r"network ?polic(?:y|ies)|AuthorizationPolicy",
         r"\b(?:block|drop|den(?:y|ies|ied)|prevent|reject|forbid)\w*"
-        r"|(?:cannot|can't|could not|unable to|not able to) (?:access|reach|connect|scrape|talk)|\btim(?:es|ed) out\b",
+        r"|(?:cannot|can't|could not|unable to|not able to) (?:access|reach|connect|scrape|talk)|\btim(?:es"
+        r"|ed) out\b",
     ),
     saying(
         "shm-too-small",

@@ -32,7 +32,8 @@ SAYINGS_OF_LOAD: tuple[Saying, ...] = (
         "autoscaler-query-capped",
         rf"{_SCALERS}|max_?replica",
         r"\bavg\b|\baverage\w*|\bmean\b",
-        r"(?:never|not|n't|no)\b.{0,40}\b(?:above|beyond|more than|over|past|exceed)|stops? at (?:\d|one|two"
+        r"(?:never|not|n't|no)\b.{0,40}\b(?:above|beyond|more than|over|past|exceed|reach the (?:target"
+        r"|threshold))|stops? at (?:\d|one|two"
         r"|three)\b|(?:only"
         r"|just) (?:\w+ ){0,3}(?:two|2)\b"
         r"|maxReplica\w* (?:is |can )?never",
@@ -44,7 +45,7 @@ SAYINGS_OF_LOAD: tuple[Saying, ...] = (
         rf"{_SCALERS}",
         r"n[o']t (?:scal|react|work|chang)|\bstuck\b|\bnever\b|still (?:carr|has|have|there|paused)|forg[oe]t"
         r"|stays? at",
-        never=r"remov\w+ the (?:pause|annotation)",
+        never=r"remov\w+ the (?:pause|annotation)|\bships paused|un-pause (?:only|it)|paused by default",
     ),
     saying(
         "autoscaler-at-max",
@@ -78,8 +79,9 @@ SAYINGS_OF_LOAD: tuple[Saying, ...] = (
         r"|after (?:a |the )?(?:\w+ )?restart|sibling|rotat\w*|(?:that|another|other|previous) (?:rank|replica"
         r"|pod|engine)"
         r"|plain (?:ClusterIP )?service|session.?affinity|sticky",
-        r"\b(?:fell|drop\w*|low\w*|poor|miss\w*|collapse\w*|decreas\w*|degrad\w*|bad|destroy\w*|lost|loses?|cold"
-        r"|recomput\w*)\b|\b0(?:\.0)? ?% hit",
+        r"\b(?:fell|drop\w*|poor|miss\w*|collapse\w*|degrad\w*|bad|destroy\w*|lost|loses?|cold|recomput\w*)\b"
+        r"|\b0(?:\.0)? ?% hit|\blow(?:er)? (?:\w+[ -]){0,2}(?:hits?|re-?use)\b"
+        r"|\b(?:hit|cache|re-?use)\b.{0,40}\b(?:low\b(?!-| or no)|lower than|too low|decreas\w*)",
     ),
     saying(
         "replica-imbalance",
@@ -109,7 +111,8 @@ SAYINGS_OF_LOAD: tuple[Saying, ...] = (
         "kv-thrash",
         r"preempt\w*",
         r"KV ?cache|recomput\w*|gpu_memory_utilization|cache (?:is )?full",
-        r"slow|throughput|latenc|many|frequent|constantly|hundreds|thousands|drop",
+        r"slow|throughput|latenc\w* (?:is|was|are|goes|went|ris|rose|grow|spik|increas|jump|degrad|up)"
+        r"|high\w* latenc|many|frequent|constantly|hundreds|thousands|drop",
         never=r"spot|priority ?class|PriorityClass|\bnode\b",
     ),
     saying(
@@ -118,7 +121,7 @@ SAYINGS_OF_LOAD: tuple[Saying, ...] = (
         r"|log (?:shipper|agent)",
         _FAILS,
         r"\b[12]/[23]\b|not ready|whole pod|the pod\b|crash",
-        never=r"\b40[134]\b|RBAC|webhook",
+        never=r"\b40[134]\b|RBAC|webhook|regular (?:init )?containers",
     ),
     saying(
         "init-container-failed",
@@ -139,7 +142,7 @@ SAYINGS_OF_LOAD: tuple[Saying, ...] = (
         "tmpfs-charged",
         r"tmpfs|medium:? ?Memory|memory-backed|/dev/shm|in-memory (?:volume|emptyDir)",
         r"\bOOM\b|OOM.?kill\w*|exit (?:code )?137|(?:against|hit\w*|exceed\w*|over) (?:\w+ ){0,3}memory limit",
-        r"count\w*|charg\w*|writ\w*|fill\w*|sizeLimit|larger than|grow\w*|stored?|cache",
+        r"count\w*|charg\w*|writ\w*|fill\w*|sizeLimit|larger than|grow\w*|stored?|\bcach(?:e[sd]?|ing)\b",
     ),
     saying(
         "gpu-request-too-large",
@@ -167,9 +170,11 @@ SAYINGS_OF_LOAD: tuple[Saying, ...] = (
     saying(
         "node-launch-failed",
         r"\bnodes?\b|\binstances?\b|\bVMs?\b|node ?(?:pool|group|claim)s?",
-        r"(?:never|n[o']t|fails? to|failed to|unable to|can't|cannot) (?:\w+ )?(?:join|register|become ready"
+        r"(?:never|n[o']t(?: able to)?|fails? to|failed to|unable to|can't|cannot) (?:\w+ )?(?:join|register"
+        r"|become ready"
         r"|bootstrap)",
         r"cluster|karpenter|autoscal\w+|node ?group|kubelet|EKS|AKS|GKE",
+        never=r"fixes a bug|suggested action",
     ),
     saying(
         "preempted",
@@ -183,5 +188,6 @@ SAYINGS_OF_LOAD: tuple[Saying, ...] = (
         "post-start-hook-failed",
         r"post.?start",
         r"\bfail|\berror|exit(?:s|ed)? with|not found|\bkill",
+        never=r"must (?:also )?include|without this hook",
     ),
 )

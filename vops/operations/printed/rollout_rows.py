@@ -33,12 +33,9 @@ def rollouts(text: str, told: Sequence[Told], documents: Sequence[Document]) -> 
     refused = [item for item in told if item.reason == "FailedScheduling" and _resource(item)]
     names = {item.about.get("name", "") for item in refused}
     rows = list(_ROW.finditer(text)) if refused else []
-    waiting = [row for row in rows if row["status"] == "Pending" and names <= {"", row["name"]}]
-    if len(waiting) != 1:
-        return [], list(told)
-    new = waiting[0]
-    old = [row for row in rows if _came_before(row, new)]
-    if not old:
+    new = _new(rows, names - {""})
+    old = [row for row in rows if _came_before(row, new)] if new else []
+    if new is None or not old:
         return [], list(told)
     resource, place = _resource(refused[-1]), _namespace(new["base"], documents)
     found = [_pod(row, place, resource) for row in old] + [_pod(new, place, resource, refused[-1].message)]
@@ -48,6 +45,14 @@ def rollouts(text: str, told: Sequence[Told], documents: Sequence[Document]) -> 
         found.append({"kind": "Deployment", "metadata": meta, "spec": {"replicas": len(old), "template": template}})
     about = {"kind": "Pod", "name": new["name"], "namespace": place}
     return found, [msgspec.structs.replace(item, about=about) if item in refused else item for item in told]
+
+
+def _new(rows: Sequence[re.Match[str]], names: set[str]) -> re.Match[str] | None:
+    """The new pod that waits: the one that the events name, or any where all that wait are of one ReplicaSet."""
+    waiting = [row for row in rows if row["status"] == "Pending"]
+    if len({(row["base"], row["hash"]) for row in waiting}) != 1 or len(names) > 1:
+        return None
+    return next((row for row in waiting if names <= {row["name"]}), None)
 
 
 def _came_before(row: re.Match[str], new: re.Match[str]) -> bool:

@@ -313,7 +313,8 @@ _OWN = tuple(
             "horizontal-pod-autoscaler",
             r"(?:ScalingLimited\W{1,12}True\W{1,12})?TooManyReplicas\W"
             r"|HPA \S{1,300} has been running at max replicas for longer than"
-            r"|the desired (?:replica )?count (?:is|was) (?:more|greater|higher) than the maximum",
+            r"|(?<!TooFewReplicas {4})the desired (?:replica )?count (?:is|was) (?:more|greater|higher) than the "
+            r"maximum",
         ),
         (
             "FailedGetExternalMetric",
