@@ -11,6 +11,7 @@ OPERATOR = (
     r"Failed to get kernel version of GPU node using Node Feature Discovery|unsupported driver combination detected"
     r"|failed to get driver image path|empty image path provided through both CR and ENV"
     r"|Failed to apply (?:common Daemonset )?transformation|failed to transform the (?:Driver Toolkit|pre-compiled)"
+    r"|Could not (?:resolve|locate) Linux kernel version|Unable to find the kernel source tree for the currently"
     r"|FATAL: failed to (?:reach RHEL|install elfutils|update the dnf)"
     r"|modprobe: (?:ERROR|FATAL): .{0,80}nvidia|could not insert '?nvidia"
     r"|cannot find (?:match for compatible vgpu driver|vgpu devices on host)"
@@ -32,5 +33,6 @@ PLUGIN = (
 EXPORTER = (
     r"Failed to watch metrics: |third-party Profiling module returned|no supported GPU devices found"
     r"|Failed to collect metrics; err: |could not retrieve ConfigMap '[^']{1,253}'; err"
+    r"|[Ee]rror connecting to nv-hostengine|Host engine connection invalid"
     r"|could not find DCGM field; err|malformed CSV record; err"
 )

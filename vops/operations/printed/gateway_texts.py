@@ -32,6 +32,8 @@ _UNNAMED = lazy_pattern(
 _NAME_UNKNOWN = lazy_pattern(r"\.svc\b[\w.:]{0,60}: (?:Name or service not known|Temporary failure in name resolution)")
 _PAGE = lazy_pattern(r"<title>(?P<status>404 Not Found|502 Bad Gateway|503 Service [\w ]{0,12}Unavailable)</title>")
 _PROXY = lazy_pattern(r"<center>(?:nginx|openresty|awselb|Microsoft-Azure-Application-Gateway)\b")
+_BUSY = lazy_pattern(r"503 Service Temporarily Unavailable(?!</)")
+_INGRESS = lazy_pattern(r"(?i:\bingress\b|\bnginx\b|\bALB\b|\bgateway\b|load ?balancer)")
 _STATUS = lazy_pattern(r"HTTP/[\d.]{1,3} 404\b")
 _OF_ENVOY = lazy_pattern(r"^[<\s]{0,4}server: (?:istio-)?envoy\b", re.MULTILINE | re.IGNORECASE)
 _EMPTY = lazy_pattern(r"^[<\s]{0,4}content-length: 0\b", re.MULTILINE | re.IGNORECASE)
@@ -105,6 +107,8 @@ def _refused(line: str, text: str) -> str | None:
         return "PacketsDropped"
     if _STATUS.search(line) and _OF_ENVOY.search(text) and _EMPTY.search(text):
         return "NoRoute"
+    if _BUSY.search(line) and _INGRESS.search(text):
+        return "UpstreamUnavailable"
     page = _PAGE.search(line) if _PROXY.search(text) else None
     if page is None:
         return None

@@ -46,6 +46,7 @@ _REFUSED = (
     r"|(?:kustomize build failed: |[Ee]rror: )?accumulating resources: |no matches for Id \S{1,300}; failed to find"
     r"|Revision creation failed with message: "
     r"|(?:[A-Z]\w{2,40} )?[\w./-]{1,320}: \[[\w.-]{1,253}\] fail \(blocked\)"
+    r"|policy [A-Z]\w{2,40}/\S{1,300} for resource (?:violation|error)"
 )
 _UNROUTED = (
     r"Configuration \"[\w.-]{1,253}\" does not have any ready Revision"
@@ -59,6 +60,12 @@ OPERATOR_SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = (
     ("RightsMissing", _KIND, "apiserver", lazy_pattern(_NO_RIGHTS)),
     ("ProgressDeadlineExceeded", "Deployment", "operator", lazy_pattern(_LATE)),
     ("FailedCreate", "ReplicaSet", "operator", lazy_pattern(_REFUSED)),
+    (
+        "ScaledObjectCheckFailed",
+        "ScaledObject",
+        "keda-operator",
+        lazy_pattern(r"Target resource doesn't (?:expose|exist)"),
+    ),
     ("NoRevision", "Ingress", "knative", lazy_pattern(_UNROUTED)),
     (
         "FailedGetMetric",
@@ -86,7 +93,8 @@ OPERATOR_SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = (
         "Ingress",
         "kserve",
         lazy_pattern(
-            r"\bGWCER\d{3}: |(?:(?:Error|Warning) )?\[IST0(?:101|104|106|132|145|162)\] |Managed HTTPRoute "
+            r"\b(?:BackendNotFound|RefNotPermitted|InvalidExtensionRef|NoMatchingParent)\b|\bGWCER\d{3}: "
+            r"|(?:(?:Error|Warning) )?\[IST0(?:101|104|106|132|145|162)\] |Managed HTTPRoute "
             r"references non-existent|The following (?:Gateways|HTTPRoutes) are "
             r"not ready: "
             r"|The inference pool \S{1,300} is not ready|Inference Pool \S{1,300} not found"
