@@ -68,6 +68,9 @@ _OF_A_GUIDE = lazy_pattern(
 )
 """What a guide or a design tells of: a heading that quotes an error and is explained, what leads to which status."""
 
+_OVER = lazy_pattern(r"(?:^|[^\w:/-])(?:fixe[sd]|solved|resolved|no longer|went away)\b(?! by)", re.IGNORECASE)
+"""Of what is told as over."""
+
 _BARE = "APIConnectionError: Connection error"
 _LONGEST = 600
 _LAST = 3
@@ -82,6 +85,8 @@ def gateway_events(text: str) -> Iterator[Told]:
     found: list[Told] = []
     unanswered: list[Told] = []
     for line in text.splitlines():
+        if _OVER.search(line):
+            continue
         if component is not Component.CONTROLLER and _UNNAMED.search(line):
             found.append(_told("NameNotResolved", line))
         elif (reason := _refused(line, text)) is not None:

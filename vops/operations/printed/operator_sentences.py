@@ -93,7 +93,8 @@ OPERATOR_SENTENCES: tuple[tuple[str, str, str, re.Pattern[str]], ...] = (
         "Ingress",
         "kserve",
         lazy_pattern(
-            r"\b(?:BackendNotFound|RefNotPermitted|InvalidExtensionRef|NoMatchingParent)\b|\bGWCER\d{3}: "
+            r"\b(?:ResolvedRefs|Accepted|[Rr]eason)\W{1,6}(?:False\W{1,4})?(?:BackendNotFound|RefNotPermitted"
+            r"|InvalidExtensionRef|NoMatchingParent)\b|\bGWCER\d{3}: "
             r"|(?:(?:Error|Warning) )?\[IST0(?:101|104|106|132|145|162)\] |Managed HTTPRoute "
             r"references non-existent|The following (?:Gateways|HTTPRoutes) are "
             r"not ready: "
