@@ -66,10 +66,21 @@ def forms(row: Row) -> Iterator[tuple[str, str]]:
     yield "broken below", _broken(below)
     yield "commented", "".join(f"# {item}\n" for item in below.splitlines())
     yield "json", json.dumps({"kind": "List", "items": [_event(row)]}, indent=2)
+    yield "newer", _newer(row)
     if row.kind == "Pod":
         described = _CUT.format(NAMES["Pod"]) + below
         yield "cut", described
         yield "moved out", "".join(f"{item.strip()}\n" for item in described.splitlines())
+
+
+def _newer(row: Row) -> str:
+    """As `kubectl get events.events.k8s.io -o yaml` prints it."""
+    return (
+        "apiVersion: events.k8s.io/v1\nkind: Event\nmetadata:\n  name: event.1\n  namespace: default\n"
+        'deprecatedCount: 5\ndeprecatedLastTimestamp: "2026-06-01T10:05:00Z"\n'
+        f"note: {json.dumps(row.message)}\nreason: {row.reason}\nregarding:\n  kind: {row.kind}\n"
+        f"  name: {NAMES[row.kind]}\nreportingController: {row.source}\ntype: {row.type}\n"
+    )
 
 
 def _broken(text: str) -> str:

@@ -18,6 +18,9 @@ _BEGINS = lazy_pattern(
 _FIELD = lazy_pattern(r"(?:- )?[\"']?[a-z][A-Za-z0-9]{0,60}[\"']?:(?:\s|$)")
 _ITEM = lazy_pattern(r"- \S")
 _NOT_FIELDS = ("error:", "warning:", "note:", "usage:", "docker:", "vllm:", "oc:", "helm:", "kubectl:", "fatal:")
+_EVENTS = "events.k8s.io"
+"""Where a note is a field, and no remark of somebody's."""
+
 _ROW = lazy_pattern(r"(?:Normal|Warning)\s+[A-Z]|Type\s+Reason\s|-{4}\s|[A-Z][a-z]+(?: [A-Z][a-z]+){0,3}:\s")
 """What a description has in its lines, and a manifest has not."""
 
@@ -31,10 +34,12 @@ class _Open:
         self.indent = indent
         self._json = json
         self._closed = json and line.rstrip().endswith("}")
+        self._of_events = _EVENTS in line
         self._first = line.strip().partition(":")[0] + ":"
 
     def takes(self, line: str) -> bool:
         own = line.lstrip()
+        self._of_events = self._of_events or _EVENTS in line
         far = len(line) - len(own)
         if self._json:
             goes_on, self._closed = not self._closed, self._closed or (far == self.indent and own.startswith("}"))
@@ -43,7 +48,11 @@ class _Open:
             return True
         if far != self.indent:
             return far > self.indent and not _ROW.match(own)
-        return bool(_ITEM.match(own) or (_FIELD.match(own) and not own.startswith(_NOT_FIELDS)))
+        return bool(_ITEM.match(own) or (_FIELD.match(own) and not own.startswith(self._prose)))
+
+    @property
+    def _prose(self) -> tuple[str, ...]:
+        return tuple(word for word in _NOT_FIELDS if word != "note:") if self._of_events else _NOT_FIELDS
 
     def ends_before(self, line: str) -> bool:
         """Whether a manifest begins here although this one was not ended."""
