@@ -165,7 +165,9 @@ _OBSTACLES = (
 _FAILED = ("FailedScheduling", "Unschedulable", "FilteringFailed", "PodGroupPending")
 """What kube-scheduler and Volcano, KAI and Volcano's pod groups, HAMi, and Volcano's controller call it."""
 
-_SKIPPED = "skip schedule deleting pod"
+SKIPPED = "skip schedule deleting pod"
+"""Said of a pod that is being deleted, which is no refusal."""
+
 _PENDING = "Pending"
 """What Kueue calls a workload that gets no quota."""
 
@@ -278,7 +280,7 @@ def last_words(said: str, events: Iterable[Event]) -> str:
 def by_scheduler(event: Event) -> bool:
     """Whether an event is a scheduler's refusal, and not Karpenter's, which has the same reason."""
     who = event.source.component or event.reporting_component
-    if event.message.startswith(_SKIPPED):
+    if event.message.startswith(SKIPPED):
         return False
     if event.reason == _PENDING and who.startswith("kueue"):
         return True

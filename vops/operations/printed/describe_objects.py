@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+from vops.diagnosis.placement.scheduler_text import SKIPPED
 from vops.model.patterns import lazy_pattern
 from vops.operations.printed import describe_around
 from vops.operations.printed.describe_containers import containers, statuses
@@ -143,6 +144,7 @@ def _conditions(entries: Entry, events: list[Document]) -> list[Document]:
             found.append({"type": name, "status": status.strip()})
     said = [item for item in events if item["reason"] in _UNSCHEDULED]
     said = [item for item in said if not item["source"]["component"].startswith("karpenter")]
+    said = [item for item in said if not item["message"].startswith(SKIPPED)]
     for condition in found:
         if condition["type"] == "PodScheduled" and condition["status"] == "False" and said:
             condition |= {"reason": "Unschedulable", "message": said[-1]["message"]}
