@@ -226,6 +226,6 @@ def test_a_signal_that_ended_a_child_is_read() -> None:
     ],
 )
 def test_whatever_is_in_a_log_it_is_read_in_time(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     read_log(text)
-    assert time.perf_counter() - began < 5.0
+    assert time.process_time() - began < 5.0

@@ -29,9 +29,9 @@ def test_it_finds_what_was_meant(typed: str, text: str, found: bool) -> None:
 
 
 def test_an_endless_search_ends_and_the_rest_is_searched_for_the_text_itself() -> None:
-    search, began = Search(ENDLESS), time.perf_counter()
+    search, began = Search(ENDLESS), time.process_time()
     assert [search.finds(LONG) for _ in range(2000)] == [False] * 2000
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
     assert search.remark == " (too slow, taken literally)"
     assert search.finds(f"say {ENDLESS}")
 
