@@ -165,3 +165,19 @@ def test_a_message_below_its_calls_shows_its_cause(causes: str, calls: str, text
 def test_what_a_serving_process_prints_is_no_fault(text: str) -> None:
     assert found(text) == []
     assert found(START + text + "INFO:     Application startup complete.\n") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "requests.exceptions.ConnectionError: HTTPConnectionPool(host='localhost', port=8000): Max retries exceeded",
+        "httpx.ConnectError: could not connect to http://10.2.3.4:8000",
+        "RuntimeError: can't start new thread",
+        "OSError: [Errno 24] Too many open files",
+    ],
+)
+def test_what_the_hub_or_a_library_has_no_part_in_is_not_laid_at_its_door(text: str) -> None:
+    by_rules = {"hub-unreachable", "nccl-failure", "broken-install", "bad-argument"}
+    reports, _ = diagnose_bundle([], (text + "\n").encode())
+    told = {item.cause for report in reports for item in report.findings if not item.guessed}
+    assert not told & by_rules

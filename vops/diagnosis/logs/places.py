@@ -37,7 +37,8 @@ _PLACES = (
     (
         Place.QUANTIZATION,
         lazy_pattern(
-            r"vllm/model_executor/(?:layers/quantization/|kernels/linear/|model_loader/bitsandbytes)|compressed_tensors/"
+            r"vllm/model_executor/(?:layers/quantization/|kernels/linear/|model_loader/bitsandbytes)"
+            r"|compressed_tensors/"
             r"|auto_gptq/|gptqmodel/"
             r"|bitsandbytes/|awq/|llmcompressor/|transformers/(?:quantizers/|utils/quantization_config)"
             r"|vllm/model_executor/layers/fused_moe/oracle/"
@@ -173,12 +174,10 @@ def place_of(replica: Replica) -> tuple[Place, LoggedError] | None:
     if any(_LOADED.search(frame) for frame in log.root.frames[-_INNERMOST:]):
         return Place.IMPORT, log.root
     found = next((place for call in calls if (place := _at(call))), None) or _by_words(log.root)
-    if found in _OF_FILES and log.root.short_type in _UNREADABLE and not _HTTP.search(log.root.type):
-        return Place.FILES, log.root
-    if log.root.short_type in _UNREADABLE and all(_PYTHONS.match(frame) for frame in log.root.frames):
-        return Place.FILES, log.root
-    if found is None and _HTTP.search(log.root.type) and not _ELSEWHERE.search(log.root.message):
-        return Place.HUB, log.root
+    if _HTTP.search(log.root.type):
+        found = found or (None if _ELSEWHERE.search(log.root.message) else Place.HUB)
+    elif log.root.short_type in _UNREADABLE and (found in _OF_FILES or all(map(_PYTHONS.match, log.root.frames))):
+        found = Place.FILES
     if found is Place.SETTINGS and log.root.short_type in _LOOKUPS and _CONFIG.search(" ".join(calls)):
         return Place.MODEL, log.root
     if found is None or (found is Place.SETTINGS and not _refuses(log.root, log.stage)):

@@ -38,7 +38,7 @@ _BROKEN = lazy_pattern(
     r"|Invalid checkpoint index entry|Incomplete checkpoint headers|Empty or invalid weight map"
     r"|Weight files referenced in index but missing|Following weights were not initialized from checkpoint"
     r"|Exception: (?:expected|EOF while parsing|missing field|invalid type|key must be"
-    r"|trailing) .{1,80} at line \d{1,9} column \d"
+    r"|trailing)[ :].{1,80} at line \d{1,9} column \d"
     r"|ModelProto|model_proto->|Unable to load vocabulary from file|without having git-lfs"
     r"|not contain the valid metadata"
     r"|Corrupted (?:File|Offset|Tensor|Header)\b|is truncated or empty|HashMismatchError"
