@@ -6,7 +6,9 @@ tells it without its class too, the class, where it is raised, and the sentence 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from index_sentences import Origin, Said, index, sentences
@@ -16,9 +18,19 @@ from vops.diagnosis.logs.sentences import located, opening_of, raised
 from vops.diagnosis.logs.tracebacks import LoggedError
 from vops.operations.intake.bundle import diagnose_bundle
 
-ROWS = [tuple(line.split("\t")) for line in (DATA / "errors" / "vllm-sentences.tsv").read_text("utf-8").splitlines()]
-IDS = [f"{cause}-{place.rpartition('/')[2]}-{number}" for number, (cause, _, _, place, _) in enumerate(ROWS)]
-ALONE = [(cause, sentence) for cause, alone, _, _, sentence in ROWS if alone == "alone"]
+
+class Row(NamedTuple):
+    """What one place of vLLM raises."""
+
+    cause: str
+    alone: str
+    type: str
+    place: str
+    sentence: str
+
+
+ROWS = [Row(*line.split("\t")) for line in (DATA / "errors" / "vllm-sentences.tsv").read_text("utf-8").splitlines()]
+OF_CAUSE = pytest.mark.parametrize("cause", sorted({row.cause for row in ROWS}))
 TRACEBACK = """\
 (EngineCore_DP0 pid=272) ERROR 10-24 00:10:50 [core.py:700] EngineCore failed to start.
 (EngineCore_DP0 pid=272) ERROR 10-24 00:10:50 [core.py:700] Traceback (most recent call last):
@@ -35,20 +47,30 @@ def first(text: str) -> str:
     return next((finding.cause for finding in report.findings), "")
 
 
-@pytest.mark.parametrize(("cause", "_alone", "kind", "_place", "sentence"), ROWS, ids=IDS)
-def test_the_last_line_of_a_traceback_is_enough(cause: str, _alone: str, kind: str, _place: str, sentence: str) -> None:
-    assert first(f"{kind}: {sentence}\n") == cause
+def others(cause: str, pasted: Callable[[Row], str]) -> dict[str, str]:
+    """What is found instead, by what is pasted of the places that raise what shows a cause."""
+    found = {text: first(text) for row in ROWS if row.cause == cause and (text := pasted(row))}
+    return {text: instead for text, instead in found.items() if instead != cause}
 
 
-@pytest.mark.parametrize(("cause", "_alone", "kind", "place", "sentence"), ROWS, ids=IDS)
-def test_its_calls_change_nothing(cause: str, _alone: str, kind: str, place: str, sentence: str) -> None:
-    path, _, name = place.partition(":")
-    assert first(TRACEBACK.format(path=path, name=name, text=f"{kind}: {sentence}")) == cause
+@OF_CAUSE
+def test_the_last_line_of_a_traceback_is_enough(cause: str) -> None:
+    assert others(cause, lambda row: f"{row.type}: {row.sentence}\n") == {}
 
 
-@pytest.mark.parametrize(("cause", "sentence"), ALONE, ids=range(len(ALONE)))
-def test_a_sentence_of_its_own_is_enough(cause: str, sentence: str) -> None:
-    assert first(f"{sentence}\n") == cause
+@OF_CAUSE
+def test_its_calls_change_nothing(cause: str) -> None:
+    assert others(cause, below_its_calls) == {}
+
+
+@OF_CAUSE
+def test_a_sentence_of_its_own_is_enough(cause: str) -> None:
+    assert others(cause, lambda row: f"{row.sentence}\n" if row.alone == "alone" else "") == {}
+
+
+def below_its_calls(row: Row) -> str:
+    path, _, name = row.place.partition(":")
+    return TRACEBACK.format(path=path, name=name, text=f"{row.type}: {row.sentence}")
 
 
 def error(message: str, kind: str = "ValueError") -> LoggedError:
