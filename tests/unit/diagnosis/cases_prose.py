@@ -80,6 +80,10 @@ _PARAGRAPHS: dict[str, tuple[str, str]] = {
         "The pod is stuck in ContainerCreating as the NFS volume cannot be mounted on the node.",
         "The pod is stuck in Pending as the NFS volume is in another zone.",
     ),
+    "disk-full": (
+        "The pods stay in ImagePullBackOff because the disk of the node fills up when the image is pulled.",
+        "The KV cache is full and the pods are slow, because the image of the disk is old.",
+    ),
     "evicted": (
         "The pods are evicted while they download the model, with ephemeral storage of 10Gi.",
         "The requests are evicted from the cache of the engine as it fills.",

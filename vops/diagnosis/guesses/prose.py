@@ -39,7 +39,10 @@ _ABSENT = (
     rf"|\b(?:without (?:the|a|its)|no such) (?:\w+ )?(?:{_CONFIG})\b|\b(?:{_CONFIG}) not (?:created|found)"
 )
 _PROBE = r"(?:startup|liveness|liveliness|readiness|health)[ /-]?(?:and|or|/|check)?[ /-]?\w{0,12} ?prob\w+|\bprobes?\b"
-_KILLS = r"\bkill\w*|\btore down|restart(?!Policy)\w*|(?:is|are|gets?|was|were) terminated|SIGTERM|crash-?loop\w*"
+_KILLS = (
+    r"\bkill\w*|\bshuts? ?down"
+    r"|\btore down|restart(?!Policy)\w*|(?:is|are|gets?|was|were) terminated|SIGTERM|crash-?loop\w*"
+)
 _EARLY = (
     r"(?:before|until|while|whilst|during|long(?:er)? than)\b.{0,100}"
     r"\b(?:load|download|fetch|start|ready|restor|warm|compil|initiali[sz]|pull)"
@@ -162,6 +165,14 @@ SAYINGS: tuple[Saying, ...] = (
         r"ContainerCreating|\bpods?\b|stuck",
     ),
     saying(
+        "disk-full",
+        r"\bno space left|\bout of (?:disk )?space|\b(?:disk|partition|root|containerd`?)\b.{0,40}"
+        r"\b(?:full|fills? up|filled up)",
+        r"\b(?:nodes?|disk|containerd|docker|emptyDir|images?|cache|volume)\b",
+        r"ImagePullBack|ErrImage|\bpods?\b|download\w*|pull\w*|crash\w*|fail\w*",
+        never=r"\bKV\b|/dev/shm|shared memory|\bevict",
+    ),
+    saying(
         "evicted",
         r"\bevict(?:ed|s|ing|ion)\b",
         r"ephemeral|disk ?pressure|\bdisk\b|local storage|memory ?pressure|emptyDir",
@@ -233,11 +244,13 @@ _THANKS = lazy_pattern(
 
 _OVER = lazy_pattern(
     r"\b(?:no longer|went away|(?:been|is|are|now) (?:fixed|resolved)|prevent\w*|avoid\w*|so that|would|should|could"
-    r"|might|may|if|whether|unless|to ensure|in case|can work|even where)\b",
+    r"|might|may|if|whether|unless|to ensure|in case|can work|even where|potentially|without (?:one|it|them))\b"
+    r"|\bwithout `?\w+`?, ",
     re.IGNORECASE,
 )
 _WISH = lazy_pattern(
-    r"/kind feature|feature request|What this PR does|proposed changes|Describe the solution you'd like"
+    r"/kind feature|feature request|\bThis PR (?:adds|introduces|implements|lets)\b"
+    r"|What this PR does|proposed changes|Describe the solution you'd like"
     r"|^#{0,4} ?feat[(:]|Type of change",
     re.IGNORECASE | re.MULTILINE,
 )

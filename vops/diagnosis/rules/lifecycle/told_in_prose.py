@@ -191,6 +191,17 @@ def told_mount_failed(replica: Replica) -> Verdict | None:
     )
 
 
+@rule(cause="disk-full", branch=Branch.START, order=90, last_resort=True)
+def told_disk_full(replica: Replica) -> Verdict | None:
+    return as_told(
+        replica,
+        "disk-full",
+        "Give it space",
+        "See with df -h which disk is full: remove images (crictl rmi --prune), or give the node a larger disk; keep "
+        "the model in a claim (PVC) that has room for it.",
+    )
+
+
 @rule(cause="evicted", branch=Branch.START, order=90, last_resort=True)
 def told_evicted(replica: Replica) -> Verdict | None:
     return as_told(
