@@ -21,6 +21,7 @@ from vops.operations.intake.bundle_streams import MOST_BYTES, SNIFFED, in_utf8, 
 from vops.operations.intake.bundle_wrappings import as_log_lines, as_metrics, unwrapped, without_sources
 from vops.operations.printed.describe_text import is_described
 from vops.operations.printed.logs_within import looks_like_a_log, quotes_a_failure
+from vops.operations.printed.rollout_rows import lists_a_rollout
 from vops.operations.wording import printable
 
 STDIN = "stdin"
@@ -41,6 +42,9 @@ _WITHIN = re.compile(rb"^\s{0,12}\{\s*\n\s*\"(?:apiVersion|kind)\": ", re.MULTIL
 """An object as kubectl prints it."""
 _ROTATED = re.compile(r"(?:(?<=\.log)(?:[.-][\d-]{1,20})?)(?:\.gz)?$|\.gz$")
 _METRICS = re.compile(rb"\s*(?:# (?:HELP|TYPE) \w|(?:vllm:|DCGM_FI_)\w+[ {])")
+
+
+_REFUSED = re.compile(rb"FailedScheduling.{1,400}nodes are available")
 
 
 class Content(StrEnum):
@@ -107,7 +111,18 @@ def read_files(paths: Sequence[Path], stdin: bytes | None) -> tuple[list[BundleF
         files += _paged(given) or _parts(given)
     if files:
         problems += [f"{file.name}: {_UNLIKE}" for file in unlike]
-    return files or unlike, problems
+    return _with_rollouts(files) or unlike, problems
+
+
+def _with_rollouts(files: list[BundleFile]) -> list[BundleFile]:
+    """The files, with a table of pods beneath the scheduler's refusals where both were saved each by itself."""
+    described = [file for file in files if file.content is Content.DESCRIBED]
+    refusals = [file for file in described if _REFUSED.search(file.body)]
+    tables = [file for file in described if file not in refusals and lists_a_rollout(_text(file.body))]
+    if any(file.content is Content.OBJECTS for file in files) or (len(refusals), len(tables)) != (1, 1):
+        return files
+    whole = msgspec.structs.replace(refusals[0], body=tables[0].body + b"\n\n" + refusals[0].body)
+    return [whole if file is refusals[0] else file for file in files if file is not tables[0]]
 
 
 def _paged(file: BundleFile) -> list[BundleFile]:

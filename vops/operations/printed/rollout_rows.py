@@ -47,6 +47,13 @@ def rollouts(text: str, told: Sequence[Told], documents: Sequence[Document]) -> 
     return found, [msgspec.structs.replace(item, about=about) if item in refused else item for item in told]
 
 
+def lists_a_rollout(text: str) -> bool:
+    """Whether a table of pods has an old pod that runs and a new one of the same Deployment that waits."""
+    rows = list(_ROW.finditer(text))
+    new = _new(rows, set())
+    return new is not None and any(_came_before(row, new) for row in rows)
+
+
 def _new(rows: Sequence[re.Match[str]], names: set[str]) -> re.Match[str] | None:
     """The new pod that waits: the one that the events name, or any where all that wait are of one ReplicaSet."""
     waiting = [row for row in rows if row["status"] == "Pending"]
