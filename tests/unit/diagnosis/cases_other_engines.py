@@ -22,6 +22,8 @@ FIRES: dict[str, Case] = {
     "other-engine-argument": printed("error: invalid argument: --n-gpu-layer"),
     "other-engine-port": printed("main: couldn't bind HTTP server socket, hostname: 0.0.0.0, port: 8080"),
     "other-engine-prefill": printed("Error: RuntimeError: Not enough memory to handle 4096 prefill tokens."),
+    "other-engine-transfer": printed("RuntimeError: Could not fetch prefill info from bootstrap_addr: 10.0.0.3:8998"),
+    "other-engine-wedged": printed("[2025-09-04 07:12:16] Scheduler watchdog timeout (self.watchdog_timeout=300)"),
 }
 NEAR_MISSES: dict[str, Case] = {
     # it tried again with fewer layers on the GPU
@@ -38,4 +40,6 @@ NEAR_MISSES: dict[str, Case] = {
     "other-engine-argument": printed("error: invalid argument count"),
     "other-engine-port": printed("main: couldn't bind HTTP server socket, hostname: 0.0.0.0, port: 8080", _SERVES),
     "other-engine-prefill": printed("INFO text_generation_launcher: Default `max_batch_prefill_tokens` to 4096"),
+    "other-engine-transfer": printed("INFO disaggregation-bootstrap-port is 8998"),
+    "other-engine-wedged": printed("server_args=ServerArgs(watchdog_timeout=300, device='cuda')"),
 }

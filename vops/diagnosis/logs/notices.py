@@ -31,13 +31,13 @@ _SAID = lazy_pattern(
     r"|.{0,120}default chat template is no longer allowed.{0,200}|No available shared memory broadcast block.{0,200}"
     r"|Not enough free disk space to download.{0,500}"
     r"|There was a problem when trying to write in your cache folder.{0,300}"
-    r"|Releasing expired KV blocks.{0,300}|.{0,80}shared memory segment /dev/shm.{0,200}",
+    r"|KVTransferError\(.{1,300}|Releasing expired KV blocks.{0,300}|.{0,80}shared memory segment /dev/shm.{0,200}",
     re.ASCII,
 )
 _SAID_WORDS = """
 NCCL_WARN Xid NIXL nixl /dev/shm platform_det NVML CUDA_init only_supports lacement_group available_GPUs
 No_available_sh Releasing_exp
-cache_folder _OOM_ Mooncake_tr KV_cache chat_template disk_space
+cache_folder KVTransf _OOM_ Mooncake_tr KV_cache chat_template disk_space
 """
 _SAID_QUICK = tuple(word.replace("_", " ") for word in _SAID_WORDS.split())
 _LOOSE = lazy_pattern(

@@ -6,6 +6,8 @@ They log no exception: the last lines before the end name the failure, the first
 
 from __future__ import annotations
 
+import re
+
 from vops.diagnosis.discretion import without_secrets
 from vops.diagnosis.logs.lines import Line
 from vops.diagnosis.logs.tracebacks import Chain, LoggedError
@@ -33,6 +35,13 @@ _TOLD = lazy_pattern(
     r"|engine plan file is .{1,200}|Failed to deserialize cuda engine|mpiSize == tp \* pp.{0,200}"
     r"|CUDA runtime error(?: in .{1,200})?: out of memory|Insufficient memory for KV cache.{0,200}",
 )
+_AT_WORK = lazy_pattern(  # SGLang's
+    r"[Ww]atchdog timeout \(self\..{1,80}|Health check failed\. Server couldn't get a response from detokenizer.{0,120}"
+    r"|KVTransferError\(.{1,300}|Prefill server with bootstrap_addr: .{1,80} is healthy before, but now it is down"
+    r"|scheduler died during initialization \(exit code: -?\d{1,3}\)"
+)
+"""What ends a server, or hurts all of its requests, even after it served."""
+
 _WORDS = (
     "loading model",
     "load model",
@@ -53,13 +62,21 @@ _WORDS = (
     "not found",
     "unknown variant",
     "memory",
+    "atchdog timeout",
+    "detokenizer",
+    "KVTransferError",
+    "bootstrap_addr",
+    "scheduler died",
 )
 _CALM = lazy_pattern(r" {0,4}(?:INFO|WARN|DEBUG|TRACE)\b|.{0,120}\blevel=(?:INFO|WARN|DEBUG)")
 _SERVES = lazy_pattern(
     r"server is listening on |all slots are idle|llama runner started in |text_embeddings_router\S{0,60}: .{0,80}Ready$"
-    r"|Started (?:HTTPService|GRPCInferenceService) at "
+    r"|The server is fired up and ready to roll|#running-req: |Started (?:HTTPService|GRPCInferenceService) at "
 )
-_SERVING_WORDS = ("listening on", "are idle", "started in", "Ready", "Started ")
+_SERVING_WORDS = ("listening on", "are idle", "started in", "Ready", "Started ", "ready to roll", "#running-req")
+_PASSES = "Health check failed"
+"""What is over once it works on its batch again."""
+
 _QUIET = ("DEBUG", "INFO", "WARNING")
 _MOST = 20
 
@@ -73,12 +90,23 @@ class OtherEngines:
 
     def read(self, line: Line) -> None:
         if holds_any(line.text, _SERVING_WORDS) and _SERVES.search(line.text):
-            self._told.clear()
+            working = "#running-req" in line.text
+            self._told = [item for item in self._told if working and not item.message.startswith(_PASSES)]
             self.ready_line = self.ready_line or line.number
         elif line.level in _QUIET or not holds_any(line.text, _WORDS) or _CALM.match(line.text):
             return
-        elif len(self._told) < _MOST and (told := _TOLD.search(line.text)):
-            self._told.append(LoggedError("Engine", without_secrets(told[0].strip(' "')), line.number, line.process))
+        elif len(self._told) < _MOST and (told := self._known(line.text)):
+            self._told.append(
+                LoggedError("Engine", without_secrets(told[0].strip(' "')), line.number, line.process or self._writer)
+            )
+
+    @property
+    def _writer(self) -> str:
+        """Whose words they are where no line names its process: once it serves, the engine's, not its server's."""
+        return "EngineCore" if self.ready_line is not None else ""
+
+    def _known(self, text: str) -> re.Match[str] | None:
+        return _AT_WORK.search(text) or (_TOLD.search(text) if self.ready_line is None else None)
 
     def failures(self) -> list[Chain]:
         """Each as a failure of its own."""

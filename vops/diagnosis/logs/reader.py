@@ -174,10 +174,10 @@ def read_log(text: str) -> LogReading:
             still.read(line)
             others.read(line)
     found = [*collector.finish(), *notices.fatal(started=reader.started), *failure_of(component, notices.errors, count)]
+    if not (reader.started or reader.ready) and (given_up := others.failures()):
+        found = [*found, *given_up] if any(item.root and item.root.frames for item in found) else given_up
     if others.ready_line is not None:
         reader.serves(others.ready_line)
-    elif not (reader.started or reader.ready) and (given_up := others.failures()):
-        found = [*found, *given_up] if any(item.root and item.root.frames for item in found) else given_up
     failing = reader.failing or collector.unfinished
     if not any(chain.root and not _SAYS_NOTHING.match(chain.root.message) for chain in found):
         loose = notices.loose(count, started=reader.started and not failing)

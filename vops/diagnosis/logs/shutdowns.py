@@ -69,6 +69,7 @@ _SERVING_WITHIN = (
     "Engine process (pid",
     "AsyncEngineDeadError",
     "(engine dead)",
+    "atchdog timeout (self.",
     "(process_input_sockets)",
     "(process_output_sockets)",
 )

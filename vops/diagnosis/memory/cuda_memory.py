@@ -112,7 +112,7 @@ def stage_of(error: LoggedError, log: LogReading) -> Stage:
         return Stage.SERVING
     if "Error in model execution" in error.message:  # what it then tried, to see how much it takes, or for requests
         return Stage.PROFILE
-    if "when warming up" in error.message or "CUDA graph failed" in error.message:
+    if "when warming up" in error.message or "cuda graph failed" in error.message.lower():
         return Stage.CAPTURE
     for stage, functions in (
         (Stage.KV_CACHE, _CACHING),

@@ -1,6 +1,7 @@
 """What a server's own log says of its load: the statistics that vLLM prints every few seconds, and its preemptions.
 
-Knows the lines of the engines of vLLM 0.3 to 0.33. Of many lines the newest are kept, and nothing is concluded here.
+Knows the lines of the engines of vLLM 0.3 to 0.33, and those of SGLang. Of many lines the newest are kept, and
+nothing is concluded here.
 """
 
 from __future__ import annotations
@@ -23,6 +24,11 @@ _STATISTICS = lazy_pattern(
 _PREEMPTED = lazy_pattern(
     r".{0,40}Sequence group \S{1,200} is preempted by .{0,400}total_num_cumulative_preemption=(\d{1,9})"
 )
+_SGLANG = lazy_pattern(
+    r".{0,60}Decode batch.{0,20}#running-req: (?P<running>\d{1,9}), .{0,80}token usage: (?P<full>[\d.]{1,8}), "
+    r".{0,120}gen throughput \(token/s\): (?P<made>[\d.]{1,12}), #queue-req: (?P<waiting>\d{1,9})"
+)
+_RETRACTED = lazy_pattern(r".{0,120}#retracted_reqs: (\d{1,9})")
 _MOST = 30
 
 
@@ -81,6 +87,11 @@ class LoadReader:
             self._told.append(_told(line.number, match))
             if more := int(match["preempted"] or 0):
                 self._preempted, self._preempted_line = self._preempted + more, line.number
+        elif "#running-req: " in line.text and (match := _SGLANG.match(line.text)):
+            running, waiting = int(match["running"]), int(match["waiting"])
+            self._told.append(Told(line.number, _number(match["made"]), running, waiting, _number(match["full"])))
+        elif "#retracted_reqs: " in line.text and (match := _RETRACTED.match(line.text)):
+            self._preempted, self._preempted_line = self._preempted + int(match[1]), line.number
         elif "is preempted by" in line.text and (match := _PREEMPTED.match(line.text)):
             self._preempted, self._preempted_line = max(self._preempted, int(match[1])), line.number
 

@@ -52,10 +52,17 @@ _BUILT_FOR_ANOTHER = lazy_pattern(r"engine plan file is |Failed to deserialize c
 _OTHER_GPU = lazy_pattern(r"Runtime compute cap (\d+) is not compatible with compile time compute cap (\d+)")
 _PROCESSES = lazy_pattern(r"mpiSize == tp \* pp|tp_size must be divisible by number of nodes")
 _SLOW = lazy_pattern(r"timed out waiting for llama runner to start")
-_HOST = lazy_pattern(r"requires more system memory \(|llama runner process has terminated: signal: killed")
+_HOST = lazy_pattern(
+    r"requires more system memory \(|llama runner process has terminated: signal: killed|\(exit code: -9\)"
+)
 _BAD_FLAG = lazy_pattern(r"Engine: error: invalid argument: (--?[\w-]{1,80})")
 _TAKEN = lazy_pattern(r"Engine: couldn't bind (?:HTTP )?server socket")
-_PREFILL = lazy_pattern(r"Not enough memory to handle (\d{1,9}) prefill tokens")
+_PREFILL = lazy_pattern(
+    r"Not enough memory to handle \d{1,9} prefill tokens"
+    r"|(?:Prefill|Decode) out of memory\. Try to lower your batch size"
+)
+_STUCK = lazy_pattern(r"Engine: (?:[Ww]atchdog timeout|Health check failed\. Server couldn't get a response)")
+_TRANSFER = lazy_pattern(r"KVTransferError\(|bootstrap_addr: ")
 
 
 @rule(cause="cuda-oom-weights", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_NO_ROOM)
@@ -206,6 +213,39 @@ def other_engine_prefill(replica: Replica) -> Verdict | None:
         "has too little GPU memory for a batch of prompts",
         "Let fewer tokens be read at once",
         "Lower --max-batch-prefill-tokens (what --max-num-batched-tokens is to vLLM), or use more GPUs (--num-shard).",
+        "SGLang: lower --max-running-requests and --chunked-prefill-size.",
+    )
+
+
+@rule(
+    cause="nixl-handshake",
+    branch=Branch.DIED,
+    needs={Source.LOGS},
+    order=20,
+    even_when_ready=True,
+    signature=_TRANSFER,
+)
+def other_engine_transfer(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        _TRANSFER,
+        "cannot hand KV cache from prefill to decode",
+        "Let prefill and decode reach each other",
+        "SGLang: open the network between the pods (--disaggregation-bootstrap-port, 8998 by default, and the ports of "
+        "mooncake or NIXL), name the device with --disaggregation-ib-device, and see that the prefill pods are Ready.",
+    )
+
+
+@rule(cause="engine-wedged", branch=Branch.DIED, needs={Source.LOGS}, order=20, even_when_ready=True, signature=_STUCK)
+def other_engine_wedged(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        _STUCK,
+        "hangs: it makes no step",
+        "Restart it, and find what it hangs at",
+        "Delete the pod, so that another takes its requests; its watchdog (--watchdog-timeout) prints the stacks of "
+        "all processes.",
+        "Where it hangs again: --disable-overlap-schedule, --disable-cuda-graph, NCCL_DEBUG=INFO.",
     )
 
 

@@ -45,6 +45,7 @@ _BUSY = lazy_pattern(
     r"CUDA-capable device\(s\) is/are busy or unavailable|cudaErrorDevicesUnavailable|Device already acquired"
     r"|Could not find a profile that is currently runnable with the detected hardware"
     r"|^ValueError: Free memory on device.{0,60}$"  # as titles and consoles cut it
+    r"|memory capacity is unbalanced\. Some GPUs may be occupied"
     r"|TPU initialization failed: .{0,200}busy|TPU is already in use by"
     rf"|{words(Meaning.TAKEN)}"
 )

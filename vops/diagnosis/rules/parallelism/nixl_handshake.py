@@ -44,7 +44,7 @@ _OWN = ("localhost", "127.0.0.1")
 _DIFFER = lazy_pattern(r"hash mismatch|decode NixlHandshake|expects same|must match|not divisible|incompatib")
 _FAILING = lazy_pattern(
     r"NIXL transfer fail(?:ure|ed)|NIXL compatibility hash mismatch|Releasing expired KV blocks|NIXL_ERR_\w{1,40}"
-    r"|Mooncake transfer failed|Failed to transfer KV cache"
+    r"|Mooncake transfer failed|Failed to transfer KV cache|KVTransferError"
 )
 _EXPIRED = lazy_pattern(r"Releasing expired KV blocks")
 _ABSENT = lazy_pattern(r"NIXL is not available|No module named '?nixl")
@@ -73,6 +73,12 @@ def _advice(text: str, has_host: bool) -> tuple[str, ...]:
         return (
             "Run the same image digest, model, dtype, --block-size and KV cache layout on prefill and decode;",
             "tensor parallel sizes must divide each other.",
+        )
+    if "KVTransferError" in text:
+        return (
+            "SGLang: open the network between prefill and decode (--disaggregation-bootstrap-port, 8998, and "
+            "the ports of its transfer backend), name the device with --disaggregation-ib-device, and see that the "
+            "prefill pods are Ready.",
         )
     if _UCX.search(text):
         return (
