@@ -41,7 +41,7 @@ def discreet(report: Report) -> Report:
 
 
 def _named(ref: Ref) -> Ref:
-    return msgspec.structs.replace(ref, name=_name(ref.name), namespace=_name(ref.namespace))
+    return msgspec.structs.replace(ref, name=_name(ref.name), namespace=_name(ref.namespace), uid=_name(ref.uid))
 
 
 def _name(text: str) -> str:

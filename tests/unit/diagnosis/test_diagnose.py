@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from tests.unit.diagnosis.cluster_parts import (
@@ -143,6 +144,8 @@ def test_a_pod_that_is_no_vllm_server_can_be_asked_about_too() -> None:
     [("hf_" + "a1B2" * 8, "hf_***"), ("sk-learn-server-of-the-team", "sk-learn-server-of-the-team")],
     ids=["a token", "a name that begins like one"],
 )
-def test_a_token_is_not_said_where_it_is_pasted_as_a_name(name: str, said: str) -> None:
-    found = report(world(pending("0/1 nodes are available", name=name)))
-    assert {found.subject.name, *(item.subject.name for item in found.findings)} == {said}
+def test_a_token_is_not_said_where_it_is_pasted_as_a_name_or_uid(name: str, said: str) -> None:
+    pod = pending("0/1 nodes are available", name=name)
+    found = report(world(msgspec.structs.replace(pod, metadata=msgspec.structs.replace(pod.metadata, uid=name))))
+    refs = (found.subject, *(item.subject for item in found.findings))
+    assert {text for ref in refs for text in (ref.name, ref.uid)} == {said}
