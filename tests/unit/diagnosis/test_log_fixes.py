@@ -77,6 +77,20 @@ def test_shared_memory_grows_with_the_gpus_and_the_limit_with_it() -> None:
     assert "limits.memory by 8Gi" in died(gpus=4)
 
 
+@pytest.mark.parametrize(
+    ("last", "wanted"),
+    [
+        ("Cuda failure 217 'peer access is not supported between these two devices'", "NCCL_P2P_DISABLE=1"),
+        ("NET/IB : Got completion from peer 10.0.0.3 with status=12", "NCCL_IB_HCA"),
+    ],
+)
+def test_the_last_error_of_a_group_is_what_is_said_and_advised(last: str, wanted: str) -> None:
+    group = "torch.distributed.DistBackendError: NCCL error in: /c10d/ProcessGroupNCCL.cpp:3699, unhandled cuda error\n"
+    facts = raised(f"{group}ncclUnhandledCudaError: Call to CUDA function failed.\nLast error:\n{last}")()
+    assert last in first_finding(facts).summary
+    assert wanted in words(first_fix(facts))
+
+
 def test_the_rank_that_failed_first_is_said() -> None:
     def worker(rank: int, error: str) -> str:
         head = f"(Worker_TP{rank} pid={rank}) ERROR 11-24 02:00:0{rank} [m.py:1] "

@@ -29,13 +29,16 @@ from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
 _WARNED = lazy_pattern(r"NCCL WARN (.{1,300})")
+_LAST = lazy_pattern(r"\bLast error:\s{0,4}(\S.{1,300})", re.DOTALL)
+"""What PyTorch ends its error with: the reason, after a page of classes and files."""
+
 _INTERFACE = lazy_pattern(
     r"NCCL_SOCKET_IFNAME|no socket interface|GLOO_SOCKET_IFNAME|Unable to find address for|Bootstrap : no"
     r"|ZMQError",
     re.I,
 )
 _INFINIBAND = lazy_pattern(
-    r"NET/IB|ibv_|ncclIbv|Infini[Bb]and|RoCE|memlock|ncclRemoteError|Got completion from peer", re.I
+    r"NET/IB|ibv_|ncclIbv|Infini[Bb]and|\bRoCE|memlock|ncclRemoteError|Got completion from peer", re.I
 )
 _FABRIC = lazy_pattern(r"NET/OFI|\bEFA\b|[Ll]ibfabric|\bfi_[a-z]")
 _PEER = lazy_pattern(r"peer access|P2P|nvlink|NVLS|cuMem|IMEX|custom[_ ]all_?reduce", re.I)
@@ -76,7 +79,7 @@ _ADVICE = (
     (
         _PEER,
         "Check peer-to-peer access on the node (nvidia-smi topo -p2p r): virtual machines and MIG have none. "
-        "--disable-custom-all-reduce avoids vLLM's own use of it.",
+        "NCCL_P2P_DISABLE=1 avoids NCCL's use of it, and --disable-custom-all-reduce vLLM's own.",
     ),
     (
         _SOCKET,
@@ -112,14 +115,20 @@ def nccl_failure(replica: Replica) -> Verdict | None:
     text = hit[0].text + (warned[0].message if warned is not None else "")
     advice = next((step for pattern, step in _ADVICE if pattern.search(text)), "")
     more = () if warned is not None and advice else ("Set env NCCL_DEBUG=INFO: its warning names what failed.",)
-    said = warned[1][1] if warned is not None else deaths.quoted(hit, 120)
     return deaths.verdict(
         replica,
         hit,
-        f"The GPUs of {replica.name} cannot work together: {said[:160].rstrip('.: ')}",
+        f"The GPUs of {replica.name} cannot work together: {_reason(hit, warned)[:160].rstrip('.: ')}",
         deaths.steps(replica, "Let the ranks reach each other", *((advice,) if advice else ()), *more),
         *((evidence.death_line(replica, warned[0].line, warned[0].message),) if warned is not None else ()),
     )
+
+
+def _reason(hit: deaths.Hit, warned: deaths.Hit | None) -> str:
+    if warned is not None:
+        return warned[1][1]
+    last = _LAST.search(hit[0].text)
+    return " ".join(last[1].split()) if last is not None else deaths.quoted(hit, 120)
 
 
 @rule(cause="nccl-failure", branch=Branch.DIED, needs={Source.LOGS}, order=57, signature=_STANDS)
