@@ -95,6 +95,7 @@ SAMPLES = [
     ("spread-or-affinity", "topology spread constraints"),
     ("node-selector-mismatch", "node affinity/selector"),
     ("cpu-memory-short", "Insufficient memory"),
+    ("gpu-not-advertised", "3 Insufficient nvidia.com/gpu"),
     ("missing-config", 'secret "x" is odd'),
     ("permission-denied", "permission denied"),
     ("sandbox-failed", "FailedCreatePodSandBox"),
@@ -191,6 +192,14 @@ def test_what_is_known_decides_what_is_guessed(facts: Facts, expected: list[str]
 def test_a_pod_without_a_node_is_guessed_by_the_schedulers_words() -> None:
     facts = world(pending("0/1 nodes are available: 1 node(s) did not tolerate it."), without=[Source.NODES])
     assert guessed(facts) == ["untolerated-taint", "gpu-exhausted"]
+
+
+def test_short_gpus_that_nobody_has_seen_may_be_offered_by_no_node() -> None:
+    control_plane = "1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }"
+    said = f"0/4 nodes are available: {control_plane}, 3 Insufficient nvidia.com/gpu."
+    assert guessed(world(pending(said), without=[Source.NODES])) == ["gpu-not-advertised", "node-unavailable"]
+    other = said.replace("node-role.kubernetes.io/control-plane", "dedicated")
+    assert guessed(world(pending(other), without=[Source.NODES]))[0] == "untolerated-taint"
 
 
 def test_a_container_that_is_not_created_is_guessed_by_the_kubelets_words() -> None:

@@ -35,6 +35,7 @@ from vops.diagnosis.logs.stages import Stage
 from vops.diagnosis.starting.containers import Role, role
 from vops.diagnosis.starting.creation import refusal
 from vops.diagnosis.states import ReplicaState
+from vops.model.patterns import lazy_pattern
 
 MOST = 2
 _FAILING = (
@@ -45,6 +46,11 @@ _FAILING = (
     ReplicaState.NOT_READY,
 )
 _DOWNLOADS = (Component.DOWNLOAD, Component.STORAGE_INITIALIZER)
+_CONTROL_PLANE = lazy_pattern(
+    r"\d{1,6} node\(s\) had (?:untolerated )?taint \{node-role[^}]{0,120}\}(?:, that [^,.]{1,40})?"
+)
+"""No server is meant for these nodes, so that their taints are no hint."""
+
 _SOME_CALLS = 3
 _OF_SIGNALS = 128
 
@@ -103,7 +109,7 @@ def _failure(replica: Replica) -> Failure | None:
     match replica.state:
         case ReplicaState.PENDING:
             said = replica.placement.scheduler
-            return Failure(Trouble.UNPLACED, said.text if said is not None else "")
+            return Failure(Trouble.UNPLACED, _CONTROL_PLANE.sub("", said.text) if said is not None else "")
         case ReplicaState.CREATING if replica.last_death is None:
             return Failure(Trouble.UNCREATED, " ".join(_complaints(replica)))
         case _ if (refused := refusal(replica)) is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.memory import host_memory
+from vops.diagnosis.placement.filters.rooms import capacity
 
 _SIZES = ("tensor_parallel_size", "pipeline_parallel_size")
 _TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH")
@@ -30,6 +31,12 @@ def small_shm(replica: Replica) -> bool:
 def no_gpu(replica: Replica) -> bool:
     """Whether the pod asks for no GPU at all."""
     return replica.observed and replica.gpu_count == 0 and not replica.pod.spec.resource_claims
+
+
+def no_gpu_seen(replica: Replica) -> bool:
+    """Whether no node that was read has any of the GPUs that it asks for, or none was read."""
+    placement = replica.placement
+    return not any(capacity(fit.node, placement.gpu_resource) for fit in placement.fits)
 
 
 def other_gpu_count(replica: Replica) -> bool:

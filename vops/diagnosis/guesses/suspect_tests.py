@@ -140,6 +140,12 @@ TESTS: dict[str, Test] = {
         "Make GPUs free",
         "Add a GPU node, or scale down what is not needed; the pod is placed by itself then.",
     ),
+    "gpu-not-advertised": Test(
+        "kubectl describe nodes | grep -E '^Name:|nvidia.com/|amd.com/'",
+        "no GPU among what any node offers",
+        "Make the nodes offer their GPUs",
+        "Install driver and device plugin on the GPU nodes, or add a GPU node.",
+    ),
     "gpu-memory-not-free": Test(
         "kubectl get pods -A -o wide --field-selector spec.nodeName={node}",
         "another pod that uses GPUs, or one that is still ending",

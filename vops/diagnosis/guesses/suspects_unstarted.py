@@ -35,6 +35,13 @@ UNSTARTED: tuple[Suspect, ...] = (
         words_of(r"insufficient (?:cpu|memory|ephemeral)|too many pods"),
         trouble=_UNPLACED,
     ),
+    Suspect(
+        "gpu-not-advertised",
+        "the scheduler says the same of nodes that offer no GPU at all",
+        words_of(r"insufficient \S{0,60}(?:gpu|/mig-)"),
+        fact=facts.no_gpu_seen,
+        trouble=_UNPLACED,
+    ),
     Suspect("gpu-exhausted", "most servers that wait for a node wait for a GPU", trouble=_UNPLACED),
     Suspect("node-unavailable", "nodes that are not Ready or are cordoned take no pod", trouble=_UNPLACED),
     # no container
