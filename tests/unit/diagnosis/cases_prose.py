@@ -12,6 +12,10 @@ from vops.diagnosis.guesses.prose import TOLD
 Case = Callable[[], Facts]
 
 _PARAGRAPHS: dict[str, tuple[str, str]] = {
+    "node-selector-mismatch": (
+        "The pods are unable to be scheduled because of the node affinity rules in the values of the chart.",
+        "The pods are unable to be scheduled because of the node affinity of the volume that they claim.",
+    ),
     "missing-config": (
         "The pods hang in CreateContainerConfigError since the chart does not create the secret of the token.",
         "The pods are stuck in ContainerCreating, and the secret of the token is there.",

@@ -99,6 +99,13 @@ CUT = [
         "AssertionError: local_world_size (16) must be less than or equal to the number of visible devices (8).",
         "tp-mismatch",
     ),
+    (
+        "Internal: Unable to initialize shared memory key 'triton_python_backend_shm_region_1' to requested size "
+        "(67108864 bytes). If you are running Triton inside docker, use '--shm-size' flag to control the shared memory "
+        "region size. Error: No such file or directory",
+        "shm-too-small",
+    ),
+    ("Qwen3.5 fails with tp-size=6 (vision attention heads 16 not divisible by TP size)", "tp-mismatch"),
     ("GPU driver auto installation is disabled.\nWaiting for GPU driver libraries.", "gpu-not-advertised"),
     (
         "ERROR 03-27 03:12:01 engine.py:400] invalid literal for int() with base 10: 'tcp://10.43.1.39:8000'\n"

@@ -223,6 +223,12 @@ SAYINGS: tuple[Saying, ...] = (
         rf"{_STUCK}|bus error|NCCL|SIGBUS|\bdies?\b|\bkill\w*",
     ),
     saying(
+        "node-selector-mismatch",
+        r"\bnode ?(?:affinity|selectors?)\b",
+        r"\bpending\b|\bun(?:able to (?:be )?schedul|schedulable)|(?:not|n't|never|cannot|fails? to) (?:be )?schedul",
+        never=r"volume|\bPVC?s?\b|anti-?affinity|\btaint|\binsufficient\b|\bquota\b|prefer(?:s|red)?\b",
+    ),
+    saying(
         "progress-deadline",
         r"progress ?deadline",
         rf"exceed\w*|too short|{_EARLY}|{_SEVERAL}|default (?:of )?(?:600|10 min)",

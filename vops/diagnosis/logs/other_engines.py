@@ -1,5 +1,5 @@
-"""What engines that are not written in Python say when they give up: llama.cpp, Ollama, TensorRT-LLM, and the routers
-of Hugging Face's servers.
+"""What engines that are not written in Python say when they give up: llama.cpp, Ollama, TensorRT-LLM, Triton, NVIDIA's
+NIM, and the routers of Hugging Face's servers.
 
 They log no exception: the last lines before the end name the failure, the first of them best.
 """
@@ -33,7 +33,12 @@ _TOLD = lazy_pattern(
     r"|HTTP status (?:client|server) error \(\d{3} [^)]{1,40}\) for url \(.{1,400}"
     # TensorRT-LLM's
     r"|engine plan file is .{1,200}|Failed to deserialize cuda engine|mpiSize == tp \* pp.{0,200}"
-    r"|CUDA runtime error(?: in .{1,200})?: out of memory|Insufficient memory for KV cache.{0,200}",
+    r"|CUDA runtime error(?: in .{1,200})?: out of memory|Insufficient memory for KV cache.{0,200}"
+    # Triton's
+    r"|(?:Unable to initialize|Failed to increase the) shared memory .{1,300} use '--shm-size' flag.{0,300}"
+    # NIM's
+    r"|Not all of the provided profiles are supported|Unknown profiles provided: .{1,200}"
+    r"|Could not match a profile in manifest.{0,200}",
 )
 _AT_WORK = lazy_pattern(  # SGLang's
     r"[Ww]atchdog timeout \(self\..{1,80}|Health check failed\. Server couldn't get a response from detokenizer.{0,120}"
@@ -67,6 +72,7 @@ _WORDS = (
     "KVTransferError",
     "bootstrap_addr",
     "scheduler died",
+    "profile",
 )
 _CALM = lazy_pattern(r" {0,4}(?:INFO|WARN|DEBUG|TRACE)\b|.{0,120}\blevel=(?:INFO|WARN|DEBUG)")
 _SERVES = lazy_pattern(

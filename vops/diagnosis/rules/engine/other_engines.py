@@ -1,9 +1,9 @@
-"""Another engine than vLLM gave up: llama.cpp, Ollama, TensorRT-LLM, Hugging Face's, SGLang.
+"""Another engine than vLLM gave up: llama.cpp, Ollama, TensorRT-LLM, NIM, Hugging Face's, SGLang.
 
 What it finds
     Their own sentences: no room for the weights on the GPU, a model file that is not there, not whole, or of an
     architecture that this version does not know, an engine that was built for another version or another GPU, a count
-    of processes that does not fit the model's parts, a flag that it does not know, a port that is taken.
+    of processes that does not fit the model's parts, a flag or a profile that it does not know, a port that is taken.
 
 Why it matters
     They write no exception, and none of vLLM's flags means anything to them.
@@ -56,6 +56,7 @@ _HOST = lazy_pattern(
     r"requires more system memory \(|llama runner process has terminated: signal: killed|\(exit code: -9\)"
 )
 _BAD_FLAG = lazy_pattern(r"Engine: error: invalid argument: (--?[\w-]{1,80})")
+_NO_PROFILE = lazy_pattern(r"(?:provided profiles are supported|Unknown profiles|Could not match a profile)")
 _TAKEN = lazy_pattern(r"Engine: couldn't bind (?:HTTP )?server socket")
 _PREFILL = lazy_pattern(
     r"Not enough memory to handle \d{1,9} prefill tokens"
@@ -190,6 +191,18 @@ def other_engine_argument(replica: Replica) -> Verdict | None:
         "does not know its argument",
         "Correct the argument",
         "Compare the container's args with the output of --help in the same image: flags come and go with versions.",
+    )
+
+
+@rule(cause="bad-argument", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_NO_PROFILE)
+def other_engine_profile(replica: Replica) -> Verdict | None:
+    return _verdict(
+        replica,
+        _NO_PROFILE,
+        "has no profile as was asked for",
+        "Name a profile that it has",
+        "See them with list-model-profiles in the same image, and set NIM_MODEL_PROFILE (of a NIMCache: "
+        "spec.source.ngc.model.profiles) to one that it calls compatible; or remove it, and NIM_TAGS_SELECTOR too.",
     )
 
 

@@ -273,6 +273,17 @@ def told_shm_too_small(replica: Replica) -> Verdict | None:
     )
 
 
+@rule(cause="node-selector-mismatch", branch=Branch.START, order=90, last_resort=True)
+def told_node_selector_mismatch(replica: Replica) -> Verdict | None:
+    return as_told(
+        replica,
+        "node-selector-mismatch",
+        "Ask for labels that a node has",
+        "See the labels: kubectl get nodes --show-labels; change nodeSelector or affinity (of a chart: its values) to "
+        "what a node has.",
+    )
+
+
 @rule(cause="progress-deadline", branch=Branch.START, order=90, last_resort=True)
 def told_progress_deadline(replica: Replica) -> Verdict | None:
     return as_told(

@@ -33,7 +33,7 @@ _PATH = "/dev/shm"  # noqa: S108 - the shared memory of the container, not a fil
 _DIRECT = lazy_pattern(
     r"^Signal: .{0,120}(?:Bus error|SIGBUS|signal 7)|^Abort: Fatal Python error: Bus error|killed by signal: Bus error"
     r"|[Ii]nsufficient (?:shared memory|space in /dev/shm)|out of shared memory|unable to (?:open|mmap|resize|write to"
-    r"|allocate) shared memory"
+    r"|allocate) shared memory|Engine: .{1,400} use '--shm-size' flag"
     r"|No space left on device.{0,200}(?:/dev/shm|psm_|shared_memory|shm_)|(?:/dev/shm|psm_).{0,200}No space left"
     r"|ray\.exceptions\.ObjectStoreFullError|object store size .{0,40} exceeds /dev/shm"
     r"|request exceeds memory available in /dev/shm"

@@ -46,7 +46,7 @@ _MISMATCH = lazy_pattern(
     r"|Unable to load Ray which is required for multi-node inference|Ray does not allocate any GPUs"
     r"|Cannot provide a placement group|enough GPUs available|[Ii]nvalid device ordinal|Duplicate GPU detected"
     r"|AssertionError: Invalid device id|device < num_gpus INTERNAL ASSERT FAILED|CUDA_ERROR_INVALID_DEVICE\b"
-    r"|not divisible by (?:tensor|pipeline)_model_parallel"
+    r"|not divisible by (?:tensor|pipeline)_model_parallel|heads.{0,40} not divisible by (?:the )?(?:TP|tp|tensor)\b"
     r"|ray\.exceptions\.(?:Actor|Task)UnschedulableError|placement group bundle index \d{1,5} is invalid"
     r"|Insufficient devices for .{0,20}mesh|[Nn]umber of devices \d{1,5} must (?:equal|be >=) the product"
     r"|Total available GPUs [\d.]{1,8} is less than total desired GPUs"
