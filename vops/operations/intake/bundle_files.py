@@ -29,7 +29,9 @@ _YAML = re.compile(
     rb"^(?:(?:apiVersion|kind):[ \t]+[\"']?[\w./]+[\"']?|(?:containerS|initContainerS|s)tatus(?:es)?:|spec:)[ \t]*\r?$"
     rb"|^ *(?:- )?state:[ \t]*\r?\n *(?:waiting|terminated):"
     rb"|^ *(?:- )?(?:lastState|containerID|lastTransitionTime|lastProbeTime):|^ *allocatable:[ \t]*\r?$"
-    rb"|^ *(?:- )?(?:conditions|parents):[ \t]*\r?$|^ *autoscaling\.keda\.sh/paused[\w-]{0,20}: ",
+    rb"|^ *(?:- )?(?:conditions|parents):[ \t]*\r?$"
+    rb"|^ *triggers:[ \t]*\r?\n *- (?:type|metadata):"
+    rb"|^ *autoscaling\.keda\.sh/paused[\w-]{0,20}: ",
     re.MULTILINE,
 )
 _JSON = re.compile(rb"\s*(?:\{|\[\s*\{)")
@@ -44,6 +46,7 @@ _ROTATED = re.compile(r"(?:(?<=\.log)(?:[.-][\d-]{1,20})?)(?:\.gz)?$|\.gz$")
 _METRICS = re.compile(rb"\s*(?:# (?:HELP|TYPE) \w|(?:vllm:|DCGM_FI_)\w+[ {])")
 
 
+_SERIES = re.compile(rb"^(?:vllm:|DCGM_FI_)\w{3,100}[ {]", re.MULTILINE)
 _REFUSED = re.compile(rb"FailedScheduling.{1,400}nodes are available")
 
 
@@ -101,7 +104,8 @@ def read_files(paths: Sequence[Path], stdin: bytes | None) -> tuple[list[BundleF
         if paged or path.suffix in _WHOLE:
             files += [] if paged else [file]
         elif not _WITHIN.search(file.body) and file.content is Content.DESCRIBED is not sniff(file.body):
-            unlike.append(msgspec.structs.replace(file, content=Content.LOG))
+            log = msgspec.structs.replace(file, content=Content.LOG)
+            unlike += _paged(log) or [log]
         else:
             files += _parts(file)
     if stdin is not None and stdin.strip():
@@ -133,15 +137,22 @@ def _paged(file: BundleFile) -> list[BundleFile]:
     logs = logs_within(_text(file.body)) if file.content is Content.LOG else {}
     if logs:
         return [msgspec.structs.replace(file, stem=pod, body=text.encode()) for pod, text in logs.items()]
-    found = pages_within(_text(file.body)) if file.content in (Content.LOG, Content.DESCRIBED) else None
-    if found is None:
+    found = pages_within(_text(file.body)) if file.content is not Content.OBJECTS or _has_series(file.body) else None
+    if found is None or (file.content is Content.METRICS and len(found[0]) == 1):
         return []
     pages, rest = found
     page = msgspec.structs.replace(file, content=Content.METRICS)
     parts = [msgspec.structs.replace(page, stem=pod or file.stem, body=text.encode()) for pod, text in pages.items()]
     kind = sniff(rest.encode())
-    told = kind is Content.DESCRIBED or looks_like_a_log(rest)
+    told = kind in (Content.DESCRIBED, Content.OBJECTS) or looks_like_a_log(rest)
+    if kind is Content.OBJECTS:
+        return [*parts, *_parts(msgspec.structs.replace(file, content=kind, body=rest.encode()))]
     return [*parts, *([msgspec.structs.replace(file, content=kind, body=rest.encode())] if told else [])]
+
+
+def _has_series(body: bytes) -> bool:
+    """Whether lines of metrics stand in what looks like a manifest."""
+    return not _JSON.match(body) and _SERIES.search(body[:SNIFFED]) is not None
 
 
 def _parts(file: BundleFile) -> list[BundleFile]:

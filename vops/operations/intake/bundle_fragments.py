@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from vops.diagnosis.facts import STAND_IN
+from vops.diagnosis.starting.companions import stands_beside
 
 Document = dict[str, Any]
 
@@ -42,10 +43,12 @@ _BY_CONDITION = {
     "PodReadyToStartContainers": "Pod",
     "ScalingActive": "HorizontalPodAutoscaler",
     "AbleToScale": "HorizontalPodAutoscaler",
+    "ScalingLimited": "HorizontalPodAutoscaler",
     "ReplicaFailure": "Deployment",
     "Progressing": "Deployment",
     "DiskPressure": "Node",
     "Fallback": "ScaledObject",
+    "Paused": "ScaledObject",
     "ContainerHealthy": "Revision",
     "ResourcesAvailable": "Revision",
     "PredictorReady": "InferenceService",
@@ -66,6 +69,8 @@ def whole(document: Document) -> Document:
     document = _with_parts(document)
     spec, status = document.get("spec"), document.get("status")
     spec, status = spec if isinstance(spec, dict) else {}, status if isinstance(status, dict) else {}
+    if _has_triggers(document):
+        return {"kind": "ScaledObject", "metadata": {"name": "pasted"}, "spec": document}
     if spec.keys() >= _OF_A_TEMPLATE:
         return {"kind": "Deployment", **document}
     if isinstance(spec.get("containers"), list) or _OF_A_STATUS & status.keys() or _ends_a_pod(status):
@@ -119,6 +124,14 @@ def _kind_of_a_status(document: Document, status: Document) -> str:
     if "parents" in status:
         return "HTTPRoute"
     return "InferenceService" if "modelStatus" in status else _kind_by_conditions(status.get("conditions"))
+
+
+def _has_triggers(document: Document) -> bool:
+    """Whether it is a part of a ScaledObject's spec: only there triggers have a type and what belongs to it."""
+    triggers = document.get("triggers")
+    return isinstance(triggers, list) and any(
+        isinstance(item, dict) and {"type", "metadata"} <= item.keys() for item in triggers
+    )
 
 
 def _is_paused(metadata: Any) -> bool:
@@ -302,4 +315,5 @@ def _pod(document: Document, spec: Document, status: Document) -> Document:
 def _containers(status: Document, key: str) -> list[Document]:
     found = status.get(key)
     statuses = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
-    return [{"name": item.get("name", "vllm"), "image": item.get("image", "")} for item in statuses]
+    named = [{"name": item.get("name", "vllm"), "image": item.get("image", "")} for item in statuses]
+    return sorted(named, key=lambda item: stands_beside(str(item["name"])))  # the first is taken for the server

@@ -27,6 +27,13 @@ _HEADING = lazy_pattern(
     r"|==> (?:[^\n]{0,200}/)?(?P<file>[a-z0-9][a-z0-9.-]{1,252}?)(?:\.log)? <==)\s*$",
     re.MULTILINE,
 )
+_OF_POD = lazy_pattern(
+    r"^(?:\[pod/(?P<pod>[a-z0-9][a-z0-9.-]{0,252})/[a-z0-9-]{1,63}\]"
+    r"|(?P<stern>[a-z0-9][a-z0-9.-]{0,252}) [a-z0-9-]{1,63}"
+    r"(?= (?:\(|INFO|WARNING|ERROR|\[))|(?P<service>[a-z0-9][\w.-]{0,80}) +\|) ?"
+)
+"""What kubectl's --prefix, stern and Docker Compose put before a line of one of several servers."""
+
 _STATISTICS = "Avg prompt throughput: "
 _FEWEST = 2
 _LONGEST = 2**20
@@ -36,6 +43,8 @@ def logs_within(text: str) -> dict[str, str]:
     """The logs of several servers that tell of their load, by the names that stand above each; nothing for fewer."""
     if len(text) > _LONGEST or text.count(_STATISTICS) < _FEWEST:
         return {}
+    if len(by_prefix := _by_prefix(text)) >= _FEWEST:
+        return by_prefix
     headings = list(_HEADING.finditer(text))
     ends = [*(item.start() for item in headings), len(text)]
     parts = {
@@ -44,6 +53,16 @@ def logs_within(text: str) -> dict[str, str]:
         if _STATISTICS in text[item.end() : end]
     }
     return parts if len(parts) >= _FEWEST else {}
+
+
+def _by_prefix(text: str) -> dict[str, str]:
+    """The lines of each server, where the name of one stands before every line."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for line in filter(str.strip, text.splitlines()):
+        if (match := _OF_POD.match(line)) is None:
+            return {}
+        found[match["pod"] or match["stern"] or match["service"]].append(line[match.end() :])
+    return {name: "\n".join(lines) for name, lines in found.items() if _STATISTICS in "".join(lines)}
 
 
 def pages_within(text: str) -> tuple[dict[str, str], str] | None:

@@ -16,6 +16,7 @@ import msgspec
 
 from vops.diagnosis.facts import STAND_IN
 from vops.diagnosis.placement.scheduler_text import by_scheduler
+from vops.diagnosis.starting.companions import runs_before, stands_beside
 from vops.diagnosis.starting.creation import REFUSED
 from vops.model.objects import Condition, Meta, OwnerReference, Resource
 from vops.model.patterns import lazy_pattern
@@ -156,7 +157,12 @@ def _pod(meta: Meta, events: Sequence[Event]) -> list[Found]:
             container_statuses=(status,) if status is not None else (),
         ),
     )
-    return [("Pod", _with_its_server(pod) if before else pod)]
+    another = name not in meta.name and bool(status and status.restart_count)
+    if before or (another and runs_before(name)):
+        pod = _with_its_server(pod)
+    elif another and stands_beside(name):
+        pod = _beside_its_server(pod)
+    return [("Pod", pod)]
 
 
 def _with_its_server(pod: Pod) -> Pod:
@@ -169,6 +175,18 @@ def _with_its_server(pod: Pod) -> Pod:
         pod,
         spec=msgspec.structs.replace(pod.spec, containers=(server,), init_containers=first),
         status=msgspec.structs.replace(pod.status, container_statuses=(waits,), init_container_statuses=states),
+    )
+
+
+def _beside_its_server(pod: Pod) -> Pod:
+    """A pod of whose sidecar events tell, with the server that runs beside it."""
+    own = tuple(msgspec.structs.replace(item, command=()) for item in pod.spec.containers)
+    runs = ContainerStatus(name="server", ready=True, state=ContainerState(running=Running()))
+    server = Container(name="server", command=("vllm", "serve"))
+    return msgspec.structs.replace(
+        pod,
+        spec=msgspec.structs.replace(pod.spec, containers=(server, *own)),
+        status=msgspec.structs.replace(pod.status, container_statuses=(runs, *pod.status.container_statuses)),
     )
 
 

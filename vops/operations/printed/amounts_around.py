@@ -28,6 +28,8 @@ _ASKED = lazy_pattern(
 _IN_JSON = lazy_pattern(r"\{\s*(?:\"[\w./-]{1,253}\": ?\"?\w{1,20}\"?,?\s*){2,40}\}")
 _IN_WORDS = lazy_pattern(
     r"(?:allocatable|capacity)\b[^\n]{0,40}?(?P<name>[a-z]+\.com/gpu)\W{1,6}(?P<count>\d{1,3})\b"
+    r"|\b(?:each|every|all|both|(?:the|my|our) (?:gpu )?nodes?)\b[^.\n]{0,30}? (?:has|have|with) (?:only )?"
+    r"(?P<each>\d{1,2})(?:x| x)? ?(?:nvidia )?(?:[a-z]\w{1,6} )?gpus?\b"
     r"|(?P<other>[a-z]+\.com/gpu)\W{1,6}(?P<many>\d{1,3})\b[^\n]{0,20}?\b(?:allocatable|capacity)",
     re.IGNORECASE,
 )
@@ -43,7 +45,7 @@ _GPU = "nvidia.com/gpu"
 def around_a_refusal(text: str, said: str) -> Iterator[Document]:
     """Nodes, and the manifest of the pod, as far as a text tells of them; `said` are the scheduler's words."""
     short = next((match[1] for match in _SHORT.finditer(said) if is_gpu(match[1])), "")
-    nodes = [*_offered(text), *_listed(text, short or _GPU)] if short else []
+    nodes = [*_offered(text, short), *_listed(text, short or _GPU)] if short else []
     for number, (name, amounts) in enumerate(nodes, 1):
         offers = {"capacity": amounts, "allocatable": amounts}
         yield {"kind": "Node", "metadata": {"name": name or f"node-{number}"}, "status": offers}
@@ -55,14 +57,15 @@ def around_a_refusal(text: str, said: str) -> Iterator[Document]:
         yield {"kind": "Pod", "metadata": meta, "spec": {"containers": [container]}}
 
 
-def _offered(text: str) -> Iterator[tuple[str, dict[str, str]]]:
+def _offered(text: str, resource: str) -> Iterator[tuple[str, dict[str, str]]]:
     for block in _OFFERED.finditer(text):
         yield "", dict(_AMOUNT.findall(block["amounts"]))
     for block in _IN_JSON.finditer(text):
         if '"memory"' in block[0] and '"pods"' in block[0]:
             yield "", dict(_JSON_AMOUNT.findall(block[0]))
     for told in () if _OFFERED.search(text) else _IN_WORDS.finditer(text):
-        yield "", {"pods": "110", told["name"] or told["other"]: told["count"] or told["many"]}
+        amount = told["count"] or told["many"] or told["each"]
+        yield "", {"pods": "110", told["name"] or told["other"] or resource: amount}
 
 
 def _listed(text: str, resource: str) -> Iterator[tuple[str, dict[str, str]]]:

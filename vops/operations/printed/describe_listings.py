@@ -25,10 +25,14 @@ _TOLERATED = 1.1
 _HEADER = lazy_pattern(r"^ {0,12}(?:NAMESPACE +)?NAME +[A-Z].*$", re.MULTILINE)
 _WORD = lazy_pattern(r"\S+(?: \S+)*")
 _SPACES = lazy_pattern(r"\s{2,}|\t+")
-_TARGET = lazy_pattern(r"(?:[\w./-]+: )?(?P<current>[\d.]+)(?P<unit>m|k|%|)/(?P<wanted>[\d.]+)(?P=unit)(?: \(avg\))?")
+_TARGET = lazy_pattern(
+    r"(?<![\w.])(?P<current>\d[\d.]{0,20})(?P<unit>[mkMG%]|)/(?P<wanted>\d[\d.]{0,20})(?P<of>[mkMG%]|)(?![\w.])"
+)
+_SCALES = {"": 1.0, "%": 1.0, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9}
 _LATE = ("ProgressDeadlineExceeded", "InitialScaleNeverAchieved")
 _MISSED = lazy_pattern(
-    r"\b503\b|no (?:healthy )?(?:upstream|endpoint|backend)|\bnever (?:scal|wak|start|com)"
+    r"\b503\b|curl: \((?:7|28|52|56)\)|connection refused"
+    r"|no (?:healthy )?(?:upstream|endpoint|backend)|\bnever (?:scal|wak|start|com)"
     r"|n(?:o|')t (?:scal|wak|start|com)"
     r"|(?:stay|remain|stuck|sit)\w{0,3} (?:at |on )?(?:zero|0)\b|won't (?:scal|start)",
     re.IGNORECASE,
@@ -45,12 +49,23 @@ _GPUS_MISSED = lazy_pattern(
 """What somebody says who misses GPUs; a cluster whose GPU nodes are scaled to zero has such rows as well."""
 
 _FALLS_BACK = "At least one trigger is falling back on this scaled object"
+_NO_ADDRESS = "UpstreamUnavailable"
 _COMING = lazy_pattern(r"WaitForFirstConsumer|first consumer")
 
 
 def listings(text: str) -> Iterator[Document]:
     """The objects and events that the rows which complain amount to; of what is watched the last row counts."""
     yield from autoscaler_status(text)
+    yield from _without_what_follows(list(_read_rows(text)))
+
+
+def _without_what_follows(found: list[Document]) -> list[Document]:
+    """What rows amount to; a Service has no addresses where its workload has no replica."""
+    at_zero = any(item["kind"] == "Deployment" for item in found)
+    return [item for item in found if not (at_zero and item.get("reason") == _NO_ADDRESS)]
+
+
+def _read_rows(text: str) -> Iterator[Document]:
     for columns, row in {(columns, row["NAME"]): (columns, row) for columns, row in _rows(text)}.values():
         reader = next((read for needed, read in _READERS if needed <= columns), None)
         if reader is not None:
@@ -105,8 +120,15 @@ def _hpa(row: Row, text: str) -> Iterator[Document]:
 
 
 def _asks_for_more(targets: str) -> bool:
-    match = _TARGET.match(targets)
-    return match is not None and float(match["current"]) > float(match["wanted"]) * _TOLERATED
+    """Whether one of its metrics is above its target: each is in a unit of its own."""
+    found = (match for match in _TARGET.finditer(targets) if (match["unit"] == "%") == (match["of"] == "%"))
+    return any(
+        _amount(item["current"], item["unit"]) > _amount(item["wanted"], item["of"]) * _TOLERATED for item in found
+    )
+
+
+def _amount(digits: str, unit: str) -> float:
+    return float(digits) * _SCALES[unit] if digits.count(".") <= 1 else 0.0
 
 
 def _at_zero(row: Row, text: str) -> Iterator[Document]:
@@ -138,7 +160,7 @@ def _scaled_object(row: Row, text: str) -> Iterator[Document]:
 
 def _endpoints(row: Row, text: str) -> Iterator[Document]:
     if row["ENDPOINTS"] in ("<none>", "<unset>"):
-        yield _event("Ingress", row, "UpstreamUnavailable", f"no endpoints available for service {row['NAME']}")
+        yield _event("Ingress", row, _NO_ADDRESS, f"no endpoints available for service {row['NAME']}")
 
 
 def _claim(row: Row, text: str) -> Iterator[Document]:

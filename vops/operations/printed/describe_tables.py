@@ -49,6 +49,17 @@ _STACK_ROW = lazy_pattern(
     r"(?P<status>(?:Init:)?(?:CrashLoopBackOff|Error|RunContainerError|StartError|CreateContainerError)) +\d",
     re.MULTILINE,
 )
+_SCHEDULER_ROW = lazy_pattern(
+    r"^ {0,12}(?:kube-system +)?(?P<name>kube-scheduler-[a-z0-9.-]{1,240}) +\d+/\d+ +"
+    r"(?P<status>CrashLoopBackOff|Error|CreateContainer(?:Config)?Error|RunContainerError|ImagePullBackOff|Pending)"
+    r" +\d",
+    re.MULTILINE,
+)
+_PENDING_ROW = lazy_pattern(
+    r"^ {0,12}(?:(?P<namespace>[a-z0-9-]{1,63}) +)?(?P<name>(?!kube-)[a-z0-9][a-z0-9.-]{1,252}) +0/\d+ +Pending +\d",
+    re.MULTILINE,
+)
+SCHEDULER_DOWN = "SchedulerDown"
 _AGED_ROW = lazy_pattern(
     r"^ {0,12}(?:[a-z0-9-]{1,63} +)??(?P<name>[a-z0-9][a-z0-9.-]{1,252}) +\d+/\d+ +\S+ +\d+(?: \([^)\n]{1,20}\))? +"
     r"(?P<age>[\dywdhms]{2,12})(?:\s|$)",
@@ -122,6 +133,8 @@ def listed_at(text: str, born: Mapping[str, datetime]) -> datetime | None:
 
 def has_rows(head: str) -> bool:
     """Whether a text has a row that counts."""
+    if _SCHEDULER_ROW.search(head) and _PENDING_ROW.search(head):
+        return True
     signs = (_CLAIM_TABLE, _WORKLOAD_TABLE, _KILLED_ROW, _POD_ROW, _STACK_ROW, _INIT_ROW, _NODE_LINE, NODE_ROW)
     return is_node_fragment(head) or any(sign.search(head) for sign in signs)
 
@@ -156,6 +169,7 @@ def listed(text: str) -> Iterator[Document]:
         yield _pod(row, {"name": "ctr"}, {"phase": "Running", "containerStatuses": [state]})
     yield from _waiting_for_devices(text)
     yield from _waiting_for_quota(text)
+    yield from _waiting_for_a_scheduler(text)
     for row in _INIT_ROW.finditer(text):
         yield _stuck_before_it(row)
     for row in _NODE_LINE.finditer(text):
@@ -190,6 +204,23 @@ def _waiting_for_quota(text: str) -> Iterator[Document]:
             "metadata": {"name": row["name"], "namespace": row["namespace"] or "", "labels": labels},
             "spec": {"containers": [{"name": "vllm"}], "schedulingGates": [{"name": "kueue.x-k8s.io/admission"}]},
             "status": {"phase": "Pending", "conditions": [said]},
+        }
+
+
+def _waiting_for_a_scheduler(text: str) -> Iterator[Document]:
+    """The pods that wait while the scheduler's own pod does not run, and an event that says so."""
+    down = _SCHEDULER_ROW.search(text)
+    for row in _PENDING_ROW.finditer(text) if down is not None else ():
+        pod = {"kind": "Pod", "name": row["name"], "namespace": row["namespace"] or ""}
+        message = f"{down['name']}: {down['status']}" if down is not None else ""
+        yield _pod(row, {"name": "vllm", "command": ["vllm", "serve"]}, {"phase": "Pending", "conditions": []})
+        yield {
+            "kind": "Event",
+            "involvedObject": pod,
+            "type": "Warning",
+            "reason": SCHEDULER_DOWN,
+            "message": message,
+            "source": {"component": "kubectl"},
         }
 
 

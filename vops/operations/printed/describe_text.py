@@ -87,6 +87,17 @@ _NEXT_PART = lazy_pattern(r"^(?:Conditions|Volumes|QoS Class|Node-Selectors|Tole
 _LONGEST_PROSE = 4_000
 _OUT_OF_MEMORY = lazy_pattern(r"(?<!not )(?<!no )(?<!=)\bOOMKilled\b(?!\W{0,3}(?:false|no\b))")
 _TRANSITION = lazy_pattern(r"^ {0,16}Last Transition Time: +\S.*\n(?:.*\n){0,4} {0,16}Reason: ", re.MULTILINE)
+_CONDITION = lazy_pattern(
+    r"^ {0,16}Reason: +[A-Z]\w{1,80}\n {0,16}Status: +(?:True|False|Unknown)\n {0,16}Type: +[A-Z]\w{1,60}", re.MULTILINE
+)
+"""One of a kind that keeps no times, as KEDA's."""
+
+_SCALER_ROW = lazy_pattern(
+    r"^[ \t]*(?P<type>AbleToScale|ScalingActive|ScalingLimited)[ \t]+(?P<status>True|False|Unknown)[ \t]+"
+    r"(?P<reason>[A-Z]\w{3,60})[ \t]+(?P<message>\S.{0,2000})$",
+    re.MULTILINE,
+)
+"""A row of an autoscaler's conditions, which no other kind has."""
 
 
 class Described(msgspec.Struct, frozen=True):
@@ -106,7 +117,7 @@ def is_described(head: str) -> bool:
     described = _BEGINS.search(head) and _GOES_ON.search(head)
     if described or has_loose_events(head) or any(next(read(head), None) for read in (told_in_columns, ray_demands)):
         return True
-    if has_rows(head) or any(sign.search(head) for sign in (_STATE, EVENT_TABLE, _TRANSITION)):
+    if has_rows(head) or any(sign.search(head) for sign in (_STATE, EVENT_TABLE, _TRANSITION, _CONDITION, _SCALER_ROW)):
         return True
     if POD_TABLE.search(head) and not looks_like_a_log(head) and not quotes_a_failure(head):
         return True  # above a log such a table says nothing that the log does not
@@ -269,7 +280,10 @@ def _fragments(text: str) -> Iterator[str]:
 
 def _of_conditions(text: str) -> Iterator[Document]:
     """The conditions of an object whose name and kind were not copied: their types tell what has them."""
-    if _TRANSITION.search(text) is None or _BEGINS.search(text) is not None:
+    if _BEGINS.search(text) is None and (rows := [match.groupdict() for match in _SCALER_ROW.finditer(text)]):
+        yield {"status": {"conditions": rows}}
+        return
+    if not (_TRANSITION.search(text) or _CONDITION.search(text)) or _BEGINS.search(text) is not None:
         return
     entries = outline(text)
     found = describe_around.conditions(entries)

@@ -18,6 +18,7 @@ from vops.model.patterns import lazy_pattern
 from vops.operations.printed.describe_events import Told
 
 Document = dict[str, Any]
+Row = dict[str, str]
 
 _ROW = lazy_pattern(
     r"^ {0,12}(?:[a-z0-9-]{1,63} +)??"
@@ -25,6 +26,13 @@ _ROW = lazy_pattern(
     r"(?P<ready>\d{1,2})/(?P<all>\d{1,2}) +(?P<status>Running|Pending) +\d",
     re.MULTILINE,
 )
+_REPLICASET = lazy_pattern(
+    r"^ {0,12}(?:[a-z0-9-]{1,63} +)??(?:replicaset\.apps/)?(?P<base>[a-z0-9][a-z0-9-]{0,200})-"
+    r"(?P<hash>[a-z0-9]{6,10}) +\d{1,4} +\d{1,4} +(?P<ready>\d{1,4}) +[\dywdhms]{2,12}\b",
+    re.MULTILINE,
+)
+"""A row of a table of ReplicaSets: how many pods it is meant to have, has, and are ready."""
+
 _SHORT = lazy_pattern(r"Insufficient ([\w.-]{1,200}/[\w.-]{0,62}\w)")
 
 
@@ -32,7 +40,7 @@ def rollouts(text: str, told: Sequence[Told], documents: Sequence[Document]) -> 
     """The pods of a rollout whose new pod found no GPU, with their Deployment, and the events with that pod's name."""
     refused = [item for item in told if item.reason == "FailedScheduling" and _resource(item)]
     names = {item.about.get("name", "") for item in refused}
-    rows = list(_ROW.finditer(text)) if refused else []
+    rows = (_rows(text) or _of_replicasets(text, names)) if refused else []
     new = _new(rows, names - {""})
     old = [row for row in rows if _came_before(row, new)] if new else []
     if new is None or not old:
@@ -49,12 +57,28 @@ def rollouts(text: str, told: Sequence[Told], documents: Sequence[Document]) -> 
 
 def lists_a_rollout(text: str) -> bool:
     """Whether a table of pods has an old pod that runs and a new one of the same Deployment that waits."""
-    rows = list(_ROW.finditer(text))
+    rows = _rows(text)
     new = _new(rows, set())
     return new is not None and any(_came_before(row, new) for row in rows)
 
 
-def _new(rows: Sequence[re.Match[str]], names: set[str]) -> re.Match[str] | None:
+def _rows(text: str) -> list[Row]:
+    return [match.groupdict() for match in _ROW.finditer(text)]
+
+
+def _of_replicasets(text: str, names: set[str]) -> list[Row]:
+    """The pods that a table of ReplicaSets tells of: one that runs of each that has some, and the one that waits."""
+    found: list[Row] = []
+    for row in _REPLICASET.finditer(text):
+        ready, own = row["ready"], f"{row['base']}-{row['hash']}-"
+        waits = next((name for name in names if name.startswith(own)), "")
+        if waits or ready != "0":
+            status = {"status": "Pending", "ready": "0"} if waits else {"status": "Running", "ready": "1"}
+            found.append({"base": row["base"], "hash": row["hash"], "name": waits or f"{own}old", "all": "1", **status})
+    return found
+
+
+def _new(rows: Sequence[Row], names: set[str]) -> Row | None:
     """The new pod that waits: the one that the events name, or any where all that wait are of one ReplicaSet."""
     waiting = [row for row in rows if row["status"] == "Pending"]
     if len({(row["base"], row["hash"]) for row in waiting}) != 1 or len(names) > 1:
@@ -62,7 +86,7 @@ def _new(rows: Sequence[re.Match[str]], names: set[str]) -> re.Match[str] | None
     return next((row for row in waiting if names <= {row["name"]}), None)
 
 
-def _came_before(row: re.Match[str], new: re.Match[str]) -> bool:
+def _came_before(row: Row, new: Row) -> bool:
     same = row["base"] == new["base"] and row["hash"] != new["hash"]
     return same and row["status"] == "Running" and row["ready"] == row["all"]
 
@@ -85,7 +109,7 @@ def _container(resource: str) -> Document:
     return {"name": "vllm", "command": ["vllm", "serve"], "resources": {"limits": amounts, "requests": amounts}}
 
 
-def _pod(row: re.Match[str], namespace: str, resource: str, refusal: str = "") -> Document:
+def _pod(row: Row, namespace: str, resource: str, refusal: str = "") -> Document:
     owner = {"kind": "ReplicaSet", "name": f"{row['base']}-{row['hash']}", "controller": True}
     runs = {"name": "vllm", "ready": True, "state": {"running": {}}}
     scheduled = {"type": "PodScheduled", "status": "False" if refusal else "True", "message": refusal}

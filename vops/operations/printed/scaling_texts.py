@@ -20,7 +20,7 @@ _SERIES = lazy_pattern(r"DCGM_FI_\w{3,60}\{[^}\n]{0,2000}\bexported_pod=\"[^\"\n
 _ASKED = lazy_pattern(r"DCGM_FI_\w{3,60}\{[^}\n]{0,400}?(?<!exported_)\b(?:pod|namespace|container) ?=~? ?[\"']")
 _EXPORTERS = lazy_pattern(
     r"(?:\bpod\b|\bnamespace\b)[`\"']{0,2} (?:label )?(?:\w{1,12} ){0,4}(?:the )?(?:dcgm|exporter)"
-    r"|exported_(?:pod|namespace)\b"
+    r"|exported_(?:pod|namespace)\b|\b(?:dcgm|exporter)['\u2019s]{0,2} (?:own )?(?:pod|namespace)\b"
 )
 _MISSED = lazy_pattern(
     r"\bnothing\b|\"result\": ?\[\]|\bno (?:data(?:points?)?|results?|series|values?)\b|\bN/A\b|\bempty\b|\bmissing\b"

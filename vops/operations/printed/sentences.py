@@ -271,6 +271,7 @@ _OWN = tuple(
         ("SMTAlignmentError", "Pod", "kubelet", r"(?:Pod was rejected: )?SMT Alignment Error: requested"),
         ("TaintManagerEviction", "Pod", "taint-eviction-controller", r"Marking for deletion Pod [\w.-]{1,63}/"),
         ("SystemOOM", "Node", "kubelet", r"System OOM encountered, victim process: "),
+        ("SystemOOM", "Node", "kernel", r"Out of memory: Kill(?:ed)? process \d{1,10} \("),
         ("NodeHasDiskPressure", "Node", "kubelet", r"Node \S{1,253} status is now: NodeHasDiskPressure"),
         ("NodeHasInsufficientMemory", "Node", "kubelet", r"Node \S{1,253} status is now: NodeHasInsufficientMemory"),
         ("NodeNotReady", "Pod", "node-controller", r"Node is not ready$"),

@@ -27,6 +27,7 @@ from vops.model.snapshot import Source
 
 _PATIENCE_S = 30
 _DEFAULT = "default-scheduler"
+_DOWN = "SchedulerDown"
 _LOOKED = ("FailedScheduling", "Unschedulable", "FilteringFailed", "Scheduled", "Preempted")
 
 
@@ -36,7 +37,9 @@ def no_scheduler(replica: Replica) -> Verdict | None:
     if replica.pod.condition("PodScheduled") is not None or spec.scheduling_gates or not replica.observed:
         return None
     looked = any(event.reason in _LOOKED for event in replica.events)
-    if looked or not (_is_old(replica, created) if created is not None else _has_been_described(replica)):
+    down = [event for event in replica.events if event.reason == _DOWN]
+    late = _is_old(replica, created) if created is not None else _has_been_described(replica)
+    if looked or not (late or down or _names_another(replica)):
         return None
     since = f" for {(replica.facts.snapshot.at - created).total_seconds():.0f} s" if created is not None else ""
     name = spec.scheduler_name
@@ -45,6 +48,7 @@ def no_scheduler(replica: Replica) -> Verdict | None:
     return Verdict(
         summary=f"No scheduler has looked at {replica.name}{since}; it names {name}",
         evidence=(
+            *map(evidence.event, down[-1:]),
             evidence.pod_field("spec.schedulerName", name, expected="a scheduler that runs"),
             *(
                 (Evidence("pods", "spec.schedulerName of pods with a node", blockers.named(working)),)
@@ -55,6 +59,13 @@ def no_scheduler(replica: Replica) -> Verdict | None:
         confidence=Confidence.PROBABLE if known or name == _DEFAULT else Confidence.STRONG,
         fixes=(remedies.by_steps(replica, "Name a scheduler that runs", _steps(name, working)),),
     )
+
+
+def _names_another(replica: Replica) -> bool:
+    """Whether a pod that was handed in without its events names a scheduler of its own, and has no word of it."""
+    facts, pod = replica.facts, replica.pod
+    alone = pod.status.phase == "Pending" and not pod.spec.node_name and not facts.snapshot.source(Source.EVENTS).usable
+    return alone and not facts.snapshot.server_version and pod.spec.scheduler_name != _DEFAULT
 
 
 def _is_old(replica: Replica, created: datetime) -> bool:

@@ -29,7 +29,7 @@ from vops.model.snapshot import Source
 
 _TIMED_OUT = lazy_pattern(
     r"Timed out waiting for engines? (?:(?:core )?process|to send)|Did not receive response from front-end process"
-    r"|DP Coordinator process failed to report",
+    r"|DP Coordinator process failed to report|RPC Server didn't start in time",
     re.IGNORECASE,
 )
 _AWAITED = lazy_pattern(f"^{AWAITED}: ")
