@@ -51,6 +51,7 @@ _MISMATCH = lazy_pattern(
     r"|Insufficient devices for .{0,20}mesh|[Nn]umber of devices \d{1,5} must (?:equal|be >=) the product"
     r"|Total available GPUs [\d.]{1,8} is less than total desired GPUs"
     r"|but only \d{1,4} (?:GPUs? )?(?:are |is )?(?:available|visible)"
+    r"|[Oo]nly (?P<there>\d{1,4}) GPUs? (?:are|is) available, but (?P<wanted>\d{1,5}) (?:are|is) required"
     r"|only has \d{1,4} GPUs|must be divisible by tensor|tensor_parallel_size .{0,80}divisible"
     r"|[Cc]onsider reducing tensor_parallel_size|block_n = |weight quantization block_[nk]|min_thread_[nk]"
     r"|Tensor parallel size \(?\d{1,5}\)? (?:is larger|cannot be larger|exceeds)|please set tensor_parallel_size"
@@ -157,7 +158,8 @@ def _said(replica: Replica, match: re.Match[str]) -> _Said:
         )
     if match["by"] or _QUANTIZED.search(match.string) or "divisible" in match[0]:
         return _indivisible(replica, match)
-    world = match["world"] or match["ranks"] or match["required"] or match["needs"] or _world(replica)
+    asked = next(filter(None, map(match.group, ("world", "ranks", "required", "needs", "wanted"))), None)
+    world = asked or _world(replica)
     if "lacement group" in match.string or any(word in match[0] for word in ("Ray", "node types", "enough GPUs")):
         return _Said(
             f"Ray has fewer GPUs than {replica.name} asks for" + (f": it asks for {world}" if world else ""),
@@ -165,7 +167,8 @@ def _said(replica: Replica, match: re.Match[str]) -> _Said:
             f"joined, "
             "with a GPU limit), or lower --tensor-parallel-size and --pipeline-parallel-size.",
         )
-    gpus = match["gpus"] or match["devices"] or match["visible"] or match["total"] or str(replica.gpu_count or "")
+    found = next(filter(None, map(match.group, ("gpus", "devices", "visible", "total", "there"))), None)
+    gpus = found or str(replica.gpu_count or "")
     if not gpus or not world:
         return _Said(
             f"The parallelism of {replica.name} asks for more GPUs than its container has",
