@@ -39,7 +39,7 @@ _OF_A_SIGNAL = 128
 _STATS = ("Avg prompt throughput: ", "Engine 0")
 _OF_KILLS = ("Killed", "with signal", "Memory cgroup out", "slurmstepd")
 _SIGNALLED = lazy_pattern(
-    r"(?:.{0,160}[\] ])?(?:(?:Memory cgroup out of memory|Out of memory): Killed process \d{1,10}"
+    r"(?:.{0,160}[\] ])?(?:(?:Memory cgroup out of memory|Out of memory): Killed process (?:\d{1,10}|\()"
     r"|Memory cgroup out of memory:$)|Killed$"
     r"|slurmstepd: error: Detected \d{1,6} oom[-_]kill event"
     r"|.{0,160}: line \d+: +\d+ Killed\s|.{0,200} terminated with signal (SIG[A-Z]{3,6})",

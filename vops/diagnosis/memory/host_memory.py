@@ -33,7 +33,9 @@ _AT_INIT = "init was OOM-killed"
 _OF_GIB_EACH = ("swap-space", "cpu-offload-gb")
 _OF_GIB = ("kv-offloading-size",)
 _LMCACHE = "LMCACHE_MAX_LOCAL_CPU_SIZE"
-_VICTIM = lazy_pattern(r"victim process: (?P<name>[^,]{1,60})|Kill(?:ed)? process \d{1,10} \((?P<killed>[^)]{1,60})\)")
+_VICTIM = lazy_pattern(
+    r"victim process: (?P<name>[^,]{1,60})|Kill(?:ed)? process (?:\d{1,10} )?\((?P<killed>[^)]{1,60})\)"
+)
 _CONSEQUENCE = lazy_pattern(
     r"died|dead|connection|broken pipe|closed|nccl|gloo|by peer|tim(?:ed|e) ?out|cancel|shutdown|Engine core init",
     re.IGNORECASE,
