@@ -164,7 +164,7 @@ def _parts(file: BundleFile) -> list[BundleFile]:
     manifests, rest = (part.encode() for part in apart)
     kind = sniff(rest)
     found = [msgspec.structs.replace(file, content=Content.OBJECTS, body=manifests)]
-    if kind is Content.DESCRIBED or looks_like_a_log(apart[1]):
+    if kind is Content.DESCRIBED or _tells(apart[1]):
         found.append(msgspec.structs.replace(file, content=kind, body=rest))
     return found
 
