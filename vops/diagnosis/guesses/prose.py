@@ -278,6 +278,9 @@ _TAG = lazy_pattern(r"</?(?:details|summary|br|p|b|i|em|strong)\b[^>\n]{0,40}>")
 _TITLE = lazy_pattern(r"^[#\s]{0,6}(?:\[[A-Z][A-Za-z/ ]{2,24}\]:?\s*){1,3}")
 """What titles on GitHub begin with: `[Bug]: `."""
 
+_ADDRESS = lazy_pattern(r"(?<![`\w])\(?https?://[^\s)`]{1,400}\)?")
+"""A link, whose words are those of a page and not of who gives it."""
+
 _MARKUP = lazy_pattern(r"^[\s>#*|-]{1,12}|\*\*|`")
 
 
@@ -308,7 +311,7 @@ def told_paragraphs(text: str) -> Iterator[str]:
 def _joined(paragraph: str) -> str:
     untitled = (_TITLE.sub("", line) for line in paragraph.splitlines())
     own = (line for line in untitled if not _OF_A_PROGRAM.match(line))
-    lines = (_MARKUP.sub("", line).strip() for line in own)
+    lines = (_MARKUP.sub("", _ADDRESS.sub("", line)).strip() for line in own)
     return " ".join(filter(None, lines))[:_LONGEST]
 
 
