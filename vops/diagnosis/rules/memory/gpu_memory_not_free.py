@@ -47,6 +47,7 @@ _BUSY = lazy_pattern(
     r"|^ValueError: Free memory on device.{0,60}$"  # as titles and consoles cut it
     r"|memory capacity is unbalanced\. Some GPUs may be occupied"
     r"|TPU initialization failed: .{0,200}busy|TPU is already in use by"
+    r"|(?i:out of memory\b.{0,80}\b(?:GPUs?|memory) (?:is|are|was|were) still (?:occupied|held|in use|used|taken)\b)"
     rf"|{words(Meaning.TAKEN)}"
 )
 _SIGNATURE = lazy_pattern(f"{_NOT_FREE.pattern}|{_CHANGED.pattern}|{_BUSY.pattern}|{OUT_OF_MEMORY.pattern}", re.ASCII)
