@@ -29,7 +29,7 @@ from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
 _TELLING = (
-    r"unrecognized arguments: (?P<unknown>--?[\w-]{1,80})"
+    r"unrecognized arguments: (?:(?P<again>(?:vllm )?serve )|(?P<unknown>--?[\w-]{1,80}))"
     r"|User-specified max_model_len \((?P<asked>\d{1,9})\) is greater than the derived max_model_len "
     r"\((?:\w{1,60}=)?(?P<derived>\d{1,9})"
     r"|(?P<remote>requires you to execute the |(?:argument|option|set)[^\w]{1,3}trust_remote_code=True"
@@ -161,6 +161,8 @@ def _flags(replica: Replica, match: re.Match[str] | None) -> dict[str, Any]:
         return {"trust-remote-code": True}
     if match["batched"]:
         return {"max-num-batched-tokens": int(match["least"])}
+    if match["again"]:
+        return {}
     unknown = match["unknown"].lstrip("-")
     given = replica.args.location(unknown)
     if given is None:
@@ -170,18 +172,8 @@ def _flags(replica: Replica, match: re.Match[str] | None) -> dict[str, Any]:
 
 
 def _advice(replica: Replica, match: re.Match[str] | None, text: str) -> str:
-    if match is None and "in forked subprocess" in text:
-        return "Set env VLLM_WORKER_MULTIPROC_METHOD=spawn: something uses CUDA before vLLM starts its workers."
-    if match is None and (context := _CONTEXT.search(text)) is not None:
-        return f"Lower --context-length from {context[1]} to {context[2]}, the most that the model was made for."
-    if match is None and "must be pinned" in text:
-        return "Remove --cpu-offload-gb (or try another vLLM version): what it moves to host memory cannot be pinned."
-    if match is None and (needed := _NEEDED.search(text)) is not None:
-        return f"Set --{needed[1]} too: what is set asks for it; or leave that out."
     if match is None:
-        flag = named_flag(text)
-        what = f"--{flag}" if flag else "the argument"
-        return f"Give {what} a value that the message allows, or leave it out."
+        return _untold(text)
     if match["derived"]:
         return (
             f"Lower --max-model-len from {match['asked']} to {match['derived']}, the most that the model was made for."
@@ -190,11 +182,31 @@ def _advice(replica: Replica, match: re.Match[str] | None, text: str) -> str:
         return "If you trust the model's repository, add --trust-remote-code: it runs code from there in the container."
     if match["batched"]:
         return f"Raise --max-num-batched-tokens from {match['tokens']} to {match['least']} or more."
+    if match["again"]:
+        return (
+            f"Leave `{match['again'].strip()}` out of the arguments: the image's entrypoint is `vllm serve` already. "
+            "Or set the whole command (command:, --entrypoint), in place of arguments."
+        )
     flag = match["unknown"].lstrip("-")
     if _was_removed(replica, flag):
         return f"Remove --{flag}: vLLM dropped it before this version."
     near = _nearest(flag)
     return f"Replace --{flag} by --{near}." if near else f"Remove --{flag}: this version does not know it."
+
+
+def _untold(text: str) -> str:
+    """What to do where the message does not say what would be right."""
+    if "in forked subprocess" in text:
+        return "Set env VLLM_WORKER_MULTIPROC_METHOD=spawn: something uses CUDA before vLLM starts its workers."
+    if (context := _CONTEXT.search(text)) is not None:
+        return f"Lower --context-length from {context[1]} to {context[2]}, the most that the model was made for."
+    if "must be pinned" in text:
+        return "Remove --cpu-offload-gb (or try another vLLM version): what it moves to host memory cannot be pinned."
+    if (needed := _NEEDED.search(text)) is not None:
+        return f"Set --{needed[1]} too: what is set asks for it; or leave that out."
+    flag = named_flag(text)
+    what = f"--{flag}" if flag else "the argument"
+    return f"Give {what} a value that the message allows, or leave it out."
 
 
 def _was_removed(replica: Replica, flag: str) -> bool:
