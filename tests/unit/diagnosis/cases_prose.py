@@ -196,6 +196,14 @@ _PARAGRAPHS: dict[str, tuple[str, str]] = {
         "Our pod was preempted by a batch job that has a higher priority, in the night.",
         "Our pod has a higher priority than the batch job of the night.",
     ),
+    "engine-wedged": (
+        "The server hangs: /health answers 200 and the throughput is at 0 tok/s, and the requests never complete.",
+        "The server is idle: /health answers 200 and the throughput is at 0 tok/s, as nobody has asked it.",
+    ),
+    "metric-renamed": (
+        "The metric vllm:gpu_cache_usage_perc was renamed, and the panel of our dashboard is empty since then.",
+        "The metric vllm:kv_cache_usage_perc is in the panel of our dashboard, which is empty as nobody asks.",
+    ),
     "post-start-hook-failed": (
         "The postStart hook of the container fails, since curl is not in the image.",
         "The postStart hook of the container loads the adapters, as it is meant to.",

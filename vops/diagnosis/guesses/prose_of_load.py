@@ -185,6 +185,24 @@ SAYINGS_OF_LOAD: tuple[Saying, ...] = (
         never=r"KV|recompute|spot|preemptible",
     ),
     saying(
+        "engine-wedged",
+        r"/health\b|health (?:check|endpoint|probe)|\bhealthy\b|Running: [1-9]|API server (?:is|stays)"
+        r"|no (?:errors?|crash)\b",
+        r"throughput\b.{0,40}(?:\b(?:to|at|is|of) (?:0|zero)\b|\b0(?:\.0)? tok)|\bno (?:more |new )?tokens\b"
+        r"|\brequests?\b.{0,30}\bnever (?:complet|return|finish|end|get an)\w*",
+        r"\b(?:hangs?|hung|wedge[ds]?|livelock\w*|dead ?lock\w*|stuck|fr[eo]ez\w*|frozen|stalls?|stalled)\b",
+        never=r"\b(?:start-?up|while loading|KEDA|HPA|readiness)\b",
+    ),
+    saying(
+        "metric-renamed",
+        r"\b(?:vllm|sglang|dcgm)[:_]\w+|\bmetrics?\b",
+        r"\brenam\w*|\bold (?:metric )?names?\b|\bno longer (?:export|expos)\w*",
+        r"\bgrafana\b|\bdashboards?\b|\bpanels?\b|\balerts?\b|\bKEDA\b|\bHPA\b|\bquer(?:y|ies)\b",
+        r"\bno data\b|\bempty\b|\bblank\b|\bnothing\b|\bto (?:display|show)\b|n[o']t (?:show|work|fire|display|exist)"
+        r"|\bnever fires?\b|\bbroken?\b|\bunknown\b",
+        never=r"relabel|exported_pod|honor_?labels",
+    ),
+    saying(
         "post-start-hook-failed",
         r"post.?start",
         r"\bfail|\berror|exit(?:s|ed)? with|not found|\bkill",

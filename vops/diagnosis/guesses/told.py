@@ -12,7 +12,7 @@ _SEE = "See what the cluster says of it: kubectl -n NAMESPACE describe pod POD, 
 _LONGEST = 160
 
 
-def as_told(replica: Replica, cause: str, title: str, step: str) -> Verdict | None:
+def as_told(replica: Replica, cause: str, title: str, *steps: str) -> Verdict | None:
     """A suspicion with the words that tell of it; None where none do."""
     told = [item for item in replica.events if item.reason == TOLD and cause_of(item.message) == cause]
     if not told:
@@ -22,5 +22,5 @@ def as_told(replica: Replica, cause: str, title: str, step: str) -> Verdict | No
         summary=f"By what is told of it: {said[:_LONGEST].rstrip('.: ')}{'…' if len(said) > _LONGEST else ''}",
         evidence=tuple(map(evidence.event, told)),
         confidence=Confidence.POSSIBLE,
-        fixes=(remedies.advice(title, _SEE, step),),
+        fixes=(remedies.advice(title, _SEE, *steps),),
     )

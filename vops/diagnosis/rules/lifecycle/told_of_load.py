@@ -206,6 +206,31 @@ def told_preempted(replica: Replica) -> Verdict | None:
     )
 
 
+@rule(cause="engine-wedged", branch=Branch.START, order=91, last_resort=True)
+def told_engine_wedged(replica: Replica) -> Verdict | None:
+    return as_told(
+        replica,
+        "engine-wedged",
+        "Restart the server, and keep the stacks of its engine",
+        "Before the restart, dump the stacks (py-spy dump --pid PID of each worker): they say what the engine waits "
+        "for.",
+        "Then leave out what is new or rare (speculative decoding, async scheduling, a KV connector), one at a time.",
+        "Probe by a completion of one token: /health answers as long as the API server does.",
+    )
+
+
+@rule(cause="metric-renamed", branch=Branch.START, order=91, last_resort=True)
+def told_metric_renamed(replica: Replica) -> Verdict | None:
+    return as_told(
+        replica,
+        "metric-renamed",
+        "Ask for the metric by its name of today",
+        "Put the new name into queries, dashboards and the adapter's rules: vllm:gpu_cache_usage_perc is "
+        "vllm:kv_cache_usage_perc, vllm:time_per_output_token_seconds is vllm:inter_token_latency_seconds.",
+        "See which names the server exports: curl SERVER/metrics.",
+    )
+
+
 @rule(cause="post-start-hook-failed", branch=Branch.START, order=91, last_resort=True)
 def told_post_start_hook_failed(replica: Replica) -> Verdict | None:
     return as_told(
