@@ -12,6 +12,7 @@ import pytest
 
 from tests.unit.diagnosis.cluster_parts import log_text
 from tests.unit.diagnosis.test_recordings import ROOTS
+from vops.diagnosis.logs import lines
 from vops.diagnosis.logs.lines import HEAD, TAIL, log_lines
 from vops.diagnosis.logs.reader import LogReading, read_log
 from vops.model.text import scrub
@@ -129,9 +130,17 @@ def test_prefixes_of_every_writer(line: str, process: str, place: str, text: str
     assert (read.process, read.place, read.text) == (process, place, text)
 
 
+@pytest.fixture
+def short_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An eighth of what is read of a log at its two ends, so that an eighth of a log is a long one."""
+    monkeypatch.setattr(lines, "HEAD", HEAD // 8)
+    monkeypatch.setattr(lines, "TAIL", TAIL // 8)
+
+
+@pytest.mark.usefixtures("short_ends")
 def test_a_log_of_many_megabytes_is_read_at_its_two_ends() -> None:
     start, end = log_text("size-l8-045.log"), log_text("fail-kv-too-small.log")
-    filler = "nothing of interest is said here\n" * ((HEAD + TAIL) // 20)
+    filler = "nothing of interest is said here\n" * ((HEAD + TAIL) // 160)
     reading = read_log(start + filler + end)
     assert reading.version == "0.25.1"
     assert reading.lines == (start + filler + end).count("\n") + 1
@@ -153,9 +162,10 @@ def test_a_log_of_many_megabytes_is_read_at_its_two_ends() -> None:
         pytest.param("terminate called after throwing an instance of '" + "x" * 400 + "\n", id="aborts"),
     ],
 )
+@pytest.mark.usefixtures("short_ends")
 def test_time_grows_with_size_and_is_bounded(hostile: str) -> None:
-    """Twenty times the size takes at most a bounded multiple: 20 MB are not read whole."""
-    small, large = hostile * (2**20 // len(hostile)), hostile * (20 * 2**20 // len(hostile))
+    """Twenty times the size takes at most a bounded multiple: what is longer than the two ends is not read whole."""
+    small, large = hostile * (2**17 // len(hostile)), hostile * (20 * 2**17 // len(hostile))
     read_log(hostile * 3)  # what is compiled when it is first used
     one = _cpu_s(small)
     assert _cpu_s(large) < 24 * one + 0.05
