@@ -335,3 +335,10 @@ def test_an_older_engine_whose_process_logs_an_exception_is_gone_if_answers_brea
     failed = "ERROR 03-17 08:02:04 engine.py:137] AssertionError: Error in model execution\n"
     assert read_log(failed + "ERROR 03-17 08:02:04 serving_chat.py:596] Error in stream generator.\n").engine_died
     assert not read_log(failed + "ERROR 03-17 08:02:04 a.py:5] Error in stream generator.\n").engine_died
+
+
+def test_the_headings_of_a_form_are_nobodys_words() -> None:
+    symbol = "/x/flash_attn_2_cuda.so: undefined symbol: _ZN2at4_ops5zeros4callE"
+    (report,), _ = diagnose_bundle([], f"### Describe the bug\n\n {symbol}\n\n### Reproduction\n\nA100".encode())
+    assert f"does not fit together: {symbol}" in report.findings[0].summary
+    assert "###" not in "".join(item.observed for item in report.findings[0].evidence)

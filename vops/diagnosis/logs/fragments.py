@@ -49,6 +49,13 @@ _REFUSED = lazy_pattern(
 _ENDED = lazy_pattern(r"(?:Segmentation fault|Bus error|Illegal instruction|Aborted) \(core dumped\)")
 """How a shell tells that a program crashed, wherever in a sentence it stands."""
 
+_OF_A_FORM = lazy_pattern(
+    r"#{1,6} \W{0,4}(?:Describe the (?:bug|issue)|(?:To )?Reproduc\w+|(?:Your current )?Environment|Expected behavior"
+    r"|System Info|Checklist|(?:Relevant )?log output|What happened|Additional context|Logs?|Error)\W{0,3}$",
+    re.IGNORECASE,
+)
+"""What the forms of trackers head their parts with."""
+
 _SPAN = lazy_pattern(r"(?<!`)`([^`]{4,400})`(?!`)")
 """What Markdown marks as code within a sentence."""
 
@@ -62,7 +69,7 @@ _WARNING_LINES = 4
 def fragment_of(bare: Sequence[Line]) -> tuple[LoggedError, ...]:
     """What a few lines say, the likeliest first; nothing where they are too many, or speak of no failure."""
     lines = [line for line in _unwarned(bare) if line.level not in _QUIET]
-    lines = [line for line in lines if not _OF_NO_FAILURE.search(line.text)]
+    lines = [line for line in lines if not (_OF_NO_FAILURE.search(line.text) or _OF_A_FORM.match(line.text))]
     if len(bare) > LONGEST or not lines:
         return ()
     first, together = lines[0], " ".join(line.text.strip() for line in lines)

@@ -163,6 +163,11 @@ def limit_bytes(replica: Replica) -> float:
     return endings.size(replica.container.resources.limits.get("memory", "0"))
 
 
+def limit_known(replica: Replica) -> bool:
+    """Whether the container was seen as it is declared: a kill that is told of has no image, and no limit."""
+    return bool(limit_bytes(replica) or replica.container.image)
+
+
 def memory_volumes(replica: Replica) -> dict[str, Volume]:
     """The memory-backed volumes that the container mounts, by the path where it does."""
     volumes = {volume.name: volume for volume in replica.pod.spec.volumes}
@@ -222,7 +227,8 @@ def raise_limit_step(replica: Replica, wanted: float) -> str:
             f"It needs about {in_gi(wanted)}, and {node} has {int(has // GIB)}Gi for pods: use a machine with more "
             "memory, or keep less in it."
         )
-    return f"Set resources.requests.memory and limits.memory of {name} to {in_gi(wanted)}."
+    more = "" if limit_known(replica) else ", or to a quarter more than its limit is now where that is higher"
+    return f"Set resources.requests.memory and limits.memory of {name} to {in_gi(wanted)}{more}."
 
 
 def raise_limit(replica: Replica, wanted: float, why: str, applicability: Applicability = Applicability.SAFE) -> Fix:

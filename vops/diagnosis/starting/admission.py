@@ -116,7 +116,7 @@ def exceeded(text: str) -> Exceeded | None:
 
 def _amounts(text: str, what: str) -> dict[str, str]:
     """`{resource: amount}` of a list such as `requested: requests.cpu=1,pods=1`."""
-    found = re.search(rf"{what}: ((?:[\w./-]{{1,120}}=[^\s,]{{1,40}},?)+)", text)
+    found = re.search(rf"{what}: ((?:[\w./-]{{1,120}}=[^\s,\"\\]{{1,40}},?)+)", text)
     pairs = (item.partition("=") for item in found[1].split(",") if item) if found else ()
     return {name: amount for name, _, amount in pairs}
 

@@ -16,7 +16,9 @@ def unplaced(report: Report) -> Report:
     """The report, with words where its subject's namespace would stand; as it is where that is known."""
     if report.subject.namespace:
         return report
-    return msgspec.structs.replace(report, findings=tuple(map(_finding, report.findings)))
+    return msgspec.structs.replace(
+        report, summary=_worded(report.summary), findings=tuple(map(_finding, report.findings))
+    )
 
 
 def _finding(item: Finding) -> Finding:

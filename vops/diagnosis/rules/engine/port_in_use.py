@@ -32,7 +32,10 @@ _IN_USE = lazy_pattern(
 _BETWEEN_WORKERS = lazy_pattern(
     r"server socket has failed|EADDRINUSE.{0,80}(?:TCPStore|tcp store)|ZMQError|DistNetworkError"
 )
-_PORT = lazy_pattern(r"port: (\d{2,5})|\('[^']{0,64}', (\d{2,5})\)|[:/]{1,3}[\w.*-]{0,64}:(\d{2,5})", re.ASCII)
+_PORT = lazy_pattern(
+    r"port: (\d{2,5})|\('[^']{0,64}', (\d{2,5})\)|(?:[:/]{1,3}|')[\w.*-]{0,64}:(\d{2,5})(?![\d.:])", re.ASCII
+)
+"""A port, and not the minutes of a time: nothing of a second follows it."""
 
 
 @rule(cause="port-in-use", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_IN_USE)

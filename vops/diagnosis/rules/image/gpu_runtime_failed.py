@@ -76,7 +76,7 @@ def gpu_runtime_failed(replica: Replica) -> Verdict | None:
     requires = _REQUIRES.search(found.text)
     if requires is not None:
         what = requires["what"].strip() or "a newer driver"
-        summary = f"The GPU driver of {node} is too old for {replica.container.image}: it needs {what}"
+        summary = f"The GPU driver of {node} is too old for {replica.container.image or 'its image'}: it needs {what}"
         fix = _older_image(replica, node, what)
     else:
         broken = read(found.text, _BROKEN, node=node)
@@ -92,12 +92,14 @@ def gpu_runtime_failed(replica: Replica) -> Verdict | None:
 
 
 def _older_image(replica: Replica, node: str, what: str) -> Fix:
+    repository = replica.container.image.partition(":")[0]
+    image = f"an image of {repository}" if repository else "an image"
     return remedies.by_steps(
         replica,
         "Bring image and driver together",
         (
             f"Upgrade the GPU driver of {node} to one that supports {what},",
-            f"or use an image of {replica.container.image.partition(':')[0]} that is built for an older CUDA.",
+            f"or use {image} that is built for an older CUDA.",
         ),
     )
 

@@ -42,21 +42,26 @@ def host_oom(replica: Replica) -> Verdict | None:
     limit = replica.container.resources.limits.get("memory", "")
     log, wanted = replica.death_log, host_memory.wanted_bytes(replica)
     stage = f" during {log.stage}" if log is not None and log.lines else ""
-    most = f"its limit of {limit}" if limit else "the node had"
+    most = f"its limit of {limit}" if limit else "the node had" if host_memory.limit_known(replica) else "it may"
     how = "was probably killed" if found.by is KilledBy.SILENCE else "was killed"
     return Verdict(
         summary=f"{replica.name} {how} for using more host memory than {most}{stage}",
         evidence=(
             *evidence.exit_status(replica),
             *_words(replica, found),
-            evidence.container_field(
-                replica, "resources.limits.memory", limit or "none", expected=f"about {host_memory.in_gi(wanted)}"
-            ),
+            *_limit(replica, limit, wanted),
             *host_memory.volume_evidence(replica),
         ),
         confidence=found.confidence,
         fixes=(host_memory.raise_limit(replica, wanted, _why(replica)),),
     )
+
+
+def _limit(replica: Replica, limit: str, wanted: float) -> tuple[Evidence, ...]:
+    if not host_memory.limit_known(replica):
+        return ()
+    expected = f"about {host_memory.in_gi(wanted)}"
+    return (evidence.container_field(replica, "resources.limits.memory", limit or "none", expected=expected),)
 
 
 def _words(replica: Replica, found: OutOfMemory) -> tuple[Evidence, ...]:
