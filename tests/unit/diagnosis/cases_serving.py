@@ -76,6 +76,7 @@ ONE_NODE = (
     "  Warning  Unhealthy  2m (x{} over 21m)  kubelet  Readiness probe failed: [2025-08-21 12:00:00,123] "
     "Ray cluster status: 1/2 nodes alive."
 )
+NO_AUTOSCALER = "Our GPU node group has min 0 and max 3, and there is no cluster autoscaler. {}"
 LISTED = "NAME      READY   STATUS   RESTARTS   AGE\nllama-0   0/1     {}   0          14m"
 REFUSED = (
     "Warning  Unhealthy  20s (x{} over 40s)  kubelet  Liveness probe failed: "
@@ -211,6 +212,7 @@ FIRES: dict[str, Case] = {
         'Error from server (NotFound): error when creating "a.yaml": namespaces "llm" not found'
     ),
     "rights-missing": handed_in(FORBIDDEN.format("User")),
+    "autoscaler-said-absent": handed_in(NO_AUTOSCALER.format("The pod stays Pending.")),
     "access-denied": handed_in("HTTP/1.1 403 Forbidden", "server: istio-envoy", "RBAC: access denied"),
     "autoscaler-off-at-zero": lambda: world(
         ready(owner="other"),
@@ -330,6 +332,8 @@ NEAR_MISSES: dict[str, Case] = {
     "kind-missing": handed_in("scaledobject.keda.sh/llm created", "ScaledObject llm is of kind v1"),
     "reference-missing": handed_in('namespace "llm" created', SERVED),
     "rights-missing": handed_in(FORBIDDEN.format("unable to validate user"), "deployment.apps/vllm created"),
+    # nobody waits
+    "autoscaler-said-absent": handed_in(NO_AUTOSCALER.format("All replicas run.")),
     "access-denied": handed_in("RBAC: access denied", '10.0.0.4 - - "GET /v1/models HTTP/1.1" 200 640 "-" "curl"'),
     # KEDA's own, which has nothing to do
     "autoscaler-off-at-zero": lambda: world(

@@ -77,6 +77,7 @@ _STOCKOUT = lazy_pattern(
 _LATE = lazy_pattern(
     r"failed to (?:appear in time|register within|join)|not registered with cluster"
     r"|timed out for node group|\btimeout\b|NodeCreationFailure"
+    r"|unable to register node with API server|to join the cluster and become ready"
     r"|vmssCSE|VMExtensionProvisioning|out of \d{1,4} have registered",
     re.IGNORECASE,
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from vops.diagnosis.facts import STAND_IN
 from vops.diagnosis.guesses.prose import TOLD
 from vops.model.dcgm import parse_gpus
 from vops.model.exposition import parse_sample
@@ -168,6 +169,9 @@ class Contents:
 
     def _set_unborn_aside(self) -> None:
         """The only pod, where it is a manifest that no cluster has seen: events and log tell what became of it."""
+        if len(self._pods) > 1:  # a manifest says more than what somebody wrote of its amounts
+            named = {key: item for key, item in self._pods.items() if STAND_IN not in item.pod.metadata.annotations}
+            self._pods = named if all(is_unborn(item.pod) for item in self._pods.values()) and named else self._pods
         if len(self._pods) == 1 and all(is_unborn(item.pod) for item in self._pods.values()):
             self._unborn, self._pods = self._pods, {}
 

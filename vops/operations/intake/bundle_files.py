@@ -43,8 +43,14 @@ _OF_LOGGERS = frozenset(("level", "msg"))
 _WITHIN = re.compile(rb"^\s{0,12}\{\s*\n\s*\"(?:apiVersion|kind)\": ", re.MULTILINE)
 """An object as kubectl prints it."""
 _ROTATED = re.compile(r"(?:(?<=\.log)(?:[.-][\d-]{1,20})?)(?:\.gz)?$|\.gz$")
-_METRICS = re.compile(rb"\s*(?:# (?:HELP|TYPE) \w|(?:vllm:|DCGM_FI_)\w+[ {])")
+_METRICS = re.compile(rb"\s*(?:# (?:HELP|TYPE) \w|(?:vllm:|DCGM_FI_)\w+(?:\{| +[\d.]))")
 
+
+_KIND = re.compile(rb"^ *kind: *\w", re.MULTILINE)
+_INSTRUCTS = re.compile(
+    r"\b(?:[Tt]o|you can|can be) paused?\b[^.\n]{0,80}|\b[Aa]dd the (?:following )?(?:annotation|snippet)\b"
+)
+"""Prose around a part of a manifest that shows how something is done."""
 
 _SERIES = re.compile(rb"^(?:vllm:|DCGM_FI_)\w{3,100}[ {]", re.MULTILINE)
 _REFUSED = re.compile(rb"FailedScheduling.{1,400}nodes are available")
@@ -163,6 +169,8 @@ def _parts(file: BundleFile) -> list[BundleFile]:
         return [file]
     manifests, rest = (part.encode() for part in apart)
     kind = sniff(rest)
+    if not _KIND.search(manifests) and _INSTRUCTS.search(apart[1]):
+        return [msgspec.structs.replace(file, content=Content.LOG, body=rest)]
     found = [msgspec.structs.replace(file, content=Content.OBJECTS, body=manifests)]
     if kind is Content.DESCRIBED or _tells(apart[1]):
         found.append(msgspec.structs.replace(file, content=kind, body=rest))

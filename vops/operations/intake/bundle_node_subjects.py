@@ -72,6 +72,7 @@ NO_NODE = (
     "FailedScheduling",
     "Unschedulable",
     "FilteringFailed",
+    "NoAutoscaler",
     "NotTriggerScaleUp",
     "TriggeredScaleUp",
     "FailedScaleUp",

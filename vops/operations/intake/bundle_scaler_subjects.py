@@ -11,6 +11,8 @@ from vops.model.scaling import HorizontalPodAutoscaler, HpaStatus, ScaledObject,
 
 Found = tuple[str, Resource]
 
+_PAUSED = "ScaledObjectPaused"
+
 _HPA_METRIC = lazy_pattern(
     r"Failed(?:Get|Compute)\w{0,30}|InvalidMetricSourceType|AmbiguousSelector|SelectorRequired|InvalidSelector"
 )
@@ -30,7 +32,10 @@ def autoscaler(meta: Meta, events: Sequence[Event]) -> list[Found]:
 
 
 def scaled_object(meta: Meta, events: Sequence[Event]) -> list[Found]:
-    """One that complains."""
+    """One that complains, or whose last word is that it is paused."""
+    if events[-1].reason == _PAUSED:
+        paused = Condition("Paused", "True", _PAUSED, events[-1].message)
+        return [("ScaledObject", ScaledObject(meta, status=ScaledObjectStatus(conditions=(paused,))))]
     said = next((item for item in reversed(events) if item.type == "Warning"), None)
     if said is None:
         return []

@@ -30,7 +30,13 @@ _IN_WORDS = lazy_pattern(
     r"(?:allocatable|capacity)\b[^\n]{0,40}?(?P<name>[a-z]+\.com/gpu)\W{1,6}(?P<count>\d{1,3})\b"
     r"|\b(?:each|every|all|both|(?:the|my|our) (?:gpu )?nodes?)\b[^.\n]{0,30}? (?:has|have|with) (?:only )?"
     r"(?P<each>\d{1,2})(?:x| x)? ?(?:nvidia )?(?:[a-z]\w{1,6} )?gpus?\b"
+    r"|\b(?P<such>\d{1,2})(?:x| x)? ?(?:nvidia )?(?:[a-z]\w{1,6} )?gpus? (?:each|per node|on each node|per machine)\b"
     r"|(?P<other>[a-z]+\.com/gpu)\W{1,6}(?P<many>\d{1,3})\b[^\n]{0,20}?\b(?:allocatable|capacity)",
+    re.IGNORECASE,
+)
+_ASKED_IN_WORDS = lazy_pattern(
+    r"\b(?:request\w{0,3}|set|ask\w{0,3}|limits?|needs?|wants?)\b(?: \w{1,12}){0,3}?"
+    r" ?[`\"']?([a-z]+\.com/gpu)\W{1,6}(\d{1,3})\b",
     re.IGNORECASE,
 )
 _JSON_AMOUNT = lazy_pattern(r"\"([\w./-]{1,253})\": ?\"?(\w{1,20})")
@@ -64,7 +70,7 @@ def _offered(text: str, resource: str) -> Iterator[tuple[str, dict[str, str]]]:
         if '"memory"' in block[0] and '"pods"' in block[0]:
             yield "", dict(_JSON_AMOUNT.findall(block[0]))
     for told in () if _OFFERED.search(text) else _IN_WORDS.finditer(text):
-        amount = told["count"] or told["many"] or told["each"]
+        amount = told["count"] or told["many"] or told["each"] or told["such"]
         yield "", {"pods": "110", told["name"] or told["other"] or resource: amount}
 
 
@@ -86,4 +92,5 @@ def _asked(text: str) -> dict[str, str]:
     """What the only pod asks for, of GPUs; nothing where two blocks differ."""
     blocks = (dict(_AMOUNT.findall(match["amounts"])) for match in _ASKED.finditer(text))
     found = {tuple((name, count) for name, count in block.items() if is_gpu(name)) for block in blocks} - {()}
+    found = found or {((match[1], match[2]),) for match in _ASKED_IN_WORDS.finditer(text)}
     return dict(found.pop()) if len(found) == 1 else {}

@@ -6,6 +6,7 @@ The Cluster Autoscaler gives a node group's reasons in square brackets behind `p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from vops.diagnosis.provisioning.cluster_autoscaler import BACKOFF
@@ -21,7 +22,23 @@ _ASKED = lazy_pattern(
     r"get --raw \S{0,3}/apis/(?P<api>(?:custom|external)\.metrics\.k8s\.io)[^\n]{0,400}\n+"
     r"(?P<answer>Error from server \((?:NotFound|ServiceUnavailable)\)[^\n]{0,300})"
 )
+_ABSENT = lazy_pattern(
+    r"\b(?:no|without(?: an?| any)?|n(?:o|')t have(?: an?| any)?|neither)(?: \w{1,12}){0,2}?"
+    r" (?:[Cc]luster[- ]?[Aa]utoscaler"
+    r"|autoscaler|[Kk]arpenter)\b(?! needed)"
+    r"|(?:[Cc]luster[- ]?[Aa]utoscaler|[Kk]arpenter)[`*]{0,2} (?:(?:is|was|has|are) ?(?:not|n't)|(?:is|was|are)n't)"
+    r"(?: \w{1,10})? (?:installed|deployed|running|enabled|there)"
+)
+_GROUP = lazy_pattern(
+    r"\bnode ?(?:group|pool)s?\b|\bASG\b|\bdesired (?:size|capacity)\b|nothing (?:scales|would scale) (?:it |them )?up",
+    re.IGNORECASE,
+)
+_WAITS = lazy_pattern(r"\b[Pp]ending\b|FailedScheduling|nodes are available")
 _LONGEST = 8_192
+_SHOWN = 300
+NO_AUTOSCALER = "NoAutoscaler"
+"""Somebody's word that nothing adds nodes, told of a group that could have some."""
+
 _NO_LIMIT = "no.limit.defined"
 """Said of a GPU that node auto-provisioning has no limit for, and so makes no nodes with."""
 
@@ -29,6 +46,11 @@ _NO_LIMIT = "no.limit.defined"
 def quoted_reasons(text: str) -> Iterator[Told]:
     """One event with all the reasons of a short text, each once."""
     if len(text) > _LONGEST:
+        return
+    absent = _ABSENT.search(text)
+    if absent is not None and _GROUP.search(text) and _WAITS.search(text):
+        line = next(line for line in text[absent.start() :].splitlines() if line)
+        yield of_some_pod("Warning", NO_AUTOSCALER, line.strip()[:_SHOWN], "somebody")
         return
     for match in _ASKED.finditer(text):
         about = {"kind": "HorizontalPodAutoscaler", "name": ""}

@@ -16,7 +16,7 @@ from vops.diagnosis.provisioning.cloud_text import cloud_answer
 from vops.model.patterns import lazy_pattern
 from vops.model.text import read_json
 from vops.operations.printed.describe_events import Told, of_some_pod, unescaped
-from vops.operations.printed.describe_sentences import sentence_within
+from vops.operations.printed.describe_sentences import cloud_sentence, sentence_within
 from vops.operations.printed.waiting_texts import waiting_sentence
 
 _CONSOLE = lazy_pattern(
@@ -72,6 +72,10 @@ _OCCURRED = lazy_pattern(
 _DELETED = lazy_pattern(
     r"(?:TaintManager is deleting [Pp]od:?|\"Deleting pod\" controller=\"taint-eviction-controller\")\"? (?:pod=\")?"
     r"(?P<namespace>[\w.-]{1,63})/(?P<name>[\w.-]{1,253})"
+)
+_PREEMPTED = lazy_pattern(
+    r"\"Preemptor Pod preempted victim Pod\" preemptor=\"(?P<by>[\w./-]{1,320})\" victim=\""
+    r"(?P<namespace>[\w.-]{1,63})/(?P<name>[\w.-]{1,253})\""
 )
 _LOSSES = ("NodeNotReady", "TaintManagerEviction", "Preempted", "Evict", "FailedScheduling", "FailedCreate", "Evicted")
 """Reasons that say what is wrong whatever their message; of all others the message must be a known sentence."""
@@ -134,7 +138,8 @@ _NODE = lazy_pattern(
     r"|container start failed: [A-Z]|[Ee]rror scheduling |[Ee]rror selecting node for pod"
     r"|failed to provision volume|failed with pods \"|failed to compute desired number of replicas"
     r"|Failed to allocate device plugin|failed (?:liveness|startup) probe|[Ee]viction manager: pod is evicted"
-    r"|Error creating: |Back-off pulling image|[Mm]ount failed(?: with error)?: |GRPC error: "
+    r"|Unable to register node with API|[Ee]rror creating: "
+    r"|Back-off pulling image|[Mm]ount failed(?: with error)?: |GRPC error: "
 )
 _VOLUME_CALLS = (
     ("FailedMount", lazy_pattern(r"Node(?:Stage|Publish)Volume|[Mm]ount failed|Could not mount|kubernetes\.io~csi/")),
@@ -158,6 +163,7 @@ _SAYS_SO = lazy_pattern(
 )
 """What is an error by its words in a line that its logger calls information."""
 
+_STRANGER = "Unable to register node with API server"
 _LEVELS = ("ERROR", "WARNING", "CRITICAL")
 
 
@@ -201,6 +207,9 @@ def _posted_losses(text: str) -> Iterator[Told]:
             about = {"kind": "Pod", "namespace": gone["namespace"], "name": gone["name"]}
             message = f"Marking for deletion Pod {gone['namespace']}/{gone['name']}"
             yield Told("Normal", "TaintManagerEviction", message, about=about)
+        elif (victim := _PREEMPTED.search(line)) is not None:
+            about = {"kind": "Pod", "namespace": victim["namespace"], "name": victim["name"]}
+            yield Told("Normal", "Preempted", f"Preempted by pod {victim['by']}", "default-scheduler", about=about)
 
 
 def _of_nodes(text: str) -> Iterator[Told]:
@@ -227,6 +236,8 @@ def _of_nodes(text: str) -> Iterator[Told]:
 def _of_node(message: str, text: str) -> Told | None:
     """What a line amounts to; a driver's error without the call that failed is of the call that `text` tells of."""
     told = sentence_within(message) or waiting_sentence(message)
+    if _STRANGER in message:
+        told = cloud_sentence(message)
     if told is not None:
         return told
     if not _FAILED.search(message):

@@ -43,6 +43,7 @@ _CLOUD = lazy_pattern(
     r"|NodeCreationFailure|[Ff]ailed to join the (?:\w{1,20} )?cluster|vmssCSE|VMExtensionProvisioning"
     r"|UnregisteredTaintNotFound|unregistered taint must be present|ServiceLinkedRoleCreationNotPermitted"
     r"|Ec2(?:LaunchTemplate|Subnet|SecurityGroup)\w{4,40}|Iam(?:InstanceProfile|NodeRole)NotFound"
+    r"|Unable to register node with API server|to join the cluster and become ready in"
     r"|AsgInstanceLaunchFailures|nodes? out of \d{1,4} have registered"
     r"|(?:Accelerator type|Machine type with name) \S{1,80} (?:is not supported|does not exist) in zone"
     r"|VM size of \S{1,60} is not allowed in your subscription|AvailabilityZoneNotSupported"

@@ -170,8 +170,7 @@ def listed(text: str) -> Iterator[Document]:
     yield from _waiting_for_devices(text)
     yield from _waiting_for_quota(text)
     yield from _waiting_for_a_scheduler(text)
-    for row in _INIT_ROW.finditer(text):
-        yield _stuck_before_it(row)
+    yield from stuck_before(text)
     for row in _NODE_LINE.finditer(text):
         ready = {"type": "Ready", "status": "Unknown", "reason": "NotReady"}
         yield {"kind": "Node", "metadata": {"name": row["name"]}, "status": {"conditions": [ready]}}
@@ -222,6 +221,11 @@ def _waiting_for_a_scheduler(text: str) -> Iterator[Document]:
             "message": message,
             "source": {"component": "kubectl"},
         }
+
+
+def stuck_before(text: str) -> Iterator[Document]:
+    """The pods of a table of which an init container fails; a log beside it is that container's."""
+    yield from map(_stuck_before_it, _INIT_ROW.finditer(text))
 
 
 def _stuck_before_it(row: re.Match[str]) -> Document:

@@ -44,6 +44,7 @@ from vops.operations.printed.describe_tables import (
     has_rows,
     killed_pods,
     listed,
+    stuck_before,
     without_a_node,
 )
 from vops.operations.printed.describe_times import custom_events, dated, printed_at, snap
@@ -160,8 +161,8 @@ def read_described(text: str, otherwise: datetime | None = None, born: Born | No
     outside = text if of_nodes else _outside(text, documents)
     told = list(map(_renamed, list(read_table(text)) or _loose(outside)))
     told = [unresolved(item) for item in told if not of_nodes or item.reason == "FailedScheduling"]
-    if not documents and not told and not has_log_lines(text):
-        documents += listed(text)
+    if not documents and not told:
+        documents += [*listed(text)] if not has_log_lines(text) else [*stuck_before(text)]
     if not documents and not told and not has_log_lines(text):
         documents += [*listings(text)] or _of_prose(text)
     if told and not any(item.get("kind") in ("Pod", "Node") for item in documents):

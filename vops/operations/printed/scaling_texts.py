@@ -16,6 +16,16 @@ from vops.operations.printed.describe_events import Told
 
 LABELS_RENAMED = "LabelsRenamed"
 METRIC_RENAMED = "MetricRenamed"
+PAUSED = "ScaledObjectPaused"
+_PAUSE = lazy_pattern(
+    r"\"autoscaling\.keda\.sh/paused(?:-scale-out)?\": ?\"true\""
+    r"|\"autoscaling\.keda\.sh/paused-replicas\": ?\"\d{1,4}\""
+    r"|^(?:Annotations:)?[ \t]+autoscaling\.keda\.sh/paused(?:-scale-out)?: true[ \t]*$"
+    r"|^(?:Annotations:)?[ \t]+autoscaling\.keda\.sh/paused-replicas: \d{1,4}[ \t]*$",
+    re.MULTILINE,
+)
+"""The annotation as kubectl prints it, and not as manifests and commands have it."""
+
 _SERIES = lazy_pattern(r"DCGM_FI_\w{3,60}\{[^}\n]{0,2000}\bexported_pod=\"[^\"\n]{1,253}\"[^}\n]{0,2000}\}")
 _ASKED = lazy_pattern(r"DCGM_FI_\w{3,60}\{[^}\n]{0,400}?(?<!exported_)\b(?:pod|namespace|container) ?=~? ?[\"']")
 _EXPORTERS = lazy_pattern(
@@ -45,7 +55,10 @@ _LONGEST = 6_000
 
 
 def scaling_events(text: str) -> Iterator[Told]:
-    """What a short text tells of labels or names that a query does not find."""
+    """What a short text tells of labels or names that a query does not find, or of a pause."""
+    if len(text) <= _LONGEST and (pause := _PAUSE.search(text)) is not None and not _OVER.search(text):
+        yield _told(PAUSED, pause[0].strip())
+        return
     if len(text) > _LONGEST or _OVER.search(text) or not _MISSED.search(text):
         return
     series, around = _SERIES.search(text), _SERIES.sub("", text)

@@ -125,7 +125,7 @@ _OWN = tuple(
             r"|[a-z]{3,40}s \"[^\"]{1,253}\" is forbidden: (?:[Ee]xceeded|[Ff]ailed) quota"
             r"|(?:Error from server.{0,200}?(?:denied the request|is "
             r"forbidden(?!: User)|exceeded quota|failed calling)"
-            r"|Error creating: |create Pod \S{1,253} in StatefulSet"
+            r"|[Ee]rror creating: |create Pod \S{1,253} in StatefulSet"
             r"|(?:Error from server.{0,40}: )?pods \"[^\"]{1,253}\" is forbidden(?!: User))"
             r"|admission webhook \"[^\"]{1,253}\" (?:denied|does not support dry run)"
             r"|(?:Internal error occurred: )?failed calling (?:admission )?"

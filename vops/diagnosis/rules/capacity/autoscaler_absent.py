@@ -2,7 +2,8 @@
 
 What it finds
     No node in the cluster offers the GPU, and no autoscaler shows itself where one would: no status ConfigMap, no
-    NodePool, no NodeClaim, all of them read. Or there is one, and it takes no notice of pods of so low a priority.
+    NodePool, no NodeClaim, all of them read. Or there is one, and it takes no notice of pods of so low a priority. Or
+    somebody says so of a node group, beside a pod that waits.
 
 Why it matters
     The pod would wait for ever. That no event tells of a scale-up proves nothing by itself, so it is not the evidence.
@@ -18,12 +19,13 @@ from __future__ import annotations
 
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Evidence, Fix
+from vops.diagnosis.findings import Confidence, Evidence, Fix
 from vops.diagnosis.provisioning import capacity
 from vops.diagnosis.provisioning.outcomes import Outcome
 from vops.diagnosis.rule import Branch, Verdict, rule
 
 _READ = "no cluster-autoscaler-status in kube-system, no NodePool, no NodeClaim"
+_SAID = "NoAutoscaler"
 _SWITCH_ON = {
     "gce": "gcloud container clusters update CLUSTER --location LOCATION --node-pool POOL --enable-autoscaling "
     "--min-nodes 0 --max-nodes {count}",
@@ -46,6 +48,26 @@ def autoscaler_absent(replica: Replica) -> Verdict | None:
         ),
         confidence=found.confidence,
         fixes=(_fix(replica),),
+    )
+
+
+@rule(cause="autoscaler-absent", branch=Branch.SCHEDULE, explains={"gpu-not-advertised", "gpu-exhausted"}, order=9)
+def autoscaler_said_absent(replica: Replica) -> Verdict | None:
+    """By somebody's word that came with the pod, where there is no cluster to ask."""
+    said = next((item for item in replica.events if item.reason == _SAID), None)
+    if said is None or replica.pod.spec.node_name:
+        return None
+    return Verdict(
+        summary=f"Nothing adds nodes for {replica.name}: its node group could have some, and no autoscaler is there",
+        evidence=(evidence.event(said),),
+        confidence=Confidence.PROBABLE,
+        fixes=(
+            remedies.advice(
+                "Let nodes with this GPU be added",
+                "Install Karpenter or the Cluster Autoscaler (or switch autoscaling on for the pool).",
+                "Or add a node by hand: raise the desired size of the node group.",
+            ),
+        ),
     )
 
 

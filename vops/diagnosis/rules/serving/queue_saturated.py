@@ -36,6 +36,10 @@ QUEUE = 5
 """The queue from which on autoscalers of vLLM add a replica (the guides say 3 to 5)."""
 
 _CROWD = 50
+_THRONG = 100
+_LIMITS = (128, 256, 512, 1024)
+"""What --max-num-seqs is where nobody sets it, by version and GPU."""
+
 _LINES = 4
 """Lines of statistics, which are 5 or 10 seconds apart."""
 
@@ -117,10 +121,11 @@ def _crowded(told: Told) -> bool:
 
 @rule(cause="queue-saturated", branch=Branch.TRAFFIC, needs={Source.METRICS}, order=47)
 def queue_saturated_at_once(replica: Replica) -> Verdict | None:
-    """One scrape, with more requests that wait than run: no step empties such a queue."""
+    """One scrape, with more requests that wait than run, or many while a usual limit runs: no step empties those."""
     found = load.only(replica)
     waiting, running = (found.waiting or 0.0, found.running or 0.0) if found is not None else (0.0, 0.0)
-    if waiting < _CROWD or not 0 < running <= waiting:
+    more = running <= waiting or (waiting >= _THRONG and running in _LIMITS)
+    if waiting < _CROWD or not running or not more:
         return None
     return Verdict(
         summary=f"{waiting:.0f} requests wait at {replica.name} while {running:.0f} run",
