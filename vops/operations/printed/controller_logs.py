@@ -154,6 +154,9 @@ _BOUND = lazy_pattern(r"bound successfully on node|Successfully bound pod to nod
 _TRANSIENT = "unbound immediate PersistentVolumeClaims"
 """What the scheduler says of every new claim until its volume is there: over, where pods are bound after it."""
 
+_ERROR_OF = lazy_pattern(r"\" err=\"(?=\w)")
+"""Where klog's message ends and the error that it is about begins."""
+
 _READY = ("status is now: NodeReady", "it just became ready")
 _SAYS_SO = lazy_pattern(
     r"\"?(?:Unable to schedule (?:pod|\S{1,320}: no fit)|Node became not ready)|\"?Error (?:processing|syncing)"
@@ -224,7 +227,7 @@ def _of_nodes(text: str) -> Iterator[Told]:
     )
     for index, line in enumerate(said):
         complains = line.level in _LEVELS or _SAYS_SO.search(line.text)
-        told = _of_node(unescaped(line.text), text) if complains else None
+        told = _of_node(_ERROR_OF.sub(": ", unescaped(line.text)), text) if complains else None
         if told is None or (index < last_came and told.reason in ("FailedMount", "FailedAttachVolume")):
             continue
         if index < last_bound and _TRANSIENT in told.message:

@@ -20,8 +20,9 @@ from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence
 from vops.diagnosis.logs.wordings import Reading, read, wording
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.starting.creation import gist, persists, stuck_at
+from vops.diagnosis.starting.creation import complaints, gist, persists, stuck_at
 from vops.diagnosis.states import ReplicaState
+from vops.model.resources import Event
 from vops.model.text import one_line
 
 _REASONS = (
@@ -97,7 +98,7 @@ def sandbox_failed(replica: Replica) -> Verdict | None:
     other = Reading(one_line(gist(event.message), _LONGEST), f"See the kubelet's log on {node}: journalctl -u kubelet.")
     if _OF_DISKS in event.message:
         return None
-    said = read(event.message, _SAYS, node=node, default=replica.pod.spec.runtime_class_name) or other
+    event, said = _best(replica, event, node) or (event, other)
     if not said.definite and not persists(replica, event):
         return None
     return Verdict(
@@ -106,3 +107,13 @@ def sandbox_failed(replica: Replica) -> Verdict | None:
         confidence=Confidence.CERTAIN if said is not other else Confidence.STRONG,
         fixes=(remedies.advice("Let the node make the pod's sandbox", said.step),),
     )
+
+
+def _best(replica: Replica, event: Event, node: str) -> tuple[Event, Reading] | None:
+    """What the last complaint says, or one of the same moment: the kubelet tells of a failure more than once."""
+    told = [item for item in complaints(replica, _REASONS) if item.last_seen == event.last_seen and item is not event]
+    for item in (event, *told):
+        said = read(item.message, _SAYS, node=node, default=replica.pod.spec.runtime_class_name)
+        if said is not None:
+            return item, said
+    return None
