@@ -39,11 +39,19 @@ WAITED = "".join(WAITING.format(minute) + "econds.\n" for minute in range(3))
 DEAF = "(EngineCore_DP0 pid=967) Exception in thread Thread-1 ({}):\n(EngineCore_DP0 pid=967) AssertionError: x\n"
 JOINING = "INFO 08-31 09:50:46 [pynccl.py:63] vLLM is using nccl==2.20.5\n"
 AWAITED = "DEBUG 05-05 13:36:46 [core_client.py:425] Waiting for 1 core engine proc(s) to start: {0}\n"
+FETCHED = """\
+INFO:root:Initializing, args: src_uri [s3://m/export] dest_path[ [/mnt/models]
+Traceback (most recent call last):
+  File "{}", line 105, in _create_client
+    if hostname[-1] == '.':
+IndexError: string index out of range
+"""
 LAYERS = "vllm/model_executor/layers"
 FIRES: dict[str, Case] = {
     "quantization-code-failed": failed_at(
         f"{LAYERS}/x.py", "load_weights", "KeyError: 'layers.0.mlp.experts.w13_bias'"
     ),
+    "storage-initializer-failed": printed(FETCHED.format("/kfserving/kfserving/storage.py")),
     "adapter-refused": printed(STARTING + "ValueError: The LoRA of text has a scaling that nobody knows.\n"),
     "import-failed": failed_at("transformers/integrations/hub_kernels.py", "<module>", "ValueError: a revision is due"),
     "model-code-failed": failed_at("vllm/model_executor/models/olmo.py", "__init__", "AssertionError: odd layer count"),
@@ -70,6 +78,8 @@ FIRES: dict[str, Case] = {
 NEAR_MISSES: dict[str, Case] = {
     # a tensor that quantization has nothing to do with
     "quantization-code-failed": failed_at(f"{LAYERS}/x.py", "load_weights", "KeyError: 'lm_head.weight'"),
+    # a program of the user's own, of which the initializer knows nothing
+    "storage-initializer-failed": printed(FETCHED.format("/app/client.py")),
     # a rank that the rule about adapters knows
     "adapter-refused": printed("ValueError: LoRA rank 64 is greater than max_lora_rank 16."),
     # the body of the program that vLLM is started by

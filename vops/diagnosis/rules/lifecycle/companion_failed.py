@@ -20,13 +20,17 @@ from __future__ import annotations
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence
+from vops.diagnosis.logs.components import Component
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.starting.containers import Role, role
 from vops.diagnosis.states import is_starting
 from vops.model.resources import Event
+from vops.model.snapshot import Source
 from vops.model.text import one_line
 
 _LONGEST = 160
+_FETCHES = "storage.py:"
+"""The file of KServe's initializer that fetches a model, in the calls of a traceback."""
 
 
 @rule(cause="init-container-failed", branch=Branch.DIED, order=95, last_resort=True)
@@ -34,6 +38,29 @@ def init_container_failed(replica: Replica) -> Verdict | None:
     if role(replica) is not Role.INIT:
         return None
     return _verdict(replica, f"{replica.name} is never started: its init container {replica.container.name} fails")
+
+
+@rule(cause="init-container-failed", branch=Branch.DIED, needs={Source.LOGS}, order=95, last_resort=True)
+def storage_initializer_failed(replica: Replica) -> Verdict | None:
+    log = replica.death_log
+    if log is None or log.component is not Component.STORAGE_INITIALIZER or role(replica) is Role.INIT:
+        return None
+    if log.root is None or not any(_FETCHES in frame for frame in log.root.frames):
+        return None
+    said, shown = _last_words(replica)
+    return Verdict(
+        summary=f"KServe's init container fails as it fetches the model: {said}",
+        evidence=shown,
+        confidence=Confidence.PROBABLE,
+        fixes=(
+            remedies.advice(
+                "Let the init container fetch the model",
+                "See that it has what its storage asks for, in its own environment: the secret with endpoint, region "
+                "and keys is bound to the service account that the InferenceService names (serviceAccountName).",
+                "kubectl -n NAMESPACE logs POD -c storage-initializer --previous",
+            ),
+        ),
+    )
 
 
 @rule(cause="sidecar-failed", branch=Branch.DIED, order=95, last_resort=True)
