@@ -104,7 +104,10 @@ def quoted(text: str, line: Line) -> tuple[LoggedError, ...]:
     if (refused := _REFUSED.search(text)) is not None:
         return (logged("ArgumentError", refused[1].strip('`" '), line),)
     found = _QUOTED.search(text)
-    return (logged(found[1], found[2].strip("` "), line),) if found is not None else ()
+    if found is None:
+        return ()
+    message = found[2].strip("` ")
+    return (logged(found[1], message if message.count('"') % 2 == 0 else message.rstrip('"'), line),)
 
 
 def logged(kind: str, text: str, line: Line) -> LoggedError:

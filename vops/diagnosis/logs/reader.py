@@ -8,6 +8,7 @@ of a very long one only the two ends are read.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ import msgspec
 from msgspec import field
 
 from vops.diagnosis.logs.components import Component, component_of, failure_of
+from vops.diagnosis.logs.fragments import quoted
 from vops.diagnosis.logs.lines import Line, line_count, log_lines
 from vops.diagnosis.logs.notices import Notices
 from vops.diagnosis.logs.other_engines import OtherEngines
@@ -181,7 +183,12 @@ def read_log(text: str) -> LogReading:
     failing = reader.failing or collector.unfinished
     if not any(chain.root and not _SAYS_NOTHING.match(chain.root.message) for chain in found):
         loose = notices.loose(count, started=reader.started and not failing)
-        more = [*collector.cut(), *(loose if component is not Component.ROUTER else ())]  # a router's are of others
+        cut = collector.cut()
+        more = [
+            *_titled(text, cut),
+            *cut,
+            *(loose if component is not Component.ROUTER else ()),
+        ]  # a router's are of others
         more = failure_of(component, [chain.root for chain in more if chain.root is not None], count) or more
         found = [*(chain for chain in found if not (more and chain.root)), *more]
     if still.told is not None and not reader.ready and not any(chain.root for chain in found):
@@ -199,6 +206,15 @@ def read_log(text: str) -> LogReading:
         of_requests=met_by_requests(found),
     )
     return _with_places(reading) if component in _BY_THE_BOOK else reading
+
+
+def _titled(text: str, cut: Sequence[Chain]) -> list[Chain]:
+    """The exception that the title of a post names, where the traceback below it was cut before its own."""
+    title = text.partition("\n")[0]
+    if not title.startswith("# ") or not cut or (innermost := cut[0].root) is None:
+        return []
+    named = quoted(title, Line(1, title))[:1]
+    return [Chain((msgspec.structs.replace(item, frames=innermost.frames),), (False,)) for item in named]
 
 
 def _with_places(reading: LogReading) -> LogReading:

@@ -55,7 +55,7 @@ _THREAD = "Exception in thread "
 _NOT_OF_THE_PROCESS = (*_HARMLESS, _THREAD)
 _HARMLESS_THREADS = ("auto_conversion", "_report_usage")
 _TRIVIAL = ("KeyError", "AttributeError", "StopIteration", "ModuleNotFoundError", "ImportError", "Empty", "IndexError")
-_NOT_A_MESSAGE = ("INFO:", "[rank", "Process ", "For more information check:", "(function ", '"""')
+_NOT_A_MESSAGE = ("INFO:", "[rank", "Process ", "For more information check:", "(function ", '"""', "**")
 _FRAME = lazy_pattern(
     r'[ |]{0,12}File "(?:[^"]{0,300}/(?:site-packages|dist-packages|workspace|vllm-workspace)/)?([^"]{1,300})", '
     r"line \d+, in ([\w<>.]{1,120})",
