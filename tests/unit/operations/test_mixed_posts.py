@@ -149,3 +149,11 @@ def test_two_deployments_are_nobodys_template(tmp_path: Path) -> None:
 def test_a_deployment_that_is_available_asks_for_no_pod(tmp_path: Path) -> None:
     available = DEPLOYMENT + "status:\n  replicas: 1\n  readyReplicas: 1\n  availableReplicas: 1\n"
     assert causes(diagnosed(tmp_path, d_yaml=available, e_txt=MOUNT)) == []
+
+
+def test_a_key_that_somebody_has_chosen_does_not_end_a_manifest() -> None:
+    post = "We have this:\n\n" + POD.replace("  namespace: ml\n", "  annotations:\n    Owner: team-ml\n    x: y\n", 1)
+    manifests, rest = taken_apart(post + "\nIt stays pending.\n") or ("", "")
+    assert "Owner: team-ml" in manifests
+    assert "claimName: models" in manifests
+    assert rest.split("\n\n")[-1].strip() == "It stays pending."

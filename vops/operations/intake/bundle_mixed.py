@@ -24,6 +24,9 @@ _EVENTS = "events.k8s.io"
 _ROW = lazy_pattern(r"(?:Normal|Warning)\s+[A-Z]|Type\s+Reason\s|-{4}\s|[A-Z][a-z]+(?: [A-Z][a-z]+){0,3}:\s")
 """What a description has in its lines, and a manifest has not."""
 
+_NAMED = lazy_pattern(r"[A-Z][\w.-]{0,60}: {0,2}\S")
+"""A field with a name that somebody has chosen, as labels and annotations have."""
+
 _COMMENT = ("#", "---")
 
 
@@ -36,19 +39,32 @@ class _Open:
         self._closed = json and line.rstrip().endswith("}")
         self._of_events = _EVENTS in line
         self._first = line.strip().partition(":")[0] + ":"
+        self._opens = indent
+        self._within = 0
 
     def takes(self, line: str) -> bool:
         own = line.lstrip()
         self._of_events = self._of_events or _EVENTS in line
         far = len(line) - len(own)
+        self._within = far if own and -1 < self._opens < far else self._within
+        taken = self._goes_on(line, own, far)
+        if own:
+            self._opens = far if own.rstrip().endswith(":") else -1
+        return taken
+
+    def _goes_on(self, line: str, own: str, far: int) -> bool:
         if self._json:
             goes_on, self._closed = not self._closed, self._closed or (far == self.indent and own.startswith("}"))
             return goes_on
         if not own or own.startswith(_COMMENT):
             return True
         if far != self.indent:
-            return far > self.indent and not _ROW.match(own)
+            return far > self.indent and (not _ROW.match(own) or self._is_chosen(own, far))
         return bool(_ITEM.match(own) or (_FIELD.match(own) and not own.startswith(self._prose)))
+
+    def _is_chosen(self, own: str, far: int) -> bool:
+        """Whether a line that looks like a description's is a field in what a line before it has opened."""
+        return far == self._within and _NAMED.match(own) is not None
 
     @property
     def _prose(self) -> tuple[str, ...]:
