@@ -116,6 +116,7 @@ def test_the_phases_of_0_6_with_their_times() -> None:
         ("INFO [storage-initializer] Initializing, args: src_uri [s3://x]", Component.STORAGE_INITIALIZER),
         ("2026-11-24 02:00:00,123\tINFO scripts.py:926 -- Local node IP: 10.0.0.7", Component.RAY),
         ("curl: (6) Could not resolve host: x", Component.DOWNLOAD),
+        ("  0      0   0      0   0      0      0      0           00:04       0curl: (6) x", Component.DOWNLOAD),
         ("INFO 11-20 08:00:00 api_server.py:528] vLLM API server version 0.6.3", Component.VLLM),
         ("nobody knows who wrote this", Component.VLLM),
     ],

@@ -123,6 +123,12 @@ def test_a_record_of_a_json_logger_brings_its_traceback() -> None:
         ("2026-11-24T10:00:00Z\tERROR\thello", "", "", "hello"),
         ("ERROR:    hello", "", "uvicorn", "hello"),
         ("(pid=17) hello", "pid=17", "", "hello"),
+        (
+            "[Sidecar ab1]: 2024-11-13T03:15:08.672Z 1 stdout: CRITICAL 11-12 19:15:08 x.py:9] hello",
+            "",
+            "x.py:9",
+            "hello",
+        ),
     ],
 )
 def test_prefixes_of_every_writer(line: str, process: str, place: str, text: str) -> None:

@@ -92,7 +92,10 @@ _SIGNS = (
     ),
     (
         Component.DOWNLOAD,
-        lazy_pattern(r"^(?:curl: \(|wget: |fatal error: |download failed: |Fetching \d+ files:)", re.MULTILINE),
+        lazy_pattern(
+            r"^(?:(?:[\d :.kMGT-]{20,160})?curl: \(|wget: |fatal error: |download failed: |Fetching \d+ files:)",
+            re.MULTILINE,
+        ),
     ),
     (
         Component.METRICS_ADAPTER,

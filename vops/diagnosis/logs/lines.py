@@ -30,6 +30,7 @@ _SOURCE = lazy_pattern(
     r"|[A-Z][a-z]{2}, [A-Z][a-z]{2} \d{1,2} \d{4} \d{1,2}:\d\d:\d\d [ap]m(?: |$)"  # Rancher
     r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d [\w.-]{1,80} [\w.@/-]{1,80}(?:\[\d{1,10}\])?:(?: |$)"  # journald
     r"|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}<std(?:out|err)>: ?"  # mpirun with dates
+    r"|\[[\w .:/-]{1,120}\]: \d{4}-\d\d-\d\dT[\d:.]{8,18}Z \d{1,10} std(?:out|err):(?: |$)"  # a supervisor's
     r"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{1,6} \[[A-Z][a-z]{2,8}\] \(Process\)(?: |$)"  # Lemonade
     r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{3} \[[A-Z]{4,5} ?\] W-\d{1,6}-[\w.-]{1,100}-std(?:out|err) MODEL_LOG -(?: "
     r"|$)"  # TorchServe
