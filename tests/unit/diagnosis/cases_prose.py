@@ -204,6 +204,22 @@ _PARAGRAPHS: dict[str, tuple[str, str]] = {
         "The metric vllm:gpu_cache_usage_perc was renamed, and the panel of our dashboard is empty since then.",
         "The metric vllm:kv_cache_usage_perc is in the panel of our dashboard, which is empty as nobody asks.",
     ),
+    "gpu-memory-not-free": (
+        "The new vLLM pod fails with OutOfMemoryError, as the old process still holds 60 GiB of GPU memory.",
+        "The GPU memory is freed in ten seconds, and the new vLLM pod starts on the same node.",
+    ),
+    "kv-cache-too-small": (
+        "The server crashes at start: the KV cache that the max-model-len needs is larger than what is left.",
+        "The KV cache holds 3.2 requests of the max-model-len, and the server is up.",
+    ),
+    "node-lost": (
+        "The spot instance was reclaimed in the night, and the pod on it is stuck Terminating.",
+        "The pods of a spot instance that is reclaimed are on another one in a minute.",
+    ),
+    "autoscaler-no-match": (
+        "The pods are left pending, as no instance type of Karpenter satisfies the requirements of the pool.",
+        "The pod was pending for a minute, and Karpenter's pool has the requirements that its labels need.",
+    ),
     "post-start-hook-failed": (
         "The postStart hook of the container fails, since curl is not in the image.",
         "The postStart hook of the container loads the adapters, as it is meant to.",

@@ -222,6 +222,15 @@ DENIED = 'Error: admission webhook "warden.gke.io" denied the request: GKE Warde
             "kernel: NVRM: Xid (PCI:0000:dc:00): 45, pid=1, name=python3, Ch 00000001 caused by previous Xid 149",
             "xid-gpu-lost",
         ),
+        (
+            "The new pod can't be scheduled (`Insufficient cpu`) and is Pending, while the old one is never torn down.",
+            "rollout-deadlock",
+        ),
+        (
+            "The server answers `/version` with 200, while the requests to it never complete.\n\n```\n"
+            "INFO: Avg prompt throughput: 0.0 tokens/s\nRunning: 0 reqs, Waiting: 3 reqs\n```",
+            "engine-wedged",
+        ),
     ],
 )
 def test_what_people_quote_has_a_cause(text: str, cause: str) -> None:
@@ -236,6 +245,7 @@ def test_what_people_quote_has_a_cause(text: str, cause: str) -> None:
         "There is no uncorrectable ECC error on this card.",
         "Uncorrectable ECC errors: 0",
         "The claim had unbound PersistentVolumeClaims, solved with a StorageClass.",
+        "## Boot volumes resolved \u2014 larger ones\n\nThe disk was full, so pods were evicted for DiskPressure.",
     ],
 )
 def test_what_people_say_of_what_is_well_has_none(text: str) -> None:

@@ -45,7 +45,7 @@ _KILLS = (
 )
 _EARLY = (
     r"(?:before|until|while|whilst|during|long(?:er)? than)\b.{0,100}"
-    r"\b(?:load|download|fetch|start|ready|restor|warm|compil|initiali[sz]|pull)"
+    r"\b(?:(?<!high )(?<!heavy )(?<!peak )load|download|fetch|start|ready|restor|warm|compil|initiali[sz]|pull)"
 )
 _SEVERAL = (
     r"(?:take|need|exceed)s? (?:about |around |over |up to )?\d{1,3} ?(?:m|min|minutes|s|sec|seconds)\b"
@@ -70,12 +70,17 @@ SAYINGS: tuple[Saying, ...] = (
         r"crash|crush|fail|error|not start|restart",
         never=r"\bimages?\b|secret|config ?map|\btag\b",
     ),
-    saying("startup-probe-kill", rf"{_PROBE}|failureThreshold|periodSeconds", _KILLS, rf"{_EARLY}|{_SEVERAL}"),
+    saying(
+        "startup-probe-kill",
+        rf"{_PROBE}|failureThreshold|periodSeconds|initial ?delay",
+        _KILLS,
+        rf"{_EARLY}|{_SEVERAL}",
+    ),
     saying(
         "liveness-kill-under-load",
         rf"{_PROBE}|\bhealth\b",
-        r"\b(?:tim(?:es|ed|ing) ?out|timeouts?|timeoutSeconds)\b|under (?:heavy )?load|load ?test",
-        rf"{_KILLS}|\bflap\w*|Not ?Ready|unhealthy|not healthy",
+        r"\b(?:tim(?:es|ed|ing) ?out|timeouts?|timeoutSeconds)\b|(?:under|during) (?:heavy |high )?load|load ?test",
+        rf"{_KILLS}|\bflap\w*|Not ?Ready|unhealthy|not healthy|\bunavailable\b",
         never=_EARLY,
     ),
     saying(
@@ -84,6 +89,13 @@ SAYINGS: tuple[Saying, ...] = (
         r"|\bmemory\b.{0,40}\b(?:cross|exceed|goes over|hits?|reach)\w*.{0,40}\blimit",
         rf"{_KILLS}|OOM",
         never=r"\b(?:GPU|CUDA|VRAM|KV)\b",
+    ),
+    saying(
+        "host-oom",
+        r"\bOOM[- ]?(?:loop|kill)\w*|\bexit(?:ed)?(?: with)?(?: code)? 137\b",
+        r"\d ?[KMG]i?B? (?:\w+ ){0,2}(?:cap|limit)\b|\b(?:cap|limit) (?:of|was|is) \W?\d|\bmemory limits? below\b",
+        r"too (?:tight|small|low)|\bpast (?:its|the)\b|\bexceed\w*|\bover\b|\bhit\w*|\bagainst\b|crash-?loop\w*",
+        never=r"\b(?:GPU|CUDA|VRAM|KV)\b|\bnode\b.{0,30}\bran out|tmpfs|/dev/shm",
     ),
     saying(
         "host-oom",
@@ -148,7 +160,8 @@ SAYINGS: tuple[Saying, ...] = (
         "rollout-volume-conflict",
         r"\bRWO\b|ReadWriteOnce|\bPVCs?\b|\bvolumes?\b|\bdisk\b",
         r"\b(?:attached|mounted|used|held|bound)\b.{0,40}\b(?:old|previous|running|terminating|existing)"
-        r" (?:pod|one|replica)",
+        r" (?:pod|one|replica)"
+        r"|\b(?:old|previous|existing|outgoing) (?:pod|one|replica)\b.{0,30}\b(?:h[eo]lds?|keeps?|kept|releases?)\b",
         rf"{_STUCK}|ever gets out",
     ),
     saying(
@@ -244,13 +257,16 @@ SAYINGS: tuple[Saying, ...] = (
 )
 
 _THANKS = lazy_pattern(
-    r"\A\W*(?:thanks?|thank you|thx)\b[^\n]{0,80}\b(?:works?|working|solved|helped)\b", re.IGNORECASE
+    r"\A\W*(?:thanks?|thank you|thx)\b[^\n]{0,80}\b(?:works?|working|solved|helped)\b"
+    r"|\A\W*[^\n.]{0,60}(?<!not )(?<!be )(?<!never )\bresolved\b\s*(?:[:\u2014\u2013-]|\Z)",
+    re.IGNORECASE,
 )
 """Who begins so tells what it was."""
 
 _OVER = lazy_pattern(
-    r"\b(?:no longer|went away|(?:been|is|are|now) (?:fixed|resolved)|prevent\w*|avoid\w*|so that|would|should|could"
-    r"|might|may|if|whether|unless|to ensure|in case|can work|even where|potentially|without (?:one|it|them))\b"
+    r"\b(?:no longer(?! exist)|went away|(?:been|is|are|now) (?:fixed|resolved)|prevent\w*|avoid\w*|so that|would"
+    r"|should(?! scale\b)|could|might|may|if|whether|unless|to ensure|in case|can work|even where|potentially"
+    r"|without (?:one|it|them))\b"
     r"|\bwithout `?\w+`?, ",
     re.IGNORECASE,
 )

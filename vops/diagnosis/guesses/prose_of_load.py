@@ -13,6 +13,7 @@ _FAILS = (
 )
 _SCALERS = r"\b(?:HPA|KEDA|Scaled ?Object|autoscal\w+|horizontal pod)\b"
 _REPLICAS = r"\b(?:replicas?|pods?|instances?|workers?|backends?|ranks?|engines?|servers?)\b"
+_FOR_THE_FUTURE = r"\b(?:add|introduce|replace)s? (?:an?|the)\b.{0,40}\b(?:endpoint|probe|check)"
 _GPUS = r"nvidia\.com/gpu|\bGPUs?\b"
 
 FIRST_SAYINGS: tuple[Saying, ...] = (
@@ -38,6 +39,14 @@ SAYINGS_OF_LOAD: tuple[Saying, ...] = (
         r"|just) (?:\w+ ){0,3}(?:two|2)\b"
         r"|maxReplica\w* (?:is |can )?never",
         r"AverageValue|threshold|metricType|\bquery\b|divid",
+    ),
+    saying(
+        "autoscaler-query-capped",
+        rf"{_SCALERS}|max_?replica",
+        r"\bdivid\w*\b.{0,60}\b(?:replicas?|pods?|by [2-9])\b",
+        r"\bnever\b.{0,30}\bscal|n[o']t scal",
+        r"threshold|trigger value|\btarget\b",
+        never=r"\bscaled (?:from|to|up|out)\b",
     ),
     saying(
         "autoscaler-paused",
@@ -79,7 +88,7 @@ SAYINGS_OF_LOAD: tuple[Saying, ...] = (
         r"|after (?:a |the )?(?:\w+ )?restart|sibling|rotat\w*|(?:that|another|other|previous) (?:rank|replica"
         r"|pod|engine)"
         r"|plain (?:ClusterIP )?service|session.?affinity|sticky",
-        r"\b(?:fell|drop\w*|poor|miss\w*|collapse\w*|degrad\w*|bad|destroy\w*|lost|loses?|cold|recomput\w*)\b"
+        r"\b(?:fell|drop\w*|poor|miss\w*|defeat\w*|collapse\w*|degrad\w*|bad|destroy\w*|lost|loses?|cold|recomput\w*)\b"
         r"|\b0(?:\.0)? ?% hit|\blow(?:er)? (?:\w+[ -]){0,2}(?:hits?|re-?use)\b"
         r"|\b(?:hit|cache|re-?use)\b.{0,40}\b(?:low\b(?!-| or no)|lower than|too low|decreas\w*)",
     ),
@@ -143,6 +152,53 @@ SAYINGS_OF_LOAD: tuple[Saying, ...] = (
         r"tmpfs|medium:? ?Memory|memory-backed|/dev/shm|in-memory (?:volume|emptyDir)",
         r"\bOOM\b|OOM.?kill\w*|exit (?:code )?137|(?:against|hit\w*|exceed\w*|over) (?:\w+ ){0,3}memory limit",
         r"count\w*|charg\w*|writ\w*|fill\w*|sizeLimit|larger than|grow\w*|stored?|\bcach(?:e[sd]?|ing)\b",
+    ),
+    saying(
+        "gpu-memory-not-free",
+        r"\bfree memory on\b|\bfree\b.{0,20}\b[\d.]+/[\d.]+ ?GiB",
+        r"(?:<|\bless than|\bbelow)\W{0,3}(?:the )?desired",
+    ),
+    saying(
+        "gpu-memory-not-free",
+        r"\b(?:retain|h[eo]ld|leak|keep|kept|occup)\w*\b.{0,60}\b(?:GPU memory|V?RAM of the GPU|VRAM)\b"
+        r"|\b(?:GPU memory|VRAM)\b.{0,60}\b(?:held|retained|occupied|taken|not (?:been )?(?:released|freed))\b",
+        r"OutOfMemory\w*|out of memory|\bOOM\b|fail\w*|crash\w*",
+        r"\bnew (?:vLLM )?(?:pod|server|instance|replica)|no longer exists|\bold (?:pod|server|process)"
+        r"|\b(?:another|other) process|co-?tenants?",
+        never=r"\bKV\b|sleep mode|wake.?up",
+    ),
+    saying(
+        "kv-cache-too-small",
+        r"\bKV ?cache\b",
+        r"\b(?:needs?|requires?|needed)\b\W{0,6}[\d.]+ ?G|\blarger than\b|\bn[o']t (?:hold|fit)\b|too small",
+        r"max.?model.?len|max.?seq.?len|context (?:length|window)",
+        r"(?<!nothing )(?<!never )\bfail\w*|crash\w*|refus\w*|ValueError|n[o']t start",
+        never=r"preempt|hit rate|offload|evict|\bno (?:error|failure)s?\b",
+    ),
+    saying(
+        "engine-wedged",
+        r"/health\b|health ?checks?|/version\b|\bliveness\b",
+        r"\b200\b|respond\w*|answer\w*|\bpass(?:es|ing)?\b|healthy",
+        r"\b(?:inference|generation|requests?|tokens?|throughput|engine)\b.{0,60}"
+        r"\b(?:stops? (?:working|entirely)|hangs?|hung|stall\w*|freez\w*|frozen|drops? to (?:0|zero)|never complet\w*)"
+        r"|\b(?:hangs?|stall\w*|deadlock\w*)\b.{0,20}\bsilent\w*|\bsilent\w* (?:hang\w*|stall\w*|deadlock\w*)",
+        never=_FOR_THE_FUTURE,
+    ),
+    saying(
+        "node-lost",
+        r"\b(?:spot|preemptible|pre-emptible)\b.{0,60}\b(?:interrupt|reclaim|preempt|terminat|shut)\w*"
+        r"|\b(?:VM|node|instance)s?\b.{0,20}\b(?:was|were|is|are|gets?|got)\W{1,3}"
+        r"(?:stopped|reclaimed|preempted|shut down|terminated)",
+        r"\bpods?\b.{0,60}\b(?:stuck|lost|killed|NodeLost|gone)\b|stuck \W?(?:in )?\W?Terminating",
+        never=r"\bpending\b|\bpreempted by\b|PriorityClass",
+    ),
+    saying(
+        "autoscaler-no-match",
+        r"karpenter|autoscal\w+",
+        r"\bno instance types?\b.{0,60}\b(?:match|satisf|me[et]t|fit)\w*|(?:not|n't|cannot) be provisioned",
+        r"requirements?\b|allow-?list|instance.?(?:type|cpu|famil\w+|size)s?\b|\blabels?\b|\bselectors?\b",
+        r"\bpending\b|unschedul\w*",
+        never=r"\bquota\b|stock|insufficient capacity|\blimits?\b",
     ),
     saying(
         "gpu-request-too-large",

@@ -192,9 +192,12 @@ SHORT = lazy_pattern(r"\b[Ii]nsufficient (?:memory|cpu|ephemeral-storage)\b")
 
 AGAINST_OLD = lazy_pattern(
     r"\b(?:old|previous|existing|outgoing) (?:\S{1,30} )?(?:pod|replica|revision|replica ?set|one|instance)s?\b"
-    r"[^.\n]{0,40}\b(?:h[eo]ld|keep|kept|occup|is not released|(?:can|could|may)(?:not| not) be (?:terminated|removed))"
+    r"[^.\n]{0,40}\b(?:h[eo]ld|keep|kept|occup|is not released|(?:can|could|may)(?:not| not) be (?:terminated|removed)"
+    r"|(?:never|not) (?:being )?(?:torn down|terminated|removed|stopped))"
 )
 """How people tell that a rolling update waits for what its old pods have."""
+
+OF_A_ROLLOUT = lazy_pattern(r"(?i)\broll(?:out|ing)|\bsurge\b|\bnew (?:pod|replica|one)\b")
 
 _NO_VOLUMES = lazy_pattern(r"unbound (?:immediate )?PersistentVolumeClaims|PersistentVolumeClaim is not bound")
 _SHORT_OF = lazy_pattern(r"[Ii]nsufficient (cpu|memory|ephemeral-storage)\b")

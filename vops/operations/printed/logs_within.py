@@ -11,7 +11,7 @@ from vops.diagnosis.logs.fatal_lines import failure_in
 from vops.model.patterns import lazy_pattern
 
 _OF_A_LOG = lazy_pattern(
-    r"^(?:\([A-Za-z][\w-]{0,40} (?:pid|ip|rank)=|(?:INFO|WARNING|ERROR|DEBUG|CRITICAL)(?::|\s+\d\d-\d\d )"
+    r"^(?:\([A-Za-z][\w-]{0,40} (?:pid|ip|rank)=|(?:INFO(?!: \S)|WARNING|ERROR|DEBUG|CRITICAL)(?::|\s+\d\d-\d\d )"
     r"|(?!error: )[\w. -]{1,60}: error: (?:argument |unrecognized arguments: |the following arguments )"
     r"|Traceback \(most |.{0,80}\bNVRM: (?:Xid|GPU|The NVIDIA GPU)\b"
     r"|\d{4}/\d\d/\d\d \d\d:\d\d:\d\d |\((?:autoscaler|scheduler|raylet) \+"

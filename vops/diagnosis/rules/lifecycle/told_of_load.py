@@ -249,3 +249,45 @@ def prose_rollout_deadlock(replica: Replica) -> Verdict | None:
         "Let an old pod stop first",
         "Set spec.strategy.rollingUpdate to maxSurge: 0, maxUnavailable: 1, or spec.strategy.type to Recreate.",
     )
+
+
+@rule(cause="gpu-memory-not-free", branch=Branch.START, order=91, last_resort=True)
+def told_gpu_memory_not_free(replica: Replica) -> Verdict | None:
+    return as_told(
+        replica,
+        "gpu-memory-not-free",
+        "Let the GPU's memory be free first",
+        "See with nvidia-smi which other process holds it, and let that end; or share on purpose, with a "
+        "--gpu-memory-utilization for each that fits what is free.",
+    )
+
+
+@rule(cause="kv-cache-too-small", branch=Branch.START, order=91, last_resort=True)
+def told_kv_cache_too_small(replica: Replica) -> Verdict | None:
+    return as_told(
+        replica,
+        "kv-cache-too-small",
+        "Let one request of full length fit",
+        "Lower --max-model-len to what the log says fits, or raise --gpu-memory-utilization where the GPU is its own.",
+    )
+
+
+@rule(cause="node-lost", branch=Branch.START, order=91, last_resort=True)
+def told_node_lost(replica: Replica) -> Verdict | None:
+    return as_told(
+        replica,
+        "node-lost",
+        "Be ready for nodes that go",
+        "See whether the node is there (kubectl get nodes); of one that is gone delete its pods with --force. Keep "
+        "a replica on nodes that are not spot.",
+    )
+
+
+@rule(cause="autoscaler-no-match", branch=Branch.START, order=91, last_resort=True)
+def told_autoscaler_no_match(replica: Replica) -> Verdict | None:
+    return as_told(
+        replica,
+        "autoscaler-no-match",
+        "Let a pool have machines that take the pod",
+        "Compare what the pod asks for with the requirements of each NodePool or node group, and widen those.",
+    )

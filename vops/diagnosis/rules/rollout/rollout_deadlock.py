@@ -28,7 +28,7 @@ from vops.diagnosis.findings import Applicability, Confidence, Evidence
 from vops.diagnosis.placement import blockers
 from vops.diagnosis.placement.demands import gpu_request, is_gpu
 from vops.diagnosis.placement.recompute import NodeFit
-from vops.diagnosis.placement.scheduler_text import AGAINST_OLD
+from vops.diagnosis.placement.scheduler_text import AGAINST_OLD, OF_A_ROLLOUT
 from vops.diagnosis.placement.spoken import leading
 from vops.diagnosis.placement.succession import makes_room, may_stop_one, outage, predecessors, strategy_evidence
 from vops.diagnosis.rule import Branch, Verdict, rule
@@ -70,16 +70,19 @@ def said_rollout_deadlock(replica: Replica) -> Verdict | None:
     return _verdict(replica, deployment, old, "a GPU", _old(old), Confidence.PROBABLE)
 
 
-@rule(cause="rollout-deadlock", branch=Branch.SCHEDULE, explains={"gpu-exhausted"}, order=7)
+@rule(cause="rollout-deadlock", branch=Branch.SCHEDULE, explains={"gpu-exhausted", "cpu-memory-short"}, order=7)
 def told_rollout_deadlock(replica: Replica) -> Verdict | None:
-    """A rollout of which somebody tells that the new pod waits for the GPU of the old one."""
+    """A rollout of which somebody tells that the new pod waits for the GPU, or the room, of the old one."""
     said = replica.placement.scheduler
     if said is None or not AGAINST_OLD.search(said.text):
         return None
-    if not any(is_gpu(reason.resource) for reason in leading(replica)):
+    short = {reason.resource for reason in leading(replica)}
+    gpu = any(map(is_gpu, short))
+    if not gpu and not (short & {"cpu", "memory"} and OF_A_ROLLOUT.search(said.text)):
         return None
+    what = "a GPU" if gpu else "room"
     return Verdict(
-        summary=f"The rollout of {replica.name} may be unable to end: it waits for a GPU that the old pod keeps",
+        summary=f"The rollout of {replica.name} may be unable to end: it waits for {what} that the old pod keeps",
         evidence=blockers.scheduled_by(replica),
         confidence=Confidence.POSSIBLE,
         fixes=(
