@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from vops.diagnosis.guesses.explained import explains, happened, is_wish_or_thanks
 from vops.diagnosis.guesses.prose_of_load import FIRST_SAYINGS, SAYINGS_OF_LOAD
 from vops.diagnosis.guesses.saying import Saying, saying
 from vops.model.patterns import lazy_pattern
@@ -189,7 +190,7 @@ SAYINGS: tuple[Saying, ...] = (
         "evicted",
         r"\bevict(?:ed|s|ing|ion)\b",
         r"ephemeral|disk ?pressure|\bdisk\b|local storage|memory ?pressure|emptyDir",
-        never=r"\b(?:KV|cache (?:hit|tier)|offload\w*|preemptions?)\b|prefix.cache|evictionPolicy|which request",
+        never=r"\b(?:KV|cache (?:hit|tier)|offload\w*|preemptions?)\b|prefix.cache",
     ),
     saying(
         "admission-denied",
@@ -256,27 +257,6 @@ SAYINGS: tuple[Saying, ...] = (
     *SAYINGS_OF_LOAD,
 )
 
-_THANKS = lazy_pattern(
-    r"\A\W*(?:thanks?|thank you|thx)\b[^\n]{0,80}\b(?:works?|working|solved|helped)\b"
-    r"|\A\W*[^\n.]{0,60}(?<!not )(?<!be )(?<!never )\bresolved\b\s*(?:[:\u2014\u2013-]|\Z)",
-    re.IGNORECASE,
-)
-"""Who begins so tells what it was."""
-
-_OVER = lazy_pattern(
-    r"\b(?:no longer(?! exist)|went away|(?:been|is|are|now) (?:fixed|resolved)|prevent\w*|avoid\w*|so that|would"
-    r"|should(?! scale\b)|could|might|may|if|whether|unless|to ensure|in case|can work|even where|potentially"
-    r"|without (?:one|it|them))\b"
-    r"|\bwithout `?\w+`?, ",
-    re.IGNORECASE,
-)
-_WISH = lazy_pattern(
-    r"/kind feature|feature request|\bThis PR (?:adds|introduces|implements|lets)\b"
-    r"|What this PR does|proposed changes|Describe the solution you'd like"
-    r"|^#{0,4} ?feat[(:]|Type of change",
-    re.IGNORECASE | re.MULTILINE,
-)
-_SENTENCE = lazy_pattern(r"(?<=[.!?])\s+(?=[A-Z*`\"])")
 _COMMON = lazy_pattern(
     r"\b(?:the|an?|is|are|was|were|to|of|in|on|at|and|it|its|my|I|we|our|this|that|with|when|but|because|by|for|as"
     r"|due|since"
@@ -302,10 +282,11 @@ _MARKUP = lazy_pattern(r"^[\s>#*|-]{1,12}|\*\*|`")
 
 def cause_of(text: str) -> str:
     """The cause that a paragraph tells of; empty where it tells of none."""
-    told = " ".join(item for item in _SENTENCE.split(text) if not _OVER.search(item))
+    told = happened(text)
     if not _is_prose(told):
         return ""
-    return next((item.cause for item in SAYINGS if item.is_in(told)), "")
+    cause = next((item.cause for item in SAYINGS if item.is_in(told)), "")
+    return "" if cause and explains(text) else cause
 
 
 def _is_prose(text: str) -> bool:
@@ -316,7 +297,7 @@ def _is_prose(text: str) -> bool:
 
 def told_paragraphs(text: str) -> Iterator[str]:
     """The paragraphs of a text that tell of a cause."""
-    if len(text) > LONGEST_TEXT or _WISH.search(text) or _THANKS.search(text):
+    if len(text) > LONGEST_TEXT or is_wish_or_thanks(text):
         return
     text = _TAG.sub("", text)
     paragraphs = list(filter(None, map(_joined, re.split(r"\n\s*\n", text))))

@@ -114,7 +114,6 @@ SAYINGS_OF_LOAD: tuple[Saying, ...] = (
         r"grow\w*|never (?:empt|drain)|keeps? (?:ris|increas)|pile\w* up|too many|spik\w*"
         r"|(?:above|over|more than|reach\w*|at) \d{2,5}\b",
         r"latenc|TTFT|time to first token|slow|timeout|time out|overload|throughput|minutes?\b|seconds?\b",
-        never=r"\b(?:scale|HPA|KEDA|monitor|metric)\b.{0,60}\b(?:on|by|query|when|from)\b",
     ),
     saying(
         "kv-thrash",
@@ -230,7 +229,6 @@ SAYINGS_OF_LOAD: tuple[Saying, ...] = (
         r"|become ready"
         r"|bootstrap)",
         r"cluster|karpenter|autoscal\w+|node ?group|kubelet|EKS|AKS|GKE",
-        never=r"fixes a bug|suggested action",
     ),
     saying(
         "preempted",
@@ -262,6 +260,5 @@ SAYINGS_OF_LOAD: tuple[Saying, ...] = (
         "post-start-hook-failed",
         r"post.?start",
         r"\bfail|\berror|exit(?:s|ed)? with|not found|\bkill",
-        never=r"must (?:also )?include|without this hook",
     ),
 )

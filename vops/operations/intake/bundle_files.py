@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from vops.diagnosis.guesses.explained import only_explains
 from vops.errors import InputError
 from vops.operations.intake.bundle_mixed import taken_apart
 from vops.operations.intake.bundle_pages import logs_within, pages_within
@@ -61,6 +62,7 @@ class Content(StrEnum):
     LOG = "log"
     METRICS = "metrics"
     DESCRIBED = "described"
+    GENERAL = "general"
 
 
 class BundleFile(msgspec.Struct, frozen=True):
@@ -90,6 +92,11 @@ _SUFFIXES = {
 _UNLIKE = "not used: neither what kubectl describes or lists, nor a log"
 """Said of a text beside other files; where such texts are all that there is, they are what somebody means."""
 
+_GENERAL = "not used: it explains, plans or asks, and reports nothing that happened"
+_NOTHING = b"explains, and reports nothing that happened\n"
+"""What such texts come to where there is nothing else: lines in which no server fails."""
+
+_FENCE = re.compile(rb"^ {0,8}(?:```|~~~)", re.MULTILINE)
 _WHOLE = frozenset({".json", ".yaml", ".yml"})
 """What is a manifest as a whole, as its name says."""
 
@@ -98,12 +105,16 @@ def read_files(paths: Sequence[Path], stdin: bytes | None) -> tuple[list[BundleF
     """Every file of a bundle, and what could not be read. Raises InputError for a path that does not exist."""
     files: list[BundleFile] = []
     unlike: list[BundleFile] = []
+    general: list[BundleFile] = []
     problems: list[str] = []
     for path, named in _paths(paths, problems):
         try:
             file = _read(path, named)
         except OSError as error:
             problems.append(f"{printable(path)}: cannot be read: {error.strerror or error}")
+            continue
+        if file.content is Content.GENERAL:
+            general.append(file)
             continue
         paged = _paged(file)
         files += paged
@@ -115,13 +126,33 @@ def read_files(paths: Sequence[Path], stdin: bytes | None) -> tuple[list[BundleF
         else:
             files += _parts(file)
     if stdin is not None and stdin.strip():
-        stdin = unwrapped(stdin)
-        stdin = as_log_lines(stdin) or as_metrics(stdin) or stdin
-        given = BundleFile(STDIN, STDIN, None, sniff(stdin), stdin[-MOST_BYTES:])
-        files += _paged(given) or _parts(given)
+        given = _given(stdin)
+        if given.content is Content.GENERAL:
+            general.append(given)
+        else:
+            files += _paged(given) or _parts(given)
     if files:
         problems += [f"{file.name}: {_UNLIKE}" for file in unlike]
-    return _with_rollouts(files) or unlike, problems
+    problems += [f"{file.name}: {_GENERAL}" for file in general]
+    instead = [msgspec.structs.replace(file, content=Content.LOG, body=_NOTHING) for file in general]
+    return _with_rollouts(files) or unlike or instead, problems
+
+
+def _given(stdin: bytes) -> BundleFile:
+    """Standard input as a file of its own."""
+    if _is_general(stdin):
+        return BundleFile(STDIN, STDIN, None, Content.GENERAL, stdin[:SNIFFED])
+    body = unwrapped(stdin)
+    body = as_log_lines(body) or as_metrics(body) or body
+    return BundleFile(STDIN, STDIN, None, sniff(body), body[-MOST_BYTES:])
+
+
+def _is_general(body: bytes) -> bool:
+    """Whether a text is a page, a plan or a wish, and no report; a manifest with remarks is none of them."""
+    head = body[:SNIFFED]
+    if _JSON.match(head) or (sniff(head) is Content.OBJECTS and not _FENCE.search(head)):
+        return False
+    return only_explains(_text(head))
 
 
 def _with_rollouts(files: list[BundleFile]) -> list[BundleFile]:
@@ -245,7 +276,10 @@ def _read(path: Path, named: bool) -> BundleFile:
     content = _SUFFIXES.get(_suffix(path))
     with opened(path) as stream:
         body, cut = read_bounded(stream, lambda head: _is_log(head, content))
-    body = unwrapped(in_utf8(body))
+    body = in_utf8(body)
+    if content in (None, Content.DESCRIBED) and _is_general(body):
+        return BundleFile(printable(path), path.stem, path.resolve().parent, Content.GENERAL, body[:SNIFFED])
+    body = unwrapped(body)
     if content is Content.OBJECTS and (lines := as_log_lines(body)) is not None:
         content, body = Content.LOG, lines
     elif content is Content.OBJECTS and (page := as_metrics(body)) is not None:
