@@ -105,6 +105,21 @@ CUT = [
         "region size. Error: No such file or directory",
         "shm-too-small",
     ),
+    (
+        "I0209 22:18:33.528474 1 server.cc:246] No server context available. Exiting immediately.\n"
+        "error: creating server: Internal - failed to stat file  s3://models/triton-model-repository",
+        "model-not-found",
+    ),
+    (
+        "The API server stops for seconds and then it ends with Segmentation fault(core dumped), and no word.",
+        "engine-dead",
+    ),
+    (
+        "2025-02-16 09:11:22.067 | ERROR    | __main__:download_model:84 - Failed to download model: [Errno 13] "
+        "Permission denied: 'models/kokoro-v1_0.pth'\nTraceback (most recent call last):\n"
+        '  File "/app/download_model.py", line 104, in <module>\n    main()',
+        "permission-denied",
+    ),
     ("Qwen3.5 fails with tp-size=6 (vision attention heads 16 not divisible by TP size)", "tp-mismatch"),
     ("GPU driver auto installation is disabled.\nWaiting for GPU driver libraries.", "gpu-not-advertised"),
     (

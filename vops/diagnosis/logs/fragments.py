@@ -46,7 +46,7 @@ _QUOTED = lazy_pattern(
 _REFUSED = lazy_pattern(
     r"\berror: ((?:argument -|unrecognized arguments: |the following arguments are required).{2,1500})", re.DOTALL
 )
-_ENDED = lazy_pattern(r"(?:Segmentation fault|Bus error|Illegal instruction|Aborted) \(core dumped\)")
+_ENDED = lazy_pattern(r"(?:Segmentation fault|Bus error|Illegal instruction|Aborted) ?\(core dumped\)")
 """How a shell tells that a program crashed, wherever in a sentence it stands."""
 
 _OF_A_FORM = lazy_pattern(

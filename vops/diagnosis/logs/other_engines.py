@@ -35,6 +35,7 @@ _TOLD = lazy_pattern(
     r"|engine plan file is .{1,200}|Failed to deserialize cuda engine|mpiSize == tp \* pp.{0,200}"
     r"|CUDA runtime error(?: in .{1,200})?: out of memory|Insufficient memory for KV cache.{0,200}"
     # Triton's
+    r"|creating server: \w[\w ]{1,40} - .{1,300}"
     r"|(?:Unable to initialize|Failed to increase the) shared memory .{1,300} use '--shm-size' flag.{0,300}"
     # NIM's
     r"|Not all of the provided profiles are supported|Unknown profiles provided: .{1,200}"
@@ -73,6 +74,7 @@ _WORDS = (
     "bootstrap_addr",
     "scheduler died",
     "profile",
+    "creating server",
 )
 _CALM = lazy_pattern(r" {0,4}(?:INFO|WARN|DEBUG|TRACE)\b|.{0,120}\blevel=(?:INFO|WARN|DEBUG)")
 _SERVES = lazy_pattern(

@@ -227,7 +227,7 @@ class _Reader:
         self._flat = False
         self._linked = False
         self._next_during = False
-        self._said = ("", "")  # where a logger called something an error last, and in which words
+        self._said = ("", "", 0)  # where a logger called something an error last, in which words and line
         self._before = ""  # what it said in front of the traceback being read
         self._level = ""
         self._request = False
@@ -274,8 +274,9 @@ class _Reader:
         self._close_error()
         self._unchain()
         self._traceback = line.place
-        place, said = self._said
-        self._before = said if place == line.place != "" and not _STATIC.search(said) else ""
+        place, said, number = self._said
+        at_once = place == line.place != "" or (not line.place and line.number == number + 1)
+        self._before = said if at_once and not _STATIC.search(said) else ""
         self._flat = False
         self._frames.clear()
         self._level = line.level or self._level
@@ -327,9 +328,14 @@ class _Reader:
             self._unchain()
             self._level = line.level
             self._begin(match, line)
-        elif line.place or text.startswith("INFO:"):
-            if line.level in _SERIOUS:
-                self._said = (line.place, text)
+        else:
+            self._read_said(line)
+
+    def _read_said(self, line: Line) -> None:
+        """A line that is no part of a traceback."""
+        if line.level in _SERIOUS:
+            self._said = (line.place, line.text, line.number)
+        if line.place or line.text.startswith("INFO:"):
             self._unchain()
             self._frames.clear()
 

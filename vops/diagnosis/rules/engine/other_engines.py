@@ -37,7 +37,7 @@ _NO_CACHE = lazy_pattern(
 )
 _NO_FILE = lazy_pattern(
     r"Engine: .{0,80}(?:failed to open|failed to load model from .{1,300}: No such file|files not found in"
-    r"|model weights not found|manifest: file does not exist)"
+    r"|model weights not found|manifest: file does not exist|failed to stat file)"
 )
 _UNKNOWN = lazy_pattern(
     r"Engine: .{0,120}(?:unknown (?:model architecture|pre-tokenizer type)|wrong number of tensors"
@@ -99,7 +99,8 @@ def other_engine_no_file(replica: Replica) -> Verdict | None:
         _NO_FILE,
         "cannot open the model's file",
         "Correct the path of the model",
-        "See with ls in the container what the volume holds, and give the path under its mountPath.",
+        "See with ls in the container what the volume holds, and give the path under its mountPath; of a bucket, see "
+        "that its name is right and that the container has credentials to list it.",
     )
 
 
