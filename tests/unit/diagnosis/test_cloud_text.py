@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vops.diagnosis.provisioning.cloud_text import Answer, cloud_answer, first_to_act_on
+from vops.diagnosis.provisioning.cloud_text import Answer, cloud_answer, cloud_of, first_to_act_on
 
 GCE_POOL = (
     "ZONE_RESOURCE_POOL_EXHAUSTED Instance 'gke-a' creation failed: The zone 'projects/p/zones/europe-west4-b' does "
@@ -25,6 +25,10 @@ AZURE_QUOTA = (
     "Operation could not be completed as it results in exceeding approved standardNCADSA100v4Family Cores quota. "
     "Additional details - Deployment Model: Resource Manager, Location: eastus, Current Limit: 0, Current Usage: 0, "
     "Additional Required: 24, (Minimum) New Limit Required: 24."
+)
+AZURE_CORES = (
+    "Operation results in exceeding quota limits of Core. Maximum allowed: 20, Current in use: 6, Additional "
+    "requested: 40."
 )
 AZURE_ZONE = (
     "ZonalAllocationFailure: Allocation failed. We do not have sufficient capacity for the requested VM size "
@@ -100,12 +104,31 @@ def test_the_zone_that_answered_is_read(text: str, zone: str) -> None:
         (GCE_QUOTA, "NVIDIA_L4_GPUS", 1, None, "us-central1"),
         (EC2_QUOTA, "vCPUs of this kind of instance", 8, None, ""),
         (AZURE_QUOTA, "standardNCADSA100v4Family", 0, 24, "eastus"),
+        (AZURE_CORES, "", 20, 46, ""),
     ],
 )
 def test_a_quota_is_read_with_its_numbers(text: str, quota: str, limit: float, needed: float, where: str) -> None:
     answer = cloud_answer(text)
     assert answer is not None
     assert (answer.quota, answer.limit, answer.needed, answer.where) == (quota, limit, needed, where)
+
+
+@pytest.mark.parametrize(
+    ("text", "cloud"),
+    [
+        (GCE_POOL, "gce"),
+        (GCE_QUOTA, "gce"),
+        (EC2_ICE, "aws"),
+        (EC2_QUOTA, "aws"),
+        ("Launching a new EC2 instance. Status Reason: no capacity", "aws"),
+        (AZURE_QUOTA, "azure"),
+        (AZURE_CORES, "azure"),
+        (AZURE_ZONE, "azure"),
+        ("Out of host capacity.", ""),
+    ],
+)
+def test_whose_words_they_are(text: str, cloud: str) -> None:
+    assert cloud_of(text) == cloud
 
 
 def test_quota_is_dealt_with_before_stock() -> None:

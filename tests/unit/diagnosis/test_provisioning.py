@@ -53,6 +53,7 @@ from vops.model.storage import PersistentVolume, PersistentVolumeClaim
 
 OTHER_MIG = MIG.replace("us-central1-a", "us-central1-b")
 QUOTA = "Quota 'NVIDIA_L4_GPUS' exceeded. Limit: 1.0 in region us-central1."
+EC2 = "VcpuLimitExceeded: You have requested more vCPU capacity than your current vCPU limit of 8 allows"
 AZURE = (
     "results in exceeding approved standardNCADSA100v4Family Cores quota. Additional details - Deployment Model: "
     "Resource Manager, Location: eastus, Current Limit: 0, Current Usage: 0, (Minimum) New Limit Required: 24."
@@ -354,6 +355,8 @@ def test_a_pod_with_a_node_asks_for_none() -> None:
             waits(nominated(), node_claim(Launched=("Unknown", "SubscriptionQuotaReached", AZURE))),
             "Ask for at least 24 cores of standardNCADSA100v4Family",
         ),
+        (waits(event("FailedScaleUp", EC2)), "aws service-quotas request-service-quota-increase"),
+        (waits(event("FailedScaleUp", AZURE)), "az vm list-usage"),
     ],
 )
 def test_the_way_to_more_quota_is_the_clouds_own(case: Case, step: str) -> None:

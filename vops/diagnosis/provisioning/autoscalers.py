@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from vops.diagnosis.provisioning import cluster_autoscaler, karpenter
+from vops.diagnosis.provisioning.cloud_text import cloud_of
 from vops.diagnosis.provisioning.cluster_autoscaler import NodeGroup
 from vops.model.provisioning import ConfigMap, NodeClaim, NodePool
 from vops.model.resources import Event
@@ -105,11 +106,16 @@ class Autoscalers:
         """`gce`, `aws` or `azure`, by where the nodes come from; empty when they do not tell."""
         providers = (node.spec.provider_id for node in self._snapshot.nodes)
         found = (cloud for provider in providers for prefix, cloud in _CLOUDS if provider.startswith(prefix))
-        return next(found, "gce" if self._looks_like_gke else "")
+        return next(found, "gce" if self._looks_like_gke else self._spoken)
+
+    @cached_property
+    def _spoken(self) -> str:
+        """Whose words the autoscaler passes on; GKE's own event is made of any cloud's, where they came alone."""
+        return cloud_of(" ".join(item.message for item in self._events.get("FailedScaleUp", ())))
 
     @property
     def _looks_like_gke(self) -> bool:
-        if self._events.get("FailedScaleUp"):
+        if self._events.get("FailedScaleUp") and self._spoken in ("", "gce"):
             return True
         labelled = any(_GKE_LABEL in node.metadata.labels for node in self._snapshot.nodes)
         return labelled or any("/instanceGroups/" in group.name for group in self.groups)

@@ -9,7 +9,7 @@ from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Evidence
 from vops.diagnosis.placement import blockers
 from vops.diagnosis.provisioning import karpenter
-from vops.diagnosis.provisioning.cloud_text import CloudAnswer
+from vops.diagnosis.provisioning.cloud_text import CloudAnswer, cloud_of
 from vops.diagnosis.provisioning.outcomes import Provisioning
 from vops.diagnosis.states import ReplicaState
 from vops.model.patterns import lazy_pattern
@@ -37,16 +37,6 @@ LACK_OF_NODES = frozenset({"gpu-exhausted", "gpu-not-advertised", "cpu-memory-sh
 
 _SHOWN = 4
 _STAGES = ("Launched", "Registered", "Initialized")
-_SIGNS = (
-    ("GCE ", "gce"),
-    ("NVIDIA_", "gce"),
-    ("Availability Zone", "aws"),
-    ("fleet error", "aws"),
-    ("VCPULimitExceeded", "aws"),
-    ("VcpuLimitExceeded", "aws"),
-    ("Standard_", "azure"),
-    ("Deployment Model: ", "azure"),
-)
 _LONGEST = 200
 _WRAPPED = lazy_pattern(r"(?:this pod failed|NodeClaim \S{1,253} event): (.{1,2000}?)(?:\. Pod is at risk|$)")
 
@@ -104,7 +94,7 @@ def cloud(replica: Replica) -> str:
     """`gce`, `aws` or `azure`: by where the nodes come from, else by the words of the cloud; empty when unknown."""
     known = replica.facts.autoscalers.cloud
     words = " ".join(f"{answer.text} {' '.join(answer.machines)}" for answer in replica.provisioning.answers)
-    return known or next((name for sign, name in _SIGNS if sign in words), "")
+    return known or cloud_of(words)
 
 
 # --- words ------------------------------------------------------------------------------------------------
@@ -130,10 +120,10 @@ def said(answer: CloudAnswer) -> str:
 
 
 def need(replica: Replica) -> str:
-    """`3 replicas wait for 6 GPUs`."""
+    """`3 replicas wait for 6 GPUs`; for nodes, where it is not known that they ask for any."""
     count, gpus = waiting(replica)
     who = "1 replica waits" if count == 1 else f"{count} replicas wait"
-    return f"{who} for {gpus} GPU{'' if gpus == 1 else 's'}"
+    return f"{who} for {gpus} GPU{'' if gpus == 1 else 's'}" if gpus else f"{who} for a node"
 
 
 def age_s(replica: Replica, found: Provisioning) -> float | None:

@@ -95,12 +95,42 @@ _GCE_QUOTA = lazy_pattern(
     r"Quota '(?P<quota>[\w./-]{1,80})' exceeded\.?\s{0,3}"
     r"(?:Limit: (?P<limit>\d{1,12}(?:\.\d{1,3})?)(?: in region (?P<where>[\w-]{1,40}))?)?"
 )
-_AZURE_QUOTA = lazy_pattern(r"(?:approved|reached the) (?P<quota>[\w ]{1,60}?)(?: Cores)? quota", re.IGNORECASE)
+_AZURE_QUOTA = lazy_pattern(
+    r"(?:approved|reached the) (?P<quota>[\w ]{1,60}?)(?: Cores)? quota"
+    r"|exceeding quota limits? of (?P<family>[\w ]{1,60}?)(?: Cores)?\. Maximum allowed: (?P<most>\d{1,9}), "
+    r"Current in use: (?P<used>\d{1,9}), Additional requested: (?P<more>\d{1,9})",
+    re.IGNORECASE,
+)
+_OF_ALL = ("Core", "Cores", "Total Regional")
 _AZURE_NUMBERS = lazy_pattern(
     r"Location: (?P<where>\w{1,40}), Current Limit: (?P<limit>\d{1,9}).{0,120}?New Limit Required: (?P<needed>\d{1,9})",
     re.DOTALL,
 )
 _AWS_LIMIT = lazy_pattern(r"current vCPU limit of (?P<limit>\d{1,9})")
+
+
+_SPOKEN = (
+    ("gce", lazy_pattern(r"\bGCE[ _]|NVIDIA_|ZONE_RESOURCE_POOL|Quota '[A-Z]|\bprojects/")),
+    (
+        "aws",
+        lazy_pattern(
+            r"\bEC2\b|\bEc2[A-Z]|Availability Zone|fleet error|(?i:vcpulimitexceeded)|vCPU (?:limit|capacity)|\bASG\b"
+            r"|Auto Scaling|MaxSpotInstanceCountExceeded|InsufficientInstanceCapacity"
+        ),
+    ),
+    (
+        "azure",
+        lazy_pattern(
+            r"Standard_|Deployment Model: |\bAzure|exceeding (?:approved|quota limits?) |[Ss]k[Uu] ?NotAvailable"
+            r"|vmss|Overconstrained|in your subscription"
+        ),
+    ),
+)
+
+
+def cloud_of(text: str) -> str:
+    """Whose words these are: `gce`, `aws` or `azure`; empty where they do not tell."""
+    return next((name for name, sign in _SPOKEN if sign.search(text)), "")
 
 
 def cloud_answer(text: str, otherwise: Answer | None = None) -> CloudAnswer | None:
@@ -140,6 +170,9 @@ def _with_quota(answer: CloudAnswer) -> CloudAnswer:
     named = _GCE_QUOTA.search(words) or _AZURE_QUOTA.search(words)
     numbers = _AZURE_NUMBERS.search(words) or _AWS_LIMIT.search(words)
     found = {**(named.groupdict() if named else {}), **(numbers.groupdict() if numbers else {})}
+    if found.get("family"):  # as Azure wrote it before it told of the limit that would be enough
+        most, needed = found["most"], str(int(found["used"]) + int(found["more"]))
+        found |= {"quota": "" if found["family"] in _OF_ALL else found["family"], "limit": most, "needed": needed}
     aws = "vCPUs of this kind of instance" if "vcpu" in words.lower() else ""
     return msgspec.structs.replace(
         answer,

@@ -39,5 +39,6 @@ def scaled_object(meta: Meta, events: Sequence[Event]) -> list[Found]:
     said = next((item for item in reversed(events) if item.type == "Warning"), None)
     if said is None:
         return []
-    condition = Condition("Ready", "False", said.reason, said.message)
+    kind, status = ("Paused", "True") if said.reason == "ScaledObjectPaused" else ("Ready", "False")
+    condition = Condition(kind, status, said.reason, said.message)
     return [("ScaledObject", ScaledObject(meta, status=ScaledObjectStatus(conditions=(condition,))))]

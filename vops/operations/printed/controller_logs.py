@@ -117,6 +117,16 @@ _OF_POOLS = {
 }
 """What Karpenter's lines without a pod or an error say, in the words of its events."""
 
+_OVER_QUOTA = lazy_pattern(
+    r"^\s*Error Code: QuotaExceeded *\n\s*Message: (.{0,200}exceeding quota limits? of .{1,400})$", re.MULTILINE
+)
+_NO_TYPES = lazy_pattern(
+    r"failed listing instance types.{0,80}: (?:.{0,200}: )?no (?:subnets|security ?groups|amis)\b"
+    r"|failed listing instance types.{0,80}: .{0,400}(?:[Uu]nauthori[sz]ed|AccessDenied|not authorized)",
+    re.IGNORECASE,
+)
+"""Karpenter's word on a class that it finds nothing for, which waiting does not mend."""
+
 _JOINED = ("registered nodeclaim", "initialized nodeclaim")
 _OF_STARTS = ("resolving nodeclass", "Failed to schedule pod, no nodepools")
 """Said before all pools were looked at; nodes that came since tell that it is over."""
@@ -175,7 +185,13 @@ def controller_events(text: str) -> Iterator[Told]:
     found = list(_of_the_control_plane(text)) or list(_of_nodes(text))
     if "Final scale-up plan" in text or any(told.message != _NO_GROUP for told in found):
         found = [told for told in found if told.message != _NO_GROUP]
-    yield from found or _of_gangs(text) or _posted_losses(text)
+    yield from found or _of_gangs(text) or list(_posted_losses(text)) or _of_azure(text)
+
+
+def _of_azure(text: str) -> Iterator[Told]:
+    """What Azure's own clients print of a deployment that a quota forbids, in lines below that of a logger."""
+    if (refused := _OVER_QUOTA.search(text)) is not None:
+        yield of_some_pod("Warning", "FailedScaleUp", refused[1].strip(), "cluster-autoscaler")
 
 
 def _of_gangs(text: str) -> list[Told]:
@@ -295,7 +311,8 @@ def _told_by_message(message: str, error: str, record: dict[str, Any]) -> Told |
     """What Karpenter says of its pools and of machines that are late, each by a message of its own."""
     if (why := _OF_PODS.get(message)) is not None:
         return of_some_pod("Warning", "FailedScheduling", f"Failed to schedule pod, {why}", "karpenter")
-    if (said := _OF_POOLS.get(message)) is None:
+    said = _OF_POOLS.get(message) or ("resolving nodeclass" if _NO_TYPES.match(f"{message}: {error}") else None)
+    if said is None:
         return None
     about = {"kind": "NodeClaim", "name": _named(record.get("NodeClaim")) or "pool-0"}
     words = f"{said}, {error}" if error else said

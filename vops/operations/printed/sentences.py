@@ -168,7 +168,7 @@ _OWN = tuple(
             "Pod",
             "kubelet",
             r"Failed to (?:inspect|apply default image tag)|Failed to pull image\b|pull QPS exceeded"
-            r"|rpc error: code = \w{1,20} desc = failed to (?:pull and unpack image|resolve reference)",
+            r"|rpc error: code = \w{1,20} desc = failed to (?:pull and unpack image|resolve (?:reference|image))",
         ),
         ("BackOff", "Pod", "kubelet", r"Back-off (?:pulling|restarting)|back-off \S{2,12} restarting failed"),
         (
@@ -329,6 +329,7 @@ _OWN = tuple(
             r"|(?:Error from server \(\w{1,40}\): )?the server could not find the metric |unable to fetch metrics from "
             r"|no metrics returned from (?:external|custom|resource) metrics API",
         ),
+        ("ScaledObjectPaused", "ScaledObject", "keda-operator", r"(?<=message: )ScaledObject is paused$"),
         (
             "KEDAScalerFailed",
             "ScaledObject",

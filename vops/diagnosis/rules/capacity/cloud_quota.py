@@ -77,14 +77,15 @@ def _aws(answer: CloudAnswer, gpus: int) -> tuple[str, ...]:
     families = {match[0] for name in answer.machines if (match := _FAMILY.match(name))}
     code = next((code for letters, code in _EC2_QUOTAS if families & letters), "")
     return (
-        f"It counts vCPUs of the machine, not GPUs ({gpus} are waited for).",
+        f"It counts vCPUs of the machine, not GPUs{f' ({gpus} are waited for)' if gpus else ''}.",
         "aws service-quotas request-service-quota-increase --service-code ec2 --quota-code "
         f"{code or 'L-DB2E81BA (G, VT) or L-417A185B (P)'} --desired-value VCPUS",
     )
 
 
 def _azure(answer: CloudAnswer, gpus: int) -> tuple[str, ...]:
-    needed = f"at least {answer.needed:g} cores" if answer.needed else f"the cores of machines with {gpus} GPUs"
+    machines = f"machines with {gpus} GPUs" if gpus else "its machines"
+    needed = f"at least {answer.needed:g} cores" if answer.needed else f"the cores of {machines}"
     return (
         f"See it: az vm list-usage --location {answer.where or 'LOCATION'} --output table",
         f"Ask for {needed} of {answer.quota or 'this family'} in Quotas of the portal.",
@@ -92,4 +93,5 @@ def _azure(answer: CloudAnswer, gpus: int) -> tuple[str, ...]:
 
 
 def _anywhere(answer: CloudAnswer, gpus: int) -> tuple[str, ...]:
-    return (f"Raise {answer.quota or 'the quota'} so that it allows {gpus} more GPUs.",)
+    more = f"{gpus} more GPUs" if gpus else "one more node"
+    return (f"Raise {answer.quota or 'the quota'} so that it allows {more}.",)

@@ -41,6 +41,11 @@ _ADVICE = (
         "Give the autoscaler's or the node's identity the permission that the message names.",
     ),
     (
+        ("no subnets", "no security groups"),
+        "The node class selects none: compare the tags of subnetSelectorTerms and securityGroupSelectorTerms with "
+        "those in the account and region that Karpenter works in, and let its role describe them.",
+    ),
+    (
         ("nodeclass", "node class", "ami", "launchtemplate", "instanceprofile"),
         "Correct the node class: see its conditions.",
     ),
