@@ -40,6 +40,10 @@ _PARAGRAPHS: dict[str, tuple[str, str]] = {
         "The init container is not able to download the model, since the istio proxy is not up yet.",
         "The init container is done with the download of the model, and the istio proxy is up.",
     ),
+    "dns-failure": (
+        "With nslookup we found that only the pods on the node of CoreDNS can resolve the names of the cluster.",
+        "With nslookup we found that the pods on the node of CoreDNS resolve the names of the cluster as well.",
+    ),
     "host-oom": (
         "The container is killed by Kubernetes when its memory crosses the limit while the model is loading.",
         "The container is killed when the GPU memory crosses the limit that we set for the model.",

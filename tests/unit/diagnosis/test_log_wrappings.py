@@ -122,6 +122,8 @@ def test_a_record_of_a_json_logger_brings_its_traceback() -> None:
         ('time="2026-11-24T10:00:00Z" level=fatal msg="hello"', "", "", "hello"),
         ("2026-11-24T10:00:00Z\tERROR\thello", "", "", "hello"),
         ("ERROR:    hello", "", "uvicorn", "hello"),
+        ("FATA[0000] hello", "", "", "hello"),
+        ("ERRO[0000]hello", "", "", "ERRO[0000]hello"),
         ("(pid=17) hello", "pid=17", "", "hello"),
         (
             "[Sidecar ab1]: 2024-11-13T03:15:08.672Z 1 stdout: CRITICAL 11-12 19:15:08 x.py:9] hello",

@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 
 from vops.diagnosis.facts import Facts
 from vops.errors import InputError
+from vops.model.scaling import HorizontalPodAutoscaler
 from vops.model.snapshot import ContainerLog, Source, SourceState
 from vops.operations.intake.bundle import diagnose_bundle, read_bundle
 
@@ -215,8 +216,21 @@ def test_metrics_belong_to_the_pod_or_stand_for_one(tmp_path: Path) -> None:
 
 # --- what cannot be used ----------------------------------------------------------------------------------
 
+FROM_THE_MIDDLE = """\
+  minReplicas: 1
+  scaleTargetRef:
+    kind: Deployment
+    name: llama
+status:
+  conditions:
+  - message: unable to get external metric
+    reason: FailedGetExternalMetric
+    status: "False"
+    type: ScalingActive
+"""
 BROKEN = {
     "broken.json": ('{"kind": "Pod",\n "metadata": }\n', ":2: not JSON"),
+    "middle.yaml": ("  replicas: 1\nstatus: {}\n", ":2: not YAML"),
     "broken.yaml": ("kind: Service\n---\nkind: Pod\nmetadata: [1\nspec: {}\n", ":5: not YAML"),
     "no-kind.json": ('{"metadata": {"name": "a"}}', "without a kind"),
     "text.json": ('"hello"', "no Kubernetes object"),
@@ -240,6 +254,14 @@ def test_a_bad_file_is_named_and_the_rest_is_used(tmp_path: Path, name: str) -> 
     assert len(problems) == 1
     assert name in problems[0]
     assert expected in problems[0]
+
+
+def test_an_object_that_was_copied_from_within_its_spec_keeps_both_parts(tmp_path: Path) -> None:
+    (tmp_path / "hpa.yaml").write_text(FROM_THE_MIDDLE)
+    snapshot, problems = read_bundle([tmp_path])
+    (hpa,) = (item for item in snapshot.related if isinstance(item, HorizontalPodAutoscaler))
+    assert (hpa.spec.scale_target_ref.name, hpa.status.conditions[0].reason) == ("llama", "FailedGetExternalMetric")
+    assert problems == []
 
 
 def test_a_broken_document_leaves_those_around_it(tmp_path: Path) -> None:

@@ -151,6 +151,14 @@ SAYINGS: tuple[Saying, ...] = (
         never=r"\bimages?\b",
     ),
     saying(
+        "dns-failure",
+        r"\bDNS\b|coredns|nslookup|name resolution",
+        r"\bonly\b.{0,60}\bcan resolve|(?:can't|cannot|could not|couldn't|unable to|not able to|fails? to) resolve"
+        r"|resolv\w* (?:only works|fails?|failed|tim(?:es|ed) out|does ?n[o']t work)",
+        r"\b(?:pods?|nodes?|cluster|service)\b",
+        never=r"hugging ?face|\bhub\b|\bimages?\b|external-?dns|\bcert",
+    ),
+    saying(
         "pvc-unbound",
         r"\bPVCs?\b|persistent ?volume ?claims?|volume claims?",
         r"\b(?:stuck|stays?|remains?|still|always|forever|keeps?|never|hangs?)\b.{0,60}\b(?:pending|bound|unbound)"

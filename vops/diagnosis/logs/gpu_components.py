@@ -34,5 +34,5 @@ EXPORTER = (
     r"Failed to watch metrics: |third-party Profiling module returned|no supported GPU devices found"
     r"|Failed to collect metrics; err: |could not retrieve ConfigMap '[^']{1,253}'; err"
     r"|[Ee]rror connecting to nv-hostengine|Host engine connection invalid"
-    r"|could not find DCGM field; err|malformed CSV record; err"
+    r"|could not find DCGM field; err|malformed CSV record; err|CacheManager Init Failed"
 )

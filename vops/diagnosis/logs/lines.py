@@ -75,11 +75,14 @@ _GO = lazy_pattern(
 _EPOCH = lazy_pattern(rf"\d\.\d{{1,16}}e\+09\t({_LEVELS}|WARN|FATAL)\t(?:[\w./-]{{1,100}}\t)?", re.ASCII)
 """zap's header where nobody set a format for its time."""
 _UVICORN = lazy_pattern(r"(ERROR|CRITICAL|WARNING): {2,8}", re.ASCII)
+_LOGRUS = lazy_pattern(r"(DEBU|INFO|WARN|ERRO|FATA|PANI)\[\d{4,8}\] ", re.ASCII)
+"""logrus' header on a terminal: the level's first letters and the seconds since the start."""
 _ZAP_LEVELS = ("DEBUG  ", "INFO  ", "WARN  ", "ERROR  ", "FATAL  ", "PANIC  ")
 _PASSED_ON = lazy_pattern(r" {0,2}[A-Z]{4,5} [a-z]\w{0,80}(?:::\w{1,80}){1,8}: VLLM: ", re.ASCII)
 """What Dynamo, in Rust, puts before each line that its engine prints, behind a stamp."""
 
 _LETTERS = {"I": "INFO", "W": "WARNING", "E": "ERROR", "F": "CRITICAL", "WARN": "WARNING", "FATAL": "CRITICAL"}
+_CUT_LEVELS = {"DEBU": "DEBUG", "ERRO": "ERROR", "FATA": "CRITICAL", "PANI": "CRITICAL"}
 _LEAP_YEAR = 2000
 _MOST_PREFIXES = 8
 _NAMES = lazy_pattern(
@@ -275,6 +278,8 @@ def _header(text: str) -> tuple[str, str, datetime | None, int] | None:
         return match[1], match[7] or match[8] or "", _moment(*match.group(2, 3, 4, 5, 6)), match.end()
     if first in "DIWEC" and (match := _UNDATED.match(text)):
         return match[1], match[2], None, match.end()
+    if first in "DIWEFP" and text[4:5] == "[" and (match := _LOGRUS.match(text)):
+        return _CUT_LEVELS.get(match[1]) or _LETTERS.get(match[1], match[1]), "", None, match.end()
     if (first == "[" or first in "IWEF") and (match := _GLOG.match(text)):
         return _LETTERS[match[1]], match[7], _moment(*match.group(2, 3, 4, 5, 6)), match.end()
     if (first == "[" or first.isdigit()) and (match := _DATED.match(text)):

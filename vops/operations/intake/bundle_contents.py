@@ -328,7 +328,8 @@ class Contents:
     # --- the whole ---
 
     def snapshot(self, at: datetime) -> ClusterSnapshot:
-        seen = self._pods or ({} if self._stand_ins else self._unborn)
+        refused = any(event.reason == "FailedCreate" for event in self._events.values())
+        seen = self._pods or ({} if self._stand_ins or refused else self._unborn)
         pods = (*(item.pod for item in seen.values()), *self._stand_ins.values())
         held = self._held | ({Source.PODS} if self._stand_ins else set())
         first = self._snapshots[0] if self._snapshots else None

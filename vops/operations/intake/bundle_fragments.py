@@ -263,6 +263,8 @@ def conditions_alone(items: list[Any]) -> Document | None:
 
 
 def _kind_by_conditions(conditions: Any) -> str:
+    if any(isinstance(item, dict) and item.get("reason") == "ScaledObjectPaused" for item in conditions or ()):
+        return "ScaledObject"
     named = [item.get("type") for item in conditions if isinstance(item, dict)] if isinstance(conditions, list) else []
     return next((kind for name, kind in _BY_CONDITION.items() if name in named), "")
 

@@ -153,7 +153,7 @@ def _documents(part: str, name: str, line: int) -> Iterator[Any]:
         yield from _json(part, body, name, line)
         return
     try:
-        yield YAML(typ="safe", pure=True).load(scrub(part))
+        yield _yaml(scrub(part))
     except YAMLError as error:
         mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
         at = line + mark.line if mark is not None else line
@@ -161,6 +161,17 @@ def _documents(part: str, name: str, line: int) -> Iterator[Any]:
         raise InputError(f"not YAML: {one_line(str(words))}", path=name, line=at) from error
     except ValueError as error:
         raise InputError(f"not YAML: {one_line(str(error))}", path=name, line=line) from error
+
+
+def _yaml(text: str) -> Any:
+    """A document of YAML; one that was copied from within its spec on has that as its spec."""
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except YAMLError:
+        spec, status, rest = text.partition("\nstatus:\n")
+        if not status or not all(line.startswith(" ") for line in spec.splitlines() if line.strip()):
+            raise
+        return YAML(typ="safe", pure=True).load(f"spec:\n{spec}{status}{rest}")
 
 
 def _json(part: str, body: str, name: str, line: int) -> Iterator[Any]:

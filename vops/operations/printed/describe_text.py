@@ -101,6 +101,10 @@ _SCALER_ROW = lazy_pattern(
 """A row of an autoscaler's conditions, which no other kind has."""
 
 
+_PROGRESS = frozenset({"Scheduled", "Pulling", "Pulled", "Created", "Started", "Admitted", "QuotaReserved"})
+"""What events tell that keep nothing back: the row of a table that has a reason says more."""
+
+
 class Described(msgspec.Struct, frozen=True):
     """The documents of a text, and the moment at which it was printed (None: nothing tells)."""
 
@@ -161,8 +165,9 @@ def read_described(text: str, otherwise: datetime | None = None, born: Born | No
     outside = text if of_nodes else _outside(text, documents)
     told = list(map(_renamed, list(read_table(text)) or _loose(outside)))
     told = [unresolved(item) for item in told if not of_nodes or item.reason == "FailedScheduling"]
-    if not documents and not told:
-        documents += [*listed(text)] if not has_log_lines(text) else [*stuck_before(text)]
+    if not documents and all(map(_says_less_than_a_row, told)):
+        logged = has_log_lines(text)
+        documents += [*listed(text)] if not logged else [*stuck_before(text)] if not told else []
     if not documents and not told and not has_log_lines(text):
         documents += [*listings(text)] or _of_prose(text)
     if told and not any(item.get("kind") in ("Pod", "Node") for item in documents):
@@ -171,6 +176,11 @@ def read_described(text: str, otherwise: datetime | None = None, born: Born | No
     at = max(moments, default=None)
     documents += dated(told, at or _no_earlier(told, otherwise, born or {})) if told else []
     return Described(tuple(documents), at)
+
+
+def _says_less_than_a_row(told: Told) -> bool:
+    """Whether an event tells less than a pod's row with a reason: that all goes on, or why some container failed."""
+    return told.reason in _PROGRESS or (told.reason == "Failed" and not told.about.get("name"))
 
 
 def _beside(text: str, told: list[Told], documents: list[Document]) -> tuple[list[Document], list[Told]]:

@@ -151,6 +151,17 @@ def told_hub_unreachable(replica: Replica) -> Verdict | None:
     )
 
 
+@rule(cause="dns-failure", branch=Branch.START, order=90, last_resort=True)
+def told_dns_failure(replica: Replica) -> Verdict | None:
+    return as_told(
+        replica,
+        "dns-failure",
+        "Let pods resolve names on every node",
+        "See CoreDNS: kubectl -n kube-system get pods -l k8s-app=kube-dns -o wide, and its log. Where it answers on "
+        "its own node only, the network between nodes is broken: UDP and TCP 53, and the ports of the CNI's overlay.",
+    )
+
+
 @rule(cause="pvc-unbound", branch=Branch.START, order=90, last_resort=True)
 def told_pvc_unbound(replica: Replica) -> Verdict | None:
     return as_told(
