@@ -139,6 +139,10 @@ PASTED = {
         "  Warning  SystemOOM  4m  kubelet  System OOM encountered, victim process: VLLM::EngineCor, pid: 48213",
         "node-oom",
     ),
+    "a node without memory, by the kernel": (
+        "[Thu Aug 27 00:39:44 2026] Out of memory: Killed process 3742074 (lmcache) total-vm:81306880kB, UID:0",
+        "node-oom",
+    ),
     "no room for a volume": ("0/3 nodes are available: 3 node(s) exceed max volume count.", "cpu-memory-short"),
     "gates": (
         "- lastTransitionTime: '2026-10-01T10:00:00Z'\n  type: PodScheduled\n  status: 'False'\n"

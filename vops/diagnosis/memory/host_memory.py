@@ -42,7 +42,18 @@ _CONSEQUENCE = lazy_pattern(
 )
 """What the others say when one of several processes is gone."""
 
-_OURS = ("python", "vllm", "ray", "pt_main", "api_server", "enginecore")
+_OURS = (
+    "python",
+    "vllm",
+    "ray",
+    "pt_main",
+    "api_server",
+    "enginecore",
+    "lmcache",
+    "sglang",
+    "llama-server",
+    "tritonserver",
+)
 
 
 class KilledBy(StrEnum):
