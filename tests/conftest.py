@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 
 from tests.lived import Lived
 from vops.lab.clock import LabClock
@@ -20,6 +21,9 @@ LONGEST = (
     "tests/cli/test_runs.py",
     "tests/unit/seeder",
 )
+
+settings.register_profile("beside others", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("beside others")  # how long an example takes on a busy machine is nobody's claim
 
 gc.disable()  # while tests are imported and collected, next to nothing becomes garbage
 
