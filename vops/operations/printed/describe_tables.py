@@ -59,6 +59,7 @@ _PENDING_ROW = lazy_pattern(
     r"^ {0,12}(?:(?P<namespace>[a-z0-9-]{1,63}) +)?(?P<name>(?!kube-)[a-z0-9][a-z0-9.-]{1,252}) +0/\d+ +Pending +\d",
     re.MULTILINE,
 )
+_WAITS = lazy_pattern(r"\b[Pp]ending\b")
 SCHEDULER_DOWN = "SchedulerDown"
 _AGED_ROW = lazy_pattern(
     r"^ {0,12}(?:[a-z0-9-]{1,63} +)??(?P<name>[a-z0-9][a-z0-9.-]{1,252}) +\d+/\d+ +\S+ +\d+(?: \([^)\n]{1,20}\))? +"
@@ -133,7 +134,7 @@ def listed_at(text: str, born: Mapping[str, datetime]) -> datetime | None:
 
 def has_rows(head: str) -> bool:
     """Whether a text has a row that counts."""
-    if _SCHEDULER_ROW.search(head) and _PENDING_ROW.search(head):
+    if _SCHEDULER_ROW.search(head) and _WAITS.search(head):
         return True
     signs = (_CLAIM_TABLE, _WORKLOAD_TABLE, _KILLED_ROW, _POD_ROW, _STACK_ROW, _INIT_ROW, _NODE_LINE, NODE_ROW)
     return is_node_fragment(head) or any(sign.search(head) for sign in signs)
@@ -209,10 +210,19 @@ def _waiting_for_quota(text: str) -> Iterator[Document]:
 def _waiting_for_a_scheduler(text: str) -> Iterator[Document]:
     """The pods that wait while the scheduler's own pod does not run, and an event that says so."""
     down = _SCHEDULER_ROW.search(text)
-    for row in _PENDING_ROW.finditer(text) if down is not None else ():
-        pod = {"kind": "Pod", "name": row["name"], "namespace": row["namespace"] or ""}
-        message = f"{down['name']}: {down['status']}" if down is not None else ""
-        yield _pod(row, {"name": "vllm", "command": ["vllm", "serve"]}, {"phase": "Pending", "conditions": []})
+    if down is None or not _WAITS.search(text):
+        return
+    names = [(row["name"], row["namespace"] or "") for row in _PENDING_ROW.finditer(text)]
+    for name, namespace in names or [("pod", "")]:
+        pod = {"kind": "Pod", "name": name, "namespace": namespace}
+        message = f"{down['name']}: {down['status']}"
+        server = {"name": "vllm", "command": ["vllm", "serve"]}
+        yield {
+            "kind": "Pod",
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": {"containers": [server]},
+            "status": {"phase": "Pending", "conditions": []},
+        }
         yield {
             "kind": "Event",
             "involvedObject": pod,
