@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from vops.diagnosis.guesses.explained import happened, only_explains
@@ -109,3 +111,10 @@ def test_a_long_text_with_few_signs_is_about_something_else() -> None:
 )
 def test_a_sentence_of_what_may_be_tells_of_nothing(sentence: str) -> None:
     assert happened(f"The pod was killed twice. {sentence}") == "The pod was killed twice."
+
+
+@pytest.mark.parametrize("part", ["<!-- ", "```\n", "~~~ a\n```\n", " \n", '"', "\t", "- if "])
+def test_a_long_text_of_one_sign_is_judged_at_once(part: str) -> None:
+    begun = time.process_time()
+    only_explains(part * (60_000 // len(part)))
+    assert time.process_time() - begun < 5

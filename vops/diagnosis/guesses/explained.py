@@ -154,23 +154,18 @@ _REPORT: tuple[tuple[int, re.Pattern[str]], ...] = (
     (
         2,
         lazy_pattern(
-            r"^\s*\[?\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:|^[\w.]{3,80}(?:Error|Exception): |toomanyrequests: "
-            r"|^\s*(?:\([^)\n]{1,40}\) ?)*(?:Traceback |(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\b)"
-            r"|^\s*(?:Warning|Normal)\s+\w+\s+\d{1,4}[smhd]\b|^Name:\s+\S",
+            r"^[ \t]{0,40}\[?\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:|^[\w.]{3,80}(?:Error|Exception): |toomanyrequests: "
+            r"|^[ \t]{0,40}(?:\([^)\n]{1,40}\) ?)*(?:Traceback |(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\b)"
+            r"|^[ \t]{0,40}(?:Warning|Normal)[ \t]{1,40}\w+[ \t]{1,40}\d{1,4}[smhd]\b|^Name:[ \t]{1,40}\S",
             re.MULTILINE,
         ),
     ),
 )
 
-_CODE = lazy_pattern(
-    r"^ {0,12}(?P<fence>```|~~~)(?:.|\n)*?(?:^ {0,12}(?P=fence)[^\n]*$|\Z)|<!--(?:.|\n)*?-->", re.MULTILINE
-)
-"""Code of a page, and comments of a template."""
-
 _NOT_WRITTEN = lazy_pattern(
-    r"^\s*[-*] \[[ xX]\][^\n]*$|^\s*[\"'>][^\n]*[\"']\s*$"
+    r"^[ \t]{0,40}[-*] \[[ xX]\][^\n]*$|^[ \t]{0,40}[\"'>][^\n]*[\"'][ \t]{0,40}$"
     r"|^[^\n]*(?:\b\w*(?:[Ee]rror|ERROR|WARNING|INFO|toomanyrequests|Warning|Normal)\b ?[:=]|\bdesc = )[^\n]*$"
-    r"|^\s*(?:\{|\[\d|\d{4}[-/]\d\d|Warning|Normal)[^\n]*$"
+    r"|^[ \t]{0,40}(?:\{|\[\d|\d{4}[-/]\d\d|Warning|Normal)[^\n]*$"
     r"|\"[^\"\n]{30,400}\"|`[^`\n]{1,200}`",
     re.MULTILINE,
 )
@@ -182,7 +177,7 @@ _STANDS_FOR = lazy_pattern(
 )
 """Names that stand for any: what a program says of them is an example."""
 
-_LONGEST = 60_000
+_LONGEST = 30_000
 _FEWEST, _FEWEST_HERE = 5, 4
 """Signs of explaining that a page has, and those of a paragraph that has the words of a failure."""
 
@@ -212,7 +207,7 @@ def explains(paragraph: str) -> bool:
 
 def signs(text: str) -> tuple[int, int, int]:
     """How much speaks for explaining, how much for a report, and in how many words."""
-    page = _CODE.sub("", text[:_LONGEST])
+    page = _without_code(text[:_LONGEST])
     written = _NOT_WRITTEN.sub("", page)
     general = sum(weight * len(sign.findall(written)) for weight, sign in _GENERAL)
     *told, of_programs = _REPORT
@@ -220,6 +215,25 @@ def signs(text: str) -> tuple[int, int, int]:
     if not _STANDS_FOR.search(page):
         report += of_programs[0] * len(of_programs[1].findall(page))
     return general, report, len(written.split())
+
+
+_FENCES = ("```", "~~~")
+
+
+def _without_code(text: str) -> str:
+    """A page without its code, and without what the template of a form says in comments."""
+    kept: list[str] = []
+    fence = ""
+    for line in text.splitlines():
+        mark = line.lstrip()[:3]
+        if fence:
+            fence = "" if mark == fence else fence
+        elif mark in _FENCES:
+            fence = mark
+        else:
+            kept.append(line)
+    head, *commented = "\n".join(kept).split("<!--")
+    return head + "".join(part.partition("-->")[2] for part in commented)
 
 
 _THANKS = lazy_pattern(
