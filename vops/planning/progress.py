@@ -173,7 +173,7 @@ def _daemonset(workload: Workload) -> Progress:
         return Progress(Phase.FAILED, f"update strategy {strategy.type} replaces a pod only when it is deleted", reason)
     if workload.metadata.generation > status.observed_generation:
         return Progress(Phase.WAITING, "waiting for the daemonset's new spec to be observed")
-    desired = status.desired_number_scheduled
+    desired = status.desired_number_scheduled or 0
     if status.updated_number_scheduled < desired:
         return Progress(Phase.WAITING, f"{status.updated_number_scheduled} of {desired} pods have been updated")
     if status.number_available < desired:

@@ -57,7 +57,7 @@ class DaemonFacts:
     @property
     def desired(self) -> int:
         """How many nodes its controller takes it to belong on."""
-        return self.daemonset.status.desired_number_scheduled
+        return self.daemonset.status.desired_number_scheduled or 0
 
     @property
     def ready(self) -> int:

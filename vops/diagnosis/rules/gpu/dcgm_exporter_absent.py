@@ -93,7 +93,7 @@ def dcgm_exporter_absent(daemon: DaemonFacts) -> Verdict | None:
     if not daemon.exports_gpus:
         return None
     if not daemon.facts.snapshot.source(Source.NODES).usable:
-        return _nowhere(daemon) if not daemon.desired else None
+        return _nowhere(daemon) if daemon.daemonset.status.desired_number_scheduled == 0 else None
     covered = _covered_by_others(daemon)
     missed = [fit for fit in daemon.kept_from if fit.name not in covered]
     if not missed:

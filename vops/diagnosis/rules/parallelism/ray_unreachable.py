@@ -50,6 +50,7 @@ def ray_unreachable(replica: Replica) -> Verdict | None:
         return None
     found = _ADDRESS.search(hit[0].message)
     address = found[1] if found is not None else "the head"
+    port = address.partition(":")[2] or "6379"
     return deaths.verdict(
         replica,
         hit,
@@ -59,7 +60,7 @@ def ray_unreachable(replica: Replica) -> Verdict | None:
             "Let the worker find its head",
             f"From this pod: getent hosts {address.partition(':')[0]}; the head's pod must run and its Service select "
             f"it.",
-            "Open port 6379 and Ray's worker ports between the pods (NetworkPolicy); start the head before the "
+            f"Open port {port} and Ray's worker ports between the pods (NetworkPolicy); start the head before the "
             "workers.",
         ),
         evidence.container_field(
