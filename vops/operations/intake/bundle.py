@@ -16,6 +16,7 @@ from vops.diagnosis.diagnose import diagnose, diagnose_all, diagnose_workload
 from vops.diagnosis.discretion import discreet, without_secrets
 from vops.diagnosis.facts import STAND_IN, Facts, pod_ref
 from vops.diagnosis.findings import Report
+from vops.diagnosis.logs.stages import Stage
 from vops.errors import InputError
 from vops.model.objects import Ref
 from vops.model.snapshot import ClusterSnapshot
@@ -94,7 +95,9 @@ def _knowing(report: Report, facts: Facts) -> Report:
     """A report about a few lines that anybody may have written: where no rule knows them, they tell of no failure."""
     pod = facts.pods.get((report.subject.namespace, report.subject.name))
     replica = facts.replica_of_pod(pod) if pod is not None else None
-    log = replica.death_log if replica is not None else None
+    log, running = (replica.death_log, replica.log) if replica is not None else (None, None)
+    if running is not None and not report.findings and running.stage is Stage.BOOT and not running.version:
+        return msgspec.structs.replace(report, summary=_ANYBODYS)
     if log is None or not log.fragment or _recognised(report):
         return report
     return msgspec.structs.replace(report, state="loading", summary=_ANYBODYS, findings=())
