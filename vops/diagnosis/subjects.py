@@ -10,7 +10,8 @@ from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from vops.diagnosis.logs.reader import LogReading, read_log
+from vops.diagnosis.logs.reader import read_log
+from vops.diagnosis.logs.reading import LogReading
 from vops.diagnosis.placement.demands import gpu_request
 from vops.diagnosis.placement.recompute import Placement
 from vops.diagnosis.placement.settling import settles

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from vops.diagnosis.logs.reader import LogReading
+from vops.diagnosis.logs.reading import LogReading
 from vops.errors import InputError
 from vops.model.text import scrub
 from vops.sizing.capacity import Measured, Sizing

@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from vops.diagnosis.logs.reader import LogReading, read_log
+from vops.diagnosis.logs.reader import read_log
+from vops.diagnosis.logs.reading import LogReading
 from vops.errors import InputError, UsageError
 from vops.model.dialects import version_of
 from vops.model.resources import Node

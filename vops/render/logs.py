@@ -6,7 +6,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from vops.diagnosis.logs.reader import LogReading, read_log
+from vops.diagnosis.logs.reader import read_log
+from vops.diagnosis.logs.reading import LogReading
 from vops.model.patterns import lazy_pattern
 from vops.render.replica import log_line
 from vops.render.text import Line, Span, Tone, line

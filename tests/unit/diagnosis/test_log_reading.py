@@ -10,7 +10,8 @@ import pytest
 from tests.unit.diagnosis.cluster_parts import log_text
 from vops.diagnosis.logs.components import Component
 from vops.diagnosis.logs.lines import log_lines
-from vops.diagnosis.logs.reader import LogReading, read_log
+from vops.diagnosis.logs.reader import read_log
+from vops.diagnosis.logs.reading import LogReading
 from vops.diagnosis.logs.stages import Stage
 
 SERVED = log_text("size-l8-045.log")

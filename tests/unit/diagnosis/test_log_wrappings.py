@@ -14,7 +14,8 @@ from tests.unit.diagnosis.cluster_parts import log_text
 from tests.unit.diagnosis.test_recordings import ROOTS
 from vops.diagnosis.logs import lines
 from vops.diagnosis.logs.lines import HEAD, TAIL, log_lines
-from vops.diagnosis.logs.reader import LogReading, read_log
+from vops.diagnosis.logs.reader import read_log
+from vops.diagnosis.logs.reading import LogReading
 from vops.model.text import scrub
 
 STAMP = "2026-11-23T21:06:27.123456789Z"

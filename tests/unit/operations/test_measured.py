@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.sizing.models import DATA, sized
-from vops.diagnosis.logs.reader import LogReading, read_log
+from vops.diagnosis.logs.reader import read_log
+from vops.diagnosis.logs.reading import LogReading
 from vops.errors import InputError
 from vops.operations.measured import measured_by, measurement_key, recall, record
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from tests.unit.sizing.models import DATA, GIB, model, sized
-from vops.diagnosis.logs.reader import LogReading, read_log
+from vops.diagnosis.logs.reader import read_log
+from vops.diagnosis.logs.reading import LogReading
 from vops.sizing.capacity import Limit, Measured, Sizing, Verdict, size
 
 STARTS = sorted((DATA / "starts").glob("*.log"))

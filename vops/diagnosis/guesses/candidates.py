@@ -30,7 +30,7 @@ from vops.diagnosis.guesses.suspect import Suspect, Trouble
 from vops.diagnosis.guesses.suspect_tests import TESTS
 from vops.diagnosis.guesses.suspects import SUSPECTS
 from vops.diagnosis.logs.components import Component
-from vops.diagnosis.logs.reader import LogReading
+from vops.diagnosis.logs.reading import LogReading
 from vops.diagnosis.logs.stages import Stage
 from vops.diagnosis.starting.containers import Role, role
 from vops.diagnosis.starting.creation import refusal

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vops.diagnosis.logs.reader import LogReading
+from vops.diagnosis.logs.reading import LogReading
 from vops.diagnosis.rule import Rule, Subject, Verdict, discover
 from vops.diagnosis.subjects import Replica
 from vops.model.patterns import lazy_pattern

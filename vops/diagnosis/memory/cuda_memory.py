@@ -8,7 +8,7 @@ import msgspec
 
 from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.logs.reader import LogReading
+from vops.diagnosis.logs.reading import LogReading
 from vops.diagnosis.logs.stages import Stage
 from vops.diagnosis.logs.tracebacks import LoggedError
 from vops.model.patterns import lazy_pattern

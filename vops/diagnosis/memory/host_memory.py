@@ -17,7 +17,7 @@ from vops.diagnosis import evidence, remedies
 from vops.diagnosis.ending import endings
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
-from vops.diagnosis.logs.reader import LogReading
+from vops.diagnosis.logs.reading import LogReading
 from vops.diagnosis.starting.creation import refusal
 from vops.diagnosis.starting.startup import probe_kill
 from vops.model.patterns import lazy_pattern

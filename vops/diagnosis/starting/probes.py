@@ -12,7 +12,7 @@ import re
 import msgspec
 
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.logs.reader import LogReading
+from vops.diagnosis.logs.reading import LogReading
 from vops.diagnosis.logs.wordings import read, wording
 from vops.model.patterns import lazy_pattern
 from vops.model.pods import Probe

@@ -15,7 +15,7 @@ from typing import Literal
 import msgspec
 
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.logs.reader import LogReading
+from vops.diagnosis.logs.reading import LogReading
 from vops.diagnosis.logs.stages import Stage
 from vops.diagnosis.states import AWAITED, ReplicaState, started_at
 from vops.model.patterns import lazy_pattern

@@ -24,7 +24,7 @@ from vops.diagnosis import evidence, remedies
 from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Severity
-from vops.diagnosis.logs.reader import LogReading
+from vops.diagnosis.logs.reading import LogReading
 from vops.diagnosis.logs.stages import Stage
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.starting import seeds
