@@ -50,6 +50,25 @@ def test_what_may_be_and_is_to_be_done_is_explained(text: str) -> None:
     assert only_explains(text)
 
 
+ADVICE = """You can update the package with pip. If this does not work, and the checkpoint is new, there may not be a
+release that supports it yet. In this case you can get the newest code by installing from source. If the repo is
+private, make sure you are authenticated. You should pass a token if it is gated, or use another one.
+"""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "(APIServer pid=1) pydantic_core._pydantic_core.ValidationError: 1 validation error for ModelConfig",
+        "Error: Model 'acme/model' not found.",
+        "OSError: We couldn't connect to the hub to load this file.",
+    ],
+)
+def test_what_a_program_advises_behind_its_error_is_a_report(line: str) -> None:
+    assert only_explains(ADVICE)
+    assert not only_explains(f"{line}\n{ADVICE}")
+
+
 REPORT = """### Describe the bug
 
 Our pods get stuck in Pending after the upgrade, and I have no idea why. Is this expected?

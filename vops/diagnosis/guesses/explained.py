@@ -154,7 +154,8 @@ _REPORT: tuple[tuple[int, re.Pattern[str]], ...] = (
     (
         2,
         lazy_pattern(
-            r"^[ \t]{0,40}\[?\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:|^[\w.]{3,80}(?:Error|Exception): |toomanyrequests: "
+            r"^[ \t]{0,40}\[?\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:|toomanyrequests: |^\([^)\n]{1,40}\bpid=\d{1,7}\)"
+            r"|^(?:[\w.]{1,80}(?:Error|Exception)|Error|ERROR): "
             r"|^[ \t]{0,40}(?:\([^)\n]{1,40}\) ?)*(?:Traceback |(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\b)"
             r"|^[ \t]{0,40}(?:Warning|Normal)[ \t]{1,40}\w+[ \t]{1,40}\d{1,4}[smhd]\b|^Name:[ \t]{1,40}\S",
             re.MULTILINE,
@@ -192,7 +193,12 @@ _WORDS_PER_SIGN = 50
 
 
 def only_explains(text: str) -> bool:
-    """Whether nobody reports in a text that something happened, although it speaks of what can."""
+    """Whether nobody reports in a text that something happened, although it speaks of what can.
+
+    A text that begins with what a program says is a log, whatever that advises next.
+    """
+    if _REPORT[-1][1].match(text.lstrip()):
+        return False
     general, report, words = signs(text)
     return general >= max(_FEWEST, words / _WORDS_PER_SIGN, _PER_REPORT * report)
 

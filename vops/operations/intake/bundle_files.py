@@ -36,6 +36,8 @@ _YAML = re.compile(
     re.MULTILINE,
 )
 _JSON = re.compile(rb"\s*(?:\{|\[\s*\{)")
+_MESSAGE = re.compile(rb"\s*\{?\s*\"(?:timestamp|time|level|message|msg)\"\s*:")
+_KIND_OF_JSON = re.compile(rb"\"(?:kind|apiVersion|items|schema)\"\s*:")
 _OF_OBJECTS = frozenset(("kind", "apiVersion", "items", "schema"))
 _OF_RECORDS = frozenset(("log", "message", "msg", "textPayload", "jsonPayload"))
 _OF_LOGGERS = frozenset(("level", "msg"))
@@ -140,11 +142,13 @@ def read_files(paths: Sequence[Path], stdin: bytes | None) -> tuple[list[BundleF
 
 def _given(stdin: bytes) -> BundleFile:
     """Standard input as a file of its own."""
-    if _is_general(stdin):
-        return BundleFile(STDIN, STDIN, None, Content.GENERAL, stdin[:SNIFFED])
-    body = unwrapped(stdin)
+    body = in_utf8(stdin)
+    if _is_general(body):
+        return BundleFile(STDIN, STDIN, None, Content.GENERAL, body[:SNIFFED])
+    body = unwrapped(body)
     body = as_log_lines(body) or as_metrics(body) or body
-    return BundleFile(STDIN, STDIN, None, sniff(body), body[-MOST_BYTES:])
+    kind, body = _without_sources(sniff(body), body)
+    return BundleFile(STDIN, STDIN, None, kind, body[-MOST_BYTES:])
 
 
 def _is_general(body: bytes) -> bool:
@@ -215,6 +219,8 @@ def sniff(body: bytes) -> Content:
         return Content.METRICS
     if _is_a_record(head):
         return Content.DESCRIBED if is_described(head.decode("utf-8-sig", "replace")) else Content.LOG
+    if _MESSAGE.match(head) and not _KIND_OF_JSON.search(head):
+        return Content.LOG
     if _JSON.match(head) or _YAML.search(head):
         return Content.OBJECTS
     return Content.DESCRIBED if is_described(head.decode("utf-8-sig", "replace")) else Content.LOG
@@ -288,12 +294,19 @@ def _read(path: Path, named: bool) -> BundleFile:
         content = Content.LOG
     told = content in (None, Content.DESCRIBED) or (content is Content.LOG and _is_described(body))
     kind = sniff(body) if told else content or Content.LOG
-    if kind in (Content.LOG, Content.DESCRIBED) and (bare := without_sources(body)) is not None:
-        kind, body = (Content.DESCRIBED, bare) if _is_described(bare) else (Content.LOG, body)
+    kind, body = _without_sources(kind, body)
     if kind is Content.LOG and content is Content.DESCRIBED and not named and not _tells(_text(body)):
         kind = Content.DESCRIBED
     stem = Path(_ROTATED.sub("", path.name)).stem if content else path.name
     return BundleFile(printable(path), stem, path.resolve().parent, kind, body, cut)
+
+
+def _without_sources(kind: Content, body: bytes) -> tuple[Content, bytes]:
+    """What a text is without what stands before each of its lines, where it is a description behind that."""
+    bare = without_sources(body) if kind in (Content.LOG, Content.DESCRIBED) else None
+    if bare is None:
+        return kind, body
+    return (Content.DESCRIBED, bare) if _is_described(bare) else (Content.LOG, body)
 
 
 def _tells(text: str) -> bool:
