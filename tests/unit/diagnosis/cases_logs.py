@@ -91,6 +91,9 @@ def unready(log: str) -> Case:
 
 CACHE = "There was a problem when trying to write in your cache folder (/.cache/huggingface/hub). You should set {}"
 FIRES: dict[str, Case] = {
+    "image-rate-limit-told": raised(
+        "RuntimeError: GET https://registry-1.docker.io/v2/vllm/vllm-openai/manifests/v0.9.1: 429 Too Many Requests"
+    ),
     "cache-not-writable": printed(CACHE, TRACE.rstrip("\n")),
     "bad-entrypoint-log": printed("/bin/sh: 1: python: not found", exit_code=127),
     "wrong-arch-log": printed("exec /usr/bin/python3: exec format error", exit_code=1),
@@ -140,6 +143,10 @@ FIRES: dict[str, Case] = {
     "permission-denied-to-requests": serves(SERVING + REFUSED),
 }
 NEAR_MISSES: dict[str, Case] = {
+    # the hub limits, and no registry is named
+    "image-rate-limit-told": raised(
+        "HTTPError: 429 Client Error: Too Many Requests for url: https://huggingface.co/api/models/x"
+    ),
     # statistics of use, which nobody needs
     "permission-denied-to-requests": serves(
         SERVING

@@ -24,6 +24,7 @@ from vops.diagnosis.diagnose import diagnose
 from vops.diagnosis.findings import Confidence, Finding
 from vops.diagnosis.nodes.gpu_nodes import gpu_sign
 from vops.model.objects import Meta
+from vops.model.resources import WorkloadStatus
 
 L4, H100 = {"nvidia.com/gpu.product": "NVIDIA-L4"}, {"nvidia.com/gpu.product": "NVIDIA-H100"}
 PLAIN = {"nvidia.com/gpu.product": ""}
@@ -73,6 +74,13 @@ def test_the_device_plugin_is_looked_at(plugin: Any, why: str, step: str) -> Non
     assert (found.cause, found.confidence) == ("gpu-not-advertised", Confidence.CERTAIN)
     assert why in found.summary
     assert step in " ".join(found.fixes[0].steps)
+
+
+def test_a_device_plugin_without_a_status_is_not_said_to_select_no_node() -> None:
+    declared = msgspec.structs.replace(daemonset(tolerations=[TOLERATION]), status=WorkloadStatus())
+    found = finding(node(gpus=0, taints=[TAINT]), declared, tolerations=[TOLERATION])
+    assert (found.cause, "selects no node" in found.summary) == ("gpu-not-advertised", False)
+    assert "nothing tells whether it runs there" in found.summary
 
 
 def test_the_nodes_that_are_picked_count_even_where_others_have_gpus() -> None:

@@ -161,9 +161,14 @@ def _near(replica: Replica, event: Event) -> bool:
 
 def may_be_ours(message: str) -> bool:
     """Whether the process that the kernel killed may be one of a server: its name, or none, is told."""
-    victim = _VICTIM.search(message)
-    name = (victim["name"] or victim["killed"] or "").lower() if victim else ""
+    name = victim_of(message).lower()
     return not name or name.startswith(_OURS)
+
+
+def victim_of(message: str) -> str:
+    """The process that the kernel killed, as it names it; empty where it does not."""
+    victim = _VICTIM.search(message)
+    return (victim["name"] or victim["killed"] or "") if victim else ""
 
 
 # --- amounts ----------------------------------------------------------------------------------------------

@@ -43,7 +43,9 @@ def why(plugin: Workload | None, bare: Sequence[NodeFit]) -> str:
         return f"the device plugin {plugin.metadata.name} does not tolerate {', '.join(map(_taint, lacking))}"
     if labels := _missing_labels(plugin, bare):
         return f"the device plugin {plugin.metadata.name} asks for {labels}, which the node lacks"
-    wanted, ready = plugin.status.desired_number_scheduled or 0, plugin.status.number_ready
+    wanted, ready = plugin.status.desired_number_scheduled, plugin.status.number_ready
+    if wanted is None:
+        return f"the device plugin {plugin.metadata.name} is declared, and nothing tells whether it runs there"
     if not wanted:
         return f"the device plugin {plugin.metadata.name} selects no node"
     if ready < wanted:
@@ -76,7 +78,8 @@ def plugin_evidence(plugin: Workload | None) -> tuple[Evidence, ...]:
     if plugin is None:
         return ()
     status = plugin.status
-    observed = f"{status.number_ready} of {status.desired_number_scheduled or 0} ready"
+    wanted = status.desired_number_scheduled
+    observed = "unknown" if wanted is None else f"{status.number_ready} of {wanted} ready"
     where = f"{plugin.metadata.namespace}/{plugin.metadata.name} status"
     return (Evidence("daemonset", where, observed, expected="one on each GPU node"),)
 

@@ -123,8 +123,14 @@ def _amounts(text: str, what: str) -> dict[str, str]:
 
 def at_workload(workload: WorkloadFacts, title: str, *steps: str) -> Fix:
     """What to change by hand on the workload."""
-    kind = workload.ref.kind.lower()
-    return advice(title, f"Edit it: kubectl -n {workload.namespace} edit {kind}/{workload.name}", *steps)
+    kind, name = workload.ref.kind.lower(), workload.name
+    where = f"Edit it: kubectl -n {workload.namespace} edit {kind}/{name}"
+    if kind == "job":
+        where = (
+            f"The pods of a Job cannot be changed: correct them where job/{name} is made (its manifest, chart or "
+            f"operator), kubectl -n {workload.namespace} delete job {name}, and let it be made again."
+        )
+    return advice(title, where, *steps)
 
 
 def missing(workload: WorkloadFacts) -> int:

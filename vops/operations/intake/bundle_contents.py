@@ -233,7 +233,7 @@ class Contents:
         elif isinstance(item, Event):
             self._events[meta.uid or (meta.namespace, meta.name) if meta.name else len(self._events)] = item
         elif isinstance(item, Workload):
-            named = msgspec.structs.replace(item, kind=kind)
+            named = msgspec.structs.replace(item, kind=item.kind if STAND_IN in meta.annotations else kind)
             self._workloads[kind, meta.namespace, meta.name] = named
         elif isinstance(item, RELATED_TYPES):
             self._related[kind, meta.namespace, meta.name] = item

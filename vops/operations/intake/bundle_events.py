@@ -17,12 +17,13 @@ _CONSEQUENCE = "NoRevision"
 def about_something(event: Event) -> Event:
     """An event that names nothing is about one thing of its kind: that of all others like it.
 
-    Whatever kind makes pods of its own (a Job, a RayCluster) stands as the one that vops knows best.
+    Whatever other kind than a Job makes pods of its own (a RayCluster) stands as the one that vops knows best.
     """
     event = _of_a_known_kind(event)
     about = event.involved_object
     makes = about.kind not in MADE_BY and event.reason in CREATES
-    named = msgspec.structs.replace(about, name=about.name or UNNAMED, kind="StatefulSet" if makes else about.kind)
+    stands_as = "StatefulSet" if makes and about.kind != "Job" else about.kind
+    named = msgspec.structs.replace(about, name=about.name or UNNAMED, kind=stands_as)
     return msgspec.structs.replace(event, involved_object=named)
 
 

@@ -287,6 +287,12 @@ def _replicaset(meta: Meta, events: Sequence[Event]) -> list[Found]:
     return [("Deployment", deployment), ("ReplicaSet", replicaset)]
 
 
+def _among_statefulsets(kind: str) -> Callable[[Meta, Sequence[Event]], list[Found]]:
+    """A Job or DaemonSet that makes no pod stands among those that make theirs themselves too, and keeps its kind."""
+    made = _owner(kind)
+    return lambda meta, events: [("StatefulSet", workload) for _, workload in made(meta, events)]
+
+
 def _owner(kind: str) -> Callable[[Meta, Sequence[Event]], list[Found]]:
     def made(meta: Meta, events: Sequence[Event]) -> list[Found]:
         if not any(item.reason in CREATES for item in events):
@@ -370,7 +376,8 @@ _MAKERS: dict[str, Callable[[Meta, Sequence[Event]], list[Found]]] = {
     "ReplicaSet": _replicaset,
     "Deployment": _deployment,
     "StatefulSet": _owner("StatefulSet"),
-    "DaemonSet": _owner("DaemonSet"),
+    "DaemonSet": _among_statefulsets("DaemonSet"),
+    "Job": _among_statefulsets("Job"),
     "PersistentVolumeClaim": _claim,
     "HorizontalPodAutoscaler": autoscaler,
     "ScaledObject": scaled_object,
@@ -384,5 +391,5 @@ _MAKERS: dict[str, Callable[[Meta, Sequence[Event]], list[Found]]] = {
     "CustomResourceDefinition": _route,
     "ClusterPolicy": _route,
 }
-MADE_BY = frozenset(_MAKERS)
+MADE_BY = frozenset(_MAKERS) - {"Job"}
 """The kinds that something may be told of."""

@@ -221,7 +221,9 @@ def _listed(match: re.Match[str]) -> Told:
 def about(told: Told) -> dict[str, str]:
     """What an event without an object is about, by its reason and by who says it; a pod unless told otherwise."""
     status = "Node" if _NODE_STATUS.match(told.message) else ""
-    kind = told.about.get("kind") or status or OF_REASON.get(told.reason) or _kind_of_source(told.source)
+    by_source = OF_SOURCE.get(told.source, "") if told.reason == "FailedCreate" else ""
+    of_reason = by_source or OF_REASON.get(told.reason)
+    kind = told.about.get("kind") or status or of_reason or _kind_of_source(told.source)
     named = _NAMED if kind == "Pod" else _NAMED_DEPLOYMENT if kind == "Deployment" else None
     match = named.search(told.message) if named is not None else None
     if match is None:

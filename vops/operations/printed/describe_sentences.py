@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from vops.diagnosis.placement.scheduler_text import AGAINST_OLD, SCHEDULERS, SHORT, SPOKEN
 from vops.model.patterns import lazy_pattern
 from vops.operations.printed.describe_events import Told, of_some_pod, unescaped
+from vops.operations.printed.event_kinds import OF_SOURCE
 from vops.operations.printed.sentences import SENTENCES
 from vops.operations.printed.waiting_texts import waiting_sentences
 
@@ -171,6 +172,7 @@ def sentence_within(text: str) -> Told | None:
     if best is None:
         return None
     start, (reason, kind, source) = best
+    kind = _told_by(text[:start].rpartition("\n")[2], reason) or kind
     return Told("Warning", reason, _closed(text, start), source, about={"kind": kind, "name": ""})
 
 
@@ -212,8 +214,16 @@ def _told(line: str) -> Told | None:
         rest = line[start:].strip().rstrip("\"'`")
         for reason, kind, source, pattern in SENTENCES:
             if pattern.match(rest):
-                return Told("Warning", reason, rest, source, about={"kind": kind, "name": ""})
+                about = {"kind": _told_by(line[:start], reason) or kind, "name": ""}
+                return Told("Warning", reason, rest, source, about=about)
     return None
+
+
+def _told_by(before: str, reason: str) -> str:
+    """The kind of what makes no pods, where the line names the controller that says so; empty otherwise."""
+    if reason != "FailedCreate":
+        return ""
+    return next((OF_SOURCE[word] for word in before.split() if word in OF_SOURCE), "")
 
 
 def _longer(told: Told, line: str) -> Told:

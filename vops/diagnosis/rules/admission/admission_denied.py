@@ -21,7 +21,7 @@ import re
 
 from vops.diagnosis.facts import WorkloadFacts
 from vops.diagnosis.findings import Fix
-from vops.diagnosis.remedies import advice
+from vops.diagnosis.remedies import CHANGEABLE, advice
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.starting import admission
 from vops.model.patterns import lazy_pattern
@@ -119,10 +119,11 @@ def _pod_security(workload: WorkloadFacts, match: re.Match[str]) -> tuple[str, F
     violations = match["violations"]
     context = [yaml for sign, yaml in _ASKED if sign in violations]
     steps = [f"In securityContext of each container: {', '.join(context)}."] if context else []
-    if "runAsNonRoot" in violations or "runAsUser=0" in violations:
+    as_another = "runAsNonRoot" in violations or "runAsUser=0" in violations
+    if as_another and workload.ref.kind in CHANGEABLE:
         steps.append("As user 1000 vLLM needs HOME, HF_HOME and its caches on a volume that this user may write.")
     steps += [step for sign, step in _NOT_IN_CONTAINERS if sign in violations]
-    why = f"Pod Security {match['level']} of {workload.namespace} is violated: {_short(violations)}"
+    why = f"Pod Security {match['level']} of {workload.namespace or 'its namespace'} is violated: {_short(violations)}"
     return why, admission.at_workload(workload, "Meet the namespace's Pod Security level", *steps)
 
 

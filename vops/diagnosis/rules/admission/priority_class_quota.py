@@ -36,9 +36,10 @@ def priority_class_quota(workload: WorkloadFacts) -> Verdict | None:
         return None
     name = workload.workload.spec.template.spec.priority_class_name
     path = f"{workload.name} spec.template.spec.priorityClassName"
-    where = workload.namespace
+    where = workload.namespace or "their namespace"
     return Verdict(
-        summary=f"{where} may not have pods of the priority class {name or 'that they name'}: no quota there allows it",
+        summary=f"The pods of {workload.name} may not have the priority class {name or 'that they name'}: no quota in "
+        f"{where} allows it",
         evidence=(refused.shown, *((Evidence(workload.ref.kind.lower(), path, name),) if name else ())),
         confidence=refused.confidence,
         fixes=(

@@ -23,10 +23,14 @@ from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.starting.creation import is_about
+from vops.model.patterns import lazy_pattern
 from vops.model.resources import Event
 
 _REASON = "PostStartHookError"
 _EVENT = "FailedPostStartHook"
+_NAMED = lazy_pattern(
+    r"for Container \"(?P<container>[^\"]{1,63})\" in Pod \"(?P<pod>[^\"_]{1,253})_(?P<namespace>[a-z0-9-]{1,63})\("
+)
 _SLACK = timedelta(seconds=60)
 _TOLD_AGAIN = timedelta(minutes=15)
 """The kubelet tells of 25 events of a pod and then of one each five minutes, whatever they are about."""
@@ -74,9 +78,10 @@ def _again(replica: Replica, event: Event) -> bool:
 def _verdict(replica: Replica, shown: Evidence, confidence: Confidence = Confidence.CERTAIN) -> Verdict:
     hook = replica.container.lifecycle.get("postStart") or {}
     action = hook.get("exec", {}).get("command") or hook.get("httpGet") or ""
+    pod, container, look = _meant(replica)
     seen = (evidence.container_field(replica, "lifecycle.postStart", action),) if action else ()
     return Verdict(
-        summary=f"The postStart hook of {replica.name} fails, and the kubelet ends the container for it",
+        summary=f"The postStart hook of {pod} fails, and the kubelet ends the container for it",
         evidence=(shown, *seen),
         confidence=confidence,
         fixes=(
@@ -84,9 +89,19 @@ def _verdict(replica: Replica, shown: Evidence, confidence: Confidence = Confide
                 replica,
                 "Let the hook succeed, or do without it",
                 (
+                    *look,
                     "It runs while the server still loads: a hook that asks the server must wait for it.",
-                    f"Correct lifecycle.postStart of {replica.container.name}, or move its work to a sidecar.",
+                    f"Correct lifecycle.postStart of {container}, or move its work to a sidecar.",
                 ),
             ),
         ),
     )
+
+
+def _meant(replica: Replica) -> tuple[str, str, tuple[str, ...]]:
+    """The pod and the container with the hook, and where to look: as the kubelet names them, where only it was read."""
+    named = (_NAMED.search(item.message) for item in replica.events if item.reason == _EVENT)
+    found = next((item for item in named if item), None)
+    if replica.observed or found is None:
+        return replica.name, replica.container.name, ()
+    return found["pod"], found["container"], (f"See it: kubectl -n {found['namespace']} describe pod {found['pod']}",)

@@ -69,7 +69,10 @@ def told_metric_labels_lost(replica: Replica) -> Verdict | None:
         replica,
         "metric-labels-lost",
         "Let the GPU metrics keep the labels of their pods",
-        "Set honorLabels: true at the endpoint of the exporter's ServiceMonitor, or ask for exported_pod.",
+        "Where pod is the exporter's: set honorLabels: true at the endpoint of its ServiceMonitor, or ask for "
+        "exported_pod.",
+        "Where pod is empty at the exporter itself (curl EXPORTER:9400/metrics): set DCGM_EXPORTER_KUBERNETES=true in "
+        "it and mount the node's /var/lib/kubelet/pod-resources; only a GPU that a pod holds has one.",
     )
 
 

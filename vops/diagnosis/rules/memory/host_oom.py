@@ -37,7 +37,7 @@ from vops.diagnosis.rule import Branch, Verdict, rule
 )
 def host_oom(replica: Replica) -> Verdict | None:
     found = host_memory.out_of_memory(replica)
-    if found is None:
+    if found is None or (found.node_was_out and not replica.observed):  # the node's words alone are node-oom's
         return None
     limit = replica.container.resources.limits.get("memory", "")
     log, wanted = replica.death_log, host_memory.wanted_bytes(replica)

@@ -16,7 +16,7 @@ Fix
 
 from __future__ import annotations
 
-from vops.diagnosis import evidence
+from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence, Evidence
 from vops.diagnosis.memory import host_memory
@@ -36,6 +36,8 @@ def node_oom(replica: Replica) -> Verdict | None:
     resources, node = replica.container.resources, replica.pod.spec.node_name
     limit, request = resources.limits.get("memory", "none"), resources.requests.get("memory", "none")
     wanted = host_memory.wanted_bytes(replica)
+    if not replica.observed:
+        return _told(found)
     return Verdict(
         summary=f"{node} ran out of memory, and the kernel killed {replica.name} (request {request}, limit {limit})",
         evidence=(
@@ -53,6 +55,26 @@ def node_oom(replica: Replica) -> Verdict | None:
                 f"See what else runs on {node}: kubectl top pods -A --sort-by=memory; pods without a limit first.",
                 # The neighbour may be what has to change, and the new request may fit on no node.
                 Applicability.ASK,
+            ),
+        ),
+    )
+
+
+def _told(found: host_memory.OutOfMemory) -> Verdict:
+    """By the kernel's words alone: neither the limits nor what used the memory were seen."""
+    named = (host_memory.victim_of(item.message) for item in reversed(found.node_events))
+    victim = next(filter(None, named), "a process of a server")
+    return Verdict(
+        summary=f"The node ran out of memory, and the kernel killed {victim}; what used the memory may be another",
+        evidence=tuple(evidence.event(item) for item in found.node_events[-2:]),
+        confidence=Confidence.STRONG,
+        fixes=(
+            remedies.advice(
+                "Let no more run on the node than its memory holds",
+                "See what uses it: kubectl top pods -A --sort-by=memory (without Kubernetes: docker stats), and the "
+                "table of processes that the kernel prints as it kills one: dmesg.",
+                f"Set resources.requests.memory and limits.memory of each container there, that of {victim} too, so "
+                "that the scheduler counts them.",
             ),
         ),
     )

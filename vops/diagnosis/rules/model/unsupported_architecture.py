@@ -49,6 +49,12 @@ _UNSUPPORTED = lazy_pattern(
 )
 
 
+_OTHERS = (
+    ("text-generation-inference", "text_generation_launcher"),
+    ("SGLang", "/sglang/"),
+    ("LMDeploy", "/lmdeploy/"),
+)
+_READ = 100_000
 _UNTIL = lazy_pattern(r"was supported in vLLM until v?(\d+(?:\.\w+){1,4})", re.ASCII)
 
 
@@ -57,22 +63,29 @@ def unsupported_architecture(replica: Replica) -> Verdict | None:
     hit, log = deaths.error(replica, _UNSUPPORTED), replica.death_log
     if hit is None or log is None:
         return None
-    version = log.version or "of this image"
+    engine = _other_engine(replica) or f"vLLM {log.version or 'of this image'}"
     return deaths.verdict(
         replica,
         hit,
-        f"vLLM {version} does not support the architecture of {deaths.model_of(replica)}",
-        deaths.steps(replica, "Use an image that supports it", *_advice(hit[0].text)),
+        f"{engine} does not support the architecture of {deaths.model_of(replica)}",
+        deaths.steps(replica, "Use an image that supports it", *_advice(hit[0].text, _other_engine(replica) or "vLLM")),
         evidence.container_field(replica, "image", replica.container.image),
     )
 
 
-def _advice(text: str) -> tuple[str, ...]:
+def _other_engine(replica: Replica) -> str:
+    """The engine that the log is of where it is not vLLM's; empty where nothing tells."""
+    sources = (replica.log_source(previous=True), replica.log_source(previous=False))
+    text = "\n".join(source.text[:_READ] for source in sources if source is not None)
+    return next((name for name, sign in _OTHERS if sign in text and "/vllm/" not in text), "")
+
+
+def _advice(text: str, engine: str) -> tuple[str, ...]:
     if until := _UNTIL.search(text):
         return (f"Set the image to vllm/vllm-openai:v{until[1]}, the last version that had it, or use a newer model.",)
     if "model_type" in text or "architectures" in text.partition("supported")[0]:
         return (
-            "Set the image to a newer vLLM (see its list of supported models);",
+            f"Set the image to a newer {engine} (see its list of supported models);",
             "and see that config.json of the model names model_type and architectures as its makers do.",
         )
-    return ("Set the image to a newer vLLM: its list of supported models tells from which version on.",)
+    return (f"Set the image to a newer {engine}: its list of supported models tells from which version on.",)

@@ -76,6 +76,19 @@ _ADAPTERS = (
     "The metrics adapter gets nothing from Prometheus, so no HPA has its metrics",
     "The metrics adapter does not know a metric that an HPA asks for",
 )
+_REACH_PROMETHEUS = remedies.advice(
+    "Let the adapter reach Prometheus",
+    "Set --prometheus-url (prometheus.url, port and path in its chart) to a Prometheus that answers: "
+    "kubectl get services -A | grep -i prometheus",
+    "Then each rule's seriesQuery must find series there, with the labels that its overrides name.",
+)
+_KNOW_IT = remedies.advice(
+    "Let a rule of the adapter give the metric",
+    "See what it knows: kubectl get --raw /apis/custom.metrics.k8s.io/v1beta1 (external.metrics.k8s.io for an external "
+    "metric). Without any: see that --prometheus-url names a Prometheus that answers.",
+    "Each rule's seriesQuery must find series there, with the labels that its overrides name; its metricsQuery must "
+    "keep them: sum(...) by (<<.GroupBy>>). Without them its log says that no result matched the resource name.",
+)
 _FORBIDDEN = lazy_pattern(
     rf"^{Component.CONTROLLER}: .{{0,1000}}is forbidden: User "
     rf"\W{{0,2}}system:serviceaccount:(?P<namespace>[\w.-]{{1,63}}):"
@@ -183,16 +196,9 @@ def metrics_adapter_log(replica: Replica) -> Verdict | None:
     hit = deaths.error(replica, _ADAPTER)
     if hit is None:
         return None
+    unknown = " 404" in hit[0].message or "=404" in hit[0].message
     return deaths.verdict(
-        replica,
-        hit,
-        f"{_ADAPTERS[' 404' in hit[0].message or '=404' in hit[0].message]}: {deaths.quoted(hit, 140)}",
-        remedies.advice(
-            "Let the adapter reach Prometheus",
-            "Set --prometheus-url (prometheus.url, port and path in its chart) to a Prometheus that answers: "
-            "kubectl get services -A | grep -i prometheus",
-            "Then each rule's seriesQuery must find series there, with the labels that its overrides name.",
-        ),
+        replica, hit, f"{_ADAPTERS[unknown]}: {deaths.quoted(hit, 140)}", _KNOW_IT if unknown else _REACH_PROMETHEUS
     )
 
 

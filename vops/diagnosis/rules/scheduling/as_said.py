@@ -32,6 +32,7 @@ from vops.diagnosis.placement.filters.taints import tolerable
 from vops.diagnosis.placement.scheduler_text import Obstacle, Preemption, Reason
 from vops.diagnosis.placement.spoken import heard, hopeless, leading
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 
 _WOULD_DO = (Preemption.NO_VICTIMS, Preemption.MIXED)
 _UNREGISTERED = "node unregister"
@@ -39,6 +40,11 @@ _UNREGISTERED = "node unregister"
 
 _UNNAMED = "node"
 """How a node is called of which only amounts were copied."""
+
+_HAS_LABEL = lazy_pattern(
+    r"\bnodes? (?:do(?:es)? |all |both )?(?:have|has|carry|carries) (?:a |the |this |that )?labels?\b"
+)
+"""Somebody's word that the labels are there."""
 
 _SEE_NODES = "See the nodes: kubectl describe nodes"
 _PRESSED = {
@@ -80,14 +86,23 @@ def said_node_selector_mismatch(replica: Replica) -> Verdict | None:
     spec = replica.pod.spec
     asked = ", ".join(f"{key}={value}" for key, value in spec.node_selector.items())
     words = f" ({asked})" if asked else ""
+    there = any(_HAS_LABEL.search(item.message) for item in replica.events)
+    summary = f"The labels that {replica.name} asks for{words} are missing on {_nodes(found)}"
+    if there:
+        summary = (
+            f"{replica.name} asks for labels that {_nodes(found)} lack by the scheduler's word; if those that are told "
+            "of are there, it asks for others too, as by a required node affinity"
+        )
     return _verdict(
         replica,
-        f"The labels that {replica.name} asks for{words} are missing on {_nodes(found)}",
+        summary,
         remedies.by_steps(
             replica,
             "Ask for labels that a node has",
             (
                 "See the labels: kubectl get nodes --show-labels",
+                "See all that it asks for, required node affinity too, which a chart or an operator may add: "
+                "kubectl get pod POD -o jsonpath='{.spec.nodeSelector}{.spec.affinity.nodeAffinity}'",
                 "Change nodeSelector or affinity to a value that a node has, or label the nodes that are meant.",
             ),
         ),

@@ -29,10 +29,30 @@ from vops.diagnosis.placement.scheduler_text import Obstacle
 from vops.diagnosis.placement.spoken import leading
 from vops.diagnosis.placement.unbound import AFFINITY
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
 _HOSTNAME = "kubernetes.io/hostname"
 _PINNED = ("node affinity", "volume zone")
+_LOCAL = lazy_pattern(
+    r"(?i:host-?path|local-path|node-pinned|\blocal (?:PV|persistent ?volume|volume|disk|storage)s?\b)"
+)
+"""A volume that is a directory or a disk of one node."""
+
+_SEE = "See where the volume is: kubectl get pv -o custom-columns=NAME:.metadata.name,AT:.spec.nodeAffinity"
+_INTO_ITS_ZONE = remedies.advice(
+    "Bring pod and volume into one zone",
+    _SEE,
+    "Add a GPU node in that zone, or make a new claim (class with WaitForFirstConsumer, or regional) and "
+    "seed it again. Do not delete the old claim before that.",
+)
+_BESIDE_ITS_NODE = remedies.advice(
+    "Give the other nodes a volume that they reach",
+    _SEE,
+    "A local volume is on one node: use a shared one (ReadWriteMany, as NFS or CephFS has it), or one claim for each "
+    "node, and seed it. Do not delete the old claim before that.",
+    "Or run the pod on the volume's node, where GPUs are free there.",
+)
 
 
 @rule(
@@ -73,14 +93,7 @@ def said_volume_zone_conflict(replica: Replica) -> Verdict | None:
         summary=f"The volume of {replica.name} (claim {claims}) cannot be reached from the nodes that would take it",
         evidence=evidence.scheduler(replica),
         confidence=Confidence.PROBABLE,
-        fixes=(
-            remedies.advice(
-                "Bring pod and volume into one zone",
-                "See the volume's zone: kubectl get pv -o custom-columns=NAME:.metadata.name,AT:.spec.nodeAffinity",
-                "Add a GPU node in that zone, or make a new claim (class with WaitForFirstConsumer, or regional) and "
-                "seed it again. Do not delete the old claim before that.",
-            ),
-        ),
+        fixes=(_BESIDE_ITS_NODE if any(_LOCAL.search(item.message) for item in replica.events) else _INTO_ITS_ZONE,),
     )
 
 
