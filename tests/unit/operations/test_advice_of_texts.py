@@ -62,6 +62,18 @@ EMPTY_LABELS = (
 REGISTRY = "Pods fail: registry-1.docker.io answers 429 Too Many Requests when nodes pull vllm/vllm-openai\n"
 
 
+QUEUE = """\
+INFO 10-28 11:16:34 metrics.py:349] Avg prompt throughput: 0.0 tokens/s, Avg generation throughput: 7220.5 tokens/s, \
+Running: 2 reqs, Swapped: 0 reqs, Pending: 98 reqs, GPU KV cache usage: 73.8%, CPU KV cache usage: 0.0%.
+INFO 10-28 11:16:39 metrics.py:349] Avg prompt throughput: 0.0 tokens/s, Avg generation throughput: 7154.5 tokens/s, \
+Running: 2 reqs, Swapped: 0 reqs, Pending: 98 reqs, GPU KV cache usage: 86.1%, CPU KV cache usage: 0.0%.
+"""
+PREEMPTED = (
+    "WARNING 10-28 11:16:41 scheduler.py:1483] Sequence group chat-7e63 is preempted by PreemptionMode.SWAP mode "
+    "because there is not enough KV cache space. total_num_cumulative_preemption=3\n"
+)
+
+
 def found(folder: Path, text: str, name: str = "post.md") -> tuple[str, Finding]:
     (folder / name).write_text(text)
     report = diagnose_bundle([folder], None)[0][0]
@@ -111,3 +123,11 @@ def test_a_daemonset_is_called_so_by_its_controller(tmp_path: Path, text: str) -
     assert (kind, finding.cause) == ("DaemonSet", "priority-class-quota")
     assert "edit daemonset/" in words(finding)
     assert "no quota in their namespace" in finding.summary
+
+
+@pytest.mark.parametrize(("more", "lines"), [(PREEMPTED, ["3 preempted"]), ("", [])], ids=["preempted", "not"])
+def test_a_queue_tells_of_preemptions_in_the_same_log(tmp_path: Path, more: str, lines: list[str]) -> None:
+    _, finding = found(tmp_path, QUEUE + more, "server.log")
+    assert finding.cause == "queue-saturated"
+    assert ("3 preempted" in finding.summary) is bool(more)
+    assert [item.observed for item in finding.evidence if "preempted" in item.observed] == lines

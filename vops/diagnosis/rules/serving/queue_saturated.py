@@ -81,8 +81,9 @@ def queue_saturated_by_log(replica: Replica) -> Verdict | None:
     if not told or min(waits) < QUEUE or waits[-1] < waits[0] or not all(item.running for item in told):
         return None
     return Verdict(
-        summary=f"{waits[-1]} requests wait at {replica.name}, and were {waits[0]} before: {told[-1].words}",
-        evidence=tuple(log_line(item.line, item.words) for item in (told[0], told[-1])),
+        summary=f"{waits[-1]} requests wait at {replica.name}, and were {waits[0]} before: {told[-1].words}"
+        f"{_thrown_out(replica)}",
+        evidence=(*(log_line(item.line, item.words) for item in (told[0], told[-1])), *_preemptions(replica)),
         confidence=Confidence.PROBABLE,
         severity=Severity.WARNING,
         fixes=(_one_more(replica),),
@@ -98,12 +99,26 @@ def queue_saturated_by_a_line(replica: Replica) -> Verdict | None:
     if now is None or not now.running or not (_backed_up(now) or (len(told) > 1 and _grows(told))):
         return None
     return Verdict(
-        summary=f"{now.waiting} requests wait at {replica.name} while {now.running} run: {now.words}",
-        evidence=(log_line(now.line, now.words),),
+        summary=f"{now.waiting} requests wait at {replica.name} while {now.running} run: {now.words}"
+        f"{_thrown_out(replica)}",
+        evidence=(log_line(now.line, now.words), *_preemptions(replica)),
         confidence=Confidence.POSSIBLE,
         severity=Severity.WARNING,
         fixes=(_one_more(replica),),
     )
+
+
+def _thrown_out(replica: Replica) -> str:
+    """What the same log says of the cache: a queue before one that runs full is not for want of replicas alone."""
+    many = replica.log.load.preempted if replica.log is not None else 0
+    return f"; {many} preempted, since the KV cache had no room" if many else ""
+
+
+def _preemptions(replica: Replica) -> tuple[Evidence, ...]:
+    load_told = replica.log.load if replica.log is not None else None
+    if load_told is None or not load_told.preempted:
+        return ()
+    return (log_line(load_told.preempted_line, f"{load_told.preempted} preempted"),)
 
 
 def _backed_up(now: Told) -> bool:
