@@ -22,7 +22,7 @@ ENDS = (
     [
         (("vllm-a",), {"vllm-a": "host-oom"}),
         # which of the two it was is not told
-        (("vllm-a", "vllm-b"), {"vllm-a": "unknown", "vllm-b": "unknown", "pod": "host-oom"}),
+        (("vllm-a", "vllm-b"), {"vllm-a": "unknown", "vllm-b": "unknown", "(not named)": "host-oom"}),
     ],
 )
 def test_the_only_pod_that_ends_is_the_one_that_was_killed(

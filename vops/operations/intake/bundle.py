@@ -22,6 +22,7 @@ from vops.model.objects import Ref
 from vops.model.snapshot import ClusterSnapshot
 from vops.operations.intake.bundle_contents import Contents
 from vops.operations.intake.bundle_files import STDIN, Content, read_files
+from vops.operations.intake.bundle_nameless import in_words, marked
 from vops.operations.intake.bundle_objects import Document
 from vops.operations.intake.bundle_unplaced import unplaced
 from vops.operations.wording import printable
@@ -36,6 +37,7 @@ def diagnose_bundle(
     Raises InputError for a path that does not exist and for a bundle without anything that can be used.
     """
     snapshot, problems, documents = _read(paths, stdin)
+    snapshot = marked(snapshot)
     facts = Facts(snapshot)
     reports = diagnose_all(facts)
     if not facts.replicas:
@@ -57,7 +59,7 @@ def diagnose_bundle(
         from vops.operations.patches import with_patches_of  # with runbooks and the cluster's clients: for few outputs
 
         reports = with_patches_of(documents, snapshot, reports)
-    return reports, list(map(without_secrets, problems))
+    return list(map(in_words, reports)), list(map(without_secrets, problems))
 
 
 def read_bundle(paths: Sequence[Path], stdin: bytes | None = None) -> tuple[ClusterSnapshot, list[str]]:

@@ -55,6 +55,9 @@ _CLOUD = lazy_pattern(
 )
 _OVER = lazy_pattern(r"\b(?:fixed|solved|resolved|no longer|went away|works? now|avoids?|prevents?)\b", re.IGNORECASE)
 _REFUSED = lazy_pattern(r"\b(?:UnexpectedAdmissionError|TopologyAffinityError|OutOf[a-z]{3,12}\.com/gpu)\b")
+_REFUSED_ROW = lazy_pattern(r"^.{1,320} \d{1,3}/\d{1,3} +\S{1,90} +\d.*$")
+"""A pod's row in a table, which has its name as well."""
+
 _BACK = lazy_pattern(r"just became ready|\b(?:came|comes|is|was) back\b|\b[Rr]eady again\b|\brecovered\b")
 _PLACED = lazy_pattern(r"\bSuccessfully assigned \S{1,320} to \S")
 _CAME = lazy_pattern(
@@ -119,7 +122,7 @@ def _quoted(lines: list[str]) -> Iterator[Told]:
 
 def _refusals(lines: list[str]) -> Iterator[Told]:
     """A pod that a kubelet refused, where somebody tells no more of it than the reason that kubectl shows."""
-    named = next((match for line in lines if (match := _REFUSED.search(line)) is not None), None)
+    named = next((match for line in lines if (match := _REFUSED.search(_REFUSED_ROW.sub("", line))) is not None), None)
     if named is not None:
         yield Told("Warning", named[0], named.string.strip()[:_LONGEST], "kubelet", about={"kind": "Pod", "name": ""})
 

@@ -278,12 +278,20 @@ _PRESSED = lazy_pattern(r"^ *(Memory|Disk|PID)Pressure +True ", re.MULTILINE)
 """What the node controller answers with a taint."""
 
 
+_WIDE = lazy_pattern(
+    r"\d*(?: \([^)\n]{1,20}\))? +[\dywdhms]{2,12} +(?:<none>|[\da-f.:]{3,39})"
+    r" +(?P<node>[a-z0-9][a-z0-9.-]{1,252})(?=\s|$)"
+)
+"""What follows the first digit of a pod's restarts where the table is wide."""
+
+
 def _pod(row: re.Match[str], container: Document, status: Document) -> Document:
     waits = "conditions" in status
+    wide = _WIDE.match(row.string, row.end())
     return {
         "kind": "Pod",
         "metadata": {"name": row["name"], "namespace": row["namespace"] or ""},
-        "spec": {**({} if waits else {"nodeName": "unknown"}), "containers": [container]},
+        "spec": {**({} if waits else {"nodeName": wide["node"] if wide else "unknown"}), "containers": [container]},
         "status": status,
     }
 

@@ -30,13 +30,14 @@ from vops.diagnosis.placement.filters.rooms import capacity
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.rules.gpu.gpu_node_fault import signs
 from vops.model.patterns import lazy_pattern
+from vops.model.pods import PodStatus
 from vops.model.quantities import format_duration
 
 _REASONS = ("UnexpectedAdmissionError", "TopologyAffinityError", "SMTAlignmentError")
 _LOST = lazy_pattern(r"GPU is lost|nvml: |Unable to determine the device handle|XidCriticalError", re.IGNORECASE)
 _UNHEALTHY = lazy_pattern(r"cannot allocate unhealthy devices|no healthy devices present")
 _UNREGISTERED = lazy_pattern(r"unregistered device|can't allocate unregistered|Unknown Device Plugin")
-_UNAVAILABLE = lazy_pattern(r"devices unavailable for \S{1,120}\. Requested: (\d{1,6}), Available: (\d{1,6})")
+_UNAVAILABLE = lazy_pattern(r"devices unavailable for \S{1,120}\. Requested: ?(\d{1,6}), Available: ?(\d{1,6})")
 _AGAIN = 3
 
 
@@ -50,7 +51,7 @@ def device_allocation_failed(replica: Replica) -> Verdict | None:
     more = f"; {len(same)} of its pods have failed so" if len(same) > 1 else ""
     return Verdict(
         summary=f"{node} refused {replica.name}: {_why(replica)}{more}",
-        evidence=(evidence.pod_field("status", f"{status.reason}: {status.message}"), *_around(replica)),
+        evidence=(evidence.pod_field("status", _said(status)), *_around(replica)),
         confidence=Confidence.CERTAIN,
         severity=endings.severity(replica),
         fixes=(_fix(replica),),
@@ -67,7 +68,7 @@ def gpu_lost_at_admission(replica: Replica) -> Verdict | None:
     node = replica.pod.spec.node_name or "the node"
     return Verdict(
         summary=f"A GPU of {node} does not answer its driver any more, so no GPU of it can be given to pods",
-        evidence=(evidence.pod_field("status", f"{status.reason}: {status.message}"), *_around(replica), *seen),
+        evidence=(evidence.pod_field("status", _said(status)), *_around(replica), *seen),
         confidence=Confidence.STRONG,
         fixes=(
             remedies.drained(
@@ -92,6 +93,10 @@ def _refused(replica: Replica) -> bool:
     return reason in _REASONS or (reason.startswith("OutOf") and "/" in reason)
 
 
+def _said(status: PodStatus) -> str:
+    return ": ".join(filter(None, (status.reason, status.message)))
+
+
 def _why(replica: Replica) -> str:
     status = replica.pod.status
     message = status.message.removeprefix(endings.REJECTED)
@@ -105,7 +110,7 @@ def _why(replica: Replica) -> str:
         return "its device plugin has not registered the GPUs"
     if found := _UNAVAILABLE.search(message):
         return f"{found[1]} GPU(s) asked for, {found[2]} to be had"
-    return f"{status.reason}: {message.strip(' .')[:160]}"
+    return ": ".join(filter(None, (status.reason, message.strip(" .")[:160])))
 
 
 def _around(replica: Replica) -> tuple[Evidence, ...]:

@@ -41,10 +41,10 @@ def cloud_quota(replica: Replica) -> Verdict | None:
         return None
     answer = next((item for item in found.answers if item.quota), found.answers[0])
     name = f" {answer.quota}" if answer.quota else ""
-    limit = f", which is {answer.limit:g}" if answer.limit is not None else ""
     place = f" in {answer.where}" if answer.where else ""
+    limit = f", which is {answer.limit:g}{place}," if answer.limit is not None else place
     return Verdict(
-        summary=f"The cloud's quota{name}{limit}{place} forbids the node that {replica.name} waits for "
+        summary=f"The cloud's quota{name}{limit} forbids the node that {replica.name} waits for "
         f"({found.by}{capacity.tried_for(replica)})",
         evidence=capacity.shown(replica),
         confidence=found.confidence,
