@@ -96,3 +96,16 @@ def test_a_row_has_the_names_of_its_pod_and_node() -> None:
     assert report.summary == "controller-2.example refused gpu-replicaset-bxbc2: OutOfnvidia.com/gpu"
     assert "kubectl -n NAMESPACE delete pod gpu-replicaset-bxbc2" in told(report)
     assert "kubectl cordon controller-2.example," in told(report)
+
+
+JOURNAL = (
+    'kubelet[1311]: E0505 18:42:19.812688 1311 pod_workers.go:949] "Error syncing pod, skipping" err="failed to '
+    '"CreatePodSandbox\\" for \\"llama-0_llm(8e491f32)\\" with CreatePodSandboxError: rpc error: code = Unknown desc = '
+    'failed to get sandbox runtime: no runtime for \\"nvidia\\" is configured" pod="{}" podUID=8e491f32\n'
+)
+
+
+def test_a_kubelets_line_has_the_name_of_its_pod() -> None:
+    (report,), _ = diagnose_bundle([], JOURNAL.format("llm/llama-0").encode())
+    assert (report.subject.name, report.subject.namespace) == ("llama-0", "llm")
+    assert report.summary == "The sandbox of llama-0 cannot be made on the node: its node has no runtime nvidia"
