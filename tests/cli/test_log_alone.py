@@ -81,3 +81,12 @@ async def test_a_token_that_a_log_quotes_is_not_repeated(vops: RunVops, output: 
 async def test_a_healthy_log_is_no_failure(vops: RunVops) -> None:
     done = await vops("diagnose", "-", "-o", "json", given=(DATA / "logs" / "size-qwen06.log").read_bytes())
     assert (done.code, done.document["findings"]) == (0, [])
+
+
+async def test_what_was_not_checked_is_a_line_unless_all_is_asked_for(vops: RunVops) -> None:
+    text = b"0/3 nodes are available: 1 Insufficient memory, 2 node(s) had volume node affinity conflict."
+    short, whole = await vops("diagnose", "-", given=text), await vops("diagnose", "-", "--verbose", given=text)
+    assert short.out.count("not checked") == 1
+    assert whole.out.count("not checked: ") > 10
+    document = (await vops("diagnose", "-", "-o", "json", given=text)).document
+    assert len(document["skipped"]) == whole.out.count("not checked: ")

@@ -70,7 +70,9 @@ def root(
     readonly: Annotated[bool, typer.Option("--readonly", help="refuse every write")] = False,
     no_color: Annotated[bool, typer.Option("--no-color", help="no colours")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="no narration on stderr")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="whole diffs, more narration, tracebacks of bugs")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="whole diffs, rules not asked, more narration, tracebacks of bugs")
+    ] = False,
     timeout: Annotated[float | None, typer.Option(help="seconds one request may take", min=0.1)] = None,
     prometheus: Annotated[str | None, typer.Option(metavar="URL", help="a Prometheus server to ask as well")] = None,
     gentle: Annotated[bool, typer.Option("--gentle", help="look less often: a fifth of the scrapes")] = False,

@@ -96,5 +96,5 @@ def _print(reports: list[Report], output: str, threshold: Severity, options: Glo
             lines: list[Line] = []
             for index, report in enumerate(reports):
                 lines += [line("")] if index else []
-                lines += render.report_lines(report)
+                lines += render.report_lines(report, whole=options.verbose)
             emit_lines(lines, no_color=options.no_color)

@@ -98,7 +98,7 @@ def _show(planned: FixPlan, options: Globals, output: str) -> None:
     elif planned.plan:
         show_plan(planned.plan, options)
     else:
-        emit_lines(report_lines(planned.report), no_color=options.no_color)
+        emit_lines(report_lines(planned.report, whole=options.verbose), no_color=options.no_color)
 
 
 def _applicable(planned: FixPlan) -> Plan | None:

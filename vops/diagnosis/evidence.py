@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Evidence
+from vops.diagnosis.logs.sentences import SAID
 from vops.diagnosis.logs.tracebacks import LoggedError
 from vops.model.resources import Event, Node
 from vops.model.text import one_line
@@ -55,7 +56,7 @@ def event(found: Event) -> Evidence:
 def logged(replica: Replica, error: LoggedError, expected: str = "") -> Evidence:
     """An exception in the log of the instance that died."""
     where = f"line {error.line}{_of_which(replica)}"
-    return Evidence("log", where, one_line(str(error), LONGEST), expected)
+    return Evidence("log", where, one_line(error.message if error.type == SAID else str(error), LONGEST), expected)
 
 
 def death_line(replica: Replica, number: int, observed: str) -> Evidence:

@@ -6,15 +6,12 @@ Everything is lines of spans over facts; no layout is decided here but the order
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-import msgspec
-
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Report, Slowness
+from vops.diagnosis.findings import Slowness
 from vops.diagnosis.logs.stages import Stage
 from vops.diagnosis.states import ReplicaState
 from vops.model.resources import Event
@@ -22,7 +19,6 @@ from vops.model.text import one_line
 from vops.render import units
 from vops.render.fleet_rows import ReplicaRow
 from vops.render.history import History
-from vops.render.report import report_lines
 from vops.render.slowness import slowness_line
 from vops.render.states import state_span
 from vops.render.text import Line, Span, Tone, cell_width, line
@@ -87,16 +83,6 @@ def identity_line(replica: Replica, row: ReplicaRow, width: int) -> Line:
         if text and sum(cell_width(span.text) for span in (*spans, *part[:-1])) <= width:
             spans += part
     return tuple(spans[:-1])
-
-
-def report_pane(report: Report) -> list[Line]:
-    """A report with the rules that could not be asked folded into a line for each reason."""
-    skipped = Counter((item.needs, item.why) for item in report.skipped)
-    folded = [
-        line(Span(f"not checked, for want of {needs}: {count} rule{'s' if count > 1 else ''} ({why})", Tone.DIM))
-        for (needs, why), count in skipped.items()
-    ]
-    return [*report_lines(msgspec.structs.replace(report, skipped=())), *([(), *folded] if folded else [])]
 
 
 # --- the start --------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -14,8 +15,11 @@ from vops.render.states import severity_look
 from vops.render.text import Line, Span, Tone, line
 
 
-def report_lines(report: Report) -> list[Line]:
-    """The report as an engineer reads it: what is wrong, the evidence, then what to run."""
+def report_lines(report: Report, *, whole: bool = False) -> list[Line]:
+    """The report as an engineer reads it: what is wrong, the evidence, then what to run.
+
+    Rules that could not be asked are folded into a line for each reason, unless the `whole` of it is wanted.
+    """
     subject = report.subject
     place = f"{subject.namespace}/{subject.name}" if subject.namespace else subject.name
     lines = [line(Span(f"{subject.kind} {place}", Tone.STRONG), Span(f"  {report.state}", _state_tone(report)))]
@@ -26,12 +30,25 @@ def report_lines(report: Report) -> list[Line]:
         lines += [line(""), *_finding_lines(finding, subject)]
     if report.skipped:
         lines.append(line(""))
-        lines += [_skipped_line(item) for item in report.skipped]
+        lines += [_skipped_line(item) for item in report.skipped] if whole else _folded(report.skipped)
     return lines
 
 
 def _skipped_line(item: Skipped) -> Line:
     return line(Span(f"not checked: {item.rule} needs {item.needs}: {item.why}", Tone.DIM))
+
+
+def _folded(skipped: Iterable[Skipped]) -> list[Line]:
+    by_reason: dict[str, list[Skipped]] = {}
+    for item in skipped:
+        by_reason.setdefault(item.why, []).append(item)
+    return [_folded_line(why, items) for why, items in by_reason.items()]
+
+
+def _folded_line(why: str, items: list[Skipped]) -> Line:
+    needs = ", ".join(dict.fromkeys(str(item.needs) for item in items))
+    rules = items[0].rule if len(items) == 1 else f"{len(items)} rules"
+    return line(Span(f"not checked, for want of {needs}: {rules} ({why})", Tone.DIM))
 
 
 def _state_tone(report: Report) -> Tone:

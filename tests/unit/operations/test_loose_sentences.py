@@ -301,3 +301,25 @@ def test_a_description_without_conditions_and_events_is_of_a_pod_that_no_schedul
 ) -> None:
     found = first_cause(UNLOOKED.format(conditions=conditions, events=events))
     assert (found == "no-scheduler") is (cause == "no-scheduler")
+
+
+FULL = "0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
+REFUSED = "Pod Allocate failed due to device plugin Allocate rpc failed with err: GPU is lost, which is unexpected"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (f"It says:\n`{FULL}`\nWe use two volumes.", FULL),
+        (f"{REFUSED}\n\nAlso, our pods are of a Deployment.", REFUSED),
+        ("`Warning  FailedCreate  2m  daemonset-controller  Error creating: no\n`\nAnd more.", "Error creating: no"),
+        ("Error creating: this is wrong:\n\n* spec.x: Required", "Error creating: this is wrong: * spec.x: Required"),
+        (
+            'kubelet[1]: E0505 18:42:19.8 1311 pod_workers.go:949] "Error" err="failed to get sandbox runtime: '
+            'no runtime for \\"nvidia\\" is configured\\"" pod="gpu/x" podUID=8e491f32',
+            'failed to get sandbox runtime: no runtime for "nvidia" is configured',
+        ),
+    ],
+)
+def test_an_event_has_nothing_of_what_is_written_around_its_sentence(text: str, message: str) -> None:
+    assert [told.message for told in told_sentences(text)] == [message]

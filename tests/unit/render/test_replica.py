@@ -23,9 +23,9 @@ from vops.render.replica import (
     load_steps,
     log_line,
     number_lines,
-    report_pane,
     state_sentence,
 )
+from vops.render.report import report_lines
 from vops.render.text import Tone, plain
 from vops.render.truth import TURN_S, ContextState, connecting_line, cost_line, outage_line, outages_line, truth_line
 
@@ -103,7 +103,7 @@ def test_a_log_line_has_its_level_picked_out(text: str, tone: Tone) -> None:
 
 def test_rules_that_could_not_be_asked_are_folded_by_reason() -> None:
     replica = replica_of("gemma-3-27b-6f9c4-x7dlw")
-    text = plain(report_pane(diagnose(replica.facts, replica.ref)))
+    text = plain(report_lines(diagnose(replica.facts, replica.ref)))
     assert text.count("not checked") < 4
     assert "for want of logs" in text
 

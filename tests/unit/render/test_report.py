@@ -87,3 +87,12 @@ def test_a_source_is_written_as_its_name_in_yaml_too(report: Report) -> None:
     skipped = (Skipped("network-policy", Source.NETWORK_POLICIES, "may not be read"),)
     (document,) = YAML(typ="safe", pure=True).load_all(report_yaml([msgspec.structs.replace(report, skipped=skipped)]))
     assert document["skipped"][0]["needs"] == "networkpolicies"
+
+
+def test_rules_that_were_not_asked_are_one_line_for_each_reason_unless_all_is_wanted(report: Report) -> None:
+    skipped = (*report.skipped, *(Skipped(f"of-nodes-{n}", "nodes", "not scraped") for n in range(18)))
+    many = msgspec.structs.replace(report, skipped=skipped)
+    assert plain(report_lines(many)).count("not checked") == 1
+    assert "not checked, for want of metrics, nodes: 19 rules (not scraped)" in plain(report_lines(many))
+    assert plain(report_lines(many, whole=True)).count("not checked") == 19
+    assert len(json.loads(report_json([many]))["skipped"]) == 19

@@ -7,6 +7,8 @@ import re
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence, Fix
+from vops.diagnosis.logs.quoting import cited
+from vops.diagnosis.logs.stages import Stage
 from vops.diagnosis.logs.tracebacks import LoggedError
 from vops.diagnosis.rule import Verdict
 from vops.model.patterns import lazy_pattern
@@ -40,13 +42,18 @@ def confidence(replica: Replica) -> Confidence:
 
 def shown(replica: Replica, hit: Hit) -> tuple[Evidence, ...]:
     """What stands behind a failure that a pattern was found in."""
-    return shown_of(replica, hit[0])
+    return shown_of(replica, cited(*hit))
 
 
 def shown_of(replica: Replica, error: LoggedError) -> tuple[Evidence, ...]:
     """The error's line, which of several processes failed first, how the instance ended, and in which stage."""
     log = replica.death_log
-    stage = (evidence.death_line(replica, log.phases[-1].line, f"stage: {log.stage}"),) if log and log.phases else ()
+    phase = log.phases[-1] if log is not None and log.phases else None
+    stage = (
+        (evidence.death_line(replica, phase.line, f"stage: {phase.stage}"),)
+        if phase is not None and phase.stage is not Stage.BOOT
+        else ()
+    )
     first = (
         (evidence.death_line(replica, error.line, f"failed first: {log.failed_first}"),)
         if log is not None and log.failed_first and log.root is not None and error.process == log.failed_first
@@ -67,7 +74,7 @@ def steps(replica: Replica, title: str, *steps: str) -> Fix:
 
 def quoted(hit: Hit, length: int = 160) -> str:
     """The beginning of a message, to stand in a summary."""
-    text = hit[0].message
+    text = cited(*hit).message
     return (text if len(text) <= length else text[:length].rsplit(" ", 1)[0] + "…").rstrip(".: ")
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+import msgspec
+
 from vops.diagnosis.discretion import without_secrets
 from vops.diagnosis.logs.fatal_lines import failure_in
 from vops.diagnosis.logs.lines import Line
@@ -78,7 +80,9 @@ def fragment_of(bare: Sequence[Line]) -> tuple[LoggedError, ...]:
     told += [(SAID, text) for text in dict.fromkeys((together, *(line.text for line in lines)))]
     said = (*quoted(together, first), *(logged(kind, text, first) for kind, text in told))
     spoken = speaks(together)
-    return tuple(item for item in map(raised, said) if spoken or item.frames)
+    parts = tuple((line.number, without_secrets(line.text.strip().rstrip("`"))) for line in lines)
+    found = (msgspec.structs.replace(item, parts=parts) for item in map(raised, said) if spoken or item.frames)
+    return tuple(found)
 
 
 def speaks(text: str) -> bool:
@@ -102,7 +106,9 @@ def _unwarned(lines: Sequence[Line]) -> Iterator[Line]:
 def quoted(text: str, line: Line) -> tuple[LoggedError, ...]:
     """The exception, or the refusal of a command line, that stands within a sentence, if there is one."""
     if (refused := _REFUSED.search(text)) is not None:
-        return (logged("ArgumentError", refused[1].strip('`" '), line),)
+        inside = text[: refused.start()].count("`") % 2
+        message = refused[1].partition("`")[0] if inside else refused[1]
+        return (logged("ArgumentError", message.strip('`" '), line),)
     found = _QUOTED.search(text)
     if found is None:
         return ()

@@ -188,9 +188,7 @@ class Notices:
     def _read_loose(self, line: Line) -> None:
         last = self._loose[-1] if self._loose else None
         if last is not None and last.more and not line.place and not line.level:
-            last.error = msgspec.structs.replace(
-                last.error, message=without_secrets(f"{last.error.message} {line.text.strip()}"[:1_500])
-            )
+            last.error = _longer(last.error, line)
             last.more -= 1
             return
         calm = line.level in _CALM or line.text.startswith("INFO:") or "NCCL INFO" in line.text
@@ -243,6 +241,13 @@ class Notices:
     def _add(self, to: list[LoggedError], kind: str, text: str, line: Line, most: int) -> None:
         if len(to) < most:
             to.append(logged(kind, text, line))
+
+
+def _longer(error: LoggedError, line: Line) -> LoggedError:
+    """An error with the line that is written below it."""
+    parts = (*(error.parts or ((error.line, error.message),)), (line.number, without_secrets(line.text.strip())))
+    message = without_secrets(f"{error.message} {line.text.strip()}"[:1_500])
+    return msgspec.structs.replace(error, message=message, parts=parts)
 
 
 def _of_the_engine(line: Line) -> bool:

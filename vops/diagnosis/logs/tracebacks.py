@@ -82,7 +82,8 @@ class LoggedError(msgspec.Struct, frozen=True, omit_defaults=True):
     """One exception as logged: its class, its message folded to one line, and the 1-based line where it stands.
 
     `frames` are the innermost calls of its traceback as `path:function`, the last being where it was raised; paths
-    begin at the package. Access tokens are left out of the message.
+    begin at the package. Access tokens are left out of the message. `parts` are the lines, with their numbers, that
+    the message was put together of, where it was put together of several that may have nothing to do with each other.
     """
 
     type: str
@@ -90,6 +91,7 @@ class LoggedError(msgspec.Struct, frozen=True, omit_defaults=True):
     line: int
     process: str = ""
     frames: tuple[str, ...] = ()
+    parts: tuple[tuple[int, str], ...] = ()
 
     def __str__(self) -> str:
         return f"{self.short_type}: {self.message}" if self.message else self.short_type

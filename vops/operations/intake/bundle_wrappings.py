@@ -17,7 +17,7 @@ from ruamel.yaml.error import YAMLError
 
 from vops.model.patterns import lazy_pattern
 
-_FENCE = lazy_pattern(rb"(?m)^[ \t>]{0,12}(?:```|~~~)[\w+-]{0,20}[ \t]*\r?\n?")
+_FENCE = lazy_pattern(rb"(?m)^[ \t>]{0,12}(?:```|~~~)(?:[\w+-]{0,20}(?![\w+:.-]))?[ \t]*\r?\n?")
 _QUOTED = lazy_pattern(rb"(?m)^(?:>(?: |(?=\S)|$))+")
 _COMMENT = lazy_pattern(rb"(?m)^# ?")
 _FRAMED = lazy_pattern(r"\s*[│┃|] ?(?P<text>.*?) ?[│┃|]\s*")

@@ -77,6 +77,13 @@ _LONGEST = 8_192
 _CLOSING = {"`": "`", '"': '"', "'": "'", "\u201c": "\u201d", "\u300c": "\u300d", "(": ")", "[": "]"}
 _SCHEDULED = lazy_pattern(r"schedul|\b[Pp]ending\b")
 _WORD = lazy_pattern(r"[\w/-]", re.ASCII)
+_TAIL = lazy_pattern(r"\\?\"{1,3} (?:pod|podUID|containerName)=\"?\S.*", re.DOTALL)
+"""What klog writes behind a message: whom it is about."""
+
+_SPAN = lazy_pattern(r"[>\s]{0,8}`(?!``)[^`]{8,}`[.\s]*")
+_MARK = lazy_pattern(r"\s*`{1,3}\s*")
+"""A line that is quoted as a whole, and the mark that closes a quotation on a line of its own."""
+
 _ENDS = lazy_pattern(r"[\u3002\uff0c\uff1b]")
 """Full stop, comma and semicolon of Chinese prose, which none of the sentences have."""
 
@@ -149,7 +156,7 @@ def _within(lines: list[str]) -> Iterator[Told]:
 def _goes_on(told: Told, line: str, begins: Told | None) -> bool:
     """Whether a line continues a sentence: it is open, and the line is a rest of one and not the next one."""
     text = line.strip()
-    if not text or told.message.endswith((".", "!", "\u3002")) or _ROW.match(text):
+    if not text or _MARK.fullmatch(text) or told.message.endswith((".", "!", "\u3002")) or _ROW.match(text):
         return False
     return begins is None or (begins.reason == told.reason and not text.startswith(begins.message))
 
@@ -189,25 +196,34 @@ def _closed(text: str, start: int) -> str:
         rest = rest.rpartition(ends)[0] or rest
     elif ends is not None:
         rest = rest.partition(ends)[0]
-    return _ENDS.split(rest, maxsplit=1)[0].strip().rstrip("`")
+    return _TAIL.sub("", _ENDS.split(rest, maxsplit=1)[0]).strip().rstrip("`")
 
 
 def _begun(lines: list[str]) -> Iterator[Told]:
     """Sentences that begin a line, with the lines after them that go on."""
     current: Told | None = None
+    before = ""
     for line in lines:
         told = _told(line)
         if told is not None and not (current is not None and current.message.endswith(":")):
             if current is not None:
                 yield current
             current = told
-        elif current is not None and not line.strip() and current.message.removeprefix("Error: ").isalpha():
-            yield current  # a reason alone, and whatever somebody says below it
+        elif current is not None and _is_over(current, before, line):
+            yield current
             current = None
         elif current is not None and line.strip():
             current = _longer(current, line.strip())
+        before = line
     if current is not None:
         yield current
+
+
+def _is_over(told: Told, before: str, line: str) -> bool:
+    """Whether a sentence has ended before a line: at what closes it, or at an empty line unless more is announced."""
+    if line.strip():
+        return _MARK.fullmatch(line) is not None or _SPAN.fullmatch(before) is not None
+    return not told.message.endswith((":", ","))
 
 
 def _told(line: str) -> Told | None:

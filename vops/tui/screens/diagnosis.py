@@ -13,7 +13,7 @@ from vops.diagnosis.findings import Report
 from vops.errors import VopsError
 from vops.model.objects import Ref
 from vops.render.headline import subject_title
-from vops.render.replica import report_pane
+from vops.render.report import report_lines
 from vops.render.text import Line
 from vops.tui.diagnosed import look
 from vops.tui.messages import FixAsked, LogsAsked, ReplicaAsked
@@ -62,7 +62,7 @@ class DiagnosisScreen(SubjectScreen):
             self._show([*error_lines(error)], "could not look")
             return
         self._report = found.report
-        self._show(report_pane(found.report), remark)
+        self._show(report_lines(found.report), remark)
 
     def _show(self, lines: list[Line], subtitle: str) -> None:
         count = len(self._report.findings) if self._report else 0

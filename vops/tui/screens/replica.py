@@ -26,9 +26,9 @@ from vops.render.replica import (
     identity_line,
     load_lines,
     number_lines,
-    report_pane,
     state_sentence,
 )
+from vops.render.report import report_lines
 from vops.render.slowness import slowness_lines
 from vops.render.text import Line, Span, Tone
 from vops.tui.diagnosed import look
@@ -172,7 +172,7 @@ class ReplicaScreen(PanedScreen):
         count = len(found.report.findings)
         titled(self.query_one("#findings"), f"1 Findings {count}", "f plans the fix" if count else "")
         plain = msgspec.structs.replace(found.report, slowness=None)
-        self._found = report_pane(plain)[3 if count else 1 :]
+        self._found = report_lines(plain)[3 if count else 1 :]
         self._show_findings()
         if self.ops.picture is not None:
             self.repaint(self.ops.picture)

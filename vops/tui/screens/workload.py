@@ -17,7 +17,8 @@ from vops.model.objects import Ref
 from vops.operations.observation.config_history import revisions_of
 from vops.operations.session import Session
 from vops.render.headline import subject_title
-from vops.render.replica import event_lines, report_pane
+from vops.render.replica import event_lines
+from vops.render.report import report_lines
 from vops.render.text import Line, Span, Tone
 from vops.render.workload import replica_lines, rollout_lines, rows_of, way_lines, workload_sentence
 from vops.tui.diagnosed import look
@@ -116,7 +117,7 @@ class WorkloadScreen(PanedScreen):
     def _show(self, found: Examined) -> None:
         count = len(found.report.findings)
         titled(self.query_one("#findings"), f"3 Findings {count}", "f plans the fix" if count else "")
-        self.lines("findings", report_pane(found.report)[3 if count else 1 :])
+        self.lines("findings", report_lines(found.report)[3 if count else 1 :])
         workload = found.facts.workload(self.ref.kind, self.ref.namespace, self.ref.name)
         titled(self.query_one("#way"), "4 Way in and scaling")
         self.lines("way", way_lines(workload) if workload is not None else [(Span("not there", Tone.DIM),)])
