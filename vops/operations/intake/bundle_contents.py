@@ -30,7 +30,7 @@ from vops.model.snapshot import (
 )
 from vops.model.storage import PersistentVolumeClaim
 from vops.model.text import scrub
-from vops.operations.intake.bundle_events import about_something, about_their_pod, causes
+from vops.operations.intake.bundle_events import about_something, causes
 from vops.operations.intake.bundle_files import BundleFile, Content, read_files
 from vops.operations.intake.bundle_node_subjects import (
     TAKEN_BACK,
@@ -154,8 +154,7 @@ class Contents:
             return
         if self._add_pods_of_nodes():
             return
-        named = zip(self._events, about_their_pod(self._events.values()), strict=True)
-        self._events = {key: about_something(event) for key, event in named}
+        self._events = {key: about_something(event) for key, event in self._events.items()}
         made = self._workloads or known
         for kind, item in objects_of(causes(self._events.values()), "events"):
             if isinstance(item, Pod) or not made:

@@ -6,33 +6,12 @@ from collections.abc import Iterable
 
 import msgspec
 
-from vops.model.patterns import lazy_pattern
 from vops.model.resources import Event
 from vops.operations.intake.bundle_subjects import CREATES, MADE_BY, UNNAMED
 from vops.operations.printed.describe_sentences import sentence_within
 from vops.operations.printed.operator_sentences import BY_REASON
 
 _CONSEQUENCE = "NoRevision"
-_BY_KUBELET = lazy_pattern(r'\bpod="(?P<namespace>[a-z0-9-]{1,63})/(?P<name>[a-z0-9][a-z0-9.-]{0,252})"')
-"""How the kubelet's own lines name the pod that they are about."""
-
-
-def about_their_pod(events: Iterable[Event]) -> list[Event]:
-    """Events about a pod without a name get that of the only one that their messages name as a kubelet does."""
-    told = list(events)
-    unnamed = [event for event in told if event.involved_object.kind == "Pod" and not event.involved_object.name]
-    found = {match.groups() for event in unnamed for match in _BY_KUBELET.finditer(event.message)}
-    if len(found) != 1:
-        return told
-    namespace, name = found.pop()
-    return [
-        msgspec.structs.replace(
-            event, involved_object=msgspec.structs.replace(event.involved_object, namespace=namespace, name=name)
-        )
-        if event in unnamed
-        else event
-        for event in told
-    ]
 
 
 def about_something(event: Event) -> Event:

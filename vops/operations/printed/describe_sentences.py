@@ -80,6 +80,8 @@ _WORD = lazy_pattern(r"[\w/-]", re.ASCII)
 _TAIL = lazy_pattern(r"\\?\"{1,3} (?:pod|podUID|containerName)=\"?\S.*", re.DOTALL)
 """What klog writes behind a message: whom it is about."""
 
+_BY_KUBELET = lazy_pattern(r'\bpod="(?P<namespace>[a-z0-9-]{1,63})/(?P<name>[a-z0-9][a-z0-9.-]{0,252})"')
+
 _SPAN = lazy_pattern(r"[>\s]{0,8}`(?!``)[^`]{8,}`[.\s]*")
 _MARK = lazy_pattern(r"\s*`{1,3}\s*")
 """A line that is quoted as a whole, and the mark that closes a quotation on a line of its own."""
@@ -183,7 +185,9 @@ def sentence_within(text: str) -> Told | None:
         return None
     start, (reason, kind, source) = best
     kind = _told_by(text[:start].rpartition("\n")[2], reason) or kind
-    return Told("Warning", reason, _closed(text, start), source, about={"kind": kind, "name": ""})
+    whom = _BY_KUBELET.search(text[start : start + _LONGEST]) if kind == "Pod" else None
+    about = {"kind": kind, "name": "", **(whom.groupdict() if whom is not None else {})}
+    return Told("Warning", reason, _closed(text, start), source, about=about)
 
 
 def _closed(text: str, start: int) -> str:
