@@ -20,6 +20,7 @@ LONGEST = (
     "tests/cli/test_exit_codes.py",
     "tests/cli/test_runs.py",
     "tests/unit/seeder",
+    "tests/unit/diagnosis/test_eval.py::test_the_shares",
 )
 
 settings.register_profile("beside others", deadline=None, suppress_health_check=[HealthCheck.too_slow])
