@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from vops.diagnosis.findings import Evidence, Finding, Fix, Report
+from vops.diagnosis.findings import Report
+from vops.diagnosis.rewording import Wording
 from vops.model.objects import Ref
 from vops.model.patterns import lazy_pattern
 
@@ -32,12 +33,7 @@ def without_secrets(text: str) -> str:
 
 def discreet(report: Report) -> Report:
     """A report without tokens, even where what somebody pasted has one for a name."""
-    return msgspec.structs.replace(
-        report,
-        subject=_named(report.subject),
-        summary=without_secrets(report.summary),
-        findings=tuple(map(_finding, report.findings)),
-    )
+    return Wording(without_secrets, _named, _value).of(report)
 
 
 def _named(ref: Ref) -> Ref:
@@ -47,27 +43,6 @@ def _named(ref: Ref) -> Ref:
 def _name(text: str) -> str:
     """A name as Kubernetes allows it is one, whatever it begins with."""
     return text if _ALLOWED.fullmatch(text) else without_secrets(text)
-
-
-def _finding(item: Finding) -> Finding:
-    return msgspec.structs.replace(
-        item,
-        subject=_named(item.subject),
-        summary=without_secrets(item.summary),
-        evidence=tuple(map(_evidence, item.evidence)),
-        fixes=tuple(map(_fix, item.fixes)),
-    )
-
-
-def _evidence(item: Evidence) -> Evidence:
-    where, observed, expected = map(without_secrets, (item.where, item.observed, item.expected))
-    return Evidence(item.source, where, observed, expected)
-
-
-def _fix(item: Fix) -> Fix:
-    steps = tuple(map(without_secrets, item.steps))
-    params = {name: _value(value) for name, value in item.params.items()}
-    return msgspec.structs.replace(item, title=without_secrets(item.title), steps=steps, params=params)
 
 
 def _value(value: Any) -> Any:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from vops.diagnosis.facts import STAND_IN
-from vops.diagnosis.findings import Evidence, Finding, Fix, Report
+from vops.diagnosis.findings import Report
+from vops.diagnosis.rewording import Wording
 from vops.diagnosis.states import ReplicaState
 from vops.model.objects import Ref, Resource
 from vops.model.pods import Pod, Volume
@@ -67,13 +68,8 @@ def marked(snapshot: ClusterSnapshot) -> ClusterSnapshot:
 def in_words(report: Report) -> Report:
     """The report, with words for names that nobody gave; nor has anybody seen that such a pod is ready."""
     unseen = report.subject.name.startswith(_MARK) and report.findings and report.state == ReplicaState.READY
-    return msgspec.structs.replace(
-        report,
-        subject=_subject(report.subject),
-        state="unknown" if unseen else report.state,
-        summary=_worded(report.summary),
-        findings=tuple(map(_finding, report.findings)),
-    )
+    said = Wording(_worded, _subject, _param).of(report)
+    return msgspec.structs.replace(said, state="unknown") if unseen else said
 
 
 # --- before the rules are asked ---------------------------------------------------------------------------
@@ -127,31 +123,12 @@ def _mark(kind: str) -> str:
 # --- after that -------------------------------------------------------------------------------------------
 
 
-def _finding(item: Finding) -> Finding:
-    return msgspec.structs.replace(
-        item,
-        subject=_subject(item.subject),
-        summary=_worded(item.summary),
-        evidence=tuple(map(_evidence, item.evidence)),
-        fixes=tuple(map(_fix, item.fixes)),
-    )
-
-
 def _subject(ref: Ref) -> Ref:
     return msgspec.structs.replace(ref, name=NOT_NAMED) if ref.name.startswith(_MARK) else ref
 
 
-def _evidence(item: Evidence) -> Evidence:
-    return Evidence(item.source, *map(_worded, (item.where, item.observed, item.expected)))
-
-
-def _fix(fix: Fix) -> Fix:
-    return msgspec.structs.replace(
-        fix,
-        title=_worded(fix.title),
-        steps=tuple(map(_worded, fix.steps)),
-        params={name: _to_replace(value) if isinstance(value, str) else value for name, value in fix.params.items()},
-    )
+def _param(value: Any) -> Any:
+    return _to_replace(value) if isinstance(value, str) else value
 
 
 def _worded(text: str) -> str:
