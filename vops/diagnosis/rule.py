@@ -2,6 +2,7 @@
 
 A rule is one file under vops/diagnosis/rules: a function that looks at one subject (a replica, a workload or what
 scales it) and returns a Verdict or None, under the decorator `rule`. The file's docstring is the rule's documentation.
+Rules that differ in words alone are a table of their file, RULES.
 Rules are discovered, never listed.
 """
 
@@ -147,8 +148,14 @@ def rule(
 @cache
 def discover() -> tuple[Rule, ...]:
     """Every rule, those of earlier branches first."""
-    found = {item.name: item for module in _modules() for item in vars(module).values() if isinstance(item, Rule)}
+    found = {item.name: item for module in _modules() for item in _rules_of(module)}
     return tuple(sorted(found.values(), key=lambda item: (item.branch.rank, item.order, item.name)))
+
+
+def _rules_of(module: object) -> Iterator[Rule]:
+    """The rules that a module names, and those of its RULES: a table of such that differ in words alone."""
+    yield from (item for item in vars(module).values() if isinstance(item, Rule))
+    yield from getattr(module, "RULES", ())
 
 
 def _modules() -> Iterator[object]:

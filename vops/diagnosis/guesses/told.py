@@ -1,26 +1,35 @@
-"""What a rule says of a paragraph in which somebody tells of its cause."""
+"""Rules about paragraphs in which somebody tells of a cause, and what they say of those."""
 
 from __future__ import annotations
 
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence
+from vops.diagnosis.findings import Confidence, Fix
 from vops.diagnosis.guesses.prose import TOLD, cause_of
-from vops.diagnosis.rule import Verdict
+from vops.diagnosis.rule import Branch, Rule, Verdict
 
 _SEE = "See what the cluster says of it: kubectl -n NAMESPACE describe pod POD, and its log (kubectl logs --previous)."
 _LONGEST = 160
 
 
-def as_told(replica: Replica, cause: str, title: str, *steps: str) -> Verdict | None:
+def told(cause: str, title: str, *steps: str, doc: str, order: int, name: str = "") -> Rule:
+    """The rule of a cause that people tell of; it is asked where nothing else is found, and only suspects."""
+
+    def check(replica: Replica) -> Verdict | None:
+        return _as_told(replica, cause, remedies.advice(title, _SEE, *steps))
+
+    return Rule(name or f"told-{cause}", cause, Branch.START, check, order=order, last_resort=True, doc=doc)
+
+
+def _as_told(replica: Replica, cause: str, fix: Fix) -> Verdict | None:
     """A suspicion with the words that tell of it; None where none do."""
-    told = [item for item in replica.events if item.reason == TOLD and cause_of(item.message) == cause]
-    if not told:
+    found = [item for item in replica.events if item.reason == TOLD and cause_of(item.message) == cause]
+    if not found:
         return None
-    said = told[0].message
+    said = found[0].message
     return Verdict(
         summary=f"By what is told of it: {said[:_LONGEST].rstrip('.: ')}{'…' if len(said) > _LONGEST else ''}",
-        evidence=tuple(map(evidence.event, told)),
+        evidence=tuple(map(evidence.event, found)),
         confidence=Confidence.POSSIBLE,
-        fixes=(remedies.advice(title, _SEE, *steps),),
+        fixes=(fix,),
     )

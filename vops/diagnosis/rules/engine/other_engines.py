@@ -21,7 +21,7 @@ import re
 
 from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.rule import Branch, Rule, Verdict
 from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
@@ -66,10 +66,39 @@ _STUCK = lazy_pattern(r"Engine: (?:[Ww]atchdog timeout|Health check failed\. Ser
 _TRANSFER = lazy_pattern(r"KVTransferError\(|bootstrap_addr: ")
 
 
-@rule(cause="cuda-oom-weights", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_NO_ROOM)
-def other_engine_no_room(replica: Replica) -> Verdict | None:
-    return _verdict(
-        replica,
+def _rule(
+    name: str, cause: str, pattern: re.Pattern[str], does: str, title: str, *steps: str, even_when_ready: bool = False
+) -> Rule:
+    """A rule that finds what an engine says of one failure; `does` goes on from "The engine of POD"."""
+
+    def check(replica: Replica) -> Verdict | None:
+        hit = deaths.error(replica, pattern)
+        if hit is None:
+            return None
+        return deaths.verdict(
+            replica,
+            hit,
+            f"The engine of {replica.name} {does}: {deaths.quoted(hit, 140)}",
+            deaths.steps(replica, title, *steps),
+        )
+
+    return Rule(
+        name,
+        cause,
+        Branch.DIED,
+        check,
+        needs=frozenset({Source.LOGS}),
+        order=20,
+        even_when_ready=even_when_ready,
+        signature=pattern,
+        doc=__doc__ or "",
+    )
+
+
+RULES = (
+    _rule(
+        "other-engine-no-room",
+        "cuda-oom-weights",
         _NO_ROOM,
         "has no room on the GPU for the model",
         "Make the model fit the GPU",
@@ -77,199 +106,138 @@ def other_engine_no_room(replica: Replica) -> Verdict | None:
         "--tensor-split; TensorRT-LLM: build with a higher --tp_size).",
         "llama.cpp and Ollama: put fewer layers on the GPU (--n-gpu-layers, num_gpu) and shorten the context "
         "(--ctx-size, num_ctx).",
-    )
-
-
-@rule(cause="kv-cache-too-small", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_NO_CACHE)
-def other_engine_no_cache(replica: Replica) -> Verdict | None:
-    return _verdict(
-        replica,
+    ),
+    _rule(
+        "other-engine-no-cache",
+        "kv-cache-too-small",
         _NO_CACHE,
         "has no memory left for its KV cache",
         "Leave more memory for the KV cache",
         "SGLang: raise --mem-fraction-static (what --gpu-memory-utilization is to vLLM), or use more GPUs (--tp).",
         "llama.cpp: lower --ctx-size or --parallel, or store the cache smaller (--cache-type-k q8_0).",
-    )
-
-
-@rule(cause="model-not-found", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_NO_FILE)
-def other_engine_no_file(replica: Replica) -> Verdict | None:
-    return _verdict(
-        replica,
+    ),
+    _rule(
+        "other-engine-no-file",
+        "model-not-found",
         _NO_FILE,
         "cannot open the model's file",
         "Correct the path of the model",
         "See with ls in the container what the volume holds, and give the path under its mountPath; of a bucket, see "
         "that its name is right and that the container has credentials to list it.",
-    )
-
-
-@rule(cause="unsupported-architecture", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_UNKNOWN)
-def other_engine_unknown_model(replica: Replica) -> Verdict | None:
-    return _verdict(
-        replica,
+    ),
+    _rule(
+        "other-engine-unknown-model",
+        "unsupported-architecture",
         _UNKNOWN,
         "does not know the model's architecture",
         "Use a newer version of the engine",
         "Set the image to a newer version: its release notes tell from which on this model runs.",
-    )
-
-
-@rule(cause="corrupted-download", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_NOT_WHOLE)
-def other_engine_broken_file(replica: Replica) -> Verdict | None:
-    return _verdict(
-        replica,
+    ),
+    _rule(
+        "other-engine-broken-file",
+        "corrupted-download",
         _NOT_WHOLE,
         "cannot read the model's file, which is not whole",
         "Load the model's file again",
         "Delete the file and download it again; compare its size and its sha256 with the repository's.",
-    )
-
-
-@rule(cause="broken-install", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_BUILT_FOR_ANOTHER)
-def engine_of_another_version(replica: Replica) -> Verdict | None:
-    return _verdict(
-        replica,
+    ),
+    _rule(
+        "engine-of-another-version",
+        "broken-install",
         _BUILT_FOR_ANOTHER,
         "cannot read an engine that another version built",
         "Build the engine with the version that serves it",
         "Build it again (trtllm-build) in the image that serves it, on the same type of GPU; or set the image to the "
         "version that built it.",
-    )
-
-
-@rule(cause="cuda-driver-mismatch", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_OTHER_GPU)
-def engine_for_another_gpu(replica: Replica) -> Verdict | None:
-    return _verdict(
-        replica,
+    ),
+    _rule(
+        "engine-for-another-gpu",
+        "cuda-driver-mismatch",
         _OTHER_GPU,
         "was built for another type of GPU",
         "Use the image for this type of GPU",
         "Set the tag of the image to the one for this GPU: turing- (75), none (80), 86-, 89-, hopper- (90).",
-    )
-
-
-@rule(cause="tp-mismatch", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_PROCESSES)
-def other_engine_processes(replica: Replica) -> Verdict | None:
-    return _verdict(
-        replica,
+    ),
+    _rule(
+        "other-engine-processes",
+        "tp-mismatch",
         _PROCESSES,
         "was started with another number of processes than the model has parts",
         "Make processes and parallelism agree",
         "TensorRT-LLM: start tp times pp processes (mpirun -n, --world_size), as many as the engine was "
         "built for, each with a GPU of its own.",
         "SGLang: make --tp a multiple of --nnodes.",
-    )
-
-
-@rule(cause="engine-start-timeout", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_SLOW)
-def other_engine_slow(replica: Replica) -> Verdict | None:
-    return _verdict(
-        replica,
+    ),
+    _rule(
+        "other-engine-slow",
+        "engine-start-timeout",
         _SLOW,
         "gave up waiting for the model to load",
         "Give the model time to load",
         "Raise OLLAMA_LOAD_TIMEOUT (5m by default), and keep the models on a faster disk.",
-    )
-
-
-@rule(cause="host-oom", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_HOST)
-def other_engine_host_memory(replica: Replica) -> Verdict | None:
-    return _verdict(
-        replica,
+    ),
+    _rule(
+        "other-engine-host-memory",
+        "host-oom",
         _HOST,
         "finds too little host memory for the model",
         "Give the container more host memory",
         "Raise resources.limits.memory (and requests), up to what the node has free; or load a smaller model.",
-    )
-
-
-@rule(cause="bad-argument", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_BAD_FLAG)
-def other_engine_argument(replica: Replica) -> Verdict | None:
-    return _verdict(
-        replica,
+    ),
+    _rule(
+        "other-engine-argument",
+        "bad-argument",
         _BAD_FLAG,
         "does not know its argument",
         "Correct the argument",
         "Compare the container's args with the output of --help in the same image: flags come and go with versions.",
-    )
-
-
-@rule(cause="bad-argument", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_NO_PROFILE)
-def other_engine_profile(replica: Replica) -> Verdict | None:
-    return _verdict(
-        replica,
+    ),
+    _rule(
+        "other-engine-profile",
+        "bad-argument",
         _NO_PROFILE,
         "has no profile as was asked for",
         "Name a profile that it has",
         "See them with list-model-profiles in the same image, and set NIM_MODEL_PROFILE (of a NIMCache: "
         "spec.source.ngc.model.profiles) to one that it calls compatible; or remove it, and NIM_TAGS_SELECTOR too.",
-    )
-
-
-@rule(cause="port-in-use", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_TAKEN)
-def other_engine_port(replica: Replica) -> Verdict | None:
-    return _verdict(
-        replica,
+    ),
+    _rule(
+        "other-engine-port",
+        "port-in-use",
         _TAKEN,
         "cannot listen on its port, which something else has",
         "Free the port, or take another",
         "Set another --port (and the container's port and probes with it), or stop what listens there: with "
         "hostNetwork, that is whatever runs on the node.",
-    )
-
-
-@rule(cause="cuda-oom-runtime", branch=Branch.DIED, needs={Source.LOGS}, order=20, signature=_PREFILL)
-def other_engine_prefill(replica: Replica) -> Verdict | None:
-    return _verdict(
-        replica,
+    ),
+    _rule(
+        "other-engine-prefill",
+        "cuda-oom-runtime",
         _PREFILL,
         "has too little GPU memory for a batch of prompts",
         "Let fewer tokens be read at once",
         "Lower --max-batch-prefill-tokens (what --max-num-batched-tokens is to vLLM), or use more GPUs (--num-shard).",
         "SGLang: lower --max-running-requests and --chunked-prefill-size.",
-    )
-
-
-@rule(
-    cause="nixl-handshake",
-    branch=Branch.DIED,
-    needs={Source.LOGS},
-    order=20,
-    even_when_ready=True,
-    signature=_TRANSFER,
-)
-def other_engine_transfer(replica: Replica) -> Verdict | None:
-    return _verdict(
-        replica,
+    ),
+    _rule(
+        "other-engine-transfer",
+        "nixl-handshake",
         _TRANSFER,
         "cannot hand KV cache from prefill to decode",
         "Let prefill and decode reach each other",
         "SGLang: open the network between the pods (--disaggregation-bootstrap-port, 8998 by default, and the ports of "
         "mooncake or NIXL), name the device with --disaggregation-ib-device, and see that the prefill pods are Ready.",
-    )
-
-
-@rule(cause="engine-wedged", branch=Branch.DIED, needs={Source.LOGS}, order=20, even_when_ready=True, signature=_STUCK)
-def other_engine_wedged(replica: Replica) -> Verdict | None:
-    return _verdict(
-        replica,
+        even_when_ready=True,
+    ),
+    _rule(
+        "other-engine-wedged",
+        "engine-wedged",
         _STUCK,
         "hangs: it makes no step",
         "Restart it, and find what it hangs at",
         "Delete the pod, so that another takes its requests; its watchdog (--watchdog-timeout) prints the stacks of "
         "all processes.",
         "Where it hangs again: --disable-overlap-schedule, --disable-cuda-graph, NCCL_DEBUG=INFO.",
-    )
-
-
-def _verdict(replica: Replica, pattern: re.Pattern[str], does: str, title: str, *steps: str) -> Verdict | None:
-    hit = deaths.error(replica, pattern)
-    if hit is None:
-        return None
-    return deaths.verdict(
-        replica,
-        hit,
-        f"The engine of {replica.name} {does}: {deaths.quoted(hit, 140)}",
-        deaths.steps(replica, title, *steps),
-    )
+        even_when_ready=True,
+    ),
+)

@@ -28,7 +28,7 @@ from vops.diagnosis.memory.host_memory import GIB, KilledBy
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.pods import Volume
 
-_SHM = "/dev/shm"  # noqa: S108
+_SHM = "/dev/shm"  # noqa: S108 - the shared memory of the container, not a file of vops
 _SHM_EACH = 2 * GIB
 _CACHES = ("/root/.cache", "/.cache", "/home")
 
