@@ -149,6 +149,18 @@ FAILURES: tuple[Failure, ...] = (
         ("Check serverAddress, and that no NetworkPolicy keeps KEDA from it.",),
     ),
     Failure(
+        "unknown-to-adapter",
+        lazy_pattern(r"custom metrics API: the server could not find the metric \S{1,253} for \w"),
+        "the metrics adapter does not know its metric",
+        (
+            "See what it serves: kubectl get --raw /apis/custom.metrics.k8s.io/v1beta1",
+            "If that is an empty list, its log says why: kubectl get pods -A | grep -i adapter (--prometheus-url must "
+            "lead to a Prometheus that answers).",
+            "Else give it a rule whose seriesQuery finds the series in Prometheus, with overrides for the labels of "
+            "namespace and pod.",
+        ),
+    ),
+    Failure(
         "unready",
         lazy_pattern(
             r"did not receive metrics for (?:targeted|any ready) pods"

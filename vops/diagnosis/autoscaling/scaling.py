@@ -188,7 +188,7 @@ def named(scaler: ScalerFacts) -> str:
 
 
 def target_named(scaler: ScalerFacts) -> str:
-    return f"{scaler.target.kind.lower()}/{scaler.target.name}"
+    return f"{scaler.target.kind.lower()}/{scaler.target.name}" if scaler.target.name else "its target"
 
 
 def why(scaler: ScalerFacts) -> str:

@@ -36,6 +36,7 @@ from vops.model.pods import (
 )
 from vops.model.resources import Event, PodTemplate, Workload, WorkloadSpec, WorkloadStatus
 from vops.model.storage import ClaimSpec, ClaimStatus, PersistentVolumeClaim
+from vops.operations.intake.bundle_images import image_told_of
 from vops.operations.intake.bundle_node_subjects import (
     NO_NODE,
     REFUSED_BY_NODE,
@@ -78,7 +79,6 @@ CREATES = ("FailedCreate", "ReplicaSetCreateError")
 _CLUSTER_WIDE = ("ScaleUpFailed", "FailedToScaleUpGroup", "ScaleUpTimedOut", "InsufficientCapacityError")
 _AS_TOLD = ("ErrImageNeverPull", "InvalidImageName", "RegistryUnavailable", "SignatureValidationFailed")
 _WAITING = {"FailedPostStartHook": "PostStartHookError", **{reason: reason for reason in _AS_TOLD}}
-_IMAGE = lazy_pattern(r"\b[Ii]mage (?:name )?\"([^\"\s]{1,512})\"")
 _UNSTARTED = "failed to create containerd task"
 _CONFIG = lazy_pattern(r"(?:secret|configmap) \"|couldn't find key|runAsNonRoot|non-numeric user")
 _REASON = lazy_pattern(
@@ -136,11 +136,10 @@ def _pod(meta: Meta, events: Sequence[Event]) -> list[Found]:
     name = _container_name(events)
     status = None if waits or ended is not None else _container_status(name, events)
     probes = {(match[1] or match[2]).lower() for item in events if (match := _PROBED.search(item.message))}
-    image = next((match[1] for item in events if (match := _IMAGE.search(item.message))), "")
     before = any(item.involved_object.field_path == f"spec.initContainers{{{name}}}" for item in events)
     container = Container(
         name=name,
-        image=image,
+        image=image_told_of(item.message for item in events),
         command=("vllm", "serve"),
         startup_probe=_PROBE if "startup" in probes else None,
         liveness_probe=_PROBE if "liveness" in probes else None,

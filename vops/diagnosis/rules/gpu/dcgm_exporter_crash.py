@@ -49,7 +49,7 @@ _RUNTIME = (
     "nvidia-ctk runtime configure --runtime=containerd --set-as-default).",
     "On a managed cluster: mount the driver's libraries as its provider documents, or use the exporter that it runs.",
 )
-_KNOWN = (
+KNOWN = (
     (
         lazy_pattern(
             r"[^\n]{0,200}(?:ERROR_LIBRARY_NOT_FOUND|ailed to initialize NVML|NVML doesn't exist|libnvidia-ml"
@@ -85,6 +85,7 @@ _KNOWN = (
         ("Change --address / DCGM_EXPORTER_LISTEN, or remove the other exporter.",),
     ),
 )
+"""What the exporter says as it fails, what that means, and what to do; the more telling first."""
 
 
 @rule(cause="dcgm-exporter-failure", branch=Branch.SERVE, of=DaemonFacts, order=20)
@@ -141,7 +142,7 @@ def _fails(status: ContainerStatus) -> bool:
 
 def _told(daemon: DaemonFacts, pod: Pod) -> Trouble | None:
     for text in daemon.logs(pod):
-        for pattern, what, steps in _KNOWN:
+        for pattern, what, steps in KNOWN:
             match: re.Match[str] | None = pattern.search(text)
             if match is not None:
                 return Trouble(what, Evidence("log", pod.metadata.name, one_line(match[0].strip(), _LONGEST)), steps)

@@ -86,7 +86,7 @@ def _fix(replica: Replica, names: list[str]) -> Fix:
         *pull,
         "See that the name is right: what is not there is denied too.",
     )
-    title = f"Give access to {image}"
+    title = f"Give access to {image or 'the image'}"
     if names or cloud:
         return remedies.by_steps(replica, title, steps)
     params = {"container": replica.container.name}

@@ -82,6 +82,11 @@ _SAYS = (
         "See sandbox_image in the runtime's configuration on {node}, and that its registry can be reached.",
     ),
     wording(
+        r'netplugin failed|plugin type="?[\w-]{1,40}"? (?:\S{1,80} )?failed|networkPlugin cni failed',
+        "its network plugin fails",
+        "See the pods of the network plugin on {node} and their log: kubectl -n kube-system get pods -o wide.",
+    ),
+    wording(
         r"deadline ?exceeded|failed to reserve sandbox name|shim|cgroup",
         "the container runtime does not answer in time, or fails",
         "See containerd and the kubelet on {node} (journalctl -u containerd -u kubelet), and whether its disk is slow.",

@@ -22,6 +22,7 @@ from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.logs.components import Component
 from vops.diagnosis.rule import Branch, Verdict, rule
+from vops.diagnosis.rules.gpu.dcgm_exporter_crash import KNOWN
 from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
@@ -143,16 +144,16 @@ def dcgm_exporter_log(replica: Replica) -> Verdict | None:
     hit = deaths.error(replica, _DCGM_EXPORTER)
     if hit is None:
         return None
-    return deaths.verdict(
-        replica,
-        hit,
-        f"The DCGM exporter cannot start: {deaths.quoted(hit, 100)}",
-        remedies.advice(
-            "Let the exporter reach the GPU",
-            "It needs the NVIDIA runtime (runtimeClassName: nvidia, or the default runtime) on a node with a driver,",
-            "and, for profiling metrics, the capability SYS_ADMIN.",
-        ),
-    )
+    known = next(((what, steps) for pattern, what, steps in KNOWN if pattern.search(hit[0].text)), None)
+    why, steps = known if known is not None else (deaths.quoted(hit, 100), _FOR_THE_EXPORTER)
+    fix = remedies.advice("Let the exporter see the GPUs", *steps)
+    return deaths.verdict(replica, hit, f"The DCGM exporter cannot start: {why}", fix)
+
+
+_FOR_THE_EXPORTER = (
+    "It needs the NVIDIA runtime (runtimeClassName: nvidia, or the default runtime) on a node with a driver,",
+    "and, for profiling metrics, the capability SYS_ADMIN.",
+)
 
 
 @rule(cause="autoscaler-paused", branch=Branch.DIED, needs={Source.LOGS}, order=9, signature=_KEDA_TARGET)

@@ -34,6 +34,7 @@ _DENIED = lazy_pattern(
     r"|does not have storage\.objects|No usable temporary directory|cannot create directory"
     r"|AuthorizationPermissionMismatch|ErrorCode:AuthorizationFailure|403: Insufficient Permission"
     r"|Access denied(?: to \S{1,40} resource '[^']{0,300}')?\. Verify|HTTP access denied for '"
+    r"|[Uu]nable to write to \w{1,60} \(/"
     r"|getpwuid\(\): uid not found|Could not determine home directory"
 )
 _REMOTE = lazy_pattern(
@@ -46,7 +47,7 @@ _TO_BIND = "attempting to bind"
 _ANYWHERE = "Mount a volume that the container's user may write to, and set HF_HOME and HOME to it."
 _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 _SCRATCH = "/scratch"
-_PATH = lazy_pattern(r"'(/[^']{1,300})'")
+_PATH = lazy_pattern(r"(?<=')/[^']{1,300}(?=')|(?<= \()/[^)\n]{1,300}(?=\))")
 
 
 @rule(cause="permission-denied", branch=Branch.DIED, needs={Source.LOGS}, order=25, signature=_DENIED)
@@ -87,8 +88,8 @@ def permission_denied(replica: Replica) -> Verdict | None:
             ),
         )
     path = _PATH.search(hit[0].message)
-    where = path[1] if path is not None else "a directory it needs"
-    found, step = _why(replica, path[1]) if path is not None else ((), _ANYWHERE)
+    where = path[0] if path is not None else "a directory it needs"
+    found, step = _why(replica, path[0]) if path is not None else ((), _ANYWHERE)
     homes = [
         item for item in replica.container.env if item.name in ("HF_HOME", "HOME", "VLLM_CACHE_ROOT") and item.value
     ]
@@ -100,7 +101,7 @@ def permission_denied(replica: Replica) -> Verdict | None:
             *(evidence.container_field(replica, f"env[{item.name}]", item.value) for item in homes),
         ),
         confidence=deaths.confidence(replica),
-        fixes=(_fix(replica, path[1] if path is not None else "", step),),
+        fixes=(_fix(replica, path[0] if path is not None else "", step),),
     )
 
 
@@ -125,7 +126,7 @@ def permission_denied_to_requests(replica: Replica) -> Verdict | None:
     if error is None or not _DENIED.search(error.text):
         return None
     path = _PATH.search(error.message)
-    where = path[1] if path is not None else "a directory that they need"
+    where = path[0] if path is not None else "a directory that they need"
     return Verdict(
         summary=f"Requests to {replica.name} fail (500): it may not write to {where}",
         evidence=(evidence.log_line(error.line, str(error)),),
