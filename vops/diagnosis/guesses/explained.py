@@ -114,7 +114,7 @@ _REPORT: tuple[tuple[int, re.Pattern[str]], ...] = (
         lazy_pattern(
             r"\b(?:today|yesterday|this morning|last (?:night|week|month)|all of a sudden|suddenly|recently|randomly"
             r"|for (?:hours|days|\d{1,3} (?:hours|days|minutes|mins))|intermittent\w*|no matter|again and again"
-            r"|(?:\d{1,3}|several|a few|some|couple of) (?:minutes|mins|hours|days|weeks)(?: ago| later)?)\b",
+            r"|(?:\d{1,3}|several|few|some|couple of) (?:minutes|mins|hours|days|weeks)(?: ago| later| back)?)\b",
             _ANY,
         ),
     ),
@@ -139,7 +139,8 @@ _REPORT: tuple[tuple[int, re.Pattern[str]], ...] = (
         1,
         lazy_pattern(
             r"(?<!\bthe )(?<!\ba )(?<!\bany )\b(?:failed(?! (?:pod|node|job|request|task|stat))|crashed|died|hung"
-            r"|froze|timed out|stopped working|broke|disappeared|ran out|turned out|went (?:down|away|NotReady))\b",
+            r"|froze|timed out|stopped working|broke|disappeared|ran out|turned out"
+            r"|went (?:down|away|(?:in(?:to)? )?NotReady))\b",
             _ANY,
         ),
     ),

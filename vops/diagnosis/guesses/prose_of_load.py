@@ -192,6 +192,13 @@ SAYINGS_OF_LOAD: tuple[Saying, ...] = (
         never=r"\bpending\b|\bpreempted by\b|PriorityClass",
     ),
     saying(
+        "node-lost",
+        r"\bnodes?\b.{0,60}\b(?:went|goes|gets?|got|is|are|was|were|became|becomes|turned|turns)\b"
+        r" (?:\w+ ){0,2}\W?(?:Not ?Ready|not ready|unreachable|Unknown)\b",
+        r"\bpods?\b.{0,60}\b(?:stuck|lost|gone)\b|(?:in|into|to|as|at|is|are|stays?|remains?) \W?Terminating",
+        never=r"\bpending\b|CNI|network ?plugin|just joined|new nodes?\b|ContainerCreating|\bInit\b",
+    ),
+    saying(
         "autoscaler-no-match",
         r"karpenter|autoscal\w+",
         r"\bno instance types?\b.{0,60}\b(?:match|satisf|me[et]t|fit)\w*|(?:not|n't|cannot) be provisioned",

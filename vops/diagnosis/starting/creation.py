@@ -150,6 +150,8 @@ def stuck_at(replica: Replica, reasons: Collection[str]) -> Event | None:
     if last is None:
         return None
     step, seen = _STEPS.get(last.reason, 0), last.last_seen
+    if _only_waits(last) and _is_attached_since(replica, last):
+        return None
     for item in replica.events:
         later = _STEPS.get(item.reason, 0) > step and not _only_waits(item)
         if later and (seen is None or item.last_seen is None or item.last_seen >= seen):
@@ -172,6 +174,12 @@ def _most_telling(told: list[Event]) -> Event | None:
 
 def _only_waits(told: Event) -> bool:
     return told.message.removeprefix(_SIMILAR).startswith(_STILL_WAITS)
+
+
+def _is_attached_since(replica: Replica, waited: Event) -> bool:
+    """Whether a volume was attached after the kubelet had said for the last time that it waits."""
+    attached = (item.last_seen for item in replica.events if item.reason == "SuccessfulAttachVolume")
+    return waited.last_seen is not None and any(seen is not None and seen > waited.last_seen for seen in attached)
 
 
 def _volumes(match: re.Match[str] | None) -> frozenset[str]:

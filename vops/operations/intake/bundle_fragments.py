@@ -18,6 +18,7 @@ Document = dict[str, Any]
 _CONDITIONS_OF_V1 = "autoscaling.alpha.kubernetes.io/conditions"
 _OF_A_STATUS = frozenset({"containerStatuses", "initContainerStatuses"})
 _OF_ONE_STATUS = frozenset({"lastState", "restartCount"})
+_BETWEEN = {"waiting": {"reason": "CrashLoopBackOff"}}
 _OF_A_TEMPLATE = frozenset({"template", "selector"})
 _POD_PHASES = frozenset({"Pending", "Running", "Succeeded", "Failed", "Unknown"})
 _OF_A_CLAIM = frozenset({"accessModes", "capacity"})
@@ -148,6 +149,8 @@ def _is_cut(document: Document) -> bool:
 
 def _with_parts(document: Document) -> Document:
     """A document whose fields are those of a status or of a spec, as one that has them where they belong."""
+    if _is_an_end(document):
+        document = _ended_alone(document)
     if (document.keys() & _OF_ONE_STATUS or _is_a_state(document.get("state"))) and "metadata" not in document:
         document = {"containerStatuses": [{"name": "vllm", "state": {"running": {}}, **document}]}
     if _OF_A_STATUS & document.keys():
@@ -159,6 +162,19 @@ def _with_parts(document: Document) -> Document:
     elif isinstance(document.get("conditions"), list) and "status" not in document:
         document = _with_status(document)
     return document
+
+
+def _ended_alone(end: Document) -> Document:
+    """The status of a pod of which only a container's end was copied; one that ended well has done its work."""
+    ended = {"terminated": end}
+    if _whole_number(end["exitCode"]) == 0:
+        return {"phase": "Succeeded", "containerStatuses": [{"name": "vllm", "state": ended}]}
+    return {"containerStatuses": [{"name": "vllm", "state": _BETWEEN, "lastState": ended}]}
+
+
+def _is_an_end(document: Document) -> bool:
+    """Whether it is how a container ended, and nothing else (`jq .lastState.terminated`)."""
+    return "exitCode" in document and isinstance(document.get("reason"), str)
 
 
 def _is_a_state(value: Any) -> bool:

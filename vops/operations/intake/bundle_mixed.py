@@ -12,6 +12,7 @@ from vops.model.patterns import lazy_pattern
 _BEGINS = lazy_pattern(
     r"(?P<indent> *)(?:- )?(?:apiVersion: *[\"']?[a-z][\w.-]*(?:/v\d\w*|\b)[\"']?|kind: *[A-Z][A-Za-z]{2,60}"
     r"|(?:spec|status|metadata|state|containerStatuses|initContainerStatuses|conditions|allocatable|triggers):"
+    r"|containerID: *[\"']?[a-z-]+://[0-9a-f]{12,64}[\"']?|exitCode: *\d{1,3}"
     r"|(?<=- )(?:lastTransitionTime|lastHeartbeatTime|lastProbeTime|lastUpdateTime): \S.*"
     r"|(?P<json>\{ *(?:\"(?:apiVersion|kind)\":.*)?))\s*(?:#.*)?$"
 )

@@ -165,6 +165,15 @@ def _status(entry: Entry) -> Document:
     }
 
 
+_EXIT_CODES = {"Error": 1, "ContainerCannotRun": 128, "StartError": 128, "OOMKilled": 137}
+"""What a container ended with at least, where the line was left out and the reason is there."""
+
+
+def _exit_code(ended: Entry) -> int:
+    code = ended.value("Exit Code")
+    return int(code) if code.isdigit() else _EXIT_CODES.get(ended.value("Reason"), 0)
+
+
 def _state(entry: Entry | None) -> Document:
     if entry is None:
         return {}
@@ -177,12 +186,12 @@ def _state(entry: Entry | None) -> Document:
             message = entry.value("Message")  # kubectl leaves it out, other clients do not
             return {"waiting": {"reason": entry.value("Reason")} | ({"message": message} if message else {})}
         case "Terminated":
-            code, signal = entry.value("Exit Code"), entry.value("Signal")
+            signal = entry.value("Signal")
             return {
                 "terminated": {
                     "reason": entry.value("Reason"),
                     "message": entry.message(),
-                    "exitCode": int(code) if code.isdigit() else 0,
+                    "exitCode": _exit_code(entry),
                     "signal": int(signal) if signal.isdigit() else 0,
                     **known,
                 }

@@ -93,7 +93,15 @@ _OF_A_CONTAINER = frozenset(
 
 def repaired(text: str) -> str:
     """The text with its rows of events whole and its containers moved in; as it is where nothing was lost."""
-    return _without_kinds(_moved_in(_unbroken(text)))
+    return _without_kinds(_moved_in(_unbroken(_without_marks(text))))
+
+
+_MARK = lazy_pattern(r"(?<=\S)[ \t]{1,80}(?:<[-=]{2,40}|\u2190)(?:[ \t][^\n]{0,60})?$", re.MULTILINE)
+"""An arrow to a line, and what somebody says of it (`nvidia.com/gpu: 7  <=== here`); no program writes it."""
+
+
+def _without_marks(text: str) -> str:
+    return _MARK.sub("", text) if _MARK.search(text) is not None else text
 
 
 def _without_kinds(text: str) -> str:
