@@ -152,3 +152,22 @@ def test_the_answer_says_what_the_words_mean(text: str, word: str) -> None:
     finding = reports(text)[0].findings[0]
     assert word in f"{finding.summary} {' '.join(step for fix in finding.fixes for step in fix.steps)}"
     assert "deployment/:" not in finding.summary
+
+
+_TWO_SECRETS = """\
+  Warning  FailedMount  {first} (x9 over 9m)  kubelet  MountVolume.SetUp failed for volume "a" : secret "hf-token" \
+not found
+  Warning  FailedMount  20s (x9 over 9m)  kubelet  MountVolume.SetUp failed for volume "b" : secret "{second}" not found
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "others"),
+    [("40s", "server-cert", ["hf-token"]), ("8m", "server-cert", []), ("40s", "hf-token", [])],
+)
+def test_all_secrets_that_a_pod_lacks_are_named(first: str, second: str, others: list[str]) -> None:
+    finding = reports(_TWO_SECRETS.format(first=first, second=second))[0].findings[0]
+    assert finding.cause == "missing-config"
+    assert f"needs Secret {second}, " in finding.summary
+    assert [name for name in ("hf-token", "server-cert") if f"nor is Secret {name}" in finding.summary] == others
+    assert len(finding.fixes) == 1 + len(others)

@@ -18,15 +18,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
+
+import msgspec
 
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence, Fix
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.starting.creation import persists, refusal, stuck_at
+from vops.diagnosis.starting.creation import complaints, persists, refusal, stuck_at
 from vops.diagnosis.starting.images import any_pull_failure
 from vops.model.patterns import lazy_pattern
 from vops.model.pods import Container, Volume
+from vops.model.resources import Event
 
 _MISSING = lazy_pattern(
     r"(?P<kind>secret|configmap|serviceaccount|SecretProviderClass)s?(?:\.[\w.-]{1,80})? "
@@ -39,6 +43,9 @@ _KEY = lazy_pattern(
 _VOLUME_KEY = lazy_pattern(r"references non-existent (?P<kind>secret|config) key: (?P<key>\S{1,253})", re.IGNORECASE)
 _VOLUME = lazy_pattern(r'for volume "([^"]{1,253})"')
 _PULL_SECRETS = lazy_pattern(r"Unable to retrieve some image pull secrets \((?P<names>[^)]{1,500})\)")
+_RETRIES = timedelta(seconds=130)
+"""How long a kubelet waits at most before it tries a mount again, and a little more."""
+
 _KINDS = {
     "secret": "Secret",
     "configmap": "ConfigMap",
@@ -59,7 +66,9 @@ def missing_config(replica: Replica) -> Verdict | None:
     if event is None or not waiting or not persists(replica, event):
         return None
     match = _search(event.message)
-    return _verdict(replica, match, evidence.event(event)) if match is not None else None
+    if match is None:
+        return None
+    return _with_others(_verdict(replica, match, evidence.event(event)), replica, tuple(_others(replica, event, match)))
 
 
 @rule(cause="missing-config", branch=Branch.START, explains={"image-auth", "image-not-found"}, order=11)
@@ -83,6 +92,36 @@ def missing_pull_secret(replica: Replica) -> Verdict | None:
                 "--docker-server=REGISTRY --docker-username=USER --docker-password=TOKEN",
             ),
         ),
+    )
+
+
+def _others(replica: Replica, event: Event, match: re.Match[str]) -> Iterator[tuple[str, Event]]:
+    """What else the pod's volumes need and lack, by what the kubelet said as it tried them for the last time."""
+    known = {_object(match)}
+    for item in reversed(complaints(replica, ("FailedMount",))):
+        found = _MISSING.search(item.message)
+        late = (
+            event.last_seen is not None and item.last_seen is not None and event.last_seen - item.last_seen > _RETRIES
+        )
+        if found is not None and _object(found) not in known and not late:
+            known.add(_object(found))
+            yield _object(found), item
+
+
+def _object(match: re.Match[str]) -> str:
+    return f"{_KINDS[match['kind'].lower()]} {match.groupdict().get('name') or ''}"
+
+
+def _with_others(verdict: Verdict, replica: Replica, others: tuple[tuple[str, Event], ...]) -> Verdict:
+    if not others:
+        return verdict
+    names = ", ".join(name for name, _ in others)
+    also = remedies.advice(f"Create what else is not there: {names}", f"Create them in {replica.namespace} as well.")
+    return msgspec.structs.replace(
+        verdict,
+        summary=f"{verdict.summary}; nor is {names}",
+        evidence=(*verdict.evidence, *(evidence.event(item) for _, item in others)),
+        fixes=(*verdict.fixes, also),
     )
 
 
