@@ -73,3 +73,33 @@ def test_other_lines_are_passed_over(line: str) -> None:
 def test_such_a_log_alone_names_the_cause() -> None:
     reports, problems = diagnose_bundle([], json.dumps(REFUSED).encode() + b"\n")
     assert (reports[0].findings[0].cause, problems) == ("gpu-stockout", [])
+
+
+def test_a_line_whose_end_was_cut_off_is_read_as_far_as_it_goes() -> None:
+    (told,) = controller_events(json.dumps(REFUSED)[:-12])
+    assert (told.reason, told.message) == ("InsufficientCapacityError", str(REFUSED["error"])[:-10])
+
+
+def test_an_answer_of_azure_is_told_without_what_was_asked() -> None:
+    answer = '{\n  "error": {\n    "code": "OperationNotAllowed",\n    "message": "exceeding approved NC Cores quota."'
+    asked = f"BeginCreateOrUpdate failed: PUT https://a/b\nERROR CODE: OperationNotAllowed\n---\n{answer}"
+    (told,) = controller_events(json.dumps({"level": "ERROR", "logger": "controller.x", "message": asked}))
+    assert told.message == "OperationNotAllowed: exceeding approved NC Cores quota."
+
+
+PULL = 'time="2025-11-12T10:21:12Z" level={} msg="PullImage {} {}"{}'
+FAILED = PULL.format("error", r"\"hub/a:1\"", "failed", ' error="failed to copy: unexpected EOF"')
+
+
+@pytest.mark.parametrize(
+    ("later", "cause"),
+    [
+        ("", ["registry-unreachable"]),
+        (PULL.format("info", r"\"hub/b:1\"", r"returns image reference \"sha256:1\"", ""), ["registry-unreachable"]),
+        (PULL.format("info", r"\"hub/a:1\"", r"returns image reference \"sha256:1\"", ""), []),
+    ],
+    ids=["alone", "another image came", "it came"],
+)
+def test_a_runtimes_log_tells_of_a_pull_until_the_image_came(later: str, cause: list[str]) -> None:
+    reports, _ = diagnose_bundle([], f"{FAILED}\n{later}\n".encode())
+    assert [finding.cause for finding in reports[0].findings] == cause

@@ -157,3 +157,35 @@ def test_a_key_that_somebody_has_chosen_does_not_end_a_manifest() -> None:
     assert "Owner: team-ml" in manifests
     assert "claimName: models" in manifests
     assert rest.split("\n\n")[-1].strip() == "It stays pending."
+
+
+HPA = """\
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: llama, namespace: ml}
+spec:
+  maxReplicas: 3
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: llama}
+"""
+NO_METRIC = "unable to get metric requests_per_second: no metrics returned from custom metrics API"
+TOLD = "With AverageValue the average is divided, so the query can never ask for more than two replicas: "
+
+
+def test_what_is_said_of_an_autoscaler_is_about_the_only_one(tmp_path: Path) -> None:
+    (report,) = diagnosed(tmp_path, post_md=f"I have\n```\n{HPA}```\nIt says: `FailedGetPodsMetric {NO_METRIC}`\n")
+    assert (report.subject.name, causes([report])) == ("llama", ["autoscaler-no-metric"])
+
+
+@pytest.mark.parametrize(
+    ("query", "rule"),
+    [
+        ("my_ratio / my_limit", "told-autoscaler-query-capped"),
+        ("avg(DCGM_FI_DEV_GPU_UTIL)", "autoscaler-query-capped"),
+    ],
+    ids=["which only the prose understands", "which tells it by itself"],
+)
+def test_prose_beside_an_autoscaler_counts_where_nothing_else_does(tmp_path: Path, query: str, rule: str) -> None:
+    trigger = f"- type: prometheus\n  metadata:\n    query: {query}\n    threshold: '60'\n"
+    text = f"{TOLD} our KEDA is stuck at two.\n\n```yaml\ntriggers:\n{trigger}```\n"
+    found = [item.rule for report in diagnosed(tmp_path, post_md=text) for item in report.findings]
+    assert found == [rule]

@@ -61,6 +61,12 @@ def test_what_is_wrong_with_a_node_alone_is_told(document: dict[str, Any], cause
     assert causes(document)[:1] == [cause]
 
 
+def test_a_pod_asks_for_a_gpu_where_a_node_says_that_it_has_none() -> None:
+    """A kubelet goes on to say `nvidia.com/gpu: 0` of what a device plugin has offered that is gone."""
+    has = {"cpu": "4", "nvidia.com/gpu": "0"}
+    assert causes(node(gpus="0") | {"status": {"capacity": has, "allocatable": has}}) == ["gpu-not-advertised"]
+
+
 @pytest.mark.parametrize("document", [node(), claimed("True"), {**CLAIM}])
 def test_a_node_on_which_nothing_is_wrong_gives_no_finding(document: dict[str, Any]) -> None:
     assert causes(document) == []

@@ -161,10 +161,21 @@ FAILURES: tuple[Failure, ...] = (
         ),
     ),
     Failure(
+        "custom",
+        lazy_pattern(r"no metrics returned from custom metrics API"),
+        "the adapter has no value of its metric for the pods of its target",
+        (
+            "Look at the pods first: kubectl get pods; then ask as the HPA does: kubectl get --raw "
+            '"/apis/custom.metrics.k8s.io/v1beta1/namespaces/NAMESPACE/pods/*/METRIC".',
+            "NAMESPACE is the HPA's own: it sees neither pods nor metrics of another one, so it must be where its "
+            "target is. The series must have the labels namespace and pod, and the adapter a rule for them.",
+        ),
+    ),
+    Failure(
         "unready",
         lazy_pattern(
             r"did not receive metrics for (?:targeted|any ready) pods"
-            r"|no metrics returned from (?:resource|custom) metrics API|no metrics known for pod"
+            r"|no metrics returned from resource metrics API|no metrics known for pod"
         ),
         "no pod that is ready has metrics",
         ("Look at the pods first: kubectl get pods; then at what collects their metrics.",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Confidence, Fix
+from vops.diagnosis.findings import Confidence, Finding, Fix
 from vops.diagnosis.guesses.prose import TOLD, cause_of
 from vops.diagnosis.rule import Branch, Rule, Verdict
 
@@ -19,6 +19,11 @@ def told(cause: str, title: str, *steps: str, doc: str, order: int, name: str = 
         return _as_told(replica, cause, remedies.advice(title, _SEE, *steps))
 
     return Rule(name or f"told-{cause}", cause, Branch.START, check, order=order, last_resort=True, doc=doc)
+
+
+def is_told(finding: Finding) -> bool:
+    """Whether a finding goes by such a paragraph alone."""
+    return finding.rule.startswith(("told-", "prose-"))
 
 
 def _as_told(replica: Replica, cause: str, fix: Fix) -> Verdict | None:

@@ -119,7 +119,8 @@ _SIGNS = (
         Component.NODE,
         lazy_pattern(
             r"\b(?:kubelet(?:_\w{1,30})?|pod_workers|nestedpendingoperations|operation_generator|reconciler\w*"
-            r"|mount_linux)\.go:\d+\]|\bkubelet\[\d|GRPC (?:call|error):"
+            r"|mount_linux)\.go:\d+\]|\b(?:kubelet|containerd)\[\d|GRPC (?:call|error):"
+            r"|msg=\"(?:PullImage|(?:Run|Stop|Remove)PodSandbox|CreateContainer|(?:Start|Stop|Remove)Container) "
         ),
     ),
 )

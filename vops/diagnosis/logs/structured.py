@@ -22,6 +22,8 @@ _LOGRUS = lazy_pattern(
     r'(?:time="?[^"\s]{1,60}"? )?level=(\w{1,10}) (?:.{0,300}? )?msg="((?:[^"\\]|\\.){0,4000})"', re.ASCII
 )
 _LOGRUS_ERROR = lazy_pattern(r'\berror="((?:[^"\\]|\\.){0,2000})"', re.ASCII)
+_STRING = lazy_pattern(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_OPEN_ESCAPE = lazy_pattern(r"(?<!\\)((?:\\\\){0,200})\\(?:u[0-9a-fA-F]{0,3})?$")
 _ZAP = lazy_pattern(r"(DEBUG|INFO|WARN|ERROR|DPANIC|PANIC|FATAL)(?:\t| {2,12})(.{0,4000})", re.ASCII)
 """A form that text was pasted into may have made spaces of its tabs."""
 
@@ -37,11 +39,37 @@ class Record(msgspec.Struct, frozen=True):
 
 def json_lines(text: str) -> Record | None:
     """The message of a line that a JSON logger wrote, with the traceback it carries; None for any other line."""
-    try:
-        document = read_json(text)
-    except ValueError:
-        return None
-    return _record(document) if isinstance(document, dict) else None
+    document = read_object(text)
+    return _record(document) if document is not None else None
+
+
+def read_object(text: str) -> dict[str, Any] | None:
+    """The object that a line is, also of one whose end was cut off; None for any other line."""
+    for candidate in (text, _closed(text)):
+        try:
+            document = read_json(candidate)
+        except ValueError:
+            continue
+        if isinstance(document, dict):
+            return document
+    return None
+
+
+def _closed(text: str) -> str:
+    """The text of an object that ends within one of its strings, with all closed that is open there; else nothing."""
+    if not text.startswith('{"'):
+        return ""
+    bare = _STRING.sub("", text)
+    begins = bare.find('"')
+    if begins < 0:
+        return ""
+    brackets: list[str] = []
+    for char in bare[:begins]:
+        if char in "{[":
+            brackets.append("}" if char == "{" else "]")
+        elif char in "}]" and brackets:
+            brackets.pop()
+    return _OPEN_ESCAPE.sub(r"\1", text) + '"' + "".join(reversed(brackets))
 
 
 def _record(document: dict[str, Any]) -> Record | None:

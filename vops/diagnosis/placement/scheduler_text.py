@@ -182,6 +182,7 @@ SPOKEN = lazy_pattern(
     r"|node\(s\) had taint \{[^{}]{1,300}\}, that the pod didn't tolerate"
     r"|node\(s\) had untolerated taint\(s\)|unbound (?:immediate )?PersistentVolumeClaims"
     r"|(?:did|do|does)(?:n't| not) match (?:the )?(?:[Pp]od's )?node (?:affinity|selector)"
+    r"|(?:did|do|does)(?:n't| not) match PersistentVolume's node affinity"
     r"|didn't match pod (?:anti-)?affinity rules|didn't match pod topology spread constraints"
     r"|cannot allocate all claims|didn't have free ports for the requested pod ports"
 )

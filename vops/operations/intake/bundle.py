@@ -16,6 +16,7 @@ from vops.diagnosis.diagnose import diagnose, diagnose_all, diagnose_workload
 from vops.diagnosis.discretion import discreet, without_secrets
 from vops.diagnosis.facts import STAND_IN, Facts, pod_ref
 from vops.diagnosis.findings import Report
+from vops.diagnosis.guesses.told import is_told
 from vops.diagnosis.logs.stages import Stage
 from vops.errors import InputError
 from vops.model.objects import Ref
@@ -50,6 +51,8 @@ def diagnose_bundle(
     reports = [
         _seen_only(_knowing(report, facts), facts) if report.subject in made_up else report for report in reports
     ]
+    if any(report.findings and not _only_told(report) for report in reports):
+        reports = [report for report in reports if not _only_told(report)]
     # a list of events has those of others as well
     reports.sort(key=lambda report: report.subject in made_up and not _recognised(report))
     reports = list(map(unplaced, reports))
@@ -103,6 +106,11 @@ def _knowing(report: Report, facts: Facts) -> Report:
     if log is None or not log.fragment or _recognised(report):
         return report
     return msgspec.structs.replace(report, state="loading", summary=_ANYBODYS, findings=())
+
+
+def _only_told(report: Report) -> bool:
+    """Whether all that is found is what somebody tells in prose: what an object shows is more than that."""
+    return bool(report.findings) and all(is_told(item) for item in report.findings)
 
 
 def _recognised(report: Report) -> bool:

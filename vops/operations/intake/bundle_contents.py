@@ -78,6 +78,7 @@ _OF_NO_POD = frozenset(
 )
 """What is no subject, and needs no pod: beside it events alone tell what they are about."""
 
+_SCALERS = ("HorizontalPodAutoscaler", "ScaledObject")
 _NODE_FILES = ("nodes.json", "nodes.yaml", "nodes.yml")
 
 
@@ -151,6 +152,7 @@ class Contents:
             self._add_pods_of_services()
         known = {item for item in self._related if item[0] not in _OF_NO_POD}
         if self._pods or ((self._workloads or known) and self._template is None):
+            self._add_pods_of_prose()
             return
         if self._add_pods_of_nodes():
             return
@@ -160,6 +162,16 @@ class Contents:
             if isinstance(item, Pod) or not made:
                 self._held.add(SOURCES[kind])
                 self._add(made_from(self._template, item) if isinstance(item, Pod) else item, kind, None)
+
+    def _add_pods_of_prose(self) -> None:
+        """What somebody tells beside an autoscaler or a volume that came alone; an object's own status says more."""
+        told = [event for event in self._events.values() if event.reason == TOLD]
+        if self._pods or self._workloads or not told:
+            return
+        self._events = {key: about_something(event) for key, event in self._events.items()}
+        for kind, item in objects_of(map(about_something, told), "events"):
+            self._held.add(SOURCES[kind])
+            self._add(item, kind, None)
 
     @property
     def _template(self) -> Template | None:
@@ -357,6 +369,13 @@ class Contents:
         about = event.involved_object
         if about.kind == "Pod" and not about.name and len(self._pods) == 1:
             ((namespace, name),) = self._pods
+            only = msgspec.structs.replace(about, name=name, namespace=namespace)
+            return msgspec.structs.replace(event, involved_object=only)
+        if (
+            not about.name
+            and len(scalers := [item for item in self._related if item[0] == about.kind in _SCALERS]) == 1
+        ):
+            ((_, namespace, name),) = scalers
             only = msgspec.structs.replace(about, name=name, namespace=namespace)
             return msgspec.structs.replace(event, involved_object=only)
         if about.namespace:

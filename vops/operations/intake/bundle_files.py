@@ -15,6 +15,7 @@ from typing import BinaryIO
 import msgspec
 
 from vops.diagnosis.guesses.explained import only_explains
+from vops.diagnosis.logs.structured import read_object
 from vops.errors import InputError
 from vops.operations.intake.bundle_mixed import taken_apart
 from vops.operations.intake.bundle_pages import logs_within, pages_within
@@ -231,11 +232,8 @@ def _is_a_record(head: bytes) -> bool:
     first, ended, _ = head.lstrip().partition(b"\n")
     if not ended or not first.startswith(b"{"):
         return False
-    try:
-        record = msgspec.json.decode(first)
-    except (ValueError, RecursionError):
-        return False
-    if not isinstance(record, dict) or (_OF_OBJECTS & record.keys() and not record.keys() >= _OF_LOGGERS):
+    record = read_object(first.decode("utf-8", "replace"))
+    if record is None or (_OF_OBJECTS & record.keys() and not record.keys() >= _OF_LOGGERS):
         return False
     nested = isinstance(record.get("fields"), dict) and "level" in record  # as loggers of Rust write it
     return nested or bool(_OF_RECORDS & record.keys()) or isinstance(record.get("error"), str)

@@ -100,7 +100,7 @@ def pods_of_nodes(nodes: Iterable[Node], events: Iterable[Event]) -> Iterator[Po
         elif next(gpu_complaints(node), None) is not None:
             yield waiting_for_gpus(next(iter(gpu_resources(node)), _GPU))
         elif lacking := _lacks_gpus(node):
-            yield waiting_for_gpus(lacking, count=node.status.capacity.get(lacking, "1"))
+            yield waiting_for_gpus(lacking, count=str(amounts(node.status.capacity).get(lacking) or 1))
         elif _is_under_pressure(node) or any(item.reason in DISK_EVENTS for item in about):
             yield waiting_for_gpus(next(iter(gpu_resources(node)), ""))
 

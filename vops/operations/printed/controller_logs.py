@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from vops.diagnosis.logs.lines import log_lines
+from vops.diagnosis.logs.structured import read_object
 from vops.diagnosis.provisioning.cloud_text import cloud_answer
 from vops.model.patterns import lazy_pattern
-from vops.model.text import read_json
 from vops.operations.printed.describe_events import Told, of_some_pod, unescaped
 from vops.operations.printed.describe_sentences import cloud_sentence, sentence_within
-from vops.operations.printed.waiting_texts import waiting_sentence
+from vops.operations.printed.waiting_texts import waiting_sentence, without_pulled
 
 _CONSOLE = lazy_pattern(
     r"\S{10,40}Z?(?:\t| {1,12})(?:ERROR|WARN|INFO)(?:\t| {1,12})(?P<logger>controller[\w.]{0,80})(?:\t| {1,12})"
@@ -39,6 +39,9 @@ _WITHIN = lazy_pattern(
     r"(?:could not launch node|(?:creating|launching) (?:instance|machine|nodeclaim)), (?P<error>.{1,4000})", re.I
 )
 """How Karpenter before 0.34 writes one: what the cloud said is a part of the message."""
+
+_OF_AZURE = lazy_pattern(r"ERROR CODE: (?P<code>\w{1,80})\n.{0,400}?\"message\": \"(?P<said>[^\"]{20,4000})", re.DOTALL)
+"""How Azure's client for Go prints an answer, behind the address that was asked."""
 
 _UNSUITED = lazy_pattern(r"incompatible with (?:nodepool|provisioner) \"|no instance type (?:satisfied|met|has)")
 _KLOG = lazy_pattern(
@@ -235,6 +238,7 @@ def _of_nodes(text: str) -> Iterator[Told]:
     """What the kubelet, the scheduler, controllers and drivers of volumes say."""
     if _NODE.search(text) is None:
         return
+    text = "\n".join(without_pulled(text.splitlines()))
     said = [line for line in log_lines(text) if any(told.search(line.text) for told in (_NODE, _CAME, _BOUND))][-_MOST:]
     last_bound = max((index for index, line in enumerate(said) if _BOUND.search(line.text)), default=-1)
     last_came = max((index for index, line in enumerate(said) if _CAME.search(line.text)), default=-1)
@@ -303,8 +307,17 @@ def _of_karpenter(line: str) -> Told | None:
     if error and (_LAUNCH.search(message) or (message == _RECONCILER and _LAUNCH.match(error))):
         name = _named(record.get("NodeClaim")) or "pool-0"
         about = {"kind": "NodeClaim", "name": name}
-        return Told("Warning", "InsufficientCapacityError", error, "karpenter", about=about)
+        return Told("Warning", "InsufficientCapacityError", _answered(error), "karpenter", about=about)
+    if str(record.get("level")).upper() == "ERROR" and cloud_sentence(message) is not None:
+        about = {"kind": "NodeClaim", "name": _named(record.get("NodeClaim")) or "pool-0"}
+        return Told("Warning", "InsufficientCapacityError", _answered(message), "karpenter", about=about)
     return None
+
+
+def _answered(text: str) -> str:
+    """What a cloud answered, without what was asked."""
+    answer = _OF_AZURE.search(text)
+    return f"{answer['code']}: {answer['said']}" if answer is not None else text
 
 
 def _told_by_message(message: str, error: str, record: dict[str, Any]) -> Told | None:
@@ -323,11 +336,8 @@ def _record(line: str) -> dict[str, Any] | None:
     """A line of Karpenter's logger, JSON or console."""
     match = _CONSOLE.match(line)
     text = (match["more"] or "{}") if match is not None else line
-    try:
-        found = read_json(text)
-    except ValueError:
-        return None
-    if not isinstance(found, dict):
+    found = read_object(text)
+    if found is None:
         return None
     if match is not None:
         return {**found, "message": match["message"]}

@@ -15,7 +15,7 @@ from vops.model.patterns import lazy_pattern
 from vops.operations.printed.describe_events import Told, of_some_pod, unescaped
 from vops.operations.printed.event_kinds import OF_SOURCE
 from vops.operations.printed.sentences import SENTENCES
-from vops.operations.printed.waiting_texts import waiting_sentences
+from vops.operations.printed.waiting_texts import waiting_sentences, without_pulled
 
 _PREFIX = lazy_pattern(
     r"(?:[>|*\s-]{0,8})(?:\d{4}-\d\d-\d\d[T ][\d:.]{5,16}(?:Z|[+-]\d\d:?\d\d)? )?"
@@ -99,7 +99,7 @@ def told_sentences(text: str) -> Iterator[Told]:
     lines = list(map(_unquoted, text.splitlines()[:_MOST_LINES]))
     back = _BACK.search(text) is not None
     came = max((index for index, line in enumerate(lines) if _CAME.search(line)), default=-1)
-    lines = _since_placed(lines[came + 1 :])
+    lines = without_pulled(_since_placed(lines[came + 1 :]))
     found = list(_begun(lines)) or list(_within(lines)) or list(waiting_sentences(lines))
     found = found or list(_quoted(lines))
     yield from (told for told in found if not (back and told.reason == "NodeNotReady"))

@@ -95,7 +95,10 @@ _SHED = r"system saturated, (?:sheddable|non-critical) request|inference gateway
 """What an endpoint picker answers with 429 when every server of its pool is full."""
 
 _DROPPED = r"curl: \(28\) Connection timed? ?out after|wget: download timed out"
-_DROPPED_WITHIN = r"curl: \(28\) Failed to connect to (?:[\w.-]{1,200}\.svc\b|10\.|172\.(?:1[6-9]|2\d|3[01])\.)"
+_DROPPED_WITHIN = (
+    r"curl: \(28\) Failed to connect to (?:[\w.-]{1,200}\.svc\b|10\.|172\.(?:1[6-9]|2\d|3[01])\.)"
+    r"|(?:Get|Head|Post|Put) \"https?://[\w.-]{1,200}\.svc\b[^\s\"]{0,300}\": dial tcp [\w.:\[\]]{1,80}: i/o timeout"
+)
 """A client within the cluster that is not refused and not answered: nobody told it so, its packets are dropped."""
 _BY_POLICY = (
     r"Policy denied(?: by denylist)? DROPPED|policy-verdict:\S{1,40} (?:INGRESS|EGRESS) DENIED|xx drop \(Policy denied"

@@ -18,8 +18,14 @@ _CRI = lazy_pattern(
     r"(?:CreateContainer within sandbox|StartContainer for) .{1,600}?failed(?:, err(?:or)?=|\" error=\")"
     r"(?P<message>.{1,2000})"
 )
-"""How containerd logs what it answers the kubelet."""
+"""How containerd logs what it answers the kubelet of a container."""
 
+_CRI_PULL = lazy_pattern(
+    r"\bPullImage \"?(?P<image>[^\s\"]{1,400})\"? failed\"?,? err(?:or)?=\"?(?P<message>[^\"].{1,2000})"
+)
+"""And of an image."""
+
+_PULLED = lazy_pattern(r"\bPullImage \"(?P<image>[^\s\"]{1,400})\" returns image reference")
 _UNSTARTED = lazy_pattern(r"container start failed: (?P<reason>[A-Z]\w{3,40}): (?P<message>.{1,2000})")
 _FULL = lazy_pattern(r"Error syncing pod, skipping: (?P<message>[^\"]{1,400}no space left on device)")
 _STATE = lazy_pattern(
@@ -83,6 +89,14 @@ def waiting_sentences(lines: Iterable[str]) -> Iterator[Told]:
     yield from sorted(found, key=lambda told: not _is_bare(told))
 
 
+def without_pulled(lines: Sequence[str]) -> list[str]:
+    """Lines of containerd without those about an image that it has after all."""
+    found = ((index, _PULLED.search(unescaped(line))) for index, line in enumerate(lines))
+    pulled = {match["image"]: index for index, match in found if match is not None}
+    last = [max((at for image, at in pulled.items() if image in line), default=-1) for line in lines]
+    return [line for index, line in enumerate(lines) if index > last[index]]
+
+
 def _states(text: str) -> Iterator[Told]:
     """What the states of containers say that were copied out of a pod's JSON."""
     for state in _STATE.finditer(text):
@@ -102,6 +116,8 @@ def waiting_sentence(line: str) -> Told | None:
         return _failed(f"Error: {start['message']}")
     if (cri := _CRI.search(text)) is not None:
         return _failed(f"Error: {cri['message'].rstrip(chr(34))}")
+    if (cri := _CRI_PULL.search(text)) is not None:
+        return _failed(f'Failed to pull image "{cri["image"]}": {cri["message"].rstrip(chr(34))}')
     if (full := _FULL.search(text)) is not None:
         return of_some_pod("Warning", "FailedMount", full["message"], "kubelet")
     if (pull := _PULL.search(text)) is not None:

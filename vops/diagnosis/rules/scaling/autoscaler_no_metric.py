@@ -35,7 +35,7 @@ from vops.model.network import Service
 from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
-_ABOUT_PODS = frozenset({"unready", "empty", "unknown-metric"})
+_ABOUT_PODS = frozenset({"unready", "custom", "empty", "unknown-metric"})
 _ADDRESS = frozenset({"name", "refused", "timeout", "path"})
 _PROMETHEUS = lazy_pattern(r"prometheus|^vmsingle|^vmselect|thanos-query(?!-frontend-)|^mimir-nginx")
 _NOT_PROMETHEUS = lazy_pattern(
