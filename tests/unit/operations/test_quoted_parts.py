@@ -171,3 +171,32 @@ def test_all_secrets_that_a_pod_lacks_are_named(first: str, second: str, others:
     assert f"needs Secret {second}, " in finding.summary
     assert [name for name in ("hf-token", "server-cert") if f"nor is Secret {name}" in finding.summary] == others
     assert len(finding.fixes) == 1 + len(others)
+
+
+_GREPPED = """\
+After the upgrade our jobs are pending:
+# kubectl describe node | grep -i gpu
+ nvidia.com/gpu:     0
+ nvidia.com/gpu:     {offers}
+  nvidia.com/gpu  0            0
+"""
+_LABELS = """\
+nothing is created in gpu-resources, and I see this:
+  nvidia.com/gpu.deploy.device-plugin={state}
+  nvidia.com/gpu.deploy.driver=true
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (_GREPPED.format(offers=0), ["gpu-not-advertised"]),
+        (_GREPPED.format(offers=4), []),
+        (_GREPPED.format(offers="0\n nvidia.com/mig-1g.5gb-gpu: 7"), []),
+        (_GREPPED.format(offers=0).replace("kubectl describe node | grep -i gpu", "values.yaml"), []),
+        (_LABELS.format(state="paused-for-driver-upgrade"), ["gpu-not-advertised"]),
+        (_LABELS.format(state="true"), []),
+    ],
+)
+def test_what_was_picked_out_of_descriptions_of_nodes_is_read(text: str, found: list[str]) -> None:
+    assert causes(text) == found

@@ -49,7 +49,7 @@ from vops.operations.printed.describe_tables import (
 )
 from vops.operations.printed.describe_times import custom_events, dated, printed_at, snap
 from vops.operations.printed.gateway_texts import gateway_events, unresolved
-from vops.operations.printed.gpu_texts import without_gpus
+from vops.operations.printed.gpu_texts import nodes_without_gpus, without_gpus
 from vops.operations.printed.logs_within import has_log_lines, looks_like_a_log, quotes_a_failure
 from vops.operations.printed.prose_texts import prose_events
 from vops.operations.printed.ray_status import ray_demands
@@ -130,7 +130,7 @@ def is_described(head: str) -> bool:
         return True
     if not has_log_lines(head) and next(listings(head), None) is not None:
         return True
-    readers = (controller_events, quoted_reasons, told_sentences, gateway_events, scaling_events)
+    readers = (controller_events, quoted_reasons, told_sentences, gateway_events, scaling_events, nodes_without_gpus)
     if any(next(iter(read(head)), None) is not None for read in readers) or _in_prose(head):
         return True
     return not has_log_lines(head) and not quotes_a_failure(head) and next(prose_events(head), None) is not None
@@ -231,6 +231,7 @@ def _loose(text: str) -> list[Told]:
         told_sentences,
         gateway_events,
         scaling_events,
+        nodes_without_gpus,
     )
     found = next((told for read in readers if (told := list(read(text)))), [])
     if not found and not has_log_lines(text) and not quotes_a_failure(text):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 
 from vops.diagnosis.logs.components import Component, component_of
 from vops.model.patterns import lazy_pattern
@@ -16,6 +17,30 @@ _IDLE = "No devices found. Waiting indefinitely"
 _FOUND = "Registered device plugin for"
 
 
+_GREPPED = lazy_pattern(
+    r"\b(?:describe|get) (?:nodes?|no)\b[^\n]{0,200}\|[^\n]{0,80}\bgrep\b[^\n]{0,120}\n"
+    r"(?P<rows>(?:[^\n]{0,300}gpu[^\n]{0,300}(?:\n|\Z)){1,400})",
+    re.IGNORECASE,
+)
+"""What nodes hold and offer, picked out of their descriptions."""
+
+_COUNT = lazy_pattern(r"[\w.]{1,60}/[\w.-]{0,40}(?:gpu|mig|gaudi|neuron)[\w.-]{0,40}: +\"?(\d{1,6})\b")
+_PAUSED = lazy_pattern(r"nvidia\.com/gpu\.deploy\.(?:device-plugin|container-toolkit)=paused-for-driver-upgrade")
+
+
+def nodes_without_gpus(text: str) -> Iterator[Told]:
+    """That no node offers a GPU, where only those lines of nodes were copied that tell of GPUs."""
+    counts = [count for rows in _GREPPED.finditer(text) for count in _COUNT.findall(rows["rows"])]
+    if counts and not any(map(int, counts)):
+        yield _not_ready("GPUs that the nodes hold and offer: 0", "kubelet")
+    elif (paused := _PAUSED.search(text)) is not None:
+        yield _not_ready(f"{paused[0]}: the GPU Operator waits for a driver that it has not upgraded", "gpu-operator")
+
+
+def _not_ready(message: str, source: str) -> Told:
+    return Told("Warning", "GpuStackNotReady", message, source, about={"kind": "ClusterPolicy", "name": ""})
+
+
 def without_gpus(told: Sequence[Told], text: str) -> list[Told]:
     """The events; those of a scheduler that misses GPUs give way to the device plugin's word that it finds none."""
     short = any(item.reason == "FailedScheduling" and _SHORT.search(item.message) for item in told)
@@ -25,5 +50,4 @@ def without_gpus(told: Sequence[Told], text: str) -> list[Told]:
     line = next((line for line in text.splitlines() if _NONE.search(line)), None)
     if line is None:
         return list(told)
-    about = {"kind": "ClusterPolicy", "name": ""}
-    return [Told("Warning", "GpuStackNotReady", line.strip()[:600], "device-plugin", about=about)]
+    return [_not_ready(line.strip()[:600], "device-plugin")]

@@ -2,8 +2,9 @@
 
 What it finds
     A ClusterPolicy or NVIDIADriver that says which of its states are not ready, or that nodes carry no labels of Node
-    Feature Discovery; the DaemonSet of a device plugin that wants no node at all; and the log of a device plugin beside
-    a pod that waits for GPUs. Where nothing else of the cluster was handed in.
+    Feature Discovery; the DaemonSet of a device plugin that wants no node at all; the log of a device plugin beside a
+    pod that waits for GPUs; and of nodes that no GPU is theirs (`kubectl describe node | grep gpu`) or that their
+    GPU's parts are paused for a new driver. Where nothing else of the cluster was handed in.
 
 Why it matters
     Without driver, toolkit and device plugin no node offers a GPU, whatever card is in it.
