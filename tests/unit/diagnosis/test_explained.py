@@ -98,6 +98,18 @@ FORM = """My server crashed today while it was loading.
 - [x] If you can, use the latest version
 <!-- Please note: you should add logs when you have some. Set the level to debug if you can. -->
 """
+STEPS = """# CreateContainerConfigError due to secret
+
+Errors in the job with this event:
+
+```
+Error: couldn't find key SECURE_DATA in Secret default/deno-demo-secret
+```
+
+# Step 1: Create the secret
+
+# Step 3: The job fails
+"""
 DESCRIBED = """Name:  vllm-0
 Start Time:  Tue, 06 May 2025 17:37:06 +0000
 Conditions:
@@ -106,7 +118,7 @@ Conditions:
 """
 
 
-@pytest.mark.parametrize("text", [REPORT, QUOTED, CHANGE_AFTER_FAILURE, SHORT, FORM, DESCRIBED, ""])
+@pytest.mark.parametrize("text", [REPORT, QUOTED, CHANGE_AFTER_FAILURE, SHORT, FORM, STEPS, DESCRIBED, ""])
 def test_what_somebody_reports_is_not(text: str) -> None:
     assert not only_explains(text)
 

@@ -16,7 +16,17 @@ EVERYDAY = (
     "We run vLLM on three GPU nodes behind a Service, and all pods are Ready.",
     "The new StorageClass is there, all claims are Bound, and AttachVolume.Attach succeeded for each volume.",
     "Karpenter launched two g5.12xlarge nodes, and the pods were scheduled on them within four minutes.",
+    "The server listens on 127.0.0.1 in tests, and our Service is reached through the gateway.",
+    "The readiness probe of the agent container was incorrect last year; the pods are Ready.",
+    "Our clients get rate-limited by the API of the hub, and the pods are Ready.",
 )
+GUIDES = (
+    "How do I avoid CUDA out of memory errors?",
+    "Fix: GPU not detected in the container",
+    "Feature: report GPU not detected as an error of its own",
+    "GPU not detected by the device plugin of the cluster",
+)
+BODY = "The server listens on port 8000 here.\n\n" * 13
 
 
 @pytest.mark.parametrize(("truth", "title"), TITLES)
@@ -29,3 +39,18 @@ def test_the_core_of_a_message_is_read_in_a_title(truth: str, title: str) -> Non
 @pytest.mark.parametrize("text", EVERYDAY)
 def test_what_goes_well_is_no_finding(text: str) -> None:
     assert first_causes(f"{text}\n") == []
+
+
+@pytest.mark.parametrize("title", GUIDES)
+def test_a_heading_that_asks_or_promises_reports_nothing(title: str) -> None:
+    assert first_causes(f"# {title}\n\n{BODY}") == []
+
+
+def test_a_heading_is_read_where_nothing_below_it_says_more() -> None:
+    assert first_causes(f"# CUDA out of memory on A10G\n\n{BODY}")[:1] == ["cuda-oom-weights"]
+    title = "# [Bug]: helm chart of vllm throws KeyboardInterrupt: terminated\n"
+    assert first_causes(f'{title}\nFROM vllm/vllm-openai:latest\n\nENTRYPOINT ["vllm", "serve"]\n')[:1] == [
+        "startup-probe-kill"
+    ]
+    below = "ValueError: Free memory on device (2.0/79.2 GiB) on startup is less than desired GPU memory utilization"
+    assert first_causes(f"# GPU not detected\n\n{below} (0.9, 71.3 GiB).\n")[:1] == ["gpu-memory-not-free"]

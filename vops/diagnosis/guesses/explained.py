@@ -93,7 +93,7 @@ _REPORT: tuple[tuple[int, re.Pattern[str]], ...] = (
         1,
         lazy_pattern(
             r"\bI(?:['’]m| am| was)\b|\bmy (?:pods?|cluster|nodes?|setup|server|deployment|GPUs?|model)\b"
-            r"|\b(?:these|following) (?:messages?|errors?|logs?)\b",
+            r"|\b(?:these|following) (?:messages?|errors?|logs?)\b|\bwith this (?:event|error|message)\b",
             _ANY,
         ),
     ),
@@ -105,7 +105,8 @@ _REPORT: tuple[tuple[int, re.Pattern[str]], ...] = (
             r"|(?:steps to |how to |to )?reproduc\w+|observed behaviou?r|your current environment|symptoms?\b"
             r"|root cause|environment\b|issue or feature description|what did you (?:do|see|expect)"
             r"|expected behaviou?r|problem description)"
-            r"|^\W{0,4}\[Bug[^\]\n]{0,12}\]",
+            r"|^\W{0,4}\[Bug[^\]\n]{0,12}\]"
+            r"|^\W{0,6}Step \d{1,2}\b[^\n]{0,80}\b(?:fails?|failed|errors?)\b",
             _ANY,
         ),
     ),

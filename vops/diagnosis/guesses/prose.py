@@ -120,6 +120,13 @@ SAYINGS: tuple[Saying, ...] = (
         "image-rate-limit", rf"{_PULLS}|docker ?hub", r"rate.?limit|\b429\b|too many requests|toomanyrequests", _STUCK
     ),
     saying(
+        "image-rate-limit",
+        r"image ?pull ?secret|pull secret|\b(?:nvcr|ghcr|quay|gcr|docker)\.io\b|\bregistry\b",
+        r"\b(?:gets?|got|getting|being|am|are|is|was|were)\b.{0,20}\brate[- ]?limited\b",
+        r"\bpods?\b|pull\w*|\bimages?\b",
+        never=r"hugging ?face|\bhub\b|\bAPI\b",
+    ),
+    saying(
         "image-wrong-arch", _PULLS, r"\b(?:arm64|aarch64|amd64|x86_64|ppc64le)\b.{0,80}\b(?:only|not|no|but)\b", _STUCK
     ),
     saying("registry-unreachable", _PULLS, r"x509|certificate (?:is |was )?signed by an? unknown|self-signed", _STUCK),
@@ -222,6 +229,21 @@ SAYINGS: tuple[Saying, ...] = (
         r"|\b(?:jq|curl|wget|grpc_health_probe)\b.{0,40}\b(?:missing|not found|not installed)|does not (?:exist"
         r"|serve)",
         rf"{_STUCK}|0/1|restart|not ready",
+    ),
+    saying(
+        "probe-misconfigured",
+        r"\b(?:incorrect|wrong|mistaken) (?:liveness|readiness|startup|health)[ -]?(?:check|prob)\w*",
+        r"\b(?:containers?|pods?|servers?|deployments?)\b",
+        rf"{_STUCK}|0/1|1/2|restart|not ready",
+    ),
+    saying(
+        "service-mismatch",
+        r"\b(?:service|svc|ingress|gateway)\b",
+        r"\b(?:bind|binds|bound|binding|listen|listens|listening)\b",
+        r"\b127\.0\.0\.1\b|\blocalhost\b|\bloopback\b",
+        r"refused|unreachable|reject\w*|not reachable|(?:cannot|can't|could not) (?:be reached|reach|connect)"
+        r"|\b50[23]\b",
+        never=r"\bNCCL|\bgloo\b|\bGCS\b|\betcd\b|kubelet|metrics",
     ),
     saying(
         "service-mismatch",

@@ -53,7 +53,7 @@ _LOOSE = lazy_pattern(
     r"|not compatible with the current PyTorch|Driver/library version mismatch"
     r"|\bcudaError[A-Z]\w{3,40}: |^Unable to load any of \{lib|^Could not load library lib\S{1,60}\. Error: |/dev/kfd"
     r"|(?:symbol lookup|relocation) error: |CUDA out of memory occurred|ROCk module is NOT loaded"
-    r"|^A module that was compiled using NumPy"
+    r"|^A module that was compiled using NumPy|^lib[\w.+-]{2,60}: cannot open shared object file"
     r"|^thread '[^']{1,60}' (?:\(\d{1,9}\) )?panicked at \S{1,300}:\d{1,6}:"
     r"|no longer supports this GPU|NIXL is not available|Error starting nv-hostengine"
     r"|No available node types can fulfill resource request"

@@ -17,6 +17,7 @@ _TOLD = lazy_pattern(
     # llama.cpp's and Ollama's
     r"error loading model\b.{0,40}: .{1,400}"
     r"|allocating [\d.]{1,12} MiB on device \d{1,3}: \w{3,12}Malloc failed: .{1,80}"
+    r"|\b(?:cuda|hip)Malloc failed: out of memory"
     r"|gguf_init_from_file\w{0,10}: (?:failed|invalid|tensor).{1,300}"
     r"|failed to (?:allocate|create|initialize) .{0,60}(?:compute (?:pp )?buffers|(?:kv|KV) cache).{0,120}"
     r"|(?:llama_model_load|llama_load_model|common_init|llama_init_from|srv {1,8}load_model)\w{0,30}: .{0,40}"

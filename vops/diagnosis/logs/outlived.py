@@ -15,7 +15,7 @@ WRAPPER = lazy_pattern(
     r"|Background loop (?:has errored already|is stopped)"
     r"|WorkerProc initialization failed due to an exception in a background process|WorkerProc failed to start"
     r"|Worker failed with error|Failed core proc|Error raised in subprocess|Executor failed"
-    r"|Model architectures .{0,400} failed to be inspected|cancelled",
+    r"|Model architectures .{0,400} failed to be inspected|cancelled|^Failed to load the backend extension: \w",
     re.ASCII,
 )
 WRAPPER_TYPES = (

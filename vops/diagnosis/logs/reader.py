@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import msgspec
 
 from vops.diagnosis.logs.components import Component, component_of, failure_of
-from vops.diagnosis.logs.fragments import quoted
+from vops.diagnosis.logs.fragments import fragment_of, quoted
 from vops.diagnosis.logs.lines import Line, line_count, log_lines
 from vops.diagnosis.logs.notices import Notices
 from vops.diagnosis.logs.other_engines import OtherEngines
@@ -22,13 +22,20 @@ from vops.diagnosis.logs.reading import LogReading
 from vops.diagnosis.logs.roots import foretold, met_by_requests
 from vops.diagnosis.logs.sentences import located
 from vops.diagnosis.logs.standstills import Standstill
-from vops.diagnosis.logs.tracebacks import Chain, Collector
+from vops.diagnosis.logs.tracebacks import Chain, Collector, LoggedError
 from vops.model.patterns import lazy_pattern
 
 _SAYS_NOTHING = lazy_pattern(
     r"(?:.{0,120}: )?(?:line \d+: +\d+ )?Aborted\b.{0,40}$|\d{1,3} validation errors? for \w{1,60}$", re.ASCII
 )
 """A shell's word for a child that gave up: why stands above it."""
+
+_OF_A_GUIDE = lazy_pattern(
+    r"\bhow (?:do|to|can|should)\b|\b(?:avoid|prevent|fix|handle|support|improve|add|feat|feature|proposal|RFC|guide"
+    r"|docs?|troubleshoot|understand)(?:e?s|ed|ing)?\b",
+    re.IGNORECASE,
+)
+"""A heading that promises or asks for something, and reports nothing."""
 
 _BY_THE_BOOK = (Component.VLLM, Component.RAY, Component.DOWNLOAD, Component.STORAGE_INITIALIZER)
 """What goes by vLLM's rules, and has none of its own."""
@@ -99,7 +106,7 @@ class _Readers:
         reading = self._progress.reading(self._count, self._component, foretold(found, notices.said), notices.said)
         failing = not reading.ready and (failing or reading.root is not None or reading.wrapper is not None)
         told = self._progress.started or reading.ready or failing or reading.engine_died or reading.terminated
-        fragment = notices.fragment() if not told and self._component in _BY_THE_BOOK else ()
+        fragment = notices.fragment() or _heading(self._title) if not told and self._component in _BY_THE_BOOK else ()
         return msgspec.structs.replace(
             reading,
             last_words=(*notices.last_words(self._count), *fragment),
@@ -108,6 +115,11 @@ class _Readers:
             joining_line=self._still.last_line,
             of_requests=met_by_requests(found),
         )
+
+
+def _heading(title: str) -> tuple[LoggedError, ...]:
+    """What the heading of a post says, where all that is below it says nothing."""
+    return fragment_of((Line(1, title),)) if title.startswith("# ") and not _OF_A_GUIDE.search(title) else ()
 
 
 def _titled(title: str, cut: Sequence[Chain]) -> list[Chain]:

@@ -115,6 +115,8 @@ _CLOSE = 3
 
 _STOPPED = ("[shutdown] API server: shutdown triggered", "INFO:     Shutting down", "KeyboardInterrupt: terminated")
 _ENDS = (*_STOPPED, *_GOING_DOWN)
+_HEADED = lazy_pattern(r"#{1,3} .{0,200}\bKeyboardInterrupt: terminated\b")
+"""The heading of a post about a server that was asked to stop."""
 
 
 class Endings:
@@ -137,7 +139,7 @@ class Endings:
         text = line.text
         if text.startswith(_NOT_STARTED) and line.level in ("ERROR", "CRITICAL"):
             self.failed_to_start = True
-        elif text.startswith(_ENDS):
+        elif text.startswith(_ENDS) or (text.startswith("#") and _HEADED.match(text)):
             self._stops(line)
         elif text.endswith(_INTERNAL):
             self._failed_line = line.number
@@ -172,7 +174,7 @@ class Endings:
             self.after_start = True
         if line.text.startswith(_UVICORN_STOPS) and line.number - self._failed_line <= _CLOSE:
             self._died(line, None)
-        elif line.text.startswith(_STOPPED):
+        elif line.text.startswith(_STOPPED) or _HEADED.match(line.text):
             self.stopped_line = self.stopped_line or line.number
 
     def _read_death(self, line: Line) -> None:

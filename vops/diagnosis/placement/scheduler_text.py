@@ -130,6 +130,7 @@ _OBSTACLES = (
     ("free ports", Obstacle.PORTS),
     ("persistent volumes", Obstacle.VOLUME),
     ("volume", Obstacle.VOLUME),
+    ("Volume node affinity", Obstacle.VOLUME),
     ("PersistentVolume", Obstacle.VOLUME),
     ("pvc(s)", Obstacle.VOLUME),
     ("free storage", Obstacle.VOLUME),
@@ -177,7 +178,7 @@ _PREDICATES = lazy_pattern(r"([A-Z][\w ./()'-]{2,120}?) \((\d{1,7})\)(?=[,.\s]|$
 _BY_PREDICATES = ("match all of the predicates", "match all of the following predicates", "summary on nodes")
 
 SPOKEN = lazy_pattern(
-    r"volume node affinity conflict|untolerated taint \{[^{}]{1,300}\}"
+    r"[Vv]olume node affinity conflict|untolerated taint \{[^{}]{1,300}\}"
     r"|[Ii]nsufficient (?:nvidia|amd)(?:\.com/[\w.-]{1,60})?\b"
     r"|node\(s\) had taint \{[^{}]{1,300}\}, that the pod didn't tolerate"
     r"|node\(s\) had untolerated taint\(s\)|unbound (?:immediate )?PersistentVolumeClaims"

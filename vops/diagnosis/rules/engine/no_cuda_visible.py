@@ -35,7 +35,7 @@ _SAID = (
     r"|no CUDA-capable device is detected|Found no NVIDIA driver on your system"
     r"|CUDA_VISIBLE_DEVICES is set to empty string|NVML Shared Library Not Found|NVMLError_LibraryNotFound"
     r"|NVMLError_(?:DriverNotLoaded|InvalidArgument|NotFound|NoPermission|Uninitialized|IrqIssue)"
-    r"|Driver Not Loaded|lib(?:cuda|nvidia-ml)\.so(?:\.1)?: cannot open shared object"
+    r"|Driver Not Loaded|lib(?:cuda|nvidia-ml|ascend_hal)\.so(?:\.1)?: cannot open shared object"
     r"|Torch not compiled with CUDA enabled|Current node has no GPU available|cudaErrorNoDevice"
     r"|libcuda\.so cannot found|cudaGetDeviceCount.{0,300}Error (?:3|46|101|304|999):"
     r"|No supported device detected|CUDA unknown error - this may be due to an incorrectly set up environment"
@@ -57,6 +57,9 @@ _SAID = (
     r"|_extractNVMLErrorsAsClasses"
     r"|c10_npu::GetDeviceCount|No NPU devices? (?:are|is) available"
     r"|Failed to start model server: integer division or modulo by zero"
+    # as people say it of a container
+    r"|^(?!.{0,300}(?:plugin|[Oo]perator|[Aa]llocatable|[Cc]apacity|[Pp]ending|\bnodes?\b)).{0,200}"
+    r"(?:\bGPUs? (?:is |are )?[Nn]ot (?:being )?[Dd]etected\b|\b[Nn]ot detecting (?:\w+ ){0,2}GPUs?\b)"
 )
 NO_GPU = lazy_pattern("|".join((_SAID, words(Meaning.NO_GPU))))
 _BY_UUID = "invalid literal for int"
