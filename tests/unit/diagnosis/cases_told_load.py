@@ -29,6 +29,11 @@ def told(*lines: tuple[float, int, int]) -> Case:
     return serves(SERVED + "".join(_STATISTICS.format(*line) for line in lines))
 
 
+def backed_up(usage: str, *waits: int) -> Case:
+    """A server of 33 requests that tells three times or more of those that wait before a cache so full."""
+    return serves(SERVED + "".join(_STATISTICS.format(736.0, 33, wait) for wait in waits).replace("91.0%", usage))
+
+
 def once(*args: Any, shares: tuple[tuple[str, float, float], ...] = (), **values: Any) -> EngineSamples:
     """One scrape of a server; `shares` are running and waiting requests of each of its engines."""
     samples = scraped(*args, **values)

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from tests.unit.diagnosis.cases_serving import FIRES, STILL, loaded
+from tests.unit.diagnosis.cases_told_load import backed_up
 from tests.unit.diagnosis.cluster_parts import node, ready, samples, the_replica, world
 from tests.unit.diagnosis.scaling_parts import scraped, service, workload
 from vops.diagnosis.diagnose import diagnose, diagnose_all
@@ -124,3 +125,21 @@ def test_what_follows_from_a_finding_about_the_whole_comes_after_it() -> None:
         "replica-imbalance",
         "queue-saturated",
     ]
+
+
+@pytest.mark.parametrize(
+    ("usage", "waits", "expected"),
+    [
+        ("97.9%", (18, 40, 47), ["queue-saturated"]),
+        # it gets shorter once, there is room, it is a short one, or two lines are all that there is
+        ("97.9%", (18, 40, 39), []),
+        ("91.0%", (18, 40, 47), []),
+        ("97.9%", (18, 20, 24), []),
+        ("97.9%", (18, 40), []),
+    ],
+)
+def test_a_queue_that_grows_before_a_full_cache_is_told_of_in_three_lines(
+    usage: str, waits: tuple[int, ...], expected: list[str]
+) -> None:
+    facts = backed_up(usage, *waits)()
+    assert [item.cause for report in diagnose_all(facts) for item in report.findings] == expected

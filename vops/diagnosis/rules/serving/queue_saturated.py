@@ -4,7 +4,8 @@ What it finds
     At least 5 requests that wait at both of two scrapes while others run. It says what the limit is: the KV cache is
     full, or as many requests run as --max-num-seqs allows. Fewer, or a queue at one scrape only, is how batching works.
     Or such a queue in each of the newest statistics of a log, which does not get shorter, or fifty that wait at the
-    only scrape that there is or in the few lines that there are, or five times as many as run before a full cache.
+    only scrape that there is or in the few lines that there are, or five times as many as run before a full cache, or
+    more in each of three lines than in the one before.
 
 Why it matters
     Every second in the queue is added to the time to the first token, and a queue that does not empty grows.
@@ -20,6 +21,7 @@ Fix
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from vops.diagnosis import remedies
 from vops.diagnosis.autoscaling import scaling
@@ -43,6 +45,7 @@ _LIMITS = (128, 256, 512, 1024)
 _LINES = 4
 """Lines of statistics, which are 5 or 10 seconds apart."""
 
+_TWO = 2
 _MANY_TIMES = 5
 """So many times as many requests wait as run, before a full cache: no moment's queue, even in a single line."""
 
@@ -126,8 +129,16 @@ def _backed_up(now: Told) -> bool:
 
 
 def _grows(told: Sequence[Told]) -> bool:
-    """Whether a queue that no step empties gets no shorter."""
-    return told[-1].waiting >= told[0].waiting and all(map(_crowded, told))
+    """Whether a queue that no step empties gets no shorter, or one before a full cache longer each time."""
+    return _piles_up(told) or (told[-1].waiting >= told[0].waiting and all(map(_crowded, told)))
+
+
+def _piles_up(told: Sequence[Told]) -> bool:
+    """Whether more wait in each line than in the one before, and than run in the end, and no line has room."""
+    waits = [item.waiting for item in told]
+    longer = all(before < after for before, after in pairwise(waits))
+    full = all((item.full or 0.0) >= _AT_LIMIT for item in told)
+    return full and longer and waits[0] >= QUEUE and waits[-1] >= told[-1].running and len(told) > _TWO
 
 
 def _crowded(told: Told) -> bool:
