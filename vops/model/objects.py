@@ -13,6 +13,9 @@ from typing import TypeAlias
 import msgspec
 from msgspec import field
 
+UNNAMED_PREFIX = "vops-unnamed-"
+"""What an object is called that a text speaks of and nobody named, with its kind behind it."""
+
 
 class Object(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, gc=False):
     """Base of every decoded struct: immutable, camelCase outside, snake_case inside."""

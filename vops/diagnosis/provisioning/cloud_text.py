@@ -53,7 +53,7 @@ _REFUSED = lazy_pattern(
     r"|not authorized|service account was deleted|VM_EXTERNAL_IP_ACCESS_POLICY|AMINotFound|InvalidAMI|LaunchTemplate"
     r"|InstanceProfile|SecurityGroup|UnregisteredTaint|unregistered taint|NodeRoleNotFound|Ec2Subnet"
     r"|PendingVerification|RequestLimitExceeded"
-    r"|spread placement group"
+    r"|spread placement group|InvalidParameter|belong to different networks"
     r"|invalid[_ ]reservation|reservation[_ ]not[_ ](?:ready|found)|reservation[_ ]incompatible"
     r"|AUTOMATIC_RESERVATIONS_NOT_AVAILABLE|UNSUPPORTED_TPU|resolving node ?class|NodeClass",
     re.IGNORECASE,

@@ -26,6 +26,7 @@ from vops.diagnosis.provisioning.outcomes import (
     answered,
     has_own_obstacle,
 )
+from vops.model.objects import UNNAMED_PREFIX
 from vops.model.provisioning import NodeClaim
 from vops.model.resources import Event
 
@@ -67,7 +68,7 @@ def _nominated(last: Event, nominated: list[Event], seen: Autoscalers, by: str, 
         found = _of_claim(claim, seen, by, last, settled=settled)
         if found.outcome is not Outcome.NOTHING_KNOWN:
             return found
-    lacks = [item for item in seen.lacks if karpenter.pool_of(item.involved_object.name) in pools]
+    lacks = [item for item in seen.lacks if _of_one_of(pools, item)]
     launched = any(
         condition.type == "Launched" and condition.status == "True"
         for claim in claims
@@ -82,6 +83,12 @@ def _nominated(last: Event, nominated: list[Event], seen: Autoscalers, by: str, 
     stage = karpenter.stage(claims[0]) if claims else ""
     since = claims[0].metadata.creation_timestamp if claims else last.last_seen
     return Provisioning(Outcome.WORKING, by, Confidence.STRONG, (last,), claims=claims, since=since, detail=stage)
+
+
+def _of_one_of(pools: set[str], lack: Event) -> bool:
+    """Whether a NodeClaim of these NodePools got no machine, or one that nobody named."""
+    name = lack.involved_object.name
+    return karpenter.pool_of(name) in pools or name.startswith(UNNAMED_PREFIX)
 
 
 def _in_vain(last: Event, earliest: Event) -> bool:
@@ -165,7 +172,7 @@ def by_pools(replica: Replica, seen: Autoscalers) -> Provisioning:
             found = _of_claim(claim, seen, by)
             if found.outcome is not Outcome.NOTHING_KNOWN:
                 return msgspec.structs.replace(found, confidence=Confidence.PROBABLE)
-    lacks = [item for item in seen.lacks if karpenter.pool_of(item.involved_object.name) in pools]
+    lacks = [item for item in seen.lacks if _of_one_of(pools, item)]
     if lacks:
         return answered(by, Confidence.PROBABLE, tuple(lacks))
     ailing = [karpenter.trouble(pool) for pool in seen.pools if pool.metadata.name in pools]

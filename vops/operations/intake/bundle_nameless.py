@@ -17,7 +17,7 @@ from vops.diagnosis.facts import STAND_IN
 from vops.diagnosis.findings import Report
 from vops.diagnosis.rewording import Wording
 from vops.diagnosis.states import ReplicaState
-from vops.model.objects import Ref, Resource
+from vops.model.objects import UNNAMED_PREFIX, Ref, Resource
 from vops.model.pods import Pod, Volume
 from vops.model.resources import ObjectReference, Workload
 from vops.model.snapshot import ClusterSnapshot, ContainerLog, EngineSamples
@@ -29,7 +29,7 @@ Told = TypeVar("Told", ContainerLog, EngineSamples)
 NOT_NAMED = "(not named)"
 """The name in a report of what has none."""
 
-_MARK = "vops-unnamed-"
+_MARK = UNNAMED_PREFIX
 _NO_NODE = "unknown"
 _COMMAND = re.compile(r"\b(?:kubectl|crictl|helm|vops) [^;()\n]*?(?=, |[;()\n]|\. |: |\.?$)")
 _MARKED = re.compile(rf"{_MARK}([a-z]+)")

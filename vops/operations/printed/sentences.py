@@ -104,7 +104,7 @@ _OWN = tuple(
             "InsufficientCapacityError",
             "NodeClaim",
             "karpenter",
-            r"NodeClaim \S{1,253} event: |creating instance, insuff",
+            r"NodeClaim \S{1,253} event: |creating instance, (?:insuff|with fleet error)",
         ),
         ("ScaleUpFailed", "ConfigMap", "cluster-autoscaler", r"Failed adding \d{1,6} nodes to group|Scale-up failed"),
         ("ScaleUpTimedOut", "ConfigMap", "cluster-autoscaler", r"Nodes added to group \S{1,300} failed to register"),

@@ -46,6 +46,11 @@ _ADVICE = (
         "those in the account and region that Karpenter works in, and let its role describe them.",
     ),
     (
+        ("belong to different networks",),
+        "Security groups and subnets must be of one VPC: compare what securityGroupSelectorTerms and "
+        "subnetSelectorTerms of the node class (EC2NodeClass) select.",
+    ),
+    (
         ("nodeclass", "node class", "ami", "launchtemplate", "instanceprofile"),
         "Correct the node class: see its conditions.",
     ),
