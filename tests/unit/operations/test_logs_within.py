@@ -94,3 +94,25 @@ def test_code_within_a_sentence_is_what_a_log_had() -> None:
 )
 def test_words_that_a_sentence_or_a_narrow_window_broke_are_put_together(text: str, cause: str) -> None:
     assert first(text) == cause
+
+
+RUNS = """Name:             llama-0
+Namespace:        serving
+Status:           Running
+Controlled By:    StatefulSet/llama
+Containers:
+  llama:
+    Image:          org/llama:1.0
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        ('I run "kubectl logs llama-0 -n serving" and get "exec /bin/bash: exec format error"', "image-wrong-arch"),
+        ('I run "kubectl logs llama-0 -n serving" and get "Listening on port 8000"', ""),
+        ('I run "docker logs other" and it is not "exec /bin/bash: exec format error"', ""),
+    ],
+)
+def test_what_kubectl_gave_in_quotation_marks_is_the_log_of_the_pod_described(said: str, cause: str) -> None:
+    assert first(f'{said}\nWhen I run "kubectl describe pod llama-0" I get this:\n"{RUNS}') == cause

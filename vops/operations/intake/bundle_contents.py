@@ -48,7 +48,7 @@ from vops.operations.intake.bundle_objects import (
     read_described_objects,
     read_objects,
 )
-from vops.operations.intake.bundle_pods import PodFile, main_container, owners, split_previous, stand_in
+from vops.operations.intake.bundle_pods import PodFile, main_container, owners, split_previous, stand_in, with_its_end
 from vops.operations.intake.bundle_subjects import (
     above,
     objects_of,
@@ -292,7 +292,9 @@ class Contents:
         text = log_within(scrub(file.body.decode("utf-8-sig", "replace")))
         if not text.strip() or len(self._pods) != 1:
             return
-        pod = next(iter(self._pods.values())).pod
+        (named, found), *_ = self._pods.items()
+        pod = with_its_end(found.pod, file.name, text, at)
+        self._pods[named] = PodFile(pod, found.folder)
         meta, container = pod.metadata, main_container(pod)
         status = pod.container_status(container)
         previous = status is not None and status.restart_count > 0 and status.state.running is not None

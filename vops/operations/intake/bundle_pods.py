@@ -105,6 +105,17 @@ def stand_in(name: str, source: str, log: str | None, at: datetime, *, previous:
     )
 
 
+def with_its_end(pod: Pod, source: str, log: str, at: datetime) -> Pod:
+    """A pod that runs, of which the states were not copied, with the end that a log beside it tells of."""
+    cut = pod.status.phase == "Running" and not (pod.status.container_statuses or pod.status.init_container_statuses)
+    if not cut or not _ended(log, previous=False)[0]:
+        return pod
+    told = stand_in(f"{pod.metadata.name}_{main_container(pod)}", source, log, at).status.container_statuses
+    meta = msgspec.structs.replace(pod.metadata, annotations=pod.metadata.annotations | {STAND_IN: source})
+    status = msgspec.structs.replace(pod.status, container_statuses=told)
+    return msgspec.structs.replace(pod, metadata=meta, status=status)
+
+
 def _ended(log: str, previous: bool) -> tuple[bool, bool, bool]:
     """Whether the process that wrote a log has ended, whether it served, and whether it was asked to stop serving."""
     reading = read_log(log)

@@ -100,7 +100,12 @@ _MARK = lazy_pattern(r"(?<=\S)[ \t]{1,80}(?:<[-=]{2,40}|\u2190)(?:[ \t][^\n]{0,6
 """An arrow to a line, and what somebody says of it (`nvidia.com/gpu: 7  <=== here`); no program writes it."""
 
 
+_QUOTED = lazy_pattern(r"^[\"'\u201c](?=Name: {2,}\S)", re.MULTILINE)
+"""The quotation mark that somebody put before a description."""
+
+
 def _without_marks(text: str) -> str:
+    text = _QUOTED.sub("", text)
     return _MARK.sub("", text) if _MARK.search(text) is not None else text
 
 

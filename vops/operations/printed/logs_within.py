@@ -39,6 +39,7 @@ _HEADING = lazy_pattern(
     r"(?i:[^\w\n]{0,6}(?:[\w/.-]{1,40} ){0,4}logs?\b[^:\n]{0,40}:?[^\w\n]{0,6}$)"
     r"|.{0,80}(?:kubectl|oc|k) (?:-n \S{1,63} )?logs "
 )
+_QUOTED = lazy_pattern(r"[\"'`]([^\"'`\n]{8,400})[\"'`]")
 _PRINTED = lazy_pattern(r"\s|(?:Normal|Warning)\s|Type\s+Reason|[A-Z][\w ]{0,40}:\s*$|\d{1,4}[smhd]\b")
 """Lines of descriptions and of tables of events."""
 
@@ -73,10 +74,17 @@ def log_within(text: str) -> str:
         after = _NEXT_OBJECT.search(text, begins.start())
         return text[begins.start() : after.start() if after is not None else len(text)]
     at = _failure_within(text) if len(text) <= _LONGEST_PROSE else None
-    if at is None:
-        return ""
+    said = _in_a_sentence(text[:_LONGEST_PROSE])
+    if at is None or (said and said in text[at:].partition("\n")[0]):
+        return said
     after = _NEXT_PRINTED.search(text, at)
     return dedent(text[at : after.start() if after is not None else len(text)])
+
+
+def _in_a_sentence(text: str) -> str:
+    """What somebody says that `kubectl logs` gave, in quotation marks; empty where no rule knows such words."""
+    spans = (span for line in text.splitlines() if _HEADING.match(line) for span in _QUOTED.findall(line))
+    return next(filter(_of_a_failure, spans), "")
 
 
 def _failure_within(text: str) -> int | None:
