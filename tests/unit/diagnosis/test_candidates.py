@@ -102,6 +102,7 @@ SAMPLES = [
     ("mount-failed", "FailedMount"),
     ("registry-unreachable", "pull of manifest"),
     ("image-not-found", "image is odd"),
+    ("image-auth", "Init:ImagePullBackOff"),
     ("bad-entrypoint", "OCI runtime exec"),
 ]
 

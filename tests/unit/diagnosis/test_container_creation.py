@@ -38,6 +38,9 @@ STARTS = {
     OCI + 'unable to start container process: chdir to cwd ("/app") set in config.json failed: permission denied': (
         "bad-entrypoint"
     ),
+    PROCESS + "error during container init: error running hook #0: error running hook: exit status 137, stdout: , "
+    "stderr: Auto-detected mode as 'legacy'\n/usr/local/nvidia/toolkit/nvidia-container-cli: line 5: 1041979 Killed   "
+    "LD_LIBRARY_PATH=/usr/local/nvidia/toolkit": "host-oom",
     PROCESS + "exec /usr/local/bin/vllm: exec format error: unknown": "image-wrong-arch",
     PROCESS + "error during container init: error running prestart hook #0: exit status 1, stderr: "
     "nvidia-container-cli: "

@@ -170,6 +170,12 @@ TESTS: dict[str, Test] = {
         "Let the container reach the hub, or bring the model to it",
         "Open the way out (egress, DNS, proxy, certificates), or seed the model into a claim and set HF_HUB_OFFLINE=1.",
     ),
+    "image-auth": Test(
+        _EVENTS,
+        "the registry's word: unauthorized, denied, 401 or 403",
+        "Let the node log in to the registry",
+        "Add imagePullSecrets with an account that may pull, to the pod or to its service account.",
+    ),
     "image-not-found": Test(
         _EVENTS,
         "the registry's word: not found, or manifest unknown",

@@ -74,6 +74,12 @@ UNSTARTED: tuple[Suspect, ...] = (
     ),
     Suspect("image-not-found", "it is about its image", words_of(r"image|manifest|\btag\b"), trouble=_UNCREATED),
     Suspect(
+        "image-auth",
+        "a registry that wants credentials looks the same",
+        words_of(r"ImagePullBackOff|ErrImagePull"),
+        trouble=_UNCREATED,
+    ),
+    Suspect(
         "bad-entrypoint",
         "it is about its command",
         words_of(r"exec|entrypoint|command|runc|\boci\b"),

@@ -30,6 +30,11 @@ _READ_BUFFER = 10 * GIB
 _SIGKILL = -9
 _WINDOW = timedelta(minutes=2)
 _AT_INIT = "init was OOM-killed"
+HOOK_KILLED = lazy_pattern(
+    r"running (?:\w+ )?hook\b.{0,20}: .{0,40}exit status 137\b.{0,400}?: line \d{1,4}: +\d{1,10} Killed\b", re.DOTALL
+)
+"""The runtime's word for a hook that is started within the container's limit and was killed there, as a shell says."""
+
 _OF_GIB_EACH = ("swap-space", "cpu-offload-gb")
 _OF_GIB = ("kv-offloading-size",)
 _LMCACHE = "LMCACHE_MAX_LOCAL_CPU_SIZE"

@@ -22,6 +22,7 @@ from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence, Fix
 from vops.diagnosis.logs.wordings import read, wording
+from vops.diagnosis.memory import host_memory
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.starting.creation import refusal
 from vops.model.patterns import lazy_pattern
@@ -70,7 +71,7 @@ _DRIVER = ("nvidia.com/cuda.driver-version.full", "nvidia.com/cuda.driver.major"
 @rule(cause="cuda-driver-mismatch", branch=Branch.START, order=25)
 def gpu_runtime_failed(replica: Replica) -> Verdict | None:
     found = refusal(replica)
-    if found is None:
+    if found is None or host_memory.HOOK_KILLED.search(found.text):
         return None
     node = replica.pod.spec.node_name or "the node"
     requires = _REQUIRES.search(found.text)

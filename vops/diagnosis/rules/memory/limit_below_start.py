@@ -2,7 +2,8 @@
 
 What it finds
     The runtime's word that the container was killed for want of memory before its command ran, or that its limit is
-    below the least that the runtime takes. Silent where a volume in memory has used the limit up.
+    below the least that the runtime takes; or that a hook of its own was, as NVIDIA's is in a container with very
+    little memory. Silent where a volume in memory has used the limit up.
 
 Why it matters
     It is nearly always a unit that was forgotten: `memory: 64` is 64 bytes, `64m` is 0.064 bytes.
@@ -33,15 +34,17 @@ _TOO_SMALL = lazy_pattern(r"init was OOM-killed|memory limit too low|minimum mem
 @rule(cause="host-oom", branch=Branch.START, order=24)
 def limit_below_start(replica: Replica) -> Verdict | None:
     found = refusal(replica)
-    if found is None or not _TOO_SMALL.search(found.text):
+    by_hook = found is not None and host_memory.HOOK_KILLED.search(found.text) is not None
+    if found is None or not (by_hook or _TOO_SMALL.search(found.text)):
         return None
     if host_memory.killed_at_init(replica) is not None and suspect(replica) is not None:
         return None
     limit = replica.container.resources.limits.get("memory", "none")
     return Verdict(
-        summary=f"The memory limit of {replica.name} ({limit}) is too small even to start the container",
+        summary=f"The memory limit of {replica.name}{f' ({limit})' if replica.observed else ''} is too small even to "
+        "start the container",
         evidence=(found.shown, evidence.container_field(replica, "resources.limits.memory", limit)),
-        confidence=Confidence.CERTAIN,
+        confidence=Confidence.PROBABLE if by_hook else Confidence.CERTAIN,
         fixes=(
             remedies.runbook(
                 replica,
