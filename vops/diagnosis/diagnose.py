@@ -14,7 +14,7 @@ import msgspec
 
 from vops.diagnosis.discretion import discreet
 from vops.diagnosis.facts import DaemonFacts, Facts, Replica, ScalerFacts, WorkloadFacts
-from vops.diagnosis.findings import Applicability, Confidence, Finding, Fix, Report, Severity, Skipped
+from vops.diagnosis.findings import Applicability, Confidence, Evidence, Finding, Fix, Report, Severity, Skipped
 from vops.diagnosis.guesses.candidates import candidates
 from vops.diagnosis.guesses.unknown import unknown
 from vops.diagnosis.logs.claims import entitled, first_claim
@@ -269,10 +269,20 @@ def _finding(subject: Subject, item: Rule, verdict: Verdict, explained: dict[str
         confidence=verdict.confidence,
         subject=subject.ref,
         summary=_naming_the_container(subject, verdict.summary),
-        evidence=verdict.evidence,
+        evidence=_each_once(verdict.evidence),
         because=(explained[item.cause],) if item.cause in explained else (),
         fixes=tuple(_cautious(fix, verdict.confidence) for fix in verdict.fixes),
     )
+
+
+def _each_once(shown: Sequence[Evidence]) -> tuple[Evidence, ...]:
+    """The evidence without what another piece of the same place says whole."""
+    return tuple(item for at, item in enumerate(shown) if not any(_within(item, other) for other in shown[:at]))
+
+
+def _within(item: Evidence, other: Evidence) -> bool:
+    same = (item.source, item.where, item.expected) == (other.source, other.where, other.expected)
+    return same and item.observed in other.observed
 
 
 def _naming_the_container(subject: Subject, summary: str) -> str:

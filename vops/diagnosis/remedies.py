@@ -95,10 +95,16 @@ def advice(title: str, *steps: str) -> Fix:
     return Fix(title, Applicability.MANUAL, steps=steps)
 
 
+def namespace(replica: Replica) -> str:
+    """The pod's namespace for a command; a word for it where nobody told."""
+    return replica.namespace or "NAMESPACE"
+
+
 def _where(replica: Replica) -> str:
     owner = replica.owner
-    if not replica.observed:
-        return "Change it at the workload that this log came from."
+    if not replica.observed and (owner is None or owner.kind not in CHANGEABLE):
+        told = replica.log_source(previous=False) or replica.log_source(previous=True)
+        return f"Change it at the workload that {'this log came from' if told else 'runs this pod'}."
     if owner is None and not replica.namespace:  # copied without its metadata
         return "Change it at the workload that runs this pod."
     if owner is None:

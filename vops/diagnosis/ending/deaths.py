@@ -19,6 +19,7 @@ _NAMED = lazy_pattern(
     r"|for) '([\w./-]{1,300})'"
     r"|'?(/[\w./-]{1,300}) does not appear"
 )
+_UNKNOWN_MODEL = "its model"
 Hit = tuple[LoggedError, re.Match[str]]
 
 
@@ -83,4 +84,10 @@ def model_of(replica: Replica) -> str:
     log = replica.death_log
     known = replica.args.model or (log.model if log is not None else "") or replica.model
     named = _NAMED.search(log.root.message) if log is not None and log.root is not None and not known else None
-    return known or (next((text for text in named.groups() if text), "") if named else "") or "its model"
+    return known or (next((text for text in named.groups() if text), "") if named else "") or _UNKNOWN_MODEL
+
+
+def the_model(replica: Replica, named: str = "") -> str:
+    """The same at the beginning of a sentence."""
+    model = named or model_of(replica)
+    return f"The model of {replica.name}" if model == _UNKNOWN_MODEL else model

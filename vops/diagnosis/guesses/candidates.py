@@ -171,7 +171,7 @@ def _advice(replica: Replica, cause: str) -> Fix:
     test = TESTS[cause]
     seen = replica.observed
     names = {
-        "ns": replica.namespace or "default" if seen else "NAMESPACE",
+        "ns": remedies.namespace(replica) if seen else "NAMESPACE",
         "pod": replica.name if seen else "POD",
         "node": (replica.pod.spec.node_name if seen else "") or "NODE",
         "c": replica.container.name,

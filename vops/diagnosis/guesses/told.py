@@ -32,6 +32,7 @@ def _as_told(replica: Replica, cause: str, fix: Fix) -> Verdict | None:
     if not found:
         return None
     said = found[0].message
+    found = [item for item in found if item is found[0] or not item.message.startswith(said.rstrip("."))]
     return Verdict(
         summary=f"By what is told of it: {said[:_LONGEST].rstrip('.: ')}{'…' if len(said) > _LONGEST else ''}",
         evidence=tuple(map(evidence.event, found)),

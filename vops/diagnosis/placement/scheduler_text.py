@@ -50,7 +50,7 @@ class Preemption(StrEnum):
 
 
 class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One obstacle as the scheduler counts it: on how many nodes, and the resource or taint where the text has it."""
+    """One obstacle: on how many nodes by the scheduler's count (0 without one), and the resource or taint if named."""
 
     obstacle: Obstacle
     nodes: int
@@ -347,7 +347,7 @@ def _of_others(text: str) -> Iterator[Reason]:
     if _CONSOLE in text:
         first = _REASON.search(f"1 {text.partition(_CONSOLE)[2]}")
         if first is not None and (found := _reason(first)).obstacle is not Obstacle.OTHER:
-            yield msgspec.structs.replace(found, resource=_NAMES.get(found.resource, found.resource))
+            yield msgspec.structs.replace(found, nodes=0, resource=_NAMES.get(found.resource, found.resource))
     elif text.startswith("Ray has "):
         yield Reason(Obstacle.RESOURCE, 1, text, _GPU)
     elif "failing predicate(s): " in text:
@@ -367,7 +367,7 @@ def _as_quoted(text: str) -> Iterator[Reason]:
     for words in dict.fromkeys((*SPOKEN.findall(text), *SHORT.findall(text))):
         if (match := _REASON.match(f"1 node(s) had {words}" if "taint" in words else f"1 {words}")) is not None:
             found = _reason(match)
-            yield msgspec.structs.replace(found, resource=_NAMES.get(found.resource, found.resource))
+            yield msgspec.structs.replace(found, nodes=0, resource=_NAMES.get(found.resource, found.resource))
 
 
 def _taint(text: str) -> Taint | None:

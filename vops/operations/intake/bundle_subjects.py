@@ -87,7 +87,7 @@ _REASON = lazy_pattern(
 _NODE = lazy_pattern(r"Successfully assigned \S{1,512} to (\S{1,253})")
 _CONTAINER = lazy_pattern(
     r"(?:failed container[ =]|Container |container[ =]|Created container:? |Started container )"
-    r"(?!create failed|init caused|process\b|has |is |was )(?P<name>[a-z0-9-]{1,63})\b"
+    r"(?!create failed|init(?: caused|: )|process\b|has |is |was )(?P<name>[a-z0-9-]{1,63})\b"
 )
 _FIELD = lazy_pattern(r"spec\.(?:initC|c)ontainers\{([a-z0-9-]{1,63})\}")
 _PROBED = lazy_pattern(r"(?i:(startup|liveness|readiness) probe (?:failed|errored))|failed (startup|liveness) probe")

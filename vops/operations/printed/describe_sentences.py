@@ -118,10 +118,8 @@ def _unquoted(line: str) -> str:
 
 def _quoted(lines: list[str]) -> Iterator[Told]:
     """What somebody quotes of the scheduler's reasons alone; nothing where they tell that it is over."""
-    told = [line.strip()[:_LONGEST] for line in lines if SPOKEN.search(line) or _is_short(line)]
-    told += [
-        line.strip()[:_LONGEST] for line in lines if told and line.strip() not in told and AGAINST_OLD.search(line)
-    ]
+    told = [_unheaded(line) for line in lines if SPOKEN.search(line) or _is_short(line)]
+    told += [_unheaded(line) for line in lines if told and _unheaded(line) not in told and AGAINST_OLD.search(line)]
     if told and not any(_OVER.search(line) for line in lines):
         about = {"kind": "Pod", "name": ""}
         yield Told("Warning", "FailedScheduling", " ".join(told), "default-scheduler", about=about)
@@ -129,11 +127,16 @@ def _quoted(lines: list[str]) -> Iterator[Told]:
         yield from _refusals(lines)
 
 
+def _unheaded(line: str) -> str:
+    """A line without the mark that makes it a heading."""
+    return line.strip().lstrip("#").lstrip()[:_LONGEST]
+
+
 def _refusals(lines: list[str]) -> Iterator[Told]:
     """A pod that a kubelet refused, where somebody tells no more of it than the reason that kubectl shows."""
     named = next((match for line in lines if (match := _REFUSED.search(_REFUSED_ROW.sub("", line))) is not None), None)
     if named is not None:
-        yield Told("Warning", named[0], named.string.strip()[:_LONGEST], "kubelet", about={"kind": "Pod", "name": ""})
+        yield Told("Warning", named[0], _unheaded(named.string), "kubelet", about={"kind": "Pod", "name": ""})
 
 
 def _is_short(line: str) -> bool:

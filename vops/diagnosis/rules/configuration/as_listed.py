@@ -74,7 +74,7 @@ def _tells_more(event: Event, reason: str) -> bool:
 
 
 def _verdict(replica: Replica, says: str, step: str) -> Verdict:
-    reason, namespace = _listed(replica), replica.namespace or "default"
+    reason, namespace = _listed(replica), remedies.namespace(replica)
     return Verdict(
         summary=f"{replica.name} waits with {reason}: {says}",
         evidence=(evidence.status_field(replica, "state.waiting", reason),),

@@ -63,6 +63,7 @@ _SAID = (
 )
 NO_GPU = lazy_pattern("|".join((_SAID, words(Meaning.NO_GPU))))
 _BY_UUID = "invalid literal for int"
+_NPU = lazy_pattern(r"libascend_hal|c10_npu|\bNPU devices?\b|torch_npu")
 _TPU = lazy_pattern(r"TPU initialization failed")
 _VARIABLES = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
 
@@ -80,7 +81,7 @@ def no_cuda_visible(replica: Replica) -> Verdict | None:
         f"{replica.name} cannot use a GPU that CUDA_VISIBLE_DEVICES names by its UUID"
         if by_uuid
         else f"{replica.name} sees no GPU" + (": it does not ask for one" if none else ""),
-        _of_a_tpu(replica) if _TPU.search(hit[0].text) else _fix(replica, by_uuid=by_uuid, none=none),
+        _of_another(replica, hit[0].text) or _fix(replica, by_uuid=by_uuid, none=none),
         evidence.container_field(replica, "resources.limits", f"{asks} GPUs"),
         *_settings(replica),
     )
@@ -95,6 +96,17 @@ def _fix(replica: Replica, *, by_uuid: bool, none: bool) -> Fix:
         params["tolerations"] = wanted
     return remedies.runbook(
         replica, "fix-gpu-count", title, Applicability.ASK, params, by_hand=steps, notes=("GPUs cost.",)
+    )
+
+
+def _of_another(replica: Replica, text: str) -> Fix | None:
+    """What to do for another accelerator than a GPU."""
+    if _TPU.search(text):
+        return _of_a_tpu(replica)
+    return (
+        remedies.by_steps(replica, "Give the container an NPU and its driver", _OF_AN_NPU)
+        if _NPU.search(text)
+        else None
     )
 
 
@@ -118,6 +130,12 @@ def _tolerations(replica: Replica) -> list[dict[str, str]]:
     return [{"key": taint.key, "operator": "Exists", "effect": taint.effect} for taint in blocking]
 
 
+_OF_AN_NPU = (
+    "Set huawei.com/Ascend910 (or what the node lists) in resources.limits; without a device plugin, pass /dev/davinci0"
+    " and its managers to the container.",
+    "See that the driver's libraries of the node are there: mount /usr/local/Ascend/driver and /usr/local/dcmi, with "
+    "/usr/local/Ascend/driver/lib64 in LD_LIBRARY_PATH; test it with npu-smi info.",
+)
 _NUMBERS = (
     "This version of vLLM takes numbers there: set env CUDA_VISIBLE_DEVICES to 0 (0,1,… for several GPUs of the pod).",
     "Or set the image to a newer vLLM.",

@@ -33,7 +33,9 @@ _BETWEEN_WORKERS = lazy_pattern(
     r"server socket has failed|EADDRINUSE.{0,80}(?:TCPStore|tcp store)|ZMQError|DistNetworkError"
 )
 _PORT = lazy_pattern(
-    r"port: (\d{2,5})|\('[^']{0,64}', (\d{2,5})\)|(?:[:/]{1,3}|')[\w.*-]{0,64}:(\d{2,5})(?![\d.:])", re.ASCII
+    r"port: (\d{2,5})|\('[^']{0,64}', (\d{2,5})(?:, \d{1,9}){0,2}\)"
+    r"|(?:[:/]{1,3}|')[\w.*-]{0,64}:(\d{2,5})(?![\d.:])",
+    re.ASCII,
 )
 """A port, and not the minutes of a time: nothing of a second follows it."""
 

@@ -28,6 +28,7 @@ from vops.diagnosis.starting.creation import refusal
 from vops.model.patterns import lazy_pattern
 
 _REQUIRES = lazy_pattern(r"requirement error: unsatisfied condition: (?P<what>[^,\n]{0,100})")
+_UNREADABLE = "requirement error: invalid expression"
 _BROKEN = (
     wording(
         r"file creation failed[^\n]{0,300}file exists",
@@ -65,6 +66,11 @@ _BROKEN = (
         "On {node}: see that nvidia-container-toolkit is installed, configured for the runtime, and fits the driver.",
     ),
 )
+_REWORDED = (
+    "Set env NVIDIA_REQUIRE_CUDA, which the image brings or the pod sets, to one condition such as cuda>=12.4, without"
+    " quotation marks; or NVIDIA_DISABLE_REQUIRE to true, where the driver is known to be new enough.",
+    "Or upgrade nvidia-container-toolkit on the node: an old one does not know newer words.",
+)
 _DRIVER = ("nvidia.com/cuda.driver-version.full", "nvidia.com/cuda.driver.major", "nvidia.com/gpu.driver-version")
 
 
@@ -79,6 +85,9 @@ def gpu_runtime_failed(replica: Replica) -> Verdict | None:
         what = requires["what"].strip() or "a newer driver"
         summary = f"The GPU driver of {node} is too old for {replica.container.image or 'its image'}: it needs {what}"
         fix = _older_image(replica, node, what)
+    elif _UNREADABLE in found.text:
+        summary = f"The GPU runtime of {node} cannot read what {replica.name} requires of its driver"
+        fix = remedies.by_steps(replica, "Say it in words that the runtime knows", _REWORDED)
     else:
         broken = read(found.text, _BROKEN, node=node)
         if broken is None:

@@ -68,7 +68,7 @@ def image_not_pulled(replica: Replica) -> Verdict | None:
     failure = any_pull_failure(replica)
     if failure is None or not says_nothing(failure):
         return None
-    image, namespace = replica.container.image or "the image", replica.namespace or "default"
+    image, namespace = replica.container.image or "the image", remedies.namespace(replica)
     return Verdict(
         summary=f"{image} cannot be pulled, and nothing here says why: it may not exist, or ask for credentials",
         evidence=failure.evidence,

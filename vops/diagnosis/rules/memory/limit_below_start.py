@@ -40,6 +40,7 @@ def limit_below_start(replica: Replica) -> Verdict | None:
     if host_memory.killed_at_init(replica) is not None and suspect(replica) is not None:
         return None
     limit = replica.container.resources.limits.get("memory", "none")
+    container = replica.container.name if replica.observed else "the container"
     return Verdict(
         summary=f"The memory limit of {replica.name}{f' ({limit})' if replica.observed else ''} is too small even to "
         "start the container",
@@ -55,7 +56,7 @@ def limit_below_start(replica: Replica) -> Verdict | None:
                     "container": replica.container.name,
                     "memory": host_memory.in_gi(host_memory.wanted_bytes(replica)),
                 },
-                by_hand=(f"Set resources.limits.memory of {replica.container.name} with its unit, such as 32Gi.",),
+                by_hand=(f"Set resources.limits.memory of {container} with its unit, such as 32Gi.",),
             ),
         ),
     )

@@ -48,7 +48,7 @@ def chat_template_missing_serving(replica: Replica) -> Verdict | None:
     if refused is None:
         return None
     return Verdict(
-        summary=f"{deaths.model_of(replica)} has no chat template: chat requests are refused (400)",
+        summary=f"{deaths.the_model(replica)} has no chat template: chat requests are refused (400)",
         evidence=(evidence.log_line(refused[0].line, refused[0].message),),
         confidence=Confidence.STRONG,
         severity=Severity.WARNING,

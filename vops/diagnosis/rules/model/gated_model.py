@@ -44,7 +44,7 @@ def gated_model(replica: Replica) -> Verdict | None:
     token = f"the token ({source})" if source else "its token"
     may_not = "may not read gated repositories" if _FINE_GRAINED in hit[0].message else "has not been granted access"
     return Verdict(
-        summary=f"{model} is gated, and {token} {may_not} (403)",
+        summary=f"{deaths.the_model(replica, model)} is gated, and {token} {may_not} (403)",
         evidence=(*deaths.shown(replica, hit), hub.token_evidence(replica)),
         confidence=deaths.confidence(replica),
         fixes=(
@@ -55,7 +55,8 @@ def gated_model(replica: Replica) -> Verdict | None:
                 Applicability.ASK,
                 {"container": replica.container.name, "model": model},
                 by_hand=(
-                    f"Ask for access at https://huggingface.co/{model} with the account of the token,",
+                    f"Ask for access at https://huggingface.co/{model if '/' in model else ''} with the account of the "
+                    "token,",
                     "or point HF_TOKEN at a Secret whose token has access,",
                     "or name an ungated copy of the model in the container's arguments.",
                 ),

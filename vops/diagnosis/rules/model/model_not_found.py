@@ -16,6 +16,8 @@ Fix
 
 from __future__ import annotations
 
+import re
+
 from vops.diagnosis import remedies
 from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
@@ -54,6 +56,7 @@ _FILES = lazy_pattern(
     r"|Weight files)[^@]{0,200}(?:model|config)|Could not find mm_proj file"
 )
 _SIGNATURE = lazy_pattern(f"{hub.NOT_THERE.pattern}|{_FILES.pattern}")
+_WITH_BRANCH = lazy_pattern(r"'([\w.-]{1,96}/[\w.-]{1,96}):([\w.-]{1,96})'", re.ASCII)
 _LAST_WORD = "Invalid repository ID or local directory"
 
 
@@ -65,8 +68,15 @@ def model_not_found(replica: Replica) -> Verdict | None:
     model = deaths.model_of(replica)
     is_path = model.startswith(("/", ".", "~")) or hit[0].short_type in ("HFValidationError", "CacheNotFound")
     ambiguous = not is_path and ("401" in hit[0].message or _LAST_WORD in hit[0].message)
-    if is_path:
-        summary = f"{model} is not a folder in the container of {replica.name}"
+    branch = _WITH_BRANCH.search(hit[0].message) if hit[0].short_type == "HFValidationError" else None
+    if branch is not None:
+        summary = f"{branch[1]}:{branch[2]} is no repository's name: a branch or a quantization stands behind the colon"
+        steps = (
+            f"Set --model {branch[1]}, and --revision {branch[2]} where that is a branch of it; a colon may only stand "
+            "before the quantization of a GGUF file.",
+        )
+    elif is_path:
+        summary = f"{deaths.the_model(replica)} is not a folder in the container of {replica.name}"
         steps = (f"See that a volume with the model is mounted and holds {model}, with config.json in it.",)
     else:
         private = ", or it is private and asked for without a token that may see it" if ambiguous else ""

@@ -51,7 +51,8 @@ def token_missing(replica: Replica) -> Verdict | None:
     if _NEWLINE.search(hit[0].text):
         why = "the token cannot be sent: it has a newline or a blank in it"
     return Verdict(
-        summary=f"{model} needs a login to the hub, and {why} (401)",
+        summary=f"{deaths.the_model(replica)} needs a login to the hub, and {why}"
+        f"{' (401)' if '401' in hit[0].text else ''}",
         evidence=(*deaths.shown(replica, hit), hub.token_evidence(replica)),
         confidence=deaths.confidence(replica),
         fixes=(

@@ -69,7 +69,7 @@ def _said(replica: Replica, text: str) -> tuple[str, str, dict[str, Any]]:
         )
     if "does not support float16" in text:
         return (
-            f"{deaths.model_of(replica)} cannot be computed in float16",
+            f"{deaths.the_model(replica)} cannot be computed in float16",
             "Set --dtype bfloat16 on a GPU of compute capability 8.0 or higher, else --dtype float32.",
             {"dtype": "bfloat16"},
         )

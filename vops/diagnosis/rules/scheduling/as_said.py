@@ -116,10 +116,10 @@ def said_gpu_exhausted(replica: Replica) -> Verdict | None:
         return None
     known = _certainly_taken(replica)
     doubt = "" if known else "; the words are the same where no node advertises them"
-    resource = found[0].resource
+    resource, gpus = found[0].resource, replica.placement.gpus
     return _verdict(
         replica,
-        f"No node has {replica.placement.gpus or 1} {resource} free for {replica.name}{doubt}",
+        f"No node has {f'{gpus} ' if gpus else ''}{resource} free for {replica.name}{doubt}",
         remedies.advice(
             "Free a GPU or add one",
             f"See what the nodes offer and who holds it: kubectl describe nodes | grep -E 'Name:|{resource}'",
@@ -294,7 +294,7 @@ def _how_unavailable(reason: Reason) -> str:
 
 def _nodes(found: Iterable[Reason]) -> str:
     count = max((item.nodes for item in found), default=0)
-    return "1 node" if count == 1 else f"{count} nodes"
+    return "1 node" if count == 1 else f"{count} nodes" if count else "the nodes"
 
 
 def _tolerate(replica: Replica, wanted: list[dict[str, str]]) -> Fix:
