@@ -231,13 +231,13 @@ _PARAGRAPHS: dict[str, tuple[str, str]] = {
 }
 
 
-def _told(paragraph: str) -> Case:
+def told(paragraph: str) -> Case:
     status = waiting("ContainerCreating")
     return lambda: world(pod(status=status, phase="Pending"), node(), event(TOLD, paragraph))
 
 
 _ROLLOUT = "The new pod is pending for want of a GPU, and the old one keeps {} until the new one is ready."
-FIRES: dict[str, Case] = {f"told-{cause}": _told(fires) for cause, (fires, _) in _PARAGRAPHS.items()}
-FIRES["prose-rollout-deadlock"] = _told(_ROLLOUT.format("its GPU"))
-NEAR_MISSES: dict[str, Case] = {f"told-{cause}": _told(near) for cause, (_, near) in _PARAGRAPHS.items()}
-NEAR_MISSES["prose-rollout-deadlock"] = _told(_ROLLOUT.format("the volume (ReadWriteOnce)"))
+FIRES: dict[str, Case] = {f"told-{cause}": told(fires) for cause, (fires, _) in _PARAGRAPHS.items()}
+FIRES["prose-rollout-deadlock"] = told(_ROLLOUT.format("its GPU"))
+NEAR_MISSES: dict[str, Case] = {f"told-{cause}": told(near) for cause, (_, near) in _PARAGRAPHS.items()}
+NEAR_MISSES["prose-rollout-deadlock"] = told(_ROLLOUT.format("the volume (ReadWriteOnce)"))

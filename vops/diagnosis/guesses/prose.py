@@ -11,6 +11,8 @@ from collections.abc import Iterator
 
 from vops.diagnosis.guesses.explained import explains, happened, is_wish_or_thanks
 from vops.diagnosis.guesses.prose_of_load import FIRST_SAYINGS, SAYINGS_OF_LOAD
+from vops.diagnosis.guesses.prose_of_nodes import SAYINGS_OF_NODES
+from vops.diagnosis.guesses.prose_of_starts import SAYINGS_OF_STARTS
 from vops.diagnosis.guesses.saying import Saying, saying
 from vops.model.patterns import lazy_pattern
 
@@ -171,6 +173,8 @@ SAYINGS: tuple[Saying, ...] = (
         r"\b(?:stuck|stays?|remains?|still|always|forever|keeps?|never|hangs?)\b.{0,60}\b(?:pending|bound|unbound)"
         r"|\bunbound\b"
         r"|pending\b.{0,80}\b(?:storage|provisioner)|一直.{0,20}pending",
+        never=r"\b(?:zones?|AZs?|[a-z]{2,4}-[a-z]+-?\d-?[a-f])\b.{0,80}\b(?:but|while|whereas|only|different|another)\b"
+        r"|\b(?:but|while|whereas|only|different|another)\b.{0,80}\b(?:zones?|AZs?)\b",
     ),
     saying(
         "rollout-volume-conflict",
@@ -192,6 +196,7 @@ SAYINGS: tuple[Saying, ...] = (
         r"(?:fail\w*|unable|cannot|can't|could not|time[sd]? ?out|refus\w*)\b.{0,60}\bmount"
         r"|\bmount\w*\b.{0,80}\b(?:fail\w*|time[sd]? ?out|hang|stuck|refus\w*)",
         r"ContainerCreating|\bpods?\b|stuck",
+        never=r"\b[a-z]{2,4}-[a-z]+-?\d-?[a-f]\b.{0,200}\b[a-z]{2,4}-[a-z]+-?\d-?[a-f]\b|\b(?:another|different) zone",
     ),
     saying(
         "disk-full",
@@ -285,7 +290,19 @@ SAYINGS: tuple[Saying, ...] = (
         r".{0,40}\bmetrics?|metrics?\b.{0,60}\bnot (?:found|available|exist)",
     ),
     *SAYINGS_OF_LOAD,
+    *SAYINGS_OF_NODES,
+    *SAYINGS_OF_STARTS,
 )
+
+_WELL = lazy_pattern(
+    r"\bnothing (?:is|was) (?:pending|lost|wrong)\b"
+    r"|\b(?:serv|r[au]n|work|start)\w* (?:\w+ )?without (?:any )?(?:errors?|problems?|issues?|trouble)\b"
+    r"|\bsince (?:the|then|that|we)\b(?:[^.]|\.\d){0,60}\b(?:has|have|it) (?:been )?(?:served?|r[ua]n|worked|stable"
+    r"|fine)\b"
+    r"|\ball (?:\w+ ){0,3}(?:is|are) (?:well|fine|healthy|running)\b(?!,? but)",
+    re.IGNORECASE,
+)
+"""Of what goes on as it should, whatever it may have been before."""
 
 _COMMON = lazy_pattern(
     r"\b(?:the|an?|is|are|was|were|to|of|in|on|at|and|it|its|my|I|we|our|this|that|with|when|but|because|by|for|as"
@@ -313,7 +330,7 @@ _MARKUP = lazy_pattern(r"^[\s>#*|-]{1,12}|\*\*|`")
 def cause_of(text: str) -> str:
     """The cause that a paragraph tells of; empty where it tells of none."""
     told = happened(text)
-    if not _is_prose(told):
+    if not _is_prose(told) or _WELL.search(told):
         return ""
     cause = next((item.cause for item in SAYINGS if item.is_in(told)), "")
     return "" if cause and explains(text) else cause

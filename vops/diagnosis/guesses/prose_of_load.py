@@ -63,7 +63,7 @@ SAYINGS_OF_LOAD: tuple[Saying, ...] = (
         r"|max_?replica\w*|its limit"
         r"|upper limit)|maxReplica\w*.{0,30}\b(?:too low|reached|not enough)",
         r"latenc|queue|slow|timeout|time out|overload|load\b|429|503|wait|not enough|more (?:replicas|pods)|higher",
-        never=r"\bunknown\b|never reach|n't reach|not reach",
+        never=r"\bunknown\b|never reach|n't reach|not reach|\bnode ?(?:groups?|pools?)\b|\bASG\b",
     ),
     saying(
         "replicas-zero",
@@ -77,7 +77,8 @@ SAYINGS_OF_LOAD: tuple[Saying, ...] = (
         "metric-labels-lost",
         r"DCGM|dcgm|\bGPU metrics?\b",
         r"\bpod`?(?: label)?\b.{0,80}\b(?:exporter|dcgm)|exported_pod|honor_?labels",
-        r"no (?:results?|data|series)|\bempty\b|n[o']t\b|instead of|wrong|returns? nothing",
+        r"no (?:results?|data|series)|\bempty\b|n[o']t\b|instead of|wrong|returns? nothing"
+        r"|\bonly\b.{0,60}\b(?:exporter|dcgm)|\bother pods\b",
     ),
     saying(
         "prefix-cache-cold",
@@ -122,6 +123,14 @@ SAYINGS_OF_LOAD: tuple[Saying, ...] = (
         r"slow|throughput|latenc\w* (?:is|was|are|goes|went|ris|rose|grow|spik|increas|jump|degrad|up)"
         r"|high\w* latenc|many|frequent|constantly|hundreds|thousands|drop",
         never=r"spot|priority ?class|PriorityClass|\bnode\b",
+    ),
+    saying(
+        "kv-thrash",
+        r"KV ?cache|\bKVC|KV缓存",
+        r"(?:near(?:ly)?|close to|almost|at|reach\w*|hits?|above|接近) ?(?:about )?(?:9[5-9](?:\.\d)?|100) ?%"
+        r"|打满|占满|耗尽",
+        r"(?:TPOT|ITL|inter-token|latency)\b.{0,60}\b(?:jump\w*|spik\w*|surg\w*|doubl\w*|[2-9]x|collaps\w*|explod\w*)"
+        r"|激增|飙升|翻倍|劣化|骤降",
     ),
     saying(
         "sidecar-failed",
@@ -234,7 +243,7 @@ SAYINGS_OF_LOAD: tuple[Saying, ...] = (
         r"\bnodes?\b|\binstances?\b|\bVMs?\b|node ?(?:pool|group|claim)s?",
         r"(?:never|n[o']t(?: able to)?|fails? to|failed to|unable to|can't|cannot) (?:\w+ )?(?:join|register"
         r"|become ready"
-        r"|bootstrap)",
+        r"|bootstrap)|\bno (?:nodes?|instances?|machines?) (?:ever )?(?:joins?|registers?|joined|registered)\b",
         r"cluster|karpenter|autoscal\w+|node ?group|kubelet|EKS|AKS|GKE",
     ),
     saying(

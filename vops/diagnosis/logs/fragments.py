@@ -36,7 +36,8 @@ _SPEAKS = lazy_pattern(
 _OF_NO_FAILURE = lazy_pattern(
     r'NCCL INFO|" [1-3]\d\d\b|HTTP/[\d.]{1,3}" \d\d\d|(?<![=/])\b(?:INFO|DEBUG|TRACE|WARN(?:ING)?)\b'
     r"|level=(?:info|debug|warn)|\[(?:info|notice|debug|warn)\]|\d{1,3}%\||\b\w{0,20}Warning: |[Ff]alling back"
-    r"|Ignore import error|\b(?:typically|usually|generally|often) (?:indicates?|means?)\b",
+    r"|Ignore import error|(?:^|[.;,] )(?:[Nn]o|without(?: any)?) errors?\W{0,3}$|\b(?:typically|usually|generally"
+    r"|often) (?:indicates?|means?)\b",
 )
 _PYTHON_WARNS = lazy_pattern(r"\S{1,300}\.py:\d{1,6}: \w{0,40}Warning: ")
 _QUOTED = lazy_pattern(

@@ -22,9 +22,10 @@ from vops.errors import InputError
 from vops.model.objects import Ref
 from vops.model.snapshot import ClusterSnapshot
 from vops.operations.intake.bundle_contents import Contents
-from vops.operations.intake.bundle_files import STDIN, Content, read_files
+from vops.operations.intake.bundle_files import STDIN, BundleFile, Content, read_files
 from vops.operations.intake.bundle_nameless import in_words, marked
 from vops.operations.intake.bundle_objects import Document
+from vops.operations.intake.bundle_told import told_within
 from vops.operations.intake.bundle_unplaced import unplaced
 from vops.operations.wording import printable
 
@@ -37,20 +38,14 @@ def diagnose_bundle(
 
     Raises InputError for a path that does not exist and for a bundle without anything that can be used.
     """
-    snapshot, problems, documents = _read(paths, stdin)
+    files, problems = read_files(paths, stdin)
+    snapshot, documents = _read(files, problems, paths, stdin)
     snapshot = marked(snapshot)
-    facts = Facts(snapshot)
-    reports = diagnose_all(facts)
-    if not facts.replicas:
-        pods = filter(None, map(facts.replica_of_pod, snapshot.pods))
-        reports = [*(diagnose(facts, replica.ref) for replica in pods), *reports]
-    if not reports:  # nothing is known to be vLLM: what was handed in is what is asked about
-        workloads = (*snapshot.deployments, *snapshot.statefulsets)
-        reports = [report for item in workloads if (report := diagnose_workload(facts, item)).findings]
-    made_up = {pod_ref(pod) for pod in snapshot.pods if STAND_IN in pod.metadata.annotations}
-    reports = [
-        _seen_only(_knowing(report, facts), facts) if report.subject in made_up else report for report in reports
-    ]
+    reports = _reports(snapshot)
+    if not any(report.findings for report in reports) and (told := told_within(files)) is not None:
+        told = marked(told)
+        snapshot, reports = told, _reports(told) or reports
+    made_up = _made_up(snapshot)
     if any(report.findings and not _only_told(report) for report in reports):
         reports = [report for report in reports if not _only_told(report)]
     # a list of events has those of others as well
@@ -67,12 +62,32 @@ def diagnose_bundle(
 
 def read_bundle(paths: Sequence[Path], stdin: bytes | None = None) -> tuple[ClusterSnapshot, list[str]]:
     """Files, folders and standard input as one snapshot, and what could not be used of them."""
-    return _read(paths, stdin)[:2]
-
-
-def _read(paths: Sequence[Path], stdin: bytes | None) -> tuple[ClusterSnapshot, list[str], dict[Ref, Document]]:
-    """The snapshot, what could not be used, and the documents of objects that a fix may be about."""
     files, problems = read_files(paths, stdin)
+    return _read(files, problems, paths, stdin)[0], problems
+
+
+def _reports(snapshot: ClusterSnapshot) -> list[Report]:
+    """What is wrong with each replica, else with each pod, else with each workload, and with what else there is."""
+    facts = Facts(snapshot)
+    reports = diagnose_all(facts)
+    if not facts.replicas:
+        pods = filter(None, map(facts.replica_of_pod, snapshot.pods))
+        reports = [*(diagnose(facts, replica.ref) for replica in pods), *reports]
+    if not reports:  # nothing is known to be vLLM: what was handed in is what is asked about
+        workloads = (*snapshot.deployments, *snapshot.statefulsets)
+        reports = [report for item in workloads if (report := diagnose_workload(facts, item)).findings]
+    made_up = _made_up(snapshot)
+    return [_seen_only(_knowing(report, facts), facts) if report.subject in made_up else report for report in reports]
+
+
+def _made_up(snapshot: ClusterSnapshot) -> set[Ref]:
+    return {pod_ref(pod) for pod in snapshot.pods if STAND_IN in pod.metadata.annotations}
+
+
+def _read(
+    files: Sequence[BundleFile], problems: list[str], paths: Sequence[Path], stdin: bytes | None
+) -> tuple[ClusterSnapshot, dict[Ref, Document]]:
+    """The snapshot, and the documents of objects that a fix may be about; `problems` gets what could not be used."""
     contents = Contents(problems)
     for kind in (Content.OBJECTS, Content.DESCRIBED):  # descriptions have ages, objects the times that those end at
         for file in files:
@@ -93,7 +108,7 @@ def _read(paths: Sequence[Path], stdin: bytes | None) -> tuple[ClusterSnapshot, 
     if not any(status.usable for status in snapshot.sources):
         where = ", ".join([*map(printable, paths), *([STDIN] if stdin is not None else [])])
         raise InputError("; ".join(problems) or "holds nothing that can be diagnosed", path=where)
-    return snapshot, problems, contents.documents
+    return snapshot, contents.documents
 
 
 def _knowing(report: Report, facts: Facts) -> Report:

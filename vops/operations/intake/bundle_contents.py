@@ -124,6 +124,11 @@ class Contents:
         for snapshot in objects.snapshots:
             self._add_snapshot(snapshot, file.folder)
 
+    def add_events(self, events: Iterable[Event]) -> None:
+        self._held.add(Source.EVENTS)
+        for event in events:
+            self._add(event, "Event", None)
+
     def add_nodes_above(self, paths: Iterable[Path]) -> None:
         """The nodes beside a folder, where several folders of pods share them."""
         parents = {path.resolve().parent for path in paths if path.is_dir()}
@@ -369,15 +374,10 @@ class Contents:
     def _placed(self, event: Event) -> Event:
         """An event that came without a namespace, put where the only object of its name is."""
         about = event.involved_object
-        if about.kind == "Pod" and not about.name and len(self._pods) == 1:
-            ((namespace, name),) = self._pods
-            only = msgspec.structs.replace(about, name=name, namespace=namespace)
-            return msgspec.structs.replace(event, involved_object=only)
-        if (
-            not about.name
-            and len(scalers := [item for item in self._related if item[0] == about.kind in _SCALERS]) == 1
-        ):
-            ((_, namespace, name),) = scalers
+        scalers = [key[1:] for key in self._related if key[0] == about.kind in _SCALERS]
+        likely = list(self._pods) if about.kind == "Pod" else scalers
+        if not about.name and len(likely) == 1:
+            ((namespace, name),) = likely
             only = msgspec.structs.replace(about, name=name, namespace=namespace)
             return msgspec.structs.replace(event, involved_object=only)
         if about.namespace:
