@@ -110,6 +110,18 @@ Error: couldn't find key SECURE_DATA in Secret default/deno-demo-secret
 
 # Step 3: The job fails
 """
+ARGUMENTS = """# [Feature] unrecognized arguments: --reasoning_parser
+
+### Motivation
+
+launch_server.py: error: unrecognized arguments: --reasoning_parser kimi_k2
+"""
+ENABLED = """# Missing container image
+
+When enabling this feature:
+
+The container is created but fails due to ImagePullBackOff.
+"""
 DESCRIBED = """Name:  vllm-0
 Start Time:  Tue, 06 May 2025 17:37:06 +0000
 Conditions:
@@ -118,7 +130,9 @@ Conditions:
 """
 
 
-@pytest.mark.parametrize("text", [REPORT, QUOTED, CHANGE_AFTER_FAILURE, SHORT, FORM, STEPS, DESCRIBED, ""])
+@pytest.mark.parametrize(
+    "text", [REPORT, QUOTED, CHANGE_AFTER_FAILURE, SHORT, FORM, STEPS, ARGUMENTS, ENABLED, DESCRIBED, ""]
+)
 def test_what_somebody_reports_is_not(text: str) -> None:
     assert not only_explains(text)
 

@@ -18,6 +18,9 @@ EVERYDAY = (
     "Karpenter launched two g5.12xlarge nodes, and the pods were scheduled on them within four minutes.",
     "The server listens on 127.0.0.1 in tests, and our Service is reached through the gateway.",
     "The readiness probe of the agent container was incorrect last year; the pods are Ready.",
+    "The server starts without readiness and liveness probes, and with both it starts as well.",
+    "Loading a model takes too long for our taste, and the readiness probe waits for it until the pod is Ready.",
+    "The shm-size limit of the chart is 64MB in the default values, and ours is 16Gi.",
     "Our clients get rate-limited by the API of the hub, and the pods are Ready.",
 )
 GUIDES = (

@@ -106,7 +106,8 @@ _REPORT: tuple[tuple[int, re.Pattern[str]], ...] = (
             r"|root cause|environment\b|issue or feature description|what did you (?:do|see|expect)"
             r"|expected behaviou?r|problem description)"
             r"|^\W{0,4}\[Bug[^\]\n]{0,12}\]"
-            r"|^\W{0,6}Step \d{1,2}\b[^\n]{0,80}\b(?:fails?|failed|errors?)\b",
+            r"|^\W{0,6}Step \d{1,2}\b[^\n]{0,80}\b(?:fails?|failed|errors?)\b"
+            r"|\b(?:is|was) (?:created|started|scheduled|deployed),? but (?:it )?(?:fails|crashes|hangs|never)\b",
             _ANY,
         ),
     ),
@@ -157,7 +158,7 @@ _REPORT: tuple[tuple[int, re.Pattern[str]], ...] = (
         2,
         lazy_pattern(
             r"^[ \t]{0,40}\[?\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:|toomanyrequests: |^\([^)\n]{1,40}\bpid=\d{1,7}\)"
-            r"|^(?:[\w.]{1,80}(?:Error|Exception)|Error|ERROR): "
+            r"|^(?:[\w.]{1,80}(?:Error|Exception)|Error|ERROR): |^[\w.-]{1,60}: error: "
             r"|^[ \t]{0,40}(?:\([^)\n]{1,40}\) ?)*(?:Traceback |(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\b)"
             r"|^[ \t]{0,40}(?:Warning|Normal)[ \t]{1,40}\w+[ \t]{1,40}\d{1,4}[smhd]\b|^Name:[ \t]{1,40}\S",
             re.MULTILINE,

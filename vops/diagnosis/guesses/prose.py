@@ -52,6 +52,7 @@ _EARLY = (
 )
 _SEVERAL = (
     r"(?:take|need|exceed)s? (?:about |around |over |up to )?\d{1,3} ?(?:m|min|minutes|s|sec|seconds)\b"
+    r"|\btak(?:es|ing|e|ook) (?:too|so|very) long\b"
     r"|\b(?:was|is|were|has|had)(?:n't| not) (?:yet )?(?:been )?(?:ready|loaded|up|done|finished)\b"
 )
 
@@ -80,6 +81,13 @@ SAYINGS: tuple[Saying, ...] = (
         rf"{_EARLY}|{_SEVERAL}",
     ),
     saying(
+        "startup-probe-kill",
+        r"\bwithout (?:the |any )?(?:(?:startup|liveness|readiness|health)(?: and |, |/| or )?){1,3}[ -]?prob\w+",
+        r"\b(?:starts?|works?|runs?|comes up)\b",
+        r"\bwith (?:the )?(?:(?:startup|liveness|readiness|health)(?: and |, |/| or )?){1,3}[ -]?prob\w+.{0,100}"
+        r"(?:restart|kill|terminat|crash)",
+    ),
+    saying(
         "liveness-kill-under-load",
         rf"{_PROBE}|\bhealth\b",
         r"\b(?:tim(?:es|ed|ing) ?out|timeouts?|timeoutSeconds)\b|(?:under|during) (?:heavy |high )?load|load ?test",
@@ -97,7 +105,8 @@ SAYINGS: tuple[Saying, ...] = (
         "host-oom",
         r"\bOOM[- ]?(?:loop|kill)\w*|\bexit(?:ed)?(?: with)?(?: code)? 137\b",
         r"\d ?[KMG]i?B? (?:\w+ ){0,2}(?:cap|limit)\b|\b(?:cap|limit) (?:of|was|is) \W?\d|\bmemory limits? below\b",
-        r"too (?:tight|small|low)|\bpast (?:its|the)\b|\bexceed\w*|\bover\b|\bhit\w*|\bagainst\b|crash-?loop\w*",
+        r"too (?:tight|small|low)|\bpast (?:its|the)\b|\bexceed\w*|\bover\b|\bhit\w*|\bagainst\b|\bcross\w*"
+        r"|crash-?loop\w*",
         never=r"\b(?:GPU|CUDA|VRAM|KV)\b|\bnode\b.{0,30}\bran out|tmpfs|/dev/shm",
     ),
     saying(
@@ -270,6 +279,12 @@ SAYINGS: tuple[Saying, ...] = (
         r"/dev/shm|shared memory|共享内存",  # noqa: S108 a path in words, which nothing opens
         r"too small|64 ?Mi?B?\b|not enough|insufficient|ran out|runs? out|\bfull\b|exhaust\w*|no space|不足",
         rf"{_STUCK}|bus error|NCCL|SIGBUS|\bdies?\b|\bkill\w*",
+    ),
+    saying(
+        "shm-too-small",
+        r"\bshm[-_ ]?size\b.{0,20}\b(?:limit|error|issue|problem)",
+        r"\b64 ?Mi?B?\b|too small|not enough|insufficient",
+        _STUCK,
     ),
     saying(
         "node-selector-mismatch",
