@@ -21,6 +21,8 @@ EVERYDAY = (
     "The server starts without readiness and liveness probes, and with both it starts as well.",
     "Loading a model takes too long for our taste, and the readiness probe waits for it until the pod is Ready.",
     "The shm-size limit of the chart is 64MB in the default values, and ours is 16Gi.",
+    "If we run the pods without sidecars they are able to download the model, and so they are with them.",
+    "The root file system is read-only, and the cache is on a volume that the server is able to write to.",
     "Our clients get rate-limited by the API of the hub, and the pods are Ready.",
 )
 GUIDES = (

@@ -262,7 +262,8 @@ _SENTENCE = lazy_pattern(r"(?<=[.!?])\s+(?=[A-Z*`\"])")
 _MAY_BE = lazy_pattern(
     r"\b(?:no longer(?! exist)|went away|(?:been|is|are|now) (?:fixed|resolved)|prevent\w*|avoid\w*|so that|would"
     r"|should(?! scale\b)|could"
-    r"|might|may|if|whether|unless|to ensure|in case|can (?:work|be|easily|lead|cause|result|only|also)|even where"
+    r"|might|may|if(?! (?:I|we) (?:run|start|deploy|create|try|set|use|apply|launch|send|add|disable|enable|remove)\b)"
+    r"|whether|unless|to ensure|in case|can (?:work|be|easily|lead|cause|result|only|also)|even where"
     r"|potentially|without (?:one|it|them))\b"
     r"|\bwithout `?\w+`?, |\b(?:in most cases|usually|generally)\b"
     r"|\A\W{0,6}(?:\d{1,2}[.)] )?(?:(?:Solution|Fix|Note|Tip|Hint|Warning|Recovery|Resolution|Cause):? )?"

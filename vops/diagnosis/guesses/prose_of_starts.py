@@ -125,9 +125,25 @@ SAYINGS_OF_STARTS: tuple[Saying, ...] = (
         never=r"\bray serve\b.{0,40}\broute|\bdashboard\b|\bautoscal\w+",
     ),
     saying(
+        "permission-denied",
+        r"read[- ]?only (?:root )?file ?system|readOnlyRootFilesystem",
+        r"\bmkdir\b|\b(?:cannot|can't|could not|unable to) (?:be )?(?:creat|writ|sav)\w*|\bnot writ(?:e|able)\b",
+        r"\b(?:cannot|can't|fails?|failed|errors?|crash\w*|exit\w*)\b",
+    ),
+    saying(
+        "hub-unreachable",
+        r"\bistio\b|\bsidecars?\b|\bmesh\b",
+        r"\bdisabl\w+|inject\W{1,4}false|\bwithout (?:the |an? )?(?:sidecar|istio|mesh|proxy)",
+        r"storage-initializer|model-initializer|\binit ?containers?\b|\bmodels?\b",
+        r"\b(?:is|was|are|were) able to\b.{0,40}\b(?:connect|download|pull|fetch|reach)"
+        r"|\b(?:connects|downloads|pulls|reaches)\b",
+        r"\bproblems?\b|\bissues?\b|fail|refus|error|cannot|can't|blocked|\bhangs?\b|stuck",
+    ),
+    saying(
         "nccl-failure",
         r"\bNCCL\b",
-        r"\b(?:hangs?|hung|stuck|fail(?:s|ed)?|tim(?:es|ed) out|errors?)\b",
+        r"\b(?:hangs?|hung|stuck|fail(?:s|ed)?|tim(?:es|ed) out|errors?|ETIMEDOUT|ECONNRESET"
+        r"|los(?:es?|t|ing) (?:the )?connections?)\b",
         r"\b(?:interfaces?|NCCL_\w+|InfiniBand|RDMA|EFA|RoCE|NVLink|P2P|multi-?node|nodes|sockets?|network|init\w*)\b",
         never=r"NCCL (?:INFO|WARN)|\bslow\w*|throughput|/dev/shm|shared memory|out of memory|no errors?",
     ),
