@@ -189,3 +189,29 @@ def test_prose_beside_an_autoscaler_counts_where_nothing_else_does(tmp_path: Pat
     text = f"{TOLD} our KEDA is stuck at two.\n\n```yaml\ntriggers:\n{trigger}```\n"
     found = [item.rule for report in diagnosed(tmp_path, post_md=text) for item in report.findings]
     assert found == [rule]
+
+
+MODEL = """\
+apiVersion: serving.kserve.io/v1beta1
+kind: InferenceService
+metadata: {{name: bert}}
+spec:
+  predictor:
+    triton:
+      resources: {{limits: {{memory: 500Mi}}}}
+{probe}status:
+  modelStatus:
+    lastFailureInfo: {{exitCode: {code}, reason: ModelLoadFailed, message: "I0730 1 tensorflow.cc:1] API 1.0"}}
+"""
+PROBED = "      livenessProbe: {httpGet: {path: /v2/health/live, port: 8080}}\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "probe", "found"),
+    [(137, "", ["host-oom"]), (137, PROBED, ["unknown"]), (1, "", ["unknown"])],
+    ids=["killed", "or by its probe", "not killed"],
+)
+def test_a_model_that_was_killed_within_its_limit_had_too_little(
+    tmp_path: Path, code: int, probe: str, found: list[str]
+) -> None:
+    assert causes(diagnosed(tmp_path, i_yaml=MODEL.format(code=code, probe=probe))) == found

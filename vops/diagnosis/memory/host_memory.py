@@ -15,7 +15,7 @@ import msgspec
 
 from vops.diagnosis import evidence, remedies
 from vops.diagnosis.ending import endings
-from vops.diagnosis.facts import Replica
+from vops.diagnosis.facts import STAND_IN, Replica
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix
 from vops.diagnosis.logs.reading import LogReading
 from vops.diagnosis.starting.creation import refusal
@@ -59,6 +59,10 @@ _OURS = (
     "llama-server",
     "tritonserver",
 )
+
+
+OPERATORS = ("its InferenceService", "its Revision")
+"""Whose status keeps how a container ended; neither KServe nor Knative adds a probe that restarts one."""
 
 
 class KilledBy(StrEnum):
@@ -131,7 +135,8 @@ def _unprobed(replica: Replica) -> bool:
     """Whether no probe can have ended it: none is there that restarts, and nobody wanted the pod away."""
     container, pod = replica.container, replica.pod
     leaving = pod.metadata.deletion_timestamp or endings.disruption(replica) or pod.status.reason
-    return replica.observed and not (leaving or container.liveness_probe or container.startup_probe)
+    seen = replica.observed or pod.metadata.annotations.get(STAND_IN, "") in OPERATORS
+    return seen and not (leaving or container.liveness_probe or container.startup_probe)
 
 
 def asked_to_stop(replica: Replica) -> bool:

@@ -18,6 +18,7 @@ from vops.diagnosis.facts import STAND_IN, Facts, pod_ref
 from vops.diagnosis.findings import Report
 from vops.diagnosis.guesses.told import is_told
 from vops.diagnosis.logs.stages import Stage
+from vops.diagnosis.memory.host_memory import OPERATORS
 from vops.errors import InputError
 from vops.model.objects import Ref
 from vops.model.snapshot import ClusterSnapshot
@@ -133,7 +134,13 @@ def _recognised(report: Report) -> bool:
 
 
 def _seen_only(report: Report, facts: Facts) -> Report:
-    """A report about a pod that stands for a log or for events: what its object says was seen by nobody."""
+    """A report about a pod that stands for a log or for events: what its object says was seen by nobody.
+
+    What an operator's object says of it was.
+    """
+    pod = facts.pods.get((report.subject.namespace, report.subject.name))
+    if pod is not None and pod.metadata.annotations.get(STAND_IN, "") in OPERATORS:
+        return report
     warnings = [item for item in facts.events_of(report.subject) if item.type == "Warning"]
     instead = tuple(map(evidence.event, reversed(warnings[-_SHOWN:])))
     findings = []

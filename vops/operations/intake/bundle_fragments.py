@@ -29,6 +29,7 @@ _KUBELETS = ("NodeStatusUnknown", "NodeStatusNeverUpdated")
 _MOST_DIGITS = 10
 _OF_KNATIVE = ("Revision", "Configuration", "Service")
 _PAUSED = "autoscaling.keda.sh/paused"
+_DECLARED = ("resources", "livenessProbe", "startupProbe")
 _CONTAINER_FAILED = "Container failed with: "
 _EXIT_CODE = "ExitCode"
 _ROUTES = "gateway.networking.k8s.io/v1"
@@ -253,6 +254,7 @@ def _ended(document: Document, suffix: str, container: str, told: tuple[int, str
     metadata = metadata if isinstance(metadata, dict) else {}
     ended = {"exitCode": told[0], "reason": "Error", "message": told[1]}
     state = {"waiting": {"reason": "CrashLoopBackOff"}}
+    server = {"name": container, "command": ["vllm", "serve"], **_declared(document.get("spec"))}
     return {
         "kind": "Pod",
         "metadata": {
@@ -260,7 +262,7 @@ def _ended(document: Document, suffix: str, container: str, told: tuple[int, str
             "namespace": str(metadata.get("namespace") or ""),
             "annotations": {STAND_IN: by},
         },
-        "spec": {"nodeName": "unknown", "containers": [{"name": container, "command": ["vllm", "serve"]}]},
+        "spec": {"nodeName": "unknown", "containers": [server]},
         "status": {
             "phase": "Running",
             "containerStatuses": [
@@ -268,6 +270,15 @@ def _ended(document: Document, suffix: str, container: str, told: tuple[int, str
             ],
         },
     }
+
+
+def _declared(spec: Any) -> Document:
+    """What a model, or the container of a revision, may use and is asked, wherever KServe and Knative let it stand."""
+    holders = [spec.get("predictor"), spec] if isinstance(spec, dict) else []
+    parts = [part for item in holders if isinstance(item, dict) for part in item.values()]
+    parts = [part[0] if isinstance(part, list) and part else part for part in parts]
+    found = next((part for part in parts if isinstance(part, dict) and isinstance(part.get("resources"), dict)), {})
+    return {name: found[name] for name in _DECLARED if isinstance(found.get(name), dict)}
 
 
 def conditions_alone(items: list[Any]) -> Document | None:
