@@ -21,7 +21,7 @@ from tests.unit.diagnosis.cluster_parts import (
     waiting,
     world,
 )
-from vops.diagnosis.facts import Facts
+from vops.diagnosis.facts import STAND_IN, Facts
 from vops.model.pods import Pod
 from vops.model.provisioning import ResourceClaim
 from vops.model.resources import Event, Node, Workload, WorkloadStatus
@@ -192,7 +192,16 @@ def unread(says: str, **asks: Any) -> Case:
 
 # --- cases ------------------------------------------------------------------------------------------------
 
+
+def quoted(words: str) -> Case:
+    """What somebody wrote behind the error, of a pod that nobody saw."""
+    made_up = {"annotations": {STAND_IN: "events"}}
+    said = event("FailedAttachVolume", f"Multi-Attach error on the PVC, {words}")
+    return lambda: world(pod(status=waiting("ContainerCreating"), phase="Pending", metadata=made_up), said)
+
+
 FIRES: dict[str, Case] = {
+    "rollout-volume-quoted": quoted("since the new pod is made before the old one is gone"),
     "spread-or-affinity": lambda: world(pending(affinity=anti_affinity()), labelled("llama-0"), host(gpus=2)),
     "dra-claim-pending": lambda: world(
         pending(
@@ -236,6 +245,7 @@ FIRES: dict[str, Case] = {
 }
 
 NEAR_MISSES: dict[str, Case] = {
+    "rollout-volume-quoted": quoted("since a pod of the batch job on the other node has it"),
     "spread-or-affinity": lambda: world(pending(affinity=anti_affinity()), labelled("x", app="mistral"), host()),
     "dra-claim-pending": lambda: world(
         pending(
@@ -287,5 +297,6 @@ TOGETHER: dict[str, set[str]] = {
     "said-rollout-deadlock": {"gpu-exhausted"},
     "rollout-claim-conflict": {"multi-attach"},
     "rollout-volume-conflict": {"multi-attach"},
+    "rollout-volume-quoted": {"multi-attach"},
     "volume-on-lost-node": {"multi-attach"},
 }

@@ -64,3 +64,11 @@ def test_a_log_is_no_prose_by_its_name_or_by_what_stands_before_its_lines(tmp_pa
 )
 def test_what_people_say_of_what_is_well_is_no_finding(tmp_path: Path, text: str) -> None:
     assert causes(tmp_path, post_md=text) == []
+
+
+def test_a_post_is_not_called_as_the_pod_whose_log_it_quotes(tmp_path: Path) -> None:
+    (tmp_path / "issue.md").write_text("It ends with\n\nPermissionError: [Errno 13] Permission denied: '/.cache'\n")
+    (report,), _ = diagnose_bundle([tmp_path], None)
+    assert (report.subject.name, report.findings[0].cause) == ("(not named)", "permission-denied")
+    (tmp_path / "issue.md").rename(tmp_path / "llama-0.log")
+    assert diagnose_bundle([tmp_path], None)[0][0].subject.name == "llama-0"

@@ -26,6 +26,7 @@ from vops.operations.intake.bundle_contents import Contents
 from vops.operations.intake.bundle_files import STDIN, BundleFile, Content, read_files
 from vops.operations.intake.bundle_nameless import in_words, marked
 from vops.operations.intake.bundle_objects import Document
+from vops.operations.intake.bundle_subjects import UNNAMED
 from vops.operations.intake.bundle_told import told_within
 from vops.operations.intake.bundle_unplaced import unplaced
 from vops.operations.wording import printable
@@ -40,6 +41,7 @@ def diagnose_bundle(
     Raises InputError for a path that does not exist and for a bundle without anything that can be used.
     """
     files, problems = read_files(paths, stdin)
+    files = _of_nobody(files)
     snapshot, documents = _read(files, problems, paths, stdin)
     snapshot = marked(snapshot)
     reports = _reports(snapshot)
@@ -65,6 +67,14 @@ def read_bundle(paths: Sequence[Path], stdin: bytes | None = None) -> tuple[Clus
     """Files, folders and standard input as one snapshot, and what could not be used of them."""
     files, problems = read_files(paths, stdin)
     return _read(files, problems, paths, stdin)[0], problems
+
+
+def _of_nobody(files: Sequence[BundleFile]) -> list[BundleFile]:
+    """The files; a post (Markdown) that quotes the only log is not called as the pod that wrote it."""
+    logs = [file for file in files if file.content is Content.LOG]
+    if len(logs) != 1 or not logs[0].name.endswith(".md"):
+        return list(files)
+    return [msgspec.structs.replace(file, stem=UNNAMED) if file is logs[0] else file for file in files]
 
 
 def _reports(snapshot: ClusterSnapshot) -> list[Report]:

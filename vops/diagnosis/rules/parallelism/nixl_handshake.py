@@ -47,6 +47,7 @@ _FAILING = lazy_pattern(
     r"|Mooncake transfer failed|Failed to transfer KV cache|KVTransferError"
 )
 _EXPIRED = lazy_pattern(r"Releasing expired KV blocks")
+_NO_BACKEND = "NIXL_ERR_BACKEND"
 _ABSENT = lazy_pattern(r"NIXL is not available|No module named '?nixl")
 
 
@@ -69,6 +70,14 @@ def nixl_handshake(replica: Replica) -> Verdict | None:
 def _advice(text: str, has_host: bool) -> tuple[str, ...]:
     if _ABSENT.search(text):
         return ("Use an image that holds NIXL (the official ones for CUDA do), on both sides.",)
+    if _NO_BACKEND in text:
+        return (
+            "See the lines of UCX before it: without the transports cuda_copy and cuda_ipc this UCX was built without "
+            "CUDA. Let NIXL find its own: take the system's UCX (HPC-X) off LD_LIBRARY_PATH, or use an image that "
+            "holds "
+            "a matching pair.",
+            "UCX_LOG_LEVEL=info shows which library and which transports it takes.",
+        )
     if _DIFFER.search(text):
         return (
             "Run the same image digest, model, dtype, --block-size and KV cache layout on prefill and decode;",

@@ -17,6 +17,7 @@ Fix
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from vops.diagnosis import evidence, remedies
@@ -28,12 +29,20 @@ from vops.diagnosis.placement.succession import may_stop_one, outage, predecesso
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.diagnosis.rules.storage.multi_attach import users_evidence
 from vops.diagnosis.starting.attachments import held_elsewhere
+from vops.model.patterns import lazy_pattern
 from vops.model.pods import Pod
 from vops.model.resources import Workload
 from vops.model.snapshot import Source
 
+_STRATEGY = "Set spec.strategy to type Recreate, or rollingUpdate to maxSurge: 0, maxUnavailable: 1."
 _SHARED = (
     "Or put the model on a claim that many may read (ReadOnlyMany or ReadWriteMany): no volume is then in the way."
+)
+_IN_WORDS = lazy_pattern(
+    r"\b(?:update|deployment|rollout) strateg\w+|\brolling ?updates?\b|\broll(?:out|s out|ing out)\b"
+    r"|\bnew (?:pod|replica|one)\b.{0,40}\bbefore\b.{0,40}\bold\b|\bold (?:pod|replica|one)\b.{0,60}\bnew (?:pod"
+    r"|one)\b",
+    re.IGNORECASE,
 )
 
 
@@ -44,6 +53,23 @@ def rollout_volume_conflict(replica: Replica) -> Verdict | None:
         return None
     found = (evidence.event(held.event), *users_evidence(held))
     return _verdict(replica, held.holders, held.volume or "the volume", found)
+
+
+@rule(cause="rollout-volume-conflict", branch=Branch.START, explains={"multi-attach"}, order=10)
+def rollout_volume_quoted(replica: Replica) -> Verdict | None:
+    """Somebody who quotes the error in a sentence, and tells in it of the pod that comes before the old one goes."""
+    held = held_elsewhere(replica) if not replica.observed else None
+    if held is None or not _IN_WORDS.search(held.event.message):
+        return None
+    title = "Let the old pod go before the new one comes"
+    return Verdict(
+        summary=f"The rollout of {replica.name} cannot end: it waits for {held.volume or 'a volume'} that the pod "
+        f"before "
+        "it keeps until the new one is ready",
+        evidence=(evidence.event(held.event),),
+        confidence=Confidence.PROBABLE,
+        fixes=(remedies.by_steps(replica, title, (_STRATEGY, _SHARED)),),
+    )
 
 
 @rule(
@@ -87,6 +113,6 @@ def _fix(replica: Replica, deployment: Workload) -> Fix:
         f"{title}: {outage(deployment)}",
         Applicability.ASK,
         {},
-        by_hand=("Set spec.strategy to type Recreate, or rollingUpdate to maxSurge: 0, maxUnavailable: 1.", _SHARED),
+        by_hand=(_STRATEGY, _SHARED),
         notes=(_SHARED,),
     )
