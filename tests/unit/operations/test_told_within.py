@@ -72,3 +72,20 @@ def test_a_post_is_not_called_as_the_pod_whose_log_it_quotes(tmp_path: Path) -> 
     assert (report.subject.name, report.findings[0].cause) == ("(not named)", "permission-denied")
     (tmp_path / "issue.md").rename(tmp_path / "llama-0.log")
     assert diagnose_bundle([tmp_path], None)[0][0].subject.name == "llama-0"
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("We have five replicas, and all of the requests are taken by one pod out of the five.", "replica-imbalance"),
+        ("OOM killed: our pods have 32GB each, and they use up all of it in a minute.", "host-oom"),
+        (
+            "helm upgrade hangs: the new pod never gets scheduled, as the single GPU is used by the old pod, which is "
+            "removed when the new one is ready.",
+            "rollout-deadlock",
+        ),
+        ("With Kueue the Workload is admitted, and the Job still remains in a suspended state.", "scheduling-gated"),
+    ],
+)
+def test_what_people_say_in_other_words_is_understood(tmp_path: Path, text: str, cause: str) -> None:
+    assert causes(tmp_path, post_md=text)[:1] == [cause]

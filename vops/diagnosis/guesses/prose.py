@@ -111,6 +111,14 @@ SAYINGS: tuple[Saying, ...] = (
     ),
     saying(
         "host-oom",
+        r"\bOOM[- ]?kill\w*",
+        r"\b(?:pods?|containers?|servers?)\b.{0,30}\b(?:have|has|had|with|of|get|got)\b.{0,12}\b\d{1,4} ?G",
+        r"\bus(?:e|es|ed|ing) (?:up|all)\b|\bused\b.{0,20}\bup\b|\bentire\b|\bfull memory\b|\bleak\w*|\bgrow\w*"
+        r"|\bmore than\b",
+        never=r"\b(?:GPU|CUDA|VRAM|KV)\b|\bnode\b.{0,30}\bran out|tmpfs|/dev/shm",
+    ),
+    saying(
+        "host-oom",
         r"(?<!显)内存(?:不够|不足|溢出|已?满)|内存被(?:占|耗)",
         r"\bkill(?:ed)?\b|OOM|被杀|崩溃|退出",
         never=r"显存|CUDA",

@@ -22,7 +22,8 @@ FIRST_SAYINGS: tuple[Saying, ...] = (
         r"\bold (?:pods?|replicas?|one)\b|available old",
         r"\bnew (?:pods?|replicas?|one)\b|surge pod|rolling ?update|rollout|maxUnavailable ?[:=] ?0",
         r"\bGPUs?\b|maxUnavailable|maxSurge|anti-?affinity|host ?port",
-        r"deadlock\w*|pending|(?:cannot|can't|won't|not) (?:be )?(?:schedul\w*|terminat\w*|removed|stop\w*)|until",
+        r"deadlock\w*|pending|(?:cannot|can't|won't|not|never) (?:be |gets? )?(?:schedul\w*|terminat\w*|removed"
+        r"|stop\w*)|until",
         never=r"ReadWriteOnce|\bRWO\b|Multi-Attach|\bvolumes?\b",
     ),
 )
@@ -104,7 +105,7 @@ SAYINGS_OF_LOAD: tuple[Saying, ...] = (
         r"\bidle\b|without utili[sz]ation|gets? no (?:requests|traffic)|overload\w*|hot ?spot"
         r"|fail\w* to (?:distribut|balanc)"
         r"|\b(?:other|rest|second|third)\w*\b.{0,60}\b(?:nothing|empty|none|free|0 ?%|unused|few)"
-        r"|all (?:the )?(?:requests|traffic) (?:goes?|are|is|lands?|ends?|gets?|hits?)"
+        r"|all (?:of )?(?:the )?(?:requests?|traffic|load) (?:goes?|are|is|lands?|ends?|gets?|hits?|stays?)"
         r"|n[o']t (?:be )?(?:evenly |distribut|balanc)",
         r"request|traffic|queue|waiting|load\b|samples",
     ),

@@ -180,7 +180,8 @@ SAYINGS_OF_NODES: tuple[Saying, ...] = (
         r"\bkueue\b|cluster ?queue|local ?queue|scheduling ?gates?\b|\bpod ?groups?\b|\bgang\b|\bvolcano\b|yunikorn",
         r"\b(?:suspended|gated|SchedulingGated|inadmissible|n't admitted|(?:not|never) admitted|not admit)\b"
         r"|\bstays? (?:\w+ )?pending|\bpending (?:forever|for)",
-        r"\bquota\b|\b(?:not|n't|no|wrong|missing|stopped|never|insufficient|because|since|enough)\b",
+        r"\bquota\b|\b(?:not|n't|no|wrong|missing|stopped|never|insufficient|because|since|enough|remains?|stays?"
+        r"|still)\b",
         never=r"\bpreempt\w*",
     ),
     saying(
