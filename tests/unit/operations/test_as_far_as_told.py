@@ -36,6 +36,9 @@ UNROUTED = (
 )
 
 
+SERVED_BY = "$ {} --port 8000\nCUDA out of memory. Tried to allocate 2.00 GiB\n"
+
+
 def found(text: str) -> Finding:
     return diagnose_bundle([], text.encode())[0][0].findings[0]
 
@@ -78,6 +81,12 @@ def test_a_summary_has_what_the_text_names(text: str, says: str) -> None:
         (REPOSITORY.format("TheBloke/Mistral-7B-GPTQ:gptq-4bit"), "--revision gptq-4bit", "volume"),
         (NO_LIBRARY.format("libascend_hal.so"), "/usr/local/Ascend/driver", "nvidia"),
         (NO_LIBRARY.format("libcuda.so.1"), "nvidia", "Ascend"),
+        (SERVED_BY.format("llama-server -m a.gguf"), "--n-gpu-layers", "--tensor-parallel-size"),
+        (SERVED_BY.format("text-generation-launcher --model-id a/b"), "--max-batch-prefill", "--max-num-seqs"),
+        (SERVED_BY.format("python3 -m sglang.launch_server --model a/b"), "--mem-fraction-static", "--max-num-seqs"),
+        (SERVED_BY.format("x").replace("2.00", "launcher text_generation_launcher 2.00"), "--num-shard", "--tp"),
+        (SERVED_BY.format("vllm serve a/b"), "--tensor-parallel-size", "--n-gpu-layers"),
+        (SERVED_BY.format("ollama serve; vllm serve a/b"), "--tensor-parallel-size", "--n-gpu-layers"),
         (BACK_OFF, "-n NAMESPACE get events", "-n default"),
     ],
 )

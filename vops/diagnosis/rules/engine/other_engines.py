@@ -21,6 +21,7 @@ import re
 
 from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
+from vops.diagnosis.memory.engine_terms import LLAMA_WEIGHTS
 from vops.diagnosis.rule import Branch, Rule, Verdict
 from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
@@ -102,10 +103,7 @@ RULES = (
         _NO_ROOM,
         "has no room on the GPU for the model",
         "Make the model fit the GPU",
-        "Load a smaller quantization of the model, or give it a GPU with more memory, or more GPUs (llama.cpp: "
-        "--tensor-split; TensorRT-LLM: build with a higher --tp_size).",
-        "llama.cpp and Ollama: put fewer layers on the GPU (--n-gpu-layers, num_gpu) and shorten the context "
-        "(--ctx-size, num_ctx).",
+        *LLAMA_WEIGHTS,
     ),
     _rule(
         "other-engine-no-cache",

@@ -21,6 +21,7 @@ from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Fix
 from vops.diagnosis.logs.stages import Stage
 from vops.diagnosis.memory.cuda_memory import SIGNATURE, device_memory, is_bare, ran_out, stage_of
+from vops.diagnosis.memory.engine_terms import other_engine
 from vops.diagnosis.rule import Branch, Verdict, rule
 from vops.model.snapshot import Source
 
@@ -57,7 +58,9 @@ def cuda_oom_runtime(replica: Replica) -> Verdict | None:
 
 
 def _fix(replica: Replica, steps: tuple[str, ...]) -> Fix:
-    """The first of the ways as a runbook."""
+    """The first of the ways as a runbook, where the engine is vLLM."""
+    if (engine := other_engine(replica)) is not None:
+        return deaths.steps(replica, "Leave more GPU memory free", *engine.serving)
     utilization = "--gpu-memory-utilization" in steps[0]
     change = (
         {"gpu_memory_utilization": _smaller_budget(replica)} if utilization else {"max_num_seqs": _half(replica) or 128}

@@ -22,6 +22,7 @@ from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Fix
 from vops.diagnosis.logs.stages import Stage
 from vops.diagnosis.memory.cuda_memory import SIGNATURE, device_memory, is_bare, ran_out, stage_of
+from vops.diagnosis.memory.engine_terms import other_engine
 from vops.diagnosis.memory.model_size import enough_gpus
 from vops.diagnosis.nodes.gpu_nodes import most_gpus
 from vops.diagnosis.rule import Branch, Verdict, rule
@@ -47,6 +48,8 @@ def cuda_oom_weights(replica: Replica) -> Verdict | None:
 
 def _fix(replica: Replica, each_gib: float | None, *, sure: bool) -> Fix:
     """As many GPUs as hold the weights, twice as many as now at least; by hand where no node has them."""
+    if (engine := other_engine(replica)) is not None:
+        return deaths.steps(replica, "Spread or shrink the weights", *engine.weights)
     more = enough_gpus(replica, max(2, 2 * (replica.args.tensor_parallel_size or 1)), each_gib)
     title, gpus = "Spread or shrink the weights", more * (replica.args.pipeline_parallel_size or 1)
     steps = _steps(replica, more, sure=sure)
