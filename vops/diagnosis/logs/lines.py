@@ -110,6 +110,8 @@ _ONE_LINE = lazy_pattern(
 """Where the lines of a traceback begin that was pasted as one."""
 
 _LONG = 300
+FENCE = "```"
+"""A line of its own that ends whatever was pasted above it."""
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -232,6 +234,8 @@ def _pasted(text: str) -> list[str]:
 
 
 def _line(number: int, raw: str, at: datetime | None, level: str = "") -> Line:
+    if raw == FENCE:
+        return Line(number, "", place=FENCE)
     text, process, place = raw, "", ""
     if "[" in text[:600]:
         text = _COLOUR.sub("", text)

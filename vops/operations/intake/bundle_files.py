@@ -15,6 +15,7 @@ from typing import BinaryIO
 import msgspec
 
 from vops.diagnosis.guesses.explained import only_explains
+from vops.diagnosis.logs.lines import FENCE
 from vops.diagnosis.logs.structured import read_object
 from vops.errors import InputError
 from vops.operations.intake.bundle_mixed import taken_apart
@@ -92,6 +93,7 @@ _SUFFIXES = {
     ".out": Content.DESCRIBED,
     ".md": Content.DESCRIBED,
 }
+_OF_TEXTS = (None, Content.DESCRIBED, Content.LOG)
 _UNLIKE = "not used: neither what kubectl describes or lists, nor a log"
 """Said of a text beside other files; where such texts are all that there is, they are what somebody means."""
 
@@ -146,8 +148,8 @@ def _given(stdin: bytes) -> BundleFile:
     body = in_utf8(stdin)
     if _is_general(body):
         return BundleFile(STDIN, STDIN, None, Content.GENERAL, body[:SNIFFED])
-    body = unwrapped(body)
-    body = as_log_lines(body) or as_metrics(body) or body
+    raw, body = body, unwrapped(body)
+    body = as_log_lines(body) or as_metrics(body) or _fenced(raw, body)
     kind, body = _without_sources(sniff(body), body)
     return BundleFile(STDIN, STDIN, None, kind, body[-MOST_BYTES:])
 
@@ -283,7 +285,7 @@ def _read(path: Path, named: bool) -> BundleFile:
     body = in_utf8(body)
     if content in (None, Content.DESCRIBED) and _is_general(body):
         return BundleFile(printable(path), path.stem, path.resolve().parent, Content.GENERAL, body[:SNIFFED])
-    body = unwrapped(body)
+    raw, body = body, unwrapped(body)
     if content is Content.OBJECTS and (lines := as_log_lines(body)) is not None:
         content, body = Content.LOG, lines
     elif content is Content.OBJECTS and (page := as_metrics(body)) is not None:
@@ -295,8 +297,14 @@ def _read(path: Path, named: bool) -> BundleFile:
     kind, body = _without_sources(kind, body)
     if kind is Content.LOG and content is Content.DESCRIBED and not named and not _tells(_text(body)):
         kind = Content.DESCRIBED
+    body = _fenced(raw, body) if _SUFFIXES.get(_suffix(path)) in _OF_TEXTS else body
     stem = Path(_ROTATED.sub("", path.name)).stem if content else path.name
     return BundleFile(printable(path), stem, path.resolve().parent, kind, body, cut)
+
+
+def _fenced(raw: bytes, body: bytes) -> bytes:
+    """A post with a log keeps its fences, where what a program said ends; any other text has none of use."""
+    return unwrapped(raw, fence=FENCE.encode() + b"\n") if sniff(body) is Content.LOG else body
 
 
 def _without_sources(kind: Content, body: bytes) -> tuple[Content, bytes]:

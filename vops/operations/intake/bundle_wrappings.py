@@ -50,14 +50,17 @@ _MESSAGES = ("textPayload", "message", "log", "msg", "line", "_raw")
 _TIMES = ("timestamp", "@timestamp", "time", "ts")
 
 
-def unwrapped(body: bytes) -> bytes:
-    """A text without the markup of a page or of Markdown, the frame of a terminal, and the `> ` of quoted lines."""
+def unwrapped(body: bytes, *, fence: bytes = b"") -> bytes:
+    """A text without the markup of a page or of Markdown, the frame of a terminal, and the `> ` of quoted lines.
+
+    `fence` stands where a line was a fence.
+    """
     body = _outdented(_unnumbered(_braced(_unframed(_plain(body)))))
     body = _uncommented(body)
     head = body[:_SNIFFED]
     if len(body) > _LONGEST or (b"```" not in head and b"~~~" not in head and _QUOTED.search(head) is None):
         return body
-    return _QUOTED.sub(b"", _FENCE.sub(b"", body))
+    return _QUOTED.sub(b"", _FENCE.sub(lambda found: fence if found[0].endswith(b"\n") else b"", body))
 
 
 def _uncommented(body: bytes) -> bytes:
