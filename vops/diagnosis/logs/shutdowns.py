@@ -47,6 +47,9 @@ _SIGNALLED = lazy_pattern(
 )
 """The kernel's word for what it killed, a shell's for a child that was sent SIGKILL, and PyTorch's for any signal."""
 
+_KILLS_ITSELF = "Received sigquit from a child proces"
+"""What SGLang says before it sends SIGKILL to all of its processes, its own among them."""
+
 _RAY_KILLED = lazy_pattern(r".{0,200}\b[1-9]\d{0,5} Workers .{0,40}killed due to memory pressure", re.ASCII)
 """Ray's word for workers that its monitor ended before the kernel would have."""
 
@@ -132,6 +135,7 @@ class Endings:
         self.failed_to_start = False
         self._core_failed: Line | None = None
         self._failed_line = -_CLOSE - 1
+        self._kills_itself = False
         self.active_line = 0
         self.after_start = False
 
@@ -190,13 +194,15 @@ class Endings:
             self._core_failed = line
             if line.number - self._failed_line <= _CLOSE:
                 self._died(line, None)
+        self._kills_itself = self._kills_itself or _KILLS_ITSELF in text
         if text.startswith(_SERVING) or holds_any(text, _SERVING_WITHIN):
             self.after_start = True
             self._died(line, None)
         elif "EngineDeadError" in text or text.startswith(_FATAL) or _lost(line):
             self._died(line, None)
         elif any(word in text for word in _OF_KILLS) and (signal := _SIGNALLED.match(text)):
-            self._died(line, -_SIGNALS.get(signal[1] or "SIGKILL", 9))
+            by_itself = self._kills_itself and text == "Killed"
+            self._died(line, None if by_itself else -_SIGNALS.get(signal[1] or "SIGKILL", 9))
         elif "memory pressure" in text and _RAY_KILLED.match(text):
             self._died(line, -_SIGNALS["SIGKILL"])
 
