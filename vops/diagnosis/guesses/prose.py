@@ -265,7 +265,7 @@ SAYINGS: tuple[Saying, ...] = (
         r"\b127\.0\.0\.1\b|\blocalhost\b|\bloopback\b",
         r"refused|unreachable|reject\w*|not reachable|(?:cannot|can't|could not) (?:be reached|reach|connect)"
         r"|\b50[23]\b",
-        never=r"\bNCCL|\bgloo\b|\bGCS\b|\betcd\b|kubelet|metrics",
+        never=r"\bNCCL|\bgloo\b|\bGCS\b|\betcd\b|kubelet|metrics|port-forward|\bcompose\b",
     ),
     saying(
         "service-mismatch",

@@ -120,10 +120,10 @@ SAYINGS_OF_LOAD: tuple[Saying, ...] = (
     saying(
         "kv-thrash",
         r"preempt\w*",
-        r"KV ?cache|recomput\w*|gpu_memory_utilization|cache (?:is )?full",
+        r"KV ?cache|KV[ -]?thrash\w*|recomput\w*|gpu_memory_utilization|cache (?:is )?full",
         r"slow|throughput|latenc\w* (?:is|was|are|goes|went|ris|rose|grow|spik|increas|jump|degrad|up)"
         r"|high\w* latenc|many|frequent|constantly|hundreds|thousands|drop",
-        never=r"spot|priority ?class|PriorityClass|\bnode\b",
+        never=r"spot|priority ?class|PriorityClass|\bnode\b|\b[Nn]o (?:request|sequence|preemption|KV[ -]?thrash)\w*",
     ),
     saying(
         "kv-thrash",

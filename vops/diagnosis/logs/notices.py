@@ -25,6 +25,7 @@ _SAID = lazy_pattern(
     r"|NIXL .{0,40}(?:failure|failed|mismatch).{0,400}|nixl\w{1,40}Error: .{1,200}"
     r"|Device \d{1,3} OOM \d.{0,100}|Mooncake transfer failed.{0,200}|Failed to transfer KV cache.{0,200}"
     r"|.{0,80}[Ff]ailed to extend /dev/shm.{0,200}|.{0,120}/dev/shm.{0,200}[Nn]o space.{0,100}"
+    r"|.{0,120}(?:\bout of |100% )/dev/shm.{0,200}|.{0,120}/dev/shm.{0,40}(?:\bis full\b|\b100 ?%).{0,100}"
     r"|No platform detected.{0,200}|Can't initialize NVML.{0,200}|Failed to initialize NVML.{0,200}"
     r"|.{0,80}CUDA initialization: .{1,500}|kernel only supports sm.{0,80}|The following placement group .{0,200}"
     r"|Waiting for creating a placement group.{0,300}|Tensor parallel size \(\d+\) exceeds available GPUs.{0,200}"

@@ -29,6 +29,7 @@ _BEGINS_AS_PROGRAMS_DO = lazy_pattern(
 )
 """And not as a sentence does that somebody wrote."""
 
+_REFUSED = lazy_pattern(r"(?i:connection refused)")
 _LONGEST_PROSE = 4_000
 _NEXT_OBJECT = lazy_pattern(r"^ {0,12}Name:(?: {2,}|\t+)\S", re.MULTILINE)
 _NEXT_PRINTED = lazy_pattern(
@@ -55,7 +56,11 @@ def has_log_lines(head: str) -> bool:
 
 
 def quotes_a_failure(text: str) -> bool:
-    """Whether a short text has a line with words that some rule knows as a failure's."""
+    """Whether a short text has a line with words that some rule knows as a failure's.
+
+    That a connection was refused is said of every failure, and tells none.
+    """
+    text = _REFUSED.sub("", text)
     return len(text) <= _LONGEST_PROSE and any(map(_of_a_failure, text.splitlines()))
 
 

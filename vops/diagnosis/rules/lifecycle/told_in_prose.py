@@ -145,6 +145,7 @@ RULES = (
         "service-mismatch",
         "Let the Service lead to servers that are ready",
         "Compare its selector with the labels of the pods, and targetPort with the port that the server listens on.",
+        "Where the server listens on localhost only: --host 0.0.0.0.",
     ),
     _told(
         "network-policy",

@@ -30,6 +30,7 @@ _UNUSABLE = lazy_pattern(
     r"|ChatTemplateResolutionError|default chat template is no longer allowed|TemplateSyntaxError"
     r"|multiple chat templates with no default|Cannot load chat template"
     r"|chat_template is not set|does not (?:have|define) a chat template"
+    r"|Template error: template not found"  # text-generation-inference's
 )
 
 

@@ -26,4 +26,5 @@ SHARED_MEMORY = lazy_pattern(  # in the container's /dev/shm, not in a file of v
     r"/dev/[s]hm.{0,200}(?:[Nn]o space|No such|error)|failed to extend /dev/shm|shared memory segment /dev/shm"
     r"|Could not map /dev/shm|failed to create shared memory file|creating shared memory segment nccl-"
     r"|posix_fallocate failed.{0,40}[Nn]o space"
+    r"|(?:\bout of |100% )/dev/[s]hm|/dev/[s]hm.{0,40}(?:\bis full\b|\b100 ?%)"
 )
