@@ -41,6 +41,7 @@ def words(fix: Fix) -> str:
         ("KeyError: 'layers.0.mlp.down_proj.weight.absmax'", "--quantization bitsandbytes"),
         ("RuntimeError: Remote NIXL agent engine ID mismatch. Expected a,received b.", "fieldRef status.podIP"),
         ("ModuleNotFoundError: No module named 'flash_attn'", "flash_attn is missing"),
+        ("TimeoutError: Timed out waiting for engine core processes to start.", "Allow the engine 900 s"),
         ("requests.exceptions.SSLError: huggingface.co: certificate verify failed", "REQUESTS_CA_BUNDLE"),
     ],
 )

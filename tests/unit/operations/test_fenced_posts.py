@@ -17,6 +17,15 @@ RAISED = (
 NCCL = RAISED.replace("ValueError: Duplicate layer: a.0", "RuntimeError: NCCL error: unhandled system error")
 POST = f"I start it like this.\n\n```\n{RAISED}\n```\n\nThe model was trained on CPU, and it worked with v0.8.\n"
 SIGQUIT = "[2025-09-04 07:12:21] Received sigquit from a child process. It usually means the child failed.\n"
+CAUGHT = (
+    "[rank26]:[E222 10:14:23.118840113 ProcessGroupNCCL.cpp:616] [Rank 26] Watchdog caught collective operation "
+    "timeout: WorkNCCL(SeqNum=3, OpType=ALLREDUCE, Timeout(ms)=600000) ran for 600011 milliseconds before timing out.\n"
+)
+REFUSED = 'The Deployment "vllm" is invalid: spec.template.spec.containers[0].volumeMounts[4].name: Not found: "models"'
+TAINT = (
+    "0/9 nodes are available: 2 node(s) had untolerated taint {nvidia.com/gpu: True}, 7 Insufficient nvidia.com/gpu."
+)
+SPILLS = "(raylet) f.cc:111: /tmp/ray/s is over 95% full, available space: 4; capacity: 9. It will fail."
 WATCHDOG = "[2025-09-04 07:12:16] Scheduler watchdog timeout (self.watchdog_timeout=300)\n"
 
 
@@ -76,6 +85,40 @@ def test_what_is_said_of_shared_memory_explains_what_nccl_says(beside: str, caus
 
 def test_an_engine_that_kills_itself_is_not_out_of_memory() -> None:
     assert causes(f"{WATCHDOG}{SIGQUIT}Killed\n") == ["engine-wedged"]
+
+
+def test_ray_asks_for_room_where_it_writes() -> None:
+    steps = reported(f"{SPILLS}\n").findings[0].fixes[0].steps
+    assert "/tmp/ray" in steps[1]
+
+
+def test_of_ranks_that_gave_up_the_operation_is_quoted() -> None:
+    (finding,) = reported(f"{CAUGHT}terminate called after throwing an instance of 'c10::DistBackendError'\n").findings
+    assert finding.cause == "nccl-failure"
+    assert finding.evidence[0].where == "line 1"
+    assert "Look at the rank that did not answer" in " ".join(finding.fixes[0].steps)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"{REFUSED}\n", REFUSED),
+        (f'It says "{REFUSED[:-16]}"\n', REFUSED[:-16]),
+    ],
+)
+def test_a_quotation_of_a_sentence_is_closed(text: str, shown: str) -> None:
+    assert [item.observed for finding in reported(text).findings for item in finding.evidence] == [shown]
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        (f"{TAINT}\n", "Change it at the workload that runs this pod."),
+        (f"{SPILLS}\n", "Change it at the workload that this log came from."),
+    ],
+)
+def test_only_of_a_log_it_is_said_that_it_came_from_somewhere(text: str, where: str) -> None:
+    assert reported(text).findings[0].fixes[0].steps[0] == where
 
 
 @pytest.mark.parametrize(

@@ -237,12 +237,18 @@ def _told(line: str) -> Told | None:
     prefix = _PREFIX.match(line)
     starts = {prefix.end(), prefix.end("reason") if prefix["reason"] else prefix.end(), 0} if prefix else {0}
     for start in sorted(starts, reverse=True):
-        rest = line[start:].strip().rstrip("\"'`")
+        rest = _bare(line[start:].strip())
         for reason, kind, source, pattern in SENTENCES:
             if pattern.match(rest):
                 about = {"kind": _told_by(line[:start], reason) or kind, "name": ""}
                 return Told("Warning", reason, rest, source, about=about)
     return None
+
+
+def _bare(text: str) -> str:
+    """A text without the mark that closes a quotation which it stands in, and with one of its own."""
+    own = text[-1:] == '"' and text.count('"') % 2 == 0
+    return text if own else text.rstrip("\"'`")
 
 
 def _told_by(before: str, reason: str) -> str:

@@ -58,7 +58,7 @@ def port_in_use(replica: Replica) -> Verdict | None:
     return deaths.verdict(
         replica,
         hit,
-        f"Port {port or 'that vLLM asks for'} is taken when {replica.name} wants to listen on it",
+        f"{f'Port {port}' if port else 'A port that vLLM asks for'} is taken when {replica.name} wants to listen on it",
         deaths.steps(replica, "Use another port", *(text for text in (step, host) if text)),
         evidence.pod_field("spec.hostNetwork", str(replica.pod.spec.host_network).lower()),
     )

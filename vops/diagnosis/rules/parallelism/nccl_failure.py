@@ -46,6 +46,7 @@ _SOCKET = lazy_pattern(r"socket(?:StartConnect|PollConnect|FinalizeConnect|Progr
 _STORE = lazy_pattern(r"TCPStore|client socket|DistNetworkError|DistStoreError|rendezvous", re.I)
 _LEFT = lazy_pattern(r"(?:send|recv)Bytes |shut down too early")
 _HUNG = lazy_pattern(r"Watchdog|RPC call to|timed? ?out", re.I)
+_CAUGHT = lazy_pattern(r"Watchdog caught collective operation timeout")
 _TWICE = lazy_pattern(r"Duplicate GPU detected")
 _STANDS = lazy_pattern(f"^{STANDSTILL}: ")
 _NOT_THEIRS = lazy_pattern(
@@ -111,6 +112,7 @@ def nccl_failure(replica: Replica) -> Verdict | None:
     hit = deaths.error(replica, FAILED)
     if hit is None or _NOT_THEIRS.search(hit[0].text):
         return None
+    hit = _awaited(replica, hit)
     warned = deaths.notice(replica, _WARNED)
     text = hit[0].text + (warned[0].message if warned is not None else "")
     advice = next((step for pattern, step in _ADVICE if pattern.search(text)), "")
@@ -122,6 +124,15 @@ def nccl_failure(replica: Replica) -> Verdict | None:
         deaths.steps(replica, "Let the ranks reach each other", *((advice,) if advice else ()), *more),
         *((evidence.death_line(replica, warned[0].line, warned[0].message),) if warned is not None else ()),
     )
+
+
+def _awaited(replica: Replica, hit: deaths.Hit) -> deaths.Hit:
+    """The operation that the ranks waited for, where what ended the process names no more than a class."""
+    log = replica.death_log
+    if log is None or hit[0].type != "Abort" or _CAUGHT.search(hit[0].text):
+        return hit
+    caught = ((item, match) for item in log.last_words if (match := _CAUGHT.search(item.text)) is not None)
+    return next(caught, hit)
 
 
 def _reason(hit: deaths.Hit, warned: deaths.Hit | None) -> str:

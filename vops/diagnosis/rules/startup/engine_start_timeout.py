@@ -11,11 +11,12 @@ Evidence
 
 Fix
     `fix-engine-timeout`, else by hand: set VLLM_ENGINE_READY_TIMEOUT_S to one and a half times the time that a start
-    takes.
+    takes, and of the limit that ran out.
 """
 
 from __future__ import annotations
 
+import math
 import re
 
 from vops.diagnosis import evidence, remedies
@@ -23,7 +24,7 @@ from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Applicability, Confidence
 from vops.diagnosis.logs.standstills import AWAITED
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.starting.startup import ENGINE_LIMIT, PERIOD_S, engine_limit_s, estimate
+from vops.diagnosis.starting.startup import ENGINE_LIMIT, MARGIN, PERIOD_S, engine_limit_s, estimate
 from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
@@ -41,8 +42,8 @@ def engine_start_timeout(replica: Replica) -> Verdict | None:
     hit = log.error(_TIMED_OUT) if log is not None else None
     if log is None or hit is None:
         return None
-    budget_s = estimate(replica).budget_s
     limit_s = engine_limit_s(replica)
+    budget_s = max(estimate(replica).budget_s, _periods(MARGIN * limit_s))
     limit = str(limit_s) if ENGINE_LIMIT in replica.args.environment else f"not set: {limit_s}"
     return Verdict(
         summary=f"vLLM gave up waiting for its engine during {log.stage}, by its own limit and not by a probe",
@@ -92,6 +93,11 @@ def engine_awaited_in_vain(replica: Replica) -> Verdict | None:
             ),
         ),
     )
+
+
+def _periods(seconds: float) -> int:
+    """Whole periods of a probe that are no less than these seconds, in seconds."""
+    return math.ceil(seconds / PERIOD_S) * PERIOD_S
 
 
 def _threshold(replica: Replica, budget_s: int) -> dict[str, int]:

@@ -10,7 +10,7 @@ Evidence
     The error, and the stage that the log had reached.
 
 Fix
-    `fix-ephemeral-storage`, else by hand: a larger volume (1.2 times the weights).
+    `fix-ephemeral-storage`, else by hand: a larger volume (1.2 times the weights), or room for what Ray writes.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ _FULL = lazy_pattern(
 )
 _SHARED = lazy_pattern(r"/dev/[s]hm|psm_|</torch_|shared.?memory|shm_open|nccl", re.IGNORECASE)
 
+_SPILLS = lazy_pattern(r"(/\S{1,300}) is over \d\d% full")
+"""Ray's word for the disk that its own files are on, of a container or a node."""
+
 _ROOM = 1.2
 _PATH = lazy_pattern(r"'(/[^']{1,300})'")
 
@@ -46,6 +49,9 @@ def disk_full(replica: Replica) -> Verdict | None:
     hit = deaths.error(replica, _FULL)
     if hit is None or _SHARED.search(hit[0].text) or any(_SHARED.search(frame) for frame in hit[0].frames[-6:]):
         return None
+    spills = _SPILLS.search(hit[0].message)
+    if spills is not None and mount_of(replica, spills[1]) is None:
+        return deaths.verdict(replica, hit, f"{replica.name} finds no space left on its disk", _for_ray(replica))
     path = _PATH.search(hit[0].message)
     mount = mount_of(replica, path[1] if path is not None else cache_path(replica))
     volume = next((item for item in replica.pod.spec.volumes if mount is not None and item.name == mount.name), None)
@@ -55,6 +61,16 @@ def disk_full(replica: Replica) -> Verdict | None:
         evidence=(*deaths.shown(replica, hit), *shown),
         confidence=deaths.confidence(replica),
         fixes=(_fix(replica, volume, step),),
+    )
+
+
+def _for_ray(replica: Replica) -> Fix:
+    return deaths.steps(
+        replica,
+        "Make room for what Ray writes",
+        "Remove what fills the node's disk (df -h, and du in the container), or mount a volume of its own at /tmp/ray.",
+        "Ray stops spilling objects at 95 % of a disk, however much that leaves: RAY_local_fs_capacity_threshold=0.99 "
+        "on head and workers lets it use more of a large one.",
     )
 
 
