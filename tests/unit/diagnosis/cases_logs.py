@@ -97,6 +97,10 @@ FIRES: dict[str, Case] = {
     "cache-not-writable": printed(CACHE, TRACE.rstrip("\n")),
     "bad-entrypoint-log": printed("/bin/sh: 1: python: not found", exit_code=127),
     "wrong-arch-log": printed("exec /usr/bin/python3: exec format error", exit_code=1),
+    "serve-health-check-late": printed(
+        "WARNING 2025-06-25 04:39:52,120 controller 1758 -- Didn't receive health check response for replica "
+        "Replica(id='k2xw', deployment='vLLM:qwen', app='llm') after 10.0s, marking it unhealthy."
+    ),
     "broken-install": raised("ImportError: /x/vllm/_C.abi3.so: undefined symbol: _ZN3c10"),
     "chat-template-missing": raised(
         "ValueError: The supplied chat template (x.jinja) looks like a file path, but it failed"
@@ -154,6 +158,10 @@ NEAR_MISSES: dict[str, Case] = {
     ),
     # it went on, and failed of something else
     "cache-not-writable": raised("ValueError: no such thing", CACHE),
+    # once is not what it is stopped for
+    "serve-health-check-late": printed(
+        "WARNING 2025-06-25 04:39:52,120 controller 1758 -- Health check for Replica(id='k2xw') failed: timed out"
+    ),
     # the shell found it; the program itself was not pleased
     "wrong-arch-log": printed("exec /usr/bin/vllm: no such file or directory", exit_code=127),
     "bad-entrypoint-log": printed("vllm: error: unrecognized arguments: --x", exit_code=2),

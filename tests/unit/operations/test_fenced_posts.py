@@ -147,3 +147,10 @@ def test_what_is_told_in_a_sentence_is_a_cause(said: str, cause: str) -> None:
 )
 def test_what_goes_well_is_none(said: str) -> None:
     assert causes(f"{said}\n") == []
+
+
+def test_statistics_of_a_process_with_an_underscore_are_read() -> None:
+    line = "INFO 06-25 04:39:{} [metrics.py:486] Avg prompt throughput: 9.0 tokens/s, Avg generation throughput: 5.1 "
+    rest = "tokens/s, Running: 50 reqs, Swapped: 0 reqs, Pending: {} reqs, GPU KV cache usage: 16.9%\n"
+    lines = [f"(_EngineBackgroundProcess pid=7) {line.format(at)}{rest.format(900 + at)}" for at in range(10, 15)]
+    assert causes("".join(lines)) == ["queue-saturated"]

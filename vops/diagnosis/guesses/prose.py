@@ -308,7 +308,7 @@ SAYINGS: tuple[Saying, ...] = (
     saying(
         "autoscaler-no-metric",
         r"\b(?:HPA|KEDA|Scaled ?Object|autoscal\w+|horizontal pod)\b",
-        r"<?\bunknown\b>?|no metrics? (?:found|returned|available)"
+        r"<?\bunknown\b>?|no metrics? (?:(?:is|are|was|were) )?(?:found|returned|available)"
         r"|(?:cannot|can't|unable to|could not|fails? to|not able to) (?:get|fetch|find|read|scrape|query)"
         r".{0,40}\bmetrics?|metrics?\b.{0,60}\bnot (?:found|available|exist)",
     ),

@@ -55,6 +55,8 @@ FATAL = lazy_pattern(
     r"|\"?Failed to (?:start model server|initialize Python stub): .{1,1000})"
     r"|(?P<Bind>\[Errno (?:98|99|13|-2)\] .{0,200}(?:bind|address|port).{0,200})"
     r"|(?P<Watchdog>.{0,80}(?:Watchdog caught collective operation timeout|watchdog got stuck for \d+ s).{0,600})"
+    r"|(?P<Serve>.{0,80}(?:Didn't receive health check response for replica .{1,300}"
+    r"|Replica .{1,300} failed the health check \d{1,4} times in a row), marking it unhealthy.{0,80})"
     r"|(?P<Nvidia>.{0,200}nvidia-container-cli: .{1,400}"
     r"|ERROR: This container was built for .{1,300}|ERROR: No supported GPU.{1,200})"
     r"|(?P<Download>curl: \(\d{1,3}\) .{1,400}|wget: .{1,300}|.{0,60}fatal error: .{1,400}|download failed: .{1,600}"
@@ -74,7 +76,7 @@ terminate NVRM (): corrupt Fatal fault error Illegal Aborted egfault SIG signal 
 Denied cannot_exec Is_a_dir can't_open No_module Errno Watchdog nvidia-c ERROR curl wget fatal failed Exception: Failed
 GCS Access Error logged timed_out CUDA Got_ marked_dead worker_died aylet_is smashing The_actor Assertion _in_thread
 _by_GPU_node HSA_STATUS marked_as_dead _timeout, GPU_reset is_lost ERR! watchdog_got
-yntax_error no_longer_works unexpected_EOF unbound ad_substitution
+yntax_error no_longer_works unexpected_EOF unbound ad_substitution marking_it_un
 """
 QUICK = tuple(word.replace("_", " ") for word in _WORDS.split())
 """One of these is in whatever FATAL knows: looking for words is four times as fast as for a pattern of them."""

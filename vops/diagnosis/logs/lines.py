@@ -44,7 +44,7 @@ _RUNTIME = lazy_pattern(
     re.ASCII,
 )
 _PROCESS = lazy_pattern(
-    r"\((?P<name>[A-Za-z][\w:.-]{0,120}?)(?P<more>[ -][^()=]{0,40}=?[^()]{0,40})? ?(?P<pid>pid=\d{1,10})"
+    r"\((?P<name>[A-Za-z_][\w:.-]{0,120}?)(?P<more>[ -][^()=]{0,40}=?[^()]{0,40})? ?(?P<pid>pid=\d{1,10})"
     r"(?:, ip=[\w.:]{1,64})?\) ?|\((?P<bare>pid=\d{1,10}|raylet|gcs_server|autoscaler [+\w]{1,16})"
     r"(?:, ip=[\w.:]{1,64})?\) ?"
     r"|\[(?P<rank>rank\d{1,5})\]: ?",
