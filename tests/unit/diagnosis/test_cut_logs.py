@@ -89,6 +89,7 @@ CUT = [
         "nccl-failure",
     ),
     ("TimeoutError: Timed out waiting for engines to send initial message on input socket.", "engine-start-timeout"),
+    ("nats.js.errors.ServiceUnavailableError: nats: ServiceUnavailableError: code=None", "service-mismatch"),
     ("Could not unload NVIDIA driver kernel modules, driver is in use", "gpu-not-advertised"),
     (
         "(autoscaler +25s) Error: No available node types can fulfill resource request {'GPU': 1.0}. Add suitable node "

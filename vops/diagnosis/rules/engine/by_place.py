@@ -37,7 +37,9 @@ _CACHE = lazy_pattern(r"lmcache/|mooncake|redis/|vineyard|infinistore|aibrix_kvc
 _TRANSFER = lazy_pattern(r"kv_connector/v1/(?:nixl|mooncake|p2p|moriio)")
 _REGISTRY = lazy_pattern(
     r"(?:connect\w{0,4} to|reach) (?:the )?(?:etcd|NATS|nats|[Rr]edis|Consul)\b|nats\S{0,20}NoServersError"
-    r"|nats: no servers available|redis\.exceptions\.ConnectionError|etcd\S{0,40}(?:Unavailable|ConnectionFailed)"
+    r"|nats: (?:no servers available|no responders|ServiceUnavailable)"
+    r"|Unable to (?:create|maintain) lease\b.{0,40}etcd"
+    r"|redis\.exceptions\.ConnectionError|etcd\S{0,40}(?:Unavailable|ConnectionFailed)"
 )
 _OTHER_IMAGE = "Try the next version of the image, then the last one that worked; report it with its traceback."
 _OF_QUANTIZATION = lazy_pattern(
