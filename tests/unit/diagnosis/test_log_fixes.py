@@ -42,6 +42,7 @@ def words(fix: Fix) -> str:
         ("RuntimeError: Remote NIXL agent engine ID mismatch. Expected a,received b.", "fieldRef status.podIP"),
         ("ModuleNotFoundError: No module named 'flash_attn'", "flash_attn is missing"),
         ("TimeoutError: Timed out waiting for engine core processes to start.", "Allow the engine 900 s"),
+        ("ValueError: Current node has no GPU available. current_node_resource={'CPU': 8.0}.", "num_gpus: 1"),
         ("requests.exceptions.SSLError: huggingface.co: certificate verify failed", "REQUESTS_CA_BUNDLE"),
     ],
 )

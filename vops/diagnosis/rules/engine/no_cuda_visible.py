@@ -65,6 +65,7 @@ NO_GPU = lazy_pattern("|".join((_SAID, words(Meaning.NO_GPU))))
 _BY_UUID = "invalid literal for int"
 _NPU = lazy_pattern(r"libascend_hal|c10_npu|\bNPU devices?\b|torch_npu")
 _TPU = lazy_pattern(r"TPU initialization failed")
+_RAY = lazy_pattern(r"Current node has no GPU available")
 _VARIABLES = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
 
 
@@ -100,9 +101,11 @@ def _fix(replica: Replica, *, by_uuid: bool, none: bool) -> Fix:
 
 
 def _of_another(replica: Replica, text: str) -> Fix | None:
-    """What to do for another accelerator than a GPU."""
+    """What to do for another accelerator than a GPU, or for a Ray node that has none."""
     if _TPU.search(text):
         return _of_a_tpu(replica)
+    if _RAY.search(text):
+        return remedies.by_steps(replica, "Start vLLM on a Ray node that has a GPU", _ON_A_RAY_NODE)
     return (
         remedies.by_steps(replica, "Give the container an NPU and its driver", _OF_AN_NPU)
         if _NPU.search(text)
@@ -135,6 +138,13 @@ _OF_AN_NPU = (
     " and its managers to the container.",
     "See that the driver's libraries of the node are there: mount /usr/local/Ascend/driver and /usr/local/dcmi, with "
     "/usr/local/Ascend/driver/lib64 in LD_LIBRARY_PATH; test it with npu-smi info.",
+)
+_ON_A_RAY_NODE = (
+    "Ask Ray which of its nodes have GPUs (ray status, ray list nodes): vLLM's own process runs on one that has none, "
+    "mostly the head.",
+    "Start it on a worker with GPUs (ray_actor_options: {num_gpus: 1}, or placement_group_bundles that begin with a "
+    "GPU), or set nvidia.com/gpu in the limits of the head's pod.",
+    "Where that pod has a GPU: see that rayStartParams does not set num-gpus to 0.",
 )
 _NUMBERS = (
     "This version of vLLM takes numbers there: set env CUDA_VISIBLE_DEVICES to 0 (0,1,… for several GPUs of the pod).",
