@@ -130,6 +130,10 @@ def test_only_of_a_log_it_is_said_that_it_came_from_somewhere(text: str, where: 
             "refused.",
             "service-mismatch",
         ),
+        (
+            "I ask it from another pod: curl: (7) Failed to connect to vllm port 8000: Connection refused",
+            "service-mismatch",
+        ),
         ("Hundreds of requests are preempted, KV-thrash in plain words, and the latency spikes.", "kv-thrash"),
     ],
 )
@@ -142,6 +146,8 @@ def test_what_is_told_in_a_sentence_is_a_cause(said: str, cause: str) -> None:
     [
         "The service listens on 127.0.0.1 in the sidecar, and all of its clients reach it.",
         "With docker compose the service binds to localhost and cannot be reached from outside, which is what we want.",
+        "curl: (7) Failed to connect to localhost port 8000 after 0 ms: Couldn't connect to server",
+        "wget: can't connect to remote host (127.0.0.1): Connection refused",
         "No request was preempted, there is no KV-thrash and the latency is as it was.",
     ],
 )

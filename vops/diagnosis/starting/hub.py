@@ -126,10 +126,14 @@ WAYS = (
     (DOWN, "it answers with a server error"),
     (NO_WAY, "no connection can be made, or it breaks off"),
 )
+_OF_ITSELF = r".{0,40}(?:\blocalhost\b|\b127\.0\.0\.1\b|\[?::1\b)"
+"""Somebody asks a server on the same machine, and downloads nothing."""
+
 _STORE = lazy_pattern(
     r"[Hh]ugging ?[Ff]ace|hf\.co|hf-mirror|/api/models/|xethub|We couldn't connect|/resolve/|\bCAS\b|amazonaws"
     r"|s3[.:/-]|googleapis"
-    r"|blob\.core\.windows|modelscope|boto|gcsfs|curl: |wget: |[Hh]ub\b|kserve|storage_initializer|download failed"
+    rf"|blob\.core\.windows|modelscope|boto|gcsfs|(?:curl|wget): (?!{_OF_ITSELF})|[Hh]ub\b|kserve"
+    r"|storage_initializer|download failed"
     r"|Data processing error|File reconstruction error|transformers/utils/hub|libstreamer|openai_harmony|openaipublic"
     r"|vocab file|hf_xet|hf_transfer|LocalEntryNotFound|Local entry|\bXet|hf-xet|Force download failed|proxy URL"
     r"|google\.api_core|azure\.core|\b(?:s3|gs)://|Invalid endpoint: |Smudge error|stream: curl|pypi\.org"

@@ -54,7 +54,8 @@ _HAPROXY = (
     r"|^\W{0,4}\[?WARNING\]?.{0,40}Server \S{1,200} is DOWN, reason: Layer[4-7]"
 )
 _CLIENTS = (
-    r"curl: \(7\) Failed to connect to (?:[\w.-]{1,200}\.svc\b|10\.|172\.(?:1[6-9]|2\d|3[01])\.)"
+    r"curl: \(7\) Failed to connect to (?:[\w.-]{1,200}\.svc\b|10\.|172\.(?:1[6-9]|2\d|3[01])\.|192\.168\."
+    r"|(?!localhost )[a-z][a-z0-9-]{1,62} port )"
     r"|wget: can't connect to remote host \((?:10|172)\.|openai\.APIConnectionError: Connection error"
     r"|failed to fetch service\b.{0,60}not found|litellm\.\w{1,40}Error: .{0,80}Connection error|No deployments "
     r"available for selected model"
