@@ -33,7 +33,8 @@ _TOLD = lazy_pattern(
     r"|Runtime compute cap \d{1,3} is not compatible with compile time compute cap \d{1,3}"
     r"|HTTP status (?:client|server) error \(\d{3} [^)]{1,40}\) for url \(.{1,400}"
     # TensorRT-LLM's
-    r"|engine plan file is .{1,200}|Failed to deserialize cuda engine|mpiSize == tp \* pp.{0,200}"
+    r"|engine plan file is .{1,200}|Failed to deserialize cuda engine|kSERIALIZATION_VERSION failed.{0,200}"
+    r"|mpiSize == tp \* pp.{0,200}"
     r"|CUDA runtime error(?: in .{1,200})?: out of memory|Insufficient memory for KV cache.{0,200}"
     # Triton's
     r"|creating server: \w[\w ]{1,40} - .{1,300}"

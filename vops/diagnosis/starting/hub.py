@@ -39,7 +39,7 @@ UNKNOWN_TOKEN = lazy_pattern(
     r"|requested URL returned error: 401|server returned error: HTTP/[\d.]{1,3} 401"
     r"|User Access Token .{0,60}(?:is invalid|has expired|expired)|Not logged in|HuggingFace authentication failed"
     r"|OIDCError|XetAuthorizationError"
-    r"|[Yy]ou must be authenticated to access it"
+    r"|[Yy]ou must be authenticated to access it|HF_TOKEN (?:is )?not set\b.{0,60}\brequired"
     r"|must use your personal account token|Invalid token passed!|Token is not valid \(401",
     re.DOTALL,
 )

@@ -49,7 +49,9 @@ _NOT_WHOLE = lazy_pattern(
     r"Engine: .{0,200}(?:corrupted or incomplete|invalid magic|failed to read magic|not within the file bounds"
     r"|tensor '.{1,80}' has invalid)"
 )
-_BUILT_FOR_ANOTHER = lazy_pattern(r"engine plan file is |Failed to deserialize cuda engine")
+_BUILT_FOR_ANOTHER = lazy_pattern(
+    r"engine plan file is |Failed to deserialize cuda engine|kSERIALIZATION_VERSION failed"
+)
 _OTHER_GPU = lazy_pattern(r"Runtime compute cap (\d+) is not compatible with compile time compute cap (\d+)")
 _PROCESSES = lazy_pattern(r"mpiSize == tp \* pp|tp_size must be divisible by number of nodes")
 _SLOW = lazy_pattern(r"timed out waiting for llama runner to start")
