@@ -105,6 +105,11 @@ def test_a_line_is_evidence_once() -> None:
     assert [item.where for item in found(UNROUTED).evidence] == ["line 1"]
 
 
+def test_a_killed_process_is_cited_as_its_log_has_it() -> None:
+    killed = "/src/serve/run.sh: line 89:    33 Killed                  /opt/conda/bin/python /src/serve/start.py"
+    assert "line 89: 33 Killed /opt/conda/bin/python" in found(f"{killed}\n").evidence[0].observed
+
+
 def test_of_what_is_told_twice_the_first_is_shown() -> None:
     told = "The agent container has an incorrect readiness probe, and the pod is never ready (1/2)."
     assert len(found(f"{told}\n\n{told} It asks for / there.\n").evidence) == 1

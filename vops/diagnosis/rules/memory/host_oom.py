@@ -69,9 +69,15 @@ def _words(replica: Replica, found: OutOfMemory) -> tuple[Evidence, ...]:
     log = replica.death_log
     said = tuple(evidence.event(item) for item in found.node_events[-2:])
     if found.by is KilledBy.CHILD and log is not None and log.engine_died_line:
-        line = evidence.death_line(replica, log.engine_died_line, "a process of vLLM ended: exit code -9")
-        return (line, *said)
+        return (evidence.death_line(replica, log.engine_died_line, _told(replica, log.engine_died_line)), *said)
     return said
+
+
+def _told(replica: Replica, number: int) -> str:
+    """The line of the log that tells that a process was killed; what it says, where it is not at hand."""
+    found = replica.log_source(previous=replica.death_log_is_previous)
+    lines = found.text.splitlines() if found is not None else []
+    return lines[number - 1].strip() if number <= len(lines) else "a process of vLLM ended: exit code -9"
 
 
 def _why(replica: Replica) -> str:
