@@ -146,7 +146,7 @@ def _recognised(report: Report) -> bool:
 def _seen_only(report: Report, facts: Facts) -> Report:
     """A report about a pod that stands for a log or for events: what its object says was seen by nobody.
 
-    What an operator's object says of it was.
+    What an operator's object says of it was. Somebody's sentences do not tell how a pod stands.
     """
     pod = facts.pods.get((report.subject.namespace, report.subject.name))
     if pod is not None and pod.metadata.annotations.get(STAND_IN, "") in OPERATORS:
@@ -157,8 +157,10 @@ def _seen_only(report: Report, facts: Facts) -> Report:
     for item in report.findings:
         seen = tuple(part for part in item.evidence if part.source != "pod")
         findings.append(msgspec.structs.replace(item, evidence=seen or instead))
-    return discreet(msgspec.structs.replace(report, findings=tuple(findings)))
+    state = _UNKNOWN if _only_told(report) else report.state
+    return discreet(msgspec.structs.replace(report, state=state, findings=tuple(findings)))
 
 
 _SHOWN = 2
+_UNKNOWN = "unknown"
 _ANYBODYS = "nothing in these lines says that a server failed"
