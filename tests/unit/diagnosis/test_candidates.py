@@ -154,8 +154,8 @@ def test_a_suspect_comes_to_mind_only_when_all_holds(item: Suspect, replica: Rep
 
 def test_every_suspect_can_be_told_and_is_a_cause_that_a_rule_knows() -> None:
     causes = {item.cause for item in SUSPECTS}
-    assert causes == set(TESTS)
-    assert causes <= {rule.cause for rule in discover()}
+    assert causes <= set(TESTS)
+    assert set(TESTS) == {rule.cause for rule in discover()} - {"autoscaler-working"}
 
 
 ODD = "Traceback (most recent call last):\n  File 'x'\n"

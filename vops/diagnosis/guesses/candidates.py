@@ -25,6 +25,7 @@ import msgspec
 from vops.diagnosis import remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import GUESS, Confidence, Finding, Fix, Severity
+from vops.diagnosis.guesses.confirming import to_confirm
 from vops.diagnosis.guesses.prose import TOLD
 from vops.diagnosis.guesses.suspect import Suspect, Trouble
 from vops.diagnosis.guesses.suspect_tests import TESTS
@@ -168,7 +169,6 @@ def _guess(replica: Replica, item: Suspect, before: Finding) -> Finding:
 
 
 def _advice(replica: Replica, cause: str) -> Fix:
-    test = TESTS[cause]
     seen = replica.observed
     names = {
         "ns": remedies.namespace(replica) if seen else "NAMESPACE",
@@ -177,10 +177,4 @@ def _advice(replica: Replica, cause: str) -> Fix:
         "c": replica.container.name,
         "previous": " --previous" if replica.last_death is not None else "",
     }
-    asked = test.command.format(**names)
-    return remedies.advice(
-        f"If it is confirmed: {test.title[0].lower()}{test.title[1:]}",
-        asked,
-        f"It is this where that shows {test.shows}.",
-        test.step,
-    )
+    return to_confirm(TESTS[cause], names)

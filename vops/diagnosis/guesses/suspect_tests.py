@@ -5,20 +5,8 @@ What is done is what the rules of that cause usually advise, without the numbers
 
 from __future__ import annotations
 
-import msgspec
-
-
-class Test(msgspec.Struct, frozen=True):
-    """How to tell whether it is that cause: a command, and what it shows then; and what is done about it.
-
-    `{ns}`, `{pod}`, `{node}`, `{c}` and `{previous}` are filled in.
-    """
-
-    command: str
-    shows: str
-    title: str
-    step: str
-
+from vops.diagnosis.guesses.confirming import Test
+from vops.diagnosis.guesses.suspect_tests_around import TESTS_AROUND
 
 _LOG = "kubectl -n {ns} logs {pod} -c {c}{previous} --tail=-1"
 
@@ -32,6 +20,7 @@ _POD = "kubectl -n {ns} get pod {pod} -o yaml"
 _EVENTS = "kubectl -n {ns} events --for pod/{pod}"
 
 TESTS: dict[str, Test] = {
+    **TESTS_AROUND,
     "bad-argument": _log(
         "error: |usage:|ValueError|ValidationError|AssertionError",
         "the flag or value that is refused",
