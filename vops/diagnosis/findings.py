@@ -87,6 +87,9 @@ def _as_word(value: Any) -> str:
 GUESS = "may-be"
 """The rule of findings that only say what an unrecognised failure may be."""
 
+LIKENED = "sounds-like"
+"""The rule of findings that only say what the words of a text go with."""
+
 
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     """One cause on one subject. `because` names the rules of the findings that this one follows from."""

@@ -6,9 +6,10 @@ import ast
 import inspect
 from collections.abc import Iterator
 from difflib import get_close_matches
+from types import ModuleType
 
-from vops.diagnosis.findings import GUESS
-from vops.diagnosis.guesses import candidates
+from vops.diagnosis.findings import GUESS, LIKENED
+from vops.diagnosis.guesses import candidates, likened
 from vops.diagnosis.rule import discover
 from vops.errors import UsageError
 from vops.library import read_runbook_file, runbooks
@@ -19,7 +20,12 @@ from vops.runbooks.kinds import discover as discover_steps
 from vops.runbooks.schema import read_runbook
 
 _SHOWN = 8
-_UNRECOGNISED = ("unknown", GUESS)
+_GUESSES: dict[str, tuple[tuple[str, ModuleType], ...]] = {
+    "unknown": ((GUESS, candidates), (LIKENED, likened)),
+    GUESS: ((GUESS, candidates),),
+    LIKENED: ((LIKENED, likened),),
+}
+"""What is said where no rule knows a failure, by name."""
 
 
 def explain(name: str) -> str:
@@ -38,8 +44,8 @@ def _explanations(name: str) -> Iterator[tuple[str, str]]:
     for rule in discover():
         if name in (rule.name, rule.cause):
             yield rule.name, inspect.cleandoc(rule.doc)
-    if name in _UNRECOGNISED:
-        yield GUESS, inspect.cleandoc(candidates.__doc__ or "")
+    for title, module in _GUESSES.get(name, ()):
+        yield title, inspect.cleandoc(module.__doc__ or "")
     for lint in discover_lint():
         if name == lint.name:
             yield f"{lint.name} (vops lint)", inspect.cleandoc(lint.doc)
@@ -93,4 +99,4 @@ def member_docs(cls: type) -> dict[str, str]:
 def _known() -> list[str]:
     rules, steps = discover(), discover_steps()
     named = {rule.name for rule in rules} | {rule.cause for rule in rules} | {rule.name for rule in discover_lint()}
-    return sorted({*named, *_UNRECOGNISED, *steps, *runbooks({}), *meanings.names()})
+    return sorted({*named, *_GUESSES, *steps, *runbooks({}), *meanings.names()})

@@ -22,11 +22,6 @@ def words(fix: Fix) -> str:
     [
         ("ValueError: LoRA rank 40 is greater than max_lora_rank 16.", "--max-lora-rank from 16 to 64"),
         ("ValueError: max_num_batched_tokens (512) is smaller than max_model_len (8192).", "from 512 to 8192"),
-        (
-            "ValueError: Chunked MM input disabled but max_tokens_per_mm_item (16384) is larger than "
-            "max_num_batched_tokens (2048). Please increase max_num_batched_tokens.",
-            "from 2048 to 16384",
-        ),
         ("ValueError: max_num_seqs (1024) exceeds available Mamba cache blocks (310).", "--max-num-seqs 310"),
         ("ValueError: Free memory on device (10.0/20.0 GiB) on startup is less than desired", "0.48"),
         ("ValueError: Free memory on device (19.8/20.0 GiB) on startup is less than desired", "to 0.97"),

@@ -141,11 +141,6 @@ def test_what_is_told_in_a_sentence_is_a_cause(said: str, cause: str) -> None:
     assert causes(f"{said}\n")[:1] == [cause]
 
 
-def test_sentences_do_not_tell_how_a_pod_stands() -> None:
-    told = reported("The waiting queue of the server keeps growing and the latency is at several minutes.\n")
-    assert [told.state, *(finding.cause for finding in told.findings)] == ["unknown", "queue-saturated"]
-
-
 @pytest.mark.parametrize(
     "said",
     [

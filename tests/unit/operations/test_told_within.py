@@ -89,29 +89,3 @@ def test_a_post_is_not_called_as_the_pod_whose_log_it_quotes(tmp_path: Path) -> 
 )
 def test_what_people_say_in_other_words_is_understood(tmp_path: Path, text: str, cause: str) -> None:
     assert causes(tmp_path, post_md=text)[:1] == [cause]
-
-
-STARTED = """
-Events:
-  Type    Reason     Age   From     Message
-  ----    ------     ----  ----     -------
-  Normal  Pulled     {age}   kubelet  Container image "vllm/vllm-openai:v0.10.2" already present on machine
-  Normal  Started    {age}   kubelet  Started container vllm
-"""
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("The pod is killed by the liveness probe before the model is loaded, over and over.", ["startup-probe-kill"]),
-        ("The pod has a liveness probe, and the model is loaded before it is asked.", []),
-    ],
-)
-def test_prose_counts_beside_events_that_tell_of_no_failure(tmp_path: Path, text: str, found: list[str]) -> None:
-    assert causes(tmp_path, post_md=text + STARTED.format(age="9m")) == found
-
-
-def test_nobody_has_seen_the_state_of_what_is_told_of(tmp_path: Path) -> None:
-    (tmp_path / "post.md").write_text("All of our requests are taken by one pod, and the other replicas stay idle.")
-    (report,), _ = diagnose_bundle([tmp_path], None)
-    assert (report.state, report.findings[0].cause) == ("unknown", "replica-imbalance")

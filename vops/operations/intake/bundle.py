@@ -24,6 +24,7 @@ from vops.model.objects import Ref
 from vops.model.snapshot import ClusterSnapshot
 from vops.operations.intake.bundle_contents import Contents
 from vops.operations.intake.bundle_files import STDIN, BundleFile, Content, read_files
+from vops.operations.intake.bundle_likened import with_likenesses, words_of
 from vops.operations.intake.bundle_nameless import in_words, marked
 from vops.operations.intake.bundle_objects import Document
 from vops.operations.intake.bundle_subjects import UNNAMED
@@ -53,7 +54,7 @@ def diagnose_bundle(
         reports = [report for report in reports if not _only_told(report)]
     # a list of events has those of others as well
     reports.sort(key=lambda report: report.subject in made_up and not _recognised(report))
-    reports = list(map(unplaced, reports))
+    reports = list(map(unplaced, with_likenesses(reports, words_of(files), snapshot, made_up)))
     if not reports:
         problems.append("the bundle holds no pod and no log of one: there is nothing to diagnose")
     if patches:
@@ -146,7 +147,7 @@ def _recognised(report: Report) -> bool:
 def _seen_only(report: Report, facts: Facts) -> Report:
     """A report about a pod that stands for a log or for events: what its object says was seen by nobody.
 
-    What an operator's object says of it was. Somebody's sentences do not tell how a pod stands.
+    What an operator's object says of it was.
     """
     pod = facts.pods.get((report.subject.namespace, report.subject.name))
     if pod is not None and pod.metadata.annotations.get(STAND_IN, "") in OPERATORS:
@@ -157,10 +158,8 @@ def _seen_only(report: Report, facts: Facts) -> Report:
     for item in report.findings:
         seen = tuple(part for part in item.evidence if part.source != "pod")
         findings.append(msgspec.structs.replace(item, evidence=seen or instead))
-    state = _UNKNOWN if _only_told(report) else report.state
-    return discreet(msgspec.structs.replace(report, state=state, findings=tuple(findings)))
+    return discreet(msgspec.structs.replace(report, findings=tuple(findings)))
 
 
 _SHOWN = 2
-_UNKNOWN = "unknown"
 _ANYBODYS = "nothing in these lines says that a server failed"

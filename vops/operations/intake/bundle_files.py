@@ -98,7 +98,7 @@ _UNLIKE = "not used: neither what kubectl describes or lists, nor a log"
 """Said of a text beside other files; where such texts are all that there is, they are what somebody means."""
 
 _GENERAL = "not used: it explains, plans or asks, and reports nothing that happened"
-_NOTHING = b"explains, and reports nothing that happened\n"
+NOTHING_HAPPENED = b"explains, and reports nothing that happened\n"
 """What such texts come to where there is nothing else: lines in which no server fails."""
 
 _FENCE = re.compile(rb"^ {0,8}(?:```|~~~)", re.MULTILINE)
@@ -139,7 +139,7 @@ def read_files(paths: Sequence[Path], stdin: bytes | None) -> tuple[list[BundleF
     if files:
         problems += [f"{file.name}: {_UNLIKE}" for file in unlike]
     problems += [f"{file.name}: {_GENERAL}" for file in general]
-    instead = [msgspec.structs.replace(file, content=Content.LOG, body=_NOTHING) for file in general]
+    instead = [msgspec.structs.replace(file, content=Content.LOG, body=NOTHING_HAPPENED) for file in general]
     return _with_rollouts(files) or unlike or instead, problems
 
 

@@ -15,7 +15,6 @@ import msgspec
 
 from vops.diagnosis.facts import STAND_IN
 from vops.diagnosis.findings import Report
-from vops.diagnosis.guesses.told import is_told
 from vops.diagnosis.rewording import Wording
 from vops.diagnosis.states import ReplicaState
 from vops.model.objects import UNNAMED_PREFIX, Ref, Resource
@@ -68,8 +67,7 @@ def marked(snapshot: ClusterSnapshot) -> ClusterSnapshot:
 
 def in_words(report: Report) -> Report:
     """The report, with words for names that nobody gave; nor has anybody seen that such a pod is ready."""
-    guessed = report.state == ReplicaState.READY or all(map(is_told, report.findings))
-    unseen = report.subject.name.startswith(_MARK) and report.findings and guessed
+    unseen = report.subject.name.startswith(_MARK) and report.findings and report.state == ReplicaState.READY
     said = Wording(_worded, _subject, _param).of(report)
     return msgspec.structs.replace(said, state="unknown") if unseen else said
 

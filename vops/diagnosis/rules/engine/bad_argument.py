@@ -36,9 +36,8 @@ _TELLING = (
     r"|trust[_-]remote[_-]code` (?:flag|option)"
     r"|EOFError: EOF when reading a line|custom code "
     r"(?:contained in \S{1,200} )?which must be executed)"
-    r"|max_num_batched_tokens \((?P<tokens>\d{1,9})\) (?:is smaller than|must be greater than or equal to) "
-    r"max_(?:model_len|num_seqs) \((?P<least>\d{1,9})\)"
-    r"|max_tokens_per_mm_item \((?P<item>\d{1,9})\) is larger than max_num_batched_tokens \((?P<below>\d{1,9})\)"
+    r"|(?P<batched>max_num_batched_tokens \((?P<tokens>\d{1,9})\) (?:is smaller than|must be greater than or equal to) "
+    r"max_(?:model_len|num_seqs) \((?P<least>\d{1,9})\))"
 )
 """Messages that say what would be right."""
 
@@ -160,8 +159,8 @@ def _flags(replica: Replica, match: re.Match[str] | None) -> dict[str, Any]:
         return {"max-model-len": int(match["derived"])}
     if match["remote"]:
         return {"trust-remote-code": True}
-    if least := match["least"] or match["item"]:
-        return {"max-num-batched-tokens": int(least)}
+    if match["batched"]:
+        return {"max-num-batched-tokens": int(match["least"])}
     if match["again"]:
         return {}
     unknown = match["unknown"].lstrip("-")
@@ -181,8 +180,8 @@ def _advice(replica: Replica, match: re.Match[str] | None, text: str) -> str:
         )
     if match["remote"]:
         return "If you trust the model's repository, add --trust-remote-code: it runs code from there in the container."
-    if least := match["least"] or match["item"]:
-        return f"Raise --max-num-batched-tokens from {match['tokens'] or match['below']} to {least} or more."
+    if match["batched"]:
+        return f"Raise --max-num-batched-tokens from {match['tokens']} to {match['least']} or more."
     if match["again"]:
         return (
             f"Leave `{match['again'].strip()}` out of the arguments: the image's entrypoint is `vllm serve` already. "

@@ -1,0 +1,54 @@
+"""What is said of a handed-in text that no rule is sure of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.eval.cases import DATA
+from vops.diagnosis.findings import LIKENED, Finding
+from vops.operations.intake.bundle import diagnose_bundle
+
+UNEVEN = b"""Two replicas behind an ingress. Since Monday one of them gets all the chats and its GPU is at 100 %, while
+the other one idles. \x1b[31mHelp\x1b[0m, the token is hf_abcdefghijklmnopqrstuv!
+"""
+
+
+def findings(text: bytes) -> list[Finding]:
+    return [item for report in diagnose_bundle([], text)[0] for item in report.findings]
+
+
+def test_somebodys_own_words_get_a_hint() -> None:
+    report = diagnose_bundle([], UNEVEN)[0][0]
+    assert (report.findings[0].cause, report.findings[0].rule) == ("replica-imbalance", LIKENED)
+    assert report.summary == report.findings[0].summary
+    assert report.state == "unknown"
+
+
+def test_what_is_quoted_is_scrubbed_and_without_tokens() -> None:
+    said = str(findings(UNEVEN.replace(b"while\nthe", b"while the token hf_abcdefghijklmnopqrstuv\x1b[31m of the")))
+    assert "one of them gets all the chats" in said
+    assert "abcdefghijklm" not in said
+    assert "\x1b" not in said
+
+
+def test_what_a_rule_is_certain_of_is_not_disputed() -> None:
+    found = findings((DATA / "logs" / "fail-gated403.log").read_bytes() + b"\n" + UNEVEN)
+    assert found
+    assert not any(item.rule == LIKENED for item in found)
+
+
+def test_what_only_explains_gets_no_hint() -> None:
+    page = b"# Uneven load\n\n## Overview\n\nWhen one replica gets all the requests, you can route by load instead.\n"
+    assert not findings(page)
+
+
+def test_a_pod_that_a_cluster_says_is_ready_gets_no_hint() -> None:
+    reports, _ = diagnose_bundle([DATA / "kubelet" / "healthy"], UNEVEN)
+    assert not [item for report in reports for item in report.findings]
+
+
+def test_a_text_that_is_nothing_else_gets_a_report_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "post.md").write_bytes(UNEVEN)
+    reports, problems = diagnose_bundle([tmp_path], None)
+    assert [item.findings[0].cause for item in reports] == ["replica-imbalance"]
+    assert not problems

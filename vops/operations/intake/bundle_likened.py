@@ -1,0 +1,76 @@
+"""What a bundle sounds like where no rule is sure of anything in it: findings from words alone.
+
+Objects that a cluster has seen tell more than words: where they say that all is well, nothing is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+import msgspec
+
+from vops.diagnosis.discretion import discreet
+from vops.diagnosis.findings import Confidence, Finding, Report
+from vops.diagnosis.guesses.likened import likened, otherwise
+from vops.diagnosis.guesses.likeness import excerpt
+from vops.diagnosis.states import ReplicaState
+from vops.model.objects import Ref
+from vops.model.snapshot import ClusterSnapshot
+from vops.model.text import scrub
+from vops.operations.intake.bundle_files import NOTHING_HAPPENED, BundleFile, Content
+from vops.operations.intake.bundle_nameless import NOT_NAMED
+
+_UNKNOWN = "unknown"
+_WELL = (ReplicaState.READY, ReplicaState.LOADING, ReplicaState.COMPLETED)
+
+
+def words_of(files: Iterable[BundleFile]) -> str:
+    """What people and programs wrote in the files of a bundle: all but metrics and texts that only explain."""
+    told = (file.body for file in files if file.content is not Content.METRICS and file.body != NOTHING_HAPPENED)
+    return "\n".join(excerpt(scrub(body.decode("utf-8-sig", "replace"))) for body in told)
+
+
+def with_likenesses(
+    reports: Sequence[Report], words: str, snapshot: ClusterSnapshot, made_up: Collection[Ref]
+) -> list[Report]:
+    """The reports, with what the words sound like where nothing is sure; `made_up` subjects stand for texts."""
+    if any(_is_well(report, made_up) for report in reports):
+        return [*reports]
+    first = next((report for report in reports if report.findings), reports[0] if reports else _of_nobody(snapshot))
+    sure = [item for report in reports for item in report.findings if _is_sure(item)]
+    rest = [report for report in reports if report is not first]
+    if any(item.confidence is not Confidence.PROBABLE for item in sure):
+        return [*reports]
+    if sure:
+        return [_behind(first, otherwise(first.subject, words, {item.cause for item in sure})), *rest]
+    found = likened(first.subject, words)
+    return [_before(first, found), *rest] if found else [*reports]
+
+
+def _is_sure(item: Finding) -> bool:
+    return item.cause != _UNKNOWN and item.confidence is not Confidence.POSSIBLE
+
+
+def _is_well(report: Report, made_up: Collection[Ref]) -> bool:
+    """Whether a cluster has seen that a pod is well."""
+    return not report.findings and report.subject not in made_up and report.state in _WELL
+
+
+def _of_nobody(snapshot: ClusterSnapshot) -> Report:
+    at = snapshot.at.isoformat().replace("+00:00", "Z")
+    return Report(at, snapshot.context, Ref("Pod", NOT_NAMED), _UNKNOWN, "")
+
+
+def _before(report: Report, found: tuple[Finding, ...]) -> Report:
+    """What rules suspect stays first, what they do not know and mere guesses come after what the words say."""
+    suspected = tuple(item for item in report.findings if item.cause != _UNKNOWN and not item.guessed)
+    named = {item.cause for item in suspected}
+    new = tuple(item for item in found if item.cause not in named)
+    unknown = tuple(item for item in report.findings if item.cause == _UNKNOWN)
+    state = _UNKNOWN if report.state in _WELL else report.state
+    findings = (*suspected, *new, *unknown)
+    return discreet(msgspec.structs.replace(report, state=state, summary=findings[0].summary, findings=findings))
+
+
+def _behind(report: Report, found: tuple[Finding, ...]) -> Report:
+    return discreet(msgspec.structs.replace(report, findings=(*report.findings, *found)))
