@@ -24,6 +24,7 @@ EVERYDAY = (
     "If we run the pods without sidecars they are able to download the model, and so they are with them.",
     "The root file system is read-only, and the cache is on a volume that the server is able to write to.",
     "HF_TOKEN is not set, so the rate limits of the hub are lower; the model was loaded, and the pods are Ready.",
+    "Each server works alone on its GPU, and both servers together never run out of memory there.",
     "Our clients get rate-limited by the API of the hub, and the pods are Ready.",
 )
 GUIDES = (

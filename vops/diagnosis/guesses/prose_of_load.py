@@ -177,6 +177,15 @@ SAYINGS_OF_LOAD: tuple[Saying, ...] = (
         never=r"\bKV\b|sleep mode|wake.?up",
     ),
     saying(
+        "gpu-memory-not-free",
+        r"\bout of (?:GPU |CUDA |the GPU's )?memory\b|\bCUDA OOM\b",
+        r"\b(?:alone|by itself|on its own)\b|\bonly\b.{0,20}\b(?:works?|runs?|starts?)\b",
+        r"\b(?:also|both|together|second|at the same time)\b.{0,40}"
+        r"\b(?:pods?|deployments?|containers?|models?|servers?)\b",
+        r"crash|fail|error|\bdies?\b",
+        never=r"\bKV\b|\bhost memory\b|OOMKill|\bnodes?\b",
+    ),
+    saying(
         "kv-cache-too-small",
         r"\bKV ?cache\b",
         r"\b(?:needs?|requires?|needed)\b\W{0,6}[\d.]+ ?G|\blarger than\b|\bn[o']t (?:hold|fit)\b|too small",
