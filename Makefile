@@ -15,7 +15,7 @@ demo: .venv/.installed  ## The TUI on the embedded lab
 	@$(BIN)/vops --lab healthy
 
 # Six workers for two cores: one or two of them wait for processes, and each that is more collects all tests once more.
-# What they import is compiled once, not in each of them.
+# What they import is compiled once, not in each of them: they begin with different modules (tests/conftest.py).
 test: .venv/.installed  ## Every test that needs neither Go nor root
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 6 --dist worksteal -q
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import gc
+import importlib
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -14,6 +18,7 @@ from vops.lab.clock import LabClock
 from vops.lab.world import Lab
 
 StartLab = Callable[..., Awaitable[Lab]]
+TESTS = Path(__file__).parent
 COLLECT_AFTER = 10_000
 LONGEST_ID = 200
 LONGEST = (
@@ -27,6 +32,20 @@ settings.register_profile("beside others", deadline=None, suppress_health_check=
 settings.load_profile("beside others")  # how long an example takes on a busy machine is nobody's claim
 
 gc.disable()  # while tests are imported and collected, next to nothing becomes garbage
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Workers begin with different modules, so that in a fresh checkout each is compiled by one and read by the others.
+
+    Beginning with the same, they would all compile all of them.
+    """
+    worker, workers = os.environ.get("PYTEST_XDIST_WORKER"), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if worker and session.config.args == session.config.getini("testpaths"):
+        files = sorted(TESTS.glob("*/**/test_*.py"))
+        first = len(files) * int(worker.removeprefix("gw")) // workers
+        for file in files[first:] + files[:first]:
+            with suppress(Exception):  # is imported once more when it is collected, and what it raises told then
+                importlib.import_module(".".join(file.relative_to(TESTS.parent).with_suffix("").parts))
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

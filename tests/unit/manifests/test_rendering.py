@@ -31,13 +31,12 @@ def server(item: Manifest) -> Manifest:
     return container
 
 
-@pytest.mark.parametrize(
-    "order", orders(), ids=lambda order: f"{order.asked.name}-{order.gpu}-{'-'.join(order.overlays)}"
-)
-def test_every_combination_passes_lint_and_is_the_same_twice(order: Order) -> None:
-    text = as_yaml(render_order(order))
-    assert as_yaml(render_order(order)) == text
-    assert lint(read_documents(text, "rendered")).findings == ()
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_combination_passes_lint_and_is_the_same_twice(kind: str) -> None:
+    for order in (order for order in orders() if order.kind == kind):
+        text = as_yaml(render_order(order))
+        assert as_yaml(render_order(order)) == text, order
+        assert lint(read_documents(text, "rendered")).findings == (), order
 
 
 def test_every_rendered_kind_together_passes_lint() -> None:
@@ -52,10 +51,11 @@ def test_every_rendered_kind_together_passes_lint() -> None:
     assert lint(read_documents(text, "rendered")).findings == ()
 
 
-@pytest.mark.parametrize("path", sorted(LIBRARY))
-def test_every_file_is_yaml_without_vops_and_takes_only_known_parameters(path: str) -> None:
-    assert parameters(LIBRARY[path]) <= set(VALUES)
-    fill(LIBRARY[path], VALUES, path)
+def test_every_file_is_yaml_without_vops_and_takes_only_known_parameters() -> None:
+    unknown = {path: parameters(text) - set(VALUES) for path, text in LIBRARY.items()}
+    assert {path: names for path, names in unknown.items() if names} == {}
+    for path, text in LIBRARY.items():
+        fill(text, VALUES, path)
 
 
 def test_the_numbers_follow_from_the_model_and_the_gpus() -> None:

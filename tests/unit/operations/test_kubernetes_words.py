@@ -15,7 +15,6 @@ from vops.operations.intake.bundle import diagnose_bundle
 
 WORDS = Path(__file__).parents[2] / "data" / "words"
 TABLES = {path.stem: rows(path.read_text()) for path in sorted(WORDS.glob("*.tsv"))}
-FAULTS = [pytest.param(row, id=f"{name}-{at}") for name, table in TABLES.items() for at, row in enumerate(table)]
 NO_FAULT = {"none", "autoscaler-working", "loading"}
 
 
@@ -27,12 +26,13 @@ def first_causes(text: str) -> list[str]:
     return [finding.cause for report in reports for finding in report.findings]
 
 
-@pytest.mark.parametrize("row", FAULTS)
-def test_a_message_is_read_in_every_form(row: Row) -> None:
+@pytest.mark.parametrize("table", TABLES)
+def test_a_message_is_read_in_every_form(table: str) -> None:
+    found = [(row, form, first_causes(text)) for row in TABLES[table] for form, text in forms(row)]
+    assert found
+    assert [(form, causes, row) for row, form, causes in found if not is_right(causes, row)] == []
+
+
+def is_right(found: list[str], row: Row) -> bool:
     right = set(row.truth.split("|"))
-    for form, text in forms(row):
-        found = first_causes(text)
-        if right & NO_FAULT:
-            assert set(found) <= right | NO_FAULT, form
-        else:
-            assert set(found[:1]) & right, (form, found)
+    return set(found) <= right | NO_FAULT if right & NO_FAULT else bool(set(found[:1]) & right)
