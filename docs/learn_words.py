@@ -22,11 +22,10 @@ from sklearn.linear_model import LogisticRegression
 from tests.eval.cases import DATA, NOTHING
 from tests.eval.judge import NOT_A_FAULT
 from vops.diagnosis.guesses import likeness
-from vops.diagnosis.guesses.likened import IS_FAULT
+from vops.diagnosis.guesses.likened import tells_of_a_fault
 from vops.diagnosis.guesses.likeness import (
     Term,
     excerpt,
-    fault_share,
     likely_causes,
     read_table,
     table_of,
@@ -180,7 +179,7 @@ def _measured() -> Iterator[str]:
         kept = [item for at, item in enumerate(told) if at % _PARTS != part]
         table = read_table(learned([*others, *kept]))
         for item in told[part::_PARTS]:
-            is_fault = fault_share(item.text, table) >= IS_FAULT
+            is_fault = tells_of_a_fault(item.text, table)
             if item.cause in NOT_A_FAULT | {NOTHING}:
                 healthy, misheard = healthy + 1, misheard + is_fault
                 continue

@@ -11,7 +11,7 @@ import pytest
 
 from tests.eval.cases import DATA, NOTHING
 from tests.eval.judge import NOT_A_FAULT
-from vops.diagnosis.guesses.likened import likened, otherwise
+from vops.diagnosis.guesses.likened import is_told, likened, otherwise
 from vops.diagnosis.guesses.likeness import (
     Term,
     excerpt,
@@ -82,6 +82,12 @@ def test_a_hint_says_that_it_is_one_and_how_it_is_confirmed() -> None:
     assert first.fixes[0].title == "If it is confirmed: spread the requests"
     assert len(others) <= 2
     assert all(item.summary.startswith("Less likely") for item in others)
+
+
+def test_sentences_are_told_and_lines_of_programs_are_not() -> None:
+    assert is_told(UNEVEN)
+    assert not is_told("INFO 06-01 10:00:00 [loader.py:1] the weights of the model are loaded now\n" * 3 + UNEVEN)
+    assert not is_told("NAME    READY   STATUS    RESTARTS   AGE   IP\n")
 
 
 def test_behind_what_was_found_stands_only_another_cause_that_words_speak_clearly_for() -> None:

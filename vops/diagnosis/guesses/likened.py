@@ -25,13 +25,22 @@ from collections.abc import Collection
 
 from vops.diagnosis.findings import LIKENED, Confidence, Evidence, Finding, Severity
 from vops.diagnosis.guesses.confirming import PLACEHOLDERS, to_confirm
-from vops.diagnosis.guesses.likeness import Likeness, fault_share, likely_causes
+from vops.diagnosis.guesses.likeness import Learned, Likeness, excerpt, fault_share, likely_causes
 from vops.diagnosis.guesses.suspect_tests import TESTS
 from vops.model.objects import Ref
+from vops.model.patterns import lazy_pattern
 from vops.model.text import one_line
 
-IS_FAULT = 0.8
-"""How likely it must be that anything is wrong: of healthy texts that were held back, hardly any came as far."""
+_IS_FAULT, _IS_FAULT_TOLD = 0.8, 0.55
+"""How likely it must be that anything is wrong, in what programs print and in what people tell.
+
+Of healthy texts that were held back, hardly any came as far; and nobody hands in a tale of a server that is well.
+"""
+
+_A_TALE = 12
+_MOSTLY = 0.7
+_TOLD = lazy_pattern(r"(?!.*(?:\d\d:\d\d|\b(?:INFO|WARN\w*|ERROR|Warning|Normal)\b|[{}]| {3}))\s*(?:\S+ ){5}")
+"""A line as people write them: six words, and nothing that programs put into theirs."""
 
 _WORTH_SAYING = 0.02
 """How likely a cause must be beside the first."""
@@ -44,7 +53,7 @@ _LONGEST = 200
 
 def likened(subject: Ref, text: str) -> tuple[Finding, ...]:
     """What a text about a subject sounds like; nothing where it does not tell of a fault."""
-    if fault_share(text) < IS_FAULT:
+    if not tells_of_a_fault(text):
         return ()
     first, *others = likely_causes(text)
     second = (item for item in others if item.share >= _WORTH_SAYING)
@@ -52,6 +61,17 @@ def likened(subject: Ref, text: str) -> tuple[Finding, ...]:
         _finding(subject, first, f"By its words this is most like {first.cause}"),
         *(_finding(subject, item, f"Less likely, {item.cause}") for item in second),
     )
+
+
+def tells_of_a_fault(text: str, learned: Learned | None = None) -> bool:
+    """Whether the words of a text say that anything is wrong."""
+    return fault_share(text, learned) >= (_IS_FAULT_TOLD if is_told(text) else _IS_FAULT)
+
+
+def is_told(text: str) -> bool:
+    """Whether most lines of a text are somebody's sentences, and more than a line that a client got."""
+    lines = [line for line in excerpt(text).splitlines() if line.strip()]
+    return len(text.split()) >= _A_TALE and sum(_TOLD.match(line) is not None for line in lines) > _MOSTLY * len(lines)
 
 
 def otherwise(subject: Ref, text: str, found: Collection[str]) -> tuple[Finding, ...]:
