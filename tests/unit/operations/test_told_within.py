@@ -84,6 +84,12 @@ def test_a_post_is_not_called_as_the_pod_whose_log_it_quotes(tmp_path: Path) -> 
             "removed when the new one is ready.",
             "rollout-deadlock",
         ),
+        (
+            "The worker of our RayCluster never comes, and the head is stuck. It says: Ray cluster status: 1/2 nodes "
+            "alive. Cluster is NOT ready.",
+            "ray-unreachable",
+        ),
+        ("A GPU node loses its connection again and again, and the pods on it are lost.", "node-lost"),
         ("With Kueue the Workload is admitted, and the Job still remains in a suspended state.", "scheduling-gated"),
     ],
 )

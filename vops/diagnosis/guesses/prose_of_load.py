@@ -213,9 +213,10 @@ SAYINGS_OF_LOAD: tuple[Saying, ...] = (
     saying(
         "node-lost",
         r"\bnodes?\b.{0,60}\b(?:went|goes|gets?|got|is|are|was|were|became|becomes|turned|turns)\b"
-        r" (?:\w+ ){0,2}\W?(?:Not ?Ready|not ready|unreachable|Unknown)\b",
+        r" (?:\w+ ){0,2}\W?(?:Not ?Ready|not ready|unreachable|Unknown)\b"
+        r"|\bnodes?\b.{0,60}\b(?:lose|loses|lost) (?:\w+ )?connect\w*|\bnodes?\b.{0,60}\breach\b.{0,60}\bAPI server\b",
         r"\bpods?\b.{0,60}\b(?:stuck|lost|gone)\b|(?:in|into|to|as|at|is|are|stays?|remains?) \W?Terminating",
-        never=r"\bpending\b|CNI|network ?plugin|just joined|new nodes?\b|ContainerCreating|\bInit\b",
+        never=r"\bpending\b|CNI|network ?plugin|just joined|new nodes?\b|ContainerCreating|\bInit\b|\bRay ?cluster\b",
     ),
     saying(
         "autoscaler-no-match",

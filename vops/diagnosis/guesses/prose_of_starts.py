@@ -121,7 +121,8 @@ SAYINGS_OF_STARTS: tuple[Saying, ...] = (
         r"\b(?:head|GCS|6379|workers?)\b",
         r"(?:cannot|can't|could not|couldn't|unable to|not able to|never|fails? to|failed to|n't|not) (?:reach"
         r"|connect|join"
-        r"|register|resolve|find)\w*|\btim(?:es|ed) out\b|\bunreachable\b|\bconnection refused\b",
+        r"|register|resolve|find)\w*|\btim(?:es|ed) out\b|\bunreachable\b|\bconnection refused\b"
+        r"|\bnodes alive\b.{0,30}\bnot ready\b",
         never=r"\bray serve\b.{0,40}\broute|\bdashboard\b|\bautoscal\w+",
     ),
     saying(
