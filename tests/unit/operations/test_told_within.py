@@ -59,6 +59,7 @@ def test_a_log_is_no_prose_by_its_name_or_by_what_stands_before_its_lines(tmp_pa
         "last.",
         "Before each rollout we cordon the node; the pods are scheduled to other nodes and nothing is pending.",
         "With version 0.10 the EngineCore died under load. Since the upgrade to 0.11 it has served for three weeks.",
+        "The HPA is at its maximum of 8 replicas during the daily peak; latency stays within the SLO.",
         "A check of the safetensors shows that no file is truncated, and the model loads in 40 s.",
     ],
 )

@@ -318,7 +318,8 @@ SAYINGS: tuple[Saying, ...] = (
 )
 
 _WELL = lazy_pattern(
-    r"\bnothing (?:is|was) (?:pending|lost|wrong)\b"
+    r"\bnothing (?:is|was) (?:pending|lost|wrong)\b|\bwithin (?:the|our|its) SLOs?\b"
+    r"|\b(?:latency|TTFT|TPOT)\b.{0,20}\b(?:stays?|is|remains?) (?:stable|fine|good|low)\b"
     r"|\b(?:serv|r[au]n|work|start)\w* (?:\w+ )?without (?:any )?(?:errors?|problems?|issues?|trouble)\b"
     r"|\bsince (?:the|then|that|we)\b(?:[^.]|\.\d){0,60}\b(?:has|have|it) (?:been )?(?:served?|r[ua]n|worked|stable"
     r"|fine)\b"
