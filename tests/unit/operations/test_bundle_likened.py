@@ -52,3 +52,13 @@ def test_a_text_that_is_nothing_else_gets_a_report_of_its_own(tmp_path: Path) ->
     reports, problems = diagnose_bundle([tmp_path], None)
     assert [item.findings[0].cause for item in reports] == ["replica-imbalance"]
     assert not problems
+
+
+def test_what_an_api_has_answered_is_not_heard_as_words(tmp_path: Path) -> None:
+    pods = (
+        '{"kind": "PodList", "apiVersion": "v1", "items": [], "note": "'
+        + UNEVEN.decode()[:100].replace("\n", " ")
+        + '"}'
+    )
+    (tmp_path / "pods.json").write_text(pods)
+    assert not [item for report in diagnose_bundle([tmp_path], None)[0] for item in report.findings]

@@ -24,7 +24,7 @@ from vops.model.objects import Ref
 from vops.model.snapshot import ClusterSnapshot
 from vops.operations.intake.bundle_contents import Contents
 from vops.operations.intake.bundle_files import STDIN, BundleFile, Content, read_files
-from vops.operations.intake.bundle_likened import with_likenesses, words_of
+from vops.operations.intake.bundle_likened import with_likenesses
 from vops.operations.intake.bundle_nameless import in_words, marked
 from vops.operations.intake.bundle_objects import Document
 from vops.operations.intake.bundle_subjects import UNNAMED
@@ -54,7 +54,7 @@ def diagnose_bundle(
         reports = [report for report in reports if not _only_told(report)]
     # a list of events has those of others as well
     reports.sort(key=lambda report: report.subject in made_up and not _recognised(report))
-    reports = list(map(unplaced, with_likenesses(reports, words_of(files), snapshot, made_up)))
+    reports = list(map(unplaced, with_likenesses(reports, files, snapshot, made_up)))
     if not reports:
         problems.append("the bundle holds no pod and no log of one: there is nothing to diagnose")
     if patches:

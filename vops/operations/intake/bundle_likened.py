@@ -21,19 +21,30 @@ from vops.operations.intake.bundle_files import NOTHING_HAPPENED, BundleFile, Co
 from vops.operations.intake.bundle_nameless import NOT_NAMED
 
 _UNKNOWN = "unknown"
+_ENOUGH = 1 << 16
 _WELL = (ReplicaState.READY, ReplicaState.LOADING, ReplicaState.COMPLETED)
 
 
 def words_of(files: Iterable[BundleFile]) -> str:
-    """What people and programs wrote in the files of a bundle: all but metrics and texts that only explain."""
-    told = (file.body for file in files if file.content is not Content.METRICS and file.body != NOTHING_HAPPENED)
-    return "\n".join(excerpt(scrub(body.decode("utf-8-sig", "replace"))) for body in told)
+    """What people and programs wrote in the files of a bundle: all but metrics, what an API has answered, and pages."""
+    told = (file.body for file in files if _is_written(file))
+    return "\n".join(excerpt(scrub(_ends(body).decode("utf-8-sig", "replace"))) for body in told)
+
+
+def _is_written(file: BundleFile) -> bool:
+    answered = file.content is Content.OBJECTS and file.body.lstrip()[:1] in (b"{", b"[")
+    return not answered and file.content is not Content.METRICS and file.body != NOTHING_HAPPENED
+
+
+def _ends(body: bytes) -> bytes:
+    """Enough of a file for its excerpt: a log may be as long as memory allows."""
+    return body if len(body) <= 2 * _ENOUGH else b"\n".join((body[:_ENOUGH], body[-_ENOUGH:]))
 
 
 def with_likenesses(
-    reports: Sequence[Report], words: str, snapshot: ClusterSnapshot, made_up: Collection[Ref]
+    reports: Sequence[Report], files: Sequence[BundleFile], snapshot: ClusterSnapshot, made_up: Collection[Ref]
 ) -> list[Report]:
-    """The reports, with what the words sound like where nothing is sure; `made_up` subjects stand for texts."""
+    """The reports, with what the files sound like where nothing is sure; `made_up` subjects stand for texts."""
     if any(_is_well(report, made_up) for report in reports):
         return [*reports]
     first = next((report for report in reports if report.findings), reports[0] if reports else _of_nobody(snapshot))
@@ -42,8 +53,8 @@ def with_likenesses(
     if any(item.confidence is not Confidence.PROBABLE for item in sure):
         return [*reports]
     if sure:
-        return [_behind(first, otherwise(first.subject, words, {item.cause for item in sure})), *rest]
-    found = likened(first.subject, words)
+        return [_behind(first, otherwise(first.subject, words_of(files), {item.cause for item in sure})), *rest]
+    found = likened(first.subject, words_of(files))
     return [_before(first, found), *rest] if found else [*reports]
 
 
