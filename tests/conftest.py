@@ -89,11 +89,14 @@ def lab_clock() -> LabClock:
 
 @pytest_asyncio.fixture
 async def start_lab(lab_clock: LabClock) -> AsyncIterator[StartLab]:
-    """`lab = await start_lab("healthy", seed=0)`: a scenario, already lived in; stopped when the test ends."""
+    """`lab = await start_lab("healthy", seed=0)`: a scenario, already lived in; stopped when the test ends.
+
+    A second lab of a test, that has nothing to do with the first, takes a clock of its own: its past is known already.
+    """
     labs: list[Lab] = []
 
-    async def start(scenario: str = "healthy", *, seed: int = 0) -> Lab:
-        labs.append(await Lab.start(scenario, seed=seed, clock=lab_clock))
+    async def start(scenario: str = "healthy", *, seed: int = 0, clock: LabClock | None = None) -> Lab:
+        labs.append(await Lab.start(scenario, seed=seed, clock=clock or lab_clock))
         return labs[-1]
 
     yield start

@@ -11,6 +11,7 @@ from tests.conftest import StartLab
 from tests.lab.fixing import Person, session_on
 from tests.lab.test_fix_five import carried_out
 from tests.lab.test_resume_undo import KilledError, kill_after, only_run, resumed
+from vops.lab.clock import LabClock
 from vops.lab.world import Lab
 from vops.operations.running.journal import read_journal
 from vops.operations.running.run import RunResult
@@ -32,7 +33,7 @@ async def killed_after_each_write(
         result = await carried_out(session, await planned(session), Person())
     writes = [number for number, item in enumerate(read_journal(Path(result.journal)), 1) if item.type == "write"]
     for line in [*writes, *([writes[-1] + later] if later else [])]:
-        lab, state = await start_lab("healthy"), folder / str(line)
+        lab, state = await start_lab("healthy", clock=LabClock()), folder / str(line)
         async with session_on(lab, state) as session:
             plan = await planned(session)
             with monkeypatch.context() as patched:

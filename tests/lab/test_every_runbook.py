@@ -17,6 +17,7 @@ from tests.lab.fixing import Person, driven, session_on
 from tests.lab.runbook_cases import CASES, Case
 from tests.lab.test_resume_undo import KilledError
 from vops.errors import PlanStale, VopsError
+from vops.lab.clock import LabClock
 from vops.lab.disturbances import Disturbance, Disturbances, Received
 from vops.lab.documents import Document
 from vops.lab.world import Lab
@@ -53,7 +54,7 @@ def test_every_shipped_runbook_has_a_case() -> None:
 
 
 async def started(start_lab: StartLab, case: Case, folder: Path) -> Lab:
-    lab = await start_lab(case.scenario)
+    lab = await start_lab(case.scenario, clock=LabClock())
     await case.prepare(lab, folder / "before")
     return lab
 

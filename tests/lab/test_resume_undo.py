@@ -13,6 +13,7 @@ from tests.conftest import StartLab
 from tests.lab.fixing import NAMESPACE, Person, deployment, driven, session_on
 from tests.lab.test_fix_five import FAILURES, carried_out, live, the_plan
 from vops.errors import ApprovalNeeded, Forbidden, InputError, Refused, UsageError
+from vops.lab.clock import LabClock
 from vops.lab.world import Lab
 from vops.operations.fix import plan_fix
 from vops.operations.running.journal import START, Journal, _digest, read_journal
@@ -92,7 +93,7 @@ async def test_a_run_killed_after_any_line_goes_on_to_the_same_end(
 ) -> None:
     lines = await told(start_lab, tmp_path / "whole", scenario, workload, params)
     for line in lines[:-1]:
-        lab, state = await start_lab(scenario), tmp_path / str(line)
+        lab, state = await start_lab(scenario, clock=LabClock()), tmp_path / str(line)
         async with session_on(lab, state) as session:
             with monkeypatch.context() as patched:
                 kill_after(lab, patched, line)

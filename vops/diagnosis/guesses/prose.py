@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from vops.diagnosis.guesses.explained import explains, happened, is_wish_or_thanks
 from vops.diagnosis.guesses.prose_of_load import FIRST_SAYINGS, SAYINGS_OF_LOAD
@@ -351,8 +352,12 @@ _ADDRESS = lazy_pattern(r"(?<![`\w])\(?https?://[^\s)`]{1,400}\)?")
 _MARKUP = lazy_pattern(r"^[\s>#*|-]{1,12}|\*\*|`")
 
 
+@lru_cache(maxsize=32)
 def cause_of(text: str) -> str:
-    """The cause that a paragraph tells of; empty where it tells of none."""
+    """The cause that a paragraph tells of; empty where it tells of none.
+
+    Each rule about what is told asks of the same few paragraphs.
+    """
     told = happened(text)
     if not _is_prose(told) or _WELL.search(told):
         return ""
