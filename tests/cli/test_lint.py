@@ -9,7 +9,6 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema
 
 from tests.cli.conftest import RunVops
 
@@ -79,6 +78,9 @@ async def test_machines_get_json(vops: RunVops, output: str) -> None:
 
 async def test_sarif_keeps_its_schema(vops: RunVops) -> None:
     """Models generated from the 2.1.0 schema, which refuse what it does not know."""
+    # imported here, since its models take long to make, and each worker collects this module
+    from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema
+
     done = await vops("lint", str(GUIDE), "--severity", "info", "-o", "sarif")
     report = StaticAnalysisResultsFormatSarifVersion210JsonSchema.model_validate(done.document)
     (run,) = report.runs
