@@ -15,6 +15,8 @@ from vops.operations.intake.bundle_wrappings import unwrapped
         ("Labels: <none>\nNode: <unknown>\n", "Labels: <none>\nNode: <unknown>\n"),
         ('{"a": "&quot;"}', '{"a": "&quot;"}'),
         ("<pre>&lt;code&gt;</pre>", "<code>"),
+        ("Why?\n```\n    a: b\n      c\n```\n  so\n```py\n1:a\n2:b\n3: c\n```\n", "Why?\na: b\n  c\n  so\na\nb\n c\n"),
+        ("Why?\n```\nvllm-1  | a\nvllm-1  | b\n```\nvllm-1  | c\n", "Why?\na\nb\nvllm-1  | c\n"),
     ],
 )
 def test_a_page_is_read_as_it_is_shown(body: str, shown: str) -> None:

@@ -18,6 +18,12 @@ from ruamel.yaml.error import YAMLError
 from vops.model.patterns import lazy_pattern
 
 _FENCE = lazy_pattern(rb"(?m)^[ \t>]{0,12}(?:```|~~~)(?:[\w+-]{0,20}(?![\w+:.-]))?[ \t]*\r?\n?")
+_BLOCK = lazy_pattern(
+    rb"(?m)^(?P<opens>[ \t]{0,12}(?:```|~~~)[\w+-]{0,20}[ \t]*\r?\n)"
+    rb"(?P<inside>(?:(?![ \t]{0,12}(?:```|~~~)).*\n)*)(?P<closes>[ \t]{0,12}(?:```|~~~)[ \t]*\r?$)"
+)
+"""What stands between two fences."""
+
 _QUOTED = lazy_pattern(rb"(?m)^(?:>(?: |(?=\S)|$))+")
 _COMMENT = lazy_pattern(rb"(?m)^# ?")
 _FRAMED = lazy_pattern(r"\s*[│┃|] ?(?P<text>.*?) ?[│┃|]\s*")
@@ -60,7 +66,14 @@ def unwrapped(body: bytes, *, fence: bytes = b"") -> bytes:
     head = body[:_SNIFFED]
     if len(body) > _LONGEST or (b"```" not in head and b"~~~" not in head and _QUOTED.search(head) is None):
         return body
+    body = _BLOCK.sub(_of_a_block, body) if len(body) <= _SNIFFED else body
     return _QUOTED.sub(b"", _FENCE.sub(lambda found: fence if found[0].endswith(b"\n") else b"", body))
+
+
+def _of_a_block(found: re.Match[bytes]) -> bytes:
+    """What stands between two fences, without what each of its lines begins with for its place or its number."""
+    inside = _unnumbered(found["inside"])
+    return found["opens"] + _outdented(without_sources(inside) or inside) + found["closes"]
 
 
 def _uncommented(body: bytes) -> bytes:
