@@ -66,6 +66,11 @@ def test_a_log_is_no_prose_by_its_name_or_by_what_stands_before_its_lines(tmp_pa
         "Before each rollout we cordon the node; the pods are scheduled to other nodes and nothing is pending.",
         "With version 0.10 the EngineCore died under load. Since the upgrade to 0.11 it has served for three weeks.",
         "The HPA is at its maximum of 8 replicas during the daily peak; latency stays within the SLO.",
+        "$ kubectl get hpa -w\nNAME   REFERENCE         TARGETS         MINPODS   MAXPODS   REPLICAS   AGE\n"
+        "chat   Deployment/chat   <unknown>/5     1         6         0          0s\n"
+        "chat   Deployment/chat   0/5             1         6         1          60s\n",
+        "An observation, not a bug: at a constant 10 RPS the autoscaler reaches its maximum at once, and latency is "
+        "up.",
         "A check of the safetensors shows that no file is truncated, and the model loads in 40 s.",
     ],
 )

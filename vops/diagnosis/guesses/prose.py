@@ -320,6 +320,7 @@ SAYINGS: tuple[Saying, ...] = (
 
 _WELL = lazy_pattern(
     r"\bnothing (?:is|was) (?:pending|lost|wrong)\b|\bwithin (?:the|our|its) SLOs?\b"
+    r"|\bnot a bug\b|\bno incidents\b|\bof no importance\b|\bcosmetic\b"
     r"|\b(?:latency|TTFT|TPOT)\b.{0,20}\b(?:stays?|is|remains?) (?:stable|fine|good|low)\b"
     r"|\b(?:serv|r[au]n|work|start)\w* (?:\w+ )?without (?:any )?(?:errors?|problems?|issues?|trouble)\b"
     r"|\bsince (?:the|then|that|we)\b(?:[^.]|\.\d){0,60}\b(?:has|have|it) (?:been )?(?:served?|r[ua]n|worked|stable"
@@ -341,7 +342,9 @@ _FEWEST_COMMON = 3
 """Words that sentences have, and lines of logs and tables have few of."""
 
 _CHINESE = lazy_pattern(r"[\u4e00-\u9fff]{2}")
-_OF_A_PROGRAM = lazy_pattern(r"\s*(?:[{<\[]|\d{4}[-/]\d\d|(?:Warning|Error|INFO|WARN|ERROR)\b)")
+_OF_A_PROGRAM = lazy_pattern(
+    r"\s*(?:\$ |[^\n]{0,200}\S {3,}\S[^\n]{0,200} {3,}\S|[{<\[]|\d{4}[-/]\d\d|(?:Warning|Error|INFO|WARN|ERROR)\b)"
+)
 _TAG = lazy_pattern(r"</?(?:details|summary|br|p|b|i|em|strong)\b[^>\n]{0,40}>")
 _TITLE = lazy_pattern(r"^[#\s]{0,6}(?:\[[A-Z][A-Za-z/ ]{2,24}\]:?\s*){1,3}")
 """What titles on GitHub begin with: `[Bug]: `."""
