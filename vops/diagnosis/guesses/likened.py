@@ -1,10 +1,9 @@
-"""A pasted text that no rule is sure of, and the causes that it sounds like.
+"""A pasted text in which no rule finds anything, and the causes that it sounds like.
 
 What it finds
-    At most three causes that the words of a text go with, the likeliest first, where no rule finds more in it than a
-    possibility, and the words say that something is wrong. Behind what a rule takes for probable comes one more, where
-    the words speak clearly for another cause. It is asked of texts that somebody hands in, never of a cluster: there,
-    objects tell more than words.
+    At most three causes that the words of a text go with, the likeliest first, where no rule finds anything in it, and
+    the words, of which there must be some, say that something is wrong. It is asked of texts that somebody hands in,
+    never of a cluster: there, objects tell more than words.
 
 Why it matters
     People tell of failures in words of their own, and no list of messages ends. A hint with a command that confirms or
@@ -21,8 +20,6 @@ Fix
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from vops.diagnosis.findings import LIKENED, Confidence, Evidence, Finding, Severity
 from vops.diagnosis.guesses.confirming import PLACEHOLDERS, to_confirm
 from vops.diagnosis.guesses.likeness import Learned, Likeness, excerpt, fault_share, likely_causes
@@ -31,32 +28,39 @@ from vops.model.objects import Ref
 from vops.model.patterns import lazy_pattern
 from vops.model.text import one_line
 
-_IS_FAULT, _IS_FAULT_TOLD = 0.8, 0.55
+_IS_FAULT, _IS_FAULT_TOLD = 0.87, 0.65
 """How likely it must be that anything is wrong, in what programs print and in what people tell.
 
 Of healthy texts that were held back, hardly any came as far; and nobody hands in a tale of a server that is well.
 """
 
-_A_TALE = 12
+_A_TALE = 25
+"""Words that a text must have: a line or two without all that was around them may mean anything."""
+
 _MOSTLY = 0.7
 _TOLD = lazy_pattern(r"(?!.*(?:\d\d:\d\d|\b(?:INFO|WARN\w*|ERROR|Warning|Normal)\b|[{}]| {3}))\s*(?:\S+ ){5}")
 """A line as people write them: six words, and nothing that programs put into theirs."""
 
-_WORTH_SAYING = 0.02
-"""How likely a cause must be beside the first."""
+_WORTH_SAYING, _BESIDE = 0.02, 0.1
+"""How likely a further cause must be, of all and of what the first is."""
 
 _CLEAR = 0.3
-"""From where on words are worth a mention beside what a rule has found."""
+"""How likely a cause must be where a log ends in an error that no rule knows."""
 
 _LONGEST = 200
 
 
-def likened(subject: Ref, text: str) -> tuple[Finding, ...]:
-    """What a text about a subject sounds like; nothing where it does not tell of a fault."""
+def likened(subject: Ref, text: str, *, unknown: bool = False) -> tuple[Finding, ...]:
+    """What a text about a subject sounds like; nothing where it does not tell of a fault.
+
+    Where an error was read that is `unknown`, only what the words say clearly.
+    """
     if not tells_of_a_fault(text):
         return ()
     first, *others = likely_causes(text)
-    second = (item for item in others if item.share >= _WORTH_SAYING)
+    if unknown and first.share < _CLEAR:
+        return ()
+    second = (item for item in others if item.share >= max(_WORTH_SAYING, _BESIDE * first.share))
     return (
         _finding(subject, first, f"By its words this is most like {first.cause}"),
         *(_finding(subject, item, f"Less likely, {item.cause}") for item in second),
@@ -64,22 +68,16 @@ def likened(subject: Ref, text: str) -> tuple[Finding, ...]:
 
 
 def tells_of_a_fault(text: str, learned: Learned | None = None) -> bool:
-    """Whether the words of a text say that anything is wrong."""
-    return fault_share(text, learned) >= (_IS_FAULT_TOLD if is_told(text) else _IS_FAULT)
+    """Whether the words of a text say that anything is wrong; a line alone says too little."""
+    return len(text.split()) >= _A_TALE and fault_share(text, learned) >= (
+        _IS_FAULT_TOLD if is_told(text) else _IS_FAULT
+    )
 
 
 def is_told(text: str) -> bool:
-    """Whether most lines of a text are somebody's sentences, and more than a line that a client got."""
+    """Whether most lines of a text are somebody's sentences."""
     lines = [line for line in excerpt(text).splitlines() if line.strip()]
-    return len(text.split()) >= _A_TALE and sum(_TOLD.match(line) is not None for line in lines) > _MOSTLY * len(lines)
-
-
-def otherwise(subject: Ref, text: str, found: Collection[str]) -> tuple[Finding, ...]:
-    """The cause that the words speak clearly for, where what was `found` by a single sign is another one."""
-    first = next(iter(likely_causes(text)), None)
-    if first is None or first.cause in found or first.share < _CLEAR:
-        return ()
-    return (_finding(subject, first, f"By its words it is more like {first.cause}"),)
+    return sum(_TOLD.match(line) is not None for line in lines) > _MOSTLY * len(lines)
 
 
 def _finding(subject: Ref, item: Likeness, summary: str) -> Finding:

@@ -1,4 +1,4 @@
-"""What a bundle sounds like where no rule is sure of anything in it: findings from words alone.
+"""What a bundle sounds like where no rule finds anything in it: findings from words alone.
 
 Objects that a cluster has seen tell more than words: where they say that all is well, nothing is asked.
 """
@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterable, Sequence
 import msgspec
 
 from vops.diagnosis.discretion import discreet
-from vops.diagnosis.findings import Confidence, Finding, Report
-from vops.diagnosis.guesses.likened import likened, otherwise
+from vops.diagnosis.findings import Finding, Report
+from vops.diagnosis.guesses.likened import likened
 from vops.diagnosis.guesses.likeness import excerpt
 from vops.diagnosis.states import ReplicaState
 from vops.model.objects import Ref
@@ -44,22 +44,18 @@ def _ends(body: bytes) -> bytes:
 def with_likenesses(
     reports: Sequence[Report], files: Sequence[BundleFile], snapshot: ClusterSnapshot, made_up: Collection[Ref]
 ) -> list[Report]:
-    """The reports, with what the files sound like where nothing is sure; `made_up` subjects stand for texts."""
+    """The reports, with what the files sound like where nothing is found; `made_up` subjects stand for texts."""
     if any(_is_well(report, made_up) for report in reports):
         return [*reports]
-    first = next((report for report in reports if report.findings), reports[0] if reports else _of_nobody(snapshot))
-    sure = [item for report in reports for item in report.findings if _is_sure(item)]
-    rest = [report for report in reports if report is not first]
-    if any(item.confidence is not Confidence.PROBABLE for item in sure):
+    if any(_is_known(item) for report in reports for item in report.findings):
         return [*reports]
-    if sure:
-        return [_behind(first, otherwise(first.subject, words_of(files), {item.cause for item in sure})), *rest]
-    found = likened(first.subject, words_of(files))
-    return [_before(first, found), *rest] if found else [*reports]
+    first = next((report for report in reports if report.findings), reports[0] if reports else _of_nobody(snapshot))
+    found = likened(first.subject, words_of(files), unknown=bool(first.findings))
+    return [_before(first, found), *(report for report in reports if report is not first)] if found else [*reports]
 
 
-def _is_sure(item: Finding) -> bool:
-    return item.cause != _UNKNOWN and item.confidence is not Confidence.POSSIBLE
+def _is_known(item: Finding) -> bool:
+    return item.cause != _UNKNOWN and not item.guessed
 
 
 def _is_well(report: Report, made_up: Collection[Ref]) -> bool:
@@ -73,15 +69,7 @@ def _of_nobody(snapshot: ClusterSnapshot) -> Report:
 
 
 def _before(report: Report, found: tuple[Finding, ...]) -> Report:
-    """What rules suspect stays first, what they do not know and mere guesses come after what the words say."""
-    suspected = tuple(item for item in report.findings if item.cause != _UNKNOWN and not item.guessed)
-    named = {item.cause for item in suspected}
-    new = tuple(item for item in found if item.cause not in named)
+    """With what the words say first, and then that no rule knows it; guesses from less than words are left out."""
     unknown = tuple(item for item in report.findings if item.cause == _UNKNOWN)
     state = _UNKNOWN if report.state in _WELL else report.state
-    findings = (*suspected, *new, *unknown)
-    return discreet(msgspec.structs.replace(report, state=state, summary=findings[0].summary, findings=findings))
-
-
-def _behind(report: Report, found: tuple[Finding, ...]) -> Report:
-    return discreet(msgspec.structs.replace(report, findings=(*report.findings, *found)))
+    return discreet(msgspec.structs.replace(report, state=state, summary=found[0].summary, findings=(*found, *unknown)))
