@@ -221,7 +221,9 @@ def _lfm2_width(text: ModelConfig) -> int:
     width = text.count("block_ff_dim", "intermediate_size")
     if not text.flag("block_auto_adjust_ff_dim", default=True):
         return width
-    multiple = text.count("block_multiple_of", default=256)
-    factor = text.values.get("block_ffn_dim_multiplier", 1.0)
-    scaled = int((factor if isinstance(factor, int | float) else 1.0) * int(2 * width / 3))
+    multiple = text.extent("block_multiple_of", default=256)
+    factor = text.values.get("block_ffn_dim_multiplier") or 1.0
+    if not isinstance(factor, int | float) or factor < 0:
+        raise text.wrong(f"block_ffn_dim_multiplier is {factor!r}, which cannot be", "block_ffn_dim_multiplier")
+    scaled = int(factor * int(2 * width / 3))
     return -(-scaled // multiple) * multiple

@@ -39,6 +39,11 @@ def _sized(values: dict[str, Any]) -> Sizing | None:
         return None
 
 
+@pytest.mark.parametrize(("name", "value"), [("block_multiple_of", 0), ("block_ffn_dim_multiplier", -1)])
+def test_a_width_that_cannot_be_is_refused(name: str, value: int) -> None:
+    assert _sized(dict(published()["lfm2-1.2b"]["config"]) | {name: value}) is None
+
+
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 50_000, "nul", "", '{"text_config": []}'])
 def test_deep_and_broken_json_is_refused(text: str) -> None:
     with pytest.raises(InputError):
