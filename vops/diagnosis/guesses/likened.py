@@ -28,7 +28,7 @@ from vops.model.objects import Ref
 from vops.model.patterns import lazy_pattern
 from vops.model.text import one_line
 
-_IS_FAULT, _IS_FAULT_TOLD = 0.87, 0.65
+_IS_FAULT, _IS_FAULT_TOLD = 0.8, 0.65
 """How likely it must be that anything is wrong, in what programs print and in what people tell.
 
 Of healthy texts that were held back, hardly any came as far; and nobody hands in a tale of a server that is well.
