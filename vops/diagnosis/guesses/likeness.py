@@ -41,19 +41,20 @@ class Likeness(msgspec.Struct, frozen=True):
     sentence: str
 
 
-class Learned(msgspec.Struct, frozen=True):
-    """What was learned. `terms` holds a line of the table for each term: rarity, weight of a fault, cause:weight…"""
+class Learned(msgspec.Struct):
+    """What was learned. `terms` holds a line of the table for each term, which is read when it is first asked for."""
 
     causes: tuple[str, ...]
     biases: tuple[float, ...]
     fault: float
     terms: Mapping[str, str]
+    _read: dict[str, Term] = msgspec.field(default_factory=dict)
 
     def of(self, term: str) -> Term:
-        rarity, fault, *pairs = self.terms[term].split()
-        split = (pair.split(":") for pair in pairs)
-        weights = {int(number): int(weight) / SCALE for number, weight in split}
-        return Term(int(rarity) / SCALE, int(fault) / SCALE, weights)
+        known = self._read.get(term)
+        if known is None:
+            known = self._read[term] = _term(self.terms[term])
+        return known
 
 
 class Term(msgspec.Struct, frozen=True):
@@ -62,6 +63,13 @@ class Term(msgspec.Struct, frozen=True):
     rarity: float
     fault: float
     causes: Mapping[int, float]
+
+
+def _term(line: str) -> Term:
+    """A line of the table: rarity, weight of a fault, cause:weight…"""
+    rarity, fault, *pairs = line.split()
+    split = (pair.split(":") for pair in pairs)
+    return Term(int(rarity) / SCALE, int(fault) / SCALE, {int(number): int(weight) / SCALE for number, weight in split})
 
 
 def excerpt(text: str) -> str:
