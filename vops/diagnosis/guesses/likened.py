@@ -44,8 +44,8 @@ _TOLD = lazy_pattern(r"(?!.*(?:\d\d:\d\d|\b(?:INFO|WARN\w*|ERROR|Warning|Normal)
 _WORTH_SAYING, _BESIDE = 0.02, 0.1
 """How likely a further cause must be, of all and of what the first is."""
 
-_CLEAR = 0.3
-"""How likely a cause must be where a log ends in an error that no rule knows."""
+_FAINT, _CLEAR = 0.05, 0.3
+"""How likely the first cause must be, and where a log ends in an error that no rule knows."""
 
 _LONGEST = 200
 
@@ -58,7 +58,7 @@ def likened(subject: Ref, text: str, *, unknown: bool = False) -> tuple[Finding,
     if not tells_of_a_fault(text):
         return ()
     first, *others = likely_causes(text)
-    if unknown and first.share < _CLEAR:
+    if first.share < (_CLEAR if unknown else _FAINT):
         return ()
     second = (item for item in others if item.share >= max(_WORTH_SAYING, _BESIDE * first.share))
     return (

@@ -162,4 +162,4 @@ def _seen_only(report: Report, facts: Facts) -> Report:
 
 
 _SHOWN = 2
-_ANYBODYS = "nothing in these lines says that a server failed"
+_ANYBODYS = "these lines tell of no failure that vops knows"

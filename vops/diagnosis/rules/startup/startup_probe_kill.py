@@ -98,11 +98,16 @@ def ended_while_loading(replica: Replica) -> Verdict | None:
 
 def _confidence(replica: Replica, kill: ProbeKill) -> Confidence:
     """The kubelet's word and the log together are certain; timing counts for more when it repeats."""
-    if replica.death_log is None:
+    if replica.death_log is None or not _is_a_start(replica.death_log):
         return Confidence.PROBABLE
     if kill.event is not None:
         return Confidence.CERTAIN
     return Confidence.STRONG if replica.restarts >= 2 else Confidence.PROBABLE
+
+
+def _is_a_start(log: LogReading) -> bool:
+    """Whether a log is of a server that starts, and not merely of what stood beside an event."""
+    return bool(log.version) or log.stage is not Stage.BOOT
 
 
 def _evidence(replica: Replica, kill: ProbeKill) -> tuple[Evidence, ...]:
@@ -114,7 +119,7 @@ def _evidence(replica: Replica, kill: ProbeKill) -> tuple[Evidence, ...]:
     found = [evidence.event(kill.event)] if kill.event is not None else []
     found.append(evidence.container_field(replica, f"{kill.kind}Probe", budget, expected=estimate(replica).basis))
     found += evidence.exit_status(replica)
-    if log is not None and log.phases:
+    if log is not None and log.phases and _is_a_start(log):
         phase = log.phases[-1]
         progress = f" {phase.progress:.0%}" if phase.progress is not None else ""
         reached = f"reached {log.stage}{progress}; no 'Application startup complete'"
