@@ -30,6 +30,12 @@ def test_a_metric_below_its_target_is_none(targets: str) -> None:
     assert "ScalingLimited" not in found
 
 
+@pytest.mark.parametrize("amounts", ["           ", "x         x", "-         -"])
+def test_a_row_whose_amounts_are_none_tells_nothing(amounts: str) -> None:
+    row = HPA.format("18500m/5 (avg)").replace("3         3", amounts)
+    assert list(listings(row)) == []
+
+
 @pytest.mark.parametrize("prefix", ["[pod/{}/vllm] ", "{} vllm ", "{}  | "])
 def test_the_lines_of_several_servers_are_parted_by_what_stands_before_them(prefix: str) -> None:
     text = "\n".join(prefix.format(name) + STATISTICS for name in ("llm-0", "llm-1", "llm-0"))

@@ -109,7 +109,7 @@ def _hpa(row: Row, text: str) -> Iterator[Document]:
     elif row["REPLICAS"] == row["MAXPODS"] and _asks_for_more(row["TARGETS"]):
         said = f"the desired replica count is more than the maximum replica count: TARGETS {row['TARGETS']}"
         condition = {"type": "ScalingLimited", "status": "True", "reason": "TooManyReplicas", "message": said}
-    if condition:
+    if condition and row["REPLICAS"].isdecimal() and row["MAXPODS"].isdecimal():
         kind, _, name = row["REFERENCE"].partition("/")
         replicas = int(row["REPLICAS"])
         yield {
