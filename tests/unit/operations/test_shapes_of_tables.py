@@ -36,6 +36,12 @@ def test_a_row_whose_amounts_are_none_tells_nothing(amounts: str) -> None:
     assert list(listings(row)) == []
 
 
+def test_a_sentence_that_begins_like_a_heading_is_none() -> None:
+    assert (
+        list(listings("NAME is what we miss, see     NODECLASS   NODES   READY   AGE\ng up c   0   False   3d\n")) == []
+    )
+
+
 @pytest.mark.parametrize("prefix", ["[pod/{}/vllm] ", "{} vllm ", "{}  | "])
 def test_the_lines_of_several_servers_are_parted_by_what_stands_before_them(prefix: str) -> None:
     text = "\n".join(prefix.format(name) + STATISTICS for name in ("llm-0", "llm-1", "llm-0"))

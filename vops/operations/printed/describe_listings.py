@@ -66,7 +66,8 @@ def _without_what_follows(found: list[Document]) -> list[Document]:
 
 
 def _read_rows(text: str) -> Iterator[Document]:
-    for columns, row in {(columns, row["NAME"]): (columns, row) for columns, row in _rows(text)}.values():
+    named = ((columns, row) for columns, row in _rows(text) if "NAME" in row)
+    for columns, row in {(columns, row["NAME"]): (columns, row) for columns, row in named}.values():
         reader = next((read for needed, read in _READERS if needed <= columns), None)
         if reader is not None:
             yield from reader(row, text)
