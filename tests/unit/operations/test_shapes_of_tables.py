@@ -40,6 +40,7 @@ def test_a_sentence_that_begins_like_a_heading_is_none() -> None:
     text = """\
 NAME Same here on our side. The node claim gets its machine, yet th     NODECLASS   NODES   READY   AGE
 gpu-pool up g-class   0       False   3d
+e node cannot join the cluster -
 """
     assert list(listings(text)) == []
 
