@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import sys
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
+from tests.blocks import blocks
 from tests.eval.cases import DATA, NOTHING
 from tests.eval.judge import NOT_A_FAULT
 from vops.diagnosis.guesses import likeness
@@ -37,7 +38,7 @@ REFERENCE = Path(__file__).parent / "reference" / "causes.md"
 _KEPT = 80_000
 """How many weights are kept, the greatest: with more than these it gets no better."""
 
-_STRENGTH = {"cause": 10.0, "fault": 10.0}
+_STRENGTH = 10.0
 _LEAST_CASES = 3
 _COMMON = 0.5
 
@@ -47,11 +48,18 @@ _HEALTHY, _EXPLAINING = 3.0, 0.15
 
 
 class Labelled(NamedTuple):
-    """A text, its cause (NOTHING where nothing is wrong), and what it counts when faults are told from health."""
+    """A text, its cause (NOTHING where nothing is wrong), and whether it explains or wishes."""
 
     text: str
     cause: str
-    counts: float = 1.0
+    explains: bool = False
+
+    @property
+    def counts(self) -> float:
+        """How much it counts when faults are told from health."""
+        if self.cause != NOTHING:
+            return 1.0
+        return _EXPLAINING if self.explains else _HEALTHY
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -70,14 +78,18 @@ def main(arguments: Sequence[str]) -> int:
 
 def everything() -> list[Labelled]:
     """All texts with a cause that come with vops, the reports last."""
-    found = (*_cases(), *_messages(), *_errors(), *_tables(), *_reference(), *reports())
+    return [*_others(), *_reports()]
+
+
+def _others() -> list[Labelled]:
+    return _known((*_cases(), *_messages(), *_errors(), *_tables(), *_reference()))
+
+
+def _known(found: Iterable[Labelled]) -> list[Labelled]:
+    """Those whose cause a rule knows; what is no fault is nothing that is wrong."""
     known = {item.cause for item in discover()} | {NOTHING}
     named = (item._replace(cause=NOTHING) if item.cause in NOT_A_FAULT else item for item in found)
-    return [
-        item._replace(counts=_HEALTHY * item.counts) if item.cause == NOTHING else item
-        for item in named
-        if item.cause in known
-    ]
+    return [item for item in named if item.cause in known]
 
 
 def _cases() -> Iterator[Labelled]:
@@ -88,18 +100,20 @@ def _cases() -> Iterator[Labelled]:
         yield Labelled(text, cause)
 
 
-def reports() -> Iterator[Labelled]:
+def _reports() -> list[Labelled]:
+    return _known(item for path in sorted((DATA / "reports").glob("*.txt")) for item in _of_people(path))
+
+
+def _of_people(path: Path) -> Iterator[Labelled]:
     """What people reported; the first of the causes that a block names is the likeliest."""
-    for path in sorted((DATA / "reports").glob("*.txt")):
-        for head, text in _blocks(path):
-            cause = head.split("|")[1].split()[0]
-            explains = cause == NOTHING and not path.stem.startswith("healthy")
-            yield Labelled(text, cause, _EXPLAINING / _HEALTHY if explains else 1.0)
+    for head, text in blocks(path):
+        cause = head.split("|")[1].split()[0]
+        yield Labelled(text, cause, explains=cause == NOTHING and not path.stem.startswith("healthy"))
 
 
 def _messages() -> Iterator[Labelled]:
     for path in sorted((DATA / "messages").glob("*.txt")):
-        for head, text in _blocks(path):
+        for head, text in blocks(path):
             causes = [part.strip() for part in head.split("|")][1:]
             if causes:
                 yield Labelled(text, re.split(r"[ ,/]", causes[0])[0])
@@ -107,7 +121,7 @@ def _messages() -> Iterator[Labelled]:
 
 def _errors() -> Iterator[Labelled]:
     for path in sorted((DATA / "errors").glob("*.txt")):
-        yield from (Labelled(text, re.split(r"[|, ]", head)[0]) for head, text in _blocks(path))
+        yield from (Labelled(text, re.split(r"[|, ]", head)[0]) for head, text in blocks(path))
     for cause, _, type_, _, sentence in _rows(DATA / "errors" / "vllm-sentences.tsv"):
         yield Labelled(f"{type_}: {sentence}", cause.split("|")[0])
 
@@ -132,13 +146,6 @@ def _reference() -> Iterator[Labelled]:
 _SHORT = 40
 
 
-def _blocks(path: Path) -> Iterator[tuple[str, str]]:
-    """Texts beneath a line that begins with `===`, with what else that line says."""
-    for block in re.split(r"^=== ", path.read_text("utf-8"), flags=re.MULTILINE)[1:]:
-        head, _, text = block.partition("\n")
-        yield head, text.strip("\n")
-
-
 def _rows(path: Path) -> Iterator[list[str]]:
     lines = path.read_text("utf-8").splitlines()
     yield from (line.split("\t") for line in lines if line and not line.startswith("#"))
@@ -152,8 +159,8 @@ def learned(labelled: Sequence[Labelled]) -> str:
     vectorizer = TfidfVectorizer(analyzer=terms_of, sublinear_tf=True, min_df=_LEAST_CASES, max_df=_COMMON)
     values = vectorizer.fit_transform([excerpt(item.text) for item in labelled])
     faulty = np.array([item.cause != NOTHING for item in labelled])
-    fault = _fitted("fault").fit(values, faulty, sample_weight=[item.counts for item in labelled])
-    cause = _fitted("cause").fit(values[faulty], [item.cause for item in labelled if item.cause != NOTHING])
+    fault = _model().fit(values, faulty, sample_weight=[item.counts for item in labelled])
+    cause = _model().fit(values[faulty], [item.cause for item in labelled if item.cause != NOTHING])
     weights = np.where(np.abs(cause.coef_) >= np.sort(np.abs(cause.coef_), axis=None)[-_KEPT], cause.coef_, 0)
     rarities = vectorizer.idf_
     terms = (
@@ -164,8 +171,8 @@ def learned(labelled: Sequence[Labelled]) -> str:
     return table_of(biases, float(fault.intercept_[0]), terms)
 
 
-def _fitted(what: str) -> LogisticRegression:
-    return LogisticRegression(C=_STRENGTH[what], max_iter=300, class_weight="balanced")
+def _model() -> LogisticRegression:
+    return LogisticRegression(C=_STRENGTH, max_iter=300, class_weight="balanced")
 
 
 # --- measuring --------------------------------------------------------------------------------------------
@@ -173,14 +180,14 @@ def _fitted(what: str) -> LogisticRegression:
 
 def _measured() -> Iterator[str]:
     """How often words alone name the cause of a report that was not learned from, and hear that there is one."""
-    others, told = [item for item in everything() if item not in set(reports())], [*reports()]
+    others, told = _others(), _reports()
     faults = healthy = heard = misheard = first = three = 0
     for part in range(_PARTS):
         kept = [item for at, item in enumerate(told) if at % _PARTS != part]
         table = read_table(learned([*others, *kept]))
         for item in told[part::_PARTS]:
             is_fault = tells_of_a_fault(item.text, table)
-            if item.cause in NOT_A_FAULT | {NOTHING}:
+            if item.cause == NOTHING:
                 healthy, misheard = healthy + 1, misheard + is_fault
                 continue
             causes = [each.cause for each in likely_causes(item.text, table)]

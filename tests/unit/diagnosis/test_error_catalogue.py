@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.blocks import blocks
 from tests.unit.diagnosis.cluster_parts import DATA
 from vops.operations.intake.bundle import diagnose_bundle
 
@@ -23,8 +24,7 @@ WRAPPER = """\
 
 def catalogue(name: str) -> list[tuple[str, str]]:
     """The cause and the text of each entry."""
-    entries = (DATA / "errors" / name).read_text("utf-8").split("=== ")[1:]
-    return [(cause, text) for cause, _, text in (entry.partition("\n") for entry in entries)]
+    return list(blocks(DATA / "errors" / name))
 
 
 VLLM = catalogue("vllm.txt")

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.blocks import blocks
 from tests.unit.diagnosis.cluster_parts import DATA
 from tests.unit.diagnosis.test_error_catalogue import WRAPPER
 from vops.operations.intake.bundle import diagnose_bundle
@@ -122,9 +123,8 @@ PACKAGES = "/usr/local/lib/python3.12/dist-packages"
 
 def catalogue(name: str) -> list[tuple[str, str, str]]:
     """The causes that are right, the kind of calls and the text of each entry."""
-    entries = (DATA / "errors" / f"{name}.txt").read_text("utf-8").split("=== ")[1:]
-    heads = [entry.partition("\n") for entry in entries]
-    return [(*head.split(), text) for head, _, text in heads]  # type: ignore[misc]  # two words by the files' format
+    entries = blocks(DATA / "errors" / f"{name}.txt")
+    return [(*head.split(), text) for head, text in entries]  # type: ignore[misc]  # two words by the files' format
 
 
 ALL = [entry for name in SOURCES for entry in catalogue(name)]

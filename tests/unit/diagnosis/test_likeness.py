@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 import pytest
 
+from tests.blocks import blocks
 from tests.eval.cases import DATA, NOTHING
 from tests.eval.judge import NOT_A_FAULT
-from vops.diagnosis.guesses.likened import is_told, likened
+from vops.diagnosis.guesses.likened import likened, tells_a_tale
 from vops.diagnosis.guesses.likeness import (
     Term,
     excerpt,
@@ -37,8 +37,7 @@ UNEVEN = (
 def reports() -> Iterator[tuple[frozenset[str], str]]:
     """The causes and the text of every report that the words were learned from."""
     for path in sorted((DATA / "reports").glob("*.txt")):
-        for block in re.split(r"^=== ", path.read_text(), flags=re.MULTILINE)[1:]:
-            head, _, text = block.partition("\n")
+        for head, text in blocks(path):
             yield frozenset(head.split("|")[1].split()), text
 
 
@@ -85,9 +84,9 @@ def test_a_hint_says_that_it_is_one_and_how_it_is_confirmed() -> None:
 
 
 def test_sentences_are_told_and_lines_of_programs_are_not() -> None:
-    assert is_told(UNEVEN)
-    assert not is_told("INFO 06-01 10:00:00 [loader.py:1] the weights of the model are loaded now\n" * 3 + UNEVEN)
-    assert not is_told("NAME    READY   STATUS    RESTARTS   AGE   IP\n")
+    assert tells_a_tale(UNEVEN)
+    assert not tells_a_tale("INFO 06-01 10:00:00 [loader.py:1] the weights of the model are loaded now\n" * 3 + UNEVEN)
+    assert not tells_a_tale("NAME    READY   STATUS    RESTARTS   AGE   IP\n")
 
 
 def test_a_line_alone_says_too_little() -> None:

@@ -70,11 +70,11 @@ def likened(subject: Ref, text: str, *, unknown: bool = False) -> tuple[Finding,
 def tells_of_a_fault(text: str, learned: Learned | None = None) -> bool:
     """Whether the words of a text say that anything is wrong; a line alone says too little."""
     return len(text.split()) >= _A_TALE and fault_share(text, learned) >= (
-        _IS_FAULT_TOLD if is_told(text) else _IS_FAULT
+        _IS_FAULT_TOLD if tells_a_tale(text) else _IS_FAULT
     )
 
 
-def is_told(text: str) -> bool:
+def tells_a_tale(text: str) -> bool:
     """Whether most lines of a text are somebody's sentences."""
     lines = [line for line in excerpt(text).splitlines() if line.strip()]
     return sum(_TOLD.match(line) is not None for line in lines) > _MOSTLY * len(lines)
