@@ -9,6 +9,10 @@ import msgspec
 from vops.diagnosis import remedies
 from vops.diagnosis.findings import Fix
 
+POD = "kubectl -n {ns} get pod {pod} -o yaml"
+EVENTS = "kubectl -n {ns} events --for pod/{pod}"
+"""Commands that many tests are made of."""
+
 PLACEHOLDERS = {"ns": "NAMESPACE", "pod": "POD", "node": "NODE", "c": "CONTAINER", "previous": " --previous"}
 """What stands in a command for what nobody named."""
 

@@ -5,7 +5,7 @@ What is done is what the rules of that cause usually advise, without the numbers
 
 from __future__ import annotations
 
-from vops.diagnosis.guesses.confirming import Test
+from vops.diagnosis.guesses.confirming import EVENTS, POD, Test
 from vops.diagnosis.guesses.suspect_tests_around import TESTS_AROUND
 
 _LOG = "kubectl -n {ns} logs {pod} -c {c}{previous} --tail=-1"
@@ -16,9 +16,6 @@ def _log(pattern: str, shows: str, title: str, step: str) -> Test:
     return Test(f"{_LOG} | grep -m5 -inE '{pattern}'", shows, title, step)
 
 
-_POD = "kubectl -n {ns} get pod {pod} -o yaml"
-_EVENTS = "kubectl -n {ns} events --for pod/{pod}"
-
 TESTS: dict[str, Test] = {
     **TESTS_AROUND,
     "bad-argument": _log(
@@ -28,7 +25,7 @@ TESTS: dict[str, Test] = {
         "Correct or leave out that flag; optional flags one by one where none is named.",
     ),
     "bad-entrypoint": Test(
-        _POD + " | grep -A12 command:",
+        POD + " | grep -A12 command:",
         "a command that the image does not have, or one that ends by itself",
         "Start vLLM's server",
         "Leave command out, or set it to [vllm, serve, MODEL] with the flags in args.",
@@ -76,7 +73,7 @@ TESTS: dict[str, Test] = {
         "Raise --tensor-parallel-size with the GPU count, use a quantized model, or a larger GPU.",
     ),
     "disk-full": Test(
-        "kubectl describe node {node} | grep -i -A3 pressure; " + _EVENTS,
+        "kubectl describe node {node} | grep -i -A3 pressure; " + EVENTS,
         "DiskPressure, or an eviction for ephemeral-storage",
         "Give the model's files more space",
         "Raise the emptyDir's sizeLimit and the ephemeral-storage request, or keep the cache on a claim (PVC).",
@@ -112,7 +109,7 @@ TESTS: dict[str, Test] = {
         "Delete the pod, and keep its log: it does not come back by itself.",
     ),
     "evicted": Test(
-        _EVENTS,
+        EVENTS,
         "Evicted, with the resource that was short",
         "Ask for what it uses",
         "Set requests for memory and ephemeral-storage to what it uses.",
@@ -142,7 +139,7 @@ TESTS: dict[str, Test] = {
         "Wait for the pod that is ending, or remove what shares the GPU.",
     ),
     "host-oom": Test(
-        "kubectl get events -A | grep -iE 'OOMKilling|SystemOOM'; " + _POD + " | grep -i -A6 lastState",
+        "kubectl get events -A | grep -iE 'OOMKilling|SystemOOM'; " + POD + " | grep -i -A6 lastState",
         "OOMKilled, or the kernel's word on the node",
         "Give the container more host memory",
         "Raise limits.memory to 1.25 times the weights and 10 GiB more.",
@@ -160,13 +157,13 @@ TESTS: dict[str, Test] = {
         "Open the way out (egress, DNS, proxy, certificates), or seed the model into a claim and set HF_HUB_OFFLINE=1.",
     ),
     "image-auth": Test(
-        _EVENTS,
+        EVENTS,
         "the registry's word: unauthorized, denied, 401 or 403",
         "Let the node log in to the registry",
         "Add imagePullSecrets with an account that may pull, to the pod or to its service account.",
     ),
     "image-not-found": Test(
-        _EVENTS,
+        EVENTS,
         "the registry's word: not found, or manifest unknown",
         "Use an image that exists",
         "Correct the image's name or tag.",
@@ -184,7 +181,7 @@ TESTS: dict[str, Test] = {
         "Set --max-model-len lower, or --gpu-memory-utilization higher where memory is free.",
     ),
     "liveness-kill-under-load": Test(
-        _EVENTS,
+        EVENTS,
         "Killing, because its liveness probe failed",
         "Let the liveness probe be patient",
         "Set its timeoutSeconds to 5 or more and failureThreshold to 3 or more.",
@@ -208,7 +205,7 @@ TESTS: dict[str, Test] = {
         "Correct the model's name, revision or path, and see that its volume is mounted there.",
     ),
     "mount-failed": Test(
-        _EVENTS,
+        EVENTS,
         "FailedMount or FailedAttachVolume with its reason",
         "Let the volume be mounted",
         "See that its claim is Bound, its CSI driver runs on the node, and the server it is on answers.",
@@ -226,7 +223,7 @@ TESTS: dict[str, Test] = {
         "Set VLLM_NIXL_SIDE_CHANNEL_HOST from status.podIP, run one image on both sides, and open its port.",
     ),
     "no-cuda-visible": Test(
-        _POD + " | grep -iE 'nvidia.com/gpu|runtimeClass|VISIBLE'",
+        POD + " | grep -iE 'nvidia.com/gpu|runtimeClass|VISIBLE'",
         "no GPU in limits, or another runtime",
         "Give the container a GPU",
         "Set limits nvidia.com/gpu, and leave CUDA_VISIBLE_DEVICES and NVIDIA_VISIBLE_DEVICES unset.",
@@ -268,7 +265,7 @@ TESTS: dict[str, Test] = {
         "Give every server of the pod (or host network) another --port, and wait for the old process.",
     ),
     "probe-misconfigured": Test(
-        _EVENTS + "; " + _POD + " | grep -A8 Probe:",
+        EVENTS + "; " + POD + " | grep -A8 Probe:",
         "a probe of a port or path that the server does not have",
         "Probe where the server listens",
         "Set the probes to path /health and the port of --port, and let it listen on 0.0.0.0 (--host).",
@@ -292,13 +289,13 @@ TESTS: dict[str, Test] = {
         "See that head and workers run the same image, and that RAY_ADDRESS and its port are reachable.",
     ),
     "registry-unreachable": Test(
-        _EVENTS,
+        EVENTS,
         "the registry's host, and how the connection failed",
         "Let the node reach the registry",
         "Open DNS, proxy and egress from the node to the registry, or use a mirror.",
     ),
     "sandbox-failed": Test(
-        _EVENTS,
+        EVENTS,
         "FailedCreatePodSandBox with the network plugin's reason",
         "Repair the node's network or runtime",
         "See the CNI's pods on the node; free addresses; restart the runtime.",
@@ -310,25 +307,25 @@ TESTS: dict[str, Test] = {
         "Mount an emptyDir with medium Memory at /dev/shm, 2Gi for each GPU, and raise limits.memory by as much.",
     ),
     "spread-or-affinity": Test(
-        _POD + " | grep -iE -A12 'affinity|topologySpread|hostPort'",
+        POD + " | grep -iE -A12 'affinity|topologySpread|hostPort'",
         "a rule that no node satisfies",
         "Loosen the rule",
         "Make the affinity preferred, the spread ScheduleAnyway, or leave the hostPort out.",
     ),
     "startup-probe-kill": Test(
-        _EVENTS,
+        EVENTS,
         "Killing, because its startup or liveness probe failed",
         "Allow the start more time",
         "Set a startupProbe with failureThreshold times periodSeconds of one and a half times the longest start.",
     ),
     "token-missing": Test(
-        _POD + " | grep -A6 HF_TOKEN",
+        POD + " | grep -A6 HF_TOKEN",
         "no HF_TOKEN, or a Secret without that key",
         "Give it a token for the hub",
         "Set env HF_TOKEN from a Secret.",
     ),
     "tp-mismatch": Test(
-        _POD + " | grep -iE 'parallel|nvidia.com/gpu'",
+        POD + " | grep -iE 'parallel|nvidia.com/gpu'",
         "another number of GPUs than tensor times pipeline parallel size",
         "Bring --tensor-parallel-size and the GPUs together",
         "Set limits nvidia.com/gpu to that product; it must divide the model's attention heads.",

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from vops.diagnosis.guesses.confirming import Test
+from vops.diagnosis.guesses.confirming import EVENTS, POD, Test
 
-_EVENTS = "kubectl -n {ns} events --for pod/{pod}"
-_POD = "kubectl -n {ns} get pod {pod} -o yaml"
 _SCALERS = "kubectl -n {ns} describe hpa,scaledobject"
 _METRICS = "kubectl get --raw /api/v1/namespaces/{ns}/pods/{pod}:8000/proxy/metrics"
 
@@ -30,13 +28,13 @@ TESTS_AROUND: dict[str, Test] = {
         "Correct priorityClassName, or have the ResourceQuota of that class made or raised.",
     ),
     "no-scheduler": Test(
-        _POD + " | grep -E 'schedulerName|phase'; kubectl get pods -A | grep -i scheduler",
+        POD + " | grep -E 'schedulerName|phase'; kubectl get pods -A | grep -i scheduler",
         "a scheduler of that name that does not run, or no event of any",
         "Let a scheduler see the pod",
         "Correct schedulerName, or bring that scheduler back.",
     ),
     "scheduling-gated": Test(
-        _POD + " | grep -A3 schedulingGates; kubectl -n {ns} get workloads,podgroups",
+        POD + " | grep -A3 schedulingGates; kubectl -n {ns} get workloads,podgroups",
         "a gate, or a queue that has not admitted the workload",
         "Let the queue admit it",
         "See the Workload's conditions: quota of the ClusterQueue, flavor, or a group that is not whole.",
@@ -48,19 +46,19 @@ TESTS_AROUND: dict[str, Test] = {
         "Lower limits nvidia.com/gpu and --tensor-parallel-size together, or use nodes with more GPUs.",
     ),
     "wrong-gpu-resource": Test(
-        _POD + " | grep -A4 limits; kubectl describe nodes | grep -iE 'gpu|mig'",
+        POD + " | grep -A4 limits; kubectl describe nodes | grep -iE 'gpu|mig'",
         "another resource name than any node offers",
         "Ask for the resource that the nodes offer",
         "Set limits to the name that is listed there, such as nvidia.com/gpu or nvidia.com/mig-1g.10gb.",
     ),
     "device-allocation-failed": Test(
-        _EVENTS,
+        EVENTS,
         "UnexpectedAdmissionError, or that devices could not be allocated",
         "Let the kubelet hand out the GPU",
         "Delete the failed pod; where it comes back, restart the device plugin on that node, or cordon it.",
     ),
     "preempted": Test(
-        _EVENTS,
+        EVENTS,
         "Preempted, and by which pod",
         "Keep the server from being preempted",
         "Give it a priorityClass no lower than that pod's, or GPUs that others do not compete for.",
@@ -85,7 +83,7 @@ TESTS_AROUND: dict[str, Test] = {
         "Raise the maximum size of the group, or the NodePool's limits.",
     ),
     "autoscaler-no-match": Test(
-        _EVENTS,
+        EVENTS,
         "NotTriggerScaleUp, or that no NodePool fits, with what each lacks",
         "Give the autoscaler a pool that fits the pod",
         "Bring the pod's node selector, tolerations and GPU together with the labels and taints of a node pool.",
@@ -110,13 +108,13 @@ TESTS_AROUND: dict[str, Test] = {
     ),
     # --- images, volumes and companions ---
     "image-auth": Test(
-        _EVENTS,
+        EVENTS,
         "the registry's word: unauthorized, denied or 403",
         "Let the node log in to the registry",
         "Create a Secret of type kubernetes.io/dockerconfigjson, and name it in imagePullSecrets.",
     ),
     "image-rate-limit": Test(
-        _EVENTS,
+        EVENTS,
         "429, toomanyrequests, or pull QPS exceeded",
         "Pull less often, or with an account",
         "Log in with imagePullSecrets, use a mirror, or wait until the limit is over.",
@@ -134,19 +132,19 @@ TESTS_AROUND: dict[str, Test] = {
         "Correct its command, image or permissions by what its log says; the server starts after it.",
     ),
     "sidecar-failed": Test(
-        "kubectl -n {ns} get pod {pod} -o jsonpath='{{.status.containerStatuses[*].name}}'; " + _EVENTS,
+        "kubectl -n {ns} get pod {pod} -o jsonpath='{{.status.containerStatuses[*].name}}'; " + EVENTS,
         "a container beside the server that is not ready",
         "Mend the sidecar",
         "See its log; leave it out of these pods where it is not needed (an annotation of the injector).",
     ),
     "post-start-hook-failed": Test(
-        _EVENTS,
+        EVENTS,
         "FailedPostStartHook, with what the command answered",
         "Mend the postStart hook",
         "Correct its command, or leave the hook out: the server is killed whenever it fails.",
     ),
     "tmpfs-charged": Test(
-        _POD + " | grep -B2 -A3 'medium: Memory'; " + _POD + " | grep -A4 limits",
+        POD + " | grep -B2 -A3 'medium: Memory'; " + POD + " | grep -A4 limits",
         "volumes in memory that count against limits.memory",
         "Make room for what is kept in memory",
         "Raise limits.memory by what the volumes hold, or give them a sizeLimit, or keep those files on disk.",

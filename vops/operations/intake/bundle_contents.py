@@ -106,7 +106,7 @@ class Contents:
     # --- objects ---
 
     def add_objects(self, file: BundleFile) -> None:
-        text = file.body.decode("utf-8-sig", "replace")
+        text = file.text
         if file.content is Content.DESCRIBED:
             made = {name: item.pod.metadata.creation_timestamp for (_, name), item in self._pods.items()}
             born = {name: when for name, when in made.items() if when is not None}
@@ -136,7 +136,7 @@ class Contents:
         files, problems = read_files(found, None)
         self.problems += problems
         for file in files:
-            objects = read_objects(file.body.decode("utf-8-sig", "replace"), file.name)
+            objects = read_objects(file.text, file.name)
             self._add_nodes(objects)
 
     def _add_nodes(self, objects: Objects) -> None:
@@ -278,7 +278,7 @@ class Contents:
 
     def add_log(self, file: BundleFile, at: datetime) -> None:
         name, previous = split_previous(scrub(file.stem))
-        text = scrub(file.body.decode("utf-8-sig", "replace"))
+        text = scrub(file.text)
         if not text.strip():
             return
         if not self._pods:
@@ -294,7 +294,7 @@ class Contents:
 
     def add_log_within(self, file: BundleFile, at: datetime) -> None:
         """The log that was pasted behind the description of the only pod."""
-        text = log_within(scrub(file.body.decode("utf-8-sig", "replace")))
+        text = log_within(scrub(file.text))
         if not text.strip() or len(self._pods) != 1:
             return
         (named, found), *_ = self._pods.items()

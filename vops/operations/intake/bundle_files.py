@@ -82,6 +82,11 @@ class BundleFile(msgspec.Struct, frozen=True):
     body: bytes
     cut: bool = False
 
+    @property
+    def text(self) -> str:
+        """The body as text, which has yet to be scrubbed where it is shown."""
+        return self.body.decode("utf-8-sig", "replace")
+
 
 _SUFFIXES = {
     ".json": Content.OBJECTS,

@@ -26,7 +26,7 @@ def told_within(files: Iterable[BundleFile]) -> ClusterSnapshot | None:
     for file in files:
         if file.content is not Content.LOG:
             return None
-        texts += [] if file.name.endswith(".log") or without_sources(file.body) else [_text(file)]
+        texts += [] if file.name.endswith(".log") or without_sources(file.body) else [scrub(file.text)]
     events = [_event(told) for text in texts if not has_log_lines(text) for told in prose_events(text)]
     if not events:
         return None
@@ -34,10 +34,6 @@ def told_within(files: Iterable[BundleFile]) -> ClusterSnapshot | None:
     contents.add_events(events)
     contents.add_subjects_of_events()
     return contents.snapshot(datetime.now(UTC))
-
-
-def _text(file: BundleFile) -> str:
-    return scrub(file.body.decode("utf-8-sig", "replace"))
 
 
 def _event(told: Told) -> Event:
