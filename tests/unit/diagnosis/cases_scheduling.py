@@ -140,12 +140,12 @@ def host(name: str = "gpu-1", zone: str = "a", **more: Any) -> Node:
     return node(name, labels={"kubernetes.io/hostname": name, ZONE: zone}, **more)
 
 
-def attaching(*objects: Any, old: Any = None, strategy: Any = None) -> Facts:
+def attaching(*objects: Any, old: Any = None, strategy: Any = None, says: str = MULTI_ATTACH) -> Facts:
     """The new pod of a rolling update on gpu-2, whose volume the old one on gpu-1 has."""
     new = pod(
         "llama-new", node="gpu-2", owner="llama", status=waiting("ContainerCreating"), phase="Pending", volumes=[MODELS]
     )
-    held = event("FailedAttachVolume", MULTI_ATTACH, name="llama-new")
+    held = event("FailedAttachVolume", says, name="llama-new")
     before = old or ready("llama-old", owner="llama", revision="old", age_s=9000, volumes=[MODELS])
     owned = (deployment(strategy=strategy), replicaset(), replicaset(revision="old"))
     parts = objects or (node(), node("gpu-2"))
@@ -216,6 +216,10 @@ FIRES: dict[str, Case] = {
     "claim-in-use": lambda: one_pod_claim(owner="mistral"),
     "rollout-claim-conflict": one_pod_claim,
     "rollout-volume-conflict": attaching,
+    "attached-in-another-zone": lambda: attaching(
+        says="AttachVolume.Attach failed for volume \"pvc-1\": InvalidVolume.ZoneMismatch: The volume 'vol-1' is not "
+        "in the same availability zone as instance 'i-1'"
+    ),
     "volume-on-lost-node": lambda: attaching(
         node(ready=False), node("gpu-2"), old=ready("llama-old", volumes=[MODELS])
     ),
@@ -263,6 +267,7 @@ NEAR_MISSES: dict[str, Case] = {
     # another workload's pod has it
     "rollout-claim-conflict": lambda: one_pod_claim(owner="mistral"),
     "rollout-volume-conflict": lambda: attaching(strategy={"type": "Recreate"}),
+    "attached-in-another-zone": lambda: attaching(says='AttachVolume.Attach failed for volume "pvc-1": not found'),
     "volume-on-lost-node": attaching,
     "progress-deadline": lambda: slow_rollout("True", "ReplicaSetUpdated"),
     "said-rollout-deadlock": lambda: surging({"type": "Recreate"}),

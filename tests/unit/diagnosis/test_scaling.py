@@ -88,6 +88,7 @@ def test_an_autoscaler_that_works_is_not_blamed(name: str) -> None:
         ('error parsing prometheus metadata: missing required parameter "threshold" in [triggerMetadata]', "metadata"),
         ('TriggerAuthentication.keda.sh "prom" not found', "reference"),
         ("failed to get cpu utilization: missing request for cpu in container vllm of Pod llama-1", "cpu-request"),
+        ("failed to get cpu utilization: missing request for cpu", "cpu-request"),
         ("unable to get metrics for resource cpu: unable to fetch metrics from resource metrics API: the server could "
          "not find the requested resource (get pods.metrics.k8s.io)", "metrics-server"),
         ("unable to fetch metrics from external metrics API: the server is currently unable to handle the request "

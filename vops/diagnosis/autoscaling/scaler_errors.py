@@ -117,7 +117,7 @@ FAILURES: tuple[Failure, ...] = (
     ),
     Failure(
         "cpu-request",
-        lazy_pattern(r"missing request for (\w+) (?:in container|on container)"),
+        lazy_pattern(r"missing request for (\w+)"),
         "a container of the pods has no request for what it is scaled by",
         ("Set resources.requests for that resource in every container of the pod, sidecars too.",),
     ),

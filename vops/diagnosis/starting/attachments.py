@@ -31,6 +31,10 @@ _ELSEWHERE = lazy_pattern(
     re.IGNORECASE,
 )
 
+_OF_ANOTHER_ZONE = lazy_pattern(
+    r"same (?:availability )?zone|different zone|zone ?mismatch|not in (?:the )?zone\b", re.IGNORECASE
+)
+
 
 class Held(msgspec.Struct, frozen=True):
     """A volume that another node has; `holders` are the pods there that use its claim, `named` those of the event."""
@@ -59,6 +63,11 @@ def held_elsewhere(replica: Replica) -> Held | None:
 def elsewhere(message: str) -> bool:
     """Whether a failure to attach a volume says that another node has it."""
     return _ELSEWHERE.search(message) is not None
+
+
+def of_another_zone(message: str) -> bool:
+    """Whether a failure to attach a volume says that it is in another zone than the node."""
+    return _OF_ANOTHER_ZONE.search(message) is not None
 
 
 def _attached(replica: Replica, event: Event) -> bool:

@@ -2,7 +2,7 @@
 
 What it finds
     `command not found`, `executable file not found`, `can't open file` or `No module named vllm` as the container's own
-    output.
+    output; not of nvidia-smi, which a script asks for and the driver brings into the container.
 
 Why it matters
     Where a shell or a script starts the server, Kubernetes sees only that the container ended with 126, 127 or 2.
@@ -24,7 +24,7 @@ from vops.model.patterns import lazy_pattern
 from vops.model.snapshot import Source
 
 _NOT_FOUND = lazy_pattern(
-    r"^Shell: (?!.*exec format error).{1,400}|^Said: usage: vllm \[-h\]"
+    r"^Shell: (?!.*(?:exec format error|\bnvidia-smi\b)).{1,400}|^Said: usage: vllm \[-h\]"
     r"|FileNotFoundError: \[Errno 2\] No such file or directory: '(?:vllm"
     r"|python3?)'"
 )

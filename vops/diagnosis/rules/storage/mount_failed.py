@@ -21,7 +21,7 @@ from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence, Evidence
 from vops.diagnosis.logs.wordings import Reading, read, wording
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.starting.attachments import elsewhere
+from vops.diagnosis.starting.attachments import elsewhere, of_another_zone
 from vops.diagnosis.starting.creation import complaints, gist, persists, refusal, stuck_at
 from vops.diagnosis.states import ReplicaState
 from vops.model.patterns import lazy_pattern
@@ -124,11 +124,6 @@ _SAYS = (
         "The PersistentVolume points at a disk that the cloud does not have: restore it, or bind another volume.",
     ),
     wording(
-        r"same (?:availability )?zone|different zone|zone mismatch|not in (?:the )?zone\b",
-        "the disk is in another zone than {node}",
-        "Let the pod run in the disk's zone (nodeSelector topology.kubernetes.io/zone), or use a regional disk.",
-    ),
-    wording(
         r"already attached|is exist(?:s|ed) and is attached"
         r"|in use by|being used by|currently attached|IN_USE|VolumeInUse|attachment is being deleted",
         "the disk is still attached to another machine",
@@ -221,12 +216,16 @@ def mount_failed(replica: Replica) -> Verdict | None:
     if replica.state is not ReplicaState.CREATING:
         return None
     event = _event(replica)
-    if event is None or _OF_OTHERS.search(event.message) or elsewhere(event.message):
+    if event is None or _is_of_others(event.message):
         return None
     said = _read(replica, event.message) or _unread(replica, event)
     if not said.definite and not persists(replica, event):
         return None
     return _verdict(replica, said, evidence.event(event), event.message)
+
+
+def _is_of_others(message: str) -> bool:
+    return elsewhere(message) or of_another_zone(message) or _OF_OTHERS.search(message) is not None
 
 
 def _event(replica: Replica) -> Event | None:
