@@ -1,9 +1,9 @@
 """Writes vops/diagnosis/guesses/words.txt: which words go with which cause, learned from all cases of tests/data.
 
 `pip install 'vops[learn]' && python docs/learn_words.py`; with `--measure` it writes nothing and prints how good words
-alone are on reports that were held back. Learned from are the collected cases, reports in words of our own, messages of
-programs with their causes, and what the reference says of each cause. It is run again when cases have come; what it
-writes is a part of the program.
+alone are on reports that were held back. Learned from are recordings, the collected cases, reports in words of our own,
+messages of programs with their causes, and what the reference says of each cause. It is run again when cases have come;
+what it writes is a part of the program.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from sklearn.linear_model import LogisticRegression
 from tests.blocks import blocks
 from tests.eval.cases import DATA, NOTHING
 from tests.eval.judge import NOT_A_FAULT
+from tests.unit.diagnosis.test_recorded import LOGS, PODS
 from vops.diagnosis.guesses import likeness
-from vops.diagnosis.guesses.likened import tells_of_a_fault
+from vops.diagnosis.guesses.likened import is_told_of
 from vops.diagnosis.guesses.likeness import (
     Term,
     excerpt,
-    likely_causes,
+    hear,
     read_table,
     table_of,
     terms_of,
@@ -82,7 +83,7 @@ def everything() -> list[Labelled]:
 
 
 def _others() -> list[Labelled]:
-    return _known((*_cases(), *_messages(), *_errors(), *_tables(), *_reference()))
+    return _known((*_recordings(), *_cases(), *_messages(), *_errors(), *_tables(), *_reference()))
 
 
 def _known(found: Iterable[Labelled]) -> list[Labelled]:
@@ -90,6 +91,13 @@ def _known(found: Iterable[Labelled]) -> list[Labelled]:
     known = {item.cause for item in discover()} | {NOTHING}
     named = (item._replace(cause=NOTHING) if item.cause in NOT_A_FAULT else item for item in found)
     return [item for item in named if item.cause in known]
+
+
+def _recordings() -> Iterator[Labelled]:
+    for name, cause in PODS.items():
+        yield Labelled((DATA / "describe" / f"{name}.txt").read_text("utf-8"), cause or NOTHING)
+    for name, cause in LOGS.items():
+        yield Labelled((DATA / "logs" / f"{name}.log").read_text("utf-8", "replace"), cause or NOTHING)
 
 
 def _cases() -> Iterator[Labelled]:
@@ -186,11 +194,12 @@ def _measured() -> Iterator[str]:
         kept = [item for at, item in enumerate(told) if at % _PARTS != part]
         table = read_table(learned([*others, *kept]))
         for item in told[part::_PARTS]:
-            is_fault = tells_of_a_fault(item.text, table)
+            heard_now = hear(item.text, table)
+            is_fault = is_told_of(item.text, heard_now)
             if item.cause == NOTHING:
                 healthy, misheard = healthy + 1, misheard + is_fault
                 continue
-            causes = [each.cause for each in likely_causes(item.text, table)]
+            causes = [each.cause for each in heard_now.causes]
             faults, heard = faults + 1, heard + is_fault
             first, three = first + (item.cause == causes[0]), three + (item.cause in causes)
     yield f"{faults} reports of failures: first {first / faults:.0%}, within three {three / faults:.0%}"

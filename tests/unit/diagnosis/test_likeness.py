@@ -11,12 +11,13 @@ import pytest
 from tests.blocks import blocks
 from tests.eval.cases import DATA, NOTHING
 from tests.eval.judge import NOT_A_FAULT
-from vops.diagnosis.guesses.likened import likened, tells_a_tale
+from vops.diagnosis.findings import Confidence, Finding, Severity
+from vops.diagnosis.guesses.likened import beside, likened, tells_a_tale
 from vops.diagnosis.guesses.likeness import (
+    Heard,
     Term,
     excerpt,
-    fault_share,
-    likely_causes,
+    hear,
     read_table,
     table_of,
     terms_of,
@@ -63,14 +64,34 @@ def test_a_table_is_read_as_it_is_written() -> None:
 
 
 def test_words_of_a_report_name_its_cause_and_the_sentence_that_tells() -> None:
-    first = likely_causes(UNEVEN)[0]
+    first = hear(UNEVEN).causes[0]
     assert first.cause == "replica-imbalance"
     assert "one of them gets all the chats" in first.sentence
 
 
 def test_a_text_of_which_no_word_is_known_sounds_like_nothing() -> None:
-    assert likely_causes("zzqx qqzv") == ()
+    assert hear("zzqx qqzv") == Heard()
     assert likened(POD, "zzqx qqzv") == ()
+
+
+def found_by_a_rule(cause: str, confidence: Confidence) -> Finding:
+    return Finding(cause, cause, Severity.ERROR, confidence, POD, "what a rule says")
+
+
+def test_what_words_say_comes_after_what_a_rule_found() -> None:
+    rules = (found_by_a_rule("engine-dead", Confidence.PROBABLE), found_by_a_rule("host-oom", Confidence.PROBABLE))
+    first, second, *others = beside(rules, UNEVEN)
+    assert (first, second) == rules
+    assert [(item.rule, item.confidence) for item in others] == [("sounds-like", "possible")] * len(others)
+    assert others[0].cause == "replica-imbalance"
+    assert others[0].summary.startswith("Less likely")
+
+
+def test_words_that_say_the_same_add_nothing() -> None:
+    rules = (found_by_a_rule("replica-imbalance", Confidence.PROBABLE),)
+    assert beside(rules, UNEVEN) == rules
+    assert beside(rules, "too short to tell") == rules
+    assert beside(rules, UNEVEN + " Nothing else is known of it." * 40) == rules
 
 
 def test_a_hint_says_that_it_is_one_and_how_it_is_confirmed() -> None:
@@ -103,7 +124,7 @@ def test_the_table_has_learned_what_it_was_taught() -> None:
     for causes, text in islice(reports(), 0, None, _EVERY):
         if not causes & (NOT_A_FAULT | {NOTHING}):
             total += 1
-            right += likely_causes(text)[0].cause in causes
+            right += hear(text).causes[0].cause in causes
     assert total > 300
     assert right / total > 0.97
 
@@ -118,4 +139,4 @@ def test_the_table_has_learned_what_it_was_taught() -> None:
     ],
 )
 def test_what_is_well_does_not_sound_like_a_fault(text: str) -> None:
-    assert fault_share(text) < 0.5
+    assert hear(text).odds < 0

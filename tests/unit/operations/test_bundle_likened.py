@@ -37,6 +37,52 @@ def test_what_a_rule_is_certain_of_is_not_disputed() -> None:
     assert not any(item.rule == LIKENED for item in found)
 
 
+ONE_VOLUME = b"""Our rollout hangs again: the volume is ReadWriteOnce, the old replica has it, and with RollingUpdate
+the new one cannot start before the old one is gone, which the Deployment only stops when the new one is Ready.
+
+Warning  FailedAttachVolume  2m  attachdetach-controller  Multi-Attach error for volume "pvc-1" Volume is already used
+by pod(s) llm-0
+"""
+
+
+def test_words_that_are_much_surer_come_before_what_a_rule_found() -> None:
+    first, *others = findings(ONE_VOLUME)
+    assert (first.rule, first.cause) == (LIKENED, "rollout-volume-conflict")
+    assert [item.cause for item in others if item.rule != LIKENED] == ["multi-attach"]
+
+
+UNDER_LOAD = """The server starts and answers. As soon as the benchmark sends its 1800 requests at a time, most of them
+with long prompts, it ends with this, on a pod with one GPU and 32Gi of memory:
+
+torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 616.00 MiB.
+"""
+
+
+def test_words_decide_where_a_rule_is_not_sure() -> None:
+    first, other, *_ = findings(UNDER_LOAD.encode())
+    assert (first.cause, first.rule) == ("cuda-oom-runtime", LIKENED)
+    assert (other.cause, other.rule, other.confidence) == ("cuda-oom-weights", "cuda-oom-weights", "possible")
+
+
+def test_what_is_no_fault_is_not_disputed(tmp_path: Path) -> None:
+    (tmp_path / "events.txt").write_text(COMING)
+    found = [item for report in diagnose_bundle([tmp_path], None)[0] for item in report.findings]
+    assert [item.cause for item in found] == ["autoscaler-working"]
+
+
+COMING = """LAST SEEN   TYPE      REASON             OBJECT    MESSAGE
+12s  Warning   FailedScheduling   pod/a-0   0/3 nodes are available: 3 Insufficient nvidia.com/gpu.
+10s  Normal    TriggeredScaleUp   pod/a-0   pod triggered scale-up: [{gpu-pool 0->1 (max: 4)}]
+"""
+
+
+def test_prose_around_an_object_that_says_nothing_is_heard(tmp_path: Path) -> None:
+    manifest = "```yaml\napiVersion: example.com/v1\nkind: Chat\nmetadata: {name: chat}\n```\n"
+    (tmp_path / "post.md").write_text(UNEVEN.decode() + "\n" + manifest)
+    reports, _ = diagnose_bundle([tmp_path], None)
+    assert [item.findings[0].cause for item in reports] == ["replica-imbalance"]
+
+
 def test_what_only_explains_gets_no_hint() -> None:
     page = b"# Uneven load\n\n## Overview\n\nWhen one replica gets all the requests, you can route by load instead.\n"
     assert not findings(page)

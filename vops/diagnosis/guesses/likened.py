@@ -1,9 +1,10 @@
-"""A pasted text in which no rule finds anything, and the causes that it sounds like.
+"""A pasted text, and the causes that it sounds like.
 
 What it finds
     At most three causes that the words of a text go with, the likeliest first, where no rule finds anything in it, and
-    the words, of which there must be some, say that something is wrong. It is asked of texts that somebody hands in,
-    never of a cluster: there, objects tell more than words.
+    the words, of which there must be some, say that something is wrong. In short texts they are also named beside what
+    a rule finds without being certain, and before it where they are much surer. It is asked of texts that somebody
+    hands in, never of a cluster: there, objects tell more than words.
 
 Why it matters
     People tell of failures in words of their own, and no list of messages ends. A hint with a command that confirms or
@@ -20,22 +21,31 @@ Fix
 
 from __future__ import annotations
 
+import math
+
 from vops.diagnosis.findings import LIKENED, Confidence, Evidence, Finding, Severity
 from vops.diagnosis.guesses.confirming import PLACEHOLDERS, to_confirm
-from vops.diagnosis.guesses.likeness import Learned, Likeness, excerpt, fault_share, likely_causes
+from vops.diagnosis.guesses.likeness import Heard, Likeness, excerpt, hear
 from vops.diagnosis.guesses.suspect_tests import TESTS
 from vops.model.objects import Ref
 from vops.model.patterns import lazy_pattern
 from vops.model.text import one_line
 
-_IS_FAULT, _IS_FAULT_TOLD = 0.8, 0.65
-"""How likely it must be that anything is wrong, in what programs print and in what people tell.
+_STRONG_EXPLAINED = 2.0
+_STRONG, _STRONG_TOLD = 0.25, -1.0
+"""How strong words must be to say that anything is wrong, in what programs print and in what people tell.
 
-Of healthy texts that were held back, hardly any came as far; and nobody hands in a tale of a server that is well.
+Of healthy texts of programs that were held back, hardly any came as far; and nobody hands in a tale of a server that is
+well.
 """
 
-_A_TALE = 25
-"""Words that a text must have: a line or two without all that was around them may mean anything."""
+_CLEARLY = 0.6
+"""What it counts that the words go with one cause and not with many."""
+
+_A_TALE, _WORDS = 25, 23
+"""What a text must have, parts and words among them: a line or two without what was around them may mean anything."""
+
+_WORD = lazy_pattern(r"[A-Za-z]{2,}")
 
 _MOSTLY = 0.7
 _TOLD = lazy_pattern(r"(?!.*(?:\d\d:\d\d|\b(?:INFO|WARN\w*|ERROR|Warning|Normal)\b|[{}]| {3}))\s*(?:\S+ ){5}")
@@ -44,34 +54,72 @@ _TOLD = lazy_pattern(r"(?!.*(?:\d\d:\d\d|\b(?:INFO|WARN\w*|ERROR|Warning|Normal)
 _WORTH_SAYING, _BESIDE = 0.02, 0.1
 """How likely a further cause must be, of all and of what the first is."""
 
-_FAINT, _CLEAR = 0.05, 0.3
-"""How likely the first cause must be, and where a log ends in an error that no rule knows."""
+_CLEAR = 0.3
+"""How likely the first cause must be where a log ends in an error that no rule knows."""
+
+_DOUBTFUL, _SURER = 0.55, 0.85
+"""How likely a cause must be to come before what a rule has found, as no more than possible or as more than that.
+
+From there on words were right, and rules wrong in every second report in which the two differed.
+"""
+
+_SHORT = 200
+"""Words that a text has at most which is heard beside rules: longer ones are logs, and rules read those better."""
 
 _LONGEST = 200
 
 
-def likened(subject: Ref, text: str, *, unknown: bool = False) -> tuple[Finding, ...]:
+def likened(subject: Ref, text: str, *, unknown: bool = False, explains: bool = False) -> tuple[Finding, ...]:
     """What a text about a subject sounds like; nothing where it does not tell of a fault.
 
-    Where an error was read that is `unknown`, only what the words say clearly.
+    Where an error was read that is `unknown` something is wrong: then only what the words go with is asked. A page that
+    `explains` must say so much louder.
     """
-    if not tells_of_a_fault(text):
+    heard = hear(text)
+    if unknown:
+        told = _is_long(text) and heard.causes != () and heard.causes[0].share >= _CLEAR
+    else:
+        told = is_told_of(text, heard) and (not explains or strength(heard) >= _STRONG_EXPLAINED)
+    if not told:
         return ()
-    first, *others = likely_causes(text)
-    if first.share < (_CLEAR if unknown else _FAINT):
-        return ()
-    second = (item for item in others if item.share >= max(_WORTH_SAYING, _BESIDE * first.share))
-    return (
-        _finding(subject, first, f"By its words this is most like {first.cause}"),
-        *(_finding(subject, item, f"Less likely, {item.cause}") for item in second),
+    return tuple(_finding(subject, item, first=item is heard.causes[0]) for item in _worth_saying(heard))
+
+
+def beside(rules: tuple[Finding, ...], text: str) -> tuple[Finding, ...]:
+    """What rules found in a text together with what its words go with, the likeliest first, where the two differ.
+
+    Words speak before a rule that is not sure itself, and where they are much surer than words mostly are.
+    """
+    heard = _worth_saying(hear(text)) if _is_long(text) and len(text.split()) <= _SHORT else ()
+    if not heard or heard[0].cause == rules[0].cause:
+        return rules
+    found = {item.cause: item for item in reversed(rules)}
+    ahead = heard[0].share >= (_DOUBTFUL if rules[0].confidence is Confidence.POSSIBLE else _SURER)
+    told = tuple(
+        found.get(item.cause) or _finding(rules[0].subject, item, first=ahead and item is heard[0]) for item in heard
     )
+    ranked = (told[0], *rules, *told[1:]) if ahead else (*rules, *told)
+    causes = [item.cause for item in ranked]
+    return tuple(item for at, item in enumerate(ranked) if item.cause not in causes[:at])
 
 
-def tells_of_a_fault(text: str, learned: Learned | None = None) -> bool:
+def _worth_saying(heard: Heard) -> tuple[Likeness, ...]:
+    least = max((_WORTH_SAYING, *(_BESIDE * item.share for item in heard.causes[:1])))
+    return tuple(item for item in heard.causes if item.share >= least)
+
+
+def is_told_of(text: str, heard: Heard) -> bool:
     """Whether the words of a text say that anything is wrong; a line alone says too little."""
-    return len(text.split()) >= _A_TALE and fault_share(text, learned) >= (
-        _IS_FAULT_TOLD if tells_a_tale(text) else _IS_FAULT
-    )
+    return _is_long(text) and strength(heard) >= (_STRONG_TOLD if tells_a_tale(text) else _STRONG)
+
+
+def strength(heard: Heard) -> float:
+    """How much words say that something is wrong: the log odds, and more where they go with one cause."""
+    return heard.odds + _CLEARLY * math.log(heard.causes[0].share) if heard.causes else -math.inf
+
+
+def _is_long(text: str) -> bool:
+    return len(text.split()) >= _A_TALE and sum(1 for _ in _WORD.finditer(text)) >= _WORDS
 
 
 def tells_a_tale(text: str) -> bool:
@@ -80,7 +128,8 @@ def tells_a_tale(text: str) -> bool:
     return sum(_TOLD.match(line) is not None for line in lines) > _MOSTLY * len(lines)
 
 
-def _finding(subject: Ref, item: Likeness, summary: str) -> Finding:
+def _finding(subject: Ref, item: Likeness, *, first: bool) -> Finding:
+    summary = f"By its words this is most like {item.cause}" if first else f"Less likely, {item.cause}"
     return Finding(
         rule=LIKENED,
         cause=item.cause,

@@ -91,32 +91,35 @@ def _words(text: str) -> Iterator[str]:
             yield from map(str.lower, parts)
 
 
-def fault_share(text: str, learned: Learned | None = None) -> float:
-    """How likely it is that the text tells of something that is wrong, 0..1; 0 where no word of it is known."""
+class Heard(msgspec.Struct, frozen=True):
+    """What a text sounds like: the log odds of anything being wrong, and the causes, supposing that; likeliest first.
+
+    A text of which no word is known has no causes, and tells of nothing.
+    """
+
+    odds: float = -math.inf
+    causes: tuple[Likeness, ...] = ()
+
+
+def hear(text: str, learned: Learned | None = None) -> Heard:
+    """What the words of a text go with."""
     learned = learned or _learned()
     values = list(_values(text, learned))
     if not values:
-        return 0.0
-    return 1 / (1 + math.exp(-learned.fault - sum(value * term.fault for term, value in values)))
+        return Heard()
+    odds = learned.fault + sum(value * term.fault for term, value in values)
+    return Heard(odds, tuple(_likeliest(text, values, learned)))
 
 
-def likely_causes(text: str, learned: Learned | None = None) -> tuple[Likeness, ...]:
-    """The causes that a text sounds like, supposing that something is wrong; the likeliest of them first."""
-    learned = learned or _learned()
-    values = list(_values(text, learned))
-    if not values:
-        return ()
+def _likeliest(text: str, values: Iterable[tuple[Term, float]], learned: Learned) -> Iterator[Likeness]:
     scores = list(learned.biases)
     for term, value in values:
         for number, weight in term.causes.items():
             scores[number] += value * weight
     top = max(scores)
     shares = [math.exp(score - top) for score in scores]
-    best = sorted(range(len(shares)), key=lambda number: -shares[number])[:MOST]
-    return tuple(
-        Likeness(learned.causes[number], shares[number] / sum(shares), _telling(text, number, learned))
-        for number in best
-    )
+    for number in sorted(range(len(shares)), key=lambda number: -shares[number])[:MOST]:
+        yield Likeness(learned.causes[number], shares[number] / sum(shares), _telling(text, number, learned))
 
 
 def _values(text: str, learned: Learned) -> Iterator[tuple[Term, float]]:

@@ -43,7 +43,8 @@ def diagnose_bundle(
     """
     files, problems = read_files(paths, stdin)
     files = _of_nobody(files)
-    snapshot, documents = _read(files, problems, paths, stdin)
+    snapshot, documents = _read(files, problems, paths)
+    usable = _is_usable(snapshot)
     snapshot = marked(snapshot)
     reports = _reports(snapshot)
     if not any(report.findings for report in reports) and (told := told_within(files)) is not None:
@@ -55,6 +56,8 @@ def diagnose_bundle(
     # a list of events has those of others as well
     reports.sort(key=lambda report: report.subject in made_up and not _recognised(report))
     reports = list(map(unplaced, with_likenesses(reports, files, snapshot, made_up)))
+    if not usable and not any(report.findings for report in reports):
+        raise _of_no_use(problems, paths, stdin)
     if not reports:
         problems.append("the bundle holds no pod and no log of one: there is nothing to diagnose")
     if patches:
@@ -67,7 +70,19 @@ def diagnose_bundle(
 def read_bundle(paths: Sequence[Path], stdin: bytes | None = None) -> tuple[ClusterSnapshot, list[str]]:
     """Files, folders and standard input as one snapshot, and what could not be used of them."""
     files, problems = read_files(paths, stdin)
-    return _read(files, problems, paths, stdin)[0], problems
+    snapshot, _ = _read(files, problems, paths)
+    if not _is_usable(snapshot):
+        raise _of_no_use(problems, paths, stdin)
+    return snapshot, problems
+
+
+def _is_usable(snapshot: ClusterSnapshot) -> bool:
+    return any(status.usable for status in snapshot.sources)
+
+
+def _of_no_use(problems: Sequence[str], paths: Sequence[Path], stdin: bytes | None) -> InputError:
+    where = ", ".join([*map(printable, paths), *([STDIN] if stdin is not None else [])])
+    return InputError("; ".join(problems) or "holds nothing that can be diagnosed", path=where)
 
 
 def _of_nobody(files: Sequence[BundleFile]) -> list[BundleFile]:
@@ -97,7 +112,7 @@ def _made_up(snapshot: ClusterSnapshot) -> set[Ref]:
 
 
 def _read(
-    files: Sequence[BundleFile], problems: list[str], paths: Sequence[Path], stdin: bytes | None
+    files: Sequence[BundleFile], problems: list[str], paths: Sequence[Path]
 ) -> tuple[ClusterSnapshot, dict[Ref, Document]]:
     """The snapshot, and the documents of objects that a fix may be about; `problems` gets what could not be used."""
     contents = Contents(problems)
@@ -116,11 +131,7 @@ def _read(
             contents.add_log_within(file, at)
         elif file.content is Content.METRICS:
             contents.add_metrics(file, at)
-    snapshot = contents.snapshot(at)
-    if not any(status.usable for status in snapshot.sources):
-        where = ", ".join([*map(printable, paths), *([STDIN] if stdin is not None else [])])
-        raise InputError("; ".join(problems) or "holds nothing that can be diagnosed", path=where)
-    return snapshot, contents.documents
+    return contents.snapshot(at), contents.documents
 
 
 def _knowing(report: Report, facts: Facts) -> Report:

@@ -72,7 +72,8 @@ class Content(StrEnum):
 class BundleFile(msgspec.Struct, frozen=True):
     """One file that was read; `folder` is None for standard input, `cut` tells that the beginning of a log is not here.
 
-    `name` is safe to print.
+    `name` is safe to print. `written` is the text as a whole, of which the body may be a part: both ends of it; empty
+    for what an API or an exporter has answered.
     """
 
     name: str
@@ -81,6 +82,7 @@ class BundleFile(msgspec.Struct, frozen=True):
     content: Content
     body: bytes
     cut: bool = False
+    written: bytes = b""
 
     @property
     def text(self) -> str:
@@ -152,11 +154,12 @@ def _given(stdin: bytes) -> BundleFile:
     """Standard input as a file of its own."""
     body = in_utf8(stdin)
     if _is_general(body):
-        return BundleFile(STDIN, STDIN, None, Content.GENERAL, body[:SNIFFED])
+        return BundleFile(STDIN, STDIN, None, Content.GENERAL, body[:SNIFFED], written=_written(body))
     raw, body = body, unwrapped(body)
+    written = _written(body)
     body = as_log_lines(body) or as_metrics(body) or _fenced(raw, body)
     kind, body = _without_sources(sniff(body), body)
-    return BundleFile(STDIN, STDIN, None, kind, body[-MOST_BYTES:])
+    return BundleFile(STDIN, STDIN, None, kind, body[-MOST_BYTES:], written=written)
 
 
 def _is_general(body: bytes) -> bool:
@@ -289,8 +292,10 @@ def _read(path: Path, named: bool) -> BundleFile:
         body, cut = read_bounded(stream, lambda head: _is_log(head, content))
     body = in_utf8(body)
     if content in (None, Content.DESCRIBED) and _is_general(body):
-        return BundleFile(printable(path), path.stem, path.resolve().parent, Content.GENERAL, body[:SNIFFED])
+        folder, head = path.resolve().parent, body[:SNIFFED]
+        return BundleFile(printable(path), path.stem, folder, Content.GENERAL, head, written=_written(body))
     raw, body = body, unwrapped(body)
+    written = _written(body)
     if content is Content.OBJECTS and (lines := as_log_lines(body)) is not None:
         content, body = Content.LOG, lines
     elif content is Content.OBJECTS and (page := as_metrics(body)) is not None:
@@ -304,7 +309,17 @@ def _read(path: Path, named: bool) -> BundleFile:
         kind = Content.DESCRIBED
     body = _fenced(raw, body) if _SUFFIXES.get(_suffix(path)) in _OF_TEXTS else body
     stem = Path(_ROTATED.sub("", path.name)).stem if content else path.name
-    return BundleFile(printable(path), stem, path.resolve().parent, kind, body, cut)
+    return BundleFile(printable(path), stem, path.resolve().parent, kind, body, cut, written)
+
+
+def _written(body: bytes) -> bytes:
+    """Both ends of a text that somebody or a program wrote."""
+    if _JSON.match(body) or sniff(body) is Content.METRICS:
+        return b""
+    return body if len(body) <= 2 * _ENOUGH else b"\n".join((body[:_ENOUGH], body[-_ENOUGH:]))
+
+
+_ENOUGH = 1 << 16
 
 
 def _fenced(raw: bytes, body: bytes) -> bytes:

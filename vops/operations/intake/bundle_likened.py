@@ -1,6 +1,7 @@
-"""What a bundle sounds like where no rule finds anything in it: findings from words alone.
+"""What the texts of a bundle sound like: findings from words alone, where rules find nothing or are not sure.
 
-Objects that a cluster has seen tell more than words: where they say that all is well, nothing is asked.
+Objects that a cluster has seen tell more than words: where they say that all is well, nothing is asked, and what they
+prove is not disputed.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from collections.abc import Collection, Iterable, Sequence
 import msgspec
 
 from vops.diagnosis.discretion import discreet
-from vops.diagnosis.findings import Finding, Report
-from vops.diagnosis.guesses.likened import likened
+from vops.diagnosis.findings import Confidence, Finding, Report, Severity
+from vops.diagnosis.guesses.likened import beside, likened
 from vops.diagnosis.guesses.likeness import excerpt
 from vops.diagnosis.states import ReplicaState
 from vops.model.objects import Ref
@@ -21,37 +22,45 @@ from vops.operations.intake.bundle_files import NOTHING_HAPPENED, BundleFile, Co
 from vops.operations.intake.bundle_nameless import NOT_NAMED
 
 _UNKNOWN = "unknown"
-_ENOUGH = 1 << 16
 _WELL = (ReplicaState.READY, ReplicaState.LOADING, ReplicaState.COMPLETED)
 
 
 def words_of(files: Iterable[BundleFile]) -> str:
-    """What people and programs wrote in the files of a bundle: all but metrics, what an API has answered, and pages."""
-    told = (file.body for file in files if _is_written(file))
-    return "\n".join(excerpt(scrub(_ends(body).decode("utf-8-sig", "replace"))) for body in told)
+    """What people and programs wrote in the files of a bundle, each once although it may have been taken apart."""
+    written = dict.fromkeys((file.name, file.written) for file in files)
+    return "\n".join(excerpt(scrub(body.decode("utf-8-sig", "replace"))) for _, body in written if body)
 
 
-def _is_written(file: BundleFile) -> bool:
-    answered = file.content is Content.OBJECTS and file.body.lstrip()[:1] in (b"{", b"[")
-    return not answered and file.content is not Content.METRICS and file.body != NOTHING_HAPPENED
-
-
-def _ends(body: bytes) -> bytes:
-    """Enough of a file for its excerpt: a log may be as long as memory allows."""
-    return body if len(body) <= 2 * _ENOUGH else b"\n".join((body[:_ENOUGH], body[-_ENOUGH:]))
+def _is_answer(file: BundleFile) -> bool:
+    """Whether an API has answered it: JSON, which nobody writes of a failure."""
+    return file.content is Content.OBJECTS and file.body.lstrip()[:1] in (b"{", b"[")
 
 
 def with_likenesses(
     reports: Sequence[Report], files: Sequence[BundleFile], snapshot: ClusterSnapshot, made_up: Collection[Ref]
 ) -> list[Report]:
-    """The reports, with what the files sound like where nothing is found; `made_up` subjects stand for texts."""
+    """The reports, with what the files sound like where that tells more; `made_up` subjects stand for texts."""
     if any(_is_well(report, made_up) for report in reports):
         return [*reports]
-    if any(_is_known(item) for report in reports for item in report.findings):
-        return [*reports]
+    known = [report for report in reports if any(map(_is_known, report.findings))]
+    if known:
+        disputed = len(known) == 1 and not any(map(_is_answer, files))
+        return [_weighed(item, files) if disputed and item is known[0] else item for item in reports]
     first = next((report for report in reports if report.findings), reports[0] if reports else _of_nobody(snapshot))
-    found = likened(first.subject, words_of(files), unknown=bool(first.findings))
+    explains = all(file.body == NOTHING_HAPPENED for file in files)
+    found = likened(first.subject, words_of(files), unknown=bool(first.findings), explains=explains)
     return [_before(first, found), *(report for report in reports if report is not first)] if found else [*reports]
+
+
+def _weighed(report: Report, files: Sequence[BundleFile]) -> Report:
+    """What rules found in a text, and what its words go with where that is something else."""
+    rules = tuple(filter(_is_known, report.findings))
+    if rules[0].confidence is Confidence.CERTAIN or rules[0].severity is Severity.INFO:
+        return report
+    findings = beside(rules, words_of(files))
+    if findings == rules:
+        return report
+    return discreet(msgspec.structs.replace(report, summary=findings[0].summary, findings=findings))
 
 
 def _is_known(item: Finding) -> bool:

@@ -7,7 +7,7 @@ Why it matters
     It is a Python exception and exit code 1, never OOMKilled; the memory limit of the container has no part in it.
 
 Evidence
-    PyTorch's numbers, and the stage that the log had reached.
+    PyTorch's numbers, and the stage that the log had reached. Without a stage it is no more than possible.
 
 Fix
     `fix-cuda-oom` on as many GPUs as hold the weights by the model's name, twice as many as now at least. By hand where
@@ -16,10 +16,12 @@ Fix
 
 from __future__ import annotations
 
+import msgspec
+
 from vops.diagnosis import remedies
 from vops.diagnosis.ending import deaths
 from vops.diagnosis.facts import Replica
-from vops.diagnosis.findings import Applicability, Fix
+from vops.diagnosis.findings import Applicability, Confidence, Fix
 from vops.diagnosis.logs.stages import Stage
 from vops.diagnosis.memory.cuda_memory import SIGNATURE, device_memory, is_bare, ran_out, stage_of
 from vops.diagnosis.memory.engine_terms import other_engine
@@ -38,12 +40,14 @@ def cuda_oom_weights(replica: Replica) -> Verdict | None:
     if memory is not None and memory.taken_by_others:
         return None
     size = f"{memory.total_gib:g} GiB of GPU memory" if memory is not None else "the GPU's memory"
-    return deaths.verdict(
+    sure = not is_bare(hit[0], log)
+    found = deaths.verdict(
         replica,
         hit,
         f"The weights of {deaths.model_of(replica)} do not fit into {size}",
-        _fix(replica, memory.total_gib if memory is not None else None, sure=not is_bare(hit[0], log)),
+        _fix(replica, memory.total_gib if memory is not None else None, sure=sure),
     )
+    return found if sure else msgspec.structs.replace(found, confidence=Confidence.POSSIBLE)
 
 
 def _fix(replica: Replica, each_gib: float | None, *, sure: bool) -> Fix:

@@ -105,7 +105,7 @@ def queue_saturated_by_a_line(replica: Replica) -> Verdict | None:
         summary=f"{now.waiting} requests wait at {replica.name} while {now.running} run: {now.words}"
         f"{_thrown_out(replica)}",
         evidence=(log_line(now.line, now.words), *_preemptions(replica)),
-        confidence=Confidence.POSSIBLE,
+        confidence=Confidence.PROBABLE,
         severity=Severity.WARNING,
         fixes=(_one_more(replica),),
     )
