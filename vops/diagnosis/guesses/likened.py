@@ -32,7 +32,7 @@ from vops.model.patterns import lazy_pattern
 from vops.model.text import one_line
 
 _STRONG_EXPLAINED = 2.0
-_STRONG, _STRONG_TOLD = 0.25, -1.0
+_STRONG, _STRONG_TOLD = 0.0, -1.5
 """How strong words must be to say that anything is wrong, in what programs print and in what people tell.
 
 Of healthy texts of programs that were held back, hardly any came as far; and nobody hands in a tale of a server that is
@@ -54,11 +54,8 @@ _TOLD = lazy_pattern(r"(?!.*(?:\d\d:\d\d|\b(?:INFO|WARN\w*|ERROR|Warning|Normal)
 _WORTH_SAYING, _BESIDE = 0.02, 0.1
 """How likely a further cause must be, of all and of what the first is."""
 
-_CLEAR = 0.3
-"""How likely the first cause must be where a log ends in an error that no rule knows."""
-
-_DOUBTFUL, _SURER = 0.55, 0.85
-"""How likely a cause must be to come before what a rule has found, as no more than possible or as more than that.
+_UNKNOWN, _CLEAR, _DOUBTFUL, _SURER = "unknown", 0.25, 0.55, 0.85
+"""How likely a cause must be to come before what a rule has found: that no rule knows it, a possibility, or more.
 
 From there on words were right, and rules wrong in every second report in which the two differed.
 """
@@ -69,18 +66,13 @@ _SHORT = 200
 _LONGEST = 200
 
 
-def likened(subject: Ref, text: str, *, unknown: bool = False, explains: bool = False) -> tuple[Finding, ...]:
+def likened(subject: Ref, text: str, *, explains: bool = False) -> tuple[Finding, ...]:
     """What a text about a subject sounds like; nothing where it does not tell of a fault.
 
-    Where an error was read that is `unknown` something is wrong: then only what the words go with is asked. A page that
-    `explains` must say so much louder.
+    A page that `explains` must say so much louder.
     """
     heard = hear(text)
-    if unknown:
-        told = _is_long(text) and heard.causes != () and heard.causes[0].share >= _CLEAR
-    else:
-        told = is_told_of(text, heard) and (not explains or strength(heard) >= _STRONG_EXPLAINED)
-    if not told:
+    if not is_told_of(text, heard) or (explains and strength(heard) < _STRONG_EXPLAINED):
         return ()
     return tuple(_finding(subject, item, first=item is heard.causes[0]) for item in _worth_saying(heard))
 
@@ -88,19 +80,28 @@ def likened(subject: Ref, text: str, *, unknown: bool = False, explains: bool = 
 def beside(rules: tuple[Finding, ...], text: str) -> tuple[Finding, ...]:
     """What rules found in a text together with what its words go with, the likeliest first, where the two differ.
 
-    Words speak before a rule that is not sure itself, and where they are much surer than words mostly are.
+    Words speak before a rule that is not sure itself or knows no more than that something failed, and where they are
+    much surer than words mostly are.
     """
-    heard = _worth_saying(hear(text)) if _is_long(text) and len(text.split()) <= _SHORT else ()
+    asked = _is_long(text) and (rules[0].cause == _UNKNOWN or len(text.split()) <= _SHORT)
+    heard = _worth_saying(hear(text)) if asked else ()
     if not heard or heard[0].cause == rules[0].cause:
         return rules
     found = {item.cause: item for item in reversed(rules)}
-    ahead = heard[0].share >= (_DOUBTFUL if rules[0].confidence is Confidence.POSSIBLE else _SURER)
+    ahead = heard[0].share >= _least_before(rules[0])
     told = tuple(
         found.get(item.cause) or _finding(rules[0].subject, item, first=ahead and item is heard[0]) for item in heard
     )
     ranked = (told[0], *rules, *told[1:]) if ahead else (*rules, *told)
     causes = [item.cause for item in ranked]
     return tuple(item for at, item in enumerate(ranked) if item.cause not in causes[:at])
+
+
+def _least_before(rule: Finding) -> float:
+    """How likely a cause must be to come before what a rule has found."""
+    if rule.cause == _UNKNOWN:
+        return _CLEAR
+    return _DOUBTFUL if rule.confidence is Confidence.POSSIBLE else _SURER
 
 
 def _worth_saying(heard: Heard) -> tuple[Likeness, ...]:

@@ -42,25 +42,41 @@ def with_likenesses(
     """The reports, with what the files sound like where that tells more; `made_up` subjects stand for texts."""
     if any(_is_well(report, made_up) for report in reports):
         return [*reports]
-    known = [report for report in reports if any(map(_is_known, report.findings))]
-    if known:
-        disputed = len(known) == 1 and not any(map(_is_answer, files))
-        return [_weighed(item, files) if disputed and item is known[0] else item for item in reports]
-    first = next((report for report in reports if report.findings), reports[0] if reports else _of_nobody(snapshot))
+    failing = [report for report in reports if any(map(_is_known, report.findings))]
+    failing = failing or [report for report in reports if _unguessed(report)]
+    if not failing:
+        return _heard_alone(reports, files, snapshot)
+    disputed = _unguessed(failing[0])[0].cause == _UNKNOWN or (len(failing) == 1 and not any(map(_is_answer, files)))
+    return [_weighed(item, files) if disputed and item is failing[0] else item for item in reports]
+
+
+def _heard_alone(reports: Sequence[Report], files: Sequence[BundleFile], snapshot: ClusterSnapshot) -> list[Report]:
+    """What texts sound like in which no rule finds anything."""
+    first, *others = reports or (_of_nobody(snapshot),)
     explains = all(file.body == NOTHING_HAPPENED for file in files)
-    found = likened(first.subject, words_of(files), unknown=bool(first.findings), explains=explains)
-    return [_before(first, found), *(report for report in reports if report is not first)] if found else [*reports]
+    found = likened(first.subject, words_of(files), explains=explains)
+    if not found:
+        return [*reports]
+    state = _UNKNOWN if first.state in _WELL else first.state
+    return [_saying(msgspec.structs.replace(first, state=state), found), *others]
 
 
 def _weighed(report: Report, files: Sequence[BundleFile]) -> Report:
     """What rules found in a text, and what its words go with where that is something else."""
-    rules = tuple(filter(_is_known, report.findings))
+    rules = _unguessed(report)
     if rules[0].confidence is Confidence.CERTAIN or rules[0].severity is Severity.INFO:
         return report
     findings = beside(rules, words_of(files))
-    if findings == rules:
-        return report
+    return _saying(report, findings) if findings != rules else report
+
+
+def _saying(report: Report, findings: tuple[Finding, ...]) -> Report:
     return discreet(msgspec.structs.replace(report, summary=findings[0].summary, findings=findings))
+
+
+def _unguessed(report: Report) -> tuple[Finding, ...]:
+    """What rules found, that no rule knows it among that: what it may be by less than words is left out."""
+    return tuple(item for item in report.findings if not item.guessed)
 
 
 def _is_known(item: Finding) -> bool:
@@ -75,10 +91,3 @@ def _is_well(report: Report, made_up: Collection[Ref]) -> bool:
 def _of_nobody(snapshot: ClusterSnapshot) -> Report:
     at = snapshot.at.isoformat().replace("+00:00", "Z")
     return Report(at, snapshot.context, Ref("Pod", NOT_NAMED), _UNKNOWN, "")
-
-
-def _before(report: Report, found: tuple[Finding, ...]) -> Report:
-    """With what the words say first, and then that no rule knows it; guesses from less than words are left out."""
-    unknown = tuple(item for item in report.findings if item.cause == _UNKNOWN)
-    state = _UNKNOWN if report.state in _WELL else report.state
-    return discreet(msgspec.structs.replace(report, state=state, summary=found[0].summary, findings=(*found, *unknown)))
