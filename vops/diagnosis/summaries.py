@@ -5,6 +5,7 @@ from __future__ import annotations
 from vops.diagnosis.autoscaling.scaling import why
 from vops.diagnosis.facts import Replica, ScalerFacts, WorkloadFacts
 from vops.diagnosis.states import ReplicaState, started_at, startup_budget_s
+from vops.model.objects import UNNAMED_PREFIX
 from vops.model.quantities import format_duration
 
 _WORST_FIRST = (
@@ -73,7 +74,7 @@ def scaler_summary(scaler: ScalerFacts) -> str:
 
 def _on_node(replica: Replica) -> str:
     node = replica.pod.spec.node_name
-    return f" on {node}" if node else ""
+    return f" on {node}" if node and not node.startswith(UNNAMED_PREFIX) else ""
 
 
 def _how_far(replica: Replica) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from vops.diagnosis.findings import Applicability, Evidence, Finding, Fix, Report, Severity, Skipped
+from vops.diagnosis.findings import LIKENED, Applicability, Evidence, Finding, Fix, Report, Severity, Skipped
 from vops.model.objects import Ref
 from vops.render.slowness import slowness_document, slowness_lines
 from vops.render.states import severity_look
@@ -26,8 +26,9 @@ def report_lines(report: Report, *, whole: bool = False) -> list[Line]:
     lines.append(line(f"  {report.summary}"))
     if report.slowness is not None:
         lines += [line("  ", *text) for text in slowness_lines(report.slowness)]
-    for finding in report.findings:
-        lines += [line(""), *_finding_lines(finding, subject)]
+    for at, finding in enumerate(report.findings):
+        told = any(finding.evidence == other.evidence for other in report.findings[:at])
+        lines += [line(""), *_finding_lines(finding, subject, told=told)]
     if report.skipped:
         lines.append(line(""))
         lines += [_skipped_line(item) for item in report.skipped] if whole else _folded(report.skipped)
@@ -56,17 +57,21 @@ def _state_tone(report: Report) -> Tone:
     return Tone.GOOD if worst < 0 else severity_look(list(Severity)[worst])[1]
 
 
-def _finding_lines(finding: Finding, subject: Ref) -> list[Line]:
+def _finding_lines(finding: Finding, subject: Ref, *, told: bool) -> list[Line]:
+    """A finding; evidence that an earlier one has `told` of is not shown again."""
     glyph, tone = severity_look(finding.severity)
+    hint = ", a hint by words alone" if finding.rule == LIKENED else ""
     follows = f", follows from {', '.join(finding.because)}" if finding.because else ""
     lines = [
         line(
             Span(f"{glyph} {finding.cause}", tone),
-            Span(f"  {finding.severity}, {finding.confidence}{follows}", Tone.DIM),
+            Span(f"  {finding.severity}, {finding.confidence}{hint}{follows}", Tone.DIM),
         ),
         line(f"  {finding.summary}"),
     ]
-    if finding.evidence:
+    if finding.evidence and told:
+        lines.append(line(Span("  evidence: as above", Tone.DIM)))
+    elif finding.evidence:
         lines.append(line(Span("  evidence", Tone.DIM)))
         lines += [text for item in finding.evidence for text in _evidence_lines(item)]
     for fix in finding.fixes:

@@ -186,7 +186,7 @@ LONE_LOGS = {
 def test_a_log_on_its_own_is_diagnosed_by_a_pod_that_stands_for_it(name: str) -> None:
     body, state = LONE_LOGS[name]
     reports, problems = diagnose_bundle([], body)
-    assert [(report.subject.name, report.state) for report in reports] == [("stdin", state)]
+    assert [(report.subject.name, report.state) for report in reports] == [("(not named)", state)]
     assert problems == []
     assert {part.source for finding in reports[0].findings for part in finding.evidence} <= {"log"}
 

@@ -64,6 +64,8 @@ _SHORT = 200
 """Words that a text has at most which is heard beside rules: longer ones are logs, and rules read those better."""
 
 _LONGEST = 200
+_SUREST = 0.99
+"""What is said at most of how likely a cause is: words prove nothing."""
 
 
 def likened(subject: Ref, text: str, *, explains: bool = False) -> tuple[Finding, ...]:
@@ -130,7 +132,12 @@ def tells_a_tale(text: str) -> bool:
 
 
 def _finding(subject: Ref, item: Likeness, *, first: bool) -> Finding:
-    summary = f"By its words this is most like {item.cause}" if first else f"Less likely, {item.cause}"
+    share = f"{min(item.share, _SUREST):.0%}"
+    summary = (
+        f"A hint, as no rule is sure: by its words this is most like {item.cause} ({share})"
+        if first
+        else f"Less likely, by its words alone: {item.cause} ({share})"
+    )
     return Finding(
         rule=LIKENED,
         cause=item.cause,

@@ -17,6 +17,7 @@ from itertools import pairwise
 
 import msgspec
 
+from vops.diagnosis.guesses.telling import plain, tells
 from vops.model.patterns import lazy_pattern
 
 TABLE = "words.txt"
@@ -63,6 +64,14 @@ class Term(msgspec.Struct, frozen=True):
     rarity: float
     fault: float
     causes: Mapping[int, float]
+
+
+class Sentence(msgspec.Struct, frozen=True):
+    """A sentence or line, what is known of its words, and how much it tells of a failure."""
+
+    text: str
+    terms: tuple[Term, ...]
+    tells: float
 
 
 def _term(line: str) -> Term:
@@ -118,8 +127,9 @@ def _likeliest(text: str, values: Iterable[tuple[Term, float]], learned: Learned
             scores[number] += value * weight
     top = max(scores)
     shares = [math.exp(score - top) for score in scores]
+    sentences = list(_sentences(text, learned))
     for number in sorted(range(len(shares)), key=lambda number: -shares[number])[:MOST]:
-        yield Likeness(learned.causes[number], shares[number] / sum(shares), _telling(text, number, learned))
+        yield Likeness(learned.causes[number], shares[number] / sum(shares), _telling(sentences, number))
 
 
 def _values(text: str, learned: Learned) -> Iterator[tuple[Term, float]]:
@@ -130,19 +140,21 @@ def _values(text: str, learned: Learned) -> Iterator[tuple[Term, float]]:
     yield from ((term, term.rarity * often / length) for term, often in known)
 
 
-def _telling(text: str, number: int, learned: Learned) -> str:
+def _telling(sentences: Iterable[Sentence], number: int) -> str:
     """The sentence or line that speaks most for a cause."""
-    return max(_sentences(excerpt(text)), key=lambda sentence: _speaks(sentence, number, learned), default="")
+    return max(sentences, key=lambda sentence: _speaks(sentence, number), default=Sentence("", (), 1.0)).text
 
 
-def _sentences(text: str) -> Iterable[str]:
-    return filter(None, (part.strip() for part in _SENTENCE.split(text)))
+def _sentences(text: str, learned: Learned) -> Iterator[Sentence]:
+    for part in dict.fromkeys(part.strip() for part in _SENTENCE.split(excerpt(text))):
+        terms = {term for term in terms_of(part[:_LONGEST]) if term in learned.terms}
+        if terms:
+            yield Sentence(plain(part), tuple(map(learned.of, terms)), tells(part))
 
 
-def _speaks(sentence: str, number: int, learned: Learned) -> float:
-    terms = {term for term in terms_of(sentence[:_LONGEST]) if term in learned.terms}
-    known = (learned.of(term) for term in terms)
-    return sum(term.rarity * term.causes.get(number, 0.0) for term in known)
+def _speaks(sentence: Sentence, number: int) -> float:
+    speaks = sum(term.rarity * term.causes.get(number, 0.0) for term in sentence.terms)
+    return speaks * sentence.tells if speaks > 0 else speaks
 
 
 @cache

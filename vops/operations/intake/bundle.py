@@ -19,6 +19,7 @@ from vops.diagnosis.findings import Report
 from vops.diagnosis.guesses.told import is_told
 from vops.diagnosis.logs.stages import Stage
 from vops.diagnosis.memory.host_memory import OPERATORS
+from vops.diagnosis.states import ReplicaState
 from vops.errors import InputError
 from vops.model.objects import Ref
 from vops.model.snapshot import ClusterSnapshot
@@ -27,6 +28,7 @@ from vops.operations.intake.bundle_files import STDIN, BundleFile, Content, read
 from vops.operations.intake.bundle_likened import with_likenesses
 from vops.operations.intake.bundle_nameless import in_words, marked
 from vops.operations.intake.bundle_objects import Document
+from vops.operations.intake.bundle_pods import PREVIOUS, split_previous
 from vops.operations.intake.bundle_subjects import UNNAMED
 from vops.operations.intake.bundle_told import told_within
 from vops.operations.intake.bundle_unplaced import unplaced
@@ -86,11 +88,21 @@ def _of_no_use(problems: Sequence[str], paths: Sequence[Path], stdin: bytes | No
 
 
 def _of_nobody(files: Sequence[BundleFile]) -> list[BundleFile]:
-    """The files; a post (Markdown) that quotes the only log is not called as the pod that wrote it."""
+    """The files; the only log is not called as the pod that wrote it where its file says no more than what it is.
+
+    That holds of a post (Markdown) that quotes a log, of standard input, and of log.txt where no object is beside it.
+    """
     logs = [file for file in files if file.content is Content.LOG]
-    if len(logs) != 1 or not logs[0].name.endswith(".md"):
+    if len(logs) != 1 or not (logs[0].name.endswith(".md") or _is_called_anything(logs[0], files)):
         return list(files)
-    return [msgspec.structs.replace(file, stem=UNNAMED) if file is logs[0] else file for file in files]
+    name = UNNAMED + PREVIOUS * split_previous(logs[0].stem)[1]
+    return [msgspec.structs.replace(file, stem=name) if file is logs[0] else file for file in files]
+
+
+def _is_called_anything(log: BundleFile, files: Sequence[BundleFile]) -> bool:
+    """Whether a log that no object can be the owner of is called by a word for any."""
+    beside = any(file.content in (Content.OBJECTS, Content.DESCRIBED) for file in files)
+    return not beside and split_previous(log.stem)[0].lower() in _ANY_LOG
 
 
 def _reports(snapshot: ClusterSnapshot) -> list[Report]:
@@ -140,10 +152,11 @@ def _knowing(report: Report, facts: Facts) -> Report:
     replica = facts.replica_of_pod(pod) if pod is not None else None
     log, running = (replica.death_log, replica.log) if replica is not None else (None, None)
     if running is not None and not report.findings and running.stage is Stage.BOOT and not running.version:
-        return msgspec.structs.replace(report, summary=_ANYBODYS)
+        state = "unknown" if report.state == ReplicaState.LOADING else report.state
+        return msgspec.structs.replace(report, state=state, summary=_ANYBODYS)
     if log is None or not log.fragment or _recognised(report):
         return report
-    return msgspec.structs.replace(report, state="loading", summary=_ANYBODYS, findings=())
+    return msgspec.structs.replace(report, state="unknown", summary=_ANYBODYS, findings=())
 
 
 def _only_told(report: Report) -> bool:
@@ -169,8 +182,22 @@ def _seen_only(report: Report, facts: Facts) -> Report:
     for item in report.findings:
         seen = tuple(part for part in item.evidence if part.source != "pod")
         findings.append(msgspec.structs.replace(item, evidence=seen or instead))
-    return discreet(msgspec.structs.replace(report, findings=tuple(findings)))
+    state = "unknown" if _only_told(report) else report.state
+    return discreet(msgspec.structs.replace(report, state=state, findings=tuple(findings)))
 
 
 _SHOWN = 2
-_ANYBODYS = "these lines tell of no failure that vops knows"
+_ANYBODYS = (
+    "Nothing in this text tells of a failure that vops knows. To learn more, hand in what these print: "
+    "kubectl -n NAMESPACE describe pod POD; kubectl -n NAMESPACE logs POD, and again with --previous; "
+    "kubectl -n NAMESPACE get events"
+)
+_ANY_LOG = frozenset(
+    (
+        *(STDIN, "log", "logs", "output", "out", "stdout", "stderr", "err", "error", "errors", "trace", "traceback"),
+        *("console", "terminal", "server", "api", "compose", "docker", "crash", "debug", "run", "start", "startup"),
+        *("previous", "current", "journal", "syslog", "messages", "dmesg", "describe", "get", "events", "pods", "pod"),
+        *("paste", "pasted", "text", "post", "issue", "report", "note", "notes", "untitled", "file", "tmp"),
+    )
+)
+"""What files are called in which somebody put any log: words for what it is, not for whose."""

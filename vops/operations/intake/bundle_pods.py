@@ -22,7 +22,7 @@ from vops.model.patterns import lazy_pattern
 from vops.model.pods import Container, ContainerState, ContainerStatus, Pod, PodSpec, PodStatus, Running, Terminated
 from vops.model.serving import vllm_container
 
-_PREVIOUS = ".previous"
+PREVIOUS = ".previous"
 _ERRORS = lazy_pattern(r"(?<![a-z_])error:|Error:|Exception:")
 _LAST_LINES = 5
 
@@ -36,7 +36,7 @@ class PodFile(msgspec.Struct, frozen=True):
 
 def split_previous(stem: str) -> tuple[str, bool]:
     """The name in a log file's stem, and whether it is of the instance before the last restart."""
-    return stem.removesuffix(_PREVIOUS), stem.endswith(_PREVIOUS)
+    return stem.removesuffix(PREVIOUS), stem.endswith(PREVIOUS)
 
 
 def owners(name: str, folder: Path | None, pods: Sequence[PodFile]) -> list[tuple[Pod, str]]:

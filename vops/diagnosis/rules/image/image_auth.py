@@ -43,7 +43,7 @@ def image_auth(replica: Replica) -> Verdict | None:
         return None
     names = [str(item.get("name", "")) for item in replica.pod.spec.image_pull_secrets]
     return Verdict(
-        summary=f"The registry does not let {replica.name} pull {replica.container.image}",
+        summary=f"The registry does not let {replica.name} pull {replica.container.image or 'its image'}",
         evidence=(
             *failure.evidence,
             evidence.pod_field("spec.imagePullSecrets", ", ".join(names) or "none", expected="a Secret with access"),

@@ -53,7 +53,11 @@ def image_not_found(replica: Replica) -> Verdict | None:
             ),
         )
     invalid = any(words in failure.text for words in ("InvalidImageName", "parse image", "invalid reference"))
-    says = f"{image} is no valid image reference" if invalid else f"The registry has no {image}"
+    says = (
+        f"{image or 'The image'} is no valid image reference"
+        if invalid
+        else f"The registry has no {image or 'image of that name'}"
+    )
     return Verdict(
         summary=says,
         evidence=(*failure.evidence, *_running(replica)),
@@ -117,5 +121,5 @@ def _steps(replica: Replica) -> tuple[str, ...]:
         return (f"{set_it} {likely}: the tags of vLLM begin with v.",)
     return (
         f"{set_it} a tag that {name or 'its repository'} has.",
-        f"See which: skopeo list-tags docker://{name}",
+        f"See which: skopeo list-tags docker://{name or 'REGISTRY/NAME'}",
     )

@@ -44,7 +44,7 @@ def image_rate_limit(replica: Replica) -> Verdict | None:
     failure = pull_failure(replica, "image-rate-limit")
     if failure is None:
         return None
-    image, by_kubelet = replica.container.image, "QPS exceeded" in failure.text
+    image, by_kubelet = replica.container.image or "its image", "QPS exceeded" in failure.text
     steps = (
         ("Wait: the kubelet spaces its pulls out (registryPullQPS); too many pods came to the node at once.",)
         if by_kubelet

@@ -60,7 +60,8 @@ def _verdict(replica: Replica, found: tuple[Evidence, ...], confidence: Confiden
     node = (evidence.node_field(replica.node, "status.nodeInfo.architecture", arch),) if replica.node and arch else ()
     other = {"arm64": "amd64", "amd64": "arm64"}.get(arch, "the other architecture")
     return Verdict(
-        summary=f"{replica.container.image} is not built for the processor of {where}" + (f" ({arch})" if arch else ""),
+        summary=f"{replica.container.image or 'The image'} is not built for the processor of {where}"
+        + (f" ({arch})" if arch else ""),
         evidence=(*found, *node),
         confidence=confidence,
         fixes=(_fix(replica, arch, other),),

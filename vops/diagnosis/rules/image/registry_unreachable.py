@@ -69,7 +69,7 @@ def registry_unreachable(replica: Replica) -> Verdict | None:
     failure = pull_failure(replica, "registry-unreachable")
     if failure is None:
         return None
-    node, image = replica.pod.spec.node_name or "the node", replica.container.image
+    node, image = replica.pod.spec.node_name or "the node", replica.container.image or "its image"
     said = read(failure.text, _SAYS)
     if said is None:
         return None

@@ -1,0 +1,89 @@
+"""What a report says of a text of which nobody said whose it is: no name, node, state or event that nobody gave."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.eval.cases import DATA
+from tests.unit.operations.test_bundle_likened import UNEVEN
+from vops.diagnosis.findings import Report
+from vops.operations.intake.bundle import diagnose_bundle
+from vops.render.report import report_lines
+from vops.render.text import plain
+
+GATED = (DATA / "logs" / "fail-gated403.log").read_text()
+SERVING = (DATA / "kubelet" / "healthy" / "vllm.log").read_text()
+QUIET = "2026-06-01 10:00:00 the nightly report was written\n2026-06-01 10:00:01 the next one is due tomorrow\n"
+SERVES = SERVING.partition("Application startup complete.")[0] + "Application startup complete.\n"
+TOLD = "The pods hang in CreateContainerConfigError since the chart does not create the secret of the token.\n"
+DENIED = (
+    "  Warning  Failed  5s  kubelet  Failed to pull image: rpc error: code = Unknown desc = Error response from "
+    "daemon: pull access denied for {}, repository does not exist or may require 'docker login'\n"
+    "  Warning  Failed  5s  kubelet  Error: ErrImagePull\n"
+)
+
+
+def reported(folder: Path, **texts: str) -> Report:
+    for name, text in texts.items():
+        (folder / name.replace("__", ".")).write_text(text)
+    return diagnose_bundle([folder], None)[0][0]
+
+
+def shown(report: Report) -> str:
+    return plain(report_lines(report))
+
+
+@pytest.mark.parametrize("name", ["log__log", "output__txt", "Server__log", "stderr__log", "log__previous__log"])
+def test_a_file_that_is_called_by_what_it_is_names_no_pod(tmp_path: Path, name: str) -> None:
+    report = reported(tmp_path, **{name: GATED})
+    assert (report.subject.name, report.state) == ("(not named)", "crash-looping")
+
+
+def test_a_file_that_is_called_as_its_pod_names_it(tmp_path: Path) -> None:
+    assert reported(tmp_path, **{"vllm-7d9f__log": GATED}).subject.name == "vllm-7d9f"
+
+
+def test_logs_that_have_to_be_told_apart_keep_the_names_of_their_files(tmp_path: Path) -> None:
+    reported(tmp_path, server__log=GATED, api__log=SERVING)
+    assert {item.subject.name for item in diagnose_bundle([tmp_path], None)[0]} == {"server", "api"}
+
+
+def test_a_server_of_which_only_the_log_is_there_is_on_no_node(tmp_path: Path) -> None:
+    report = reported(tmp_path, log__log=SERVES)
+    assert report.state == "ready"
+    assert report.summary.startswith("The pod is ready")
+    assert "node" not in report.summary
+
+
+def test_a_text_that_tells_of_nothing_has_no_state_and_says_what_to_hand_in(tmp_path: Path) -> None:
+    report = reported(tmp_path, log__log=QUIET)
+    assert (report.state, report.findings) == ("unknown", ())
+    assert all(words in report.summary for words in ("describe pod", "--previous", "get events"))
+
+
+def test_what_somebody_tells_is_text_and_no_event_and_tells_no_state(tmp_path: Path) -> None:
+    report = reported(tmp_path, post__md=TOLD)
+    assert (report.state, report.findings[0].cause) == ("unknown", "missing-config")
+    assert {(item.source, item.where) for item in report.findings[0].evidence} == {("text", "as told")}
+
+
+@pytest.mark.parametrize("image", ["nvcr.io/acme/nim/llm", "docker.io/acme/llm:1.2"])
+def test_the_image_that_a_registry_denies_is_named(tmp_path: Path, image: str) -> None:
+    assert reported(tmp_path, events__txt=DENIED.format(image)).summary.endswith(f"pull {image}")
+
+
+def test_a_hint_says_at_a_glance_that_it_is_one_and_how_likely() -> None:
+    text = shown(diagnose_bundle([], UNEVEN)[0][0])
+    assert "replica-imbalance  warning, possible, a hint by words alone" in text
+    assert re.search(r"A hint, as no rule is sure: by its words this is most like replica-imbalance \(\d\d%\)", text)
+
+
+def test_evidence_that_was_shown_is_not_shown_again() -> None:
+    (report,) = diagnose_bundle([], UNEVEN)[0]
+    twice = msgspec.structs.replace(report, findings=(report.findings[0],) * 2)
+    assert shown(twice).count("one of them gets all the chats") == 1
+    assert shown(twice).count("evidence: as above") == 1
