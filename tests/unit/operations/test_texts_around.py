@@ -242,6 +242,8 @@ FOUND = {
 }
 
 SILENT = {
+    "a client that asks before the server is warm": "curl: (7) Failed to connect to 10.0.3.7 port 8008 after 0 ms: "
+    "Connection refused\n2024-05-14T09:12:31.004Z  INFO text_generation_router: Warming up model\n",
     "a driver that mounted after all": f"{NOT_EMPTY}\nI0526 09:59:12.532889       1 nodeserver.go:300] volume(models) "
     'mount on "/var/lib/kubelet/plugins/globalmount" succeeded',
     "CoreDNS, once without an answer": f"{LOST}\n{ANSWERED}",

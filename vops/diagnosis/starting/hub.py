@@ -126,8 +126,10 @@ WAYS = (
     (DOWN, "it answers with a server error"),
     (NO_WAY, "no connection can be made, or it breaks off"),
 )
-_OF_ITSELF = r".{0,40}(?:\blocalhost\b|\b127\.0\.0\.1\b|\[?::1\b)"
-"""Somebody asks a server on the same machine, and downloads nothing."""
+_OF_ITSELF = (
+    r".{0,40}(?:\blocalhost\b|\b127\.0\.0\.1\b|\[?::1\b|connect to \d{1,3}(?:\.\d{1,3}){3} port (?!80\b|443\b))"
+)
+"""Somebody asks a server on the same machine, or one by its address and port, and downloads nothing."""
 
 _STORE = lazy_pattern(
     r"[Hh]ugging ?[Ff]ace|hf\.co|hf-mirror|/api/models/|xethub|We couldn't connect|/resolve/|\bCAS\b|amazonaws"

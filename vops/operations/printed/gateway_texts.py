@@ -46,7 +46,10 @@ _THROUGH = lazy_pattern(
     r"\" NOERROR qr|\"? (?:HTTP/[\d.]{1,3}\" )?200 (?:OK|\d|-)|< HTTP/[\d.]{1,3} 200"
     r"|Routing request \S{1,80} .{0,120}to https?://|Processing probe for .{1,400}\bready: true"
     r"|^Address:\s{1,8}\d{1,3}(?:\.\d{1,3}){3}\s*$"
+    r"|INFO\b.{0,120}\b(?:Warming up model|Waiting for shard to be ready)|Loading \w{0,20} ?checkpoint shards:"
 )
+"""A request that got through, or a server that is not up yet, and is asked too early."""
+
 _NO_SERVERS = lazy_pattern(r"\bopenai\.API\w{1,30}Error|\blitellm\.|\bvllm_router\b|production-stack")
 """A client's or a router's own lines, which may look like a server's."""
 
