@@ -49,7 +49,8 @@ FIXES = {
     "tmpfs-charged": r"memory|sizeLimit|shm",
     "node-oom": r"memory|limit|request",
     "cuda-oom-weights": r"tensor-parallel|quanti|larger|bigger|smaller",
-    "cuda-oom-runtime": r"gpu-memory-utilization|max-num-seqs|max-num-batched|enforce-eager",
+    "cuda-oom-runtime": r"gpu-memory-utilization|max-num-seqs|max-num-batched|enforce-eager"
+    r"|mem-fraction-static|max-running-requests",  # the same to SGLang
     "gpu-memory-not-free": r"process|wait|gpu-memory-utilization|other|neighbour|share",
     "kv-cache-too-small": r"max-model-len|max_model_len|gpu-memory-utilization|fix-kv-cache",
     "gated-model": r"access|token|mirror|ungated|fix-gated",

@@ -87,3 +87,17 @@ def test_evidence_that_was_shown_is_not_shown_again() -> None:
     twice = msgspec.structs.replace(report, findings=(report.findings[0],) * 2)
     assert shown(twice).count("one of them gets all the chats") == 1
     assert shown(twice).count("evidence: as above") == 1
+
+
+SGLANG = """We serve with sglang.launch_server on one L4. It loads the model and answers. With 200 chats at a time, some
+of them with prompts of 30,000 tokens, it ends:
+
+torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 616.00 MiB.
+"""
+
+
+def test_advice_about_another_engine_is_in_its_words_and_names_no_container(tmp_path: Path) -> None:
+    report = reported(tmp_path, post__md=SGLANG)
+    steps = "\n".join(step for item in report.findings for fix in item.fixes for step in fix.steps)
+    assert "--max-running-requests" in steps
+    assert not re.search(r"--max-num-seqs|--gpu-memory-utilization|-c vllm", steps)

@@ -5,7 +5,7 @@ What is not in the bundle is absent, never empty; what cannot be read is told of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from vops.diagnosis.diagnose import diagnose, diagnose_all, diagnose_workload
 from vops.diagnosis.discretion import discreet, without_secrets
 from vops.diagnosis.facts import STAND_IN, Facts, pod_ref
 from vops.diagnosis.findings import Report
+from vops.diagnosis.guesses.engine_flags import engine_of, in_terms_of
 from vops.diagnosis.guesses.told import is_told
 from vops.diagnosis.logs.stages import Stage
 from vops.diagnosis.memory.host_memory import OPERATORS
@@ -25,8 +26,8 @@ from vops.model.objects import Ref
 from vops.model.snapshot import ClusterSnapshot
 from vops.operations.intake.bundle_contents import Contents
 from vops.operations.intake.bundle_files import STDIN, BundleFile, Content, read_files
-from vops.operations.intake.bundle_likened import with_likenesses
-from vops.operations.intake.bundle_nameless import in_words, marked
+from vops.operations.intake.bundle_likened import with_likenesses, words_of
+from vops.operations.intake.bundle_nameless import NOT_NAMED, in_words, marked
 from vops.operations.intake.bundle_objects import Document
 from vops.operations.intake.bundle_pods import PREVIOUS, split_previous
 from vops.operations.intake.bundle_subjects import UNNAMED
@@ -66,7 +67,14 @@ def diagnose_bundle(
         from vops.operations.patches import with_patches_of  # with runbooks and the cluster's clients: for few outputs
 
         reports = with_patches_of(documents, snapshot, reports)
-    return list(map(in_words, reports)), list(map(without_secrets, problems))
+    return _as_told(list(map(in_words, reports)), files, made_up), list(map(without_secrets, problems))
+
+
+def _as_told(reports: list[Report], files: Sequence[BundleFile], made_up: Collection[Ref]) -> list[Report]:
+    """The reports, in the words of the engine that the texts are of, where no object shows that it is vLLM."""
+    seen = any(report.subject.name != NOT_NAMED and report.subject not in made_up for report in reports)
+    engine = None if seen else engine_of(words_of(files))
+    return reports if engine is None else [in_terms_of(engine, report) for report in reports]
 
 
 def read_bundle(paths: Sequence[Path], stdin: bytes | None = None) -> tuple[ClusterSnapshot, list[str]]:

@@ -68,7 +68,8 @@ def marked(snapshot: ClusterSnapshot) -> ClusterSnapshot:
 def in_words(report: Report) -> Report:
     """The report, with words for names that nobody gave; nor has anybody seen that such a pod is ready."""
     unseen = report.subject.name.startswith(_MARK) and report.findings and report.state == ReplicaState.READY
-    said = Wording(_worded, _subject, _param).of(report)
+    words = _of_some_container if report.subject.name.startswith(_MARK) else _worded
+    said = Wording(words, _subject, _param).of(report)
     return msgspec.structs.replace(said, state="unknown") if unseen else said
 
 
@@ -137,6 +138,11 @@ def _worded(text: str) -> str:
         return text
     said = _SAID.sub(_in_a_sentence, _COMMAND.sub(lambda match: _to_replace(match[0]), text))
     return said[0].upper() + said[1:] if text.startswith(_MARK) else said
+
+
+def _of_some_container(text: str) -> str:
+    """As `_worded`; nor did anybody say that the container of such a pod is called vllm."""
+    return _worded(text).replace(" -c vllm ", " -c CONTAINER ").replace("of container vllm ", "of its container ")
 
 
 def _to_replace(text: str) -> str:
