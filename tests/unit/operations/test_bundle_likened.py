@@ -100,6 +100,14 @@ def test_a_text_that_is_nothing_else_gets_a_report_of_its_own(tmp_path: Path) ->
     assert not problems
 
 
+def test_what_a_logger_wrote_as_json_is_heard(tmp_path: Path) -> None:
+    said = UNEVEN.decode().replace("\n", " ").replace("\x1b[31m", "").replace("\x1b[0m", "")
+    (tmp_path / "server.log").write_text(
+        f'{{"level": "info", "msg": "started"}}\n{{"level": "info", "msg": "{said}"}}\n'
+    )
+    assert [item.findings[0].cause for item in diagnose_bundle([tmp_path], None)[0]] == ["replica-imbalance"]
+
+
 def test_what_an_api_has_answered_is_not_heard_as_words(tmp_path: Path) -> None:
     pods = (
         '{"kind": "PodList", "apiVersion": "v1", "items": [], "note": "'

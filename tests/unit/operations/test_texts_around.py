@@ -29,6 +29,26 @@ GRPC = "E0526 09:59:10.343218       1 utils.go:119] GRPC error: "
 NOT_EMPTY = f"{GRPC}Mount failed with error: exit status 1, output: fuse: mountpoint is not empty"
 
 FOUND = {
+    "a command that may not be looked at": (
+        'unable to start container process: exec: "./serve": stat ./serve: permission denied: unknown',
+        "bad-entrypoint",
+    ),
+    "a model that Ollama has not pulled": ("Error: model 'mini' not found, try pulling it first", "model-not-found"),
+    "a size that no three shards share": (
+        "AssertionError: The choosen size 50432 is not compatible with sharding on 3 shards",
+        "tp-mismatch",
+    ),
+    "a cgroup that is full": (
+        "[44.1] memory: usage 131072kB, limit 131072kB, failcnt 15691\n"
+        "[44.1] memory+swap: usage 0kB, limit 900kB, failcnt 0",
+        "host-oom",
+    ),
+    "machines that fit no image": (
+        '{"level":"ERROR","time":"2024-02-21T05:57:39.964Z","logger":"controller","message":"Reconciler error",'
+        '"controller":"nodeclaim.lifecycle","NodeClaim":{"name":"gpu-x6wxs"},"error":"launching nodeclaim, creating '
+        'instance, getting launch templates, no instance types satisfy requirements of amis ami-1, ami-2"}\n',
+        "node-launch-failed",
+    ),
     "a title about a command": (
         'bug: an issue with the example ("vllm": executable file not found in $PATH: unknown)',
         "entry",
@@ -242,6 +262,7 @@ FOUND = {
 }
 
 SILENT = {
+    "a cgroup with room": "[44.1] memory: usage 111072kB, limit 131072kB, failcnt 0\n",
     "a client that asks before the server is warm": "curl: (7) Failed to connect to 10.0.3.7 port 8008 after 0 ms: "
     "Connection refused\n2024-05-14T09:12:31.004Z  INFO text_generation_router: Warming up model\n",
     "a driver that mounted after all": f"{NOT_EMPTY}\nI0526 09:59:12.532889       1 nodeserver.go:300] volume(models) "

@@ -15,7 +15,7 @@ from vops.model.patterns import lazy_pattern
 
 _NAMED = lazy_pattern(
     r"/api/models/([\w.-]{1,96}/[\w.-]{1,96})|//[^/\s]{1,253}/([\w.-]{1,96}/[\w.-]{1,96})/resolve/"
-    r"|(?:specified|namespace/repo_name|configuration of|tokenizer for)'?: ?'([^']{1,300})'|(?:of"
+    r"|(?:specified|path_or_model_id|namespace/repo_name|configuration of|tokenizer for)'?: ?'([^']{1,300})'|(?:of"
     r"|for) '([\w./-]{1,300})'"
     r"|'?(/[\w./-]{1,300}) does not appear"
 )

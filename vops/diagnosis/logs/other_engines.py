@@ -25,7 +25,7 @@ _TOLD = lazy_pattern(
     r"|requires more system memory \([^)]{1,40}\) than is available.{0,80}"
     r"|llama runner process has terminated: .{1,300}|timed out waiting for llama runner to start.{0,80}"
     r"|error: invalid argument: --?\w.{1,80}|couldn't bind (?:HTTP )?server socket.{0,120}"
-    r"|pull model manifest: file does not exist"
+    r"|pull model manifest: file does not exist|model ['\"]?[\w./:-]{1,120}['\"]? not found, try pulling it first"
     # text-embeddings-inference's and text-generation-inference's
     r"|Could not start backend: .{1,200} files not found in .{1,200}|model weights not found"
     r"|^ {0,8}unknown variant .{1,300}, expected (?:one of )?.{1,300}"

@@ -37,12 +37,13 @@ The last may have been asked to stop, where it was SIGKILL.
 
 _OF_A_SIGNAL = 128
 _STATS = ("Avg prompt throughput: ", "Engine 0")
-_OF_KILLS = ("Killed", "with signal", "Memory cgroup out", "slurmstepd")
+_OF_KILLS = ("Killed", "with signal", "Memory cgroup out", "memory: usage ", "slurmstepd")
 _SIGNALLED = lazy_pattern(
     r"(?:.{0,160}[\] ])?(?:(?:Memory cgroup out of memory|Out of memory): Killed process (?:\d{1,10}|\()"
     r"|Memory cgroup out of memory:$)|Killed$"
+    r"|(?:.{0,160}[\] ])?memory: usage (?P<used>\d{4,12})kB, limit (?P=used)kB, failcnt [1-9]"
     r"|slurmstepd: error: Detected \d{1,6} oom[-_]kill event"
-    r"|.{0,160}: line \d+: +\d+ Killed\s|.{0,200} terminated with signal (SIG[A-Z]{3,6})",
+    r"|.{0,160}: line \d+: +\d+ Killed\s|.{0,200} terminated with signal (?P<signal>SIG[A-Z]{3,6})",
     re.ASCII,
 )
 """The kernel's word for what it killed, a shell's for a child that was sent SIGKILL, and PyTorch's for any signal."""
@@ -202,7 +203,7 @@ class Endings:
             self._died(line, None)
         elif any(word in text for word in _OF_KILLS) and (signal := _SIGNALLED.match(text)):
             by_itself = self._kills_itself and text == "Killed"
-            self._died(line, None if by_itself else -_SIGNALS.get(signal[1] or "SIGKILL", 9))
+            self._died(line, None if by_itself else -_SIGNALS.get(signal["signal"] or "SIGKILL", 9))
         elif "memory pressure" in text and _RAY_KILLED.match(text):
             self._died(line, -_SIGNALS["SIGKILL"])
 

@@ -55,6 +55,7 @@ _REFUSED = lazy_pattern(
     r"|PendingVerification|RequestLimitExceeded"
     r"|spread placement group|InvalidParameter|belong to different networks"
     r"|invalid[_ ]reservation|reservation[_ ]not[_ ](?:ready|found)|reservation[_ ]incompatible"
+    r"|satisfy requirements of amis"
     r"|AUTOMATIC_RESERVATIONS_NOT_AVAILABLE|UNSUPPORTED_TPU|resolving node ?class|NodeClass",
     re.IGNORECASE,
 )

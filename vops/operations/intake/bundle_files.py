@@ -314,12 +314,17 @@ def _read(path: Path, named: bool) -> BundleFile:
 
 def _written(body: bytes) -> bytes:
     """Both ends of a text that somebody or a program wrote."""
-    if _JSON.match(body) or sniff(body) is Content.METRICS:
+    if _is_answer(body[:SNIFFED]) or sniff(body) is Content.METRICS:
         return b""
     return body if len(body) <= 2 * _ENOUGH else b"\n".join((body[:_ENOUGH], body[-_ENOUGH:]))
 
 
 _ENOUGH = 1 << 16
+
+
+def _is_answer(head: bytes) -> bool:
+    """Whether an API has answered it: JSON, and no logger's."""
+    return _JSON.match(head) is not None and _KIND_OF_JSON.search(head) is not None and not _is_a_record(head)
 
 
 def _fenced(raw: bytes, body: bytes) -> bytes:

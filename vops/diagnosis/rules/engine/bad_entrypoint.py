@@ -44,7 +44,11 @@ _SAYS = (
     wording(
         r"exec (/\S{1,200}): no such file or directory", "{what} is not there, or names an interpreter that is not", ""
     ),
-    wording(r'exec: "?([^" :]{1,200})"?: (?:permission denied|is a directory)', "{what} may not be executed", _MODE),
+    wording(
+        r'exec: "?([^" :]{1,200})"?: (?:stat \S{1,200}: )?(?:permission denied|is a directory)',
+        "{what} may not be executed",
+        _MODE,
+    ),
     wording(r"open executable: Permission denied", "it may not be executed", _MODE),
     wording(r"Cannot mkdir: (\S{1,200}) is not a directory", "its working directory {what} is a file", _DIRECTORY),
     wording(r'chdir to cwd \(?"?([^")]{1,200})', "its working directory {what} cannot be entered", _DIRECTORY),

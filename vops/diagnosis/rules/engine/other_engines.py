@@ -38,7 +38,8 @@ _NO_CACHE = lazy_pattern(
 )
 _NO_FILE = lazy_pattern(
     r"Engine: .{0,80}(?:failed to open|failed to load model from .{1,300}: No such file|files not found in"
-    r"|model weights not found|manifest: file does not exist|failed to stat file)"
+    r"|model weights not found|manifest: file does not exist|failed to stat file"
+    r"|not found, try pulling it first)"
 )
 _UNKNOWN = lazy_pattern(
     r"Engine: .{0,120}(?:unknown (?:model architecture|pre-tokenizer type)|wrong number of tensors"

@@ -62,7 +62,7 @@ _MISMATCH = lazy_pattern(
     r"|Error (?:setting|computing) [\w ]{1,60}: local range: |bundle cannot have more than 1 "
     r"|No \w{1,10} found in Ray cluster"
     r"|[Aa]ttention sink heads .{1,40} divisible|does not currently support tensor parallelism"
-    r"|Not enough (?:resources to allocate|total available nodes)"
+    r"|is not compatible with sharding on \d{1,5} shards|Not enough (?:resources to allocate|total available nodes)"
     r"|less than (?:than )?max local gpu count|No available node types can fulfill resource request",
     re.ASCII,
 )
@@ -156,7 +156,7 @@ def _said(replica: Replica, match: re.Match[str]) -> _Said:
             best * (replica.args.pipeline_parallel_size or 1),
             best,
         )
-    if match["by"] or _QUANTIZED.search(match.string) or "divisible" in match[0]:
+    if match["by"] or _QUANTIZED.search(match.string) or any(word in match[0] for word in ("divisible", "sharding")):
         return _indivisible(replica, match)
     asked = next(filter(None, map(match.group, ("world", "ranks", "required", "needs", "wanted"))), None)
     world = asked or _world(replica)
