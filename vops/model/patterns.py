@@ -2,12 +2,19 @@
 
 A diagnosis loads every rule and asks a few. Compiling the patterns of all of them at import took a seventh of
 `vops diagnose POD`, and would take more with every rule.
+
+A pattern that is searched for again and again learns which words a text must have for it.
 """
 
 from __future__ import annotations
 
 import re
 from typing import Any, AnyStr, Generic, cast
+
+from vops.model.needles import Search, quicker
+
+_OFTEN = 100
+"""Searches after which a pattern is read for its words: that takes as long as compiling it."""
 
 
 class _Lazy(Generic[AnyStr]):
@@ -23,9 +30,23 @@ class _Lazy(Generic[AnyStr]):
         return self._source
 
     def __getattr__(self, name: str) -> Any:
-        answer = getattr(re.compile(self._source, self._flags), name)
+        pattern = re.compile(self._source, self._flags)
+        answer = self._learning(pattern) if name == "search" else getattr(pattern, name)
         setattr(self, name, answer)
         return answer
+
+    def _learning(self, pattern: re.Pattern[AnyStr]) -> Search[AnyStr]:
+        """The pattern's `search`, which becomes a quicker one once it was used so often that this pays."""
+        search, left = pattern.search, _OFTEN
+
+        def counted(text: AnyStr, *within: int) -> re.Match[AnyStr] | None:
+            nonlocal left
+            left -= 1
+            if not left:
+                self.search = quicker(pattern)
+            return search(text, *within)
+
+        return counted
 
 
 def lazy_pattern(source: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
