@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Evidence
 from vops.diagnosis.guesses.prose import TOLD
-from vops.diagnosis.logs.sentences import SAID
+from vops.diagnosis.logs.fatal_lines import KINDS
 from vops.diagnosis.logs.tracebacks import LoggedError
 from vops.model.resources import Event, Node
 from vops.model.text import one_line
@@ -59,7 +59,12 @@ def event(found: Event) -> Evidence:
 def logged(replica: Replica, error: LoggedError, expected: str = "") -> Evidence:
     """An exception in the log of the instance that died."""
     where = f"line {error.line}{_of_which(replica)}"
-    return Evidence("log", where, one_line(error.message if error.type == SAID else str(error), LONGEST), expected)
+    return Evidence("log", where, one_line(as_logged(error), LONGEST), expected)
+
+
+def as_logged(error: LoggedError) -> str:
+    """An error as it stands in its log: without the kind that vops has given to a line."""
+    return error.message if error.type in KINDS and error.message else str(error)
 
 
 def death_line(replica: Replica, number: int, observed: str) -> Evidence:

@@ -101,3 +101,52 @@ def test_advice_about_another_engine_is_in_its_words_and_names_no_container(tmp_
     steps = "\n".join(step for item in report.findings for fix in item.fixes for step in fix.steps)
     assert "--max-running-requests" in steps
     assert not re.search(r"--max-num-seqs|--gpu-memory-utilization|-c vllm", steps)
+
+
+RUNC = (
+    "runc create failed: unable to start container process: exec: "
+    '"vllm-server": executable file not found in $PATH: unknown'
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "where"),
+    [
+        (
+            f"The pod does not start. The node says:\n\n    failed to create containerd task: {RUNC}\n",
+            "text",
+            "as printed",
+        ),
+        (
+            f"  Warning  Failed  5s (x3 over 1m)  kubelet  Error: failed to create containerd task: {RUNC}\n",
+            "event",
+            "Failed",
+        ),
+    ],
+)
+def test_a_line_that_no_cluster_wrote_as_an_event_is_not_shown_as_one(text: str, source: str, where: str) -> None:
+    found = diagnose_bundle([], text.encode())[0][0].findings[0]
+    assert found.cause == "bad-entrypoint"
+    assert (found.evidence[0].source, found.evidence[0].where.partition(" ×")[0]) == (source, where)
+
+
+def test_a_shells_word_is_quoted_as_the_log_has_it() -> None:
+    report = diagnose_bundle([], b"exec /usr/bin/start: exec format error\n")[0][0]
+    assert report.findings[0].evidence[0].observed == "exec /usr/bin/start: exec format error"
+
+
+def test_what_loggers_put_before_a_message_is_not_in_the_summary() -> None:
+    crash = (
+        "ERROR 11-03 23:41 [core.py:844] torch.AcceleratorError: CUDA error: an illegal memory access was encountered"
+    )
+    report = diagnose_bundle([], f"(EngineCore pid=7) Initializing an engine\n{crash}\n".encode())[0][0]
+    assert "crashed during boot: torch.AcceleratorError: CUDA error: an illegal" in report.summary
+
+
+def test_azures_word_is_not_ascribed_to_gke(tmp_path: Path) -> None:
+    text = (
+        "Code: ZonalAllocationFailed\nMessage: Allocation failed. We do not have sufficient capacity for the VM size.\n"
+    )
+    report = reported(tmp_path, error__txt=text)
+    assert report.findings[0].cause == "gpu-stockout"
+    assert "GKE" not in report.summary

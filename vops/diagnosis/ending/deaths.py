@@ -73,9 +73,16 @@ def steps(replica: Replica, title: str, *steps: str) -> Fix:
     return remedies.by_steps(replica, title, steps)
 
 
+_LOGGER = lazy_pattern(
+    r"^(?:\(\w{1,40} pid=\d{1,9}\) )?(?:(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) )?"
+    r"\d\d-\d\d \d\d:\d\d(?::\d\d)?(?:\.\d+)? \[[\w./-]{1,80}:\d{1,6}\]:? "
+)
+"""What vLLM's loggers put before a message."""
+
+
 def quoted(hit: Hit, length: int = 160) -> str:
     """The beginning of a message, to stand in a summary."""
-    text = cited(*hit).message
+    text = _LOGGER.sub("", cited(*hit).message)
     return (text if len(text) <= length else text[:length].rsplit(" ", 1)[0] + "…").rstrip(".: ")
 
 

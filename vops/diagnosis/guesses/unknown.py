@@ -97,7 +97,7 @@ def _died(replica: Replica) -> tuple[str, tuple[Evidence, ...]] | None:
     error = log.root or log.wrapper
     if error is None:
         return f"{replica.name} ended during {log.stage}, with no error in its log", ended
-    said = one_line(str(error), _SAID)
+    said = one_line(evidence.as_logged(error), _SAID)
     return f"{replica.name} ended during {log.stage}: {said}", (evidence.logged(replica, error), *ended)
 
 

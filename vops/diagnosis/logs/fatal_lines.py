@@ -10,6 +10,15 @@ import re
 from vops.diagnosis.logs.tracebacks import exception_of
 from vops.model.patterns import lazy_pattern
 
+KINDS = frozenset(
+    (
+        *("Abort", "Hang", "Thread", "Lost", "Actor", "Signal", "Shell", "Loader", "Xid", "Server", "Bind", "Watchdog"),
+        *("Serve", "Nvidia", "Download", "Ray", "Engine", "Notice", "Said", "Error", "Critical"),
+        *("Standstill", "EngineAwaited"),
+    )
+)
+"""The kinds that vops gives to lines of its own accord, here and in its other readers: no log has these words."""
+
 FATAL = lazy_pattern(
     r"(?P<Abort>terminate called (?:after throwing an instance of '.{1,120}'|without an active exception|recursively)"
     r"|.{0,80}(?:free\(\): |malloc\(\): |double free or corruption|corrupted (?:size|double-linked|unsorted)"

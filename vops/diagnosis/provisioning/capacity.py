@@ -116,7 +116,8 @@ def what(replica: Replica) -> str:
 def said(answer: CloudAnswer) -> str:
     """The cloud's own words, without what the autoscaler put around them."""
     inner = _WRAPPED.search(answer.text)
-    return (inner[1] if inner else answer.text).strip(" .")[:_LONGEST]
+    words = (inner[1] if inner else answer.text).strip(" .")
+    return words if len(words) <= _LONGEST else words[:_LONGEST].rsplit(" ", 1)[0].rstrip(" .;:,") + "…"
 
 
 def need(replica: Replica) -> str:

@@ -123,7 +123,7 @@ _SPOKEN = (
         "azure",
         lazy_pattern(
             r"Standard_|Deployment Model: |\bAzure|exceeding (?:approved|quota limits?) |[Ss]k[Uu] ?NotAvailable"
-            r"|vmss|Overconstrained|in your subscription"
+            r"|vmss|Overconstrained|in your subscription|AllocationFailed|aka\.ms/"
         ),
     ),
 )

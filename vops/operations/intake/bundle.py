@@ -30,6 +30,7 @@ from vops.operations.intake.bundle_likened import with_likenesses, words_of
 from vops.operations.intake.bundle_nameless import NOT_NAMED, in_words, marked
 from vops.operations.intake.bundle_objects import Document
 from vops.operations.intake.bundle_pods import PREVIOUS, split_previous
+from vops.operations.intake.bundle_quoted import as_printed
 from vops.operations.intake.bundle_subjects import UNNAMED
 from vops.operations.intake.bundle_told import told_within
 from vops.operations.intake.bundle_unplaced import unplaced
@@ -59,6 +60,7 @@ def diagnose_bundle(
     # a list of events has those of others as well
     reports.sort(key=lambda report: report.subject in made_up and not _recognised(report))
     reports = list(map(unplaced, with_likenesses(reports, files, snapshot, made_up)))
+    reports = [as_printed(report, files) for report in reports]
     if not usable and not any(report.findings for report in reports):
         raise _of_no_use(problems, paths, stdin)
     if not reports:

@@ -142,7 +142,12 @@ def _worded(text: str) -> str:
 
 def _of_some_container(text: str) -> str:
     """As `_worded`; nor did anybody say that the container of such a pod is called vllm."""
-    return _worded(text).replace(" -c vllm ", " -c CONTAINER ").replace("of container vllm ", "of its container ")
+    return (
+        _worded(text)
+        .replace(" -c vllm ", " -c CONTAINER ")
+        .replace("of container vllm ", "of its container ")
+        .replace("Statuses[vllm]", "Statuses[*]")
+    )
 
 
 def _to_replace(text: str) -> str:

@@ -99,6 +99,8 @@ def _verdict(replica: Replica, summary: str, found: tuple[Evidence, ...], step: 
 
 
 def _by_role(replica: Replica) -> str:
+    if role(replica) is Role.SERVER and not replica.observed:
+        return "Name a program that the image has, or leave command out; vllm/vllm-openai: [vllm, serve, MODEL]."
     if role(replica) is Role.SERVER:
         return (
             "Use command: [vllm, serve, MODEL], or leave it out and give args only: vllm/vllm-openai starts vllm serve."
