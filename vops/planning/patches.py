@@ -11,7 +11,6 @@ new value, so `undo` after `operations` gives back the document. Three cases go 
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -67,7 +66,7 @@ def make_patch(document: Document, edits: Sequence[Edit]) -> Patch:
 
     Raises Refused when an edit would have to copy a secret, ValueError when a path leads through a scalar.
     """
-    working = copy.deepcopy(document)
+    working = msgspec.to_builtins(document)
     forward: list[Document] = []
     backward: list[list[Document]] = []
     touched: list[str] = []
@@ -202,7 +201,7 @@ def same(left: Any, right: Any) -> bool:
 
 def apply_operations(document: Document, operations: Sequence[Document]) -> Document:
     """The document after `operations`. Raises TestFailed, or ValueError for a path that leads nowhere."""
-    changed = copy.deepcopy(document)
+    changed = msgspec.to_builtins(document)
     for operation in operations:
         tokens = split(operation["path"])
         if operation["op"] == "test":
@@ -221,7 +220,7 @@ def _check(document: Document, operation: Document) -> None:
 
 def _perform(parent: Any, tokens: Tokens, operation: Document) -> None:
     verb, last = operation["op"], tokens[-1]
-    value = copy.deepcopy(operation.get("value"))
+    value = msgspec.to_builtins(operation.get("value"))
     if isinstance(parent, dict) and (verb == "add" or last in parent):
         if verb == "remove":
             del parent[last]
