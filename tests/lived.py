@@ -6,9 +6,11 @@ what such a test costs. A copy has everything of its own but what never changes:
 
 from __future__ import annotations
 
+import gc
 import pickle
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from io import BytesIO
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType
@@ -55,8 +57,21 @@ class Copies:
         self._written, self._shared = written.getvalue(), pickler.shared
 
     def one(self) -> World:
-        copy: World = _Unpickler(BytesIO(self._written), self._shared).load()
+        with _all_of_use():
+            copy: World = _Unpickler(BytesIO(self._written), self._shared).load()
         return copy
+
+
+@contextmanager
+def _all_of_use() -> Iterator[None]:
+    """Of what is made herein nothing is garbage: a search for it takes as long as making it."""
+    searches = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if searches:
+            gc.enable()
 
 
 class _Pickler(pickle.Pickler):

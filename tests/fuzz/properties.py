@@ -42,6 +42,7 @@ def bundle(body: bytes) -> None:
 
 def log(body: bytes) -> None:
     """Any text can be read as a log."""
+    read_log.cache_clear()
     started = time.process_time()
     reading = read_log(scrub(body.decode("utf-8", "replace")))
     _no_token(" ".join(str(error) for error in reading.candidates))

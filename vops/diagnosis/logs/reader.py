@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -41,8 +42,12 @@ _BY_THE_BOOK = (Component.VLLM, Component.RAY, Component.DOWNLOAD, Component.STO
 """What goes by vLLM's rules, and has none of its own."""
 
 
+@lru_cache(maxsize=4)
 def read_log(text: str) -> LogReading:
-    """What a scrubbed log says; never raises, whatever the text is."""
+    """What a scrubbed log says; never raises, whatever the text is.
+
+    A log is asked for more than once: as it is taken in, for its rules, and again while it stays the same.
+    """
     readers = _Readers(text)
     for line in log_lines(text):
         readers.read(line)
