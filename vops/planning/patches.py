@@ -66,7 +66,7 @@ def make_patch(document: Document, edits: Sequence[Edit]) -> Patch:
 
     Raises Refused when an edit would have to copy a secret, ValueError when a path leads through a scalar.
     """
-    working = msgspec.to_builtins(document)
+    working: Document = msgspec.to_builtins(document)
     forward: list[Document] = []
     backward: list[list[Document]] = []
     touched: list[str] = []
@@ -201,7 +201,7 @@ def same(left: Any, right: Any) -> bool:
 
 def apply_operations(document: Document, operations: Sequence[Document]) -> Document:
     """The document after `operations`. Raises TestFailed, or ValueError for a path that leads nowhere."""
-    changed = msgspec.to_builtins(document)
+    changed: Document = msgspec.to_builtins(document)
     for operation in operations:
         tokens = split(operation["path"])
         if operation["op"] == "test":
