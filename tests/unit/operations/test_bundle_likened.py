@@ -64,6 +64,22 @@ def test_words_decide_where_a_rule_is_not_sure() -> None:
     assert (other.cause, other.rule, other.confidence) == ("cuda-oom-weights", "cuda-oom-weights", "possible")
 
 
+LOGGED_IN = """Since our registry is private both pods wait. With docker login and my own account the image is pulled on
+my laptop; the service account has no imagePullSecrets, and the namespace no secret with credentials for the registry.
+
+NAME                     READY   STATUS             RESTARTS   AGE
+chat-57d8b6f967-bc5mp    0/1     ImagePullBackOff   0          9m
+chat-57d8b6f967-x584p    0/1     ImagePullBackOff   0          9m
+"""
+
+
+def test_words_decide_for_the_first_of_several_pods_that_fail_alike(tmp_path: Path) -> None:
+    (tmp_path / "post.md").write_text(LOGGED_IN)
+    first, second = diagnose_bundle([tmp_path], None)[0]
+    assert [item.cause for item in first.findings][:2] == ["image-auth", "image-not-found"]
+    assert second.findings[0].cause == "image-not-found"
+
+
 def test_what_is_no_fault_is_not_disputed(tmp_path: Path) -> None:
     (tmp_path / "events.txt").write_text(COMING)
     found = [item for report in diagnose_bundle([tmp_path], None)[0] for item in report.findings]

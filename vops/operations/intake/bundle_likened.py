@@ -46,7 +46,8 @@ def with_likenesses(
     failing = failing or [report for report in reports if _unguessed(report)]
     if not failing:
         return _heard_alone(reports, files, snapshot)
-    disputed = _unguessed(failing[0])[0].cause == _UNKNOWN or (len(failing) == 1 and not any(map(_is_answer, files)))
+    causes = {_unguessed(report)[0].cause for report in failing}
+    disputed = causes == {_UNKNOWN} or (len(causes) == 1 and not any(map(_is_answer, files)))
     return [_weighed(item, files) if disputed and item is failing[0] else item for item in reports]
 
 
