@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Evidence
-from vops.diagnosis.guesses.prose import TOLD
 from vops.diagnosis.logs.fatal_lines import KINDS
 from vops.diagnosis.logs.tracebacks import LoggedError
 from vops.model.resources import Event, Node
@@ -49,9 +48,7 @@ def owner_field(replica: Replica, path: str, observed: object, expected: str = "
 
 
 def event(found: Event) -> Evidence:
-    """An event: how often, and what it said; what somebody tells in words of their own is none, and is text."""
-    if found.reason == TOLD:
-        return Evidence("text", "as told", one_line(found.message, LONGEST))
+    """An event: how often, and what it said."""
     times = f" ×{found.times}" if found.times > 1 else ""
     return Evidence("event", f"{found.reason}{times}", one_line(found.message, LONGEST))
 

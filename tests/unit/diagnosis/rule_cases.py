@@ -12,8 +12,6 @@ from tests.unit.diagnosis import (
     cases_logs,
     cases_other_engines,
     cases_places,
-    cases_prose,
-    cases_prose_of_pods,
     cases_scheduling,
     cases_serving,
     cases_start,
@@ -295,15 +293,8 @@ NEAR_MISSES |= (
 )
 TOGETHER |= cases_capacity.TOGETHER | cases_scheduling.TOGETHER | cases_start.TOGETHER
 
-FIRES |= cases_serving.FIRES | cases_places.FIRES | cases_told_load.FIRES | cases_prose.FIRES
-FIRES |= cases_prose_of_pods.FIRES
-NEAR_MISSES |= (
-    cases_serving.NEAR_MISSES
-    | cases_places.NEAR_MISSES
-    | cases_told_load.NEAR_MISSES
-    | cases_prose.NEAR_MISSES
-    | cases_prose_of_pods.NEAR_MISSES
-)
+FIRES |= cases_serving.FIRES | cases_places.FIRES | cases_told_load.FIRES
+NEAR_MISSES |= cases_serving.NEAR_MISSES | cases_places.NEAR_MISSES | cases_told_load.NEAR_MISSES
 TOGETHER |= cases_serving.TOGETHER
 FIRES |= cases_other_engines.FIRES
 NEAR_MISSES |= cases_other_engines.NEAR_MISSES

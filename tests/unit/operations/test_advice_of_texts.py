@@ -55,10 +55,6 @@ Traceback (most recent call last):
     raise KeyError(key)
 KeyError: 'gemma2'
 """
-EMPTY_LABELS = (
-    "We deployed dcgm-exporter to collect GPU metrics of each pod. However, pod-related information such as container, "
-    "namespace and pod of the exporter cannot be obtained, the label pod is empty.\n"
-)
 REGISTRY = "Pods fail: registry-1.docker.io answers 429 Too Many Requests when nodes pull vllm/vllm-openai\n"
 
 
@@ -94,10 +90,9 @@ def words(finding: Finding) -> str:
         (PINNED, "volume-zone-conflict", ("in that zone",), "local volume"),
         (KILLED, "node-oom", ("that of lmcache too", "what used the memory may be another"), "vllm"),
         (TGI, "unsupported-architecture", ("a newer text-generation-inference",), "vLLM"),
-        (EMPTY_LABELS, "metric-labels-lost", ("DCGM_EXPORTER_KUBERNETES", "pod-resources"), "vllm"),
         (REGISTRY, "image-rate-limit", ("imagePullSecrets",), "HF_TOKEN"),
     ],
-    ids=["hook", "adapter", "selector", "hostpath", "zone", "oom", "tgi", "labels", "registry"],
+    ids=["hook", "adapter", "selector", "hostpath", "zone", "oom", "tgi", "registry"],
 )
 def test_advice_names_what_the_text_names(
     tmp_path: Path, text: str, cause: str, said: tuple[str, ...], unsaid: str

@@ -131,15 +131,9 @@ def test_only_of_a_log_it_is_said_that_it_came_from_somewhere(text: str, where: 
     [
         ("Error: Template error: template not found", "chat-template-missing"),
         (
-            "The server binds to 127.0.0.1:30000 by default, so it cannot be reached through the Service: connection "
-            "refused.",
-            "service-mismatch",
-        ),
-        (
             "I ask it from another pod: curl: (7) Failed to connect to vllm port 8000: Connection refused",
             "service-mismatch",
         ),
-        ("Hundreds of requests are preempted, KV-thrash in plain words, and the latency spikes.", "kv-thrash"),
     ],
 )
 def test_what_is_told_in_a_sentence_is_a_cause(said: str, cause: str) -> None:

@@ -226,11 +226,7 @@ DENIED = 'Error: admission webhook "warden.gke.io" denied the request: GKE Warde
             "The new pod can't be scheduled (`Insufficient cpu`) and is Pending, while the old one is never torn down.",
             "rollout-deadlock",
         ),
-        (
-            "The server answers `/version` with 200, while the requests to it never complete.\n\n```\n"
-            "INFO: Avg prompt throughput: 0.0 tokens/s\nRunning: 0 reqs, Waiting: 3 reqs\n```",
-            "engine-wedged",
-        ),
+        ("The registry says `manifest unknown`, so the pod of the picker is in ImagePullBackOff.", "image-not-found"),
     ],
 )
 def test_what_people_quote_has_a_cause(text: str, cause: str) -> None:
@@ -244,6 +240,7 @@ def test_what_people_quote_has_a_cause(text: str, cause: str) -> None:
         "All pods were scheduled; no insufficient anything.",
         "There is no uncorrectable ECC error on this card.",
         "Uncorrectable ECC errors: 0",
+        "In the registry's own log we look for `manifest unknown`, and there is none.",
         "The claim had unbound PersistentVolumeClaims, solved with a StorageClass.",
         "## Boot volumes resolved \u2014 larger ones\n\nThe disk was full, so pods were evicted for DiskPressure.",
     ],

@@ -177,19 +177,20 @@ def test_what_is_said_of_an_autoscaler_is_about_the_only_one(tmp_path: Path) -> 
     assert (report.subject.name, causes([report])) == ("llama", ["autoscaler-no-metric"])
 
 
-@pytest.mark.parametrize(
-    ("query", "rule"),
-    [
-        ("my_ratio / my_limit", "told-autoscaler-query-capped"),
-        ("avg(DCGM_FI_DEV_GPU_UTIL)", "autoscaler-query-capped"),
-    ],
-    ids=["which only the prose understands", "which tells it by itself"],
-)
-def test_prose_beside_an_autoscaler_counts_where_nothing_else_does(tmp_path: Path, query: str, rule: str) -> None:
+def of_a_trigger(folder: Path, query: str) -> list[tuple[str, str]]:
+    """Cause and rule of what is found in a trigger with this query and a sentence about it."""
     trigger = f"- type: prometheus\n  metadata:\n    query: {query}\n    threshold: '60'\n"
     text = f"{TOLD} our KEDA is stuck at two.\n\n```yaml\ntriggers:\n{trigger}```\n"
-    found = [item.rule for report in diagnosed(tmp_path, post_md=text) for item in report.findings]
-    assert found == [rule]
+    return [(item.cause, item.rule) for report in diagnosed(folder, post_md=text) for item in report.findings]
+
+
+def test_a_query_that_tells_its_fault_by_itself_needs_no_words(tmp_path: Path) -> None:
+    found = of_a_trigger(tmp_path, "avg(DCGM_FI_DEV_GPU_UTIL)")
+    assert found == [("autoscaler-query-capped", "autoscaler-query-capped")]
+
+
+def test_words_beside_an_autoscaler_count_where_nothing_else_does(tmp_path: Path) -> None:
+    assert of_a_trigger(tmp_path, "my_ratio / my_limit")[:1] == [("autoscaler-query-capped", LIKENED)]
 
 
 MODEL = """\

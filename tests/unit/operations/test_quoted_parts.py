@@ -70,12 +70,16 @@ def causes(text: str) -> list[str]:
         (KILLED, "host-oom"),
         (NODE, "xid-gpu-lost"),
         (NODE.replace("<=========== here", "\u2190 why?"), "xid-gpu-lost"),
-        (NODE_LOST, "node-lost"),
         (ATTACHED.format(waited="5s"), "mount-failed"),
     ],
 )
 def test_a_part_that_was_quoted_tells_the_cause(text: str, cause: str) -> None:
     assert causes(text)[:1] == [cause]
+
+
+def test_a_node_that_is_told_to_be_lost_is_heard() -> None:
+    first = reports(NODE_LOST)[0].findings[0]
+    assert (first.cause, first.rule) == ("node-lost", LIKENED)
 
 
 @pytest.mark.parametrize(

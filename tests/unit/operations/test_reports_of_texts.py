@@ -19,7 +19,10 @@ GATED = (DATA / "logs" / "fail-gated403.log").read_text()
 SERVING = (DATA / "kubelet" / "healthy" / "vllm.log").read_text()
 QUIET = "2026-06-01 10:00:00 the nightly report was written\n2026-06-01 10:00:01 the next one is due tomorrow\n"
 SERVES = SERVING.partition("Application startup complete.")[0] + "Application startup complete.\n"
-TOLD = "The pods hang in CreateContainerConfigError since the chart does not create the secret of the token.\n"
+TOLD = (
+    "The pods hang in CreateContainerConfigError. We found out that the chart does not create the secret of the token, "
+    "although its values say so, and once I had made it by hand they came up.\n"
+)
 DENIED = (
     "  Warning  Failed  5s  kubelet  Failed to pull image: rpc error: code = Unknown desc = Error response from "
     "daemon: pull access denied for {}, repository does not exist or may require 'docker login'\n"
@@ -68,7 +71,7 @@ def test_a_text_that_tells_of_nothing_has_no_state_and_says_what_to_hand_in(tmp_
 def test_what_somebody_tells_is_text_and_no_event_and_tells_no_state(tmp_path: Path) -> None:
     report = reported(tmp_path, post__md=TOLD)
     assert (report.state, report.findings[0].cause) == ("unknown", "missing-config")
-    assert {(item.source, item.where) for item in report.findings[0].evidence} == {("text", "as told")}
+    assert {(item.source, item.where) for item in report.findings[0].evidence} == {("text", "what speaks most for it")}
 
 
 @pytest.mark.parametrize("image", ["nvcr.io/acme/nim/llm", "docker.io/acme/llm:1.2"])

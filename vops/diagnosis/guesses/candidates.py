@@ -26,7 +26,6 @@ from vops.diagnosis import remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import GUESS, Confidence, Finding, Fix, Severity
 from vops.diagnosis.guesses.confirming import to_confirm
-from vops.diagnosis.guesses.prose import TOLD
 from vops.diagnosis.guesses.suspect import Suspect, Trouble
 from vops.diagnosis.guesses.suspect_tests import TESTS
 from vops.diagnosis.guesses.suspects import SUSPECTS
@@ -99,8 +98,7 @@ def _then(item: Suspect, failure: Failure) -> bool:
 
 def _is_open(replica: Replica, found: Sequence[Finding]) -> bool:
     """Whether a server really fails and nothing better than a hint is known about it."""
-    told = any(item.reason == TOLD for item in replica.events)  # prose has no signs that guesses go by
-    if not found or told or replica.state not in _FAILING:
+    if not found or replica.state not in _FAILING:
         return False
     return found[0].severity is Severity.ERROR and all(item.confidence is Confidence.POSSIBLE for item in found)
 

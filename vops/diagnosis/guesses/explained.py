@@ -182,11 +182,8 @@ _STANDS_FOR = lazy_pattern(
 """Names that stand for any: what a program says of them is an example."""
 
 _LONGEST = 30_000
-_FEWEST, _FEWEST_HERE = 5, 4
-"""Signs of explaining that a page has, and those of a paragraph that has the words of a failure."""
-
-_NOTE = lazy_pattern(r"\(\[?#\d{2,6}(?:, @|\])")
-"""What notes of a release end their lines with: the number of the change."""
+_FEWEST = 5
+"""Signs of explaining that a page has."""
 
 _PER_REPORT = 4
 """Signs of explaining that weigh as much as one of a report: guides tell of what failed, too."""
@@ -204,14 +201,6 @@ def only_explains(text: str) -> bool:
         return False
     general, report, words = signs(text)
     return general >= max(_FEWEST, words / _WORDS_PER_SIGN, _PER_REPORT * report)
-
-
-def explains(paragraph: str) -> bool:
-    """Whether a paragraph that speaks of a failure explains it, or is the note of a release on it."""
-    if _NOTE.search(paragraph):
-        return True
-    general, report, _ = signs(paragraph)
-    return general >= max(_FEWEST_HERE, _PER_REPORT * report)
 
 
 def signs(text: str) -> tuple[int, int, int]:
@@ -243,41 +232,3 @@ def _without_code(text: str) -> str:
             kept.append(line)
     head, *commented = "\n".join(kept).split("<!--")
     return head + "".join(part.partition("-->")[2] for part in commented)
-
-
-_THANKS = lazy_pattern(
-    r"\A\W*(?:thanks?|thank you|thx)\b[^\n]{0,80}\b(?:works?|working|solved|helped)\b"
-    r"|\A\W*[^\n.]{0,60}(?<!not )(?<!be )(?<!never )\bresolved\b\s*(?:[:\u2014\u2013-]|\Z)",
-    re.IGNORECASE,
-)
-"""Who begins so tells what it was."""
-
-_WISH = lazy_pattern(
-    r"/kind feature|feature request|\bThis PR (?:adds|introduces|implements|lets)\b"
-    r"|What this PR does|proposed changes|Describe the solution you'd like"
-    r"|^#{0,4} ?feat[(:]|Type of change",
-    _ANY,
-)
-_SENTENCE = lazy_pattern(r"(?<=[.!?])\s+(?=[A-Z*`\"])")
-_MAY_BE = lazy_pattern(
-    r"\b(?:no longer(?! exist)|went away|(?:been|is|are|now) (?:fixed|resolved)|prevent\w*|avoid\w*|so that|would"
-    r"|should(?! scale\b)|could"
-    r"|might|may|if(?! (?:I|we) (?:run|start|deploy|create|try|set|use|apply|launch|send|add|disable|enable|remove)\b)"
-    r"|whether|unless|to ensure|in case|can (?:work|be|easily|lead|cause|result|only|also)|even where"
-    r"|potentially|without (?:one|it|them))\b"
-    r"|\bwithout `?\w+`?, |\b(?:in most cases|usually|generally)\b"
-    r"|\A\W{0,6}(?:\d{1,2}[.)] )?(?:(?:Solution|Fix|Note|Tip|Hint|Warning|Recovery|Resolution|Cause):? )?"
-    r"(?:Set|Use|Ensure|Make|Increase|Decrease|Reduce|Check|Run this|Configure|Enable|Disable|Verify|Consider|Avoid"
-    r"|Confirm|Apply|Upgrade|Prefer|Specify|Define|Add|Remove|Without)\b",
-    re.IGNORECASE,
-)
-
-
-def is_wish_or_thanks(text: str) -> bool:
-    """Whether a text asks for a feature or describes one, or thanks for what works now."""
-    return _WISH.search(text) is not None or _THANKS.search(text) is not None
-
-
-def happened(paragraph: str) -> str:
-    """The sentences of a paragraph that tell of what is or was, without those of what may be or is to be done."""
-    return " ".join(item for item in _SENTENCE.split(paragraph) if not _MAY_BE.search(item))

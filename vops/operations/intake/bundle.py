@@ -17,7 +17,6 @@ from vops.diagnosis.discretion import discreet, without_secrets
 from vops.diagnosis.facts import STAND_IN, Facts, pod_ref
 from vops.diagnosis.findings import Report
 from vops.diagnosis.guesses.engine_flags import engine_of, in_terms_of
-from vops.diagnosis.guesses.told import is_told
 from vops.diagnosis.logs.stages import Stage
 from vops.diagnosis.memory.host_memory import OPERATORS
 from vops.diagnosis.states import ReplicaState
@@ -32,7 +31,6 @@ from vops.operations.intake.bundle_objects import Document
 from vops.operations.intake.bundle_pods import PREVIOUS, split_previous
 from vops.operations.intake.bundle_quoted import as_printed
 from vops.operations.intake.bundle_subjects import UNNAMED
-from vops.operations.intake.bundle_told import told_within
 from vops.operations.intake.bundle_unplaced import unplaced
 from vops.operations.wording import printable
 
@@ -51,12 +49,7 @@ def diagnose_bundle(
     usable = _is_usable(snapshot)
     snapshot = marked(snapshot)
     reports = _reports(snapshot)
-    if not any(report.findings for report in reports) and (told := told_within(files)) is not None:
-        told = marked(told)
-        snapshot, reports = told, _reports(told) or reports
     made_up = _made_up(snapshot)
-    if any(report.findings and not _only_told(report) for report in reports):
-        reports = [report for report in reports if not _only_told(report)]
     # a list of events has those of others as well
     reports.sort(key=lambda report: report.subject in made_up and not _recognised(report))
     reports = list(map(unplaced, with_likenesses(reports, files, snapshot, made_up)))
@@ -169,11 +162,6 @@ def _knowing(report: Report, facts: Facts) -> Report:
     return msgspec.structs.replace(report, state="unknown", summary=_ANYBODYS, findings=())
 
 
-def _only_told(report: Report) -> bool:
-    """Whether all that is found is what somebody tells in prose: what an object shows is more than that."""
-    return bool(report.findings) and all(is_told(item) for item in report.findings)
-
-
 def _recognised(report: Report) -> bool:
     return [item.rule for item in report.findings if not item.guessed] != ["unknown"]
 
@@ -192,8 +180,7 @@ def _seen_only(report: Report, facts: Facts) -> Report:
     for item in report.findings:
         seen = tuple(part for part in item.evidence if part.source != "pod")
         findings.append(msgspec.structs.replace(item, evidence=seen or instead))
-    state = "unknown" if _only_told(report) else report.state
-    return discreet(msgspec.structs.replace(report, state=state, findings=tuple(findings)))
+    return discreet(msgspec.structs.replace(report, findings=tuple(findings)))
 
 
 _SHOWN = 2

@@ -9,7 +9,6 @@ from pathlib import Path
 import msgspec
 
 from vops.diagnosis.facts import STAND_IN
-from vops.diagnosis.guesses.prose import TOLD
 from vops.model.dcgm import parse_gpus
 from vops.model.exposition import parse_sample
 from vops.model.kinds import RELATED_TYPES, Related
@@ -124,11 +123,6 @@ class Contents:
         for snapshot in objects.snapshots:
             self._add_snapshot(snapshot, file.folder)
 
-    def add_events(self, events: Iterable[Event]) -> None:
-        self._held.add(Source.EVENTS)
-        for event in events:
-            self._add(event, "Event", None)
-
     def add_nodes_above(self, paths: Iterable[Path]) -> None:
         """The nodes beside a folder, where several folders of pods share them."""
         parents = {path.resolve().parent for path in paths if path.is_dir()}
@@ -149,15 +143,12 @@ class Contents:
     def add_subjects_of_events(self) -> None:
         """What the events are about, where the bundle holds neither a pod nor what makes pods."""
         self._set_unborn_aside()
-        if self._pods:  # what was seen of a pod says more than what somebody tells
-            self._events = {key: event for key, event in self._events.items() if event.reason != TOLD}
         self._add_deployments_above()
         if not self._pods and not self._workloads:
             self._add_pods_of_claims()
             self._add_pods_of_services()
         known = {item for item in self._related if item[0] not in _OF_NO_POD}
         if self._pods or ((self._workloads or known) and self._template is None):
-            self._add_pods_of_prose()
             return
         if self._add_pods_of_nodes():
             return
@@ -167,16 +158,6 @@ class Contents:
             if isinstance(item, Pod) or not made:
                 self._held.add(SOURCES[kind])
                 self._add(made_from(self._template, item) if isinstance(item, Pod) else item, kind, None)
-
-    def _add_pods_of_prose(self) -> None:
-        """What somebody tells beside an autoscaler or a volume that came alone; an object's own status says more."""
-        told = [event for event in self._events.values() if event.reason == TOLD]
-        if self._pods or self._workloads or not told:
-            return
-        self._events = {key: about_something(event) for key, event in self._events.items()}
-        for kind, item in objects_of(map(about_something, told), "events"):
-            self._held.add(SOURCES[kind])
-            self._add(item, kind, None)
 
     @property
     def _template(self) -> Template | None:

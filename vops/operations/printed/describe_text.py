@@ -51,7 +51,7 @@ from vops.operations.printed.describe_times import custom_events, dated, printed
 from vops.operations.printed.gateway_texts import gateway_events, unresolved
 from vops.operations.printed.gpu_texts import nodes_without_gpus, without_gpus
 from vops.operations.printed.logs_within import has_log_lines, looks_like_a_log, quotes_a_failure
-from vops.operations.printed.prose_texts import prose_events
+from vops.operations.printed.probe_texts import probe_events
 from vops.operations.printed.ray_status import ray_demands
 from vops.operations.printed.rollout_rows import rollouts
 from vops.operations.printed.scaling_texts import scaling_events
@@ -133,7 +133,7 @@ def is_described(head: str) -> bool:
     readers = (controller_events, quoted_reasons, told_sentences, gateway_events, scaling_events, nodes_without_gpus)
     if any(next(iter(read(head)), None) is not None for read in readers) or _in_prose(head):
         return True
-    return not has_log_lines(head) and not quotes_a_failure(head) and next(prose_events(head), None) is not None
+    return not has_log_lines(head) and not quotes_a_failure(head) and next(probe_events(head), None) is not None
 
 
 def only_lists_pods(text: str) -> bool:
@@ -235,7 +235,7 @@ def _loose(text: str) -> list[Told]:
     )
     found = next((told for read in readers if (told := list(read(text)))), [])
     if not found and not has_log_lines(text) and not quotes_a_failure(text):
-        found = list(prose_events(text))
+        found = list(probe_events(text))
     found = without_gpus([*found, *pull_reasons(found, text)], text)
     told = [item if item.about.get("name") else msgspec.structs.replace(item, about=about(item)) for item in found]
     pods = {

@@ -44,7 +44,8 @@ _BARE = lazy_pattern(
 _PULL = lazy_pattern(
     r"Error response from daemon: (?:pull access|manifest |(?:Get|Head) \"?https?:|toomany|unauthorized|denied|no match"
     r"|repository |missing signature|failed to resolve|received unexpected HTTP|error parsing HTTP|unknown: ).{0,2000}"
-    r"|(?:ErrImagePull|ImagePullBackOff|ImagePull): (?:rpc error|failed|unauthorized|denied|Back-off).{1,2000}"
+    r"|(?:ErrImagePull|ImagePullBackOff|ImagePull): (?:rpc error|failed|unauthorized|denied|Back-off|40[134] ).{1,2000}"
+    r"|(?<=[`\"'])manifest unknown(?=[`\"'].{0,400}\b(?:ErrImagePull|ImagePullBackOff)\b)"
     r"|denied: (?:Permission \"artifactregistry|requested access|User: arn:).{1,1000}"
     r"|(?:runtime PullImage|agent pull image) err\. .{1,400}"
     r"|no matching manifest for \w{1,20}/.{1,200}|no image found in (?:image index|manifest list) for arch.{1,200}"
