@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Evidence
 from vops.diagnosis.logs.fatal_lines import KINDS
 from vops.diagnosis.logs.tracebacks import LoggedError
+from vops.model.patterns import lazy_pattern
 from vops.model.resources import Event, Node
 from vops.model.text import one_line
 
@@ -50,7 +52,18 @@ def owner_field(replica: Replica, path: str, observed: object, expected: str = "
 def event(found: Event) -> Evidence:
     """An event: how often, and what it said."""
     times = f" ×{found.times}" if found.times > 1 else ""
-    return Evidence("event", f"{found.reason}{times}", one_line(found.message, LONGEST))
+    return Evidence("event", f"{found.reason}{times}", one_line(of_one_row(found.message), LONGEST))
+
+
+_NEXT_ROW = lazy_pattern(
+    r"\s+(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\s+[A-Z]|[$] (?:kubectl|oc|helm) |Controlled By:\s|IP:\s+IPs:\s).*",
+    re.DOTALL,
+)
+
+
+def of_one_row(message: str) -> str:
+    """A message without the rows or the prompt that stood below it where somebody copied it."""
+    return _NEXT_ROW.sub("", message)
 
 
 def logged(replica: Replica, error: LoggedError, expected: str = "") -> Evidence:

@@ -91,3 +91,10 @@ def test_a_runbook_is_not_reworded() -> None:
 def test_a_text_is_of_the_engine_that_it_names_most(text: str, name: str | None) -> None:
     engine = engine_of(text)
     assert (engine.name if engine is not None else None) == name
+
+
+def test_what_vllm_is_said_to_do_is_said_of_that_engine() -> None:
+    engine = engine_of(SGLANG)
+    assert engine is not None
+    report = Report("now", "", POD, "failed", "vLLM refuses its arguments: of vLLM")
+    assert in_terms_of(engine, report).summary == "SGLang refuses its arguments: of vLLM"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from vops.diagnosis.evidence import of_one_row
 from vops.diagnosis.guesses.likeness import hear
 from vops.diagnosis.guesses.telling import plain, tells
 
@@ -57,3 +58,15 @@ def test_the_sentence_that_is_shown_says_what_fails() -> None:
 )
 def test_marks_of_markdown_are_not_shown(line: str, said: str) -> None:
     assert plain(line) == said
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        " 2021-07-01T13:59:09Z Pulling Pulling image",
+        "\n$ kubectl get pods",
+        " IP: IPs: <none>",
+    ],
+)
+def test_rows_below_a_message_are_not_shown_with_it(below: str) -> None:
+    assert of_one_row(f"Container a failed liveness probe, will be restarted{below}").endswith("will be restarted")

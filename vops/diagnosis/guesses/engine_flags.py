@@ -127,11 +127,18 @@ def engine_of(text: str) -> Engine | None:
 
 def in_terms_of(engine: Engine, report: Report) -> Report:
     """The report, with what is advised in the words of an engine."""
-    return msgspec.structs.replace(report, findings=tuple(_finding(engine, item) for item in report.findings))
+    findings = tuple(_finding(engine, item) for item in report.findings)
+    return msgspec.structs.replace(report, summary=_headed(engine, report.summary), findings=findings)
 
 
 def _finding(engine: Engine, item: Finding) -> Finding:
-    return msgspec.structs.replace(item, fixes=tuple(_fix(engine, fix) for fix in item.fixes))
+    fixes = tuple(_fix(engine, fix) for fix in item.fixes)
+    return msgspec.structs.replace(item, summary=_headed(engine, item.summary), fixes=fixes)
+
+
+def _headed(engine: Engine, summary: str) -> str:
+    """A summary about that engine; what it quotes stays as it is."""
+    return engine.name + summary.removeprefix("vLLM") if summary.startswith("vLLM ") else summary
 
 
 def _fix(engine: Engine, fix: Fix) -> Fix:

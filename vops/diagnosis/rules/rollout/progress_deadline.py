@@ -20,6 +20,7 @@ Fix
 from __future__ import annotations
 
 from vops.diagnosis import remedies
+from vops.diagnosis.evidence import of_one_row
 from vops.diagnosis.facts import Replica, WorkloadFacts
 from vops.diagnosis.findings import Applicability, Confidence, Evidence, Fix, Severity
 from vops.diagnosis.placement import blockers
@@ -55,7 +56,11 @@ def progress_deadline(workload: WorkloadFacts) -> Verdict | None:
         summary=f"The rollout of {workload.name} has taken longer than {deadline} s{still}; that stops nothing, and is "
         "no reason to roll back",
         evidence=(
-            Evidence("deployment", f"{workload.name} status.conditions[Progressing]", condition.message or _REASON),
+            Evidence(
+                "deployment",
+                f"{workload.name} status.conditions[Progressing]",
+                of_one_row(condition.message) or _REASON,
+            ),
             Evidence("deployment", f"{workload.name} spec.progressDeadlineSeconds", str(deadline)),
             *(Evidence("pod", f"{replica.name} state", str(replica.state)) for replica in waiting[:3]),
         ),
