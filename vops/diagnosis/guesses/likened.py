@@ -32,7 +32,7 @@ from vops.model.patterns import lazy_pattern
 from vops.model.text import one_line
 
 _STRONG_EXPLAINED = 2.0
-_STRONG, _STRONG_TOLD = 0.0, -1.5
+_STRONG, _STRONG_TOLD = 0.15, -1.5
 """How strong words must be to say that anything is wrong, in what programs print and in what people tell.
 
 Of healthy texts of programs that were held back, hardly any came as far; and nobody hands in a tale of a server that is
