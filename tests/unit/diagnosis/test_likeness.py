@@ -20,6 +20,7 @@ from vops.diagnosis.guesses.likeness import (
     hear,
     read_table,
     table_of,
+    telling,
     terms_of,
 )
 from vops.diagnosis.guesses.suspect_tests import TESTS
@@ -66,7 +67,7 @@ def test_a_table_is_read_as_it_is_written() -> None:
 def test_words_of_a_report_name_its_cause_and_the_sentence_that_tells() -> None:
     first = hear(UNEVEN).causes[0]
     assert first.cause == "replica-imbalance"
-    assert "one of them gets all the chats" in first.sentence
+    assert "one of them gets all the chats" in telling(UNEVEN, first.cause)
 
 
 def test_a_text_of_which_no_word_is_known_sounds_like_nothing() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vops.diagnosis.evidence import of_one_row
-from vops.diagnosis.guesses.likeness import hear
+from vops.diagnosis.guesses.likeness import hear, telling
 from vops.diagnosis.guesses.telling import plain, tells
 
 FORM = """\
@@ -43,7 +43,9 @@ def test_what_stands_around_a_failure_counts_little(line: str) -> None:
 
 
 def test_the_sentence_that_is_shown_says_what_fails() -> None:
-    assert hear(FORM).causes[0].sentence.startswith("With two GPUs the workers cannot make a shared memory segment")
+    assert telling(FORM, hear(FORM).causes[0].cause).startswith(
+        "With two GPUs the workers cannot make a shared memory segment"
+    )
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ import math
 
 from vops.diagnosis.findings import LIKENED, Confidence, Evidence, Finding, Severity
 from vops.diagnosis.guesses.confirming import PLACEHOLDERS, to_confirm
-from vops.diagnosis.guesses.likeness import Heard, Likeness, excerpt, hear
+from vops.diagnosis.guesses.likeness import Heard, Likeness, excerpt, hear, telling
 from vops.diagnosis.guesses.suspect_tests import TESTS
 from vops.model.objects import Ref
 from vops.model.patterns import lazy_pattern
@@ -76,7 +76,7 @@ def likened(subject: Ref, text: str, *, explains: bool = False) -> tuple[Finding
     heard = hear(text)
     if not is_told_of(text, heard) or (explains and strength(heard) < _STRONG_EXPLAINED):
         return ()
-    return tuple(_finding(subject, item, first=item is heard.causes[0]) for item in _worth_saying(heard))
+    return tuple(_finding(subject, text, item, first=item is heard.causes[0]) for item in _worth_saying(heard))
 
 
 def beside(rules: tuple[Finding, ...], text: str) -> tuple[Finding, ...]:
@@ -92,7 +92,8 @@ def beside(rules: tuple[Finding, ...], text: str) -> tuple[Finding, ...]:
     found = {item.cause: item for item in reversed(rules)}
     ahead = heard[0].share >= _least_before(rules[0])
     told = tuple(
-        found.get(item.cause) or _finding(rules[0].subject, item, first=ahead and item is heard[0]) for item in heard
+        found.get(item.cause) or _finding(rules[0].subject, text, item, first=ahead and item is heard[0])
+        for item in heard
     )
     ranked = (told[0], *rules, *told[1:]) if ahead else (*rules, *told)
     causes = [item.cause for item in ranked]
@@ -131,7 +132,7 @@ def tells_a_tale(text: str) -> bool:
     return sum(_TOLD.match(line) is not None for line in lines) > _MOSTLY * len(lines)
 
 
-def _finding(subject: Ref, item: Likeness, *, first: bool) -> Finding:
+def _finding(subject: Ref, text: str, item: Likeness, *, first: bool) -> Finding:
     share = f"{min(item.share, _SUREST):.0%}"
     summary = (
         f"A hint, as no rule is sure: by its words this is most like {item.cause} ({share})"
@@ -145,6 +146,6 @@ def _finding(subject: Ref, item: Likeness, *, first: bool) -> Finding:
         confidence=Confidence.POSSIBLE,
         subject=subject,
         summary=summary,
-        evidence=(Evidence("text", "what speaks most for it", one_line(item.sentence, _LONGEST)),),
+        evidence=(Evidence("text", "what speaks most for it", one_line(telling(text, item.cause), _LONGEST)),),
         fixes=(to_confirm(TESTS[item.cause], PLACEHOLDERS),),
     )

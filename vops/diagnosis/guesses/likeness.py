@@ -35,11 +35,10 @@ _LONGEST = 300
 
 
 class Likeness(msgspec.Struct, frozen=True):
-    """A cause, how likely it is among all others (0..1), and the sentence of the text that speaks most for it."""
+    """A cause, and how likely it is among all others (0..1)."""
 
     cause: str
     share: float
-    sentence: str
 
 
 class Learned(msgspec.Struct):
@@ -117,19 +116,18 @@ def hear(text: str, learned: Learned | None = None) -> Heard:
     if not values:
         return Heard()
     odds = learned.fault + sum(value * term.fault for term, value in values)
-    return Heard(odds, tuple(_likeliest(text, values, learned)))
+    return Heard(odds, tuple(_likeliest(values, learned)))
 
 
-def _likeliest(text: str, values: Iterable[tuple[Term, float]], learned: Learned) -> Iterator[Likeness]:
+def _likeliest(values: Iterable[tuple[Term, float]], learned: Learned) -> Iterator[Likeness]:
     scores = list(learned.biases)
     for term, value in values:
         for number, weight in term.causes.items():
             scores[number] += value * weight
     top = max(scores)
     shares = [math.exp(score - top) for score in scores]
-    sentences = list(_sentences(text, learned))
     for number in sorted(range(len(shares)), key=lambda number: -shares[number])[:MOST]:
-        yield Likeness(learned.causes[number], shares[number] / sum(shares), _telling(sentences, number))
+        yield Likeness(learned.causes[number], shares[number] / sum(shares))
 
 
 def _values(text: str, learned: Learned) -> Iterator[tuple[Term, float]]:
@@ -140,9 +138,12 @@ def _values(text: str, learned: Learned) -> Iterator[tuple[Term, float]]:
     yield from ((term, term.rarity * often / length) for term, often in known)
 
 
-def _telling(sentences: Iterable[Sentence], number: int) -> str:
-    """The sentence or line that speaks most for a cause."""
-    return max(sentences, key=lambda sentence: _speaks(sentence, number), default=Sentence("", (), 1.0)).text
+def telling(text: str, cause: str, learned: Learned | None = None) -> str:
+    """The sentence or line of a text that speaks most for a cause; empty where no word of it is known."""
+    learned = learned or _learned()
+    number = learned.causes.index(cause)
+    most = max(_sentences(text, learned), key=lambda sentence: _speaks(sentence, number), default=None)
+    return most.text if most is not None else ""
 
 
 def _sentences(text: str, learned: Learned) -> Iterator[Sentence]:
