@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, AnyStr, cast
 
-_parser: Any = import_module("re._parser")
-"""It has no public name since Python 3.11; what it calls its parts has been the same for twenty years."""
+_parser: Any = None
+with suppress(ImportError):
+    _parser = import_module("re._parser")
+"""It has no public name since Python 3.11; what it calls its parts has been the same for twenty years.
+
+Without it patterns are searched as they are.
+"""
 
 _SHORTEST, _LONG = 3, 8
 """Characters: shorter words stand in every text, and beyond the other length they are all equally rare."""
@@ -28,7 +34,7 @@ Search = Callable[..., "re.Match[AnyStr] | None"]
 
 def quicker(pattern: re.Pattern[AnyStr]) -> Search[AnyStr]:
     """What the pattern's `search` answers, sooner where nothing is found."""
-    words = needles(pattern)
+    words = needles(pattern) if _parser is not None else ()
     if not words or len(words) > _MOST:
         return pattern.search
     return _folded(pattern, words) if pattern.flags & re.IGNORECASE else _plain(pattern, words)
