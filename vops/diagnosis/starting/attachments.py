@@ -8,6 +8,7 @@ disks: EBS `already attached to`/`VolumeInUse`, Persistent Disk `RESOURCE_IN_USE
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import msgspec
 
@@ -48,16 +49,20 @@ class Held(msgspec.Struct, frozen=True):
 
 def held_elsewhere(replica: Replica) -> Held | None:
     """What keeps a pod that is being created waiting for a volume; None where nothing says so."""
-    if replica.state is not ReplicaState.CREATING:
-        return None
-    event = stuck_at(replica, _REASONS)
-    if event is None or not elsewhere(event.message) or not persists(replica, event) or _attached(replica, event):
+    event = refused_attachment(replica, elsewhere)
+    if event is None or _attached(replica, event):
         return None
     match, used = _VOLUME.search(event.message), _USED_BY.search(event.message)
     volume = match["name"] if match else ""
     names = tuple(name.strip() for name in used["pods"].split(",")) if used else ()
     claim = _claim(replica, volume)
     return Held(event, volume, claim, _holders(replica, claim, names), names)
+
+
+def refused_attachment(replica: Replica, says: Callable[[str], bool]) -> Event | None:
+    """The failure to attach a volume that keeps a pod from being created, where it says so; None where none does."""
+    event = stuck_at(replica, _REASONS) if replica.state is ReplicaState.CREATING else None
+    return event if event is not None and says(event.message) and persists(replica, event) else None
 
 
 def elsewhere(message: str) -> bool:

@@ -20,19 +20,16 @@ from vops.diagnosis import evidence, remedies
 from vops.diagnosis.facts import Replica
 from vops.diagnosis.findings import Confidence
 from vops.diagnosis.rule import Branch, Verdict, rule
-from vops.diagnosis.starting.attachments import of_another_zone
-from vops.diagnosis.starting.creation import persists, stuck_at
-from vops.diagnosis.states import ReplicaState
+from vops.diagnosis.starting.attachments import of_another_zone, refused_attachment
 from vops.model.text import one_line
 
-_REASONS = ("FailedAttachVolume",)
 _LONGEST = 160
 
 
 @rule(cause="volume-zone-conflict", branch=Branch.START, order=14)
 def attached_in_another_zone(replica: Replica) -> Verdict | None:
-    event = stuck_at(replica, _REASONS) if replica.state is ReplicaState.CREATING else None
-    if event is None or not of_another_zone(event.message) or not persists(replica, event):
+    event = refused_attachment(replica, of_another_zone)
+    if event is None:
         return None
     return Verdict(
         summary=f"A disk of {replica.name} is in another zone than its node: {one_line(event.message, _LONGEST)}",
