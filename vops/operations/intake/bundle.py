@@ -5,8 +5,9 @@ What is not in the bundle is absent, never empty; what cannot be read is told of
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -49,10 +50,10 @@ def diagnose_bundle(
     usable = _is_usable(snapshot)
     snapshot = marked(snapshot)
     reports = _reports(snapshot)
-    made_up = _made_up(snapshot)
+    made_up, words = _made_up(snapshot), cache(lambda: words_of(files))
     # a list of events has those of others as well
     reports.sort(key=lambda report: report.subject in made_up and not _recognised(report))
-    reports = list(map(unplaced, with_likenesses(reports, files, snapshot, made_up)))
+    reports = list(map(unplaced, with_likenesses(reports, files, words, snapshot, made_up)))
     reports = [as_printed(report, files) for report in reports]
     if not usable and not any(report.findings for report in reports):
         raise _of_no_use(problems, paths, stdin)
@@ -62,13 +63,13 @@ def diagnose_bundle(
         from vops.operations.patches import with_patches_of  # with runbooks and the cluster's clients: for few outputs
 
         reports = with_patches_of(documents, snapshot, reports)
-    return _as_told(list(map(in_words, reports)), files, made_up), list(map(without_secrets, problems))
+    return _as_told(list(map(in_words, reports)), words, made_up), list(map(without_secrets, problems))
 
 
-def _as_told(reports: list[Report], files: Sequence[BundleFile], made_up: Collection[Ref]) -> list[Report]:
+def _as_told(reports: list[Report], words: Callable[[], str], made_up: Collection[Ref]) -> list[Report]:
     """The reports, in the words of the engine that the texts are of, where no object shows that it is vLLM."""
     seen = any(report.subject.name != NOT_NAMED and report.subject not in made_up for report in reports)
-    engine = None if seen else engine_of(words_of(files))
+    engine = None if seen else engine_of(words())
     return reports if engine is None else [in_terms_of(engine, report) for report in reports]
 
 

@@ -6,7 +6,7 @@ prove is not disputed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import msgspec
 
@@ -31,43 +31,50 @@ def words_of(files: Iterable[BundleFile]) -> str:
     return "\n".join(excerpt(scrub(body.decode("utf-8-sig", "replace"))) for _, body in written if body)
 
 
-def _is_answer(file: BundleFile) -> bool:
-    """Whether an API has answered it: JSON, which nobody writes of a failure."""
+def _is_json(file: BundleFile) -> bool:
+    """Whether it is objects as an API or a cloud answers them, which nobody writes of a failure."""
     return file.content is Content.OBJECTS and file.body.lstrip()[:1] in (b"{", b"[")
 
 
 def with_likenesses(
-    reports: Sequence[Report], files: Sequence[BundleFile], snapshot: ClusterSnapshot, made_up: Collection[Ref]
+    reports: Sequence[Report],
+    files: Sequence[BundleFile],
+    words: Callable[[], str],
+    snapshot: ClusterSnapshot,
+    made_up: Collection[Ref],
 ) -> list[Report]:
-    """The reports, with what the files sound like where that tells more; `made_up` subjects stand for texts."""
+    """The reports, with what the `words` of the files sound like where that tells more; they are asked for only then.
+
+    `made_up` subjects stand for texts.
+    """
     if any(_is_well(report, made_up) for report in reports):
         return [*reports]
     failing = [report for report in reports if any(map(_is_known, report.findings))]
     failing = failing or [report for report in reports if _unguessed(report)]
     if not failing:
-        return _heard_alone(reports, files, snapshot)
+        explains = all(file.body == NOTHING_HAPPENED for file in files)
+        return _heard_alone(reports, words(), snapshot, explains=explains)
     causes = {_unguessed(report)[0].cause for report in failing}
-    disputed = causes == {_UNKNOWN} or (len(causes) == 1 and not any(map(_is_answer, files)))
-    return [_weighed(item, files) if disputed and item is failing[0] else item for item in reports]
+    disputed = causes == {_UNKNOWN} or (len(causes) == 1 and not any(map(_is_json, files)))
+    return [_weighed(item, words) if disputed and item is failing[0] else item for item in reports]
 
 
-def _heard_alone(reports: Sequence[Report], files: Sequence[BundleFile], snapshot: ClusterSnapshot) -> list[Report]:
-    """What texts sound like in which no rule finds anything."""
+def _heard_alone(reports: Sequence[Report], text: str, snapshot: ClusterSnapshot, *, explains: bool) -> list[Report]:
+    """What a text sounds like in which no rule finds anything."""
     first, *others = reports or (_of_nobody(snapshot),)
-    explains = all(file.body == NOTHING_HAPPENED for file in files)
-    found = likened(first.subject, words_of(files), explains=explains)
+    found = likened(first.subject, text, explains=explains)
     if not found:
         return [*reports]
     state = _UNKNOWN if first.state in _WELL else first.state
     return [_saying(msgspec.structs.replace(first, state=state), found), *others]
 
 
-def _weighed(report: Report, files: Sequence[BundleFile]) -> Report:
+def _weighed(report: Report, words: Callable[[], str]) -> Report:
     """What rules found in a text, and what its words go with where that is something else."""
     rules = _unguessed(report)
     if rules[0].confidence is Confidence.CERTAIN or rules[0].severity is Severity.INFO:
         return report
-    findings = beside(rules, words_of(files))
+    findings = beside(rules, words())
     return _saying(report, findings) if findings != rules else report
 
 
