@@ -194,12 +194,12 @@ def _measured() -> Iterator[str]:
         kept = [item for at, item in enumerate(told) if at % _PARTS != part]
         table = read_table(learned([*others, *kept]))
         for item in told[part::_PARTS]:
-            heard_now = hear(item.text, table)
-            is_fault = is_told_of(item.text, heard_now)
+            sounds = hear(item.text, table)
+            is_fault = is_told_of(item.text, sounds)
             if item.cause == NOTHING:
                 healthy, misheard = healthy + 1, misheard + is_fault
                 continue
-            causes = [each.cause for each in heard_now.causes]
+            causes = [each.cause for each in sounds.causes]
             faults, heard = faults + 1, heard + is_fault
             first, three = first + (item.cause == causes[0]), three + (item.cause in causes)
     yield f"{faults} reports of failures: first {first / faults:.0%}, within three {three / faults:.0%}"

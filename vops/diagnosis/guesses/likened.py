@@ -31,9 +31,8 @@ from vops.model.objects import Ref
 from vops.model.patterns import lazy_pattern
 from vops.model.text import one_line
 
-_STRONG_EXPLAINED = 2.0
-_STRONG, _STRONG_TOLD = 0.15, -1.5
-"""How strong words must be to say that anything is wrong, in what programs print and in what people tell.
+_STRONG, _STRONG_TOLD, _STRONG_EXPLAINED = 0.15, -1.5, 2.0
+"""How strong words must be to say that anything is wrong: in what programs print, what people tell, and what explains.
 
 Of healthy texts of programs that were held back, hardly any came as far; and nobody hands in a tale of a server that is
 well.
